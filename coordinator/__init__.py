@@ -1,0 +1,1 @@
+"""The OpenAI-compatible API in front of the workers: accounts, queue, placement, metering."""

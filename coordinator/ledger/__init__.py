@@ -1,0 +1,1 @@
+"""Accounts, keys and money: the one room that knows the database."""

@@ -1,0 +1,1 @@
+"""The daemon on a GPU box: downloads, loads, registers, serves."""

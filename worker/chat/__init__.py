@@ -1,0 +1,1 @@
+"""Text in, structure out: templates, parsers, constraints. All pure."""

@@ -1,0 +1,57 @@
+"""What the chat rooms make of a request: tokens for the engine, and how its answer is to be read."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from wire.catalog import ChatFormat
+from wire.chat import Tool
+from worker.engine.port import Constraint, ReasoningLimit
+
+
+class Tokenizer(Protocol):
+    """A model's vocabulary, without the model. Implemented by `engine/llama.Vocab`."""
+
+    @property
+    def special(self) -> dict[str, int]:
+        """Text -> id of every control and user-defined token (`<|im_end|>`, `<think>`, `<tool_call>`, ...)."""
+        ...
+
+    @property
+    def template(self) -> str:
+        """The model's own Jinja chat template; empty if the file has none."""
+        ...
+
+    def tokenize(self, text: str) -> list[int]:
+        """Plain text to ids: nothing is added, and control tokens are not looked for."""
+        ...
+
+    def piece(self, token: int) -> bytes:
+        """The bytes that a token stands for, special tokens spelled out."""
+        ...
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the text of an answer is to be taken apart: all that `answer.Answer` needs, and it is plain data.
+
+    `in_reasoning`: the prompt ends inside an open thought. `reasons`: the vocabulary has `<think>`, so a thought may
+    also be opened by the model. `tools` empty: nothing is parsed as a call (none declared, or tool_choice none).
+    """
+
+    format: ChatFormat
+    in_reasoning: bool = False
+    reasons: bool = False
+    tools: tuple[Tool, ...] = ()
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request made ready. `delivered_pieces` are the bytes of the delivered tokens, one item a token."""
+
+    prompt: tuple[int, ...]
+    anchors: tuple[int, ...]
+    reading: Reading
+    delivered_pieces: tuple[bytes, ...] = ()
+    constraint: Constraint | None = None
+    reasoning: ReasoningLimit | None = None

@@ -1,0 +1,1 @@
+"""One loaded model: llama.cpp in a child process, batched over slots."""

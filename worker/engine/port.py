@@ -1,0 +1,196 @@
+"""What the worker asks of any engine and what an engine answers: types only.
+
+Commands go in, events come out, both are frozen. `process` runs llama.cpp behind this port in a child process, and
+`scripted` plays answers from a script: tests, simulations and load runs use it where a model adds nothing.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from wire.chat import Sampling
+from wire.errors import ErrorCode
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """Everything that decides how a model is loaded; made by `plan`. Sizes in tokens unless the name says bytes."""
+
+    path: str  # the GGUF file, or the first of a split one
+    slots: int  # jobs at once
+    context: int  # tokens of one job, prompt and answer together
+    batch: int = 512  # most rows of one decode
+    prefill_budget: int = 256  # most prompt rows of a step in which other jobs are streaming
+    gpu_layers: int = 0  # -1: all
+    cpu_expert_layers: int = 0  # first N layers whose experts stay in main memory
+    devices: tuple[int, ...] = ()  # GPU indices; empty: all
+    threads: int = 1
+    kv_type: Literal["f16", "q8_0"] = "f16"
+    flash_attention: bool = True
+    unified: bool = True  # one cache for all slots: prefixes are shared for nothing
+    anchors: int = 0  # spare sequences that keep shared prefixes
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A llguidance grammar (Lark text) that the answer must match, from the start or once token `after` was drawn."""
+
+    grammar: str
+    after: int | None = None
+
+
+@dataclass(frozen=True)
+class ReasoningLimit:
+    """Close a thought by force: after `budget` tokens inside it the tokens `close` are emitted instead of drawn ones.
+
+    `opened`: the prompt ends inside the thought; else it starts when token `open` is drawn.
+    `end` is the token that ends a thought by itself.
+    """
+
+    budget: int
+    open: int
+    end: int
+    close: tuple[int, ...]
+    opened: bool
+
+
+# ---- commands ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Submit:
+    """Generate an answer. `delivered` tokens follow the prompt, count as generated, and are not emitted again.
+
+    `max_tokens` counts the whole answer, `delivered` included. `anchors` are prompt lengths (ascending) at which a
+    prefix is worth keeping: the ends of messages and the start of the generation prompt.
+    """
+
+    job: str
+    prompt: tuple[int, ...]
+    max_tokens: int
+    sampling: Sampling
+    seed: int
+    delivered: tuple[int, ...] = ()
+    anchors: tuple[int, ...] = ()
+    constraint: Constraint | None = None
+    reasoning: ReasoningLimit | None = None
+    ignore_eos: bool = False
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """End the job within one step, in prefill too; answered by Ended(cancelled), or by the end that came first."""
+
+    job: str
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Give the job no more rows until Continue: its reader is slow."""
+
+    job: str
+
+
+@dataclass(frozen=True)
+class Continue:
+    job: str
+
+
+Command = Submit | Cancel | Pause | Continue
+
+
+# ---- events ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Loading:
+    fraction: float
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The model is loaded and answers. `context` and `slots` are what the engine really has."""
+
+    slots: int
+    context: int
+    vocab: int
+
+
+@dataclass(frozen=True)
+class Token:
+    """One generated token. `piece` are its bytes; `top` are alternatives as (bytes, logprob), best first."""
+
+    job: str
+    id: int
+    piece: bytes
+    logprob: float | None = None
+    top: tuple[tuple[bytes, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """All tokens of one engine step."""
+
+    tokens: tuple[Token, ...]
+
+
+@dataclass(frozen=True)
+class JobUsage:
+    """Tokens and milliseconds of one job. `completion` counts emitted tokens, `delivered` ones not."""
+
+    prompt: int = 0
+    cached: int = 0
+    completion: int = 0
+    queued_ms: float = 0
+    prefill_ms: float = 0
+    decode_ms: float = 0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The slot is free again. `stop`: the model ended its turn; the end-of-turn token itself is not emitted."""
+
+    job: str
+    reason: Literal["stop", "length", "cancelled", "failed"]
+    usage: JobUsage = JobUsage()
+    code: ErrorCode | None = None  # with "failed"
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """At least once a second while the engine is alive: silence means that it hangs. Counters grow from 0."""
+
+    busy: int = 0
+    waiting: int = 0
+    steps: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    generated_tokens: int = 0
+    longest_stall_ms: float = 0  # longest gap between two tokens of a streaming job since the last pulse
+
+
+@dataclass(frozen=True)
+class Down:
+    """The engine is gone and every job in it with it; `guilty` names the job that was being worked on alone, if known.
+
+    `retry_in_s`: it is being restarted; None: it is broken on this worker and stays down.
+    """
+
+    message: str
+    jobs: tuple[str, ...] = ()
+    guilty: str | None = None
+    retry_in_s: float | None = None
+
+
+Event = Loading | Ready | Stepped | Ended | Pulse | Down
+
+
+class Engine(Protocol):
+    """One loaded model. `send` never blocks; events come in order, and after close() the iterator ends."""
+
+    def send(self, command: Command) -> None: ...
+
+    def events(self) -> AsyncIterator[Event]: ...
+
+    async def close(self) -> None: ...
