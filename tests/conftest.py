@@ -1,0 +1,23 @@
+"""Models that any test may load."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.models.make import write_qwen3, write_qwen35
+
+
+@pytest.fixture(scope="session")
+def tiny_qwen3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights, attention only, Qwen3's chat format (calls in JSON). Made in a second, under 1 MB."""
+    path = tmp_path_factory.mktemp("models") / "tiny-qwen3.gguf"
+    write_qwen3(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_qwen35(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights, a hybrid of delta nets and attention, Qwen3.5's chat format (calls in XML)."""
+    path = tmp_path_factory.mktemp("models") / "tiny-qwen35.gguf"
+    write_qwen35(path)
+    return path
