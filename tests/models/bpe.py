@@ -1,13 +1,14 @@
 """Byte-level BPE in the manner of GPT-2 with Qwen's splitting rule: learn merges from a text, encode with them.
 
-llama.cpp is the judge: `test_models.py` holds `encode` against its tokenizer. `str.isalpha` and `isdigit` classes stand in for
-\\p{L} and \\p{N}, so the two can differ on rare Unicode (letters that are also numbers), never on what they decode to.
+llama.cpp is the judge: `test_models.py` holds `encode` against its tokenizer. Python's \\w and \\d stand in for \\p{L} and
+\\p{N}, so the two can differ on rare Unicode (roman numerals, say), never on what the tokens decode to.
 """
 
 import re
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 Pair = tuple[str, str]
 
@@ -39,13 +40,13 @@ def words(text: str) -> list[str]:
 
 
 def learn(text: str, count: int) -> list[Pair]:
-    """At most `count` merges, commonest pair first; ties go to the alphabet, so the result depends on the text alone."""
+    """At most `count` merges, commonest pair first; ties go to the alphabet, so only the text decides."""
     pieces = [(list(word), n) for word, n in Counter(words(text)).items()]
     merges: list[Pair] = []
     while len(merges) < count:
         pairs: Counter[Pair] = Counter()
         for parts, n in pieces:
-            for pair in zip(parts, parts[1:], strict=False):
+            for pair in pairwise(parts):
                 pairs[pair] += n
         if not pairs:
             break
@@ -105,7 +106,7 @@ class Vocabulary:
         if word not in self._seen:
             parts = list(word)
             while len(parts) > 1:
-                best = min(zip(parts, parts[1:], strict=False), key=lambda pair: self._ranks.get(pair, 1 << 30))
+                best = min(pairwise(parts), key=lambda pair: self._ranks.get(pair, 1 << 30))
                 if best not in self._ranks:
                     break
                 _merge(parts, best)
