@@ -1,0 +1,50 @@
+"""What the session wants done: the daemon performs it. Frozen, so that tests compare them as literals."""
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from wire.chat import ChatRequest
+from worker.engine import port
+from worker.slots import JobKey
+
+
+@dataclass(frozen=True)
+class Send:
+    """Put a frame on the wire."""
+
+    message: BaseModel
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Render and tokenise a request; answered by prepared() or prepare_failed()."""
+
+    key: JobKey
+    model: str
+    request: ChatRequest
+    delivered: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Command:
+    """Tell the engine of `model`."""
+
+    model: str
+    command: port.Command
+
+
+@dataclass(frozen=True)
+class Redial:
+    """Close the socket and dial again after a pause, at `url` if one is given."""
+
+    after_s: float
+    url: str | None
+
+
+@dataclass(frozen=True)
+class Leave:
+    """Drained: nothing runs and every end has been acknowledged (or the deadline is over)."""
+
+
+Effect = Send | Prepare | Command | Redial | Leave

@@ -1,0 +1,394 @@
+"""The worker's side of the protocol, pure: a frame, an engine event or a tick comes in, effects go out.
+
+A session outlives its socket. While the link is down jobs go on, their frames wait in each attempt's replay buffer
+(bounded by the window: a job that is not acknowledged is paused), and a reattach within the resume window replays
+exactly what was not acknowledged.
+"""
+
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+
+from wire.errors import ERRORS, ErrorCode, SupernetError
+from wire.job import JobMessage, JobState
+from wire.messages import (
+    RESUME_WINDOW_S,
+    WINDOW_TOKENS,
+    Accepted,
+    Ack,
+    Cancel,
+    Cancelled,
+    Capacity,
+    Delta,
+    Deltas,
+    Done,
+    Drain,
+    Draining,
+    Error,
+    Failed,
+    Issue,
+    ModelOffer,
+    ModelState,
+    ModelStatus,
+    Move,
+    Refused,
+    Resume,
+    RunningJob,
+    Start,
+    ToWorker,
+    Welcome,
+)
+from worker.attempt import Attempt, timings
+from worker.chat.answer import Answer
+from worker.chat.prepared import Prepared
+from worker.effects import Command, Effect, Leave, Prepare, Redial, Send
+from worker.engine import port
+from worker.slots import JobKey, Slots
+
+REPLAY_FRAMES = 256  # deltas of one replay frame: keeps it far below the codec's limit
+HAND_BACK_S = 5.0  # before the end of a drain: unfinished jobs go back, so that their last frames are acknowledged
+
+
+@dataclass
+class Served:
+    """One model of this worker."""
+
+    offer: ModelOffer
+    slots: Slots
+    status: ModelStatus = "loading"
+
+
+@dataclass
+class Session:
+    """State of the worker's side. Every method is plain: nothing can interleave inside it."""
+
+    models: dict[str, Served]
+    id: str | None = None  # the coordinator's name for this session; None before the first Welcome
+    welcomed: bool = False  # the link is up and the coordinator has answered
+    window_tokens: int = WINDOW_TOKENS
+    resume_window_s: float = RESUME_WINDOW_S
+    lost_at: float | None = None
+    drain_until: float | None = None
+    attempts: dict[JobKey, Attempt] = field(default_factory=dict)
+    left: bool = False
+
+    # ---- the link ------------------------------------------------------------------------------------------------
+
+    def resume(self) -> Resume | None:
+        """What Hello says about the session that a lost socket left behind."""
+        if self.id is None:
+            return None
+        jobs = tuple(RunningJob(job=a.key.job, attempt=a.key.attempt, next_seq=a.next_seq) for a in self._live())
+        return Resume(session=self.id, jobs=jobs)
+
+    def link_lost(self, now: float) -> None:
+        self.welcomed = False
+        if self.lost_at is None:
+            self.lost_at = now
+
+    def received(self, message: ToWorker, now: float) -> list[Effect]:
+        """A frame from the coordinator."""
+        if not self.welcomed and not isinstance(message, Welcome | Error):
+            return [Send(Error(code=ErrorCode.PROTOCOL_ERROR, message=f"{message.type} before welcome"))]
+        effects = self._dispatch(message, now)
+        return [*effects, *self._leave(now)]
+
+    def _dispatch(self, message: ToWorker, now: float) -> list[Effect]:
+        match message:
+            case Welcome():
+                return self._welcome(message, now)
+            case Start():
+                return self._start(message)
+            case Cancel():
+                return self._cancel(JobKey(message.job, message.attempt))
+            case Ack():
+                return self._acknowledge(message)
+            case Drain():
+                return self.drain(message.deadline_s, now)
+            case Move():
+                return [Redial(message.after_s, message.url)]
+            case Error():
+                return []  # logged by the shell: nothing here depends on it
+
+    def _welcome(self, welcome: Welcome, now: float) -> list[Effect]:
+        self.id = welcome.session
+        self.welcomed, self.lost_at = True, None
+        self.window_tokens, self.resume_window_s = welcome.window_tokens, welcome.resume_window_s
+        kept = {JobKey(job.job, job.attempt): job.next_seq for job in welcome.kept}
+        effects: list[Effect] = [Send(self.capacity())]
+        for attempt in list(self.attempts.values()):
+            if attempt.key in kept:
+                effects += self._replay(attempt, kept[attempt.key])
+            else:
+                effects += self._abandon(attempt)
+        if self.drain_until is not None:
+            effects.append(Send(Draining(deadline_s=max(0.0, self.drain_until - now))))
+        return effects
+
+    def _replay(self, attempt: Attempt, next_seq: int) -> list[Effect]:
+        attempt.acknowledge(next_seq)
+        deltas = [frame for frame in attempt.unacked if isinstance(frame, Delta)]
+        chunks = [deltas[i : i + REPLAY_FRAMES] for i in range(0, len(deltas), REPLAY_FRAMES)]
+        frames: list[BaseModel] = [Deltas(items=tuple(chunk)) for chunk in chunks]
+        frames += [frame for frame in attempt.unacked if not isinstance(frame, Delta)]  # at most its end, the last
+        self._forget(attempt)
+        return [*(Send(frame) for frame in frames), *self._flow(attempt)]
+
+    # ---- jobs ----------------------------------------------------------------------------------------------------
+
+    def _start(self, start: Start) -> list[Effect]:
+        key = JobKey(start.job, start.attempt)
+        served = self.models.get(start.model)
+        if key in self.attempts:
+            return self._send(_refused(key, ErrorCode.PROTOCOL_ERROR, "this attempt was started before"))
+        if self.drain_until is not None:
+            return self._send(_refused(key, ErrorCode.WORKER_DRAINING, "this worker is leaving"))
+        if served is None or served.status != "ready":
+            state = "not served here" if served is None else served.status
+            return self._send(_refused(key, ErrorCode.MODEL_NOT_LOADED, f"model {start.model} is {state}"))
+        if not served.slots.lease(key):
+            return self._send(_refused(key, ErrorCode.WORKER_BUSY, f"all {served.slots.count} slots are taken"))
+        self.attempts[key] = Attempt(key, start.model, start.request, start.seed, start.delivered)
+        return [Prepare(key, start.model, start.request, start.delivered)]
+
+    def prepared(self, key: JobKey, prepared: Prepared) -> list[Effect]:
+        attempt = self.attempts.get(key)
+        if attempt is None:
+            return []
+        if attempt.state is JobState.CANCELLING:
+            return self._end(attempt, self._cancelled(attempt, port.JobUsage()))
+        attempt.answer = Answer(prepared.reading)
+        for piece in prepared.delivered_pieces:
+            attempt.answer.push(piece)  # in silence: the client has what they meant
+        attempt.step(JobMessage.ACCEPTED)
+        accepted = Accepted(job=key.job, attempt=key.attempt)
+        if attempt.answer.stopped:  # the last delivered token completed a stop string
+            attempt.stopping = True
+            return [*self._send(accepted), *self._over(attempt, port.Ended(str(key), "cancelled"))]
+        served = self.models[attempt.model]
+        submit = port.Submit(
+            job=str(key),
+            prompt=prepared.prompt,
+            max_tokens=min(attempt.request.max_tokens, served.offer.context - len(prepared.prompt)),
+            sampling=attempt.request.sampling,
+            seed=attempt.seed,
+            delivered=attempt.delivered,
+            anchors=prepared.anchors,
+            constraint=prepared.constraint,
+            reasoning=prepared.reasoning,
+            ignore_eos=attempt.request.ignore_eos,
+        )
+        return [*self._send(accepted), Command(attempt.model, submit)]
+
+    def prepare_failed(self, key: JobKey, error: SupernetError) -> list[Effect]:
+        attempt = self.attempts.pop(key, None)
+        if attempt is None:
+            return []
+        self.models[attempt.model].slots.release(key)
+        return [] if attempt.abandoned else self._send(_refused(key, error.code, error.message, error.param))
+
+    def _cancel(self, key: JobKey) -> list[Effect]:
+        attempt = self.attempts.get(key)
+        if attempt is None or attempt.ended:
+            return []  # its end crossed the Cancel on the line
+        preparing = attempt.answer is None
+        attempt.step(JobMessage.CANCEL)
+        return [] if preparing else [Command(attempt.model, port.Cancel(str(key)))]
+
+    def _acknowledge(self, ack: Ack) -> list[Effect]:
+        effects: list[Effect] = []
+        for item in ack.items:
+            attempt = self.attempts.get(JobKey(item.job, item.attempt))
+            if attempt is not None:
+                attempt.acknowledge(item.next_seq)
+                effects += self._flow(attempt)
+                self._forget(attempt)
+        return effects
+
+    def _flow(self, attempt: Attempt) -> list[Effect]:
+        """Pause a job whose tokens are not taken, let it go on when half of the window is free again."""
+        if attempt.ended or attempt.answer is None:
+            return []
+        if not attempt.paused and attempt.unacked_tokens >= self.window_tokens:
+            attempt.paused = True
+            return [Command(attempt.model, port.Pause(str(attempt.key)))]
+        if attempt.paused and attempt.unacked_tokens <= self.window_tokens // 2:
+            attempt.paused = False
+            return [Command(attempt.model, port.Continue(str(attempt.key)))]
+        return []
+
+    # ---- the engine ----------------------------------------------------------------------------------------------
+
+    def engine(self, model: str, event: port.Event) -> list[Effect]:
+        """Something happened in the engine of `model`."""
+        match event:
+            case port.Stepped():
+                return self._stepped(event)
+            case port.Ended():
+                attempt = self.attempts.get(_key(event.job))
+                return [] if attempt is None or attempt.ended else self._over(attempt, event)
+            case port.Ready():
+                return self._ready(model)
+            case port.Down():
+                return self._down(model, event)
+            case port.Loading() | port.Pulse():
+                return []
+
+    def _ready(self, model: str) -> list[Effect]:
+        served = self.models[model]
+        over = Issue(code="engine_down", severity="info", message=f"the engine of {model} runs again", active=False)
+        effects = self._send(over) if served.status in ("down", "broken") else []
+        served.status = "ready"
+        return [*self._send(self.capacity()), *effects]
+
+    def _down(self, model: str, event: port.Down) -> list[Effect]:
+        """The engine died: its jobs end as retryable, the coordinator learns that the model is down, and why."""
+        broken = event.retry_in_s is None
+        self.models[model].status = "broken" if broken else "down"
+        issue = Issue(
+            code="engine_down",
+            severity="error" if broken else "warning",
+            message=f"the engine of {model} ended: {event.message}"[:4000],
+            remedy="see the worker's log; try fewer slots or less context" if broken else "it is being restarted",
+        )
+        effects = [*self._send(self.capacity()), *self._send(issue)]
+        failed = port.Ended("", "failed", code=ErrorCode.ENGINE_CRASHED, message=event.message)
+        for attempt in list(self.attempts.values()):
+            if attempt.model == model and not attempt.ended and attempt.answer is not None:
+                effects += self._over(attempt, failed)
+        return effects
+
+    def _stepped(self, event: port.Stepped) -> list[Effect]:
+        deltas: list[Delta] = []
+        effects: list[Effect] = []
+        for token in event.tokens:
+            attempt = self.attempts.get(_key(token.job))
+            if attempt is None or attempt.ended or attempt.stopping or attempt.answer is None:
+                continue
+            deltas.append(attempt.delta(token, attempt.answer.push(token.piece)))
+            if attempt.answer.stopped:
+                attempt.stopping = True
+                effects.append(Command(attempt.model, port.Cancel(token.job)))
+            effects += self._flow(attempt)
+        return [*self._send(Deltas(items=tuple(deltas))), *effects] if deltas else effects
+
+    def _over(self, attempt: Attempt, ended: port.Ended) -> list[Effect]:
+        """The engine is done with a job: say what that means."""
+        if ended.reason == "failed":
+            return self._end(attempt, self._failed(attempt, ended.code or ErrorCode.ENGINE_ERROR, ended.message))
+        if ended.reason == "cancelled" and not attempt.stopping:
+            if attempt.handed_back:
+                return self._end(attempt, self._failed(attempt, ErrorCode.WORKER_DRAINING, "the worker is leaving"))
+            if attempt.state is not JobState.CANCELLING:
+                return self._end(attempt, self._failed(attempt, ErrorCode.ENGINE_ERROR, "the engine gave the job up"))
+            return self._end(attempt, self._cancelled(attempt, ended.usage))
+        assert attempt.answer is not None, "only a submitted job can be over"
+        parts, finish_reason = attempt.answer.finish("length" if ended.reason == "length" else "stop")
+        effects = self._send(Deltas(items=(attempt.delta(None, parts),))) if parts else []
+        done = Done(
+            job=attempt.key.job,
+            attempt=attempt.key.attempt,
+            seq=attempt.next_seq,
+            finish_reason=finish_reason,
+            usage=attempt.usage(ended.usage),
+            timings=timings(ended.usage),
+        )
+        return [*effects, *self._end(attempt, done)]
+
+    def _failed(self, attempt: Attempt, code: ErrorCode, message: str) -> Failed:
+        retryable = ERRORS[code].retryable
+        key, seq = attempt.key, attempt.next_seq
+        return Failed(job=key.job, attempt=key.attempt, seq=seq, code=code, message=message, retryable=retryable)
+
+    def _cancelled(self, attempt: Attempt, spent: port.JobUsage) -> Cancelled:
+        key = attempt.key
+        return Cancelled(job=key.job, attempt=key.attempt, seq=attempt.next_seq, usage=attempt.usage(spent))
+
+    def _end(self, attempt: Attempt, frame: Done | Failed | Cancelled) -> list[Effect]:
+        attempt.end(frame)
+        self.models[attempt.model].slots.release(attempt.key)
+        if attempt.abandoned:
+            del self.attempts[attempt.key]
+            return []
+        return self._send(frame)
+
+    # ---- leaving -------------------------------------------------------------------------------------------------
+
+    def drain(self, deadline_s: float, now: float) -> list[Effect]:
+        """Take no more; finish what runs until the deadline, then hand it back."""
+        if self.drain_until is None or now + deadline_s < self.drain_until:
+            self.drain_until = now + deadline_s
+        return [*self._send(Draining(deadline_s=deadline_s)), *self._leave(now)]
+
+    def tick(self, now: float) -> list[Effect]:
+        """Called a few times a second: deadlines."""
+        effects: list[Effect] = []
+        if self.lost_at is not None and now - self.lost_at > self.resume_window_s and self.id is not None:
+            self.id = None
+            for attempt in list(self.attempts.values()):
+                effects += self._abandon(attempt)
+        if self.drain_until is not None and now >= self.drain_until - HAND_BACK_S:
+            for attempt in self.attempts.values():
+                if not attempt.ended and not attempt.handed_back and attempt.answer is not None:
+                    attempt.handed_back = True
+                    effects.append(Command(attempt.model, port.Cancel(str(attempt.key))))
+        return [*effects, *self._leave(now)]
+
+    def _leave(self, now: float) -> list[Effect]:
+        """Leave once: when nothing runs and every end is acknowledged, or at the deadline."""
+        if self.drain_until is None or self.left:
+            return []
+        if not self.attempts or now >= self.drain_until:
+            self.left = True
+            return [Leave()]
+        return []
+
+    # ---- small things --------------------------------------------------------------------------------------------
+
+    def capacity(self) -> Capacity:
+        draining = self.drain_until is not None
+        return Capacity(
+            models=tuple(
+                ModelState(
+                    id=name,
+                    status=served.status,
+                    slots=served.slots.count,
+                    free=0 if draining or served.status != "ready" else served.slots.free,
+                )
+                for name, served in self.models.items()
+            )
+        )
+
+    def _live(self) -> list[Attempt]:
+        """Attempts that a reattach can go on with: prepared, or ended and not acknowledged."""
+        return [a for a in self.attempts.values() if not a.abandoned and (a.answer is not None or a.unacked)]
+
+    def _abandon(self, attempt: Attempt) -> list[Effect]:
+        """Nobody waits for it any more. A slot in use stays leased until the engine says that it is free."""
+        attempt.abandoned = True
+        attempt.unacked.clear()
+        attempt.unacked_tokens = 0
+        if attempt.ended:
+            del self.attempts[attempt.key]
+            return []
+        return self._cancel(attempt.key)
+
+    def _forget(self, attempt: Attempt) -> None:
+        if attempt.ended and not attempt.unacked:
+            del self.attempts[attempt.key]
+
+    def _send(self, message: BaseModel) -> list[Effect]:
+        """To the wire if there is one; job frames are in their replay buffer either way."""
+        return [Send(message)] if self.welcomed else []
+
+
+def _refused(key: JobKey, code: ErrorCode, message: str, param: str | None = None) -> Refused:
+    retry_after_s = 1.0 if code is ErrorCode.WORKER_BUSY else None
+    return Refused(
+        job=key.job, attempt=key.attempt, code=code, message=message, param=param, retry_after_s=retry_after_s
+    )
+
+
+def _key(engine_job: str) -> JobKey:
+    job, _, attempt = engine_job.rpartition(".")
+    return JobKey(job, int(attempt))

@@ -1,0 +1,38 @@
+"""Leases on a model's slots. A lease ends when the engine says that the job is over, never when a cancel is sent."""
+
+from typing import NamedTuple
+
+
+class JobKey(NamedTuple):
+    """One attempt at one job; what the engine knows it by is str(key)."""
+
+    job: str
+    attempt: int
+
+    def __str__(self) -> str:
+        return f"{self.job}.{self.attempt}"
+
+
+class Slots:
+    """The slots of one loaded model and who holds them."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._held: set[JobKey] = set()
+
+    @property
+    def free(self) -> int:
+        return max(0, self.count - len(self._held))
+
+    def lease(self, key: JobKey) -> bool:
+        """Take a slot for `key`; False when all are held. Taking twice is a bug and raises ValueError."""
+        if key in self._held:
+            raise ValueError(f"{key} holds a slot already")
+        if len(self._held) >= self.count:
+            return False
+        self._held.add(key)
+        return True
+
+    def release(self, key: JobKey) -> None:
+        """Give the slot back. Raises KeyError when `key` holds none: a lease ends once."""
+        self._held.remove(key)
