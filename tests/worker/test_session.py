@@ -1,0 +1,304 @@
+"""The session as a transcript: frames and engine events in, effects out. No socket, no clock, no engine."""
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from wire.chat import ChatRequest, Message
+from wire.errors import ErrorCode, SupernetError
+from wire.messages import (
+    Ack,
+    AckItem,
+    Cancel,
+    Drain,
+    Error,
+    KeptJob,
+    ModelOffer,
+    Move,
+    Start,
+    Welcome,
+)
+from worker import effects
+from worker.chat.prepared import Prepared, Reading
+from worker.engine import port
+from worker.session import HAND_BACK_S, Served, Session
+from worker.slots import JobKey, Slots
+
+M = "tiny"
+REQUEST = ChatRequest(messages=(Message(role="user", content="hi"),), max_tokens=100)
+
+
+def make(slots: int = 2, window: int = 512, ready: bool = True) -> Session:
+    offer = ModelOffer(id=M, context=64, slots=slots)
+    session = Session({M: Served(offer, Slots(slots))})
+    session.received(Welcome(session="s1", window_tokens=window), 0.0)
+    if ready:
+        session.engine(M, port.Ready(slots, 64, 100))
+    return session
+
+
+def start(job: str = "a", attempt: int = 1, delivered: tuple[int, ...] = ()) -> Start:
+    return Start(job=job, attempt=attempt, model=M, request=REQUEST, seed=7, delivered=delivered)
+
+
+def prepared(stop: tuple[str, ...] = (), delivered: tuple[bytes, ...] = ()) -> Prepared:
+    return Prepared((1, 2, 3), (), Reading(format="qwen-json", stop=stop), delivered)
+
+
+def run(session: Session, job: str = "a", **made: Any) -> list[effects.Effect]:
+    """Start a job and get it as far as the engine."""
+    session.received(start(job), 0.0)
+    return session.prepared(JobKey(job, 1), prepared(**made))
+
+
+def stepped(job: str, *pieces: str, first: int = 10) -> list[port.Stepped]:
+    return [port.Stepped((port.Token(f"{job}.1", first + n, p.encode()),)) for n, p in enumerate(pieces)]
+
+
+def sent(found: list[effects.Effect]) -> list[BaseModel]:
+    return [effect.message for effect in found if isinstance(effect, effects.Send)]
+
+
+def types(found: list[effects.Effect]) -> list[str]:
+    return [message.type for message in sent(found)]  # type: ignore[attr-defined]
+
+
+def commands(found: list[effects.Effect]) -> list[port.Command]:
+    return [effect.command for effect in found if isinstance(effect, effects.Command)]
+
+
+def content(found: list[effects.Effect]) -> str:
+    deltas = [message for message in sent(found) if getattr(message, "type", "") == "deltas"]
+    return "".join(part.text for d in deltas for item in d.items for part in item.parts)  # type: ignore[attr-defined]
+
+
+def test_a_job_from_start_to_done() -> None:
+    session = make()
+    assert session.received(start(), 0.0) == [effects.Prepare(JobKey("a", 1), M, REQUEST, ())]
+    found = session.prepared(JobKey("a", 1), prepared())
+    assert types(found) == ["accepted"]
+    submit = commands(found)[0]
+    assert isinstance(submit, port.Submit)
+    assert (submit.prompt, submit.max_tokens, submit.seed) == ((1, 2, 3), 61, 7), "clipped to the context"
+    text = "".join(content(session.engine(M, event)) for event in stepped("a", "Hel", "lo"))
+    over = session.engine(M, port.Ended("a.1", "stop", port.JobUsage(prompt=3, completion=2)))
+    assert text + content(over) == "Hello"
+    done = sent(over)[-1]
+    assert done.finish_reason == "stop" and done.usage.completion == 2  # type: ignore[attr-defined]
+    assert session.models[M].slots.free == 2
+
+
+def test_frames_of_an_attempt_are_numbered_without_a_gap() -> None:
+    session = make()
+    run(session)
+    frames = [sent(session.engine(M, event))[0] for event in stepped("a", "x", "y", "z")]
+    frames += sent(session.engine(M, port.Ended("a.1", "length")))
+    numbers = [item.seq for f in frames for item in getattr(f, "items", [f])]  # type: ignore[attr-defined]
+    assert numbers == list(range(len(numbers)))
+
+
+def test_the_deltas_of_one_step_travel_in_one_frame() -> None:
+    session = make()
+    run(session, "a")
+    run(session, "b")
+    found = session.engine(M, port.Stepped((port.Token("a.1", 1, b"x"), port.Token("b.1", 2, b"y"))))
+    assert types(found) == ["deltas"]
+    assert [item.job for item in sent(found)[0].items] == ["a", "b"]  # type: ignore[attr-defined]
+
+
+def test_a_full_worker_refuses_and_says_when_to_come_back() -> None:
+    session = make(slots=1)
+    run(session, "a")
+    refused = sent(session.received(start("b"), 0.0))[0]
+    assert refused.code == ErrorCode.WORKER_BUSY and refused.retry_after_s == 1.0  # type: ignore[attr-defined]
+
+
+def test_a_model_that_is_not_loaded_is_refused_by_name() -> None:
+    session = make(ready=False)
+    loading = sent(session.received(start(), 0.0))[0]
+    assert loading.code == ErrorCode.MODEL_NOT_LOADED and "loading" in loading.message  # type: ignore[attr-defined]
+    other = start().model_copy(update={"model": "other"})
+    assert "not served here" in sent(session.received(other, 0.0))[0].message  # type: ignore[attr-defined]
+
+
+def test_the_same_attempt_twice_is_refused_and_the_first_goes_on() -> None:
+    session = make()
+    run(session)
+    assert types(session.received(start(), 0.0)) == ["refused"]
+    assert types(session.engine(M, stepped("a", "x")[0])) == ["deltas"]
+
+
+def test_a_request_that_cannot_be_prepared_is_refused_with_its_reason() -> None:
+    session = make(slots=1)
+    session.received(start(), 0.0)
+    error = SupernetError(ErrorCode.CONTEXT_LENGTH_EXCEEDED, "too long", param="messages")
+    refused = sent(session.prepare_failed(JobKey("a", 1), error))[0]
+    assert (refused.code, refused.param) == (error.code, "messages")  # type: ignore[attr-defined]
+    assert session.models[M].slots.free == 1
+
+
+def test_a_cancel_frees_the_slot_only_when_the_engine_says_so() -> None:
+    session = make(slots=1)
+    run(session)
+    assert commands(session.received(Cancel(job="a", attempt=1), 0.0)) == [port.Cancel("a.1")]
+    assert session.models[M].slots.free == 0
+    over = session.engine(M, port.Ended("a.1", "cancelled", port.JobUsage(completion=4)))
+    assert types(over) == ["cancelled"] and sent(over)[0].usage.completion == 4  # type: ignore[attr-defined]
+    assert session.models[M].slots.free == 1
+
+
+def test_a_cancel_while_the_request_is_prepared_never_reaches_the_engine() -> None:
+    session = make(slots=1)
+    session.received(start(), 0.0)
+    assert session.received(Cancel(job="a", attempt=1), 0.0) == []
+    found = session.prepared(JobKey("a", 1), prepared())
+    assert types(found) == ["cancelled"] and not commands(found)
+    assert session.models[M].slots.free == 1
+
+
+def test_an_end_that_crossed_the_cancel_stands() -> None:
+    session = make()
+    run(session)
+    session.received(Cancel(job="a", attempt=1), 0.0)
+    assert types(session.engine(M, port.Ended("a.1", "stop"))) == ["done"]
+    assert session.received(Cancel(job="a", attempt=1), 0.0) == []
+
+
+def test_a_stop_string_ends_the_job_and_hides_what_came_after() -> None:
+    session = make()
+    run(session, stop=("END",))
+    found = [session.engine(M, event) for event in stepped("a", "one ", "EN", "D", " more")]
+    assert commands(found[2]) == [port.Cancel("a.1")]
+    assert found[3] == [], "tokens after the stop are not delivered"
+    over = session.engine(M, port.Ended("a.1", "cancelled"))
+    assert "".join(content(f) for f in [*found, over]) == "one "
+    assert sent(over)[-1].finish_reason == "stop"  # type: ignore[attr-defined]
+
+
+def test_delivered_tokens_are_replayed_in_silence() -> None:
+    session = make()
+    session.received(start(delivered=(10, 11)), 0.0)
+    found = session.prepared(JobKey("a", 1), prepared(delivered=(b"caf", b"\xc3")))
+    assert types(found) == ["accepted"]
+    assert commands(found)[0].delivered == (10, 11)  # type: ignore[union-attr]
+    rest = session.engine(M, port.Stepped((port.Token("a.1", 12, b"\xa9!"),)))
+    over = session.engine(M, port.Ended("a.1", "stop"))
+    assert content(rest) + content(over) == "é!", "half a character of the first attempt is finished by the second"
+
+
+def test_a_crashed_engine_fails_its_jobs_as_retryable_and_says_so() -> None:
+    session = make()
+    run(session, "a")
+    found = session.engine(M, port.Down("killed by signal 9", ("a.1",), retry_in_s=0.5))
+    assert types(found) == ["capacity", "issue", "failed"]
+    failed = sent(found)[2]
+    assert failed.code == ErrorCode.ENGINE_CRASHED and failed.retryable  # type: ignore[attr-defined]
+    assert session.capacity().models[0].status == "down"
+    assert types(session.engine(M, port.Ready(2, 64, 100))) == ["capacity", "issue"]
+    assert session.capacity().models[0].free == 2
+
+
+def test_a_job_that_is_not_acknowledged_is_paused_and_goes_on_after_the_ack() -> None:
+    session = make(window=4)
+    run(session)
+    found = [commands(session.engine(M, event)) for event in stepped("a", *"abcd")]
+    assert found == [[], [], [], [port.Pause("a.1")]]
+    assert commands(session.received(Ack(items=(AckItem(job="a", attempt=1, next_seq=1),)), 0.0)) == []
+    ack = Ack(items=(AckItem(job="a", attempt=1, next_seq=2),))
+    assert commands(session.received(ack, 0.0)) == [port.Continue("a.1")]
+
+
+def test_an_acknowledged_end_is_forgotten() -> None:
+    session = make()
+    run(session)
+    session.engine(M, port.Ended("a.1", "stop"))
+    assert session.attempts
+    session.received(Ack(items=(AckItem(job="a", attempt=1, next_seq=99),)), 0.0)
+    assert not session.attempts
+
+
+def test_a_dropped_socket_loses_nothing() -> None:
+    session = make()
+    run(session)
+    first = content(session.engine(M, stepped("a", "one ")[0]))
+    session.link_lost(1.0)
+    unheard = session.engine(M, port.Stepped((port.Token("a.1", 11, b"two "),)))
+    assert unheard == []
+    over = session.engine(M, port.Ended("a.1", "stop"))
+    assert over == []
+    resume = session.resume()
+    assert resume is not None and (resume.session, resume.jobs[0].next_seq) == ("s1", 3)
+    back = session.received(Welcome(session="s1", kept=(KeptJob(job="a", attempt=1, next_seq=1),)), 5.0)
+    assert types(back) == ["capacity", "deltas", "done"]
+    assert first + content(back) == "one two "
+
+
+def test_what_the_coordinator_does_not_keep_is_stopped_without_a_word() -> None:
+    session = make(slots=1)
+    run(session)
+    session.link_lost(1.0)
+    back = session.received(Welcome(session="s2"), 5.0)
+    assert commands(back) == [port.Cancel("a.1")]
+    assert session.engine(M, port.Ended("a.1", "cancelled")) == []
+    assert not session.attempts and session.models[M].slots.free == 1
+
+
+def test_after_the_resume_window_the_jobs_are_given_up() -> None:
+    session = make()
+    run(session)
+    session.link_lost(1.0)
+    assert session.tick(60.0) == []
+    assert commands(session.tick(61.1)) == [port.Cancel("a.1")]
+    assert session.resume() is None
+
+
+def test_a_drain_lets_jobs_finish_and_takes_no_more() -> None:
+    session = make()
+    run(session)
+    assert types(session.received(Drain(deadline_s=60), 0.0)) == ["draining"]
+    assert sent(session.received(start("b"), 1.0))[0].code == ErrorCode.WORKER_DRAINING  # type: ignore[attr-defined]
+    assert session.capacity().models[0].free == 0
+    session.engine(M, port.Ended("a.1", "stop"))
+    assert effects.Leave() in session.received(Ack(items=(AckItem(job="a", attempt=1, next_seq=99),)), 2.0)
+
+
+def test_a_drain_hands_back_what_does_not_finish_in_time() -> None:
+    session = make()
+    run(session)
+    session.drain(60, now=0.0)
+    assert session.tick(60 - HAND_BACK_S - 1) == []
+    assert commands(session.tick(60 - HAND_BACK_S)) == [port.Cancel("a.1")]
+    failed = sent(session.engine(M, port.Ended("a.1", "cancelled")))[0]
+    assert failed.code == ErrorCode.WORKER_DRAINING and failed.retryable  # type: ignore[attr-defined]
+    assert session.tick(60.0) == [effects.Leave()], "one deadline, even when nobody acknowledges"
+    assert session.tick(61.0) == [], "leaving happens once"
+
+
+def test_an_idle_worker_drains_at_once() -> None:
+    assert effects.Leave() in make().drain(60, now=0.0)
+
+
+def test_nothing_is_taken_before_welcome() -> None:
+    session = make()
+    session.link_lost(0.0)
+    refused = sent(session.received(start(), 1.0))[0]
+    assert isinstance(refused, Error) and refused.code == ErrorCode.PROTOCOL_ERROR
+
+
+def test_a_move_is_a_redial() -> None:
+    assert make().received(Move(after_s=3, url="ws://other"), 0.0) == [effects.Redial(3, "ws://other")]
+
+
+def test_events_of_unknown_jobs_are_ignored() -> None:
+    session = make()
+    assert session.engine(M, stepped("ghost", "x")[0]) == []
+    assert session.engine(M, port.Ended("ghost.1", "stop")) == []
+    assert session.received(Cancel(job="ghost", attempt=1), 0.0) == []
+
+
+@pytest.mark.parametrize("retry", [None, 1.0])
+def test_a_broken_engine_is_told_apart_from_one_that_restarts(retry: float | None) -> None:
+    session = make()
+    session.engine(M, port.Down("gone", retry_in_s=retry))
+    assert session.capacity().models[0].status == ("broken" if retry is None else "down")
