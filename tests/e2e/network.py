@@ -1,0 +1,150 @@
+"""A whole network of real processes on loopback: one coordinator, any number of workers, ended with the test."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PATIENCE_S = 120.0  # a bound on waiting for a process, far above what it needs: not an assertion about speed
+MODEL = "tiny-chat"
+CATALOGUE = """
+default: {id}
+models:
+  - id: {id}
+    name: Tiny chat
+    format: qwen-json
+    repository: supernet/tiny
+    files:
+      - name: tiny.gguf
+    context: {context}
+    max_output: 512
+    thinking: {thinking}
+    presets:
+      thinking_general: {{temperature: 0.0, top_p: 1.0, top_k: 20}}
+      plain_general: {{temperature: 0.0, top_p: 1.0, top_k: 20}}
+    price: {{prompt: 300, completion: 900}}
+    licence: Apache-2.0
+"""
+
+
+@dataclass
+class Process:
+    """A child with its output in a file, so that it can never block on a full pipe."""
+
+    popen: "subprocess.Popen[bytes]"
+    log: Path
+
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        self.popen.send_signal(number)
+
+    def wait(self) -> int:
+        return self.popen.wait(PATIENCE_S)
+
+
+@dataclass
+class Network:
+    """Starts and ends processes; `url` and `key` are what a client needs."""
+
+    folder: Path
+    model_file: Path
+    context: int = 1024
+    thinking: bool = True
+    port: int = 0
+    key: str = ""
+    coordinator: Process | None = None
+    workers: list[Process] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def catalogue(self) -> Path:
+        path = self.folder / "models.yaml"
+        path.write_text(CATALOGUE.format(id=MODEL, context=self.context, thinking=str(self.thinking).lower()))
+        return path
+
+    def start_coordinator(self) -> None:
+        """Start (or restart, on the same port and database)."""
+        args = ["-m", "coordinator", "serve", "--host", "127.0.0.1", "--port", str(self.port), "--json"]
+        args += ["--db", str(self.folder / "coordinator.db"), "--models", str(self.catalogue)]
+        self.coordinator = self._spawn("coordinator", args)
+        until(lambda: "listening" in self._coordinator().output(), self._coordinator())
+        line = next(text for text in self._coordinator().output().splitlines() if "listening" in text)
+        self.port = int(json.loads(line)["listening"].rsplit(":", 1)[1])
+        if not self.key:
+            self.key = self.create_key("test")
+
+    def create_key(self, name: str, *options: str) -> str:
+        db = str(self.folder / "coordinator.db")
+        args = [sys.executable, "-m", "coordinator", "key", "create", "--db", db, "--name", name, "--json", *options]
+        out = subprocess.run(args, check=True, capture_output=True, timeout=PATIENCE_S)
+        key: str = json.loads(out.stdout)["key"]
+        return key
+
+    def start_worker(self, *options: str, key: str | None = None, name: str = "", wait: bool = True) -> Process:
+        name = name or f"worker{len(self.workers)}"
+        args = ["-m", "worker", "--coordinator", f"ws://127.0.0.1:{self.port}", "--catalogue", str(self.catalogue)]
+        args += ["--model", MODEL, "--model-file", str(self.model_file), "--threads", "1", "--slots", "2"]
+        args += ["--state-dir", str(self.folder / name), "--models-dir", str(self.folder / "cache"), *options]
+        before = self.online()
+        worker = self._spawn(name, args, {"SUPERNET_KEY": key or self.key})
+        self.workers.append(worker)
+        if wait:
+            until(lambda: self.online() > before, worker)
+        return worker
+
+    def get(self, path: str) -> Any:
+        request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {self.key}"})
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return json.load(response)
+
+    def online(self) -> int:
+        """How many workers serve the model now."""
+        online: int = self.get(f"/v1/models/{MODEL}")["workers_online"]
+        return online
+
+    def close(self) -> None:
+        processes = [*self.workers, *([self.coordinator] if self.coordinator else [])]
+        for process in processes:
+            if process.popen.poll() is None:
+                process.kill(signal.SIGCONT)  # a stopped process would ignore everything else
+                process.kill()
+        for process in processes:
+            process.wait()
+
+    def _coordinator(self) -> Process:
+        assert self.coordinator is not None, "start_coordinator comes first"
+        return self.coordinator
+
+    def _spawn(self, name: str, args: list[str], env: dict[str, str] | None = None) -> Process:
+        log = self.folder / f"{name}.{time.monotonic_ns()}.log"
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("SUPERNET_")}
+        with log.open("wb") as out:
+            popen = subprocess.Popen([sys.executable, *args], stdout=out, stderr=out, env=clean | (env or {}))
+        return Process(popen, log)
+
+
+def until(condition: Any, process: Process | None = None) -> None:
+    """Poll the outside world until `condition()`; fails with the process's output when it dies or takes for ever."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            if condition():
+                return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            pass
+        said = process.output()[-4000:] if process else ""
+        assert process is None or process.popen.poll() is None, f"the process ended:\n{said}"
+        assert time.monotonic() < deadline, f"waited {PATIENCE_S} s in vain\n{said}"
+        time.sleep(0.05)

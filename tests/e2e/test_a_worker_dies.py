@@ -1,0 +1,124 @@
+"""Real processes, real signals. What a client sees when the machine behind its answer goes away."""
+
+import json
+import signal
+import threading
+
+import pytest
+from openai import APIError, OpenAI
+
+from tests.e2e.network import MODEL, Network, until
+
+LONG = {"model": MODEL, "messages": [{"role": "user", "content": "Hello!"}], "max_tokens": 500, "stream": True}
+ENDLESS = {"extra_body": {"ignore_eos": True}}
+
+
+def test_the_last_worker_is_killed_and_the_stream_ends_with_a_typed_error(network: Network, client: OpenAI) -> None:
+    stream = client.chat.completions.create(**LONG, **ENDLESS)  # type: ignore[call-overload]
+    next(iter(stream))
+    network.workers[0].kill()
+    with pytest.raises(APIError) as error:
+        for _ in stream:
+            pass
+    assert error.value.code in ("worker_lost", "no_worker")
+    until(lambda: network.online() == 0)
+    network.start_worker(name="second")
+    done = client.chat.completions.create(model=MODEL, messages=LONG["messages"], max_tokens=8)  # type: ignore[arg-type]
+    assert done.usage is not None and done.usage.completion_tokens > 0
+
+
+def test_a_killed_workers_answer_goes_on_at_another(network: Network, client: OpenAI) -> None:
+    whole = client.chat.completions.create(**{**LONG, "stream": False}, **ENDLESS)  # type: ignore[call-overload]
+    network.start_worker(name="second")
+    stream = iter(client.chat.completions.create(**LONG, **ENDLESS))  # type: ignore[call-overload]
+    seen = [next(stream) for _ in range(5)]
+    busy = _busy(network)
+    network.workers[busy].kill()
+    seen += list(stream)
+    text = "".join((c.choices[0].delta.content or "") for c in seen if c.choices)
+    thought = "".join((c.choices[0].delta.model_extra or {}).get("reasoning_content") or "" for c in seen if c.choices)
+    assert seen[-1].choices[0].finish_reason == "length"
+    assert text == (whole.choices[0].message.content or "")
+    assert thought == ((whole.choices[0].message.model_extra or {}).get("reasoning_content") or "")
+
+
+def _busy(network: Network) -> int:
+    """Which worker has the job: its status file says so."""
+    found: list[int] = []
+
+    def look() -> bool:
+        for index, name in enumerate(("worker0", "second")):
+            status = json.loads((network.folder / name / "status.json").read_text())
+            if status["jobs"]:
+                found.append(index)
+        return bool(found)
+
+    until(look)
+    return found[0]
+
+
+def test_the_coordinator_restarts_and_the_worker_comes_back_by_itself(network: Network, client: OpenAI) -> None:
+    assert network.coordinator is not None
+    network.coordinator.kill()
+    network.coordinator.wait()
+    network.start_coordinator()
+    until(lambda: network.online() == 1, network.workers[0])
+    done = client.chat.completions.create(model=MODEL, messages=LONG["messages"], max_tokens=8)  # type: ignore[arg-type]
+    assert done.choices[0].finish_reason in ("stop", "length")
+
+
+def test_sigterm_lets_the_running_answer_finish(network: Network, client: OpenAI) -> None:
+    stream = iter(client.chat.completions.create(**LONG, **ENDLESS))  # type: ignore[call-overload]
+    seen = [next(stream)]
+    network.workers[0].kill(signal.SIGTERM)
+    seen += list(stream)
+    assert seen[-1].choices[0].finish_reason == "length"
+    assert network.workers[0].wait() == 0
+
+
+def test_a_second_signal_ends_at_once(network: Network, client: OpenAI) -> None:
+    stream = iter(client.chat.completions.create(**LONG, **ENDLESS))  # type: ignore[call-overload]
+    next(stream)
+    network.workers[0].kill(signal.SIGTERM)
+    until(lambda: "leaving" in network.workers[0].output(), network.workers[0])
+    network.workers[0].kill(signal.SIGTERM)
+    assert network.workers[0].wait() == 1
+    with pytest.raises(APIError):
+        list(stream)
+
+
+def test_a_client_that_leaves_frees_the_slot(network: Network, client: OpenAI) -> None:
+    for _ in range(4):  # twice as many as there are slots
+        stream = client.chat.completions.create(**LONG, **ENDLESS)  # type: ignore[call-overload]
+        next(iter(stream))
+        stream.close()
+    done = client.chat.completions.create(model=MODEL, messages=LONG["messages"], max_tokens=4)  # type: ignore[arg-type]
+    assert done.usage is not None and done.usage.completion_tokens > 0
+
+
+def test_more_requests_than_slots_wait_in_the_queue(network: Network, client: OpenAI) -> None:
+    answers: list[int] = []
+
+    def ask() -> None:
+        done = client.chat.completions.create(model=MODEL, messages=LONG["messages"], max_tokens=40)  # type: ignore[arg-type]
+        answers.append(done.usage.completion_tokens)  # type: ignore[union-attr]
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert len(answers) == 6 and all(answers)
+
+
+def test_a_worker_with_a_wrong_key_says_so_and_exits_for_good(empty: Network) -> None:
+    worker = empty.start_worker(key="sk-sn-wrong", wait=False)
+    assert worker.wait() == 78
+    assert "key" in worker.output()
+
+
+def test_a_stopped_worker_is_forgotten_and_comes_back(network: Network) -> None:
+    network.workers[0].kill(signal.SIGSTOP)
+    until(lambda: network.online() == 0)
+    network.workers[0].kill(signal.SIGCONT)
+    until(lambda: network.online() == 1, network.workers[0])

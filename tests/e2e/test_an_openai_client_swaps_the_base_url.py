@@ -1,0 +1,106 @@
+"""The unchanged openai client against real processes and a real model that was trained to answer."""
+
+import json
+
+import pytest
+from openai import AuthenticationError, BadRequestError, NotFoundError, OpenAI
+
+from tests.e2e.network import MODEL, Network
+
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "Weather of a city",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}, "unit": {"type": "string", "enum": ["celsius", "fahrenheit"]}},
+            "required": ["city", "unit"],
+            "additionalProperties": False,
+        },
+    },
+}
+HELLO = [{"role": "user", "content": "Hello!"}]
+
+
+def test_a_plain_chat(client: OpenAI) -> None:
+    done = client.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=64)  # type: ignore[arg-type]
+    assert done.choices[0].message.content
+    assert done.choices[0].finish_reason in ("stop", "length")
+    assert done.usage is not None and done.usage.completion_tokens > 0
+    assert done.usage.total_tokens == done.usage.prompt_tokens + done.usage.completion_tokens
+
+
+def test_a_stream_adds_up_to_the_plain_answer(client: OpenAI) -> None:
+    plain = client.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=64)  # type: ignore[arg-type]
+    stream = client.chat.completions.create(
+        model=MODEL,
+        messages=HELLO,  # type: ignore[arg-type]
+        max_tokens=64,
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    chunks = list(stream)
+    text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+    assert text == plain.choices[0].message.content
+    assert len([c for c in chunks if c.choices and c.choices[0].delta.content]) > 1, "token by token"
+    assert [c.choices[0].finish_reason for c in chunks if c.choices][-1] == plain.choices[0].finish_reason
+    assert chunks[-1].usage is not None and chunks[-1].choices == []
+    assert chunks[-1].usage.completion_tokens == plain.usage.completion_tokens  # type: ignore[union-attr]
+
+
+def test_a_thought_arrives_apart_from_the_answer(client: OpenAI) -> None:
+    done = client.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=128)  # type: ignore[arg-type]
+    message = done.choices[0].message
+    thought = (message.model_extra or {}).get("reasoning_content")
+    assert thought
+    assert "<think>" not in (message.content or "") and "</think>" not in (message.content or "")
+    details = done.usage.completion_tokens_details  # type: ignore[union-attr]
+    assert details is not None and details.reasoning_tokens
+    without = client.chat.completions.create(
+        model=MODEL,
+        messages=HELLO,  # type: ignore[arg-type]
+        max_tokens=128,
+        extra_body={"chat_template_kwargs": {"enable_thinking": False}},
+    )
+    assert not (without.choices[0].message.model_extra or {}).get("reasoning_content")
+
+
+@pytest.mark.parametrize("thinking", [True, False])
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "get_weather"}}])
+def test_a_forced_call_validates_against_its_schema(client: OpenAI, choice: object, thinking: bool) -> None:
+    done = client.chat.completions.create(
+        model=MODEL,
+        messages=[{"role": "user", "content": "Tell me something."}],
+        tools=[WEATHER],  # type: ignore[list-item]
+        tool_choice=choice,  # type: ignore[arg-type]
+        max_tokens=400,
+        extra_body={"chat_template_kwargs": {"enable_thinking": thinking}},
+    )
+    assert done.choices[0].finish_reason == "tool_calls", done
+    call = (done.choices[0].message.tool_calls or [])[0]
+    assert call.type == "function" and call.function.name == "get_weather"
+    arguments = json.loads(call.function.arguments)
+    assert set(arguments) == {"city", "unit"} and arguments["unit"] in ("celsius", "fahrenheit")
+    assert isinstance(arguments["city"], str)
+
+
+def test_models_are_listed_and_retrieved(client: OpenAI) -> None:
+    listed = list(client.models.list())
+    assert [model.id for model in listed] == [MODEL]
+    one = client.models.retrieve(MODEL)
+    assert (one.model_extra or {})["workers_online"] == 1
+
+
+def test_errors_are_of_the_types_that_clients_catch(client: OpenAI, network: Network) -> None:
+    with pytest.raises(NotFoundError) as unknown:
+        client.chat.completions.create(model="gpt-9", messages=HELLO)  # type: ignore[arg-type]
+    assert unknown.value.code == "model_not_found"
+    with pytest.raises(BadRequestError) as wrong:
+        client.chat.completions.create(model=MODEL, messages=HELLO, temperature=9)  # type: ignore[arg-type]
+    assert wrong.value.param == "temperature"
+    with pytest.raises(BadRequestError) as long:
+        client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "word " * 4000}])
+    assert long.value.code == "context_length_exceeded"
+    with pytest.raises(AuthenticationError):
+        OpenAI(base_url=network.url + "/v1", api_key="sk-wrong", max_retries=0).models.list()
