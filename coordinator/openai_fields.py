@@ -17,7 +17,7 @@ ACCEPTED: Mapping[str, str] = {
     "prompt_cache_key": "a shared prefix is found by its own text and reused without a key",
     "app_source": "a label of the calling application; nothing depends on it",
     "response_format.json_schema.name": "a label; the answer is held to the schema itself",
-    "response_format.json_schema.description": "the schema is enforced, not shown to the model; messages can explain it",
+    "response_format.json_schema.description": "the schema holds the answer; the model is not shown its words",
     "response_format.json_schema.strict": "the answer is held to the schema in either case",
     "tools[].cache_control": "a prefix is cached in any case",
     "messages[].cache_control": "a prefix is cached in any case",
@@ -162,9 +162,8 @@ class Fields:
     def accept(self, *names: str) -> None:
         """Take fields that have no effect, listed with the reason in ACCEPTED."""
         for name in names:
-            if (listed := _generic(self.at(name))) not in ACCEPTED:
+            if self.take(name) is not None and (listed := _generic(self.at(name))) not in ACCEPTED:
                 raise KeyError(f"{listed} is not on the list of accepted fields")
-            self.take(name)
 
     def limit(self, *names: str) -> None:
         """Take fields of which LIMITED names the accepted values."""

@@ -13,7 +13,7 @@ from wire.errors import ErrorCode, SupernetError
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 64
-MAX_VALUES = 200_000  # a body of 4 MiB can hold two million; a conversation of 2048 messages holds some 20,000
+MAX_VALUES = 100_000  # a body of 4 MiB can hold two million; a conversation of 2048 messages holds some 20,000
 MAX_INTEGER = 2**64  # above it JSON readers disagree, and Python's own conversion is quadratic
 
 MAX_SCHEMA_DEPTH = 32
