@@ -1,0 +1,134 @@
+"""A child process that talks in lines: started, written to, read from, and ended without leaving a zombie.
+
+Both children of a model, the engine and the preparer, are driven through this one class.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent  # where `python -m worker...` finds this very code
+UNREAD_BYTES = 64 << 20  # two of the largest lines: a child that lets this much wait does not read
+LOG_CHARS = 500
+LOG_BURST = 200  # lines at once (a model that loads says about 100), then LOG_PER_S
+LOG_PER_S = 10.0
+
+
+class LineTooLong(ValueError):
+    """The child wrote more than the limit without ending a line."""
+
+
+class ChildProcess:
+    """One life of a child. One task reads and ends it; `write`, `hang_up` and `kill` may be called from anywhere."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: logging.Logger) -> None:
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        self._process = process
+        self._stdin, self._stdout = process.stdin, process.stdout
+        self._stderr = asyncio.create_task(_pass_on(process.stderr, log), name=f"stderr of {process.pid}")
+
+    @classmethod
+    async def start(cls, command: Sequence[str], log: logging.Logger, limit: int) -> "ChildProcess":
+        """`limit` is the longest line it may write, in bytes. Raises OSError if it cannot be started."""
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=pipe, stdout=pipe, stderr=pipe, limit=limit, cwd=ROOT
+        )
+        return cls(process, log)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """False once its end has been noticed."""
+        return self._process.returncode is None and not self._stdin.is_closing() and not self._stdout.at_eof()
+
+    def write(self, line: bytes) -> bool:
+        """Hand over a line; False if the child is gone or has too much unread, then nothing was written."""
+        if self._stdin.is_closing() or self._stdin.transport.get_write_buffer_size() > UNREAD_BYTES:
+            return False
+        self._stdin.write(line)
+        return True
+
+    async def read(self) -> bytes | None:
+        """The next line, None at the end. A last line without an end was cut by the crash, and is not given."""
+        try:
+            return await self._stdout.readuntil(b"\n")
+        except asyncio.IncompleteReadError:
+            return None
+        except asyncio.LimitOverrunError as error:
+            raise LineTooLong("a line longer than the limit") from error
+
+    def hang_up(self) -> None:
+        """Close its stdin: it is to end by itself."""
+        self._stdin.close()
+
+    def kill(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+
+    async def end(self, patience_s: float) -> str:
+        """Hang up, wait, then kill; says how it ended. The reading task calls this, once, when it has read its last."""
+        self.hang_up()
+        over = asyncio.gather(self._drain(), self._process.wait())
+        try:
+            async with asyncio.timeout(patience_s):
+                await asyncio.shield(over)
+        except TimeoutError:
+            self.kill()
+            await over
+        except asyncio.CancelledError:
+            self.kill()
+            await over
+            raise
+        finally:
+            await asyncio.wait({self._stderr}, timeout=1)  # the last words; a grandchild might hold the pipe for ever
+            self._stderr.cancel()
+        return describe(self._process.returncode or 0)
+
+    async def _drain(self) -> None:
+        # with unread output left the transport never sees the end of the pipe, and wait() may not return
+        while await self._stdout.read(65536):
+            pass
+
+
+def describe(status: int) -> str:
+    """A process's end in words. `status` as Popen has it: negative for a signal."""
+    if status >= 0:
+        return f"exited with status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    if name == "SIGKILL":
+        return "was killed (SIGKILL: out of memory, a hang that was ended, or by hand)"
+    if name == "SIGABRT":
+        return "aborted (SIGABRT: a failed check in native code; the log has its line)"
+    return f"died of {name}"
+
+
+async def _pass_on(stream: asyncio.StreamReader, log: logging.Logger) -> None:
+    """Log what the child says, line by line; cut long lines, and swallow what comes too fast."""
+    clock = asyncio.get_running_loop().time
+    allowance, before, swallowed, rest = float(LOG_BURST), clock(), 0, b""
+    while chunk := await stream.read(65536):
+        *lines, rest = (rest + chunk).split(b"\n")
+        if len(rest) > 65536:
+            lines, rest = [*lines, rest], b""
+        now = clock()
+        allowance, before = min(LOG_BURST, allowance + (now - before) * LOG_PER_S), now
+        for line in lines:
+            if allowance < 1:
+                swallowed += 1
+                continue
+            if swallowed:
+                log.warning("%d lines swallowed: they came too fast", swallowed)
+                swallowed = 0
+            allowance -= 1
+            log.info("%s", line[:LOG_CHARS].decode("utf-8", "replace"))
+    if rest:
+        log.info("%s", rest[:LOG_CHARS].decode("utf-8", "replace"))

@@ -1,0 +1,90 @@
+"""`python -m worker.engine.child`: the process that holds the model. First line in: the EngineSpec; then commands.
+
+Two threads. This one loads, steps and writes events; the other reads commands and posts them to the loop. The end of
+stdin stops the loop. Whatever goes wrong ends the process: the supervisor in the daemon starts a new one.
+"""
+
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from worker.child_setup import Pipe, enter, leave
+from worker.engine.pipe import FROM_ENGINE, MAX_LINE_BYTES, TO_ENGINE, Garbled
+from worker.engine.port import Down, EngineSpec, Event, Loading
+
+if TYPE_CHECKING:
+    from worker.engine.loop import Loop
+
+# The step loop waits this long for the interpreter while the other thread runs Python code. With the default 5 ms
+# a 1 ms step beside a busy thread was measured at up to 23 ms.
+SWITCH_S = 0.0005
+LEAVE_S = 10.0  # for the step in hand, once stdin is closed; if nobody is left to kill us, we do it
+
+
+def main() -> None:
+    pipe = enter()
+    sys.setswitchinterval(SWITCH_S)
+
+    def emit(event: Event) -> None:
+        pipe.write(FROM_ENGINE.encode(event))
+
+    try:
+        run(pipe, emit)
+    except BrokenPipeError:
+        leave(0)  # the daemon is gone, and nothing is left to do
+    except Exception as error:  # noqa: BLE001 - the whole process is this call: say why, and let it end
+        traceback.print_exc()
+        emit(Down(f"{type(error).__name__}: {error}"[:1000]))
+        leave(1)
+    leave(0)
+
+
+class Progress:
+    """Says how far the loading is, once per percent: llama.cpp calls for every tensor, and False would end it."""
+
+    def __init__(self, emit: Callable[[Event], None]) -> None:
+        self._emit = emit
+        self._percent = -1
+
+    def __call__(self, fraction: float) -> bool:
+        if int(fraction * 100) > self._percent:
+            self._percent = int(fraction * 100)
+            self._emit(Loading(fraction))
+        return True
+
+
+def run(pipe: Pipe, emit: Callable[[Event], None]) -> None:
+    """Load the model and serve until stdin ends. Raises whatever ends the engine before that."""
+    line = pipe.read(MAX_LINE_BYTES)
+    spec = None if line is None else TO_ENGINE.decode(line)
+    if not isinstance(spec, EngineSpec):
+        raise ValueError("the first line must be the engine's spec")
+    # imported here, where stdout is already out of reach: the libraries print while they are loaded
+    from worker.engine.llama import Model
+    from worker.engine.loop import Loop
+
+    loop = Loop(Model(spec, Progress(emit)), spec, emit, time.monotonic)
+    threading.Thread(target=read_commands, args=(pipe, loop), name="commands", daemon=True).start()
+    loop.run()
+
+
+def read_commands(pipe: Pipe, loop: "Loop") -> None:
+    """The other thread. A line that is no command ends the engine as a closed stdin does: the parent is not itself."""
+    try:
+        while (line := pipe.read(MAX_LINE_BYTES)) is not None:
+            command = TO_ENGINE.decode(line)
+            if isinstance(command, EngineSpec):
+                raise Garbled("a second spec")
+            loop.post(command)
+    except Garbled:
+        traceback.print_exc()
+    loop.stop()
+    time.sleep(LEAVE_S)
+    leave(1)
+
+
+if __name__ == "__main__":
+    main()

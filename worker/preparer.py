@@ -1,0 +1,159 @@
+"""Requests made ready in a child process of their own: a template or a tokeniser may crash or hang on hostile text.
+
+The child holds the vocabulary only. It has one request at a time, so it is known which one broke it; that one is
+refused for good, because another worker would break on it too, and those behind it go to a new child.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from wire.catalog import ChatFormat
+from wire.chat import ChatRequest
+from wire.errors import ErrorCode, SupernetError
+from worker.chat.prepared import Prepared
+from worker.child_process import ChildProcess, LineTooLong
+from worker.engine.pipe import (
+    FROM_PREPARER,
+    MAX_LINE_BYTES,
+    TO_PREPARER,
+    Garbled,
+    Opened,
+    Prepare,
+    PreparerSpec,
+    Refused,
+)
+
+log = logging.getLogger("supernet.preparer")
+
+CHILD = (sys.executable, "-m", "worker.preparer_child")
+WAITING = 64  # requests, the one in the child included
+OPEN_S = 120.0  # to start and to read the vocabulary of a large file from a slow disk
+PREPARE_S = 10.0
+CLOSE_S = 2.0
+
+
+class Preparer:
+    """One model's preparer. The child is started by the first request, or by `start`, and again after it died."""
+
+    def __init__(
+        self,
+        path: str,
+        context: int,
+        format: ChatFormat,
+        *,
+        command: Sequence[str] = CHILD,
+        prepare_s: float = PREPARE_S,
+    ) -> None:
+        self._spec = PreparerSpec(os.path.abspath(path), context, format)
+        self._command = command
+        self._prepare_s = prepare_s
+        self._child: ChildProcess | None = None
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+        self._exchange: asyncio.Task[Prepared] | None = None
+        self._closed = False
+
+    async def start(self) -> None:
+        """Have the child ready before the first request. Raises SupernetError (model_not_loaded)."""
+        async with self._turn:
+            await self._open()
+
+    async def prepare(self, request: ChatRequest, delivered: tuple[int, ...]) -> Prepared:
+        """Render and tokenise. Raises SupernetError: what the request is refused for, or worker_busy.
+
+        If the caller is cancelled the child still finishes this request first: it has no way to drop it.
+        """
+        if self._waiting >= WAITING:
+            raise SupernetError(ErrorCode.WORKER_BUSY, f"{WAITING} requests wait to be prepared: try another worker")
+        line = self._line(request, delivered)
+        self._waiting += 1
+        try:
+            await self._turn.acquire()
+            self._exchange = asyncio.create_task(self._ask(line), name="prepare")
+            self._exchange.add_done_callback(self._over)
+            return await asyncio.shield(self._exchange)
+        finally:
+            self._waiting -= 1
+
+    async def close(self) -> None:
+        """End the child; whoever waits gets SupernetError (worker_draining)."""
+        self._closed = True
+        if self._child is not None:
+            self._child.kill()
+        async with self._turn:
+            await self._end()
+
+    # ---- one exchange ------------------------------------------------------------------------------------------------
+
+    def _line(self, request: ChatRequest, delivered: tuple[int, ...]) -> bytes:
+        try:
+            return TO_PREPARER.encode(Prepare(request, delivered))
+        except Garbled as error:
+            raise SupernetError(ErrorCode.REQUEST_TOO_LARGE, f"the request is too large: {error}") from None
+
+    def _over(self, exchange: asyncio.Task[Prepared]) -> None:
+        self._turn.release()
+        if not exchange.cancelled():
+            exchange.exception()  # counts as seen, also when the caller has left
+
+    async def _ask(self, line: bytes) -> Prepared:
+        child = await self._open()
+        why = "crashed the tokeniser or the template: send it without unusual text"
+        try:
+            async with asyncio.timeout(self._prepare_s):
+                child.write(line)
+                answer = await self._answer(child)
+            if isinstance(answer, Prepared):
+                return answer
+            if isinstance(answer, Refused):
+                raise SupernetError(answer.code, answer.message, param=answer.param)
+        except TimeoutError:
+            why = f"took too long to prepare, more than {self._prepare_s:g} s: send less text, or simpler tools"
+        except (Garbled, LineTooLong) as error:
+            why = f"has no answer that can be read: {error}"
+        child.kill()
+        end = await self._end()
+        self._still_open()
+        log.error("the preparer %s; its request is refused", end)
+        raise SupernetError(ErrorCode.INVALID_REQUEST, f"this request {why}")
+
+    async def _open(self) -> ChildProcess:
+        """The child, started anew if it is gone."""
+        if self._child is not None and self._child.alive:
+            return self._child
+        await self._end()
+        why = "it ended at once"
+        try:
+            self._still_open()
+            self._child = child = await ChildProcess.start(self._command, log, MAX_LINE_BYTES)
+            self._still_open()
+            child.write(TO_PREPARER.encode(self._spec))
+            async with asyncio.timeout(OPEN_S):
+                answer = await self._answer(child)
+            if isinstance(answer, Opened):
+                return child
+            if isinstance(answer, Refused):
+                why = answer.message
+        except (OSError, TimeoutError, Garbled, LineTooLong) as error:
+            why = f"{type(error).__name__}: {error}"
+        if self._child is not None:
+            self._child.kill()
+        await self._end()
+        self._still_open()
+        log.error("the vocabulary of %s cannot be loaded: %s", self._spec.path, why)
+        raise SupernetError(ErrorCode.MODEL_NOT_LOADED, "the vocabulary cannot be loaded here: try another worker")
+
+    async def _answer(self, child: ChildProcess) -> Opened | Prepared | Refused | None:
+        line = await child.read()
+        return None if line is None else FROM_PREPARER.decode(line)
+
+    async def _end(self) -> str:
+        child, self._child = self._child, None
+        return "" if child is None else await child.end(CLOSE_S)
+
+    def _still_open(self) -> None:
+        if self._closed:
+            raise SupernetError(ErrorCode.WORKER_DRAINING, "the worker is leaving")

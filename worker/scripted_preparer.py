@@ -1,0 +1,37 @@
+"""The preparer that goes with ScriptedEngine: no file, no template, one token per byte of UTF-8."""
+
+from wire.catalog import ChatFormat
+from wire.chat import ChatRequest
+from wire.errors import ErrorCode, SupernetError
+from worker.chat.prepared import Prepared, Reading
+
+
+class ScriptedPreparer:
+    """The prompt is every message's role and text, a line each. Same interface as Preparer."""
+
+    def __init__(self, context: int, format: ChatFormat = "qwen-xml") -> None:
+        self._context = context
+        self._format = format
+
+    async def start(self) -> None:
+        """Nothing to start."""
+
+    async def prepare(self, request: ChatRequest, delivered: tuple[int, ...]) -> Prepared:
+        prompt = b""
+        anchors: list[int] = []
+        for message in request.messages:
+            prompt += f"{message.role}: {message.content}\n".encode()
+            anchors.append(len(prompt))
+        used = len(prompt) + len(delivered)
+        if used >= self._context:
+            raise SupernetError(
+                ErrorCode.CONTEXT_LENGTH_EXCEEDED,
+                f"This model's maximum context length is {self._context} tokens; your messages have {used}.",
+                param="messages",
+            )
+        tools = () if request.tool_choice == "none" else request.tools
+        reading = Reading(self._format, tools=tools, stop=request.stop)
+        return Prepared(tuple(prompt), tuple(anchors), reading, tuple(bytes([token]) for token in delivered))
+
+    async def close(self) -> None:
+        """Nothing to close."""
