@@ -1,0 +1,134 @@
+"""Answers that must match a grammar: llguidance says which tokens may come next.
+
+The only importer of llguidance. The tokenizer that it needs and every grammar are built in a thread of their own, where
+llguidance lets go of the GIL: a large grammar takes up to a second, and no stream may wait for another job's grammar.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer, TokenizerWrapper
+from numpy.typing import NDArray
+
+from wire.errors import ErrorCode, SupernetError
+from worker.engine.port import Constraint
+
+MAX_GRAMMAR_BYTES = 256 * 1024
+KEPT_GRAMMARS = 32  # requests of one application repeat their tools and schemas
+# A grammar comes from a request: a tenth to a half of llguidance's defaults, so that a mask stays within milliseconds.
+_LIMITS = LLParserLimits(
+    initial_lexer_fuel=500_000,
+    step_lexer_fuel=100_000,
+    step_max_items=20_000,
+    max_lexer_states=50_000,
+    max_grammar_size=100_000,
+    verbose_errors=False,
+)
+
+
+class Pieces(Protocol):
+    """What is needed of a vocabulary."""
+
+    size: int
+    special: dict[str, int]
+    eog: frozenset[int]
+
+    def piece(self, token: int) -> bytes: ...
+
+    def tokenize(self, text: str) -> list[int]: ...
+
+
+class _Tokenizer:
+    """A vocabulary in the shape that llguidance's TokenizerWrapper asks for."""
+
+    bos_token_id = None
+
+    def __init__(self, vocab: Pieces) -> None:
+        self.tokens = [vocab.piece(token) for token in range(vocab.size)]
+        self.special_token_ids = sorted(vocab.special.values())
+        self.eos_token_id = min(vocab.eog)
+        self._vocab = vocab
+
+    def __call__(self, text: str | bytes) -> list[int]:
+        return self._vocab.tokenize(text if isinstance(text, str) else text.decode("utf-8", "replace"))
+
+
+def _refuse(message: str) -> SupernetError:
+    return SupernetError(ErrorCode.INVALID_REQUEST, f"the answer's grammar cannot be used: {message}")
+
+
+class Matcher:
+    """Follows one answer. Tokens before `Constraint.after` are free; a grammar that is complete has `stopped`."""
+
+    def __init__(self, matcher: LLMatcher, after: int | None, size: int) -> None:
+        self._matcher = matcher
+        self._after = after
+        self._size = size
+
+    @property
+    def stopped(self) -> bool:
+        return self._after is None and bool(self._matcher.is_stopped())
+
+    def allowed(self) -> NDArray[np.bool_] | None:
+        """Which tokens may come next, of the whole vocabulary; None: all. End-of-turn tokens only where it may end.
+
+        Raises SupernetError(INVALID_REQUEST) if the grammar grew past its limits.
+        """
+        if self._after is not None:
+            return None
+        bits = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
+        if self._matcher.is_error():
+            raise _refuse(self._matcher.get_error())
+        return np.unpackbits(bits, count=self._size, bitorder="little").view(np.bool_)
+
+    def accepts(self, token: int) -> bool:
+        return self._after is not None or self._matcher.validate_tokens([token]) == 1
+
+    def saw(self, token: int) -> None:
+        """Raises SupernetError(INVALID_REQUEST) if the grammar does not allow the token here."""
+        if self._after is not None:
+            self._after = None if token == self._after else self._after
+        elif not self._matcher.consume_token(token):
+            raise _refuse(self._matcher.get_error() or f"token {token} does not belong there")
+
+
+class Grammars:
+    """Compiles constraints for one vocabulary, one at a time, in the background."""
+
+    def __init__(self, vocab: Pieces) -> None:
+        self._vocab = vocab
+        self._thread = ThreadPoolExecutor(1, "grammars")
+        self._tokenizer: LLTokenizer | None = None
+        self._ready: OrderedDict[str, LLMatcher] = OrderedDict()
+
+    def compile(self, constraint: Constraint, delivered: Sequence[int]) -> Future[Matcher]:
+        """A matcher that has seen the delivered tokens. The future raises SupernetError(INVALID_REQUEST)."""
+        return self._thread.submit(self._compile, constraint, delivered)
+
+    def _compile(self, constraint: Constraint, delivered: Sequence[int]) -> Matcher:
+        matcher = Matcher(self._fresh(constraint.grammar), constraint.after, self._vocab.size)
+        for token in delivered:
+            matcher.saw(token)
+        return matcher
+
+    def _fresh(self, grammar: str) -> LLMatcher:
+        if len(grammar) > MAX_GRAMMAR_BYTES:
+            raise _refuse(f"it has {len(grammar)} characters, and {MAX_GRAMMAR_BYTES} are allowed")
+        if self._tokenizer is None:
+            wrapper = TokenizerWrapper(_Tokenizer(self._vocab))
+            self._tokenizer = LLTokenizer(wrapper, eos_token=sorted(self._vocab.eog))
+        if grammar not in self._ready:
+            matcher = LLMatcher(self._tokenizer, grammar, log_level=0, limits=_LIMITS)
+            if matcher.is_error():
+                raise _refuse(matcher.get_error())
+            self._ready[grammar] = matcher
+            if len(self._ready) > KEPT_GRAMMARS:
+                self._ready.popitem(last=False)
+        self._ready.move_to_end(grammar)
+        return self._ready[grammar].deep_copy()
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,375 @@
+"""llama.cpp as the engine needs it: a vocabulary, a model with its context, and what they would weigh.
+
+The only importer of llama_cpp, and of its low-level API alone. Several misuses abort the whole process inside llama.cpp
+(too many rows or outputs, a partial copy between separate caches), where ctypes cannot catch anything; each is refused
+here in Python first. Nothing in this file is thread-safe but `Vocab`.
+"""
+
+import ctypes
+import functools
+import re
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import llama_cpp.llama_cpp as lib
+import numpy as np
+from numpy.typing import NDArray
+
+from wire.errors import ErrorCode, SupernetError
+from worker.engine.port import EngineSpec
+
+MAX_SEQUENCES = 256  # LLAMA_MAX_SEQ of llama-cparams.h
+RC_NO_CELLS = 1  # llama_decode: the cache has no room for the batch, nothing was changed
+_PARTIAL = 1  # LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY: the recurrent rows, not the attention cells
+_WARN, _CONTINUED = 3, 5  # ggml_log_level
+_EXPECTED = ("failed to find a memory slot", "failed to prepare attention ubatches")  # answered by evicting a prefix
+_KV_TYPES = {"f16": lib.GGML_TYPE_F16, "q8_0": lib.GGML_TYPE_Q8_0}
+_SIZES = {  # log lines of llama.cpp when it plans a context
+    "weights": r"file size\s*=\s*([\d.]+) (MiB|GiB)",
+    "kv": r"llama_kv_cache: size =\s*([\d.]+) (MiB)",
+    "recurrent": r"llama_memory_recurrent: size =\s*([\d.]+) (MiB)",
+    "compute": r"compute buffer size =\s*([\d.]+) (MiB)",
+    "output": r"output buffer size =\s*([\d.]+) (MiB)",
+}
+
+
+class Feed(NamedTuple):
+    """Consecutive tokens of one sequence from position `start` on; `draws`: the last one yields a row of logits."""
+
+    seq: int
+    start: int
+    tokens: Sequence[int]
+    draws: bool
+
+
+class _Log:
+    """llama.cpp's log: warnings go to stderr, the last few are kept for error messages, `tap` sees every line."""
+
+    def __init__(self) -> None:
+        self.recent: deque[str] = deque(maxlen=4)
+        self.tap: list[str] | None = None
+        self._level = 0
+        self.callback = lib.llama_log_callback(self._hear)
+
+    def _hear(self, level: int, text: bytes, _data: object) -> None:
+        self._level = self._level if level == _CONTINUED else level
+        line = text.decode("utf-8", "replace")
+        if self.tap is not None:
+            self.tap.append(line)
+        if self._level >= _WARN and not any(known in line for known in _EXPECTED):
+            self.recent.append(line.strip())
+            sys.stderr.write(line)
+
+
+_log = _Log()
+_measuring = threading.Lock()
+
+
+@functools.cache
+def _start_backend() -> None:
+    lib.llama_log_set(_log.callback, ctypes.c_void_p(0))
+    lib.llama_backend_init()
+
+
+def system_info() -> str:
+    """The CPU and GPU features that this build of llama.cpp uses."""
+    _start_backend()
+    return str(lib.llama_print_system_info(), "utf-8")
+
+
+def supports_gpu_offload() -> bool:
+    _start_backend()
+    return bool(lib.llama_supports_gpu_offload())
+
+
+def _refuse(what: str) -> SupernetError:
+    reasons = "; ".join(_log.recent)
+    return SupernetError(ErrorCode.MODEL_NOT_LOADED, f"{what}: {reasons}" if reasons else what)
+
+
+class Vocab:
+    """The tokens of a GGUF file, loaded without its weights. Implements `chat.prepared.Tokenizer`; thread-safe.
+
+    `handle` shares the vocabulary of a loaded model in place of reading the file again.
+    """
+
+    def __init__(self, path: str, handle: Any = None) -> None:
+        _start_backend()
+        if handle is None:
+            params = lib.llama_model_default_params()
+            params.vocab_only = True
+            handle = lib.llama_model_load_from_file(path.encode(), params)
+            if not handle:
+                raise _refuse(f"cannot read the vocabulary of {path}")
+        self._vocab = lib.llama_model_get_vocab(handle)
+        self.size = lib.llama_vocab_n_tokens(self._vocab)
+        template = lib.llama_model_chat_template(handle, None)
+        self.template = template.decode("utf-8", "replace") if template else ""
+        self._pieces: dict[int, bytes] = {}
+        marked = lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_USER_DEFINED
+        marks = [i for i in range(self.size) if lib.llama_vocab_get_attr(self._vocab, i) & marked]
+        self.special = {self.piece(i).decode("utf-8", "replace"): i for i in marks}
+        known = {lib.llama_vocab_eos(self._vocab), lib.llama_vocab_eot(self._vocab), *marks}
+        self.eog = frozenset(i for i in known if i >= 0 and lib.llama_vocab_is_eog(self._vocab, i))
+
+    def tokenize(self, text: str) -> list[int]:
+        data = text.encode("utf-8", "replace")  # a lone surrogate from JSON has no UTF-8 form
+        room = len(data) + 8
+        while True:
+            found = (lib.llama_token * room)()
+            count = lib.llama_tokenize(self._vocab, data, len(data), found, room, False, False)
+            if count >= 0:
+                return found[:count]
+            room = -count
+
+    def piece(self, token: int) -> bytes:
+        known = self._pieces.get(token)
+        if known is not None:
+            return known
+        if not 0 <= token < self.size:
+            raise IndexError(f"token {token} is outside the vocabulary of {self.size}")
+        room = 64
+        while True:
+            found = ctypes.create_string_buffer(room)
+            count = lib.llama_token_to_piece(self._vocab, token, found, room, 0, True)
+            if count >= 0:
+                self._pieces[token] = found.raw[:count]
+                return self._pieces[token]
+            room = -count
+
+
+class _Override(ctypes.Structure):
+    """llama_model_tensor_buft_override of llama.h, which the bindings leave out."""
+
+    _fields_ = (("pattern", ctypes.c_char_p), ("buft", ctypes.c_void_p))
+
+
+def _ggml(name: str, result: Any, *arguments: Any) -> Any:
+    """A ggml function that the bindings leave out; the loader finds it through libllama's own dependencies."""
+    function = getattr(lib._lib, name)
+    function.restype, function.argtypes = result, list(arguments)
+    return function
+
+
+def _experts_in_main_memory(layers: int) -> Any:
+    """Overrides that keep the routed experts of the first `layers` layers on the CPU (common.h: LLM_FFN_EXPS_REGEX)."""
+    cpu = _ggml("ggml_backend_cpu_buffer_type", ctypes.c_void_p)()
+    patterns = [rf"blk\.{i}\.ffn_(up|down|gate|gate_up)_(ch|)exps".encode() for i in range(layers)]
+    return (_Override * (layers + 1))(*(_Override(pattern, cpu) for pattern in patterns), _Override(None, None))
+
+
+def _chosen_devices(indices: Sequence[int]) -> Any:
+    """A NULL-ended array of the GPUs with these indices, counted in ggml's order."""
+    kind = _ggml("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)
+    get = _ggml("ggml_backend_dev_get", ctypes.c_void_p, ctypes.c_size_t)
+    every = [get(i) for i in range(_ggml("ggml_backend_dev_count", ctypes.c_size_t)())]
+    gpus = [device for device in every if kind(device) == 1]  # GGML_BACKEND_DEVICE_TYPE_GPU
+    missing = [i for i in indices if not 0 <= i < len(gpus)]
+    if missing:
+        raise _refuse(f"GPU {missing[0]} was asked for, but llama.cpp sees {len(gpus)}")
+    return (ctypes.c_void_p * (len(indices) + 1))(*(gpus[i] for i in indices), None)
+
+
+def _check(spec: EngineSpec) -> None:
+    """Refuse what llama.cpp would answer with an abort, or with a context other than the one asked for."""
+    for name in ("slots", "context", "batch", "prefill_budget", "threads"):
+        if getattr(spec, name) < 1:
+            raise _refuse(f"{name} must be at least 1")
+    if spec.slots + spec.anchors > MAX_SEQUENCES or spec.anchors < 0:
+        raise _refuse(f"slots and anchors together may be at most {MAX_SEQUENCES}")
+    if spec.batch < spec.slots + spec.anchors:  # llama.cpp reserves one row and one output for each sequence, or aborts
+        raise _refuse(f"batch must be at least slots and anchors together ({spec.slots + spec.anchors})")
+    if spec.kv_type != "f16" and not spec.flash_attention:
+        raise _refuse(f"kv_type {spec.kv_type} needs flash_attention")
+
+
+class _Loaded:
+    """A llama.cpp model and context, with the memory that they point into."""
+
+    def __init__(self, spec: EngineSpec, on_progress: Callable[[float], bool], *, weigh_only: bool = False) -> None:
+        _start_backend()
+        _check(spec)
+        _log.recent.clear()
+        params = lib.llama_model_default_params()
+        params.n_gpu_layers = spec.gpu_layers
+        if weigh_only:
+            params.no_alloc, params.load_mode = True, lib.LLAMA_LOAD_MODE_NONE
+        self._progress = lib.llama_progress_callback(lambda fraction, _data: on_progress(fraction))
+        params.progress_callback = self._progress
+        if spec.cpu_expert_layers > 0:
+            self._overrides = _experts_in_main_memory(spec.cpu_expert_layers)
+            params.tensor_buft_overrides = ctypes.addressof(self._overrides)
+        if spec.devices:
+            self._devices = _chosen_devices(spec.devices)
+            params.devices = ctypes.addressof(self._devices)
+        self.model = lib.llama_model_load_from_file(spec.path.encode(), params)
+        if not self.model:
+            raise _refuse(f"cannot load {spec.path}")
+        self.context = lib.llama_init_from_model(self.model, self._context_params(spec))
+        if not self.context:
+            lib.llama_model_free(self.model)
+            raise _refuse(f"no context of {spec.slots} x {spec.context} tokens for {spec.path}")
+
+    def _context_params(self, spec: EngineSpec) -> Any:
+        params = lib.llama_context_default_params()
+        sequences = spec.slots + spec.anchors
+        params.n_ctx = spec.context * (spec.slots if spec.unified else sequences)
+        params.n_seq_max = sequences
+        params.kv_unified = spec.unified
+        params.n_batch = params.n_ubatch = spec.batch
+        # Left at 0 it is n_batch: 485 MiB of compute buffer in place of 34 at 248k tokens of vocabulary.
+        # Below n_seq_max the context aborts while it is made (output_reserve).
+        params.n_outputs_max = sequences
+        params.n_threads = params.n_threads_batch = spec.threads
+        params.flash_attn_type = int(spec.flash_attention)
+        params.type_k = params.type_v = _KV_TYPES[spec.kv_type]
+        params.no_perf = True
+        return params
+
+    def close(self) -> None:
+        lib.llama_free(self.context)
+        lib.llama_model_free(self.model)
+
+
+class Model:
+    """A loaded model and its cache of `sequences` token sequences. One thread at a time.
+
+    `on_progress` gets fractions of the load and returns False to give up.
+    Raises SupernetError(MODEL_NOT_LOADED) that names what does not fit.
+    """
+
+    def __init__(self, spec: EngineSpec, on_progress: Callable[[float], bool] = lambda _: True) -> None:
+        self._loaded = _Loaded(spec, on_progress)
+        self._context, model = self._loaded.context, self._loaded.model
+        self._memory = lib.llama_get_memory(self._context)
+        self.vocab = Vocab(spec.path, model)
+        self.sequences = spec.slots + spec.anchors
+        self.unified = spec.unified
+        self.context = min(spec.context, lib.llama_n_ctx_seq(self._context))
+        self.context_train = lib.llama_model_n_ctx_train(model)
+        self.hybrid = bool(lib.llama_model_is_hybrid(model) or lib.llama_model_is_recurrent(model))
+        self.can_shift = bool(lib.llama_memory_can_shift(self._memory))
+        self.asynchronous = spec.gpu_layers != 0 and supports_gpu_offload()  # decode returns before it is done
+        self._most_rows, self._most_outputs = spec.batch, spec.slots + spec.anchors
+        self._outputs = 0
+        self._make_batch(spec.batch)
+
+    def _make_batch(self, rows: int) -> None:
+        """One llama_batch over numpy memory: 64 rows are filled in 3 us instead of 50 through ctypes."""
+        self._token, self._pos = np.zeros(rows, np.int32), np.zeros(rows, np.int32)
+        self._seq, self._wanted = np.zeros(rows, np.int32), np.zeros(rows, np.int8)
+        self._counts = np.ones(rows, np.int32)
+        self._seq_of = self._seq.ctypes.data + np.arange(rows, dtype=np.uintp) * self._seq.itemsize
+        as_int = ctypes.POINTER(ctypes.c_int32)
+        self._batch = lib.llama_batch(
+            n_tokens=0,
+            token=self._token.ctypes.data_as(as_int),
+            embd=None,
+            pos=self._pos.ctypes.data_as(as_int),
+            n_seq_id=self._counts.ctypes.data_as(as_int),
+            seq_id=self._seq_of.ctypes.data_as(ctypes.POINTER(as_int)),
+            logits=self._wanted.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
+        )
+
+    def decode(self, feeds: Sequence[Feed]) -> int:
+        """Put tokens through the model; llama_decode's code: 0 done (or on its way), 1 no cells left, below 0 failed.
+
+        Raises ValueError for a batch that would abort the process.
+        """
+        rows = sum(len(feed.tokens) for feed in feeds)
+        outputs = sum(feed.draws for feed in feeds)
+        if not 0 < rows <= self._most_rows:
+            raise ValueError(f"{rows} rows in a decode of 1 to {self._most_rows}")
+        if outputs > self._most_outputs:
+            raise ValueError(f"{outputs} outputs in a decode of at most {self._most_outputs}")
+        end = 0
+        self._wanted[:rows] = 0
+        for feed in feeds:
+            self._own(feed.seq)
+            begin, end = end, end + len(feed.tokens)
+            self._token[begin:end] = feed.tokens
+            self._pos[begin:end] = np.arange(feed.start, feed.start + end - begin)
+            self._seq[begin:end] = feed.seq
+            self._wanted[end - 1] = feed.draws
+        self._batch.n_tokens = rows
+        self._outputs = outputs
+        return int(lib.llama_decode(self._context, self._batch))
+
+    def logits(self) -> NDArray[np.float32]:
+        """Wait for the decode and view its logits, (outputs, vocabulary) in the order of the feeds that draw.
+
+        The rows may be written to; the next decode overwrites them.
+        """
+        lib.llama_synchronize(self._context)
+        if not self._outputs:
+            return np.empty((0, self.vocab.size), np.float32)
+        return np.ctypeslib.as_array(lib.llama_get_logits(self._context), (self._outputs, self.vocab.size))
+
+    # ---- memory of sequences -----------------------------------------------------------------------------------
+
+    def _own(self, seq: int) -> None:
+        if not 0 <= seq < self.sequences:
+            raise ValueError(f"sequence {seq} of {self.sequences}")
+
+    def clear(self, seq: int) -> None:
+        self._own(seq)
+        lib.llama_memory_seq_rm(self._memory, seq, -1, -1)
+
+    def length(self, seq: int) -> int:
+        """Tokens that the sequence holds."""
+        self._own(seq)
+        return int(lib.llama_memory_seq_pos_max(self._memory, seq)) + 1
+
+    def cut(self, seq: int, length: int, state: bytes | None = None) -> bool:
+        """Keep the first `length` tokens. A hybrid model needs the `state` saved there, unless nothing is cut off.
+
+        False: it could not be done and the sequence must be cleared.
+        """
+        self._own(seq)
+        if state is not None:
+            memory = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
+            if lib.llama_state_seq_set_data_ext(self._context, memory, len(state), seq, _PARTIAL) != len(state):
+                return False
+        return bool(lib.llama_memory_seq_rm(self._memory, seq, length, -1))
+
+    def fork(self, source: int, target: int, length: int, state: bytes | None = None) -> bool:
+        """Make `target` the first `length` tokens of `source`, which stays as it is. Answers as `cut` does."""
+        self._own(source)
+        self.clear(target)
+        until = length if self.unified else -1  # a partial copy between separate caches aborts the process
+        lib.llama_memory_seq_cp(self._memory, source, target, 0 if self.unified else -1, until)
+        return self.cut(target, length, state)
+
+    def checkpoint(self, seq: int) -> bytes:
+        """The recurrent state of a hybrid model's sequence as it is now; waits for the decode in flight."""
+        self._own(seq)
+        room = lib.llama_state_seq_get_size_ext(self._context, seq, _PARTIAL)
+        memory = (ctypes.c_uint8 * room)()
+        size = lib.llama_state_seq_get_data_ext(self._context, memory, room, seq, _PARTIAL)
+        return ctypes.string_at(memory, size)
+
+    def close(self) -> None:
+        self._loaded.close()
+
+
+def measure(spec: EngineSpec) -> dict[str, int]:
+    """Bytes that the spec would take: weights, kv, recurrent, compute, output; on all devices together.
+
+    llama.cpp reads the file's header and plans its buffers, and the sizes are read from its log (to 0.01 MiB). Only the
+    recurrent states of a hybrid model are really allocated meanwhile: llama.cpp does so. Raises as Model does.
+    """
+    with _measuring:
+        _log.tap = []
+        try:
+            _Loaded(spec, lambda _: True, weigh_only=True).close()
+            text = "".join(_log.tap)
+        finally:
+            _log.tap = None
+    scale = {"MiB": 2**20, "GiB": 2**30}
+    return {
+        name: round(sum(float(size) * scale[unit] for size, unit in re.findall(pattern, text)))
+        for name, pattern in _SIZES.items()
+    }

@@ -1,0 +1,172 @@
+"""What the sequences of the cache hold, and which of it a new prompt can reuse.
+
+Every sequence is alike: a job runs in one, and when it has ended its tokens stay there until the place is needed. With
+an attention-only model any common prefix can be taken over. A hybrid model (Qwen3.5, 3.6) keeps one recurrent state a
+sequence, which cannot be cut back: there a prefix is reusable at its very end, or where a checkpoint of the state was
+saved in main memory. Reuse moves whole states only, so it never changes an answer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+MIN_REUSE = 16  # tokens; less is computed again sooner than a checkpoint is copied
+CHECKPOINT_BYTES = 2 * 2**30  # main memory for checkpoints: about 32 of Qwen3.6-35B-A3B's 63 MiB
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a job goes: `target` becomes the first `length` tokens of `source` (None: empty), with `state` restored."""
+
+    target: int
+    source: int | None = None
+    length: int = 0
+    state: bytes | None = None
+
+
+@dataclass
+class _Checkpoint:
+    state: bytes
+    used: int
+
+
+@dataclass
+class _Held:
+    """One sequence. `worth`: tokens that are lost with it; those that a later sequence took over count there."""
+
+    tokens: NDArray[np.int32]
+    length: int = 0
+    busy: bool = False
+    used: int = 0
+    worth: int = 0
+    checkpoints: dict[int, _Checkpoint] = field(default_factory=dict)
+
+    def common(self, prompt: NDArray[np.int32]) -> int:
+        """Length of the longest common prefix."""
+        n = min(self.length, len(prompt))
+        differs = self.tokens[:n] != prompt[:n]
+        first = int(differs.argmax()) if n else 0
+        return first if n and differs[first] else n
+
+
+class Prefixes:
+    """The index over `sequences` sequences of up to `context` tokens.
+
+    `cuttable`: the model is attention-only. `dense`: separate caches, where a gap between running sequences costs
+    llama.cpp a graph: jobs take the lowest free sequence then, not the least valuable one.
+    """
+
+    def __init__(self, sequences: int, context: int, *, cuttable: bool, dense: bool = False) -> None:
+        self._held = [_Held(np.empty(context, np.int32)) for _ in range(sequences)]
+        self._cuttable = cuttable
+        self._dense = dense
+        self._clock = 0
+
+    def place(self, prompt: Sequence[int]) -> Placement:
+        """Choose a free sequence for a prompt and what it can take over; at least one token is left to compute.
+
+        There must be a free sequence. The target counts as busy from now on.
+        """
+        self._clock += 1
+        tokens = np.asarray(prompt, np.int32)
+        source, length = self._longest(tokens)
+        inherited: dict[int, _Checkpoint] = {}
+        state = None
+        if source is not None:
+            origin = self._held[source]
+            origin.used = self._clock
+            inherited = {at: kept for at, kept in origin.checkpoints.items() if at <= length}
+            if length < origin.length and not self._cuttable:
+                state = inherited[length].state
+                inherited[length].used = self._clock
+            if not origin.busy:
+                origin.worth = min(origin.worth, origin.length - length)
+        target = self._target()
+        held = self._held[target]
+        held.tokens[:length] = tokens[:length]
+        held.length, held.busy, held.used, held.worth = length, True, self._clock, length
+        held.checkpoints = inherited
+        return Placement(target, source, length, state)
+
+    def _longest(self, prompt: NDArray[np.int32]) -> tuple[int | None, int]:
+        best: tuple[int | None, int] = (None, 0)
+        for seq, held in enumerate(self._held):
+            length = self._reusable(held, prompt)
+            # Of equals the free one: taking over in place leaves fewer sequences behind.
+            if length > best[1] or (length == best[1] and best[0] is not None and self._held[best[0]].busy):
+                best = (seq, length) if length else best
+        return best
+
+    def _reusable(self, held: _Held, prompt: NDArray[np.int32]) -> int:
+        most = min(held.common(prompt), len(prompt) - 1)
+        if not self._cuttable and not (most == held.length and held.length):
+            most = max((at for at in held.checkpoints if at <= most), default=0)
+        return most if most >= MIN_REUSE else 0
+
+    def _target(self) -> int:
+        """The lowest empty sequence, else the free one that is worth least for its age."""
+        free = [seq for seq, held in enumerate(self._held) if not held.busy]
+        if self._dense:
+            return free[0]
+        return min(free, key=lambda seq: (self._value(seq), seq))
+
+    def _value(self, seq: int) -> float:
+        held = self._held[seq]
+        return held.worth / (1 + self._clock - held.used) if held.length else -1.0
+
+    def grow(self, seq: int, tokens: Sequence[int]) -> None:
+        """The sequence holds these tokens too, now."""
+        held = self._held[seq]
+        end = held.length + len(tokens)
+        held.tokens[held.length : end] = tokens
+        held.length = end
+        held.worth += len(tokens)
+
+    def cuts(self, anchors: Sequence[int], start: int, total: int) -> tuple[int, ...]:
+        """Where to save checkpoints while a prompt of `total` tokens is computed from `start` on.
+
+        Nowhere if the model can be cut anywhere. Else at the first anchor (the end of the system block, which other
+        conversations share) and at the last (the start of the generation prompt, where the next turn leaves this one):
+        each costs a graph of its own and a copy of the state.
+        """
+        if self._cuttable:
+            return ()
+        chosen: list[int] = []
+        for anchor in sorted({anchors[0], anchors[-1]} if anchors else ()):
+            if anchor < total and anchor - max(start, chosen[-1] if chosen else 0) >= MIN_REUSE:
+                chosen.append(anchor)
+        return tuple(chosen)
+
+    def keep(self, seq: int, state: bytes) -> None:
+        """The recurrent state of the sequence as it is now. The least recently used checkpoints give way to it."""
+        held = self._held[seq]
+        held.checkpoints[held.length] = _Checkpoint(state, self._clock)
+        while True:
+            every = {id(kept): kept for other in self._held for kept in other.checkpoints.values()}
+            if sum(len(kept.state) for kept in every.values()) <= CHECKPOINT_BYTES:
+                return
+            oldest = min(every.values(), key=lambda kept: kept.used)
+            for other in self._held:
+                other.checkpoints = {at: kept for at, kept in other.checkpoints.items() if kept is not oldest}
+
+    def release(self, seq: int) -> None:
+        """The job ended; its tokens stay for others."""
+        self._held[seq].busy = False
+        self._held[seq].used = self._clock
+
+    def forget(self, seq: int) -> None:
+        """The sequence was emptied. A running job keeps its place in it."""
+        held = self._held[seq]
+        held.length = held.worth = 0
+        held.checkpoints = {}
+
+    def evict(self) -> int | None:
+        """Give up the free prefix that is worth least, and say which sequence to empty; None: there is none."""
+        free = [seq for seq, held in enumerate(self._held) if held.length and not held.busy]
+        if not free:
+            return None
+        seq = min(free, key=self._value)
+        self.forget(seq)
+        return seq
