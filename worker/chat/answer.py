@@ -1,0 +1,277 @@
+"""The bytes of an answer, token by token, back into structure: content, reasoning and tool calls."""
+
+import codecs
+import re
+from typing import Literal
+
+from wire.chat import CallDelta, Content, FinishReason, Notice, Part
+from wire.chat import Reasoning as ReasoningPart
+from worker.chat.call import CALL_OPEN, FUNCTION_OPEN, Call, Sink
+from worker.chat.prepared import Reading
+from worker.chat.qwen_json import JsonCall
+from worker.chat.qwen_xml import XmlCall
+from worker.chat.reasoning import CLOSE, OPEN, Thought
+from worker.chat.stops import Stops, held_from
+
+_MOST_BLANKS = 256  # white space held back before text whose kind is not known yet
+
+
+class Answer:
+    """Reads one answer. The parts of all pushes add up to the message and nothing is ever taken back; they depend on
+    the bytes alone, so replaying delivered tokens in silence leads to the same state.
+
+    A thought ends at `</think>` or at a call to a declared tool. A call that cannot be read, or calls a tool that was
+    not declared, is content, with a Notice. Every push costs time in proportion to its piece.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self.reasoning_tokens = 0
+        self._reads_thoughts = reading.reasons or reading.in_reasoning
+        self._tools = {tool.name: tool for tool in reading.tools}
+        self._openers = _openers(reading) if self._tools else ()
+        self._any_opener = _any(self._openers)
+        self._thought_ends = (CLOSE, CALL_OPEN) if self._tools else (CLOSE,)
+        self._any_thought_end = _any(self._thought_ends)
+        self._stops = Stops(reading.stop)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._text = ""  # read but not understood yet: bounded, see the steps
+        self._mode: Literal["thought", "blank", "content", "opening", "call"] = "blank"
+        self._thought = Thought()
+        self._blanks = ""
+        self._follows = False  # blank text here stands behind a thought or a call, and belongs to neither
+        self._from_thought = False  # the call was opened inside a thought
+        self._raw: list[str] = []  # the call as it was written, until it has a name
+        self._sink = Sink(self._tools, 0)
+        self._call: Call | None = None
+        self._calls = 0
+        self._parts: list[Part] = []
+        if reading.in_reasoning:
+            self._mode = "thought"
+
+    @property
+    def stopped(self) -> bool:
+        """A stop string was found: generation should be cancelled, and finish("stop") called."""
+        return self._stops.matched
+
+    def push(self, piece: bytes) -> list[Part]:
+        """The bytes of one token; the parts that are certain now."""
+        if self.stopped:
+            return []
+        thinking = self._thinking()
+        self._read(self._decoder.decode(piece), final=False)
+        if thinking or self._thinking():
+            self.reasoning_tokens += 1
+        return self._drain()
+
+    def finish(self, reason: Literal["stop", "length"]) -> tuple[list[Part], FinishReason]:
+        """The end of the answer. `length`: it was cut, and the arguments of an open call stay as they are."""
+        if not self.stopped:
+            self._read(self._decoder.decode(b"", final=True), final=True)
+        self._end(cut=reason == "length")
+        self._content_now(self._stops.flush())
+        finish: FinishReason = "tool_calls" if self._calls and reason == "stop" else reason
+        return self._drain(), finish
+
+    # ---- reading ---------------------------------------------------------------------------------------------------
+
+    def _read(self, text: str, final: bool) -> None:
+        text = self._text + text
+        at = 0
+        while not self.stopped:
+            before, mode, call = at, self._mode, self._call
+            match mode:
+                case "thought":
+                    at = self._in_thought(text, at, final)
+                case "blank":
+                    at = self._in_blank(text, at, final)
+                case "content":
+                    at = self._in_content(text, at, final)
+                case "opening":
+                    at = self._in_opening(text, at)
+                case "call":
+                    at = self._in_call(text, at)
+            if at == before and mode == self._mode and call is self._call:
+                break
+        self._text = text[at:]
+
+    def _in_thought(self, text: str, at: int, final: bool) -> int:
+        if self._thought.empty:
+            at = _skip_blank(text, at)
+            if text.startswith(OPEN, at):
+                return at + len(OPEN)
+        edge, tag = _first(text, at, self._any_thought_end)
+        if tag is None and not final:
+            edge = held_from(text, at, (OPEN, *self._thought_ends) if self._thought.empty else self._thought_ends)
+        self._think(text[at:edge])
+        if tag == CLOSE:
+            self._end_thought()
+        elif tag is not None:
+            self._open_call(tag, from_thought=True)
+        return edge + len(tag or "")
+
+    def _in_blank(self, text: str, at: int, final: bool) -> int:
+        """Before the first word: a thought, a call and content are all still possible."""
+        start, at = at, _skip_blank(text, at)
+        self._blanks += text[start:at]
+        if self._follows:
+            self._blanks = self._blanks.rpartition("\n")[2][-_MOST_BLANKS:]
+        elif len(self._blanks) > _MOST_BLANKS:
+            self._mode = "content"
+        tags = (*self._openers, OPEN, CLOSE) if self._reads_thoughts else self._openers
+        tag = next((tag for tag in tags if text.startswith(tag, at)), None)
+        if tag == OPEN:
+            self._mode, self._blanks, self._thought = "thought", "", Thought()
+        elif tag == CLOSE:
+            self._blanks, self._follows = "", True
+        elif tag is not None:
+            self._open_call(tag, from_thought=False)
+        elif at < len(text) and (final or held_from(text, at, tags) != at):
+            self._mode = "content"
+        if self._mode == "content":
+            self._content(self._blanks)
+            self._blanks = ""
+        return at + len(tag or "")
+
+    def _in_content(self, text: str, at: int, final: bool) -> int:
+        edge, tag = _first(text, at, self._any_opener)
+        if tag is None and not final:
+            edge = held_from(text, at, self._openers)
+        self._content(text[at:edge])
+        if tag is not None:
+            self._open_call(tag, from_thought=False)
+        return edge + len(tag or "")
+
+    # ---- calls -----------------------------------------------------------------------------------------------------
+
+    def _open_call(self, tag: str, from_thought: bool) -> None:
+        self._from_thought = from_thought
+        self._raw = [tag]
+        self._sink = Sink(self._tools, self._calls)
+        self._call = None
+        self._mode = "opening"
+        if tag != CALL_OPEN:  # the whole of <function=NAME>, without the tag around it
+            self._call = XmlCall(self._sink)
+            self._call.take(tag, 0)
+            self._mode = "call"
+
+    def _in_opening(self, text: str, at: int) -> int:
+        """Either notation is understood whatever the model's own is: the first character decides."""
+        start, at = at, _skip_blank(text, at)
+        self._raw.append(text[start:at])
+        if at < len(text):
+            self._call = JsonCall(self._sink) if text[at] == "{" else XmlCall(self._sink)
+            self._mode = "call"
+        return at
+
+    def _in_call(self, text: str, at: int) -> int:
+        assert self._call is not None
+        start, at = at, self._call.take(text, at)
+        self._collect(text[start:at])
+        if self._call.state == "refused":
+            self._refuse()
+        elif self._call.state == "done":
+            self._end_call()
+        return at
+
+    def _collect(self, taken: str) -> None:
+        """Pass on what the call made; count it as made from the moment it has a name."""
+        if not self._sink.named:
+            self._raw.append(taken)
+            return
+        if self._raw:
+            self._raw = []
+            self._calls += 1
+            self._content_now(self._stops.flush())
+        for part in self._sink.parts:
+            if isinstance(part, Content):
+                self._content(part.text)
+            else:
+                self._parts.append(part)
+        self._sink.parts.clear()
+
+    def _refuse(self) -> None:
+        """Nothing of the call was given out: it is the text it looks like, and reading goes on behind it."""
+        raw = "".join(self._raw)
+        self._call = None
+        if self._from_thought:  # a thought about calls
+            self._mode = "thought"
+            self._think(raw)
+            return
+        self._mode = "content"
+        self._content(self._blanks + raw)
+        self._blanks = ""
+        self._parts.append(Notice(text=self._sink.refusal or "a tool call could not be read"))
+
+    def _end_call(self) -> None:
+        self._call = None
+        self._mode, self._blanks, self._follows = "blank", "", True
+
+    # ---- ends ------------------------------------------------------------------------------------------------------
+
+    def _end(self, cut: bool) -> None:
+        if self._mode == "call" and self._call is not None:
+            self._call.end(self._text, 0, cut)
+            if self._call.state == "refused":
+                self._raw.append(self._text)
+                self._refuse()
+            else:
+                self._collect("")
+        elif self._mode == "opening":
+            self._refuse()
+
+    def _end_thought(self) -> None:
+        self._mode, self._blanks, self._follows = "blank", "", True
+
+    # ---- giving out ------------------------------------------------------------------------------------------------
+
+    def _thinking(self) -> bool:
+        return self._mode == "thought" or (self._mode in ("opening", "call") and self._from_thought and bool(self._raw))
+
+    def _think(self, text: str) -> None:
+        if text := self._thought.add(text):
+            self._parts.append(ReasoningPart(text=text))
+
+    def _content(self, text: str) -> None:
+        self._content_now(self._stops.add(text))
+
+    def _content_now(self, text: str) -> None:
+        if text:
+            self._parts.append(Content(text=text))
+
+    def _drain(self) -> list[Part]:
+        """The parts made since the last call, neighbours of one kind joined."""
+        joined: list[Part] = []
+        for part in self._parts:
+            match joined[-1] if joined else None, part:
+                case Content(text=before), Content(text=text):
+                    joined[-1] = Content(text=before + text)
+                case ReasoningPart(text=before), ReasoningPart(text=text):
+                    joined[-1] = ReasoningPart(text=before + text)
+                case CallDelta() as call, CallDelta(name=None) if call.index == part.index:
+                    joined[-1] = call.model_copy(update={"arguments": call.arguments + part.arguments})
+                case _:
+                    joined.append(part)
+        self._parts = []
+        return joined
+
+
+def _openers(reading: Reading) -> tuple[str, ...]:
+    """Qwen3-Coder at times leaves out the first `<tool_call>`; naming a declared tool is as good."""
+    bare = tuple(f"{FUNCTION_OPEN}{tool.name}>" for tool in reading.tools) if reading.format == "qwen-xml" else ()
+    return (CALL_OPEN, *bare)
+
+
+def _skip_blank(text: str, at: int) -> int:
+    while at < len(text) and text[at].isspace():
+        at += 1
+    return at
+
+
+def _any(tags: tuple[str, ...]) -> re.Pattern[str] | None:
+    return re.compile("|".join(map(re.escape, tags))) if tags else None
+
+
+def _first(text: str, at: int, tags: re.Pattern[str] | None) -> tuple[int, str | None]:
+    """Where the first of `tags` stands, and which it is; (end of the text, None) if none does."""
+    found = tags.search(text, at) if tags else None
+    return (found.start(), found.group()) if found else (len(text), None)

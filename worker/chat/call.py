@@ -1,0 +1,71 @@
+"""What the two call formats share: where parts of a call go, and how far a call has come."""
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from wire.chat import CallDelta, Content, Notice, Part, Tool
+
+CALL_OPEN = "<tool_call>"
+CALL_CLOSE = "</tool_call>"
+FUNCTION_OPEN = "<function="
+FUNCTION_CLOSE = "</function>"
+
+
+def begins(text: str, at: int, tag: str) -> bool:
+    """The text ends in the middle of `tag`: whether the tag is there cannot be told yet."""
+    rest = text[at : at + len(tag)]
+    return len(rest) < len(tag) and tag.startswith(rest)
+
+
+@dataclass
+class Sink:
+    """Where a call puts its parts. Until `named` nothing has been given out and the call can still be taken as text.
+
+    `refusal` says why it must be taken as text.
+    """
+
+    tools: dict[str, Tool]
+    index: int
+    parts: list[Part] = field(default_factory=list)
+    named: bool = False
+    refusal: str = ""
+    tidy: bool = True
+
+    def name(self, name: str) -> bool:
+        """The call's name is known; False if it must not be made because no such tool was declared."""
+        if name not in self.tools:
+            self.refusal = f"the model called {name[:64]!r}, which is not a declared tool"
+            return False
+        self.named = True
+        self.parts.append(CallDelta(index=self.index, name=name))
+        return True
+
+    def arguments(self, text: str) -> None:
+        if text:
+            self.parts.append(CallDelta(index=self.index, arguments=text))
+
+    def stray(self, text: str) -> None:
+        """Text where none belongs: it is content, and the call is not tidy."""
+        self.parts.append(Content(text=text))
+        self.untidy("text between the parameters was moved into the content")
+
+    def untidy(self, what: str) -> None:
+        """One notice a call is enough."""
+        if self.tidy:
+            self.tidy = False
+            self.parts.append(Notice(text=f"tool call {self.index} was malformed: {what}"))
+
+
+class Call(Protocol):
+    """A call being read."""
+
+    state: Literal["open", "done", "refused"]
+
+    def take(self, text: str, at: int) -> int:
+        """Read from `at`; return where reading stopped. What is left is bounded, and is handed in again with more."""
+        ...
+
+    def end(self, text: str, at: int, cut: bool) -> None:
+        """The answer ends with text[at:] unread. `cut`: by a token limit, so that arguments stay as cut as they are;
+        otherwise they are completed to valid JSON."""
+        ...

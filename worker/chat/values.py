@@ -1,0 +1,122 @@
+"""A tool's JSON schema, read for one question: which JSON types may this parameter have, and which was written?"""
+
+import ast
+import json
+from typing import Any
+
+ANY = frozenset({"string", "number", "integer", "boolean", "null", "array", "object"})
+_STRING = frozenset({"string"})
+_MOST_REFS = 16
+_MOST_LITERAL = 65_536  # characters handed to Python's parser, which recurses
+_PYTHON = {"True": "true", "False": "false", "None": "null"}
+
+
+def json_types(schema: object, root: dict[str, Any], depth: int = 0) -> frozenset[str]:
+    """The JSON types that `schema` admits; ANY if it does not say. `root` is where local `$ref`s point into.
+
+    An enum without a type has the types of its values; `nullable` (OpenAPI) adds null.
+    """
+    if not isinstance(schema, dict) or depth > _MOST_REFS:
+        return ANY
+    types = _own_types(schema)
+    if types is None and isinstance(ref := schema.get("$ref"), str):
+        types = json_types(_resolve(ref, root), root, depth + 1)
+    for word in ("anyOf", "oneOf"):
+        if types is None and isinstance(branches := schema.get(word), list) and branches:
+            types = frozenset[str]().union(*(json_types(branch, root, depth + 1) for branch in branches))
+    if types is None and isinstance(parts := schema.get("allOf"), list):
+        types = ANY.intersection(*(json_types(part, root, depth + 1) for part in parts)) or ANY
+    if types is None:
+        types = frozenset({"object"}) if "properties" in schema else frozenset({"array"}) if "items" in schema else ANY
+    return types | {"null"} if schema.get("nullable") is True else types
+
+
+def _own_types(schema: dict[str, Any]) -> frozenset[str] | None:
+    declared = schema.get("type")
+    if isinstance(declared, str) and declared in ANY:
+        return frozenset({declared})
+    if isinstance(declared, list):
+        known = frozenset(name for name in declared if isinstance(name, str)) & ANY
+        return known or None
+    values = schema.get("enum")
+    if isinstance(values, list) and values:
+        return frozenset(_type_of(value) for value in values)
+    return frozenset({_type_of(schema["const"])}) if "const" in schema else None
+
+
+def _resolve(ref: str, root: dict[str, Any]) -> object:
+    """The target of a local reference such as `#/$defs/unit`; None if there is none."""
+    node: object = root
+    for step in ref.removeprefix("#").split("/")[1:]:
+        if not isinstance(node, dict):
+            return None
+        node = node.get(step.replace("~1", "/").replace("~0", "~"))
+    return node if ref.startswith("#") else None
+
+
+def _type_of(value: object) -> str:
+    match value:
+        case bool():
+            return "boolean"
+        case None:
+            return "null"
+        case str():
+            return "string"
+        case int():
+            return "integer"
+        case float():
+            return "integer" if value.is_integer() else "number"
+        case list() | tuple():
+            return "array"
+        case _:
+            return "object"
+
+
+def is_text(types: frozenset[str]) -> bool:
+    """The value is text whatever it looks like, and may be streamed as it comes."""
+    return types == _STRING
+
+
+def to_json(text: str, types: frozenset[str]) -> str:
+    """JSON text for a written value: a JSON value of a wanted type, else text.
+
+    Unions try JSON first. If text is not wanted either, JSON of another type beats text: the caller's own validation
+    then has something to say. Python's spelling (True, None, {'a': 1}) counts as JSON.
+    """
+    stripped = text.strip()
+    for candidate in (stripped, _from_python(stripped, types)):
+        value = _loads(candidate)
+        if value is None:
+            continue
+        kind = _type_of(value[0])
+        wanted = kind in types or (kind == "integer" and "number" in types)
+        if (wanted and kind != "string") or (kind == "string" and types == ANY) or "string" not in types:
+            return candidate
+    return quoted(text)
+
+
+def quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _loads(text: str) -> tuple[Any] | None:
+    """The value in a tuple, so that null is not nothing."""
+    try:
+        return (json.loads(text, parse_constant=_refuse),)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _from_python(text: str, types: frozenset[str]) -> str:
+    if text in _PYTHON:
+        return _PYTHON[text]
+    if text[:1] not in ("{", "[", "(") or not types & {"array", "object"} or len(text) > _MOST_LITERAL:
+        return ""
+    try:
+        return json.dumps(ast.literal_eval(text), ensure_ascii=False, allow_nan=False)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return ""
