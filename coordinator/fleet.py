@@ -1,0 +1,146 @@
+"""The workers, their seats and their rests: who is there, what is free, who may take a job."""
+
+from coordinator.placement import Candidate, choose
+from coordinator.records import Job, Lease, Limits, Peer, Rest, Seat, Worker
+from wire.messages import DEAD_AFTER_S, Capacity, Hello
+
+KEEP_REST = 2.0  # a rest is forgotten this many times its longest length after it ended
+
+
+def key_of(hello: Hello, peer: Peer) -> str:
+    """Worker ids are the worker's own choice, so they count only within an account."""
+    return f"{peer.account}/{hello.worker}"
+
+
+class Fleet:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.workers: dict[str, Worker] = {}
+        self._sessions: dict[str, str] = {}
+        self._rests: dict[str, Rest] = {}
+        self._served: dict[str, float] = {}  # when a worker of the model was last seen leaving
+
+    # ---- membership ----------------------------------------------------------------------------------------------
+
+    def by_session(self, session: str) -> Worker | None:
+        key = self._sessions.get(session)
+        return None if key is None else self.workers[key]
+
+    def add(self, hello: Hello, peer: Peer, now: float) -> Worker:
+        """A worker without a past; whoever had its key before must be gone."""
+        seats = {offer.id: Seat(offer, offer.slots) for offer in hello.models}
+        worker = Worker(key_of(hello, peer), peer, hello, seats, seen=now)
+        self.workers[worker.key] = worker
+        self._sessions[peer.session] = worker.key
+        return worker
+
+    def reattach(self, worker: Worker, hello: Hello, peer: Peer, now: float) -> None:
+        """The same process has a new socket. Its seats start unknown again, its leases stand."""
+        self._sessions.pop(worker.peer.session, None)
+        self._sessions[peer.session] = worker.key
+        worker.peer, worker.hello, worker.seen, worker.left, worker.draining = peer, hello, now, None, False
+        worker.seats = {offer.id: Seat(offer, offer.slots) for offer in hello.models}
+        for lease in worker.leases.values():
+            if lease.model in worker.seats:
+                worker.seats[lease.model].held += 1
+
+    def detach(self, worker: Worker, left: float) -> None:
+        worker.left = left
+        for model in worker.seats:
+            self._served[model] = left
+
+    def remove(self, worker: Worker) -> None:
+        self._sessions.pop(worker.peer.session, None)
+        del self.workers[worker.key]
+
+    # ---- seats ---------------------------------------------------------------------------------------------------
+
+    def capacity(self, worker: Worker, capacity: Capacity) -> None:
+        """What the worker says of its slots. Frames on the way from us make it seem freer, never fuller, than it is."""
+        for state in capacity.models:
+            seat = worker.seats.get(state.id)
+            if seat is None:
+                continue
+            seat.status, seat.slots = state.status, state.slots
+            seat.hidden = max(0, seat.slots - seat.held - state.free)
+
+    def lease(self, worker: Worker, job: Job, now: float) -> Lease:
+        job.starts += 1
+        lease = Lease(job.spec.id, job.starts, worker.key, job.spec.model, since=now, last_progress=now)
+        worker.leases[lease.job, lease.attempt] = lease
+        worker.seats[lease.model].held += 1
+        worker.used = now
+        return lease
+
+    def release(self, lease: Lease) -> None:
+        worker = self.workers.get(lease.worker)
+        if worker is None or worker.leases.pop((lease.job, lease.attempt), None) is None:
+            return
+        seat = worker.seats.get(lease.model)
+        if seat is not None:
+            seat.held -= 1
+
+    # ---- faults --------------------------------------------------------------------------------------------------
+
+    def rest(self, worker: Worker, now: float) -> None:
+        """No jobs for it: 15 s after the first fault, doubled for each further one without a success between."""
+        rest = self._rests.setdefault(worker.key, Rest(0, 0.0))
+        rest.failures += 1
+        rest.until = now + min(self._limits.rest_s * 2 ** min(rest.failures - 1, 16), self._limits.rest_max_s)
+
+    def succeeded(self, worker: Worker) -> None:
+        self._rests.pop(worker.key, None)
+
+    def forget_rests(self, now: float) -> None:
+        old = now - KEEP_REST * self._limits.rest_max_s
+        self._rests = {key: rest for key, rest in self._rests.items() if rest.until > old}
+
+    # ---- questions -----------------------------------------------------------------------------------------------
+
+    def serving(self, model: str) -> list[Worker]:
+        """Connected workers that take jobs of the model, or will once it is loaded."""
+        return [
+            worker
+            for worker in self.workers.values()
+            if worker.connected and not worker.draining and self._status(worker, model) not in (None, "broken")
+        ]
+
+    def hopeful(self, model: str, now: float) -> bool:
+        """Is there a worker for the model, or was there one a moment ago?"""
+        return bool(self.serving(model)) or now - self._served.get(model, -DEAD_AFTER_S) < DEAD_AFTER_S
+
+    def count(self, account: str) -> int:
+        return sum(worker.peer.account == account for worker in self.workers.values())
+
+    def slots(self, model: str) -> int:
+        return sum(worker.seats[model].slots for worker in self.serving(model))
+
+    def longest_context(self, model: str) -> int:
+        return max((worker.seats[model].offer.context for worker in self.serving(model)), default=0)
+
+    def any_open(self, model: str, now: float) -> bool:
+        """Could any job of the model be placed now?"""
+        return any(self._open(worker, model, now) for worker in self.serving(model))
+
+    def choose(self, job: Job, now: float) -> Worker | None:
+        """The worker for the job; one that failed it before only when there is no other for the model at all."""
+        model = job.spec.model
+        serving = self.serving(model)
+        others = [worker for worker in serving if worker.incarnation not in job.avoid]
+        open_now = [self._candidate(w, model) for w in others or serving if self._open(w, model, now)]
+        key = choose(open_now, job.context)
+        return None if key is None else self.workers[key]
+
+    def _open(self, worker: Worker, model: str, now: float) -> bool:
+        seat, rest = worker.seats[model], self._rests.get(worker.key)
+        rested = rest is None or rest.until <= now
+        return rested and seat.status == "ready" and seat.free > 0 and seat.busy_until <= now
+
+    def _candidate(self, worker: Worker, model: str) -> Candidate:
+        seat, rest = worker.seats[model], self._rests.get(worker.key)
+        failures = 0 if rest is None else rest.failures
+        return Candidate(worker.key, seat.held, seat.offer.context, seat.offer.speed, failures, worker.used)
+
+    def _status(self, worker: Worker, model: str) -> str | None:
+        seat = worker.seats.get(model)
+        return None if seat is None else seat.status

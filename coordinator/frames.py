@@ -1,0 +1,193 @@
+"""What the frames of a welcomed worker mean. A late or repeated one is dropped, one out of order is a violation."""
+
+from coordinator.effects import Accepted, Deliver, Finished
+from coordinator.jobs import Jobs
+from coordinator.records import Job, Lease, Worker
+from wire import messages as wire
+from wire.errors import ErrorCode, SupernetError
+from wire.job import IllegalTransition, JobMessage, JobState, advance
+
+# What a worker may say about a request and be believed. Any other code is the worker's own trouble: a stranger's
+# machine must not be able to tell a client that his key is bad or his money gone.
+CLIENT_FAULTS = frozenset({ErrorCode.INVALID_REQUEST, ErrorCode.REQUEST_TOO_LARGE, ErrorCode.CONTEXT_LENGTH_EXCEEDED})
+BUSY_MIN_S, BUSY_MAX_S = 0.25, 10.0  # how long a worker that refused for want of a slot is left alone
+NOT_LOADED_S = 5.0  # one heartbeat: by then the worker has said what is loaded
+ISSUES = 32
+
+End = wire.Refused | wire.Done | wire.Failed | wire.Cancelled
+JobFrame = wire.Accepted | wire.Delta | End
+
+
+class Frames:
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+
+    def received(self, worker: Worker, message: wire.ToCoordinator, now: float) -> None:
+        worker.seen = now
+        match message:
+            case wire.Hello():
+                self._jobs.send(worker, wire.Error(code=ErrorCode.PROTOCOL_ERROR, message="hello is said once"))
+            case wire.Capacity():
+                self._jobs.fleet.capacity(worker, message)
+                for model in worker.seats:
+                    self._jobs.place(model, now)
+            case wire.Draining():
+                worker.draining = True
+                self._jobs.note("worker draining", worker.key)
+            case wire.Issue():
+                self._issue(worker, message)
+            case wire.Error():
+                self._jobs.note("worker reports an error", worker.key, detail=f"{message.code}: {message.message}")
+            case wire.Deltas():
+                for delta in message.items:
+                    self._job_frame(worker, delta, now)
+            case _:
+                self._job_frame(worker, message, now)
+
+    def _issue(self, worker: Worker, issue: wire.Issue) -> None:
+        if not issue.active:
+            worker.issues.pop(issue.code, None)
+        elif issue.code in worker.issues or len(worker.issues) < ISSUES:
+            worker.issues[issue.code] = issue
+        self._jobs.note("worker issue", worker.key, detail=f"{issue.severity} {issue.code}: {issue.message}")
+
+    # ---- one attempt ---------------------------------------------------------------------------------------------
+
+    def _job_frame(self, worker: Worker, frame: JobFrame, now: float) -> None:
+        if isinstance(frame, wire.Done | wire.Failed | wire.Cancelled):
+            # Acknowledged whatever it is worth: the worker keeps an end until it knows that it has arrived.
+            item = wire.AckItem(job=frame.job, attempt=frame.attempt, next_seq=frame.seq + 1)
+            self._jobs.send(worker, wire.Ack(items=(item,)))
+        lease = worker.leases.get((frame.job, frame.attempt))
+        if lease is None:
+            self._jobs.counters.late_frames += 1
+            return
+        seq = None if isinstance(frame, wire.Accepted | wire.Refused) else frame.seq
+        if seq is not None and seq < lease.next_seq:
+            self._jobs.counters.duplicate_frames += 1
+            return
+        try:
+            self._advance(lease, frame, seq)
+        except IllegalTransition as error:
+            self._violation(worker, lease, str(error), now)
+            return
+        match frame:
+            case wire.Accepted():
+                self._accepted(lease, now)
+            case wire.Delta():
+                self._delta(worker, lease, frame, now)
+            case _:
+                self._ended(worker, lease, frame, now)
+
+    def _advance(self, lease: Lease, frame: JobFrame, seq: int | None) -> None:
+        """Raises IllegalTransition for a frame that may not come now."""
+        if seq is not None and seq > lease.next_seq and self._jobs.current(lease) is not None:
+            raise IllegalTransition(f"frame {lease.next_seq} is missing: frame {seq} came")
+        if lease.reattached and lease.state is JobState.OFFERED and seq is not None:
+            lease.state = JobState.RUNNING  # its Accepted was lost with the old socket
+        if isinstance(frame, wire.Accepted) and lease.state is JobState.RUNNING:
+            return
+        name = JobMessage.DELTA if isinstance(frame, wire.Delta) else JobMessage(frame.type)
+        lease.state = advance(lease.state, name)
+
+    def _accepted(self, lease: Lease, now: float) -> None:
+        job = self._jobs.current(lease)
+        if lease.state is JobState.RUNNING:  # else its deadline is that of the Cancel
+            lease.since = lease.last_progress = now
+        if job is not None and not job.cancelled:
+            self._jobs.emit(Accepted(lease.job, lease.attempt))
+
+    def _delta(self, worker: Worker, lease: Lease, delta: wire.Delta, now: float) -> None:
+        job = self._jobs.current(lease)
+        if job is None:
+            return
+        if len(job.delivered) + len(delta.tokens) > job.spec.request.max_tokens:
+            self._violation(worker, lease, "more tokens than were asked for", now)
+            return
+        lease.received(delta.seq, len(delta.tokens), now)
+        if job.cancelled:
+            return
+        job.delivered.extend(delta.tokens)
+        self._jobs.counters.tokens += len(delta.tokens)
+        if job.first_token_at is None and delta.tokens:
+            job.first_token_at = now
+        self._jobs.emit(Deliver(job.spec.id, delta, len(job.delivered)))
+
+    def _violation(self, worker: Worker, lease: Lease, what: str, now: float) -> None:
+        """The worker broke the protocol in one attempt: the attempt is given up and the job moves on."""
+        self._jobs.counters.violations += 1
+        self._jobs.note("violation", worker.key, lease.job, what)
+        self._jobs.send(worker, wire.Error(code=ErrorCode.PROTOCOL_ERROR, message=f"job {lease.job}: {what}"))
+        self._jobs.give_up(worker, lease, SupernetError(ErrorCode.WORKER_LOST, "the worker broke the protocol"), now)
+
+    # ---- its end -------------------------------------------------------------------------------------------------
+
+    def _ended(self, worker: Worker, lease: Lease, frame: End, now: float) -> None:
+        """By the worker's word the slot is free again."""
+        self._jobs.fleet.release(lease)
+        job = self._jobs.current(lease)
+        if job is not None:
+            job.lease = None
+            match frame:
+                case wire.Done():
+                    self._done(worker, lease, job, frame, now)
+                case wire.Cancelled():
+                    self._jobs.stop(job, now, frame.usage)
+                case wire.Refused():
+                    self._refused(worker, job, frame, now)
+                case wire.Failed():
+                    self._failed(worker, job, frame, now)
+        self._jobs.place(lease.model, now)
+
+    def _done(self, worker: Worker, lease: Lease, job: Job, done: wire.Done, now: float) -> None:
+        self._jobs.fleet.succeeded(worker)
+        self._jobs.waiting.served(lease.model, now - lease.since)
+        if job.cancelled:
+            self._jobs.stop(job, now, done.usage)
+            return
+        del self._jobs.all[job.spec.id]
+        self._jobs.counters.finished += 1
+        report = self._jobs.report(job, now, done.usage, done.timings)
+        self._jobs.emit(Finished(job.spec.id, done.finish_reason, report))
+
+    def _refused(self, worker: Worker, job: Job, refused: wire.Refused, now: float) -> None:
+        """The attempt never started. The request's own fault ends the job; anything else sends it elsewhere."""
+        self._jobs.counters.refusals += 1
+        error = SupernetError(refused.code, refused.message, param=refused.param)
+        seat = worker.seats.get(job.spec.model)
+        if refused.code is ErrorCode.CONTEXT_LENGTH_EXCEEDED and seat is not None:
+            job.context = seat.offer.context + 1
+            if self._jobs.fleet.longest_context(job.spec.model) >= job.context:
+                self._jobs.move(job, error, now)
+                return
+        if refused.code in CLIENT_FAULTS:
+            self._jobs.fail(job, error, now)
+            return
+        job.refusals += 1
+        match refused.code:
+            case ErrorCode.WORKER_DRAINING:
+                worker.draining = True
+            case ErrorCode.WORKER_BUSY if seat is not None:
+                wait_s = 1.0 if refused.retry_after_s is None else refused.retry_after_s
+                seat.busy_until = now + min(max(wait_s, BUSY_MIN_S), BUSY_MAX_S)
+            case ErrorCode.MODEL_NOT_LOADED if seat is not None:
+                seat.busy_until = now + NOT_LOADED_S
+            case _:
+                self._jobs.blame(worker, job, now)
+        self._jobs.move(job, error, now)
+
+    def _failed(self, worker: Worker, job: Job, failed: wire.Failed, now: float) -> None:
+        error = SupernetError(failed.code, failed.message, param=failed.param)
+        if failed.code in CLIENT_FAULTS:
+            self._jobs.fail(job, error, now)
+            return
+        if failed.code is ErrorCode.WORKER_DRAINING:
+            worker.draining = True
+        elif failed.code is ErrorCode.ENGINE_CRASHED:  # it may be the request's doing: the worker does not rest for it
+            job.crashes += 1
+            job.failures += 1
+            job.avoid.add(worker.incarnation)
+        else:
+            job.failures += 1
+            self._jobs.blame(worker, job, now)
+        self._jobs.move(job, error, now)
