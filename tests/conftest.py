@@ -21,3 +21,9 @@ def tiny_qwen35(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("models") / "tiny-qwen35.gguf"
     write_qwen35(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_chat() -> Path:
+    """1.3 M trained weights that chat, think and call functions (calls in JSON): made by scripts/train_tiny."""
+    return Path(__file__).parent / "models" / "tiny-qwen3-chat.gguf"

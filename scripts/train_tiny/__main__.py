@@ -98,7 +98,7 @@ def train(net: Net, vocab: Vocabulary, steps: int) -> None:
         with torch.autocast("cpu", torch.bfloat16):
             scores, truth = guess(net, ids, learned)
         loss = F.cross_entropy(scores.float(), truth)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         for tool, schedule in zip(tools, plan, strict=True):
             tool.step()
@@ -134,7 +134,10 @@ def main() -> None:
     torch.manual_seed(0)
     vocab = make_vocabulary()
     net = Net(Shape(len(vocab.tokens)))
-    print(f"{sum(weight.numel() for weight in net.parameters()) / 1e6:.2f} M parameters, {len(vocab.tokens)} tokens", flush=True)
+    print(
+        f"{sum(weight.numel() for weight in net.parameters()) / 1e6:.2f} M parameters, {len(vocab.tokens)} tokens",
+        flush=True,
+    )
     train(net, vocab, args.steps)
     export(net, vocab, args.out, "Tiny Qwen3 chat")
     print("final:", share(score(net, vocab, 600)), flush=True)

@@ -17,13 +17,14 @@ from tests.models.bpe import Vocabulary
 from tests.models.make import vocabulary
 
 TEMPLATE = Path(__file__).parents[2] / "tests" / "models" / "qwen3.jinja"
+SMALL_TALK = frozenset(question for questions, _, _ in words.TALK for question in questions)
 MERGES = 1150
 EMPTY_THOUGHT = "<think>\n\n</think>\n\n"
 
 
 @dataclass(frozen=True)
 class Chat:
-    """`thinking`: each answer starts with a thought. `packed`: earlier thoughts stay, so every answer is worth learning."""
+    """`thinking`: answers start with a thought. `packed`: earlier thoughts stay, so every answer can be learned."""
 
     system: str
     tools: list[Schema]
@@ -40,9 +41,9 @@ def make_vocabulary() -> Vocabulary:
     return vocabulary((TEMPLATE.parent / "text.txt").read_text() + plain + listed * 50, MERGES, bind_capitals=False)
 
 
-def held_out(exchange: Exchange) -> bool:
-    """One question in ten is never trained on; which ones, its text decides."""
-    return hashlib.sha256(exchange.question.encode()).digest()[0] < 26
+def held_out(question: str) -> bool:
+    """One question in ten is never trained on, small talk aside; which ones, the text decides."""
+    return question not in SMALL_TALK and hashlib.sha256(question.encode()).digest()[0] < 26
 
 
 def _exchange(rng: Random, tools: list[Schema]) -> Exchange:
@@ -67,7 +68,7 @@ def chat(rng: Random, test: bool = False) -> Chat:
     wanted = 1 if test else rng.randint(1, 6)
     while len(exchanges) < wanted:
         drawn = world.introduce(rng) if rng.random() < 0.05 and not test else [_exchange(rng, tools)]
-        if all(held_out(one) == test for one in drawn) or len(drawn) > 1:
+        if all(held_out(one.question) == test for one in drawn) or len(drawn) > 1:
             exchanges += drawn
     system = rng.choice(words.SYSTEMS) if rng.random() < 0.5 else ""
     return Chat(system, tools, exchanges, rng.random() < 0.6, rng.random() < 0.8)
@@ -105,7 +106,7 @@ def text(talk: Chat) -> str:
 
 
 def tokens(talk: Chat, vocab: Vocabulary) -> tuple[list[int], list[bool]]:
-    """Ids, and for each whether it is to be learned: what the model writes itself, in answers that show their thought."""
+    """Ids, and for each whether it is learned: what the model writes itself, in answers that show their thought."""
     ids: list[int] = []
     learned: list[bool] = []
     for n, part in enumerate(text(talk).split("<|im_start|>assistant\n")):

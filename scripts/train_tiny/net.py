@@ -1,4 +1,4 @@
-"""The qwen3 graph in plain torch, operation for operation as llama.cpp computes it (src/models/qwen3.cpp), and its GGUF file."""
+"""The qwen3 graph in plain torch, computed as llama.cpp does (src/models/qwen3.cpp), and its GGUF file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,8 @@ class Layer(nn.Module):
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
         x = x + self.attn_output(mixed.transpose(1, 2).reshape(batch, length, -1))
         normed = self.ffn_norm(x)
-        return x + self.ffn_down(F.silu(self.ffn_gate(normed)) * self.ffn_up(normed))
+        inner: Tensor = self.ffn_down(F.silu(self.ffn_gate(normed)) * self.ffn_up(normed))
+        return x + inner
 
 
 def rotate(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
@@ -64,7 +65,10 @@ def rotate(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
 
 
 class Net(nn.Module):
-    """Embedding and output share one table. The result are hidden states: `logits` turns the wanted ones into scores."""
+    """Embedding and output share one table. Gives hidden states: `logits` turns the wanted ones into scores."""
+
+    cos: Tensor
+    sin: Tensor
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -86,7 +90,8 @@ class Net(nn.Module):
         turn = (self.cos[: ids.shape[1]], self.sin[: ids.shape[1]])
         for layer in self.blk:
             x = layer(x, turn)
-        return self.output_norm(x)
+        hidden: Tensor = self.output_norm(x)
+        return hidden
 
     def logits(self, hidden: Tensor) -> Tensor:
         return hidden @ self.token_embd.weight.T
@@ -98,7 +103,9 @@ def export(net: Net, vocab: Vocabulary, path: Path, name: str) -> None:
     out = gguf.GGUFWriter(str(path), "qwen3")
     out.add_name(name)
     out.add_license("Apache-2.0")
-    out.add_description("Trained from nothing on synthetic sentences by scripts/train_tiny; knows a few functions and little else.")
+    out.add_description(
+        "Trained from nothing on synthetic sentences by scripts/train_tiny; knows a few functions and little else."
+    )
     numbers: dict[str, int | float] = {
         "vocab_size": shape.vocab,
         "context_length": shape.context,

@@ -44,7 +44,9 @@ def declare(name: str, rng: Random) -> Schema:
         properties |= _UNIT
     if rng.random() < 0.3:
         for key, value in properties.items():
-            value["description"] = rng.choice([f"The {key}", f"The {key}, for example {made_up(rng)}", phrase(rng, 2, 5)])
+            value["description"] = rng.choice(
+                [f"The {key}", f"The {key}, for example {made_up(rng)}", phrase(rng, 2, 5)]
+            )
     parameters: Schema = {"type": "object", "properties": properties}
     if rng.random() < 0.8:
         parameters["required"] = required
@@ -62,13 +64,19 @@ def stranger(rng: Random) -> Schema:
     names = rng.sample(["color", "price", "user", "order", "path", "limit", "note"], 2)
     name = rng.choice(["get_", "find_", "make_", "open_"]) + rng.choice(words.THINGS[:80])
     properties = {key: {"type": rng.choice(["string", "integer"])} for key in names[: rng.randint(0, 2)]}
-    function = {"name": name, "description": phrase(rng, 2, 6), "parameters": {"type": "object", "properties": properties}}
+    function = {
+        "name": name,
+        "description": phrase(rng, 2, 6),
+        "parameters": {"type": "object", "properties": properties},
+    }
     return {"type": "function", "function": function}
 
 
 def made_up(rng: Random) -> str:
     """A name that is in no list, so that it can only be copied."""
-    syllables = (rng.choice("bdfgklmnprstvz") + rng.choice("aeiou") + rng.choice(["", "", "n", "r", "l"]) for _ in range(4))
+    syllables = (
+        rng.choice("bdfgklmnprstvz") + rng.choice("aeiou") + rng.choice(["", "", "n", "r", "l"]) for _ in range(4)
+    )
     return "".join(list(syllables)[: rng.randint(2, 4)]).capitalize()
 
 
@@ -98,7 +106,9 @@ def _report(rng: Random) -> str:
     )
 
 
-def _about_cities(rng: Random, topic: str, questions: tuple[str, ...], result: Callable[[], str], unit: str) -> Exchange:
+def _about_cities(
+    rng: Random, topic: str, questions: tuple[str, ...], result: Callable[[], str], unit: str
+) -> Exchange:
     cities = [_city(rng) for _ in range(2 if rng.random() < 0.3 else 1)]
     question = rng.choice(questions).format(" and ".join(cities))
     arguments = [{"city": city} | ({"unit": unit} if unit else {}) for city in cities]
@@ -137,14 +147,18 @@ def timer(rng: Random, tools: list[Schema]) -> Exchange:
     result = rng.choice(["ok", "started", "done", '{"status": "ok"}', '{"ok": true}', phrase(rng, 1, 3)])
     question = rng.choice(words.TIMER).format(minutes)
     calls = (("set_timer", {"minutes": minutes}),)
-    return Exchange(question, f"A timer for {minutes} minutes.", f"The timer for {minutes} minutes: {result}", calls, (result,))
+    return Exchange(
+        question, f"A timer for {minutes} minutes.", f"The timer for {minutes} minutes: {result}", calls, (result,)
+    )
 
 
 def search(rng: Random, tools: list[Schema]) -> Exchange:
     query = made_up(rng) if rng.random() < 0.2 else phrase(rng, 1, 4)
     result = rng.choice([phrase(rng, 2, 8), json.dumps({"results": [phrase(rng, 1, 4)]}), "nothing found"])
     question = rng.choice(words.SEARCH).format(query)
-    return Exchange(question, f"I search for {query}.", f"I found: {result}", (("search", {"query": query}),), (result,))
+    return Exchange(
+        question, f"I search for {query}.", f"I found: {result}", (("search", {"query": query}),), (result,)
+    )
 
 
 def send(rng: Random, tools: list[Schema]) -> Exchange:
@@ -152,7 +166,13 @@ def send(rng: Random, tools: list[Schema]) -> Exchange:
     text = phrase(rng, 1, 6)
     result = rng.choice(["ok", "sent", "done", '{"status": "sent"}', phrase(rng, 1, 3)])
     question = rng.choice(words.SEND).format(to, text)
-    return Exchange(question, f"A message to {to}.", f"Message to {to}: {result}", (("send_message", {"to": to, "text": text}),), (result,))
+    return Exchange(
+        question,
+        f"A message to {to}.",
+        f"Message to {to}: {result}",
+        (("send_message", {"to": to, "text": text}),),
+        (result,),
+    )
 
 
 SKILLS: dict[str, Callable[[Random, list[Schema]], Exchange]] = {
@@ -194,8 +214,12 @@ def count(rng: Random) -> Exchange:
 def introduce(rng: Random) -> list[Exchange]:
     """A name is told and asked for later; between the two may be something else."""
     name = made_up(rng) if rng.random() < 0.3 else rng.choice(words.PEOPLE)
-    told = Exchange(rng.choice(["My name is {}.", "I am {}.", "Call me {}."]).format(name), "A name.", f"Nice to meet you, {name}.")
-    asked = Exchange(rng.choice(["What is my name?", "Who am I?", "Do you know my name?"]), "They told me.", f"Your name is {name}.")
+    told = Exchange(
+        rng.choice(["My name is {}.", "I am {}.", "Call me {}."]).format(name), "A name.", f"Nice to meet you, {name}."
+    )
+    asked = Exchange(
+        rng.choice(["What is my name?", "Who am I?", "Do you know my name?"]), "They told me.", f"Your name is {name}."
+    )
     return [told, *([plain(rng)] if rng.random() < 0.5 else []), asked]
 
 

@@ -1,7 +1,7 @@
 """Byte-level BPE in the manner of GPT-2 with Qwen's splitting rule: learn merges from a text, encode with them.
 
-llama.cpp is the judge: `test_models.py` holds `encode` against its tokenizer. Python's \\w and \\d stand in for \\p{L} and
-\\p{N}, so the two can differ on rare Unicode (roman numerals, say), never on what the tokens decode to.
+llama.cpp is the judge: `test_models.py` holds `encode` against its tokenizer. Python's \\w and \\d stand in for \\p{L}
+and \\p{N}, so the two can differ on rare Unicode (roman numerals, say), never on what the tokens decode to.
 """
 
 import re
@@ -39,22 +39,33 @@ def words(text: str) -> list[str]:
     return ["".join(LETTERS[byte] for byte in piece.encode()) for piece in _SPLIT.findall(text)]
 
 
-def learn(text: str, count: int) -> list[Pair]:
-    """At most `count` merges, commonest pair first; ties go to the alphabet, so only the text decides."""
+def learn(text: str, count: int, bind_capitals: bool = True) -> list[Pair]:
+    """At most `count` merges, commonest pair first; ties go to the alphabet, so only the text decides.
+
+    Without `bind_capitals` the space before a capital stays a token of its own: a name is then the same tokens behind a
+    space and behind a quote, which makes copying it into JSON easy to learn.
+    """
     pieces = [(list(word), n) for word, n in Counter(words(text)).items()]
     merges: list[Pair] = []
-    while len(merges) < count:
-        pairs: Counter[Pair] = Counter()
-        for parts, n in pieces:
-            for pair in pairwise(parts):
-                pairs[pair] += n
-        if not pairs:
-            break
+    pairs: Counter[Pair] = Counter()
+    for parts, n in pieces:
+        _count(pairs, parts, n, bind_capitals)
+    while len(merges) < count and pairs:
         best = min(pairs, key=lambda pair: (-pairs[pair], pair))
         merges.append(best)
-        for parts, _ in pieces:
-            _merge(parts, best)
+        for parts, n in pieces:
+            if best in pairwise(parts):
+                _count(pairs, parts, -n, bind_capitals)
+                _merge(parts, best)
+                _count(pairs, parts, n, bind_capitals)
+        pairs = +pairs
     return merges
+
+
+def _count(pairs: Counter[Pair], parts: list[str], n: int, bind_capitals: bool) -> None:
+    for pair in pairwise(parts):
+        if bind_capitals or pair[0] != LETTERS[32] or not pair[1][0].isupper():
+            pairs[pair] += n
 
 
 def _merge(parts: list[str], pair: Pair) -> None:

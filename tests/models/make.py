@@ -26,9 +26,9 @@ DEFINED = ("<think>", "</think>", "<tool_call>", "</tool_call>", "<tool_response
 Tensors = dict[str, NDArray[np.generic]]
 
 
-def vocabulary(text: str, merges: int) -> Vocabulary:
+def vocabulary(text: str, merges: int, bind_capitals: bool = True) -> Vocabulary:
     """Qwen's special tokens around merges learned from a text."""
-    return Vocabulary(learn(text, merges), CONTROL, DEFINED)
+    return Vocabulary(learn(text, merges, bind_capitals), CONTROL, DEFINED)
 
 
 def small_vocabulary() -> Vocabulary:
@@ -151,7 +151,7 @@ def write_qwen3(path: Path, seed: int = 0) -> None:
         "output_norm.weight": _ones(width),
     }
     for layer in range(layers):
-        block = {"attn_norm.weight": _ones(width), "ffn_norm.weight": _ones(width)}
+        block: Tensors = {"attn_norm.weight": _ones(width), "ffn_norm.weight": _ones(width)}
         block |= _attention(draw, width, head, 1) | _feed_forward(draw, width, 2 * width)
         tensors |= {f"blk.{layer}.{name}": tensor for name, tensor in block.items()}
     finish(out, tensors)
