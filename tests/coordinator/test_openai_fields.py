@@ -70,7 +70,9 @@ READERS: list[tuple[str, Callable[[Fields], object], list[Any]]] = [
 
 
 @pytest.mark.parametrize(("expected", "read", "values"), READERS, ids=[expected for expected, _, _ in READERS])
-def test_a_wrong_type_says_what_was_expected(expected: str, read: Callable[[Fields], object], values: list[Any]) -> None:
+def test_a_wrong_type_says_what_was_expected(
+    expected: str, read: Callable[[Fields], object], values: list[Any]
+) -> None:
     for value in values:
         error = refusal(lambda value=value: read(Fields({"it": value}, "at")))  # type: ignore[misc]
         assert error.param == "at.it"

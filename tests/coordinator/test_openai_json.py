@@ -119,11 +119,12 @@ def test_a_schema_may_have_sixty_four_kibibytes() -> None:
     ],
 )
 def test_regular_expressions_are_bounded_in_length_and_nesting(pattern: str, fits: bool) -> None:
-    for schema in (
+    schemas: tuple[dict[str, object], ...] = (
         {"properties": {"a": {"type": "string", "pattern": pattern}}},
         {"anyOf": [{"items": {"pattern": pattern}}]},
         {"patternProperties": {pattern: {}}},
-    ):
+    )
+    for schema in schemas:
         if fits:
             check_schema(schema, "here")
         else:

@@ -106,7 +106,10 @@ def test_a_part_that_is_not_text_is_refused_by_its_name(kind: str) -> None:
         ({"role": "assistant", "tool_calls": [{**CALL, "odd": 1}]}, ".tool_calls[0].odd"),
         ({"role": "assistant", "tool_calls": [{"id": "a", "type": "function"}]}, ".tool_calls[0].function"),
         ({"role": "assistant", "tool_calls": [{"id": "a", "function": {}}]}, ".tool_calls[0].function.name"),
-        ({"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "a b"}}]}, ".tool_calls[0].function.name"),
+        (
+            {"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "a b"}}]},
+            ".tool_calls[0].function.name",
+        ),
         (
             {"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": {}}}]},
             ".tool_calls[0].function.arguments",
