@@ -137,7 +137,7 @@ class Answer:
         if tag is None and not final:
             edge = held_from(text, at, self._openers)
         self._content(text[at:edge])
-        if tag is not None:
+        if tag is not None and not self.stopped:
             self._open_call(tag, from_thought=False)
         return edge + len(tag or "")
 

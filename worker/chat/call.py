@@ -9,6 +9,7 @@ CALL_OPEN = "<tool_call>"
 CALL_CLOSE = "</tool_call>"
 FUNCTION_OPEN = "<function="
 FUNCTION_CLOSE = "</function>"
+MOST_NOTICES = 8  # of one call
 
 
 def begins(text: str, at: int, tag: str) -> bool:
@@ -29,7 +30,7 @@ class Sink:
     parts: list[Part] = field(default_factory=list)
     named: bool = False
     refusal: str = ""
-    tidy: bool = True
+    notices: list[str] = field(default_factory=list)
 
     def name(self, name: str) -> bool:
         """The call's name is known; False if it must not be made because no such tool was declared."""
@@ -45,14 +46,14 @@ class Sink:
             self.parts.append(CallDelta(index=self.index, arguments=text))
 
     def stray(self, text: str) -> None:
-        """Text where none belongs: it is content, and the call is not tidy."""
+        """Text where none belongs: it is content."""
         self.parts.append(Content(text=text))
         self.untidy("text between the parameters was moved into the content")
 
     def untidy(self, what: str) -> None:
-        """One notice a call is enough."""
-        if self.tidy:
-            self.tidy = False
+        """Say what was malformed, each thing once."""
+        if what not in self.notices and len(self.notices) < MOST_NOTICES:
+            self.notices.append(what)
             self.parts.append(Notice(text=f"tool call {self.index} was malformed: {what}"))
 
 
