@@ -42,4 +42,6 @@ def _decode(adapter: TypeAdapter[T], frame: str | bytes, limit: int) -> T:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(step) for step in first["loc"])
-        raise SupernetError(ErrorCode.PROTOCOL_ERROR, f"invalid frame: {where or 'frame'}: {first['msg']}") from None
+        # pydantic quotes an unknown tag in full: it may be a megabyte, or anything
+        what = "unknown type" if first["type"] == "union_tag_invalid" else first["msg"]
+        raise SupernetError(ErrorCode.PROTOCOL_ERROR, f"invalid frame: {where or 'frame'}: {what}") from None
