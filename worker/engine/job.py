@@ -1,0 +1,186 @@
+"""One job in the engine: its tokens, how the next one is chosen, and when the answer is over."""
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from wire.errors import ErrorCode, SupernetError
+from worker.engine.constrain import Matcher
+from worker.engine.port import JobUsage, ReasoningLimit, Submit
+from worker.engine.sample import Row, Sampler, logprobs
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A token of the answer; `top` as (token, logprob), best first."""
+
+    token: int
+    logprob: float | None = None
+    top: tuple[tuple[int, float], ...] = ()
+
+
+class Thought:
+    """Counts the tokens of a thought and closes it by force when they are too many."""
+
+    def __init__(self, limit: ReasoningLimit) -> None:
+        self._limit = limit
+        self._inside = limit.opened
+        self._spent = 0
+        self._closing: int | None = None  # index into limit.close of the next forced token
+        self._judge()
+
+    @property
+    def forced(self) -> int | None:
+        return None if self._closing is None else self._limit.close[self._closing]
+
+    def saw(self, token: int) -> None:
+        if self._closing is not None:
+            self._closing += token == self._limit.close[self._closing]
+            if self._closing == len(self._limit.close):
+                self.leave()
+        elif not self._inside:
+            self._inside = token == self._limit.open
+        elif token == self._limit.end:
+            self._inside = False
+        else:
+            self._spent += 1
+        self._judge()
+
+    def leave(self) -> None:
+        self._closing, self._inside = None, False
+
+    def _judge(self) -> None:
+        if self._inside and self._closing is None and self._spent >= self._limit.budget:
+            self._closing = 0
+
+
+class Job:
+    """A Submit being served. `tokens` are the prompt and the answer so far, the first `fed` of which the cache holds.
+
+    `limit`: most tokens of the answer, delivered ones included. Times are the clock's seconds.
+    """
+
+    def __init__(self, submit: Submit, limit: int, age: int, now: float) -> None:
+        self.submit = submit
+        self.limit = limit
+        self.age = age
+        self.tokens = [*submit.prompt, *submit.delivered]
+        self.fed = 0
+        self.seq = -1
+        self.cuts: tuple[int, ...] = ()
+        self.cached = 0
+        self.paused = False
+        self.suspect = False  # was in a decode that failed: runs alone until it has drawn a token
+        self.grammar: Future[Matcher] | None = None
+        self.beat: float | None = None  # when the last token came, while the job streams
+        self._came = self._started = self._first = self._last = now
+        self._emitted = 0
+        self._matcher: Matcher | None = None
+        self._thought = Thought(submit.reasoning) if submit.reasoning else None
+        self._sampler = Sampler(submit.sampling, submit.seed, submit.prompt)
+        self._sampler.saw(submit.delivered)
+        if self._thought:
+            for token in submit.delivered:
+                self._thought.saw(token)
+
+    @property
+    def answered(self) -> int:
+        return len(self.tokens) - len(self.submit.prompt)
+
+    @property
+    def backlog(self) -> int:
+        return len(self.tokens) - self.fed
+
+    @property
+    def until_cut(self) -> int:
+        return next((cut - self.fed for cut in self.cuts if cut > self.fed), 0)
+
+    @property
+    def over(self) -> Literal["stop", "length"] | None:
+        """Why nothing may follow the tokens so far, if so."""
+        if self._matcher and self._matcher.stopped:
+            return "stop"
+        return "length" if self.answered >= self.limit else None
+
+    def start(self, seq: int, cached: int, now: float) -> None:
+        """It has a sequence, which holds its first `cached` tokens. Raises SupernetError if its grammar is no good."""
+        self.seq, self.fed = seq, cached
+        self.cached = min(cached, len(self.submit.prompt))
+        self._started = self._first = self._last = now
+        self._matcher = self.grammar.result() if self.grammar else None
+
+    def draw(self, row: Row, eog: frozenset[int]) -> Drawn | None:
+        """Choose the next token and add it; None: the model ended its turn. `row` is used up.
+
+        Raises SupernetError if no token can follow.
+        """
+        wanted = self.submit.sampling.top_logprobs
+        raw = row.copy() if wanted is not None else row
+        token = self._choose(row, eog)
+        if token in eog and not self.submit.ignore_eos:
+            return None
+        self.tokens.append(token)
+        self._sampler.saw((token,))
+        if self._matcher:
+            self._matcher.saw(token)
+        if self._thought:
+            self._thought.saw(token)
+        if wanted is None:
+            return Drawn(token)
+        logprob, top = logprobs(raw, token, wanted)
+        return Drawn(token, logprob, tuple(top))
+
+    def _choose(self, row: Row, eog: frozenset[int]) -> int:
+        forced = self._thought.forced if self._thought else None
+        if forced is not None and self._thought:
+            if not self._matcher or self._matcher.accepts(forced):
+                return forced
+            self._thought.leave()  # the thought is closed already, and the grammar has no place for the rest of it
+        self._sampler.adjust(row)
+        allowed = self._matcher.allowed() if self._matcher else None
+        if allowed is not None:
+            np.copyto(row, -np.inf, where=~allowed)
+        if self.submit.ignore_eos:
+            row[list(eog)] = -np.inf
+        return self._sampler.draw(row, self.answered)
+
+    def came_out(self, now: float) -> float:
+        """A token was drawn: seconds since the one before, 0 for the first."""
+        gap = now - self.beat if self.beat is not None else 0.0
+        self._first = now if not self._emitted else self._first
+        self._last = self.beat = now
+        self._emitted += 1
+        return gap
+
+    def usage(self, now: float) -> JobUsage:
+        started = self._started if self.seq >= 0 else now
+        first = self._first if self._emitted else now
+        return JobUsage(
+            prompt=len(self.submit.prompt),
+            cached=self.cached,
+            completion=self._emitted,
+            queued_ms=1000 * (started - self._came),
+            prefill_ms=1000 * (first - started),
+            decode_ms=1000 * (self._last - first) if self._emitted else 0.0,
+        )
+
+
+def refusal(submit: Submit, vocab: int, context: int) -> SupernetError | None:
+    """Why a model with `vocab` tokens and `context` tokens a job cannot serve this, if so."""
+    if not submit.prompt or submit.max_tokens < 1:
+        return SupernetError(ErrorCode.INVALID_REQUEST, "a prompt and max_tokens of at least 1 are needed")
+    if len(submit.prompt) >= context:
+        what = f"the prompt has {len(submit.prompt)} tokens, and {context} have to hold it and the answer"
+        return SupernetError(ErrorCode.CONTEXT_LENGTH_EXCEEDED, what)
+    reasoning, bias = submit.reasoning, tuple(token for token, _ in submit.sampling.logit_bias)
+    named = {"prompt": submit.prompt, "delivered": submit.delivered, "logit_bias": bias}
+    if reasoning:
+        named["reasoning.close"] = reasoning.close
+        if not reasoning.close:
+            return SupernetError(ErrorCode.INVALID_REQUEST, "reasoning.close must have a token to close the thought")
+    for name, tokens in named.items():
+        if tokens and not (0 <= min(tokens) and max(tokens) < vocab):
+            return SupernetError(ErrorCode.INVALID_REQUEST, f"{name} has a token outside 0 to {vocab - 1}")
+    return None

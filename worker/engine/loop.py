@@ -1,0 +1,322 @@
+"""The engine's thread: admit, fill, decode, sample; nothing else happens in it.
+
+A step waits for the decode in flight, draws one token for every row of it, puts the next decode in flight and tells
+what happened while the GPU works. Grammars are compiled elsewhere; text, templates, stop strings and sockets live in
+other processes.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from typing import Literal, assert_never
+
+from wire.errors import ErrorCode, SupernetError
+from worker.engine.batch import Want, plan
+from worker.engine.constrain import Grammars
+from worker.engine.job import Drawn, Job, refusal
+from worker.engine.llama import RC_NO_CELLS, Feed, Model
+from worker.engine.port import (
+    Cancel,
+    Command,
+    Continue,
+    Ended,
+    EngineSpec,
+    Event,
+    JobUsage,
+    Pause,
+    Pulse,
+    Ready,
+    Stepped,
+    Submit,
+    Token,
+)
+from worker.engine.prefix import Placement, Prefixes
+from worker.engine.sample import Row
+
+PULSE_S = 0.5  # the port promises one a second
+WAITING_PER_SLOT = 4
+
+Reason = Literal["stop", "length", "cancelled", "failed"]
+
+
+class Loop:
+    """Serves jobs on one model. `post` and `stop` may be called from any thread, all else from the engine's own.
+
+    `emit` gets every event in order, in the engine's thread; it must not block for long.
+    """
+
+    def __init__(
+        self, model: Model, spec: EngineSpec, emit: Callable[[Event], None], clock: Callable[[], float]
+    ) -> None:
+        self._model, self._spec, self._emit, self._clock = model, spec, emit, clock
+        self._prefixes = Prefixes(model.sequences, model.context, cuttable=not model.hybrid, dense=not model.unified)
+        self._grammars = Grammars(model.vocab)
+        self._posted: SimpleQueue[Command | None] = SimpleQueue()  # None: look again
+        self._heard: deque[Command] = deque()
+        self._stopping = False
+        self._waiting: dict[str, Job] = {}
+        self._running: dict[str, Job] = {}
+        self._drawing: list[Job] = []  # jobs whose rows of logits are in flight, in their order
+        self._cutting: list[Job] = []  # jobs whose state is to be saved once the decode in flight is done
+        self._busy = False  # something is in flight, or could be
+        self._drawn: list[tuple[str, Drawn]] = []
+        self._ended: list[Ended] = []
+        self._ages = 0
+        self._pulsed = clock()
+        self._stall = 0.0
+        self._steps = self._prompt_tokens = self._cached_tokens = self._generated_tokens = 0
+
+    def post(self, command: Command) -> None:
+        self._posted.put(command)
+
+    def stop(self) -> None:
+        """Make `run` return after the step in hand; jobs are left as they are."""
+        self._stopping = True
+        self._posted.put(None)
+
+    def run(self) -> None:
+        """Serve until `stop`."""
+        self._emit(Ready(self._spec.slots, self._model.context, self._model.vocab.size))
+        while not self._stopping:
+            self.step()
+            self._pulse()
+            if not self._busy:
+                self._wait()
+        self._grammars.close()
+
+    def step(self) -> None:
+        """One round. Where decode blocks (no GPU), what happened is told before it; else while it runs."""
+        self._collect()
+        self._listen()
+        self._admit()
+        if not self._model.asynchronous:
+            self._tell()
+        self._submit()
+        self._tell()
+
+    # ---- the decode in flight ----------------------------------------------------------------------------------
+
+    def _collect(self) -> None:
+        """Wait for the decode, save the states that were asked for, draw the tokens."""
+        if not self._drawing and not self._cutting:
+            return
+        rows = self._model.logits()
+        for job in self._cutting:
+            self._prefixes.keep(job.seq, self._model.checkpoint(job.seq))
+        for job, row in zip(self._drawing, rows, strict=True):
+            self._draw(job, row)
+        self._drawing, self._cutting = [], []
+
+    def _draw(self, job: Job, row: Row) -> None:
+        job.suspect = False
+        try:
+            drawn = job.draw(row, self._model.vocab.eog)
+        except SupernetError as error:
+            self._end(job, "failed", error)
+            return
+        if drawn is None:
+            self._end(job, "stop")
+            return
+        self._stall = max(self._stall, job.came_out(self._clock()))
+        self._generated_tokens += 1
+        self._drawn.append((job.submit.job, drawn))
+        if job.over:
+            self._end(job, job.over)
+
+    def _submit(self) -> None:
+        """Put the next decode in flight."""
+        jobs = {job.seq: job for job in self._eligible()}
+        wants = [Want(job.seq, job.age, job.backlog, job.until_cut) for job in jobs.values()]
+        slices = plan(wants, self._spec.batch, self._spec.prefill_budget)
+        self._busy = bool(slices)
+        if not slices:
+            return
+        feeds = []
+        for part in slices:
+            job = jobs[part.seq]
+            feeds.append(Feed(part.seq, job.fed, job.tokens[job.fed : job.fed + part.count], part.last))
+        if code := self._decode(feeds):
+            self._quarantine([jobs[feed.seq] for feed in feeds], code)
+            return
+        self._steps += 1
+        for feed in feeds:
+            self._advance(jobs[feed.seq], feed)
+
+    def _eligible(self) -> list[Job]:
+        """Jobs that may have rows: all but the paused ones; after a failure the suspects, one at a time."""
+        jobs = [job for job in self._running.values() if not job.paused]
+        suspects = [job for job in jobs if job.suspect]
+        return suspects[:1] or jobs
+
+    def _decode(self, feeds: Sequence[Feed]) -> int:
+        """llama_decode's code; prefixes that nobody uses make room for jobs that run."""
+        while (code := self._model.decode(feeds)) == RC_NO_CELLS:
+            seq = self._prefixes.evict()
+            if seq is None:
+                return code
+            self._model.clear(seq)
+        return code
+
+    def _advance(self, job: Job, feed: Feed) -> None:
+        self._prefixes.grow(feed.seq, feed.tokens)
+        job.fed += len(feed.tokens)
+        self._prompt_tokens += max(0, min(job.fed, len(job.submit.prompt)) - feed.start)
+        if feed.draws:
+            self._drawing.append(job)
+        if job.fed in job.cuts:
+            self._cutting.append(job)
+
+    def _quarantine(self, jobs: Sequence[Job], code: int) -> None:
+        """A decode failed. What the cache holds of these jobs is uncertain, so they start over from their tokens.
+
+        Nothing is lost by that: a draw depends on tokens, seed and position only. They run one at a time until each
+        has drawn a token, and one that fails alone is to blame.
+        """
+        for job in jobs:
+            self._model.clear(job.seq)
+            self._prefixes.forget(job.seq)
+            job.fed, job.suspect = 0, True
+        if len(jobs) == 1:
+            what = f"llama.cpp could not compute this job (code {code})"
+            self._end(jobs[0], "failed", SupernetError(ErrorCode.ENGINE_ERROR, what))
+
+    # ---- jobs --------------------------------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        """Take every command that has come, without waiting."""
+        while True:
+            while self._heard:
+                self._obey(self._heard.popleft())
+            try:
+                command = self._posted.get_nowait()
+            except Empty:
+                return
+            if command:
+                self._heard.append(command)
+
+    def _wait(self) -> None:
+        """Nothing can be computed: sleep until a command comes or a pulse is due."""
+        try:
+            command = self._posted.get(timeout=max(0.0, self._pulsed + PULSE_S - self._clock()))
+        except Empty:
+            return
+        if command:
+            self._heard.append(command)
+
+    def _obey(self, command: Command) -> None:
+        match command:
+            case Submit():
+                self._receive(command)
+            case Cancel():
+                if job := self._find(command.job):
+                    self._end(job, "cancelled")
+            case Pause():
+                if job := self._find(command.job):
+                    job.paused = True
+            case Continue():
+                if job := self._find(command.job):
+                    job.paused, job.beat = False, None  # the pause is no stall of ours
+            case _:
+                assert_never(command)
+
+    def _find(self, name: str) -> Job | None:
+        return self._running.get(name) or self._waiting.get(name)
+
+    def _receive(self, submit: Submit) -> None:
+        """Queue the job, or end it at once with the reason. A job that is here already is not taken twice."""
+        if self._find(submit.job):
+            return
+        limit = min(submit.max_tokens, self._model.context - len(submit.prompt))
+        if error := self._refusal(submit):
+            usage = JobUsage(prompt=len(submit.prompt))
+            self._ended.append(Ended(submit.job, "failed", usage, error.code, error.message))
+            return
+        self._ages += 1
+        job = Job(submit, limit, self._ages, self._clock())
+        if submit.constraint:
+            job.grammar = self._grammars.compile(submit.constraint, submit.delivered)
+            job.grammar.add_done_callback(lambda _: self._posted.put(None))
+        self._waiting[submit.job] = job
+
+    def _refusal(self, submit: Submit) -> SupernetError | None:
+        if len(self._waiting) >= WAITING_PER_SLOT * self._spec.slots:
+            return SupernetError(ErrorCode.WORKER_BUSY, "the engine's queue is full: try another worker")
+        return refusal(submit, self._model.vocab.size, self._model.context)
+
+    def _admit(self) -> None:
+        """Give free slots to waiting jobs, first come first served; one whose grammar is not ready is passed over."""
+        for job in list(self._waiting.values()):
+            if len(self._running) >= self._spec.slots:
+                return
+            if job.grammar and not job.grammar.done():
+                continue
+            del self._waiting[job.submit.job]
+            self._running[job.submit.job] = job
+            self._place(job)
+
+    def _place(self, job: Job) -> None:
+        place = self._prefixes.place(job.tokens)
+        cached = place.length
+        if not self._take_over(place):
+            self._model.clear(place.target)
+            self._prefixes.forget(place.target)
+            cached = 0
+        try:
+            job.start(place.target, cached, self._clock())
+        except SupernetError as error:
+            self._end(job, "failed", error)
+            return
+        job.cuts = self._prefixes.cuts(job.submit.anchors, cached, len(job.tokens))
+        self._cached_tokens += job.cached
+        if job.over:  # what was delivered is the whole answer
+            self._end(job, job.over)
+
+    def _take_over(self, place: Placement) -> bool:
+        if place.source is None:
+            self._model.clear(place.target)
+            return True
+        if place.source == place.target:
+            return self._model.cut(place.target, place.length, place.state)
+        return self._model.fork(place.source, place.target, place.length, place.state)
+
+    def _end(self, job: Job, reason: Reason, error: SupernetError | None = None) -> None:
+        """The one way out: the slot is free, the prefix stays for others, and one Ended goes out."""
+        if self._running.pop(job.submit.job, None):
+            self._prefixes.release(job.seq)
+        self._waiting.pop(job.submit.job, None)
+        usage = job.usage(self._clock())
+        code, message = (error.code, error.message) if error else (None, "")
+        self._ended.append(Ended(job.submit.job, reason, usage, code, message))
+
+    # ---- events ------------------------------------------------------------------------------------------------
+
+    def _tell(self) -> None:
+        if self._drawn:
+            self._emit(Stepped(tuple(self._token(job, drawn) for job, drawn in self._drawn)))
+            self._drawn = []
+        for ended in self._ended:
+            self._emit(ended)
+        self._ended = []
+
+    def _token(self, job: str, drawn: Drawn) -> Token:
+        piece = self._model.vocab.piece
+        top = tuple((piece(token), logprob) for token, logprob in drawn.top)
+        return Token(job, drawn.token, piece(drawn.token), drawn.logprob, top)
+
+    def _pulse(self) -> None:
+        now = self._clock()
+        if now - self._pulsed < PULSE_S:
+            return
+        self._pulsed = now
+        self._emit(
+            Pulse(
+                busy=len(self._running),
+                waiting=len(self._waiting),
+                steps=self._steps,
+                prompt_tokens=self._prompt_tokens,
+                cached_tokens=self._cached_tokens,
+                generated_tokens=self._generated_tokens,
+                longest_stall_ms=1000 * self._stall,
+            )
+        )
+        self._stall = 0.0
