@@ -130,12 +130,15 @@ class Refused(Frozen):
     retry_after_s: float | None = None
 
 
+Byte = Annotated[int, Field(ge=0, le=255)]
+
+
 class TokenLogprob(Frozen):
     """`bytes` are the token's own bytes (a token may be part of a character)."""
 
-    bytes: tuple[int, ...]
+    bytes: tuple[Byte, ...]
     logprob: float
-    top: tuple[tuple[tuple[int, ...], float], ...] = ()
+    top: tuple[tuple[tuple[Byte, ...], float], ...] = ()
 
 
 class Delta(Frozen):
