@@ -51,7 +51,7 @@ def test_a_key_file_gives_its_first_line(tmp_path: Path) -> None:
 
 
 def test_the_shipped_catalogue_is_found_and_valid() -> None:
-    assert config.read_catalogue(None).default.id == "qwen3.6-35b-a3b-gguf-iq4xs"
+    assert config.read_catalogue(None).default == "qwen3.6-35b-a3b-gguf-iq4xs"
 
 
 def test_a_missing_catalogue_is_named(tmp_path: Path) -> None:
