@@ -8,7 +8,9 @@ import httpx2
 import openai
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from pydantic import BaseModel
 
+from coordinator.openai_request import parse
 from coordinator.openai_response import (
     DONE,
     ChoiceChunks,
@@ -24,6 +26,7 @@ from coordinator.openai_response import (
     usage_chunk,
     with_usage,
 )
+from wire.catalog import Catalog, File, ModelSpec, Price
 from wire.chat import CallDelta, Content, Notice, Part, Reasoning, Usage
 from wire.errors import ERRORS, ErrorCode, SupernetError
 from wire.messages import TokenLogprob
@@ -344,3 +347,50 @@ def test_the_openai_client_reads_a_refusal() -> None:
         "invalid_request",
         "invalid_request_error",
     )
+
+
+class City(BaseModel):
+    name: str
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")  # the SDK's own, about its field `parsed`
+def test_what_the_sdk_parsed_can_be_sent_back_as_the_next_turn() -> None:
+    spec = ModelSpec(
+        id="m",
+        name="M",
+        format="qwen-xml",
+        repository="owner/name",
+        files=(File(name="a.gguf"),),
+        context=4096,
+        max_output=4096,
+        thinking=True,
+        price=Price(prompt=1, completion=1),
+        licence="MIT",
+    )
+    catalog = Catalog(default="m", models=(spec,))
+    jobs = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        jobs.append(parse(request.read(), catalog, request.headers))
+        call = CallDelta(index=0, name="City", arguments='{"name":"Ulm"}')
+        whole = collect(Reasoning(text="hm"), Content(text='{"name":"Bonn"}'), call)
+        return httpx2.Response(200, json=whole.completion())
+
+    sdk = openai.OpenAI(
+        api_key="k", base_url="http://x/v1", http_client=httpx2.Client(transport=httpx2.MockTransport(answer))
+    )
+    messages: list[Any] = [{"role": "user", "content": "Where?"}]
+    tools = [openai.pydantic_function_tool(City)]
+    first = sdk.chat.completions.parse(model="m", messages=messages, tools=tools, response_format=City, store=False)
+    message = first.choices[0].message
+    assert message.parsed == City(name="Bonn")
+    assert message.tool_calls is not None
+    result = {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "sunny"}
+    sdk.chat.completions.create(model="m", messages=[*messages, message, result])  # type: ignore[list-item]
+    again = jobs[1].request.messages[1]
+    assert (again.content, again.reasoning) == ('{"name":"Bonn"}', "hm")
+    assert [(call.id, call.name, call.arguments) for call in again.tool_calls] == [
+        (call_id(ENVELOPE, 0, 0), "City", '{"name":"Ulm"}')
+    ]
+    assert jobs[0].request.json_schema is not None
+    assert jobs[0].request.tools[0].strict
