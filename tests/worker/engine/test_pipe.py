@@ -1,0 +1,174 @@
+"""What goes into a line comes out of it, and nothing else comes out of a line."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wire.chat import ChatRequest, Message, Sampling, Tool
+from wire.errors import ErrorCode
+from worker.chat.prepared import Prepared, Reading
+from worker.engine.pipe import (
+    FROM_ENGINE,
+    FROM_PREPARER,
+    TO_ENGINE,
+    TO_PREPARER,
+    Codec,
+    Garbled,
+    Opened,
+    Prepare,
+    PreparerSpec,
+    Refused,
+)
+from worker.engine.port import (
+    Cancel,
+    Constraint,
+    Continue,
+    Down,
+    Ended,
+    EngineSpec,
+    JobUsage,
+    Loading,
+    Pause,
+    Pulse,
+    Ready,
+    ReasoningLimit,
+    Stepped,
+    Submit,
+    Token,
+)
+
+PLAIN = Sampling.model_validate({})
+FULL = Sampling(
+    temperature=0.0,
+    top_p=0.9,
+    top_k=20,
+    min_p=0.1,
+    presence_penalty=1.5,
+    frequency_penalty=-0.5,
+    repetition_penalty=1.1,
+    logit_bias=((5, -100.0), (6, 3.5)),
+    top_logprobs=3,
+)
+REQUEST = ChatRequest(
+    messages=(Message(role="system", content="zwölf\u2028\x00\n"), Message(role="user", content="\U0001f600")),
+    tools=(Tool(name="f", parameters={"type": "object", "properties": {"x": {"enum": [1, None, 1.5, "ü"]}}}),),
+    json_schema={},
+    reasoning_budget=None,
+    max_tokens=5,
+    stop=("\n\n",),
+    sampling=FULL,
+)
+
+MESSAGES: list[tuple[Codec[Any], object]] = [
+    (TO_ENGINE, EngineSpec("a b/ü.gguf", 4, 8192, devices=(0, 1), kv_type="q8_0", gpu_layers=-1)),
+    (TO_ENGINE, Submit("j.1", tuple(range(5000)), 10, PLAIN, 2**63 - 1)),
+    (
+        TO_ENGINE,
+        Submit(
+            "j",
+            (1,),
+            10,
+            FULL,
+            0,
+            delivered=(7, 8),
+            anchors=(1,),
+            constraint=Constraint('start: "\\n" /[^"\\\\]/', after=5),
+            reasoning=ReasoningLimit(100, 1, 2, (3, 4), True),
+            ignore_eos=True,
+        ),
+    ),
+    (TO_ENGINE, Cancel("j")),
+    (TO_ENGINE, Pause("j")),
+    (TO_ENGINE, Continue("j")),
+    (FROM_ENGINE, Loading(0.25)),
+    (FROM_ENGINE, Ready(4, 8192, 248320)),
+    (FROM_ENGINE, Stepped((Token("j", 5, b"\xff\n\x00", float("-inf"), ((b"", -1.5), (b"\xf0", float("-inf")))),))),
+    (FROM_ENGINE, Ended("j", "failed", JobUsage(1, 2, 3, 0.5, 1.5, 2.5), ErrorCode.ENGINE_ERROR, "why\nnot")),
+    (FROM_ENGINE, Pulse(1, 2, 3, 4, 5, 6, 7.5)),
+    (FROM_ENGINE, Down("gone", ("a", "b"), "a", 0.5)),
+    (TO_PREPARER, PreparerSpec("x.gguf", 4096, "qwen-xml")),
+    (TO_PREPARER, Prepare(REQUEST, (1, 2, 3))),
+    (FROM_PREPARER, Opened()),
+    (
+        FROM_PREPARER,
+        Prepared(
+            (1, 2), (1,), Reading("qwen-json", True, True, REQUEST.tools, ("x",)), (b"\x80", b""), Constraint("g")
+        ),
+    ),
+    (FROM_PREPARER, Refused(ErrorCode.CONTEXT_LENGTH_EXCEEDED, "too long", "messages")),
+]
+
+
+@pytest.mark.parametrize(("codec", "message"), MESSAGES, ids=lambda value: type(value).__name__)
+def test_every_message_survives_the_pipe_as_one_line(codec: Codec[Any], message: object) -> None:
+    line = codec.encode(message)
+    assert line.count(b"\n") == 1 and line.endswith(b"\n")
+    back = codec.decode(line)
+    assert back == message and type(back) is type(message)
+
+
+TOKENS = st.builds(
+    Token,
+    job=st.text(),
+    id=st.integers(0, 2**31 - 1),
+    piece=st.binary(),
+    logprob=st.none() | st.floats(allow_nan=False),
+    top=st.lists(st.tuples(st.binary(), st.floats(allow_nan=False))).map(tuple),
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(TOKENS, max_size=5).map(tuple))
+def test_any_token_survives(tokens: tuple[Token, ...]) -> None:
+    assert FROM_ENGINE.decode(FROM_ENGINE.encode(Stepped(tokens))) == Stepped(tokens)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"\n",
+        b"llama_decode: failed\n",
+        b"Stepped\n",
+        b"Stepped {}\n",
+        b"Stepped [{}]\n",
+        b'Stepped [{"tokens": [{"job": "j", "id": "5", "piece": ""}]}]\n',  # text for a number
+        b'Stepped [{"tokens": [{"job": "j", "id": 5, "piece": "*"}]}]\n',  # no base64
+        b'Ended [{"job": "j", "reason": "bored"}]\n',
+        b'Loading [{"fraction": 0.5}, {"fraction": 0.6}]\n',
+        b'Submit [{"job": "j"}]\n',  # the other direction
+        b'Pulse [{"busy": ' + b"[" * 100_000 + b"\n",
+        b"\xff\xfe\x00 [1]\n",
+        b"cos\nsystem\n(S'true'\ntR.",  # a pickle
+    ],
+)
+def test_what_is_no_event_is_garbled(line: bytes) -> None:
+    with pytest.raises(Garbled):
+        FROM_ENGINE.decode(line)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from([b"", b"Stepped ", b"Ended ", b"Down ", b"Ready "]), st.binary(max_size=100))
+def test_no_bytes_raise_anything_else(head: bytes, rest: bytes) -> None:
+    try:
+        FROM_ENGINE.decode(head + rest)
+    except Garbled:
+        pass
+
+
+def test_the_error_names_the_field_and_never_the_value() -> None:
+    with pytest.raises(Garbled) as caught:
+        TO_ENGINE.decode(b'Cancel [{"job": ["a secret prompt"]}]\n')
+    assert "job" in str(caught.value) and "secret" not in str(caught.value)
+
+
+def test_a_line_over_the_limit_is_refused_on_both_sides() -> None:
+    small: Codec[Cancel] = Codec(40, Cancel)
+    fits, over = Cancel("x" * 15), Cancel("x" * 30)
+    assert small.decode(small.encode(fits)) == fits
+    with pytest.raises(Garbled, match="limit is 40"):
+        small.encode(over)
+    with pytest.raises(Garbled, match="limit is 40"):
+        small.decode(Codec[Cancel](1000, Cancel).encode(over))

@@ -1,0 +1,312 @@
+"""The supervisor, with real processes: tests/worker/engine/standin.py dies in every way a native engine can."""
+
+import asyncio
+import logging
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+import pytest
+
+from tests.worker.manual_time import ManualTime
+from wire.chat import Sampling
+from wire.errors import ErrorCode
+from worker.child_process import LOG_BURST, LOG_CHARS, ROOT
+from worker.engine.mailbox import ROOM
+from worker.engine.port import Cancel, Down, Ended, EngineSpec, Event, Loading, Ready, Stepped, Submit
+from worker.engine.process import Patience, ProcessEngine, patience_for
+
+SPEC = EngineSpec(path="no-file.gguf", slots=2, context=4096, gpu_layers=-1)
+
+E = TypeVar("E", bound=Event)
+
+
+def standin(manner: str = "serve") -> tuple[str, ...]:
+    return (sys.executable, "-m", "tests.worker.engine.standin", manner)
+
+
+def submit(job: str, prompt: tuple[int, ...] = (1, 2, 3)) -> Submit:
+    return Submit(job, prompt, 10, Sampling.model_validate({}), 0)
+
+
+class Bench:
+    """An engine, its events, and a clock that only the test moves."""
+
+    def __init__(self, manner: str = "serve", patience: Patience = Patience()) -> None:  # noqa: B008 - frozen
+        self.time = ManualTime()
+        self.engine = ProcessEngine(
+            SPEC, command=standin(manner), patience=patience, clock=self.time.clock, sleep=self.time.sleep
+        )
+        self._events = self.engine.events()
+
+    async def next(self) -> Event:
+        async with asyncio.timeout(60):
+            return await anext(self._events)
+
+    async def until(self, kind: type[E]) -> E:
+        while not isinstance(event := await self.next(), kind):
+            pass
+        return event
+
+    async def rest(self) -> list[Event]:
+        async with asyncio.timeout(60):
+            return [event async for event in self._events]
+
+    async def pid(self) -> int:
+        self.engine.send(submit("pid"))
+        return int((await self.until(Ended)).message)
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    bench = Bench()
+    await bench.until(Ready)
+    yield bench
+    await bench.engine.close()
+
+
+def gone(pid: int) -> bool:
+    """Ended and reaped."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+async def test_a_job_is_answered_in_order_and_what_libraries_print_does_not_get_into_it() -> None:
+    bench = Bench()
+    assert await bench.next() == Loading(0.5)
+    assert await bench.next() == Ready(slots=2, context=4096, vocab=256)
+    bench.engine.send(submit("job", (7, 8, 9)))
+    tokens = []
+    while isinstance(event := await bench.next(), Stepped):
+        tokens += [token.id for token in event.tokens]
+    assert tokens == [7, 8, 9]
+    assert event == Ended("job", "stop")
+    await bench.engine.close()
+
+
+async def test_a_kill_in_the_middle_loses_no_token_and_names_the_job(bench: Bench) -> None:
+    bench.engine.send(submit("killed"))
+    stepped = await bench.next()
+    assert isinstance(stepped, Stepped) and stepped.tokens[0].piece == b"x"
+    down = await bench.next()
+    assert isinstance(down, Down)
+    assert down.jobs == ("killed",) and down.guilty == "killed" and down.retry_in_s == 0.5
+    assert "SIGKILL" in down.message
+
+
+async def test_with_two_jobs_in_the_engine_nobody_is_called_guilty(bench: Bench) -> None:
+    bench.engine.send(submit("holds"))
+    bench.engine.send(submit("aborts"))
+    down = await bench.until(Down)
+    assert down.jobs == ("holds", "aborts") and down.guilty is None
+    assert "SIGABRT" in down.message
+
+
+async def test_a_job_that_has_ended_is_not_lost_with_the_engine(bench: Bench) -> None:
+    bench.engine.send(submit("one"))
+    bench.engine.send(submit("holds"))
+    bench.engine.send(Cancel("holds"))
+    bench.engine.send(submit("exits"))
+    down = await bench.until(Down)
+    assert down.jobs == ("exits",) and "status 3" in down.message
+
+
+async def test_after_the_pause_it_runs_again_and_serves(bench: Bench) -> None:
+    pid = await bench.pid()
+    os.kill(pid, signal.SIGKILL)
+    down = await bench.until(Down)
+    assert down.retry_in_s == 0.5 and gone(pid)
+    bench.time.pass_by(0.5)
+    await bench.until(Ready)
+    bench.engine.send(submit("again"))
+    assert (await bench.until(Ended)) == Ended("again", "stop")
+    assert await bench.pid() != pid
+
+
+async def test_a_submit_while_it_is_down_is_answered_and_other_commands_need_no_answer(bench: Bench) -> None:
+    bench.engine.send(submit("exits"))
+    await bench.until(Down)
+    bench.engine.send(Cancel("exits"))
+    bench.engine.send(submit("early"))
+    ended = await bench.next()
+    assert isinstance(ended, Ended)
+    assert (ended.job, ended.reason, ended.code) == ("early", "failed", ErrorCode.ENGINE_CRASHED)
+
+
+async def test_a_submit_while_it_loads_is_answered() -> None:
+    bench = Bench("loads", Patience(close_s=0.01))
+    await bench.until(Loading)
+    bench.engine.send(submit("early"))
+    assert (await bench.until(Ended)).code is ErrorCode.ENGINE_CRASHED
+    await bench.engine.close()
+
+
+@pytest.mark.parametrize("job", ["garbage", "huge"])
+async def test_an_engine_that_writes_what_is_no_event_is_ended(bench: Bench, job: str) -> None:
+    pid = await bench.pid()
+    bench.engine.send(submit(job))
+    down = await bench.until(Down)
+    assert "no event" in down.message and down.jobs == (job,)
+    assert gone(pid)
+
+
+async def test_a_line_cut_by_the_crash_is_not_read(bench: Bench) -> None:
+    bench.engine.send(submit("half"))
+    assert (await bench.until(Down)).jobs == ("half",)
+
+
+async def test_the_last_words_of_the_child_are_in_the_message(bench: Bench) -> None:
+    bench.engine.send(submit("explains"))
+    assert "no memory left on the card" in (await bench.until(Down)).message
+
+
+async def test_silence_counts_as_a_hang_at_its_limit_and_not_before(bench: Bench) -> None:
+    pid = await bench.pid()
+    bench.engine.send(submit("hangs"))
+    bench.time.pass_by(19.5)
+    bench.engine.send(submit("waits"))  # the engine is still up for us
+    bench.time.pass_by(0.5)
+    down = await bench.until(Down)
+    assert down.jobs == ("hangs", "waits") and "silent for 20 s" in down.message
+    assert gone(pid)
+
+
+async def test_loading_may_be_silent_for_longer() -> None:
+    bench = Bench("loads", Patience(loading_s=300, close_s=0.01))
+    await bench.until(Loading)
+    for _ in range(14):
+        bench.time.pass_by(20)
+        await asyncio.sleep(0)  # the watch looks, and sleeps again
+    bench.engine.send(submit("early"))
+    assert isinstance(await bench.next(), Ended), "280 s of loading are no hang"
+    bench.time.pass_by(20)
+    assert "silent for 300 s" in (await bench.until(Down)).message
+    await bench.engine.close()
+
+
+def test_where_a_cpu_computes_a_step_may_take_longer() -> None:
+    assert patience_for(SPEC).silent_s == 20
+    on_cpu = EngineSpec(path="x", slots=1, context=1, gpu_layers=0)
+    experts_on_cpu = EngineSpec(path="x", slots=1, context=1, gpu_layers=-1, cpu_expert_layers=3)
+    assert patience_for(on_cpu).silent_s == patience_for(experts_on_cpu).silent_s == 120
+
+
+async def test_the_fifth_crash_in_ten_minutes_is_the_last() -> None:
+    bench = Bench("broken")
+    pauses = []
+    for _ in range(4):
+        down = await bench.until(Down)
+        pauses.append(down.retry_in_s)
+        assert down.retry_in_s is not None
+        bench.time.pass_by(down.retry_in_s)
+    assert pauses == [0.5, 1, 2, 4]
+    assert (await bench.until(Down)).retry_in_s is None
+    bench.engine.send(submit("late"))
+    assert (await bench.until(Ended)).code is ErrorCode.ENGINE_CRASHED
+    await bench.engine.close()
+    assert await bench.rest() == []
+
+
+async def test_a_program_that_cannot_be_started_is_a_crash_and_not_an_exception() -> None:
+    engine = ProcessEngine(SPEC, command=("/no/such/program",))
+    down = await anext(engine.events())
+    assert isinstance(down, Down) and "could not be started" in down.message
+    await engine.close()
+
+
+async def test_close_ends_the_child_and_the_events_and_names_what_still_ran(bench: Bench) -> None:
+    pid = await bench.pid()
+    bench.engine.send(submit("holds"))
+    await bench.until(Stepped)
+    await bench.engine.close()
+    assert gone(pid)
+    rest = await bench.rest()
+    assert [(event.job, event.code) for event in rest if isinstance(event, Ended)] == [
+        ("holds", ErrorCode.WORKER_DRAINING)
+    ]
+    assert not any(isinstance(event, Down) for event in rest)
+    await bench.engine.close()  # twice is once
+
+
+async def test_a_child_that_does_not_leave_is_killed() -> None:
+    bench = Bench("deaf", Patience(close_s=0.01))
+    await bench.until(Ready)
+    pid = await bench.pid()
+    await bench.engine.close()
+    assert gone(pid)
+
+
+async def test_close_between_two_lives_does_not_wait_for_the_next() -> None:
+    bench = Bench("broken")
+    await bench.until(Down)
+    await bench.engine.close()
+    assert await bench.rest() == []
+
+
+async def test_close_without_a_reader_is_nothing() -> None:
+    await ProcessEngine(SPEC, command=standin()).close()
+
+
+async def test_closing_leaves_no_task_behind(bench: Bench) -> None:
+    await bench.engine.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_reader_that_lags_gets_every_event_in_order(bench: Bench) -> None:
+    prompt = tuple(range(3 * ROOM))
+    bench.engine.send(submit("long", prompt))
+    async with asyncio.timeout(60):
+        while bench.engine._heard is not None:  # noqa: ASYNC110 - until it listens no more, because we do not read
+            await asyncio.sleep(0)
+    bench.time.pass_by(100)  # our own time is not held against the engine
+    tokens = []
+    while isinstance(event := await bench.next(), Stepped):
+        tokens += [token.id for token in event.tokens]
+    assert tuple(tokens) == prompt and event == Ended("long", "stop")
+
+
+async def test_what_the_child_says_is_logged_and_a_flood_is_not(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="supernet.engine"):
+        bench.engine.send(submit("shouts"))
+        await bench.until(Ended)
+        await bench.engine.close()
+    lines = [record.message for record in caplog.records if record.message.startswith("line ")]
+    assert 1 <= len(lines) < LOG_BURST * 2
+    assert max(len(line) for line in lines) == LOG_CHARS
+
+
+async def test_a_request_that_fits_no_line_is_refused_by_itself(bench: Bench) -> None:
+    bench.engine.send(submit("wide", tuple(range(10**6, 10**6 + 5 * 10**6))))
+    assert (await bench.until(Ended)).code is ErrorCode.INVALID_REQUEST
+    bench.engine.send(submit("next"))
+    assert await bench.until(Ended) == Ended("next", "stop")
+
+
+DAEMON = """
+import asyncio, sys
+from tests.worker.engine.test_process import Bench
+from worker.engine.port import Ready
+async def main():
+    bench = Bench("deaf")
+    await bench.until(Ready)
+    print(await bench.pid(), flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG")
+def test_the_child_dies_with_the_daemon_even_if_it_ignores_the_end_of_stdin() -> None:
+    with subprocess.Popen([sys.executable, "-c", DAEMON], stdout=subprocess.PIPE, cwd=ROOT) as daemon:
+        assert daemon.stdout is not None
+        child = os.pidfd_open(int(daemon.stdout.readline()))
+        daemon.kill()
+        assert select.select([child], [], [], 60)[0], "the child lives on"
+        os.close(child)

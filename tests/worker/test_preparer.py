@@ -1,0 +1,163 @@
+"""The preparer, with real processes: a hostile request costs itself and nobody else."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from wire.chat import ChatRequest, Message
+from wire.errors import ErrorCode, SupernetError
+from worker.preparer import WAITING, Preparer
+
+T = TypeVar("T")
+
+
+def standin(manner: str = "serve") -> tuple[str, ...]:
+    return (sys.executable, "-m", "tests.worker.preparer_standin", manner)
+
+
+def ask(text: str) -> ChatRequest:
+    return ChatRequest.model_validate({"messages": (Message(role="user", content=text),), "max_tokens": 5})
+
+
+async def soon(what: Awaitable[T]) -> T:
+    return await asyncio.wait_for(what, 60)
+
+
+async def refusal(preparer: Preparer, text: str) -> SupernetError:
+    with pytest.raises(SupernetError) as caught:
+        await soon(preparer.prepare(ask(text), ()))
+    return caught.value
+
+
+async def pid(preparer: Preparer) -> int:
+    return (await soon(preparer.prepare(ask("hello"), ()))).prompt[0]
+
+
+@pytest.fixture
+async def preparer() -> AsyncIterator[Preparer]:
+    preparer = Preparer("no-file.gguf", 100, "qwen-json", command=standin())
+    yield preparer
+    await preparer.close()
+
+
+async def test_a_request_comes_back_prepared_and_the_child_stays(preparer: Preparer) -> None:
+    first = await soon(preparer.prepare(ask("hello"), (7, 8)))
+    assert first.delivered_pieces == (b"7", b"8")
+    assert await pid(preparer) == first.prompt[0] != os.getpid()
+
+
+async def test_start_has_the_child_ready(preparer: Preparer) -> None:
+    await soon(preparer.start())
+    await soon(preparer.start())
+    assert await pid(preparer)
+
+
+async def test_a_refusal_keeps_its_code_and_param(preparer: Preparer) -> None:
+    before = await pid(preparer)
+    error = await refusal(preparer, "refuse")
+    assert (error.code, error.message, error.param) == (ErrorCode.CONTEXT_LENGTH_EXCEEDED, "too long", "messages")
+    assert await pid(preparer) == before
+
+
+@pytest.mark.parametrize("text", ["crash", "garbage"])
+async def test_who_breaks_the_child_is_refused_for_good_and_the_next_is_served(preparer: Preparer, text: str) -> None:
+    before = await pid(preparer)
+    error = await refusal(preparer, text)
+    assert error.code is ErrorCode.INVALID_REQUEST and not error.row.retryable
+    assert await pid(preparer) != before
+    with pytest.raises(ProcessLookupError):
+        os.kill(before, 0)
+
+
+async def test_those_who_wait_behind_a_crash_are_served(preparer: Preparer) -> None:
+    texts = ["hello", "crash", "hello", "crash", "hello"]
+    calls = [preparer.prepare(ask(text), ()) for text in texts]
+    answers = await soon(asyncio.gather(*calls, return_exceptions=True))
+    assert [isinstance(answer, SupernetError) for answer in answers] == [False, True, False, True, False]
+
+
+async def test_who_takes_too_long_is_refused_for_good() -> None:
+    preparer = Preparer("no-file.gguf", 100, "qwen-json", command=standin(), prepare_s=0.05)
+    error = await refusal(preparer, "hang")
+    assert error.code is ErrorCode.INVALID_REQUEST and "too long to prepare" in error.message
+    await preparer.close()
+
+
+async def test_a_child_that_died_idle_is_nobodys_fault(preparer: Preparer) -> None:
+    old = await pid(preparer)
+    end = os.pidfd_open(old)
+    os.kill(old, signal.SIGKILL)
+    noticed = asyncio.Event()
+    asyncio.get_running_loop().add_reader(end, noticed.set)
+    await soon(noticed.wait())
+    asyncio.get_running_loop().remove_reader(end)
+    os.close(end)
+    assert preparer._child is not None
+    async with asyncio.timeout(60):
+        while preparer._child.alive:  # noqa: ASYNC110 - the end of the pipe comes as an event of its own
+            await asyncio.sleep(0)
+    assert await pid(preparer) != old
+
+
+async def test_a_caller_who_leaves_does_not_disturb_the_next(preparer: Preparer, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    before = await pid(preparer)
+    leaver = asyncio.create_task(preparer.prepare(ask(f"after {gate}"), (1,)))
+    with await asyncio.to_thread(gate.open, "wb"):  # opens when the child has the request and waits
+        leaver.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaver
+        second = asyncio.create_task(preparer.prepare(ask("hello"), (2,)))
+        await asyncio.sleep(0)
+    prepared = await soon(second)
+    assert prepared.delivered_pieces == (b"2",) and prepared.prompt == (before,)
+
+
+async def test_waiting_is_bounded(preparer: Preparer, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    waiting = [asyncio.create_task(preparer.prepare(ask(f"after {gate}"), ()))]
+    waiting += [asyncio.create_task(preparer.prepare(ask("hello"), ())) for _ in range(WAITING - 1)]
+    with await asyncio.to_thread(gate.open, "wb"):
+        error = await refusal(preparer, "one too many")
+        assert error.code is ErrorCode.WORKER_BUSY
+    assert len(await soon(asyncio.gather(*waiting))) == WAITING
+    await pid(preparer)  # there is room again
+
+
+@pytest.mark.parametrize("manner", ["dumb", "refuses"])
+async def test_a_vocabulary_that_does_not_load_sends_the_job_elsewhere(manner: str) -> None:
+    preparer = Preparer("no-file.gguf", 100, "qwen-json", command=standin(manner))
+    error = await refusal(preparer, "hello")
+    assert error.code is ErrorCode.MODEL_NOT_LOADED and error.row.retryable
+    await preparer.close()
+
+
+async def test_a_program_that_cannot_be_started_sends_the_job_elsewhere() -> None:
+    preparer = Preparer("no-file.gguf", 100, "qwen-json", command=("/no/such/program",))
+    assert (await refusal(preparer, "hello")).code is ErrorCode.MODEL_NOT_LOADED
+    await preparer.close()
+
+
+async def test_close_answers_whoever_waits_and_ends_the_child(preparer: Preparer, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    child = await pid(preparer)
+    calls = [asyncio.create_task(preparer.prepare(ask(text), ())) for text in (f"after {gate}", "hello")]
+    with await asyncio.to_thread(gate.open, "wb"):
+        await soon(preparer.close())
+        for call in calls:
+            with pytest.raises(SupernetError) as caught:
+                await call
+            assert caught.value.code is ErrorCode.WORKER_DRAINING
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+    assert (await refusal(preparer, "late")).code is ErrorCode.WORKER_DRAINING
+    assert asyncio.all_tasks() == {asyncio.current_task()}
