@@ -63,7 +63,8 @@ class Frames:
             self._jobs.counters.late_frames += 1
             return
         seq = None if isinstance(frame, wire.Accepted | wire.Refused) else frame.seq
-        if seq is not None and seq < lease.next_seq:
+        again = isinstance(frame, wire.Accepted) and lease.state is JobState.RUNNING
+        if again or (seq is not None and seq < lease.next_seq):
             self._jobs.counters.duplicate_frames += 1
             return
         try:
@@ -85,8 +86,6 @@ class Frames:
             raise IllegalTransition(f"frame {lease.next_seq} is missing: frame {seq} came")
         if lease.reattached and lease.state is JobState.OFFERED and seq is not None:
             lease.state = JobState.RUNNING  # its Accepted was lost with the old socket
-        if isinstance(frame, wire.Accepted) and lease.state is JobState.RUNNING:
-            return
         name = JobMessage.DELTA if isinstance(frame, wire.Delta) else JobMessage(frame.type)
         lease.state = advance(lease.state, name)
 

@@ -1,0 +1,191 @@
+"""Joining, dropping, coming back."""
+
+from coordinator.effects import CloseWorker, Failed, Stopped
+from coordinator.records import Limits, Peer
+from tests.coordinator.desk import Desk
+from wire import messages as wire
+from wire.errors import CLOSE_DUPLICATE, ErrorCode
+
+
+def streaming(desk: Desk) -> None:
+    desk.join("w1")
+    desk.submit()
+    desk.accepts()
+    desk.delta(tokens="abc")
+
+
+def test_a_worker_is_welcomed_before_anything_else() -> None:
+    desk = Desk()
+    session = desk.dial()
+    welcome = desk.out[0].message  # type: ignore[union-attr]
+    assert isinstance(welcome, wire.Welcome)
+    assert (welcome.session, welcome.kept) == (session, ())
+
+
+def test_a_dropped_socket_resumes_where_it_was_without_a_new_start() -> None:
+    desk = Desk()
+    streaming(desk)
+    desk.drops()
+    desk.passes(1)
+    desk.redials(jobs=(("j1", 1, 5),))
+    assert desk.sent(wire.Welcome)[0][1].kept == (wire.KeptJob(job="j1", attempt=1, next_seq=1),)
+    desk.capacity()
+    desk.delta(seq=0, tokens="abc")  # replayed although it had arrived
+    assert desk.text() == ""
+    desk.delta(seq=1, tokens="de")
+    assert desk.text() == "de"
+    desk.done(seq=2)
+    assert desk.dispatch.counters.finished == 1
+
+
+def test_with_a_free_slot_elsewhere_a_job_waits_two_seconds_for_its_worker() -> None:
+    desk = Desk()
+    streaming(desk)
+    desk.join("w2")
+    desk.drops("w1")
+    desk.passes(1.75, alive=("w2",))
+    assert not desk.sent(wire.Start)
+    desk.passes(0.5, alive=("w2",))
+    assert desk.started()[0] == "w2"
+    desk.redials("w1", jobs=(("j1", 1, 9),))
+    assert desk.sent(wire.Welcome)[0][1].kept == ()
+
+
+def test_without_a_free_slot_elsewhere_it_waits_for_the_whole_window() -> None:
+    desk = Desk()
+    streaming(desk)
+    desk.drops("w1")
+    desk.passes(55)
+    assert not desk.all(Failed)
+    desk.redials("w1", jobs=(("j1", 1, 1),))
+    assert desk.sent(wire.Welcome)[0][1].kept
+    assert desk.dispatch.place("j1") is None
+
+
+def test_a_job_whose_worker_does_not_come_back_is_queued_and_then_fails() -> None:
+    desk = Desk()
+    streaming(desk)
+    desk.drops("w1")
+    desk.passes(60)
+    assert not desk.all(Failed)
+    desk.passes(31)
+    assert desk.one(Failed).error.code is ErrorCode.WORKER_LOST
+
+
+def test_a_job_that_its_worker_forgot_is_started_again() -> None:
+    desk = Desk()
+    streaming(desk)
+    desk.drops()
+    desk.redials(jobs=())
+    assert desk.sent(wire.Welcome)[0][1].kept == ()
+    assert not desk.sent(wire.Start)  # not before the worker has said what it can take
+    desk.capacity()
+    assert desk.started()[1].attempt == 2
+    assert desk.started()[1].delivered == tuple(map(ord, "abc"))
+
+
+def test_a_worker_that_lost_frames_does_not_keep_the_job() -> None:
+    desk = Desk()
+    streaming(desk)
+    desk.drops()
+    desk.redials(jobs=(("j1", 1, 0),))
+    assert desk.sent(wire.Welcome)[0][1].kept == ()
+
+
+def test_an_accepted_that_was_lost_with_the_socket_is_not_missed() -> None:
+    desk = Desk()
+    desk.join("w1")
+    desk.submit()
+    desk.drops()
+    desk.redials(jobs=(("j1", 1, 2),))
+    assert desk.sent(wire.Welcome)[0][1].kept
+    desk.delta(seq=0, tokens="a")
+    assert desk.text() == "a"
+
+
+def test_a_process_that_starts_anew_loses_its_jobs_and_may_serve_them_again() -> None:
+    desk = Desk()
+    streaming(desk)
+    desk.drops()
+    desk.dial("w1", instance="b")
+    assert desk.sent(wire.Welcome)
+    desk.capacity()
+    assert desk.started()[1].attempt == 2
+
+
+def test_a_second_worker_with_the_same_id_is_refused_while_the_first_lives() -> None:
+    desk = Desk()
+    streaming(desk)
+    first = desk.sessions["w1"]
+    second = desk.dial("w1", instance="b")
+    assert desk.one(CloseWorker) == CloseWorker(second, CLOSE_DUPLICATE, desk.one(CloseWorker).reason)
+    assert desk.sent(wire.Error)[0][1].code is ErrorCode.DUPLICATE_WORKER
+    desk.drops("w1")  # the refused socket ends
+    desk.sessions["w1"] = first
+    desk.delta(seq=1, tokens="d")
+    assert desk.text() == "d"
+
+
+def test_the_same_worker_id_in_another_account_is_another_worker() -> None:
+    desk = Desk()
+    streaming(desk)
+    hello = wire.Hello(worker="w1", instance="b", models=())
+    desk.out = desk.dispatch.worker_joined(hello, Peer("s9", "other", "k"), desk.now)
+    assert not desk.all(CloseWorker)
+    assert len(desk.dispatch.workers) == 2
+
+
+def test_the_same_process_on_a_new_socket_replaces_the_old_one() -> None:
+    desk = Desk()
+    streaming(desk)
+    old = desk.sessions["w1"]
+    desk.redials(jobs=(("j1", 1, 1),))
+    assert desk.one(CloseWorker).session == old
+    assert desk.sent(wire.Welcome)[0][1].kept
+    desk.out = desk.dispatch.worker_left(old, True, desk.now)
+    desk.delta(seq=1, tokens="d")
+    assert desk.text() == "d"
+
+
+def test_a_client_that_leaves_while_the_worker_is_away_ends_its_job_at_once() -> None:
+    desk = Desk()
+    streaming(desk)
+    desk.drops()
+    desk.cancel()
+    assert desk.one(Stopped)
+    desk.redials(jobs=(("j1", 1, 1),))
+    assert desk.sent(wire.Welcome)[0][1].kept == ()
+
+
+def test_a_cancel_that_was_on_the_line_when_the_socket_dropped_is_settled() -> None:
+    desk = Desk()
+    streaming(desk)
+    desk.cancel()
+    desk.drops()
+    assert desk.one(Stopped)
+
+
+def test_several_jobs_of_one_lost_worker_all_move() -> None:
+    desk = Desk()
+    desk.join("w1", slots=3)
+    for job in ("j1", "j2", "j3"):
+        desk.submit(job)
+        desk.accepts(job=job)
+    desk.drops("w1")
+    desk.passes(3)  # they stand in the queue by now
+    desk.join("w2", slots=1)
+    assert desk.started()[1].job == "j1"
+    desk.accepts("w2", "j1", attempt=2)
+    desk.passes(58, alive=("w2",))
+    assert desk.dispatch.running() == 3
+    desk.capacity("w2", slots=3)
+    assert [start.job for _, start in desk.sent(wire.Start)] == ["j2", "j3"]
+
+
+def test_an_account_has_a_bounded_number_of_workers() -> None:
+    desk = Desk(Limits(workers_per_account=2))
+    desk.join("w1")
+    desk.join("w2")
+    desk.dial("w3")
+    assert desk.one(CloseWorker).code == 1013
+    assert len(desk.dispatch.workers) == 2

@@ -1,0 +1,191 @@
+"""Frames of workers that are late, repeated, missing, illegal, or that refuse."""
+
+import pytest
+
+from coordinator.effects import Accepted, Failed, Noted, Queued
+from tests.coordinator.desk import REQUEST, Desk, M
+from wire import messages as wire
+from wire.errors import ErrorCode
+
+
+def accepted(desk: Desk, slots: int = 2) -> None:
+    desk.join("w1", slots=slots)
+    desk.submit()
+    desk.accepts()
+
+
+def test_accepted_is_told_once() -> None:
+    desk = Desk()
+    accepted(desk)
+    assert desk.one(Accepted).job == "j1"
+    desk.accepts()
+    assert not desk.all(Accepted)
+    assert not desk.sent(wire.Error)
+
+
+def test_a_repeated_frame_is_dropped() -> None:
+    desk = Desk()
+    accepted(desk)
+    desk.delta(seq=0, tokens="a")
+    desk.delta(seq=0, tokens="a")
+    assert desk.text() == ""
+    assert desk.dispatch.counters.duplicate_frames == 1
+
+
+def test_a_gap_is_a_violation_that_moves_the_job_and_tells_the_worker() -> None:
+    desk = Desk()
+    accepted(desk)
+    desk.join("w2")
+    desk.delta(seq=1, tokens="b")
+    assert desk.text() == ""
+    assert desk.sent(wire.Error)[0][1].code is ErrorCode.PROTOCOL_ERROR
+    assert desk.sent(wire.Cancel)[0][0] == "w1"
+    assert desk.started()[0] == "w2"
+
+
+def test_tokens_before_accepted_are_a_violation() -> None:
+    desk = Desk()
+    desk.join()
+    desk.submit()
+    desk.delta(tokens="a")
+    assert desk.text() == ""
+    assert desk.sent(wire.Error)
+
+
+def test_more_tokens_than_asked_for_are_not_delivered() -> None:
+    desk = Desk()
+    desk.join()
+    desk.submit(request=REQUEST.model_copy(update={"max_tokens": 3}))
+    desk.accepts()
+    desk.delta(seq=0, tokens="abc")
+    assert desk.text() == "abc"
+    desk.delta(seq=1, tokens="d")
+    assert desk.text() == ""
+    assert desk.dispatch.counters.violations == 1
+
+
+def test_a_second_hello_is_answered_with_an_error() -> None:
+    desk = Desk()
+    desk.join()
+    desk.says("w1", wire.Hello(worker="w1", instance="a", models=()))
+    assert desk.sent(wire.Error)[0][1].code is ErrorCode.PROTOCOL_ERROR
+
+
+def test_frames_for_jobs_that_nobody_knows_do_nothing_but_ends_are_acknowledged() -> None:
+    desk = Desk()
+    desk.join()
+    desk.delta(job="ghost", tokens="a")
+    desk.accepts(job="ghost")
+    assert not desk.out
+    desk.done(job="ghost", seq=4)
+    assert desk.sent(wire.Ack)[0][1].items == (wire.AckItem(job="ghost", attempt=1, next_seq=5),)
+
+
+def test_a_busy_worker_is_left_alone_for_as_long_as_it_says_and_no_longer() -> None:
+    desk = Desk()
+    desk.join()
+    desk.submit()
+    desk.refuses()
+    assert not desk.sent(wire.Start)
+    desk.passes(1.25, alive=("w1",))
+    assert desk.started()[1].attempt == 2
+    assert desk.dispatch.counters.violations == 0
+
+
+def test_a_worker_that_refuses_again_and_again_does_not_hold_a_job_for_ever() -> None:
+    desk = Desk()
+    desk.join()
+    desk.submit()
+    for attempt in range(1, 8):
+        desk.refuses(attempt=attempt)
+        assert not desk.all(Failed)
+        desk.passes(1.25, alive=("w1",))
+    desk.refuses(attempt=8)
+    assert desk.one(Failed).error.code is ErrorCode.WORKER_BUSY
+
+
+def test_the_requests_own_fault_ends_the_job_with_the_workers_explanation() -> None:
+    desk = Desk()
+    desk.join("w1")
+    desk.join("w2")
+    desk.submit()
+    desk.refuses(desk.started()[0], code=ErrorCode.INVALID_REQUEST)
+    error = desk.one(Failed).error
+    assert (error.code, error.message, error.param) == (ErrorCode.INVALID_REQUEST, "no", "messages")
+
+
+@pytest.mark.parametrize(
+    "code", [ErrorCode.INVALID_API_KEY, ErrorCode.INSUFFICIENT_QUOTA, ErrorCode.POISON_REQUEST, ErrorCode.NO_WORKER]
+)
+def test_a_worker_is_not_believed_about_what_it_cannot_know(code: ErrorCode) -> None:
+    desk = Desk()
+    desk.join("w1")
+    desk.join("w2")
+    desk.submit()
+    first = desk.started()[0]
+    desk.refuses(first, code=code)
+    assert desk.started()[0] != first
+
+
+def test_a_request_too_long_for_one_worker_goes_to_one_with_more_context() -> None:
+    desk = Desk()
+    desk.join("w1", context=1024)
+    desk.submit()
+    desk.join("w2", context=8192)
+    desk.refuses("w1", code=ErrorCode.CONTEXT_LENGTH_EXCEEDED)
+    assert desk.started()[0] == "w2"
+    desk.refuses("w2", attempt=2, code=ErrorCode.CONTEXT_LENGTH_EXCEEDED)
+    assert desk.one(Failed).error.code is ErrorCode.CONTEXT_LENGTH_EXCEEDED
+
+
+def test_a_draining_worker_gets_no_more_and_what_it_hands_back_goes_on_elsewhere() -> None:
+    desk = Desk()
+    accepted(desk)
+    desk.delta(tokens="ab")
+    desk.says("w1", wire.Draining(deadline_s=120))
+    desk.join("w2")
+    desk.submit("j2")
+    assert desk.started()[0] == "w2"
+    desk.fails("w1", seq=1, code=ErrorCode.WORKER_DRAINING)
+    assert desk.started()[1].delivered == (ord("a"), ord("b"))
+
+
+def test_slots_that_the_worker_says_are_taken_are_not_used() -> None:
+    desk = Desk()
+    desk.join(slots=2)
+    desk.capacity(slots=2, free=0)
+    desk.submit()
+    assert desk.one(Queued)
+    desk.capacity(slots=2, free=1)
+    assert desk.started()
+    assert desk.dispatch.online(M).free == 0
+
+
+def test_a_capacity_that_crosses_a_start_on_the_line_does_not_free_the_slot() -> None:
+    desk = Desk()
+    desk.join(slots=1)
+    desk.submit("j1")
+    desk.capacity(slots=1, free=1)
+    desk.submit("j2")
+    assert desk.one(Queued)
+
+
+@pytest.mark.parametrize("status", ["loading", "down", "broken"])
+def test_a_model_that_is_not_ready_gets_no_jobs(status: str) -> None:
+    desk = Desk()
+    desk.join()
+    desk.capacity(status=status)
+    desk.submit()
+    assert not desk.sent(wire.Start)
+    assert bool(desk.all(Failed)) == (status == "broken")
+
+
+def test_issues_are_kept_until_they_are_over_and_bounded() -> None:
+    desk = Desk()
+    desk.join()
+    for i in range(40):
+        desk.says("w1", wire.Issue(code=f"i{i}", severity="warning", message="hot"))
+    assert desk.one(Noted).event == "worker issue"
+    assert len(desk.dispatch.workers[0].issues) == 32
+    desk.says("w1", wire.Issue(code="i0", severity="info", message="cool", active=False))
+    assert len(desk.dispatch.workers[0].issues) == 31

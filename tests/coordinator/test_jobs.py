@@ -1,0 +1,152 @@
+"""Failover: whatever happens to the worker, the client gets every token once and in order, or a typed error."""
+
+from coordinator.effects import Failed, Finished, Stopped
+from coordinator.records import Limits
+from tests.coordinator.desk import Desk, M
+from wire import messages as wire
+from wire.errors import ErrorCode
+
+
+def streaming(desk: Desk, worker: str = "w1", tokens: str = "abc") -> None:
+    """`worker` alone is there and has delivered some tokens of j1."""
+    desk.join(worker)
+    desk.submit()
+    desk.accepts(worker)
+    desk.delta(worker, tokens=tokens)
+
+
+def test_a_failed_attempt_continues_elsewhere_from_exactly_what_was_delivered() -> None:
+    desk = Desk()
+    streaming(desk)
+    desk.join("w2")
+    desk.fails(seq=1)
+    worker, start = desk.started()
+    assert (worker, start.attempt) == ("w2", 2)
+    assert "".join(map(chr, start.delivered)) == "abc"
+    desk.accepts("w2", attempt=2)
+    desk.delta("w2", attempt=2, seq=0, tokens="de")
+    assert desk.text() == "de"
+    desk.done("w2", attempt=2, seq=1)
+    report = desk.one(Finished).report
+    assert (report.usage.completion, report.attempts, report.worker) == (5, 2, "gpus/w2")
+
+
+def test_a_job_that_lost_its_worker_goes_before_those_that_never_ran() -> None:
+    desk = Desk()
+    desk.join("w1", slots=1)
+    desk.submit("j1")
+    desk.accepts()
+    desk.submit("j2")
+    desk.fails(seq=0)
+    assert desk.dispatch.place("j1") == 1
+    desk.join("w2", slots=1)
+    assert desk.started() == ("w2", desk.started()[1])
+    assert desk.started()[1].job == "j1"
+
+
+def test_frames_of_an_old_attempt_are_dropped() -> None:
+    desk = Desk()
+    streaming(desk)
+    desk.join("w2")
+    desk.passes(11, alive=("w1", "w2"))
+    assert desk.started()[0] == "w2"
+    desk.accepts("w2", attempt=2)
+    desk.delta("w1", attempt=1, seq=1, tokens="zombie")
+    assert desk.text() == ""
+    desk.done("w1", attempt=1, seq=2)
+    assert not desk.all(Finished)
+    desk.delta("w1", attempt=1, seq=3, tokens="zombie")
+    assert desk.dispatch.counters.late_frames == 1
+    desk.delta("w2", attempt=2, seq=0, tokens="d")
+    assert desk.text() == "d"
+
+
+def test_after_three_failed_attempts_the_job_fails_without_the_workers_own_words() -> None:
+    desk = Desk()
+    desk.join("w1")
+    desk.join("w2")
+    desk.join("w3")
+    desk.submit()
+    for attempt in (1, 2, 3):
+        worker = desk.started()[0]
+        desk.accepts(worker, attempt=attempt)
+        desk.fails(worker, attempt=attempt)
+    error = desk.one(Failed).error
+    assert error.code is ErrorCode.ENGINE_ERROR
+    assert "broke" not in error.message
+    assert error.retry_after_s
+
+
+def test_a_request_that_crashes_two_engines_is_not_tried_a_third_time() -> None:
+    desk = Desk()
+    for worker in ("w1", "w2", "w3"):
+        desk.join(worker)
+    desk.submit()
+    for attempt in (1, 2):
+        worker = desk.started()[0]
+        desk.accepts(worker, attempt=attempt)
+        desk.fails(worker, attempt=attempt, code=ErrorCode.ENGINE_CRASHED)
+    assert desk.one(Failed).error.code is ErrorCode.POISON_REQUEST
+    desk.submit("j2")
+    assert desk.started()[0] in ("w1", "w2", "w3")  # no worker rests for it
+
+
+def test_a_lone_worker_gets_its_job_back_after_its_rest() -> None:
+    desk = Desk()
+    streaming(desk)
+    desk.fails(seq=1)
+    assert not desk.sent(wire.Start)
+    desk.passes(14, alive=("w1",))
+    assert not desk.sent(wire.Start)
+    desk.passes(2, alive=("w1",))
+    assert desk.started()[1].attempt == 2
+
+
+def test_a_moved_job_that_nobody_takes_fails_with_why_it_was_moved() -> None:
+    desk = Desk()
+    streaming(desk)
+    desk.drops(resumable=False)
+    desk.passes(31)
+    failed = desk.one(Failed)
+    assert failed.error.code is ErrorCode.WORKER_LOST
+    assert failed.report.usage.completion == 3
+
+
+def test_a_rest_doubles_with_each_fault_and_ends_with_a_success() -> None:
+    desk = Desk(Limits(attempts=9, queue_wait_s=1000))
+    desk.join("w1")
+    desk.submit()
+    for attempt, rest_s in ((1, 15), (2, 30), (3, 60)):
+        desk.accepts(attempt=attempt)
+        desk.fails(attempt=attempt)
+        desk.passes(rest_s - 0.5, alive=("w1",))
+        assert not desk.sent(wire.Start)
+        desk.passes(1, alive=("w1",))
+        assert desk.started()[1].attempt == attempt + 1
+    desk.accepts(attempt=4)
+    desk.done(attempt=4)
+    desk.submit("j2")
+    desk.accepts(job="j2")
+    desk.fails(job="j2")
+    desk.passes(16, alive=("w1",))
+    assert desk.started()[1].job == "j2"
+
+
+def test_a_worker_that_leaves_with_a_rest_comes_back_with_it() -> None:
+    desk = Desk()
+    streaming(desk)
+    desk.fails(seq=1)
+    desk.drops(resumable=False)
+    desk.join("w1")
+    assert not desk.sent(wire.Start)
+
+
+def test_a_cancelled_job_is_not_moved() -> None:
+    desk = Desk()
+    streaming(desk)
+    desk.join("w2")
+    desk.cancel()
+    desk.fails(seq=1)
+    assert desk.one(Stopped)
+    assert not desk.sent(wire.Start)
+    assert desk.dispatch.online(M).free == 4

@@ -1,0 +1,53 @@
+from coordinator.placement import Candidate, choose, decode_tps, expected_s
+from wire.messages import SpeedPoint
+
+FAST = (
+    SpeedPoint(streams=1, decode_tps=100, prefill_tps=2000, ttft_ms=100),
+    SpeedPoint(streams=4, decode_tps=200, prefill_tps=2000, ttft_ms=300),
+)
+SLOW = (SpeedPoint(streams=1, decode_tps=20, prefill_tps=500, ttft_ms=500),)
+
+
+def test_nobody_free_is_nobody() -> None:
+    assert choose([]) is None
+
+
+def test_the_faster_worker_gets_the_job() -> None:
+    assert choose([Candidate("slow", 0, 4096, SLOW), Candidate("fast", 0, 4096, FAST)]) == "fast"
+
+
+def test_a_loaded_fast_worker_is_compared_at_the_load_it_would_have() -> None:
+    loaded = Candidate("fast", 15, 4096, FAST)  # 200 tokens a second for sixteen: 12.5 each
+    assert choose([Candidate("slow", 0, 4096, SLOW), loaded]) == "slow"
+
+
+def test_between_measured_points_speed_lies_on_a_line_and_beyond_them_it_is_constant() -> None:
+    assert decode_tps(FAST, 1) == 100
+    assert decode_tps(FAST, 2) == 100 + 100 / 3
+    assert decode_tps(FAST, 9) == 200
+    assert decode_tps(tuple(reversed(FAST)), 4) == 200
+
+
+def test_a_worker_that_measured_nothing_is_taken_for_slow_but_gets_work() -> None:
+    assert choose([Candidate("unknown", 0, 4096)]) == "unknown"
+    assert choose([Candidate("unknown", 0, 4096), Candidate("slow", 0, 4096, SLOW)]) == "slow"
+
+
+def test_a_measured_speed_of_zero_is_no_division_by_zero() -> None:
+    dead = (SpeedPoint(streams=1, decode_tps=0, prefill_tps=0, ttft_ms=0),)
+    assert expected_s(Candidate("dead", 0, 4096, dead)) > expected_s(Candidate("slow", 0, 4096, SLOW))
+
+
+def test_each_fault_doubles_what_is_expected() -> None:
+    assert choose([Candidate("faulty", 0, 4096, FAST, failures=3), Candidate("slow", 0, 4096, SLOW)]) == "slow"
+
+
+def test_equals_take_turns() -> None:
+    a, b = Candidate("a", 0, 4096, FAST, used=5.0), Candidate("b", 0, 4096, FAST, used=4.0)
+    assert choose([a, b]) == "b"
+    assert choose([a, Candidate("b", 0, 4096, FAST, used=5.0)]) == "a"
+
+
+def test_a_slot_with_too_little_context_is_not_used() -> None:
+    assert choose([Candidate("fast", 0, 1024, FAST), Candidate("slow", 0, 8192, SLOW)], context=4096) == "slow"
+    assert choose([Candidate("fast", 0, 1024, FAST)], context=4096) is None
