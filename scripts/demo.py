@@ -1,0 +1,294 @@
+"""A coordinator, a worker with a real model, and one answer that streams to the terminal.
+
+scripts/demo             answer one question, then keep serving until Ctrl-C
+scripts/demo --once      answer, and leave with 0; with something else if anything failed
+scripts/demo --json      one line {"base_url", "api_key", "model"} on stdout once it serves; the rest goes to stderr
+"""
+
+import argparse
+import http.client
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, TextIO
+
+MODEL = "smollm2-135m-instruct-gguf-q41"
+PROMPT = "What is the capital of France? Tell me one thing about it."
+START_S = 60.0  # a coordinator that has not said its address by then never will
+READY_S = 300.0  # for the worker: it may have to download the model
+SILENCE_S = 120.0  # longest pause in an answer
+STOP_S = 15.0  # then a second SIGTERM, which means at once; then SIGKILL
+LOG_LINES = 20
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the text says why, with the last words of the process at fault."""
+
+
+class Stopped(Exception):
+    """Ctrl-C or SIGTERM; `number` is the signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+class Signals:
+    """Turns the first SIGINT or SIGTERM into Stopped; further ones are ignored, because the end under way is bounded.
+
+    While `held`, a signal waits: one that came between the start of a process and the note to stop it would leave the
+    process behind.
+    """
+
+    def __init__(self) -> None:
+        self.busy = False
+        self.came = 0
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.receive)
+
+    def receive(self, number: int, _frame: FrameType | None) -> None:
+        if not self.came:
+            self.came = number
+            if not self.busy:
+                raise Stopped(number)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        self.busy = True
+        try:
+            yield
+        finally:
+            self.busy = False
+        if self.came:
+            raise Stopped(self.came)
+
+
+@dataclass
+class Process:
+    """A child in a session of its own, so that Ctrl-C reaches it only through `stop`, in our order."""
+
+    name: str
+    popen: "subprocess.Popen[bytes]"
+    log: Path
+
+    @classmethod
+    def start(cls, name: str, args: list[str], folder: Path, env: dict[str, str] | None = None) -> "Process":
+        log = folder / f"{name}.log"
+        command = [sys.executable, "-m", *args]
+        with log.open("wb") as err:
+            # Output goes to files: nobody reads a pipe all the time, and a full one would stop the child.
+            out = (folder / f"{name}.out").open("wb")
+            popen = subprocess.Popen(
+                command,
+                stdout=out,
+                stderr=err,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                env=os.environ | (env or {}),
+            )
+            out.close()
+        return cls(name, popen, log)
+
+    def check(self) -> None:
+        if self.popen.poll() is not None:
+            raise DemoError(
+                f"the {self.name} ended with status {self.popen.returncode}; its last words:\n{self.tail()}"
+            )
+
+    def tail(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+        return "\n".join(f"  | {line}" for line in lines) or "  | (nothing)"
+
+    def stop(self) -> None:
+        for patience in (STOP_S, STOP_S / 3):
+            if self.popen.poll() is None:
+                self.popen.terminate()
+                try:
+                    self.popen.wait(patience)
+                except subprocess.TimeoutExpired:
+                    continue
+        try:
+            os.killpg(self.popen.pid, signal.SIGKILL)  # the session: an engine that outlived its worker too
+        except ProcessLookupError:
+            pass
+        self.popen.wait()
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a client needs."""
+
+    host: str
+    port: int
+    key: str
+    model: str
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}/v1"
+
+    def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=SILENCE_S)
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        connection.request(method, path, json.dumps(body) if body else None, headers)
+        response = connection.getresponse()
+        if response.status != 200:
+            raise DemoError(f"{method} {path}: {response.status} {response.read(2000).decode(errors='replace')}")
+        return response
+
+    def workers_online(self) -> int:
+        models = json.load(self.request("GET", "/v1/models"))["data"]
+        return sum(model["workers_online"] for model in models if model["id"] == self.model)
+
+    def chat(self, prompt: str) -> Iterator[dict[str, Any]]:
+        """The chunks of a streamed answer, the last one with its usage."""
+        body = {
+            "model": self.model,
+            "messages": [{"role": "user", "content": prompt}],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "max_tokens": 200,
+        }
+        for line in self.request("POST", "/v1/chat/completions", body):
+            data = line.decode().removeprefix("data:").strip() if line.startswith(b"data:") else ""
+            if data == "[DONE]":
+                return
+            if data:
+                yield json.loads(data)
+        raise DemoError("the stream ended without [DONE]")
+
+
+class Demo:
+    """Starts things in order; `stack` ends them in the reverse order."""
+
+    def __init__(self, args: argparse.Namespace, stack: ExitStack, signals: Signals) -> None:
+        self.args = args
+        self.signals = signals
+        self.stack = stack
+        self.words: TextIO = sys.stderr if args.json else sys.stdout
+        self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="supernet-demo-")))
+
+    def say(self, text: str, end: str = "\n") -> None:
+        print(text, end=end, file=self.words, flush=True)
+
+    def start(self) -> tuple[Service, Process, Process]:
+        db = str(self.folder / "coordinator.db")
+        serve = ["coordinator", "serve", "--host", "127.0.0.1", "--port", "0", "--db", db, "--json"]
+        coordinator = self.spawn("coordinator", serve)
+        port = self.listening(coordinator)
+        create = [sys.executable, "-m", "coordinator", "key", "create", "--db", db, "--name", "demo", "--json"]
+        made = subprocess.run(create, capture_output=True, text=True, timeout=START_S)
+        if made.returncode:
+            raise DemoError(f"no key could be made: {made.stderr.strip()}")
+        service = Service("127.0.0.1", port, json.loads(made.stdout)["key"], self.args.model)
+        dial = ["worker", "--coordinator", f"ws://127.0.0.1:{port}", "--model", service.model]
+        dial += ["--state-dir", str(self.folder / "worker")]
+        worker = self.spawn("worker", dial, {"SUPERNET_KEY": service.key})  # not a flag: `ps` shows those to everybody
+        self.await_worker(service, coordinator, worker)
+        return service, coordinator, worker
+
+    def spawn(self, name: str, args: list[str], env: dict[str, str] | None = None) -> Process:
+        self.say(f"starting the {name} …")
+        with self.signals.held():
+            process = Process.start(name, args, self.folder, env)
+            self.stack.callback(process.stop)
+        return process
+
+    def listening(self, coordinator: Process) -> int:
+        """The port that the coordinator chose, as it prints it."""
+        until = time.monotonic() + START_S
+        while time.monotonic() < until:
+            coordinator.check()
+            for line in (self.folder / "coordinator.out").read_text().splitlines(keepends=True):
+                if line.endswith("\n") and "listening" in line:
+                    return int(json.loads(line)["listening"].rsplit(":", 1)[1])
+            time.sleep(0.05)
+        raise DemoError(f"the coordinator does not listen after {START_S:.0f} s:\n{coordinator.tail()}")
+
+    def await_worker(self, service: Service, *processes: Process) -> None:
+        self.say(f"waiting for the worker to load {service.model} (it may download it first) …")
+        until, told = time.monotonic() + READY_S, time.monotonic()
+        while not service.workers_online():
+            for process in processes:
+                process.check()
+            now = time.monotonic()
+            if now > until:
+                raise DemoError(f"no worker serves {service.model} after {READY_S:.0f} s:\n{processes[-1].tail()}")
+            if now - told > 10:
+                told = now
+                self.say(f"still waiting, {until - now:.0f} s left; the worker says:\n{processes[-1].tail()}")
+            time.sleep(0.2)
+
+    def ask(self, service: Service) -> None:
+        self.say(f"\n> {self.args.prompt}\n")
+        usage: dict[str, Any] = {}
+        began, first = time.monotonic(), 0.0
+        for chunk in service.chat(self.args.prompt):
+            if "error" in chunk:
+                raise DemoError(f"the answer broke off: {chunk['error'].get('message')}")
+            usage = chunk.get("usage") or usage
+            for choice in chunk["choices"]:
+                text = choice["delta"].get("reasoning_content") or choice["delta"].get("content")
+                if text:
+                    first = first or time.monotonic()
+                    self.say(text, end="")
+        tokens = usage.get("completion_tokens", 0)
+        if not first or not tokens:
+            raise DemoError("the answer is empty")
+        took = max(time.monotonic() - first, 1e-9)
+        self.say(f"\n\n{tokens} tokens, first after {first - began:.2f} s, then {(tokens - 1) / took:.1f} tokens/s")
+
+    def serve(self, service: Service, *processes: Process) -> None:
+        """Until a signal comes or a process dies."""
+        body = json.dumps({"model": service.model, "messages": [{"role": "user", "content": "Hello"}], "stream": True})
+        self.say(f"\nserving {service.model} at {service.url} with the key {service.key}; Ctrl-C ends it. Try:\n")
+        self.say(f"curl -N {service.url}/chat/completions -H 'Authorization: Bearer {service.key}' \\")
+        self.say(f"  -H 'Content-Type: application/json' -d '{body}'")
+        while True:
+            select.select([], [], [], 1.0)
+            for process in processes:
+                process.check()
+
+
+def run(args: argparse.Namespace, signals: Signals) -> None:
+    with ExitStack() as stack:
+        demo = Demo(args, stack, signals)
+        service, *processes = demo.start()
+        if args.json:
+            ready = {"base_url": service.url, "api_key": service.key, "model": service.model}
+            print(json.dumps(ready), flush=True)
+        demo.ask(service)
+        if not args.once:
+            demo.serve(service, *processes)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/demo", description="A whole network on this machine.")
+    parser.add_argument("--model", default=MODEL, help="any entry of models.yaml (default: %(default)s)")
+    parser.add_argument("--prompt", default=PROMPT)
+    parser.add_argument("--once", action="store_true", help="leave after the answer")
+    parser.add_argument("--json", action="store_true", help="say on stdout, in one line of JSON, where it serves")
+    args = parser.parse_args()
+    try:
+        run(args, Signals())
+    except Stopped as stop:
+        print("\nstopped", file=sys.stderr)
+        return 128 + stop.number if args.once else 0
+    except (DemoError, OSError, http.client.HTTPException) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
