@@ -58,7 +58,7 @@ class Loop:
         self._running: dict[str, Job] = {}
         self._drawing: list[Job] = []  # jobs whose rows of logits are in flight, in their order
         self._cutting: list[Job] = []  # jobs whose state is to be saved once the decode in flight is done
-        self._busy = False  # something is in flight, or could be
+        self.busy = False  # something is in flight or can be: do not wait
         self._drawn: list[tuple[str, Drawn]] = []
         self._ended: list[Ended] = []
         self._ages = 0
@@ -80,8 +80,8 @@ class Loop:
         while not self._stopping:
             self.step()
             self._pulse()
-            if not self._busy:
-                self._wait()
+            if not self.busy:
+                self.wait()
         self._grammars.close()
 
     def step(self) -> None:
@@ -128,7 +128,7 @@ class Loop:
         jobs = {job.seq: job for job in self._eligible()}
         wants = [Want(job.seq, job.age, job.backlog, job.until_cut) for job in jobs.values()]
         slices = plan(wants, self._spec.batch, self._spec.prefill_budget)
-        self._busy = bool(slices)
+        self.busy = bool(slices)
         if not slices:
             return
         feeds = []
@@ -194,7 +194,7 @@ class Loop:
             if command:
                 self._heard.append(command)
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
         """Nothing can be computed: sleep until a command comes or a pulse is due."""
         try:
             command = self._posted.get(timeout=max(0.0, self._pulsed + PULSE_S - self._clock()))
