@@ -25,7 +25,11 @@ MAX_SEQUENCES = 256  # LLAMA_MAX_SEQ of llama-cparams.h
 RC_NO_CELLS = 1  # llama_decode: the cache has no room for the batch, nothing was changed
 _PARTIAL = 1  # LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY: the recurrent rows, not the attention cells
 _WARN, _CONTINUED = 3, 5  # ggml_log_level
-_EXPECTED = ("failed to find a memory slot", "failed to prepare attention ubatches")  # answered by evicting a prefix
+_EXPECTED = (  # no news: the first two are answered by evicting a prefix, the last are heads that we do not load
+    "failed to find a memory slot",
+    "failed to prepare attention ubatches",
+    "model has unused tensor",
+)
 _KV_TYPES = {"f16": lib.GGML_TYPE_F16, "q8_0": lib.GGML_TYPE_Q8_0}
 _SIZES = {  # log lines of llama.cpp when it plans a context
     "weights": r"file size\s*=\s*([\d.]+) (MiB|GiB)",
@@ -112,10 +116,25 @@ class Vocab:
         marked = lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_USER_DEFINED
         marks = [i for i in range(self.size) if lib.llama_vocab_get_attr(self._vocab, i) & marked]
         self.special = {self.piece(i).decode("utf-8", "replace"): i for i in marks}
+        spelled = (text for text in self.special if len(text) > 1 and not text.isspace())
+        self._marks = re.compile("|".join(map(re.escape, spelled)) or "(?!)")
         known = {lib.llama_vocab_eos(self._vocab), lib.llama_vocab_eot(self._vocab), *marks}
         self.eog = frozenset(i for i in known if i >= 0 and lib.llama_vocab_is_eog(self._vocab, i))
 
     def tokenize(self, text: str) -> list[int]:
+        """Tokens of plain text: none of them special, whatever the text says.
+
+        llama.cpp leaves control tokens alone when asked to, but still reads user-defined ones (`<think>`,
+        `<tool_call>`) out of any text; so the text is cut behind the first letter of each.
+        """
+        tokens: list[int] = []
+        begin = 0
+        while match := self._marks.search(text, begin):
+            tokens += self._tokenize(text[begin : match.start() + 1])
+            begin = match.start() + 1
+        return tokens + self._tokenize(text[begin:])
+
+    def _tokenize(self, text: str) -> list[int]:
         data = text.encode("utf-8", "replace")  # a lone surrogate from JSON has no UTF-8 form
         room = len(data) + 8
         while True:

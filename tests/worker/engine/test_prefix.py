@@ -1,0 +1,170 @@
+"""The index of prefixes, without a model."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.engine import prefix
+from worker.engine.prefix import Placement, Prefixes
+
+SYSTEM = list(range(100, 140))
+
+
+def serve(index: Prefixes, tokens: list[int], answer: int = 0) -> Placement:
+    """A job that runs alone, from its place to its release."""
+    place = index.place(tokens)
+    index.grow(place.target, tokens[place.length :] + [7] * answer)
+    index.release(place.target)
+    return place
+
+
+def test_the_first_job_gets_the_lowest_sequence_and_nothing_else() -> None:
+    assert Prefixes(3, 512, cuttable=True).place(SYSTEM) == Placement(0)
+
+
+def test_any_common_prefix_of_an_attention_model_is_reused_in_an_empty_sequence() -> None:
+    index = Prefixes(3, 512, cuttable=True)
+    serve(index, [*SYSTEM, 1, 2, 3], answer=5)
+    assert index.place([*SYSTEM, 9, 9, 9]) == Placement(1, 0, 40)
+
+
+def test_the_last_token_of_a_prompt_is_always_computed() -> None:
+    index = Prefixes(2, 512, cuttable=True)
+    serve(index, SYSTEM)
+    assert index.place(SYSTEM).length == 39
+
+
+def test_a_running_sequence_may_be_shared_too() -> None:
+    index = Prefixes(3, 512, cuttable=True)
+    index.place(SYSTEM)
+    index.grow(0, SYSTEM)
+    assert index.place([*SYSTEM, 1]) == Placement(1, 0, 40)
+
+
+def test_with_no_empty_sequence_left_the_source_itself_is_continued() -> None:
+    index = Prefixes(1, 512, cuttable=True)
+    serve(index, [*SYSTEM, 1, 2, 3])
+    assert index.place([*SYSTEM, 9]) == Placement(0, 0, 40)
+
+
+def test_of_two_prefixes_the_longer_is_taken() -> None:
+    index = Prefixes(3, 512, cuttable=True)
+    serve(index, [*SYSTEM, 1])
+    index.place([5] * 50)
+    serve(index, [*SYSTEM, 2, 3, 4])
+    assert index.place([*SYSTEM, 2, 3, 9]).length == 42
+
+
+def test_a_few_common_tokens_are_not_worth_a_copy() -> None:
+    index = Prefixes(2, 512, cuttable=True)
+    serve(index, SYSTEM)
+    assert index.place([*SYSTEM[:10], 1, 2]).source is None
+
+
+def test_a_hybrid_prefix_is_reused_at_its_very_end() -> None:
+    index = Prefixes(2, 512, cuttable=False)
+    serve(index, SYSTEM)
+    assert index.place([*SYSTEM, 1]) == Placement(1, 0, 40)
+
+
+def test_a_hybrid_prefix_cannot_be_cut_where_nothing_was_saved() -> None:
+    index = Prefixes(2, 512, cuttable=False)
+    serve(index, [*SYSTEM, 1])
+    assert index.place([*SYSTEM, 2]).source is None
+
+
+def test_a_hybrid_prefix_is_reused_at_its_last_useful_checkpoint_and_passes_it_on() -> None:
+    index = Prefixes(3, 512, cuttable=False)
+    index.place([*SYSTEM, 1])
+    for begin, state in ((0, b"twenty"), (20, b"forty")):
+        index.grow(0, SYSTEM[begin : begin + 20])
+        index.keep(0, state)
+    index.grow(0, [1])
+    index.release(0)
+    assert index.place([*SYSTEM, 2]) == Placement(1, 0, 40, b"forty")
+    index.grow(1, [2])
+    assert index.place([*SYSTEM[:30], 5]) == Placement(2, 0, 20, b"twenty")
+    index.forget(0)
+    index.release(2)
+    index.forget(2)
+    assert index.place([*SYSTEM, 3]) == Placement(0, 1, 40, b"forty")
+
+
+def test_a_finished_conversation_that_was_continued_gives_way_first() -> None:
+    index = Prefixes(3, 512, cuttable=True)
+    serve(index, list(range(200, 260)))
+    serve(index, SYSTEM, answer=2)
+    serve(index, [*SYSTEM, *range(60)])
+    assert index.place([9] * 40).target == 1
+
+
+def test_a_long_prefix_outlives_a_short_one_of_the_same_age() -> None:
+    index = Prefixes(2, 512, cuttable=True)
+    serve(index, list(range(300)))
+    serve(index, list(range(400, 440)))
+    assert index.place([9] * 40).target == 1
+
+
+def test_separate_caches_are_filled_from_the_lowest_sequence() -> None:
+    index = Prefixes(3, 512, cuttable=True, dense=True)
+    serve(index, list(range(300)))
+    assert index.place([9] * 40).target == 0
+
+
+def test_evict_never_takes_a_running_sequence() -> None:
+    index = Prefixes(3, 512, cuttable=True)
+    index.place(SYSTEM)
+    index.grow(0, SYSTEM)
+    serve(index, [5] * 30)
+    assert index.evict() == 1
+    assert index.evict() is None
+
+
+def test_checkpoints_stay_within_their_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prefix, "CHECKPOINT_BYTES", 250)
+    index = Prefixes(4, 512, cuttable=False)
+    for begin in (0, 100, 200):
+        place = index.place(list(range(begin, begin + 41)))
+        index.grow(place.target, list(range(begin, begin + 40)))
+        index.keep(place.target, bytes(100))
+        index.grow(place.target, [begin + 40])
+        index.release(place.target)
+    assert index.place([*range(40), 9]).source is None, "the oldest went"
+    assert index.place([*range(200, 240), 9]).length == 40
+
+
+def test_cuts_are_at_the_first_and_the_last_anchor() -> None:
+    hybrid = Prefixes(1, 512, cuttable=False)
+    assert hybrid.cuts((40, 80, 120, 160), 0, 170) == (40, 160)
+    assert hybrid.cuts((40, 80, 120, 160), 40, 170) == (160,)
+    assert hybrid.cuts((40, 50), 0, 60) == (40,), "too close to the one before"
+    assert hybrid.cuts((40, 60), 0, 60) == (40,), "the end of the prompt needs no cut"
+    assert hybrid.cuts((), 0, 60) == ()
+    assert Prefixes(1, 512, cuttable=True).cuts((40, 160), 0, 170) == ()
+
+
+prompts = st.lists(st.lists(st.integers(0, 1), min_size=20, max_size=60), min_size=1, max_size=12)
+
+
+@given(prompts, st.booleans(), st.booleans())
+def test_what_is_reused_is_really_the_beginning_of_the_prompt(
+    asked: list[list[int]], cuttable: bool, dense: bool
+) -> None:
+    """Mirrors what the cache would hold, tokens and saved states, and compares."""
+    index = Prefixes(3, 512, cuttable=cuttable, dense=dense)
+    cache: dict[int, list[int]] = {}
+    for prompt in asked:
+        place = index.place(prompt)
+        assert place.length < len(prompt)
+        if place.source is not None:
+            assert cache[place.source][: place.length] == prompt[: place.length]
+            if not cuttable and place.length < len(cache[place.source]):
+                assert place.state == bytes(prompt[: place.length])
+        cache[place.target] = prompt[: place.length]
+        for cut in (*index.cuts((17, 40), place.length, len(prompt)), len(prompt)):
+            held = cache[place.target]
+            index.grow(place.target, prompt[len(held) : cut])
+            cache[place.target] = prompt[:cut]
+            if cut < len(prompt):
+                index.keep(place.target, bytes(prompt[:cut]))
+        index.release(place.target)
