@@ -1,0 +1,85 @@
+"""What a model's template can do, found out by rendering small conversations with it once."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from wire.errors import SupernetError
+from worker.chat.prepared import Tokenizer
+from worker.chat.reasoning import CLOSE, OPEN
+from worker.chat.template import Template
+from worker.chat.vocabulary import SpecialTokens
+
+Pieces = list[tuple[bool, str]]  # (special, text), as Template.render gives them
+
+# For files without a template: the turns of ChatML, which every Qwen knows.
+_CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+_ASKED = [{"role": "user", "content": "xquestionx"}]
+_FUNCTION = {"name": "xnamex", "description": "xdescriptionx", "parameters": {"type": "object", "properties": {}}}
+_TOOLS = [{"type": "function", "function": _FUNCTION}]
+_CALLED: list[dict[str, Any]] = [
+    *_ASKED,
+    {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [
+            {"id": "x", "type": "function", "function": {"name": "xcallx", "arguments": {"xkeyx": "xvaluex"}}}
+        ],
+    },
+    {"role": "tool", "content": "xresultx", "tool_call_id": "x"},
+]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """`tools`: the template writes tools and calls itself. `switch`: it heeds enable_thinking. `thinks`: it writes
+    `<think>`, so the model was trained to. `start` and `end`: the special tokens around a turn, if it has such."""
+
+    template: Template
+    tools: bool
+    switch: bool
+    thinks: bool
+    start: str | None
+    end: str | None
+
+
+def dialect(tokenizer: Tokenizer, special: SpecialTokens) -> Dialect:
+    """Raises ValueError if the template is broken, or puts special tokens together out of pieces: those would not be
+    told from text that spells them."""
+    return _dialect(tokenizer.template or _CHATML, special.literals)
+
+
+@lru_cache(maxsize=16)
+def _dialect(source: str, literals: tuple[str, ...]) -> Dialect:
+    template = Template(source, literals)
+    asked = _probe(template, messages=_ASKED, add_generation_prompt=True)
+    turn = _probe(template, messages=_ASKED)
+    assembled = [literal for special, text in asked if not special for literal in literals if literal in text]
+    if assembled:
+        raise ValueError(f"the chat template puts {assembled[0]!r} together out of pieces, which is not supported")
+    prompt = [text for special, text in asked[len(turn) :] if special]
+    ends = [text for special, text in turn if special]
+    called = _spelled(_probe(template, messages=_CALLED, tools=_TOOLS, add_generation_prompt=True))
+    return Dialect(
+        template=template,
+        tools=all(word in called for word in ("xnamex", "xcallx", "xvaluex", "xresultx")),
+        switch=asked != _probe(template, messages=_ASKED, add_generation_prompt=True, enable_thinking=False)
+        or asked != _probe(template, messages=_ASKED, add_generation_prompt=True, enable_thinking=True),
+        thinks={OPEN, CLOSE} <= template.writes,
+        start=prompt[0] if prompt else None,
+        end=ends[-1] if ends else None,
+    )
+
+
+def _probe(template: Template, **variables: Any) -> Pieces:
+    try:
+        return template.render({"add_generation_prompt": False, "tools": None, **variables})
+    except SupernetError:
+        return []  # it refuses such a conversation, so it has no support for it
+
+
+def _spelled(pieces: Pieces) -> str:
+    return "".join(text for _, text in pieces)
