@@ -1,0 +1,144 @@
+"""A model hub on the loopback interface, with the answers that huggingface_hub needs and switches for trouble.
+
+It serves HEAD and GET of /{owner}/{name}/resolve/{revision}/{file} with ranges, as the real hub does for large files:
+the sha256 as etag, size and commit in headers.
+"""
+
+import hashlib
+import re
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+PATH = re.compile(r"^/(?P<repository>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)$")
+COMMIT = "c0ffee" + "0" * 34
+PIECE = 64 * 1024
+
+
+@dataclass
+class LoopbackHub:
+    """`files` maps (repository, file name) to contents. Use it as a context manager; set switches at any time."""
+
+    files: dict[tuple[str, str], bytes]
+    commit: str | None = COMMIT
+    gated: bool = False
+    down: bool = False  # every answer is 503
+    ignore_range: bool = False
+    etag_is_sha256: bool = True
+    redirect_to: str | None = None
+    wrong: int = 0  # so many of the next downloads carry a wrong byte
+    cut_after: int | None = None  # bytes of one answer after which the connection breaks
+    cuts: int = 0  # so many of the next downloads are cut
+    hold_after: int | None = None  # bytes of one answer after which it waits for `release`
+    holding: threading.Event = field(default_factory=threading.Event)
+    release: threading.Event = field(default_factory=threading.Event)
+    requests: list[tuple[str, str, str | None]] = field(default_factory=list)  # method, path, Range
+    tokens: list[str | None] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"owner": self}))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="hub")
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10)
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def downloads(self) -> list[str | None]:
+        """The Range of every GET, in order."""
+        return [span for method, _, span in self.requests if method == "GET"]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    owner: LoopbackHub
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        self._answer(body=False)
+
+    def do_GET(self) -> None:
+        self._answer(body=True)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: a test looks at `requests`."""
+
+    def _answer(self, body: bool) -> None:
+        hub = self.owner
+        hub.requests.append((self.command, self.path, self.headers["Range"]))
+        hub.tokens.append(self.headers["Authorization"])
+        match = PATH.match(self.path)
+        content = hub.files.get((match["repository"], match["file"])) if match else None
+        if hub.down:
+            return self._refuse(503, None)
+        if hub.gated:
+            return self._refuse(403, "GatedRepo")
+        if match is None or content is None:
+            known = match and any(repository == match["repository"] for repository, _ in hub.files)
+            return self._refuse(404, "EntryNotFound" if known else "RepoNotFound")
+        if match["revision"] not in ("main", hub.commit):
+            return self._refuse(404, "RevisionNotFound")
+        self._serve(content, body)
+
+    def _refuse(self, status: int, code: str | None) -> None:
+        self.send_response(status)
+        if code:
+            self.send_header("X-Error-Code", code)
+            self.send_header("X-Error-Message", code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _serve(self, content: bytes, body: bool) -> None:
+        hub, start = self.owner, 0
+        span = re.match(r"bytes=(\d+)-", self.headers["Range"] or "")
+        if span and not hub.ignore_range:
+            start = int(span[1])
+        redirected = hub.redirect_to is not None and not body
+        self.send_response(302 if redirected else 206 if start else 200)
+        if redirected:
+            self.send_header("Location", f"{hub.redirect_to}{self.path}")
+        etag = hashlib.sha256(content).hexdigest() if hub.etag_is_sha256 else hashlib.sha1(content).hexdigest()
+        self.send_header("ETag", f'"{etag}"')
+        self.send_header("X-Linked-Etag", f'"{etag}"')
+        self.send_header("X-Linked-Size", str(len(content)))
+        if hub.commit:
+            self.send_header("X-Repo-Commit", hub.commit)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.send_header("Content-Length", str(0 if redirected else len(content) - start))
+        self.end_headers()
+        if body:
+            self._send(content[start:])
+
+    def _send(self, content: bytes) -> None:
+        hub = self.owner
+        if hub.wrong:
+            hub.wrong -= 1
+            content = bytes([content[0] ^ 1]) + content[1:]
+        limit = len(content)
+        if hub.cuts and hub.cut_after is not None:
+            hub.cuts -= 1
+            limit = min(limit, hub.cut_after)
+        try:
+            for at in range(0, limit, PIECE):
+                if hub.hold_after is not None and at >= hub.hold_after:
+                    self.wfile.flush()
+                    hub.holding.set()
+                    hub.release.wait(60)
+                self.wfile.write(content[at : min(at + PIECE, limit)])
+        except (BrokenPipeError, ConnectionResetError):  # the downloader was killed
+            self.close_connection = True
+        if limit < len(content):
+            self.close_connection = True

