@@ -96,6 +96,8 @@ def _pieces(request: ChatRequest, speech: Dialect, format: ChatFormat, now: date
             open_end = _continued(speech.template.render(variables, now), entries[-1], speech.end)
             if open_end is not None:
                 return open_end
+            if not entries[-1]["content"].strip():  # a thought that this template does not show
+                entries.pop()
     variables |= {"messages": entries, "add_generation_prompt": True}
     return _switched(speech.template.render(variables, now), speech, request.thinking)
 
