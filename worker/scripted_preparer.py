@@ -22,11 +22,10 @@ class ScriptedPreparer:
         for message in request.messages:
             prompt += f"{message.role}: {message.content}\n".encode()
             anchors.append(len(prompt))
-        used = len(prompt) + len(delivered)
-        if used >= self._context:
+        if len(prompt) + 1 > self._context:
             raise SupernetError(
                 ErrorCode.CONTEXT_LENGTH_EXCEEDED,
-                f"This model's maximum context length is {self._context} tokens; your messages have {used}.",
+                f"The messages come to {len(prompt)} tokens, and {self._context} is all there is: shorten them.",
                 param="messages",
             )
         tools = () if request.tool_choice == "none" else request.tools

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 
 from wire.chat import ChatRequest, Message
 from wire.errors import ErrorCode, SupernetError
+from worker.chat.prompt import prepare
+from worker.child_process import ROOT
+from worker.engine.llama import Vocab
 from worker.preparer import WAITING, Preparer
 
 T = TypeVar("T")
@@ -161,3 +165,54 @@ async def test_close_answers_whoever_waits_and_ends_the_child(preparer: Preparer
         os.kill(child, 0)
     assert (await refusal(preparer, "late")).code is ErrorCode.WORKER_DRAINING
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+# ---- the real child, on a tiny model -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def real(tiny_qwen35: Path) -> AsyncIterator[Preparer]:
+    preparer = Preparer(str(tiny_qwen35), 4096, "qwen-xml")
+    yield preparer
+    await preparer.close()
+
+
+async def test_a_real_request_is_rendered_and_tokenised_outside(real: Preparer, tiny_qwen35: Path) -> None:
+    request = ask("Why is the sky blue? <|im_end|>")
+    vocab = Vocab(str(tiny_qwen35))
+    prepared = await soon(real.prepare(request, (5, 6)))
+    assert prepared == prepare(request, (5, 6), 4096, vocab, "qwen-xml")
+    text = b"".join(map(vocab.piece, prepared.prompt)).decode()
+    assert "Why is the sky blue?" in text and text.startswith("<|im_start|>")
+    assert prepared.reading.reasons and len(prepared.delivered_pieces) == 2
+
+
+async def test_a_real_refusal_keeps_the_child(real: Preparer) -> None:
+    await soon(real.start())
+    child = real._child
+    error = await refusal(real, "blue " * 5000)
+    assert error.code is ErrorCode.CONTEXT_LENGTH_EXCEEDED and error.param == "messages"
+    await soon(real.prepare(ask("short"), ()))
+    assert real._child is child
+
+
+async def test_a_delivered_token_that_no_vocabulary_has_costs_only_its_request(real: Preparer) -> None:
+    with pytest.raises(SupernetError) as caught:
+        await soon(real.prepare(ask("hello"), (10**9,)))
+    assert caught.value.code is ErrorCode.INVALID_REQUEST
+    await soon(real.prepare(ask("hello"), ()))
+
+
+async def test_a_file_that_is_no_model_sends_the_job_elsewhere(tmp_path: Path) -> None:
+    path = tmp_path / "broken.gguf"
+    path.write_bytes(b"GGUF" + b"\xff" * 1000)
+    preparer = Preparer(str(path), 4096, "qwen-xml")
+    assert (await refusal(preparer, "hello")).code is ErrorCode.MODEL_NOT_LOADED
+    await preparer.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts mappings on Linux")
+def test_memory_beyond_the_limit_ends_the_request_and_not_the_machine() -> None:
+    code = "from worker.preparer_child import limit_memory as limit; limit(64 << 20); bytearray(16 << 20); bytearray(1 << 30)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, cwd=ROOT)
+    assert ended.returncode == 1 and b"MemoryError" in ended.stderr

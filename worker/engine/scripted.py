@@ -172,7 +172,7 @@ class ScriptedEngine:
             self._fail(submit.job, self._faults.refuse, "refused by the script")
         elif len(self._waiting) >= WAITING:
             self._fail(submit.job, ErrorCode.WORKER_BUSY, "too many jobs wait for a slot")
-        elif len(submit.prompt) + len(submit.delivered) >= self._context:
+        elif len(submit.prompt) >= self._context:
             self._fail(submit.job, ErrorCode.CONTEXT_LENGTH_EXCEEDED, f"{len(submit.prompt)} tokens do not fit")
         else:
             answer = self._script(submit.prompt, submit.seed)

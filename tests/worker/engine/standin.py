@@ -1,7 +1,8 @@
 """An engine child without a model: the name of a job says what happens to it. Run by test_process.py.
 
-Arguments: `serve`; `loads` (says nothing after the first Loading); `broken` (ends at once); `deaf` (ignores the end of
-stdin). An ordinary job gets its prompt back, a token a step.
+Arguments: `serve`; `loads` (says nothing after the first Loading); `once:FILE` (serves if the file is there, and takes
+it away, else loads); `broken` (ends at once); `deaf` (ignores the end of stdin). An ordinary job gets its prompt back,
+a token a step.
 """
 
 import os
@@ -25,6 +26,11 @@ def main(manner: str) -> None:
     assert isinstance(spec, EngineSpec)
     if manner == "broken":
         leave(1)
+    if manner.startswith("once:"):
+        try:
+            os.unlink(manner.removeprefix("once:"))
+        except FileNotFoundError:
+            manner = "loads"
     emit(Loading(0.5))
     if manner == "loads":
         signal.pause()

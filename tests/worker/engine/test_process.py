@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -143,6 +144,22 @@ async def test_a_submit_while_it_is_down_is_answered_and_other_commands_need_no_
 async def test_a_submit_while_it_loads_is_answered() -> None:
     bench = Bench("loads", Patience(close_s=0.01))
     await bench.until(Loading)
+    bench.engine.send(submit("early"))
+    assert (await bench.until(Ended)).code is ErrorCode.ENGINE_CRASHED
+    await bench.engine.close()
+
+
+async def test_a_second_life_loads_as_patiently_as_the_first(tmp_path: Path) -> None:
+    once = tmp_path / "once"
+    once.touch()
+    bench = Bench(f"once:{once}", Patience(close_s=0.01))
+    await bench.until(Ready)
+    bench.engine.send(submit("exits"))
+    await bench.until(Down)
+    bench.time.pass_by(0.5)
+    await bench.until(Loading)
+    bench.time.pass_by(100)
+    await asyncio.sleep(0)  # the watch looks, and sleeps again
     bench.engine.send(submit("early"))
     assert (await bench.until(Ended)).code is ErrorCode.ENGINE_CRASHED
     await bench.engine.close()

@@ -101,7 +101,14 @@ async def test_the_context_is_an_end_too() -> None:
     text, ended = (await bench.answers(submit()))["j"]
     assert len(text) == 10 - len(PROMPT) and ended.reason == "length"
     full = await bench.answers(submit("full", delivered=b"1234567"))
-    assert full["full"][1].code is ErrorCode.CONTEXT_LENGTH_EXCEEDED
+    assert full["full"][0] == b"" and full["full"][1].reason == "length"
+    await bench.engine.close()
+
+
+async def test_a_prompt_that_leaves_no_token_is_refused() -> None:
+    bench = Bench(context=len(PROMPT))
+    await bench.until(Ready)
+    assert (await bench.answers(submit()))["j"][1].code is ErrorCode.CONTEXT_LENGTH_EXCEEDED
     await bench.engine.close()
 
 
