@@ -1,6 +1,5 @@
 """The daemon's configuration: flags over environment over defaults, read once. Nothing below this file reads either."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +50,8 @@ class Config:
     reserve_mib: int = 512  # GPU memory left to the owner's own use
     drain_s: float = 120.0
     log_json: bool = False
+    hub: str = "https://huggingface.co"  # HF_ENDPOINT, which huggingface_hub obeys too
+    visible_gpus: str | None = None  # CUDA_VISIBLE_DEVICES, which CUDA obeys too
 
 
 def environment(env: Mapping[str, str]) -> dict[str, str]:
@@ -101,11 +102,3 @@ def worker_url(address: str) -> str:
 def api_url(address: str) -> str:
     """The HTTP address of the same coordinator."""
     return worker_url(address).replace("ws", "http", 1)
-
-
-def cpu_threads(wish: int | None, physical_cores: int) -> int:
-    return wish or max(1, physical_cores)
-
-
-def process_environment() -> Mapping[str, str]:
-    return os.environ

@@ -1,0 +1,41 @@
+import json
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from worker import logs
+
+
+@pytest.fixture(autouse=True)
+def _root_untouched() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_a_json_line_has_time_level_and_message(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(as_json=True)
+    logging.getLogger("supernet.x").info("served %d", 3)
+    line = json.loads(capsys.readouterr().err)
+    assert (line["level"], line["logger"], line["message"]) == ("info", "supernet.x", "served 3")
+    assert line["time"].endswith("Z")
+
+
+def test_an_exception_is_in_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(as_json=True)
+    try:
+        raise OSError("no space")
+    except OSError:
+        logging.getLogger("supernet.x").error("failed", exc_info=sys.exc_info())
+    assert "OSError: no space" in json.loads(capsys.readouterr().err)["exception"]
+
+
+def test_libraries_only_warn(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(as_json=False)
+    logging.getLogger("some.library").info("chatter")
+    logging.getLogger("supernet.x").info("ours")
+    assert "chatter" not in (said := capsys.readouterr().err) and "ours" in said
