@@ -1,0 +1,371 @@
+"""The scripts, run for real as far as a machine without network, root rights and compile time allows.
+
+setup runs against stand-ins for Python and uv that note what they are asked for; install_service installs below a folder;
+the demo is the real thing: two processes and a real model.
+"""
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PATIENCE_S = 400  # a bound on waiting, not an assertion about speed
+SHELL = [ROOT / "scripts" / name for name in ("setup", "test", "check", "demo", "bench", "install_service")]
+SHELL.append(ROOT / ".ci" / "run")
+
+PYTHON = """#!/usr/bin/env bash
+venv=$(dirname "$(dirname "$0")")
+case "$*" in
+  -c*) ;;
+  --version) echo "Python 3.12.0" ;;
+  "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && cp "$STANDINS/uv" "$STANDINS/new_uv" ;;
+  "-m pip install "*) cp "$STANDINS/new_uv" "$venv/bin/uv" ;;
+  "-m pip wheel "*)
+    echo "build $CMAKE_ARGS" >>"$NOTES"
+    while [[ $1 != --wheel-dir ]]; do shift; done
+    mkdir -p "$2" && touch "$2/llama.whl"
+    ;;
+esac
+"""
+UV = """#!/usr/bin/env bash
+venv=$(dirname "$(dirname "$0")")
+flock --nonblock "$venv/.lock" true || echo "uv waits for .lock" >>"$NOTES"
+echo "uv $*" | sed 's/--find-links [^ ]*/--find-links WHEELS/' >>"$NOTES"
+touch "$venv/bin/pytest" && chmod +x "$venv/bin/pytest"
+"""
+
+
+def executable(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+class Checkout:
+    """A copy of the scripts with stand-ins for the programs that setup calls."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "checkout"
+        self.standins = folder / "standins"
+        self.cache = folder / "cache"
+        self.noted = folder / "notes"
+        shutil.copytree(ROOT / "scripts", self.folder / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "pyproject.toml", self.folder)
+        executable(self.standins / "python3", PYTHON)
+        executable(self.standins / "uv", UV)
+
+    def env(self, **more: str) -> dict[str, str]:
+        path = f"{self.standins}:{os.environ['PATH']}"
+        base = {"PATH": path, "HOME": str(self.folder), "XDG_CACHE_HOME": str(self.cache), "CMAKE_ARGS": ""}
+        return base | {"STANDINS": str(self.standins), "NOTES": str(self.noted)} | more
+
+    def run(self, script: str, *args: str, **env: str) -> "subprocess.CompletedProcess[str]":
+        command = [str(self.folder / "scripts" / script), *args]
+        return subprocess.run(
+            command, env=self.env(**env), capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60
+        )
+
+    def notes(self) -> list[str]:
+        """What was asked of the stand-ins since the last call."""
+        lines = self.noted.read_text().splitlines() if self.noted.exists() else []
+        self.noted.write_text("")
+        return lines
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
+
+
+# ---- setup -------------------------------------------------------------------------------------------------------
+
+EDITABLE = "uv pip install --python .venv/bin/python --find-links WHEELS --editable .[dev]"
+RENEWED = EDITABLE.replace("--editable", "--reinstall-package llama-cpp-python --editable")
+
+
+def test_setup_builds_llama_once_and_a_second_run_does_nothing(checkout: Checkout) -> None:
+    first = checkout.run("setup")
+    assert (first.returncode, first.stdout) == (0, ""), first.stderr
+    assert checkout.notes() == ["build ", RENEWED]
+    second = checkout.run("setup")
+    assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
+    assert checkout.notes() == []
+
+
+def test_a_changed_project_is_installed_anew_without_building_llama_again(checkout: Checkout) -> None:
+    checkout.run("setup")
+    checkout.notes()
+    project = checkout.folder / "pyproject.toml"
+    project.write_text(project.read_text() + "\n# changed\n")
+    assert checkout.run("setup").returncode == 0
+    assert checkout.notes() == [EDITABLE]
+
+
+def test_other_build_options_get_a_build_of_their_own_and_replace_what_is_installed(checkout: Checkout) -> None:
+    checkout.run("setup")
+    checkout.notes()
+    assert checkout.run("setup", CMAKE_ARGS="-DGGML_CUDA=on").returncode == 0
+    assert checkout.notes() == ["build -DGGML_CUDA=on", RENEWED]
+    assert checkout.run("setup").returncode == 0  # and back: the first wheel is still there
+    assert checkout.notes() == [RENEWED]
+
+
+def test_a_gpu_with_its_compiler_is_used_without_being_asked(checkout: Checkout) -> None:
+    executable(checkout.standins / "nvidia-smi", "#!/bin/sh\n")
+    executable(checkout.standins / "nvcc", "#!/bin/sh\n")
+    env = checkout.env()
+    del env["CMAKE_ARGS"]
+    subprocess.run([checkout.folder / "scripts" / "setup"], env=env, check=True, capture_output=True, timeout=60)
+    assert checkout.notes()[0] == "build -DGGML_CUDA=on"
+
+
+def test_a_build_that_fails_leaves_nothing_behind_that_looks_like_a_wheel(checkout: Checkout) -> None:
+    executable(checkout.standins / "python3", PYTHON.replace("mkdir -p", "exit 1 && mkdir -p"))
+    (checkout.folder / ".venv" / "bin").mkdir(parents=True)
+    shutil.copy(checkout.standins / "python3", checkout.folder / ".venv" / "bin" / "python")
+    shutil.copy(checkout.standins / "uv", checkout.folder / ".venv" / "bin" / "uv")
+    assert checkout.run("setup").returncode != 0
+    assert not list(checkout.cache.rglob("*.whl"))
+    assert not (checkout.folder / ".venv" / ".stamp").exists()
+
+
+def test_two_setups_at_once_build_and_install_once(checkout: Checkout) -> None:
+    script, env = str(checkout.folder / "scripts" / "setup"), checkout.env()
+    running = [subprocess.Popen([script], env=env, stderr=subprocess.DEVNULL) for _ in range(3)]
+    assert [one.wait(60) for one in running] == [0, 0, 0]
+    assert checkout.notes() == ["build ", RENEWED]
+
+
+def test_setup_of_a_folder_installs_a_copy_of_the_worker_alone(checkout: Checkout, tmp_path: Path) -> None:
+    assert checkout.run("setup", str(tmp_path / "box")).returncode == 0
+    asked = checkout.notes()[-1]
+    assert f"--python {tmp_path}/box/bin/python" in asked and asked.endswith(" --reinstall-package supernet .")
+    assert not (checkout.folder / ".venv").exists()
+
+
+def test_an_old_python_is_refused_with_what_to_install(checkout: Checkout) -> None:
+    old = "#!/bin/sh\n[ $1 = --version ] && echo Python 3.9.2 || exit 1\n"
+    for name in ("python3", "python3.11", "python3.12", "python3.13"):
+        executable(checkout.standins / name, old)
+    refused = checkout.run("setup")
+    assert refused.returncode != 0
+    assert "Python 3.9.2" in refused.stderr and "apt install python3" in refused.stderr
+
+
+# ---- test, check, .ci/run ----------------------------------------------------------------------------------------
+
+
+def test_ci_checks_then_tests_and_a_failed_check_ends_it(tmp_path: Path) -> None:
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
+    executable(tmp_path / "scripts" / "check", "#!/bin/sh\necho checked\nexit $BAD\n")
+    executable(tmp_path / "scripts" / "test", "#!/bin/sh\necho 3 passed\nexit $FAILED\n")
+
+    def ci(bad: int, failed: int) -> tuple[int, str]:
+        env = os.environ | {"BAD": str(bad), "FAILED": str(failed)}
+        done = subprocess.run(["bash", ".ci/run"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout
+
+    assert ci(0, 0) == (0, "checked\n3 passed\n")
+    assert ci(1, 0) == (1, "checked\n")
+    assert ci(0, 1) == (1, "checked\n3 passed\n")
+
+
+@pytest.mark.parametrize("script", SHELL, ids=lambda path: path.name)
+def test_a_shell_script_is_executable_and_shellcheck_finds_nothing(script: Path) -> None:
+    assert script.stat().st_mode & stat.S_IXUSR
+    program = shutil.which("shellcheck")
+    if not program:
+        pytest.skip("no shellcheck here (apt install shellcheck)")
+    found = subprocess.run([program, script], capture_output=True, text=True, timeout=60)
+    assert not found.stdout
+
+
+# ---- the service -------------------------------------------------------------------------------------------------
+
+UNIT = ROOT / "scripts" / "supernet-worker.service"
+
+
+def setting(name: str) -> str:
+    lines = [line for line in UNIT.read_text().splitlines() if line.startswith(f"{name}=")]
+    assert lines, f"the unit has no {name}"
+    return lines[-1].partition("=")[2]
+
+
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    program = shutil.which("systemd-analyze")
+    if not program:
+        pytest.skip("no systemd-analyze here (apt install systemd)")
+    copy = tmp_path / UNIT.name  # the program that it names is not installed here; everything else is looked at
+    copy.write_text(UNIT.read_text().replace(setting("ExecStart"), "/bin/true"))
+    checked = subprocess.run([program, "verify", copy], capture_output=True, text=True, timeout=60)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_the_unit_agrees_with_the_daemon() -> None:
+    from worker import config, daemon
+
+    assert int(setting("RestartPreventExitStatus")) == daemon.EXIT_CONFIG
+    assert float(setting("WatchdogSec")) >= 2 * daemon.STATUS_S
+    assert float(setting("TimeoutStopSec")) > config.Config().drain_s + 15
+    given = dict(pair.split("=", 1) for pair in setting("Environment").split())
+    assert set(config.environment(given)) == {"state_dir", "models_dir", "log_json"}
+    assert given["SUPERNET_STATE_DIR"] == f"/var/lib/{setting('StateDirectory')}"
+    assert given["SUPERNET_MODELS_DIR"] == f"/var/cache/{setting('CacheDirectory')}"
+
+
+def test_nothing_in_the_unit_hides_the_gpu() -> None:
+    settings = {line.partition("=")[0] for line in UNIT.read_text().splitlines() if "=" in line and line[0] != "#"}
+    assert not settings & {"PrivateDevices", "DeviceAllow", "ProtectClock", "MemoryDenyWriteExecute", "ProcSubset"}
+    assert {"NoNewPrivileges", "ProtectSystem", "ProtectHome", "CapabilityBoundingSet"} <= settings
+
+
+@pytest.fixture
+def box(checkout: Checkout) -> Checkout:
+    """A checkout whose setup only makes the folder that it is asked for."""
+    executable(checkout.folder / "scripts" / "setup", '#!/bin/sh\nmkdir -p "$1/bin" && cp /bin/true "$1/bin/python"\n')
+    (checkout.folder / "key.txt").write_text("sk-secret\n")
+    return checkout
+
+
+def install(box: Checkout, *args: str) -> tuple[Path, "subprocess.CompletedProcess[str]"]:
+    root = box.folder / "root"
+    return root, box.run("install_service", "--root", str(root), *args)
+
+
+GIVEN = ("--coordinator", "wss://net.example", "--key-file")
+
+
+def test_a_first_installation_puts_everything_in_its_place(box: Checkout) -> None:
+    root, done = install(box, *GIVEN, str(box.folder / "key.txt"))
+    assert done.returncode == 0, done.stderr
+    settings = root / "etc/supernet/worker.env"
+    assert stat.S_IMODE(settings.stat().st_mode) == 0o600
+    assert set(settings.read_text().splitlines()) == {
+        "SUPERNET_COORDINATOR=wss://net.example",
+        "SUPERNET_KEY=sk-secret",
+    }
+    assert (root / "etc/systemd/system/supernet-worker.service").read_bytes() == UNIT.read_bytes()
+    assert (root / setting("ExecStart").lstrip("/")).parent.is_dir()
+    assert "sk-secret" not in done.stdout + done.stderr
+
+
+def test_an_upgrade_changes_only_what_is_given_and_keeps_the_installation_before(box: Checkout) -> None:
+    root, _ = install(box, *GIVEN, str(box.folder / "key.txt"))
+    settings = root / "etc/supernet/worker.env"
+    with settings.open("a") as more:
+        more.write("SUPERNET_SLOTS=2\n")
+    current = root / "opt/supernet/current"
+    seen = [current.resolve()]
+    for _ in range(2):
+        assert install(box, "--model", "some-model")[1].returncode == 0
+        seen.append(current.resolve())
+    assert len(set(seen)) == 3
+    assert {path.resolve() for path in (root / "opt/supernet/releases").iterdir()} == set(seen[1:])
+    assert set(settings.read_text().splitlines()) == {
+        "SUPERNET_COORDINATOR=wss://net.example",
+        "SUPERNET_KEY=sk-secret",
+        "SUPERNET_SLOTS=2",
+        "SUPERNET_MODEL=some-model",
+    }
+
+
+def test_a_failed_setup_leaves_the_running_installation_as_it_was(box: Checkout) -> None:
+    root, _ = install(box, *GIVEN, str(box.folder / "key.txt"))
+    before = (root / "opt/supernet/current").resolve()
+    executable(box.folder / "scripts" / "setup", '#!/bin/sh\nmkdir -p "$1" && exit 1\n')
+    assert install(box)[1].returncode != 0
+    assert (root / "opt/supernet/current").resolve() == before
+    assert [path.resolve() for path in (root / "opt/supernet/releases").iterdir()] == [before]
+
+
+def test_uninstalling_keeps_models_and_identity_until_a_purge(box: Checkout) -> None:
+    root, _ = install(box, *GIVEN, str(box.folder / "key.txt"))
+    for folder in ("var/cache/supernet", "var/lib/supernet"):
+        (root / folder).mkdir(parents=True)
+    assert install(box, "--uninstall")[1].returncode == 0
+    left = {path.relative_to(root).as_posix() for path in root.rglob("*")}
+    assert {"var/cache/supernet", "var/lib/supernet", "etc/supernet/worker.env"} <= left
+    assert not any("opt/supernet" in path or path.endswith(".service") for path in left)
+    assert install(box, "--uninstall", "--purge")[1].returncode == 0
+    assert not [path for path in root.rglob("*") if path.name == "supernet"]
+
+
+def test_a_dry_run_touches_nothing(box: Checkout) -> None:
+    root, done = install(box, "--dry-run", *GIVEN, str(box.folder / "key.txt"))
+    assert done.returncode == 0, done.stderr
+    assert not root.exists()
+    assert "+ scripts/setup" in done.stdout and "sk-secret" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ((), "--coordinator"),
+        (("--coordinator",), "needs a value"),
+        (("--colour", "red"), "--help"),
+        (("--coordinator", "wss://x y", "--key-file", "key.txt"), "SUPERNET_COORDINATOR"),
+    ],
+)
+def test_a_wrong_call_says_what_to_give(box: Checkout, args: tuple[str, ...], says: str) -> None:
+    root, done = install(box, *(str(box.folder / arg) if arg == "key.txt" else arg for arg in args))
+    assert done.returncode != 0
+    assert says in done.stderr
+    assert not root.exists()
+
+
+# ---- the demo ----------------------------------------------------------------------------------------------------
+
+
+def demo(*args: str, folder: Path) -> "subprocess.Popen[str]":
+    """The demo below `folder`, so that what it leaves behind is seen."""
+    env = os.environ | {"TMPDIR": str(folder), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(ROOT / "scripts" / "demo.py"), *args]
+    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def processes_in(folder: Path) -> list[str]:
+    """Command lines of all processes that name the demo's folder."""
+    lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if os.access(path, os.R_OK)]
+    return [line.decode(errors="replace") for line in lines if str(folder).encode() in line]
+
+
+def test_the_demo_streams_a_real_answer_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    running = demo("--once", "--prompt", "What is the capital of France?", folder=tmp_path)
+    out, err = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 0, out + err
+    assert "Paris" in out
+    assert "tokens/s" in out
+    assert not processes_in(tmp_path) and not list(tmp_path.iterdir())
+
+
+def test_the_demo_says_in_one_line_of_json_where_it_serves_and_ends_on_sigterm(tmp_path: Path) -> None:
+    running = demo("--json", folder=tmp_path)
+    assert running.stdout
+    ready: dict[str, Any] = json.loads(running.stdout.readline())
+    assert set(ready) == {"base_url", "api_key", "model"}
+    request = urllib.request.Request(f"{ready['base_url']}/models/{ready['model']}")
+    request.add_header("Authorization", f"Bearer {ready['api_key']}")
+    with urllib.request.urlopen(request, timeout=30) as response:
+        assert json.load(response)["workers_online"] == 1
+    running.send_signal(signal.SIGTERM)
+    out, err = running.communicate(timeout=PATIENCE_S)
+    assert (running.returncode, out) == (0, ""), err
+    assert not processes_in(tmp_path) and not list(tmp_path.iterdir())
+
+
+def test_the_demo_of_a_model_that_nobody_has_fails_and_shows_why(tmp_path: Path) -> None:
+    running = demo("--once", "--model", "no-such-model", folder=tmp_path)
+    _, err = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 1
+    assert "no-such-model" in err
+    assert not processes_in(tmp_path) and not list(tmp_path.iterdir())
