@@ -1,6 +1,6 @@
 """The scripts, run for real as far as a machine without network, root rights and compile time allows.
 
-setup runs against stand-ins for Python and uv that note what they are asked for; install_service installs below a folder;
+setup runs against stand-ins for Python and uv that note what they are asked for; install_service works below a folder;
 the demo is the real thing: two processes and a real model.
 """
 
