@@ -213,6 +213,6 @@ async def test_a_file_that_is_no_model_sends_the_job_elsewhere(tmp_path: Path) -
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts mappings on Linux")
 def test_memory_beyond_the_limit_ends_the_request_and_not_the_machine() -> None:
-    code = "from worker.preparer_child import limit_memory as limit; limit(64 << 20); bytearray(16 << 20); bytearray(1 << 30)"
+    code = "import worker.preparer_child as c; c.limit_memory(64 << 20); bytearray(16 << 20); bytearray(1 << 30)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, cwd=ROOT)
     assert ended.returncode == 1 and b"MemoryError" in ended.stderr
