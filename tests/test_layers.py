@@ -48,6 +48,7 @@ PURE = [
     "worker/gguf_header.py",
     "worker/machine.py",
     "worker/effects.py",
+    "worker/explain.py",
     "worker/plan.py",
     "worker/session.py",
     "worker/slots.py",
