@@ -1,0 +1,147 @@
+"""worker/check.py: every finding, from probes that are handed in, and the real HTTP probe against a real server."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from wire.messages import Gpu, Hardware
+from worker.check import Answer, Finding, Probes, Target, check, http_get, passed, show
+from worker.machine import Machine
+
+GIB = 2**30
+CARD = Gpu(name="RTX 4090", memory_bytes=24 * GIB, free_bytes=23 * GIB, driver="580.65")
+TARGET = Target("https://coordinator.test", "sk-key", "https://hub.test", Path("/models"), 18 * GIB)
+
+
+def machine_with(*gpus: Gpu, available: int = 32 * GIB, notes: tuple[str, ...] = ()) -> Machine:
+    return Machine(Hardware(cpu_cores=8, memory_bytes=64 * GIB, gpus=gpus), available, 8, notes)
+
+
+def findings(
+    target: Target = TARGET,
+    machine: Machine | None = None,
+    offload: bool = True,
+    free: int = 100 * GIB,
+    answers: dict[str, Answer] | None = None,
+) -> dict[str, Finding]:
+    def get(url: str, headers: dict[str, str]) -> Answer:
+        if url.endswith("/v1/models"):
+            assert headers == {"Authorization": "Bearer sk-key"}
+        else:
+            assert headers == {}
+        return (answers or {}).get(url, Answer(200))
+
+    probes = Probes(lambda: machine or machine_with(CARD), lambda: offload, lambda folder: free, get)
+    return {finding.name: finding for finding in check(target, probes)}
+
+
+def test_when_all_is_well_everything_is_ok() -> None:
+    found = findings()
+    assert list(found) == ["driver", "gpu", "memory", "disk", "hub", "coordinator", "key"]
+    assert all(finding.ok is True for finding in found.values())
+    assert "580.65" in found["driver"].message and "23.0 of 24.0 GiB free" in found["gpu"].message
+
+
+def test_without_a_gpu_it_goes_on_with_a_note() -> None:
+    found = findings(machine=machine_with(notes=("Driver Not Loaded",)))
+    assert found["driver"].ok is None and "Driver Not Loaded" in found["driver"].message and found["driver"].remedy
+    assert passed(list(found.values()))
+
+
+def test_a_gpu_that_llama_cpp_cannot_use_is_a_failure() -> None:
+    found = findings(offload=False)
+    assert found["gpu"].ok is False and "CUDA" in found["gpu"].remedy
+    assert not passed(list(found.values()))
+
+
+def test_a_gpu_that_others_use_is_a_note() -> None:
+    busy = CARD.model_copy(update={"free_bytes": 5 * GIB})
+    assert findings(machine=machine_with(busy))["gpu"].ok is None
+
+
+def test_too_little_memory_or_disk_is_a_failure() -> None:
+    assert findings(machine=machine_with(CARD, available=GIB))["memory"].ok is False
+    short = findings(free=10 * GIB)["disk"]
+    assert short.ok is False and "10.0 GiB free in /models, 18.0 GiB to download" in short.message
+
+
+def test_a_hub_that_does_not_answer_fails_only_when_it_is_needed() -> None:
+    answers = {"https://hub.test": Answer(0, "no route")}
+    assert findings(answers=answers)["hub"].ok is False
+    here = Target(TARGET.coordinator, TARGET.key, None, TARGET.folder, 0)
+    assert findings(here, answers=answers)["hub"].ok is True
+
+
+def test_a_coordinator_that_does_not_answer_is_a_failure_with_its_reason() -> None:
+    answers = {"https://coordinator.test/health": Answer(0, "Connection refused")}
+    found = findings(answers=answers)["coordinator"]
+    assert found.ok is False and "Connection refused" in found.message
+    answers = {"https://coordinator.test/health": Answer(502)}
+    assert "HTTP 502" in findings(answers=answers)["coordinator"].message
+
+
+@pytest.mark.parametrize(("status", "says"), [(401, "refuses"), (403, "refuses"), (500, "HTTP 500"), (0, "tried")])
+def test_a_key_that_is_not_accepted_is_a_failure(status: int, says: str) -> None:
+    found = findings(answers={"https://coordinator.test/v1/models": Answer(status, "down")})["key"]
+    assert found.ok is False and says in found.message and found.remedy
+    assert "sk-key" not in found.message
+
+
+def test_what_was_not_given_is_asked_for() -> None:
+    found = findings(Target(None, None, None, Path("/models"), 0))
+    assert found["coordinator"].ok is False and "--coordinator" in found["coordinator"].remedy
+    assert found["key"].ok is False and "--key-file" in found["key"].remedy
+
+
+def test_findings_are_shown_as_text_and_as_json() -> None:
+    found = list(findings(free=0).values())
+    text = show(found, "text")
+    assert "FAIL  disk" in text and "-> Free some space" in text and "ok    key" in text
+    value = json.loads(show(found, "json"))
+    assert value["ok"] is False
+    assert value["findings"][3]["name"] == "disk" and value["findings"][3]["remedy"]
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            known = self.headers["Authorization"] == "Bearer good"
+            status = {"/v1/models": 200 if known else 401, "/elsewhere": 302}.get(self.path, 404)
+            self.send_response(status)
+            self.send_header("Location", "/v1/models")
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing."""
+
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=running.serve_forever, args=(0.05,))
+    thread.start()
+    yield f"http://127.0.0.1:{running.server_address[1]}"
+    running.shutdown()
+    running.server_close()
+    thread.join(10)
+
+
+def test_the_real_probe_tells_every_kind_of_answer(server: str) -> None:
+    assert http_get(f"{server}/v1/models", {"Authorization": "Bearer good"}) == Answer(200, "{}")
+    assert http_get(f"{server}/v1/models", {"Authorization": "Bearer bad"}).status == 401
+    assert http_get(f"{server}/elsewhere", {"Authorization": "Bearer good"}).status == 302
+    assert http_get("http://127.0.0.1:9/health", {}).status == 0
+
+
+@pytest.mark.parametrize("url", ["nonsense", "http://", "http://127.0.0.1:port/", "file:///etc/passwd", "http://a b/"])
+def test_an_address_that_is_none_is_an_answer_too(url: str) -> None:
+    answer = http_get(url, {})
+    assert answer.status == 0 and answer.text
+
+
+def test_a_key_with_a_line_break_is_an_answer_too(server: str) -> None:
+    assert http_get(server, {"Authorization": "Bearer a\r\nb: c"}).status == 0
