@@ -13,7 +13,7 @@ def held_from(text: str, start: int, tags: Iterable[str]) -> int:
     at = text.find("<", max(start, len(text) - longest + 1))
     while at >= 0:
         tail = text[at:]
-        if any(tag.startswith(tail) for tag in tags):
+        if any(tag.startswith(tail) and tag != tail for tag in tags):
             return at
         at = text.find("<", at + 1)
     return len(text)

@@ -6,26 +6,33 @@ from typing import Any
 
 ANY = frozenset({"string", "number", "integer", "boolean", "null", "array", "object"})
 _STRING = frozenset({"string"})
-_MOST_REFS = 16
+_MOST_DEPTH = 32
 _MOST_LITERAL = 65_536  # characters handed to Python's parser, which recurses
 _PYTHON = {"True": "true", "False": "false", "None": "null"}
 
 
-def json_types(schema: object, root: dict[str, Any], depth: int = 0) -> frozenset[str]:
+def json_types(schema: object, root: dict[str, Any]) -> frozenset[str]:
     """The JSON types that `schema` admits; ANY if it does not say. `root` is where local `$ref`s point into.
 
     An enum without a type has the types of its values; `nullable` (OpenAPI) adds null.
     """
-    if not isinstance(schema, dict) or depth > _MOST_REFS:
+    return _types(schema, root, set(), 0) or ANY
+
+
+def _types(schema: object, root: dict[str, Any], seen: set[str], depth: int) -> frozenset[str]:
+    """Every reference is followed once: schemas refer to themselves, and many times over. Empty: it was seen."""
+    if not isinstance(schema, dict) or depth > _MOST_DEPTH:
         return ANY
     types = _own_types(schema)
     if types is None and isinstance(ref := schema.get("$ref"), str):
-        types = json_types(_resolve(ref, root), root, depth + 1)
+        known = ref in seen
+        seen.add(ref)
+        types = frozenset() if known else _types(_resolve(ref, root), root, seen, depth + 1)
     for word in ("anyOf", "oneOf"):
         if types is None and isinstance(branches := schema.get(word), list) and branches:
-            types = frozenset[str]().union(*(json_types(branch, root, depth + 1) for branch in branches))
+            types = frozenset[str]().union(*(_types(branch, root, seen, depth + 1) for branch in branches))
     if types is None and isinstance(parts := schema.get("allOf"), list):
-        types = ANY.intersection(*(json_types(part, root, depth + 1) for part in parts)) or ANY
+        types = ANY.intersection(*(_types(part, root, seen, depth + 1) or ANY for part in parts)) or ANY
     if types is None:
         types = frozenset({"object"}) if "properties" in schema else frozenset({"array"}) if "items" in schema else ANY
     return types | {"null"} if schema.get("nullable") is True else types

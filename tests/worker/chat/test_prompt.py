@@ -45,7 +45,8 @@ def said(role: Any, content: str = "", **fields: Any) -> Message:
 # Prints what a request names between brackets of its own, as Qwen3-Coder's template does with keys of a schema.
 CAGE = ByteVocabulary(
     "{% for t in tools or [] %}<|im_start|>{{ t.function.name }}{% for k, v in t.function.parameters | items %}"
-    "<{{ k }}>{{ v | tojson }}</{{ k }}>{% endfor %}<|im_end|>{% endfor %}{% for m in messages %}<|im_start|>{{ m.role }}<|{{ m.name }}<{{ m.content }}"
+    "<{{ k }}>{{ v | tojson }}</{{ k }}>{% endfor %}<|im_end|>{% endfor %}"
+    "{% for m in messages %}<|im_start|>{{ m.role }}<|{{ m.name }}<{{ m.content }}"
     "{% for c in m.tool_calls or [] %}<tool_call>{{ c.function.name }}{{ c.function.arguments | tojson }}</tool_call>"
     "{% endfor %}<|im_end|>{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
     control=(*CONTROL, "</s>"),
@@ -232,9 +233,8 @@ def test_no_thinking_is_an_empty_thought(vocabulary: ByteVocabulary) -> None:
 def test_a_template_without_the_switch_gets_the_empty_thought_as_well(tail: str) -> None:
     source = (
         "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.reasoning_content %}<think>"
-        "{{ m.reasoning_content }}</think>{% endif %}{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>"
-        + tail
-        + "{% endif %}"
+        "{{ m.reasoning_content }}</think>{% endif %}{{ m.content }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>" + tail + "{% endif %}"
     )
     assert written(ByteVocabulary(source), ask(thinking=False)).endswith("assistant\n<think>\n\n</think>\n\n")
     assert made(ByteVocabulary(source), ask()).reading.in_reasoning == tail.endswith("<think>\n")
