@@ -183,19 +183,24 @@ class Demo:
 
     def start(self) -> tuple[Service, Process, Process]:
         db = str(self.folder / "coordinator.db")
+        key = self.create_key(db)  # first: a running coordinator would hear of it only within a second
         serve = ["coordinator", "serve", "--host", "127.0.0.1", "--port", "0", "--db", db, "--json"]
         coordinator = self.spawn("coordinator", serve)
         port = self.listening(coordinator)
-        create = [sys.executable, "-m", "coordinator", "key", "create", "--db", db, "--name", "demo", "--json"]
-        made = subprocess.run(create, capture_output=True, text=True, timeout=START_S)
-        if made.returncode:
-            raise DemoError(f"no key could be made: {made.stderr.strip()}")
-        service = Service("127.0.0.1", port, json.loads(made.stdout)["key"], self.args.model)
+        service = Service("127.0.0.1", port, key, self.args.model)
         dial = ["worker", "--coordinator", f"ws://127.0.0.1:{port}", "--model", service.model]
         dial += ["--state-dir", str(self.folder / "worker")]
         worker = self.spawn("worker", dial, {"SUPERNET_KEY": service.key})  # not a flag: `ps` shows those to everybody
         self.await_worker(service, coordinator, worker)
         return service, coordinator, worker
+
+    def create_key(self, db: str) -> str:
+        create = [sys.executable, "-m", "coordinator", "key", "create", "--db", db, "--name", "demo", "--json"]
+        made = subprocess.run(create, capture_output=True, text=True, timeout=START_S)
+        if made.returncode:
+            raise DemoError(f"no key could be made: {made.stderr.strip()}")
+        key: str = json.loads(made.stdout)["key"]
+        return key
 
     def spawn(self, name: str, args: list[str], env: dict[str, str] | None = None) -> Process:
         self.say(f"starting the {name} …")
