@@ -1,8 +1,9 @@
 """How much memory a model takes: weights, cache, recurrent state and compute buffers, from its header alone.
 
-Formulas of llama.cpp at the commit that llama-cpp-python 0.3.36 ships, compared with its own log lines ("KV buffer
-size", "RS buffer size", "compute buffer size") for SmolLM2-135M, a tiny qwen35moe and headers with the dimensions of
-Qwen3.5-35B-A3B and of a 4B: weights, cache and state are exact; compute buffers are never too low, by 2 % to 35 % too high for the real ones.
+Formulas of llama.cpp at the commit that llama-cpp-python 0.3.36 ships, held against its own log lines ("KV buffer
+size", "RS buffer size", "compute buffer size") for SmolLM2-135M, tiny hybrids and headers with the dimensions of
+Qwen3.5-35B-A3B and of a 4B. Cache and state are exact; compute buffers are never too low, and 2 % to 35 % too high for
+the real ones.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,6 @@ _GATED = frozenset({"qwen35", "qwen35moe", "qwen3next"})  # attention writes a g
 class Footprint:
     """Sizes of one model. Tuples have an entry per layer that is loaded; prediction (MTP) layers are not."""
 
-    architecture: str
     context: int  # tokens that the model was trained for
     unused_layers: int  # MTP layers at the end: they count in llama.cpp's n_gpu_layers, but take no memory
     input_bytes: int  # token embedding: always in main memory
@@ -30,6 +30,7 @@ class Footprint:
     tied: bool  # the output is the embedding: on the CPU it is there once, on a GPU it is copied
     layer_bytes: tuple[int, ...]
     expert_bytes: tuple[int, ...]  # the part of layer_bytes that cpu_expert_layers moves
+    cache_types: tuple[KvType, ...]  # llama.cpp refuses q8_0 when a head is no multiple of its block of 32
     cache_values: tuple[int, ...]  # keys and values of one token, 0 for a recurrent layer
     state_bytes: tuple[int, ...]  # of one sequence, 0 for an attention layer
     row_bytes: int  # activations of one batch row at the widest place of the graph
@@ -39,10 +40,6 @@ class Footprint:
     @property
     def layers(self) -> int:
         return len(self.layer_bytes)
-
-    @property
-    def hybrid(self) -> bool:
-        return any(self.state_bytes)
 
     @property
     def weights_bytes(self) -> int:
@@ -67,7 +64,6 @@ def footprint(header: Header) -> Footprint:
     output = named.get("output.weight", embedding)  # tied weights: llama.cpp loads them once more for the output
     recurrent = _recurrent_layers(header, layers)
     return Footprint(
-        architecture=header.architecture,
         context=header.number("context_length"),
         unused_layers=unused,
         input_bytes=embedding.bytes,
@@ -75,6 +71,7 @@ def footprint(header: Header) -> Footprint:
         output_bytes=output.bytes + sum(t.bytes for n, t in named.items() if n.startswith("output_norm")),
         layer_bytes=tuple(by_layer),
         expert_bytes=tuple(experts),
+        cache_types=("f16", "q8_0") if all(width % 32 == 0 for width in _head_widths(header, layers)) else ("f16",),
         cache_values=_cache_values(header, recurrent),
         state_bytes=tuple(_state_bytes(header) if is_recurrent else 0 for is_recurrent in recurrent),
         row_bytes=_row_bytes(header),
@@ -120,9 +117,14 @@ def _cache_values(header: Header, recurrent: tuple[bool, ...]) -> tuple[int, ...
     """n_embd_k_gqa + n_embd_v_gqa (llama-hparams.cpp) of the attention layers."""
     heads = header.per_layer("attention.head_count", len(recurrent))
     groups = header.per_layer("attention.head_count_kv", len(recurrent), heads[0])
-    plain = header.number("embedding_length") // max(1, max(heads))
-    width = header.number("attention.key_length", plain) + header.number("attention.value_length", plain)
+    width = sum(_head_widths(header, len(recurrent)))
     return tuple(0 if skip else group * width for skip, group in zip(recurrent, groups, strict=True))
+
+
+def _head_widths(header: Header, layers: int) -> tuple[int, int]:
+    """Of keys and of values."""
+    plain = header.number("embedding_length") // max(1, *header.per_layer("attention.head_count", layers))
+    return header.number("attention.key_length", plain), header.number("attention.value_length", plain)
 
 
 def _state_bytes(header: Header) -> int:
@@ -140,7 +142,7 @@ def _row_bytes(header: Header) -> int:
     """Widest of feed-forward, experts and attention, in the measured multiples of their widths."""
     embedding = header.number("embedding_length")
     heads = max(header.per_layer("attention.head_count", header.number("block_count")))
-    query = heads * header.number("attention.key_length", embedding // max(1, heads))
+    query = heads * _head_widths(header, header.number("block_count"))[0]
     gate = 2 if header.architecture in _GATED else 1
     dense = max(header.per_layer("feed_forward_length", header.number("block_count"), 0))
     chosen = header.number("expert_used_count", 0)

@@ -80,23 +80,16 @@ def _shapes(model: Footprint, machine: Machine, wishes: Wishes, context: int) ->
     while wishes.context is None and ladder[-1] // 2 >= min(context, LEAST_CONTEXT):
         ladder.append(ladder[-1] // 2)
     choices = _gpu_choices(machine, wishes)
-    whole = model.layers + 1
+    whole, small = model.layers + 1, model.cache_types[-1]
+    moved = range(1, model.layers + 1) if any(model.expert_bytes) else range(0)
     for tokens in ladder:
-        for gpus in choices:
-            yield _Shape(tokens, "f16", gpus, whole)
-        for gpus in choices:
-            yield _Shape(tokens, "q8_0", gpus, whole)
-        if any(model.expert_bytes):
-            for experts in range(1, model.layers + 1):
-                for gpus in choices:
-                    yield _Shape(tokens, "q8_0", gpus, whole, experts)
+        yield from (_Shape(tokens, kv_type, gpus, whole) for kv_type in model.cache_types for gpus in choices)
+        yield from (_Shape(tokens, small, gpus, whole, experts) for experts in moved for gpus in choices)
+    some = range(model.layers, model.layers // 4, -1)  # fewer than a quarter gain nothing
     for tokens in ladder:
-        for gpus in reversed(choices):
-            for layers in range(model.layers, model.layers // 4, -1):  # fewer than a quarter gain nothing
-                yield _Shape(tokens, "q8_0", gpus, layers)
+        yield from (_Shape(tokens, small, gpus, layers) for gpus in reversed(choices) for layers in some)
     for tokens in ladder:
-        yield _Shape(tokens, "f16")
-        yield _Shape(tokens, "q8_0")
+        yield from (_Shape(tokens, kv_type) for kv_type in model.cache_types)
 
 
 def _gpu_choices(machine: Machine, wishes: Wishes) -> list[tuple[int, ...]]:
@@ -111,7 +104,7 @@ def _gpu_choices(machine: Machine, wishes: Wishes) -> list[tuple[int, ...]]:
 def _with_most_slots(
     model: Footprint, shape: _Shape, machine: Machine, wishes: Wishes
 ) -> tuple[EngineSpec, list[Line]] | None:
-    most = wishes.slots or _default_slots(shape, machine)
+    most = _default_slots(shape, machine) if wishes.slots is None else wishes.slots
     if not 1 <= most <= MAX_SEQUENCES // 2:
         raise PlanError(f"{most} slots were asked for; between 1 and {MAX_SEQUENCES // 2} are possible")
     spare = 8 if shape.gpus else 2
@@ -241,7 +234,7 @@ def _remarks(engine: EngineSpec, shape: _Shape, context: int, model: Footprint, 
 
 
 def _what_would_help(model: Footprint, spec: ModelSpec, machine: Machine, wishes: Wishes, context: int) -> str:
-    least = _Shape(min(context, LEAST_CONTEXT) if wishes.context is None else context, "q8_0")
+    least = _Shape(min(context, LEAST_CONTEXT) if wishes.context is None else context, model.cache_types[-1])
     need = sum(line.bytes for line in _lines(model, _engine(model, least, 1, 0, machine, wishes), least))
     gpus = ", ".join(f"{gpu.name} {gpu.free_bytes / GIB:.1f} GiB free" for gpu in machine.hardware.gpus) or "no GPU"
     return (

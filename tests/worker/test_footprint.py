@@ -69,9 +69,12 @@ def test_llama_cpp_takes_what_was_foretold(
     name: str, shape: dict[str, object], request: pytest.FixtureRequest, demo_path: Path
 ) -> None:
     path = demo_path if name == "demo" else request.getfixturevalue(name)
-    if name == "tiny_qwen3" and shape["kv"] == "q8_0":
-        pytest.skip("its heads are narrower than a q8_0 block")
-    model, real = footprint(header_of(path)), measured(path, shape)
+    model = footprint(header_of(path))
+    if shape["kv"] not in model.cache_types:
+        with pytest.raises(subprocess.CalledProcessError):  # llama.cpp makes no such context
+            measured(path, shape)
+        return
+    real = measured(path, shape)
     told = expected(model, shape)
     assert told["KV"] == pytest.approx(real["KV"], abs=0.01)
     assert told["RS"] == pytest.approx(real["RS"], abs=0.01)
@@ -90,7 +93,7 @@ def test_the_large_hybrid_has_the_sizes_that_its_dimensions_give() -> None:
     model = footprint(large_header())
     assert sum(model.state_bytes) * 4 / MIB == 251.25
     assert sum(cache_bytes(values, "f16") for values in model.cache_values) == 20 * 1024
-    assert model.hybrid and sum(1 for values in model.cache_values if values) == 10
+    assert sum(1 for values in model.cache_values if values) == 10
     # measured with no_alloc on headers of these dimensions: (batch, cells, sequences) -> MiB
     for (batch, cells, sequences), real in {
         (512, 8192, 4): 80.02,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.hub import COMMIT, LoopbackHub
-from wire.catalog import ModelSpec, parse
+from wire.catalog import ModelSpec
 from worker.weights import Console, Hub, Progress, WeightsError, ensure, local
 
 REPOSITORY = "someone/tiny-GGUF"
@@ -256,50 +256,6 @@ def test_the_parts_of_a_split_model_keep_their_names_in_a_folder_of_their_own(hu
     assert {part.name for part in local(weights.path, tmp_path, lambda _: None).parts} == {
         p.name for p in weights.parts
     }
-
-
-def test_a_file_of_the_owner_is_hashed_once(tmp_path: Path) -> None:
-    path = tmp_path / "own.gguf"
-    path.write_bytes(SMALL)
-    seen: list[Progress] = []
-    assert local(path, tmp_path / "cache", seen.append).sha256 == (sha(SMALL),)
-    assert seen
-    seen.clear()
-    assert local(path, tmp_path / "cache", seen.append).path == path
-    assert seen == []
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "code", "blamed"),
-    [
-        ("absent.gguf", None, "not_found", "absent.gguf"),
-        ("text.gguf", b"hello", "damaged_file", "text.gguf"),
-        ("m-00002-of-00002.gguf", SMALL, "not_found", "m-00002-of-00002.gguf"),
-        ("m-00001-of-00002.gguf", SMALL, "not_found", "m-00002-of-00002.gguf"),
-    ],
-    ids=["absent", "text", "second part", "first part alone"],
-)
-def test_a_file_of_the_owner_that_cannot_be_used_is_told(
-    tmp_path: Path, name: str, content: bytes | None, code: str, blamed: str
-) -> None:
-    if content is not None:
-        (tmp_path / name).write_bytes(content)
-    with pytest.raises(WeightsError) as caught:
-        local(tmp_path / name, tmp_path / "cache", lambda _: None)
-    assert caught.value.code == code and blamed in caught.value.message
-
-
-def test_the_demo_model_comes_from_its_package_and_is_checked(tmp_path: Path) -> None:
-    catalog = parse((Path(__file__).parents[2] / "models.yaml").read_text(), "models.yaml")
-    spec = catalog.get("smollm2-135m-instruct-gguf-q41")
-    weights = ensure(spec, tmp_path, lambda _: None)
-    assert weights.path.stat().st_size == spec.files[0].size_bytes
-    assert weights.sha256 == (spec.files[0].sha256,)
-    wrong = spec.model_copy(update={"files": (spec.files[0].model_copy(update={"sha256": "0" * 64}),)})
-    with pytest.raises(WeightsError, match="not the file that the catalogue means"):
-        ensure(wrong, tmp_path, lambda _: None)
-    with pytest.raises(WeightsError, match="not here"):
-        ensure(spec.model_copy(update={"package": "no_such_weights"}), tmp_path, lambda _: None)
 
 
 def test_without_a_terminal_progress_is_a_few_log_lines(caplog: pytest.LogCaptureFixture) -> None:
