@@ -469,3 +469,56 @@ def test_no_word_is_ever_lost(fragments: list[str], reading: Reading) -> None:
     everywhere = message.content + message.reasoning + "".join(arguments for _, arguments in message.calls)
     for word in WORDS:
         assert everywhere.count(word) >= text.count(word), word
+
+
+# ---- tokens ----------------------------------------------------------------------------------------------------------
+
+
+def test_bytes_that_are_no_utf8_become_replacement_characters() -> None:
+    assert read(PLAIN, [b"a\xff", b"b\xf0\x9f", b"c", b"\xe6\xa0"]).content == "a\ufffdb\ufffdc\ufffd"
+
+
+def test_a_character_waits_for_its_last_byte() -> None:
+    answer = Answer(PLAIN)
+    euro = "€".encode()
+    assert answer.push(euro[:2]) == []
+    assert answer.push(euro[2:]) == [Content(text="€")]
+
+
+def test_tokens_of_the_thought_are_counted_with_their_tags() -> None:
+    answer = Answer(PLAIN)
+    for piece in (b"<think>", b"\n", b"hm", b"\n", b"</think>", b"\n\n", b"Yes", b"!"):
+        answer.push(piece)
+    assert answer.reasoning_tokens == 5
+    answer = Answer(XML_IN)
+    for piece in (b"hm", b"\n", b"<tool_call>", b"\n", b"<function=now", b">", b"\n", b"</function>"):
+        answer.push(piece)
+    assert answer.reasoning_tokens == 6
+
+
+def test_after_a_stop_nothing_comes() -> None:
+    answer = Answer(replace(PLAIN, stop=("END",)))
+    assert answer.push(b"a E") == [Content(text="a ")]
+    assert not answer.stopped
+    assert answer.push(b"ND b") == []
+    assert answer.stopped
+    assert answer.push(b"more") == []
+    assert answer.finish("stop") == ([], "stop")
+
+
+def test_an_answer_cut_in_a_call_is_cut() -> None:
+    text = "<tool_call>\n<function=python>\n<parameter=code>\nprint("
+    assert read(XML, [text.encode()], "length") == Message(calls=(("python", '{"code": "print('),), finish="length")
+    text = '<tool_call>\n{"name": "add", "arguments": {"a": 1, '
+    assert read(JSON, [text.encode()], "length") == Message(calls=(("add", '{"a": 1'),), finish="length")
+
+
+def test_an_answer_cut_in_the_name_of_a_call_is_content() -> None:
+    message = read(XML, [b"Hi <tool_call>\n<function=py"], "length")
+    assert message == Message("Hi <tool_call>\n<function=py", notices=1, finish="length")
+
+
+def test_one_push_joins_what_belongs_together() -> None:
+    answer = Answer(XML)
+    parts = answer.push(xml("edit", file="a", new="b\nc").encode())
+    assert parts == [CallDelta(index=0, name="edit", arguments='{"file": "a", "new": "b\\nc"}')]

@@ -1,0 +1,85 @@
+"""Messages as templates expect them."""
+
+from typing import Any
+
+from wire.chat import ChatRequest, Message, Tool, ToolCall
+from worker.chat.history import conversation, flat_conversation, tool_definitions
+
+CALL = ToolCall(id="c", name="get", arguments='{"a": "x", "b": [1]}')
+
+
+def ask(*messages: Message) -> ChatRequest:
+    return ChatRequest(messages=messages, max_tokens=1)
+
+
+def test_fields_of_each_role() -> None:
+    entries = conversation(
+        ask(
+            Message(role="user", content="q", name="Ann"),
+            Message(role="assistant", content="a", reasoning="r", tool_calls=(CALL,)),
+            Message(role="tool", content="t", tool_call_id="c"),
+        )
+    )
+    function = {"name": "get", "arguments": {"a": "x", "b": [1]}}
+    assert entries == [
+        {"role": "user", "content": "q", "name": "Ann"},
+        {
+            "role": "assistant",
+            "content": "a",
+            "reasoning_content": "r",
+            "tool_calls": [{"id": "c", "type": "function", "function": function}],
+        },
+        {"role": "tool", "content": "t", "tool_call_id": "c"},
+    ]
+
+
+def test_an_empty_system_message_is_left_out() -> None:
+    assert conversation(ask(Message(role="system"), Message(role="user"))) == [{"role": "user", "content": ""}]
+
+
+def test_only_an_assistant_s_text_is_searched_for_a_thought() -> None:
+    text = "<think>a</think>b"
+    user, assistant, known = conversation(
+        ask(
+            Message(role="user", content=text),
+            Message(role="assistant", content=text),
+            Message(role="assistant", content=text, reasoning="r"),
+        )
+    )
+    assert user["content"] == text
+    assert (assistant["content"], assistant["reasoning_content"]) == ("b", "a")
+    assert (known["content"], known["reasoning_content"]) == (text, "r")
+
+
+def test_surrogates_are_cleaned_out_of_every_depth() -> None:
+    call = ToolCall(id="c", name="get", arguments='{"\\ud800": ["\\udfff", {"a": "\\ud83d\\ude00"}]}')
+    (entry,) = conversation(ask(Message(role="assistant", tool_calls=(call,))))
+    assert entry["tool_calls"][0]["function"]["arguments"] == {"\ufffd": ["\ufffd", {"a": "😀"}]}
+    parameters: dict[str, Any] = {"enum": ["\ud800"]}
+    tool = Tool.model_construct(name="t", description="", parameters=parameters)
+    assert tool_definitions((tool,))[0]["function"]["parameters"] == {"enum": ["\ufffd"]}
+
+
+def test_results_in_a_row_share_a_turn_of_the_user_and_a_user_s_own_words_do_not_join_it() -> None:
+    result = Message(role="tool", content="r")
+    user = Message(role="user", content="u")
+    entries = flat_conversation(ask(result, result, user, result), [], "qwen-json")
+    one = "<tool_response>\nr\n</tool_response>"
+    assert entries == [
+        {"role": "user", "content": f"{one}\n{one}"},
+        {"role": "user", "content": "u"},
+        {"role": "user", "content": one},
+    ]
+
+
+def test_calls_are_written_as_the_model_writes_them() -> None:
+    request = ask(Message(role="assistant", content="Wait.", tool_calls=(CALL,)))
+    (json_entry,) = flat_conversation(request, [], "qwen-json")
+    assert json_entry["content"] == (
+        'Wait.\n<tool_call>\n{"name": "get", "arguments": {"a": "x", "b": [1]}}\n</tool_call>'
+    )
+    (xml_entry,) = flat_conversation(request, [], "qwen-xml")
+    assert xml_entry["content"] == (
+        "Wait.\n<tool_call>\n<function=get>\n<parameter=a>\nx\n</parameter>\n<parameter=b>\n[1]\n</parameter>\n"
+        "</function>\n</tool_call>"
+    )
