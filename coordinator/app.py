@@ -1,0 +1,178 @@
+"""The routes, and one shape for every error."""
+
+import logging
+import math
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import HTTPException
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from coordinator.accounts import Accounts
+from coordinator.chat import LEFT, ChatApi
+from coordinator.hub import Hub
+from coordinator.ledger.usage import UsageWriter
+from coordinator.link import WorkerLink
+from coordinator.openai_models import model_object
+from coordinator.openai_response import error_body
+from wire.catalog import Catalog, ModelSpec
+from wire.errors import ErrorCode, SupernetError
+from wire.messages import WORKER_PATH
+
+log = logging.getLogger("supernet.app")
+
+RETRY_S = 1.0  # when an error that may be retried does not say how long to wait
+SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the routes work with."""
+
+    hub: Hub
+    accounts: Accounts
+    catalog: Catalog
+    usage: UsageWriter
+
+    @property
+    def ready(self) -> bool:
+        return not self.hub.dispatch.draining and self.usage.healthy and self.accounts.healthy
+
+
+def create_app(services: Services) -> ASGIApp:
+    # No generated pages: they would describe raw-body routes wrongly and are one more thing to guard.
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    chat = ChatApi(services.hub, services.accounts, services.catalog, services.usage)
+    models = _Models(services, created=int(time.time()))
+    probes = _Probes(services)
+    app.add_api_route("/v1/chat/completions", chat.completions, methods=["POST"], response_model=None)
+    app.add_api_route("/v1/models", models.all, methods=["GET"], response_model=None)
+    app.add_api_route("/v1/models/{model_id:path}", models.one, methods=["GET"], response_model=None)
+    for path in ("/health", "/livez"):
+        app.add_api_route(path, probes.alive, methods=["GET", "HEAD"], response_model=None)
+    app.add_api_route("/readyz", probes.ready, methods=["GET", "HEAD"], response_model=None)
+    app.add_api_websocket_route(WORKER_PATH, WorkerLink(services.hub, services.accounts, services.catalog).endpoint)
+    app.add_exception_handler(SupernetError, _supernet_error)
+    app.add_exception_handler(StarletteHTTPException, _http_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(ClientDisconnect, _client_left)
+    app.add_exception_handler(Exception, _internal_error)
+    return _RequestId(app)
+
+
+@dataclass(frozen=True)
+class _Models:
+    services: Services
+    created: int
+
+    async def all(self, request: Request) -> Response:
+        self.services.accounts.authenticate(request.headers, "client")
+        models = [self._object(spec) for spec in self.services.catalog.models]
+        return JSONResponse({"object": "list", "data": models})
+
+    async def one(self, request: Request) -> Response:
+        self.services.accounts.authenticate(request.headers, "client")
+        return JSONResponse(self._object(self.services.catalog.get(request.path_params["model_id"])))
+
+    def _object(self, spec: ModelSpec) -> dict[str, Any]:
+        online = self.services.hub.dispatch.online(spec.id)
+        return model_object(
+            spec,
+            workers_online=online.workers,
+            slots=online.slots,
+            free=online.free,
+            context_served=online.context or None,
+            created=self.created,
+        )
+
+
+@dataclass(frozen=True)
+class _Probes:
+    services: Services
+
+    async def alive(self, request: Request) -> Response:
+        """The loop turns. Depends on nothing else, so that a bad disk does not get the process killed."""
+        return JSONResponse({"status": "ok"})
+
+    async def ready(self, request: Request) -> Response:
+        if self.services.ready:
+            return JSONResponse({"status": "ready"})
+        status = "draining" if self.services.hub.dispatch.draining else "database down"
+        return JSONResponse({"status": status}, 503)
+
+
+# ---- errors ----------------------------------------------------------------------------------------------------------
+
+
+def error_response(error: SupernetError) -> Response:
+    """OpenAI's envelope, and the headers that its clients obey: when to retry, or that it is of no use."""
+    headers: dict[str, str] = {}
+    status = error.row.status
+    if status in (429, 503):
+        wait_s = RETRY_S if error.retry_after_s is None else error.retry_after_s
+        headers["retry-after"] = str(math.ceil(wait_s))
+        headers["retry-after-ms"] = str(math.ceil(wait_s * 1000))
+    elif status < 500:
+        headers["x-should-retry"] = "false"
+    if error.code is ErrorCode.INVALID_API_KEY:
+        headers["www-authenticate"] = "Bearer"
+    if error.code is ErrorCode.REQUEST_TOO_LARGE:
+        headers["connection"] = "close"  # the rest of the body is not read
+    return JSONResponse(error_body(error), status, headers)
+
+
+async def _supernet_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SupernetError)
+    return error_response(error)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """What the router says: no such path, no such method."""
+    assert isinstance(error, StarletteHTTPException)
+    where = f"{request.method} {request.url.path[:200]}"
+    if error.status_code == 405:
+        code, message = "method_not_allowed", f"Not allowed to {where}: use {(error.headers or {}).get('Allow', '?')}."
+    else:
+        code, message = "unknown_url", f"Unknown request URL: {where}. Please check the URL for typos."
+    body = {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code}}
+    return JSONResponse(body, error.status_code, {**(error.headers or {}), "x-should-retry": "false"})
+
+
+async def _client_left(request: Request, error: Exception) -> Response:
+    return Response(status_code=LEFT)
+
+
+async def _internal_error(request: Request, error: Exception) -> Response:
+    """A bug. The log has it; the client gets nothing that would tell about our insides."""
+    log.error("request %s failed", request.scope["request_id"], exc_info=error)
+    message = "The server had an error while it processed your request."
+    return JSONResponse(error_body(SupernetError(ErrorCode.INTERNAL_ERROR, message)), 500)
+
+
+class _RequestId:
+    """Every response has an x-request-id: the client's own if it is harmless, else a new one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        name = given if SANE_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
+        scope["request_id"] = name
+
+        async def sender(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-request-id", name.encode())]
+            await send(message)
+
+        await self._app(scope, receive, sender)

@@ -1,0 +1,209 @@
+"""The server process: sockets and limits of uvicorn, side tasks, signals, and the order in which all of it ends.
+
+SIGTERM: not ready and no new jobs, answers that are being given finish (within drain_s), workers are sent away, then
+connections close. A second signal ends at once.
+"""
+
+import asyncio
+import json
+import logging
+import socket
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from coordinator.accounts import Accounts, read_pepper
+from coordinator.app import Services, create_app
+from coordinator.config import Config, read_catalog
+from coordinator.hub import Hub
+from coordinator.ledger.database import Database
+from coordinator.ledger.usage import UsageWriter
+from wire.codec import MAX_TO_COORDINATOR_BYTES
+
+log = logging.getLogger("supernet.server")
+
+PING_S = 10.0
+KEEP_ALIVE_S = 30
+CONNECTIONS = 8192
+BACKLOG = 1024
+HEADER_BYTES = 64 * 1024  # httptools itself has no limit
+HEADER_S = 10.0
+CLOSE_S = 5  # after the drain: what is left are last bytes
+FLUSH_S = 10.0
+USER_TIMEOUT_MS = 30_000  # unacknowledged data for so long: the kernel gives a half-open connection up
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """Request line and headers have a size and a deadline: uvicorn gives them neither."""
+
+    _deadline: asyncio.TimerHandle | None = None
+    _size = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        self._size = 0
+        self._arm()
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._count(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(name + value)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._disarm()
+        super().on_headers_complete()
+
+    def _count(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size > HEADER_BYTES:
+            raise ValueError("headers too large")  # httptools turns it into its parser error, uvicorn that into a 400
+
+    def _arm(self) -> None:
+        self._disarm()
+        self._deadline = self.loop.call_later(HEADER_S, self.transport.close)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+class Server(uvicorn.Server):
+    """uvicorn, but a signal first lets the answers finish: its own shutdown closes the workers' sockets at once."""
+
+    def __init__(self, config: uvicorn.Config, hub: Hub, drain_s: float, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._hub = hub
+        self._drain_s = drain_s
+        self._started = started
+        self._draining = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._draining:
+            self.should_exit = self.force_exit = True
+            return
+        self._draining = True
+        asyncio.get_running_loop().call_soon_threadsafe(self.drain)
+
+    def drain(self) -> None:
+        log.info("draining: no new requests, running answers have %.0f s", self._drain_s)
+        self._draining = True
+        self._hub.drain(self._drain_s)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._started()
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or self._hub.drained.is_set()
+
+
+@dataclass(frozen=True)
+class Running:
+    """Everything of one process."""
+
+    config: Config
+    services: Services
+    database: Database
+    thread: ThreadPoolExecutor
+
+
+@contextmanager
+def assembled(config: Config) -> Iterator[Running]:
+    """Open everything; raises ConfigError, CatalogError, LedgerError with a text for the operator."""
+    catalog = read_catalog(config.models)
+    database = Database(config.db, serve=True)
+    thread = ThreadPoolExecutor(1, "ledger")
+    try:
+        hub, usage = Hub(config.limits()), UsageWriter(database, thread)
+        accounts = Accounts(database, read_pepper(config.db), thread)
+        accounts.revoked = hub.revoke
+        yield Running(config, Services(hub, accounts, catalog, usage), database, thread)
+    finally:
+        thread.shutdown()
+        database.close()
+
+
+def listen(config: Config) -> socket.socket:
+    """Raises OSError when the address is taken."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listener = socket.create_server((config.host, config.port), family=family, backlog=BACKLOG)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+    return listener
+
+
+def make_server(running: Running, started: Callable[[], None]) -> Server:
+    settings = uvicorn.Config(
+        create_app(running.services),
+        http=BoundedHttp,
+        ws="websockets-sansio",
+        ws_max_size=MAX_TO_COORDINATOR_BYTES,
+        ws_ping_interval=PING_S,
+        ws_ping_timeout=PING_S,
+        ws_per_message_deflate=False,  # three times the memory, and lengths of compressed tokens leak them
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=CLOSE_S,
+    )
+    return Server(settings, running.services.hub, running.config.drain_s, started)
+
+
+async def serve(running: Running, server: Server, listener: socket.socket) -> None:
+    """Until a signal. A side task that dies stops the process, with its name in the log."""
+    services = running.services
+    async with asyncio.TaskGroup() as tasks:
+        side = [
+            tasks.create_task(_named("timer", services.hub.run())),
+            tasks.create_task(_named("keys", services.accounts.run())),
+            tasks.create_task(_named("usage", services.usage.run())),
+        ]
+        await server.serve(sockets=[listener])
+        await services.usage.flushed(FLUSH_S)
+        for task in side:
+            task.cancel()
+
+
+async def _named(name: str, loop: Coroutine[Any, Any, None]) -> None:
+    try:
+        await loop
+    except Exception:
+        log.critical("task %s died: stopping", name)
+        raise
+
+
+def run(config: Config, as_json: bool) -> int:
+    """The process' exit status. Raises what `assembled` and `listen` raise."""
+    with assembled(config) as running, listen(config) as listener:
+        host, port = listener.getsockname()[:2]
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+        def started() -> None:
+            print(json.dumps({"listening": url}) if as_json else f"listening on {url}", flush=True)
+
+        server = make_server(running, started)
+        with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+            runner.run(serve(running, server, listener))
+        return 1 if server.force_exit else 0

@@ -1,0 +1,103 @@
+"""The coordinator's configuration: flags over environment over defaults, read once. Nothing below reads either."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import wire
+from coordinator.records import Limits
+from wire.catalog import Catalog, parse
+
+PREFIX = "SUPERNET_COORDINATOR_"
+
+
+class ConfigError(Exception):
+    """The configuration cannot work; the text says which setting and what to do."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that an operator decides. Each field is a flag, and a variable SUPERNET_COORDINATOR_NAME."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080  # 0: any free one; it is printed
+    db: Path = Path("supernet-coordinator.db")
+    models: Path | None = None  # None: the catalogue that came with the package
+    log_json: bool = False
+    queue: int = Limits.queue
+    queue_per_account: int = Limits.queue_per_account
+    queue_wait_s: float = Limits.queue_wait_s
+    resume_grace_s: float = Limits.resume_grace_s
+    drain_s: float = 300.0  # how long a stop waits for answers that are being given
+
+    def limits(self) -> Limits:
+        return Limits(
+            queue=self.queue,
+            queue_per_account=self.queue_per_account,
+            queue_wait_s=self.queue_wait_s,
+            resume_grace_s=self.resume_grace_s,
+        )
+
+
+HELP = {
+    "host": "address to listen on",
+    "port": "port to listen on; 0 takes a free one",
+    "db": "SQLite file of accounts, keys and usage",
+    "models": "catalogue (models.yaml)",
+    "log_json": "one JSON object per log line",
+    "queue": "most requests that wait, all together",
+    "queue_per_account": "most requests of one account that wait",
+    "queue_wait_s": "longest wait for a slot",
+    "resume_grace_s": "how long the jobs of a dropped worker wait for it before another may have them",
+    "drain_s": "how long a stop waits for running answers",
+}
+_PARSERS = {"port": int, "queue": int, "queue_per_account": int, "db": Path, "models": Path}
+
+
+def build(flags: Mapping[str, Any], env: Mapping[str, str]) -> Config:
+    """`flags`: field -> value, None where the flag was not given. Raises ConfigError."""
+    names = [field.name for field in fields(Config)]
+    known = {PREFIX + name.upper(): name for name in names}
+    unknown = sorted(name for name in env if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise ConfigError(f"unknown environment variable {unknown[0]}; known are {', '.join(sorted(known))}")
+    values = {name: _read(name, env[variable], variable) for variable, name in known.items() if env.get(variable)}
+    values |= {name: flags[name] for name in names if flags.get(name) is not None}
+    config = Config(**values)
+    _check(config)
+    return config
+
+
+def _read(name: str, text: str, variable: str) -> Any:
+    if name == "log_json":
+        if text.lower() not in ("0", "1", "true", "false"):
+            raise ConfigError(f"{variable}={text!r}: write 1 or 0")
+        return text.lower() in ("1", "true")
+    if name == "host":
+        return text
+    try:
+        return _PARSERS.get(name, float)(text)
+    except ValueError:
+        raise ConfigError(f"{variable}={text!r} is not a number") from None
+
+
+def _check(config: Config) -> None:
+    if not 0 <= config.port <= 65535:
+        raise ConfigError(f"port {config.port}: a port is 0 to 65535")
+    for name in ("queue", "queue_per_account"):
+        if getattr(config, name) < 0:
+            raise ConfigError(f"{name} must not be negative")
+    for name in ("queue_wait_s", "resume_grace_s", "drain_s"):
+        if not 0 <= getattr(config, name) <= 3600:
+            raise ConfigError(f"{name} must be 0 to 3600 seconds")
+
+
+def read_catalog(path: Path | None) -> Catalog:
+    """models.yaml: the given file, else the one that came with the package (a checkout has it one folder up)."""
+    package = Path(next(iter(wire.__path__)))
+    candidates = [path] if path else [package / "models.yaml", package.parent / "models.yaml"]
+    for candidate in candidates:
+        if candidate.is_file():
+            return parse(candidate.read_text(encoding="utf-8"), str(candidate))
+    raise ConfigError(f"no catalogue at {candidates[-1]}: name one with --models")

@@ -1,0 +1,174 @@
+"""A coordinator with real sockets in this process, and workers that are real websocket clients driven by hand."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from coordinator.accounts import Wish, create_key, read_pepper
+from coordinator.cli import Running, Server, assembled, listen, make_server, serve
+from coordinator.config import Config
+from coordinator.ledger.database import Database
+from wire import messages as wire
+from wire.chat import Content, Usage
+from wire.codec import encode, to_worker
+
+CATALOG = """
+default: tiny
+models:
+  - {id: tiny, name: Tiny, format: qwen-json, repository: x/tiny, files: [{name: tiny.gguf}], context: 4096,
+     max_output: 512, thinking: true, price: {prompt: 300, completion: 900}, licence: MIT}
+  - {id: other, name: Other, format: qwen-json, repository: x/other, files: [{name: other.gguf}], context: 4096,
+     max_output: 512, price: {prompt: 300, completion: 900}, licence: MIT}
+"""
+
+
+class FakeWorker:
+    """A worker that does exactly what the test says, over a real websocket."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+
+    async def say(self, *messages: Any) -> None:
+        for message in messages:
+            await self.socket.send(message if isinstance(message, str | bytes) else encode(message))
+
+    async def hear(self, kind: type[Any]) -> Any:
+        """The next frame of a kind; others before it are skipped."""
+        async with asyncio.timeout(10):
+            while True:
+                message = to_worker(await self.socket.recv())
+                if isinstance(message, kind):
+                    return message
+
+    async def join(self, name: str = "w1", instance: str = "a", slots: int = 2, **rest: Any) -> wire.Welcome:
+        offer = wire.ModelOffer(id="tiny", context=4096, slots=slots)
+        await self.say(wire.Hello(worker=name, instance=instance, models=(offer,), **rest))
+        welcome = await self.hear(wire.Welcome)
+        await self.ready(slots)
+        assert isinstance(welcome, wire.Welcome)
+        return welcome
+
+    async def ready(self, slots: int = 2) -> None:
+        state = wire.ModelState(id="tiny", status="ready", slots=slots, free=slots)
+        await self.say(wire.Capacity(models=(state,)))
+
+    async def accept(self) -> wire.Start:
+        start = await self.hear(wire.Start)
+        await self.say(wire.Accepted(job=start.job, attempt=start.attempt))
+        assert isinstance(start, wire.Start)
+        return start
+
+    async def tell(self, start: wire.Start, text: str, seq: int = 0) -> int:
+        """The text as deltas, one token a character. Returns the next sequence number."""
+        for place, letter in enumerate(text, seq):
+            await self.say(delta(start, place, letter))
+        return seq + len(text)
+
+    async def done(self, start: wire.Start, seq: int, reason: str = "stop") -> None:
+        usage = Usage(prompt=5, cached=0, completion=seq, reasoning=0)
+        head = {"job": start.job, "attempt": start.attempt, "seq": seq}
+        await self.say(wire.Done(**head, finish_reason=reason, usage=usage))  # type: ignore[arg-type]
+
+    async def serve(self, text: str = "hello") -> wire.Start:
+        """One whole job."""
+        start = await self.accept()
+        await self.done(start, await self.tell(start, text))
+        return start
+
+
+def delta(start: wire.Start, seq: int, text: str) -> wire.Deltas:
+    item = wire.Delta(
+        job=start.job,
+        attempt=start.attempt,
+        seq=seq,
+        tokens=tuple(map(ord, text)),
+        parts=(Content(text=text),),
+    )
+    return wire.Deltas(items=(item,))
+
+
+@dataclass
+class Coordinator:
+    """A running coordinator and how to reach it."""
+
+    url: str
+    key: str
+    config: Config
+    running: Running
+    server: Server
+    task: asyncio.Task[None]  # the server's
+
+    def openai(self, **options: Any) -> openai.AsyncOpenAI:
+        return openai.AsyncOpenAI(api_key=self.key, base_url=self.url + "/v1", **({"max_retries": 0} | options))
+
+    def http(self, key: str | None = None) -> httpx.AsyncClient:
+        headers = {"authorization": f"Bearer {key or self.key}"}
+        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20)
+
+    @asynccontextmanager
+    async def worker(self, key: str | None = None) -> AsyncIterator[FakeWorker]:
+        async with connect(
+            self.url.replace("http", "ws") + wire.WORKER_PATH,
+            additional_headers={"Authorization": f"Bearer {key or self.key}"},
+            subprotocols=[wire.SUBPROTOCOL],  # type: ignore[list-item]
+            compression=None,
+        ) as socket:
+            yield FakeWorker(socket)
+
+
+def make_key(config: Config, **wish: Any) -> str:
+    """As the CLI does: with a connection of its own."""
+    database = Database(config.db)
+    try:
+        return create_key(database, read_pepper(config.db), Wish(name="test", **wish), 0)[0]
+    finally:
+        database.close()
+
+
+Start = Callable[..., AbstractAsyncContextManager[Coordinator]]
+
+
+@pytest.fixture
+def start_coordinator(tmp_path: Path) -> Start:
+    """Starts a coordinator with settings of its own."""
+
+    @asynccontextmanager
+    async def start(**settings: Any) -> AsyncIterator[Coordinator]:
+        models = tmp_path / "models.yaml"
+        models.write_text(CATALOG)
+        config = Config(port=0, db=tmp_path / "coordinator.db", models=models, **settings)
+        key = make_key(config)
+        with assembled(config) as running, listen(config) as listener:
+            up = asyncio.Event()
+            server = make_server(running, up.set)
+            task = asyncio.create_task(serve(running, server, listener))
+            await up.wait()
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            try:
+                yield Coordinator(url, key, config, running, server, task)
+            finally:
+                server.should_exit = server.force_exit = True
+                await task
+
+    return start
+
+
+@pytest.fixture
+async def coordinator(start_coordinator: Start) -> AsyncIterator[Coordinator]:
+    async with start_coordinator() as running:
+        yield running
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something inside of the coordinator that has no event of its own."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
