@@ -108,13 +108,16 @@ def _with_most_slots(
     if not 1 <= most <= MAX_SEQUENCES // 2:
         raise PlanError(f"{most} slots were asked for; between 1 and {MAX_SEQUENCES // 2} are possible")
     spare = 8 if shape.gpus else 2
-    for slots in range(most, 0, -1):
-        for anchors in (spare, spare // 2, 1, 0):
-            engine = _engine(model, shape, slots, anchors, machine, wishes)
-            lines = _lines(model, engine, shape)
-            if _fits(model, lines, shape, machine, wishes):
-                return engine, lines
-    return None
+
+    def laid_out(slots: int, anchors: int) -> tuple[EngineSpec, list[Line]] | None:
+        engine = _engine(model, shape, slots, anchors, machine, wishes)
+        lines = _lines(model, engine, shape)
+        return (engine, lines) if _fits(model, lines, shape, machine, wishes) else None
+
+    if not laid_out(1, 0):  # most shapes end here
+        return None
+    counts = ((slots, anchors) for slots in range(most, 0, -1) for anchors in (spare, spare // 2, 1, 0))
+    return next(found for slots, anchors in counts if (found := laid_out(slots, anchors)))
 
 
 def _default_slots(shape: _Shape, machine: Machine) -> int:
