@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from wire.errors import ErrorCode, SupernetError
-from wire.schema_limits import MAX_ALL_OF, MAX_BYTES, MAX_COUNT, MAX_DEPTH, MAX_PATTERN_CHARS, check_schema
+from wire.schema_limits import MAX_BYTES, MAX_DEPTH, MAX_PATTERN_CHARS, check_schema
 
 
 def nested(depth: int) -> dict[str, Any]:
@@ -21,8 +21,7 @@ def nested(depth: int) -> dict[str, Any]:
         {},
         nested(MAX_DEPTH),
         {"pattern": "a" * MAX_PATTERN_CHARS},
-        {"maxItems": MAX_COUNT},
-        {"allOf": [{}] * MAX_ALL_OF},
+        {"maxItems": 10**9},
         {"$ref": "#/$defs/a", "$defs": {"a": {}}},
         {"properties": {"pattern": {"type": "string"}, "$ref": {"type": "string"}}},
         {"description": "a" * (MAX_BYTES - 100)},
@@ -39,10 +38,6 @@ def test_schemas_within_the_bounds_pass(schema: dict[str, Any]) -> None:
         ({"anyOf": [[[]] * 2, nested(MAX_DEPTH)]}, "nested deeper"),
         ({"items": {"pattern": "a" * (MAX_PATTERN_CHARS + 1)}}, "regular expression"),
         ({"patternProperties": {"a" * (MAX_PATTERN_CHARS + 1): {}}}, "regular expression"),
-        ({"maxLength": MAX_COUNT + 1}, "maxLength"),
-        ({"minItems": -1}, "minItems"),
-        ({"allOf": [{}] * (MAX_ALL_OF + 1)}, "allOf"),
-        ({"$ref": "https://example.org/schema"}, "refers to"),
         ({"description": "ü" * (MAX_BYTES // 2)}, "larger"),
     ],
 )

@@ -30,11 +30,15 @@ _ANSWER_STYLE = {"whitespace_pattern": r"[ ]|\r?\n[ \t]{0,32}", "lenient": True}
 class _Grammar:
     special: dict[str, int]
     format: ChatFormat
-    rules: list[str] = field(default_factory=list)
+    _names: dict[str, str] = field(default_factory=dict)  # body of a rule -> its name
 
-    def rule(self, name: str, body: str) -> str:
-        self.rules.append(f"{name}: {body}")
-        return name
+    def rule(self, name: str, body: str, lazy: bool = False) -> str:
+        """The name of a rule with this body: an earlier one if there is one, as many parameters are alike."""
+        return self._names.setdefault(body, f"{name}[lazy]" if lazy else name).removesuffix("[lazy]")
+
+    @property
+    def rules(self) -> list[str]:
+        return [f"{name}: {body}" for body, name in self._names.items()]
 
     def tag(self, text: str) -> str:
         """A tag as its token if the vocabulary has one, else as text."""
@@ -111,8 +115,8 @@ def _chosen(request: ChatRequest) -> tuple[Tool, ...]:
 
 
 def _calls(grammar: _Grammar, tools: tuple[Tool, ...], parallel: bool) -> str:
-    exact = len(tools) == 1 or not any(tool.strict for tool in tools)
-    call = grammar.rule("call", f"{grammar.tag(CALL_OPEN)} {_rest_of_call(grammar, tools, all_exact=exact)}")
+    """Nothing but calls: they are demanded, so their arguments are exact whether the tool is strict or not."""
+    call = grammar.rule("call", f"{grammar.tag(CALL_OPEN)} {_rest_of_call(grammar, tools, all_exact=True)}")
     return grammar.rule("calls", f'{call} ("\\n" {call}){{0,{_MOST_CALLS - 1}}}' if parallel else call)
 
 
@@ -122,7 +126,7 @@ def _text_and_calls(grammar: _Grammar, tools: tuple[Tool, ...], parallel: bool) 
     if CALL_OPEN in grammar.special:
         head = f"TEXT {grammar.tag(CALL_OPEN)}"
     else:
-        head = grammar.rule("head[lazy]", f"TEXT {_text(CALL_OPEN)}").removesuffix("[lazy]")
+        head = grammar.rule("head", f"TEXT {_text(CALL_OPEN)}", lazy=True)
     call = grammar.rule("call", f"{head} {rest}")
     return grammar.rule("mixed", f"{call}{{0,{_MOST_CALLS}}} TEXT" if parallel else f"{call} | TEXT")
 
@@ -143,6 +147,7 @@ def _json_call(grammar: _Grammar, index: int, tool: Tool, exact: bool) -> str:
 
 
 def _xml_call(grammar: _Grammar, index: int, tool: Tool, exact: bool) -> str:
+    """Exact parameters come in the order of the schema, as those of a JSON object do in llguidance."""
     parts = [_text(f"<function={tool.name}>\n")]
     properties = tool.parameters.get("properties")
     if exact and isinstance(properties, dict):
@@ -152,7 +157,7 @@ def _xml_call(grammar: _Grammar, index: int, tool: Tool, exact: bool) -> str:
             parameter = grammar.rule(f"parameter_{index}_{number}", f"{_text(f'<parameter={name}>{_NL}')} {value}")
             parts.append(parameter if isinstance(required, list) and name in required else parameter + "?")
     elif not exact:
-        value = grammar.rule(f"value_{index}[lazy]", _UNTIL_CLOSED).removesuffix("[lazy]")
+        value = grammar.rule("text", _UNTIL_CLOSED, lazy=True)
         parts.append(f'("<parameter=" /[^<>\\r\\n]{{1,128}}/ ">\\n" {value}){{0,64}}')
     return " ".join([*parts, '"</function>"'])
 
@@ -169,10 +174,8 @@ def _xml_value(grammar: _Grammar, name: str, tool: Tool, schema: object) -> str:
         choice = " | ".join(_text(value + "\n</parameter>\n") for value in allowed)
         return grammar.rule(name, choice)
     if "string" in json_types(schema, tool.parameters):
-        return grammar.rule(f"{name}[lazy]", _UNTIL_CLOSED).removesuffix("[lazy]")
-    defined: dict[str, Any] = {
-        word: tool.parameters[word] for word in ("$defs", "definitions") if word in tool.parameters
-    }
+        return grammar.rule("text", _UNTIL_CLOSED, lazy=True)
+    defined: dict[str, Any] = {w: tool.parameters[w] for w in ("$defs", "definitions") if w in tool.parameters}
     return grammar.rule(name, f"{grammar.value({**defined, **fields}, _CALL_STYLE)} {_text(f'{_NL}</parameter>{_NL}')}")
 
 
