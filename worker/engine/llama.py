@@ -29,7 +29,10 @@ _EXPECTED = (  # no news: the first two are answered by evicting a prefix, the l
     "failed to find a memory slot",
     "failed to prepare attention ubatches",
     "model has unused tensor",
+    "control-looking token",  # see _TEXT
 )
+# HTML's </s> is a word of Qwen's vocabulary; llama.cpp takes it for the end of a turn because other models end so.
+_TEXT = b"</s>"
 _KV_TYPES = {"f16": lib.GGML_TYPE_F16, "q8_0": lib.GGML_TYPE_Q8_0}
 _SIZES = {  # log lines of llama.cpp when it plans a context
     "weights": r"file size\s*=\s*([\d.]+) (MiB|GiB)",
@@ -114,12 +117,13 @@ class Vocab:
         self.template = template.decode("utf-8", "replace") if template else ""
         self._pieces: dict[int, bytes] = {}
         marked = lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_USER_DEFINED
+        ends = {lib.llama_vocab_eos(self._vocab), lib.llama_vocab_eot(self._vocab)}
         marks = [i for i in range(self.size) if lib.llama_vocab_get_attr(self._vocab, i) & marked]
+        marks = [i for i in marks if i in ends or self.piece(i) != _TEXT]
         self.special = {self.piece(i).decode("utf-8", "replace"): i for i in marks}
         spelled = (text for text in self.special if len(text) > 1 and not text.isspace())
         self._marks = re.compile("|".join(map(re.escape, spelled)) or "(?!)")
-        known = {lib.llama_vocab_eos(self._vocab), lib.llama_vocab_eot(self._vocab), *marks}
-        self.eog = frozenset(i for i in known if i >= 0 and lib.llama_vocab_is_eog(self._vocab, i))
+        self.eog = frozenset(i for i in {*ends, *marks} if i >= 0 and lib.llama_vocab_is_eog(self._vocab, i))
 
     def tokenize(self, text: str) -> list[int]:
         """Tokens of plain text: none of them special, whatever the text says.

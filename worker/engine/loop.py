@@ -81,7 +81,7 @@ class Loop:
             self.step()
             self._pulse()
             if not self.busy:
-                self.wait()
+                self.wait(self._pulsed + PULSE_S - self._clock())
         self._grammars.close()
 
     def step(self) -> None:
@@ -173,8 +173,7 @@ class Loop:
         has drawn a token, and one that fails alone is to blame.
         """
         for job in jobs:
-            self._model.clear(job.seq)
-            self._prefixes.forget(job.seq)
+            self._empty(job.seq)
             job.fed, job.suspect = 0, True
         if len(jobs) == 1:
             what = f"llama.cpp could not compute this job (code {code})"
@@ -194,10 +193,10 @@ class Loop:
             if command:
                 self._heard.append(command)
 
-    def wait(self) -> None:
-        """Nothing can be computed: sleep until a command comes or a pulse is due."""
+    def wait(self, most_s: float) -> None:
+        """Nothing can be computed: sleep until a command comes or a grammar is ready."""
         try:
-            command = self._posted.get(timeout=max(0.0, self._pulsed + PULSE_S - self._clock()))
+            command = self._posted.get(timeout=max(0.0, most_s))
         except Empty:
             return
         if command:
@@ -258,8 +257,7 @@ class Loop:
         place = self._prefixes.place(job.tokens)
         cached = place.length
         if not self._take_over(place):
-            self._model.clear(place.target)
-            self._prefixes.forget(place.target)
+            self._empty(place.target)
             cached = 0
         try:
             job.start(place.target, cached, self._clock())
@@ -279,9 +277,15 @@ class Loop:
             return self._model.cut(place.target, place.length, place.state)
         return self._model.fork(place.source, place.target, place.length, place.state)
 
+    def _empty(self, seq: int) -> None:
+        self._model.clear(seq)
+        self._prefixes.forget(seq)
+
     def _end(self, job: Job, reason: Reason, error: SupernetError | None = None) -> None:
-        """The one way out: the slot is free, the prefix stays for others, and one Ended goes out."""
+        """The one way out: the slot is free, the prefix stays for others unless the job failed; one Ended goes out."""
         if self._running.pop(job.submit.job, None):
+            if error:
+                self._empty(job.seq)
             self._prefixes.release(job.seq)
         self._waiting.pop(job.submit.job, None)
         usage = job.usage(self._clock())

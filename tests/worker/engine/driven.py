@@ -7,13 +7,14 @@ from worker.engine.loop import Loop
 from worker.engine.port import Command, Ended, EngineSpec, Event, Stepped, Submit, Token
 
 STEPS = 5000
+WAIT_S = 30.0
 
 
 class Driven:
     """`model` replaces the one of the path: a subclass of Model with a fault in it."""
 
-    def __init__(self, path: Path, kind: type[Model] = Model, **spec: object) -> None:
-        shape: dict[str, object] = {"slots": 4, "context": 512, "batch": 128, "prefill_budget": 32} | spec
+    def __init__(self, path: Path, kind: type[Model] = Model, **spec: int) -> None:
+        shape = {"slots": 4, "context": 512, "batch": 128, "prefill_budget": 32} | spec
         self.spec = EngineSpec(path=str(path), **shape)  # type: ignore[arg-type]
         self.model = kind(self.spec)
         self.events: list[Event] = []
@@ -32,11 +33,11 @@ class Driven:
     def until(self, *jobs: str) -> None:
         """Step until these jobs have ended."""
         for _ in range(STEPS):
+            self.step()
             if all(self.ended(job) for job in jobs):
                 return
-            self.step()
             if not self.loop.busy:
-                self.loop.wait()
+                self.loop.wait(WAIT_S)
         raise AssertionError(f"{jobs} did not end in {STEPS} steps: {self.events[-3:]}")
 
     def run(self, submit: Submit) -> list[int]:

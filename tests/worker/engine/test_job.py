@@ -1,0 +1,96 @@
+"""One job: closing a thought, ending an answer, refusing what cannot be served."""
+
+import pytest
+
+from wire.chat import Sampling
+from wire.errors import ErrorCode
+from worker.engine.job import Job, Thought, refusal
+from worker.engine.port import ReasoningLimit, Submit
+
+OPEN, END, BREAK = 90, 91, 92
+CLOSE = (BREAK, END)
+
+
+def limit(budget: int, opened: bool = True) -> ReasoningLimit:
+    return ReasoningLimit(budget, OPEN, END, CLOSE, opened)
+
+
+def answer(thought: Thought, drawn: list[int]) -> list[int]:
+    """What comes out if the model would draw these tokens."""
+    out: list[int] = []
+    rest = iter(drawn)
+    while (token := thought.forced if thought.forced is not None else next(rest, None)) is not None:
+        out.append(token)
+        thought.saw(token)
+    return out
+
+
+def test_a_thought_is_closed_after_its_budget() -> None:
+    assert answer(Thought(limit(3)), [1, 2, 3, 4, 5]) == [1, 2, 3, *CLOSE, 4, 5]
+
+
+def test_a_thought_that_ends_in_time_is_left_alone() -> None:
+    assert answer(Thought(limit(3)), [1, 2, END, 4, 5, 6, 7]) == [1, 2, END, 4, 5, 6, 7]
+
+
+def test_a_budget_of_nothing_closes_at_once() -> None:
+    assert answer(Thought(limit(0)), [1, 2]) == [*CLOSE, 1, 2]
+
+
+def test_a_thought_may_begin_in_the_answer() -> None:
+    assert answer(Thought(limit(2, opened=False)), [1, 2, 3, OPEN, 4, 5, 6]) == [1, 2, 3, OPEN, 4, 5, *CLOSE, 6]
+
+
+def test_a_second_thought_has_what_the_first_has_left() -> None:
+    assert answer(Thought(limit(3)), [1, 2, END, OPEN, 3, 4]) == [1, 2, END, OPEN, 3, *CLOSE, 4]
+
+
+@pytest.mark.parametrize("delivered", range(8))
+def test_a_thought_goes_on_after_a_failover_as_if_nothing_had_happened(delivered: int) -> None:
+    whole = answer(Thought(limit(3)), [1, 2, 3, 4, 5, 6])
+    job = Job(submit(delivered=tuple(whole[:delivered]), reasoning=limit(3)), 50, 1, 0.0)
+    assert job._thought
+    begun = [token for token in whole[:delivered] if token not in CLOSE]
+    assert whole[:delivered] + answer(job._thought, [1, 2, 3, 4, 5, 6][len(begun) :]) == whole
+
+
+def submit(**changes: object) -> Submit:
+    fields: dict[str, object] = {"job": "a", "prompt": (1, 2, 3), "max_tokens": 5, "sampling": Sampling(), "seed": 1}
+    return Submit(**(fields | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "reason"),
+    [
+        ({"prompt": ()}, ErrorCode.INVALID_REQUEST, "a prompt"),
+        ({"max_tokens": 0}, ErrorCode.INVALID_REQUEST, "max_tokens"),
+        ({"prompt": (1, 100)}, ErrorCode.INVALID_REQUEST, "prompt has a token outside 0 to 99"),
+        ({"prompt": (-1,)}, ErrorCode.INVALID_REQUEST, "prompt has a token"),
+        ({"delivered": (100,)}, ErrorCode.INVALID_REQUEST, "delivered has a token"),
+        ({"sampling": Sampling(logit_bias=((100, 1.0),))}, ErrorCode.INVALID_REQUEST, "logit_bias has a token"),
+        ({"reasoning": ReasoningLimit(1, 1, 2, (), True)}, ErrorCode.INVALID_REQUEST, "close"),
+        ({"reasoning": ReasoningLimit(1, 1, 2, (100,), True)}, ErrorCode.INVALID_REQUEST, "close"),
+        ({"prompt": (1,) * 64}, ErrorCode.CONTEXT_LENGTH_EXCEEDED, "64 tokens"),
+    ],
+)
+def test_what_cannot_be_served_is_refused_with_a_reason(
+    changes: dict[str, object], code: ErrorCode, reason: str
+) -> None:
+    error = refusal(submit(**changes), vocab=100, context=64)
+    assert error
+    assert error.code is code
+    assert reason in error.message
+
+
+def test_what_can_be_served_is_not_refused() -> None:
+    bias = Sampling(logit_bias=((0, 1.0), (99, -1.0)))
+    assert refusal(submit(prompt=(0, 99) * 31 + (1,), sampling=bias, reasoning=limit(1)), vocab=100, context=64) is None
+
+
+def test_the_way_to_the_next_cut_is_counted_from_what_the_cache_holds() -> None:
+    job = Job(submit(prompt=tuple(range(50))), 5, 1, 0.0)
+    job.cuts = (10, 40)
+    seen = []
+    for job.fed in (0, 9, 10, 39, 40):
+        seen.append(job.until_cut)
+    assert seen == [10, 1, 30, 1, 0]

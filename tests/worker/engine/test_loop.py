@@ -1,0 +1,479 @@
+"""The engine's loop on real models: what an answer must not depend on, and what a job must not do to another."""
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.worker.engine.driven import Driven
+from wire.chat import Sampling
+from wire.errors import ErrorCode
+from worker.engine.llama import Feed, Model
+from worker.engine.loop import PULSE_S, WAITING_PER_SLOT
+from worker.engine.port import (
+    Cancel,
+    Constraint,
+    Continue,
+    Pause,
+    Pulse,
+    Ready,
+    ReasoningLimit,
+    Stepped,
+    Submit,
+)
+
+GREEDY = Sampling(temperature=0)
+WILD = Sampling(temperature=1.2, top_p=0.95, presence_penalty=0.5, frequency_penalty=0.3, repetition_penalty=1.1)
+RNG = np.random.default_rng(7)
+PROMPT = tuple(int(token) for token in RNG.integers(0, 250, 100))
+OTHERS = [tuple(int(token) for token in RNG.integers(0, 250, size)) for size in (30, 170, 60, 90, 210, 45)]
+
+
+@pytest.fixture(params=["dense", "hybrid"])
+def path(request: pytest.FixtureRequest, tiny_qwen3: Path, tiny_qwen35: Path) -> Path:
+    return tiny_qwen3 if request.param == "dense" else tiny_qwen35
+
+
+def ask(job: str, prompt: tuple[int, ...] = PROMPT, sampling: Sampling = GREEDY, **more: object) -> Submit:
+    fields: dict[str, object] = {"max_tokens": 40, "seed": 11, "ignore_eos": True} | more
+    return Submit(job, prompt, sampling=sampling, **fields)  # type: ignore[arg-type]
+
+
+def alone(path: Path, submit: Submit, **spec: int) -> list[int]:
+    """The answer of a job that has a fresh engine for itself."""
+    engine = Driven(path, Model, **spec)
+    try:
+        return engine.run(submit)
+    finally:
+        engine.model.close()
+
+
+# ---- an answer depends on its request alone
+
+
+@pytest.mark.parametrize("unified", [True, False])
+@pytest.mark.parametrize("sampling", [GREEDY, WILD])
+def test_an_answer_is_the_same_while_others_run(path: Path, sampling: Sampling, unified: bool) -> None:
+    expected = alone(path, ask("a", sampling=sampling))
+    engine = Driven(path, unified=unified)
+    engine.post(*(ask(f"o{i}", prompt, WILD, seed=i) for i, prompt in enumerate(OTHERS[:3])))
+    engine.step(3)
+    engine.post(ask("a", sampling=sampling), ask("late", OTHERS[4], WILD))
+    engine.until("a", "late", "o0", "o1", "o2")
+    assert engine.ids("a") == expected
+    assert len(expected) == 40
+
+
+@pytest.mark.parametrize("anchors", [0, 3])
+@pytest.mark.parametrize("unified", [True, False])
+@pytest.mark.parametrize("sampling", [GREEDY, WILD])
+def test_an_answer_is_the_same_with_a_reused_prefix(
+    path: Path, sampling: Sampling, anchors: int, unified: bool
+) -> None:
+    """In one slot the same sequence goes on; with more, the prefix is taken over into another."""
+    turn = ask("a", sampling=sampling, anchors=(40, 80))
+    expected = alone(path, turn)
+    other = replace(turn, job="x", prompt=PROMPT[:85] + OTHERS[0])
+    for slots in (1, 4):
+        engine = Driven(path, slots=slots, anchors=anchors, unified=unified)
+        engine.run(other)
+        assert engine.run(turn) == expected
+        assert engine.usage_cached("a") == (85 if not engine.model.hybrid else 80)
+        assert engine.run(replace(turn, job="b")) == expected
+        assert engine.usage_cached("b") >= 80
+        engine.model.close()
+
+
+def test_a_prefix_is_taken_from_a_job_that_still_runs(path: Path) -> None:
+    expected = alone(path, ask("b", PROMPT[:90] + OTHERS[0]))
+    engine = Driven(path)
+    engine.post(ask("a", anchors=(90,)))
+    engine.step(10)
+    assert engine.ids("a") and not engine.ended("a")
+    engine.post(ask("b", PROMPT[:90] + OTHERS[0]))
+    engine.until("a", "b")
+    assert engine.ids("b") == expected
+    assert engine.usage_cached("b") == 90
+    assert engine.ids("a") == alone(path, ask("a"))
+
+
+def test_the_next_turn_of_a_conversation_computes_only_what_is_new(path: Path) -> None:
+    engine = Driven(path)
+    first = engine.run(ask("a", anchors=(40, 100 - 5)))
+    prompt = (*PROMPT, *first, *OTHERS[0])
+    expected = alone(path, ask("b", prompt))
+    assert engine.run(ask("b", prompt)) == expected
+    assert engine.usage_cached("b") == 100 + len(first) - 1, "the last token of an answer is never computed"
+
+
+def test_the_same_seed_gives_the_same_answer_and_another_seed_another(path: Path) -> None:
+    engine = Driven(path)
+    one, two, other = (engine.run(ask(job, sampling=WILD, seed=seed)) for job, seed in (("a", 1), ("b", 1), ("c", 2)))
+    assert one == two != other
+
+
+@pytest.mark.parametrize("sampling", [GREEDY, WILD])
+@pytest.mark.parametrize("delivered", [1, 7, 39])
+def test_a_continued_answer_equals_the_undisturbed_one(path: Path, sampling: Sampling, delivered: int) -> None:
+    whole = alone(path, ask("a", sampling=sampling))
+    engine = Driven(path)
+    rest = engine.run(ask("a", sampling=sampling, delivered=tuple(whole[:delivered])))
+    assert whole[:delivered] + rest == whole
+    ended = engine.ended("a")
+    assert ended and ended.reason == "length" and ended.usage.completion == 40 - delivered
+
+
+def test_an_answer_that_was_delivered_whole_just_ends(path: Path) -> None:
+    engine = Driven(path)
+    engine.post(ask("a", delivered=(5,) * 40))
+    engine.until("a")
+    ended = engine.ended("a")
+    assert ended and ended.reason == "length" and not engine.ids("a")
+
+
+# ---- jobs beside each other
+
+
+def test_a_long_prompt_does_not_stop_the_streams(path: Path) -> None:
+    engine = Driven(path, prefill_budget=16)
+    engine.post(ask("stream", OTHERS[0], max_tokens=100))
+    engine.step(5)
+    before = len(engine.ids("stream"))
+    engine.post(ask("long", OTHERS[4]))
+    steps = 0
+    while not engine.ids("long"):
+        engine.step()
+        steps += 1
+    assert steps >= len(OTHERS[4]) // 16
+    assert len(engine.ids("stream")) - before == steps
+
+
+def test_a_short_prompt_overtakes_a_long_one(path: Path) -> None:
+    engine = Driven(path, prefill_budget=16, batch=32)
+    engine.post(ask("stream", OTHERS[0], max_tokens=200))
+    engine.step(5)
+    engine.post(ask("long", OTHERS[4]), ask("short", PROMPT[:8]))
+    engine.step(4)
+    assert engine.ids("short") and not engine.ids("long")
+    engine.until("long")
+
+
+def test_more_jobs_than_slots_are_served_in_turn(path: Path) -> None:
+    engine = Driven(path, slots=2)
+    jobs = [ask(f"j{i}", OTHERS[i], max_tokens=10) for i in range(6)]
+    engine.post(*jobs)
+    engine.until(*(job.job for job in jobs))
+    for job in jobs:
+        assert engine.ids(job.job) == alone(path, job)
+
+
+def test_a_queue_that_is_full_sends_jobs_elsewhere(path: Path) -> None:
+    engine = Driven(path, slots=1)
+    engine.post(*(ask(f"j{i}") for i in range(WAITING_PER_SLOT + 1)))
+    engine.step(1)
+    refused = engine.ended(f"j{WAITING_PER_SLOT}")
+    assert refused and refused.reason == "failed" and refused.code is ErrorCode.WORKER_BUSY
+
+
+def test_idle_prefixes_make_room_for_jobs_that_were_promised_their_context(path: Path) -> None:
+    engine = Driven(path, slots=2, context=256, anchors=6)
+    for i, prompt in enumerate(OTHERS):
+        engine.run(ask(f"old{i}", prompt))
+    full = [ask(f"j{i}", OTHERS[4][i:] + OTHERS[5][:i], max_tokens=1000) for i in range(2)]
+    engine.post(*full)
+    engine.until("j0", "j1")
+    for job in full:
+        assert len(engine.ids(job.job)) == 256 - 210
+        assert engine.ids(job.job) == alone(path, job, context=256)
+
+
+# ---- cancel, pause
+
+
+def test_cancel_in_prefill_frees_the_slot_within_a_step(path: Path) -> None:
+    engine = Driven(path, slots=1, batch=16)
+    engine.post(ask("long", OTHERS[4]), ask("next", PROMPT[:20]))
+    engine.step(3)
+    engine.post(Cancel("long"))
+    engine.step(1)
+    ended = engine.ended("long")
+    assert ended and ended.reason == "cancelled" and ended.usage.completion == 0
+    engine.until("next")
+    assert engine.ids("next") == alone(path, ask("next", PROMPT[:20]))
+
+
+def test_cancel_ends_a_stream_and_a_waiting_job(path: Path) -> None:
+    engine = Driven(path, slots=1)
+    engine.post(ask("a", max_tokens=400), ask("b"))
+    engine.step(6)
+    engine.post(Cancel("a"), Cancel("b"), Cancel("nobody"))
+    engine.step(2)
+    for job in "ab":
+        ended = engine.ended(job)
+        assert ended and ended.reason == "cancelled"
+    got = len(engine.ids("a"))
+    assert got == engine.ended("a").usage.completion > 0  # type: ignore[union-attr]
+    engine.step(3)
+    assert len(engine.ids("a")) == got
+    assert not engine.loop.busy
+
+
+def test_a_paused_job_keeps_its_slot_and_gets_no_rows(path: Path) -> None:
+    expected = alone(path, ask("a", sampling=WILD))
+    engine = Driven(path, slots=2)
+    engine.post(ask("a", sampling=WILD), ask("b", OTHERS[0], max_tokens=400))
+    engine.step(5)
+    engine.post(Pause("a"))
+    engine.step(1)
+    held, other = len(engine.ids("a")), len(engine.ids("b"))
+    engine.step(20)
+    assert len(engine.ids("a")) == held
+    assert len(engine.ids("b")) == other + 20
+    engine.post(Continue("a"))
+    engine.until("a")
+    assert engine.ids("a") == expected
+
+
+def test_pause_holds_a_prompt_too(path: Path) -> None:
+    engine = Driven(path, batch=16)
+    engine.post(ask("a"))
+    engine.step(2)
+    engine.post(Pause("a"))
+    engine.step(30)
+    assert not engine.ids("a") and not engine.loop.busy
+    engine.post(Continue("a"))
+    engine.until("a")
+    assert engine.ids("a") == alone(path, ask("a"))
+
+
+# ---- how answers end
+
+
+def test_a_prompt_as_long_as_the_context_is_refused(path: Path) -> None:
+    engine = Driven(path, context=256)
+    engine.post(ask("a", (5,) * 256))
+    engine.until("a")
+    ended = engine.ended("a")
+    assert ended and ended.code is ErrorCode.CONTEXT_LENGTH_EXCEEDED and "256" in ended.message
+
+
+def test_an_answer_ends_with_the_context(path: Path) -> None:
+    engine = Driven(path, context=256)
+    engine.post(ask("a", (5,) * 255), ask("b", max_tokens=10_000))
+    engine.until("a", "b")
+    assert (len(engine.ids("a")), len(engine.ids("b"))) == (1, 156)
+    ended = engine.ended("b")
+    assert ended and ended.reason == "length"
+
+
+def test_the_end_of_turn_stops_the_answer_and_is_not_emitted(path: Path) -> None:
+    engine = Driven(path)
+    end = min(engine.model.vocab.eog)
+    stops = Sampling(temperature=0, logit_bias=((end, 100.0),))
+    engine.post(ask("a", sampling=stops, ignore_eos=False), ask("b", sampling=stops, ignore_eos=True))
+    engine.until("a", "b")
+    a, b = engine.ended("a"), engine.ended("b")
+    assert a and a.reason == "stop" and engine.ids("a") == []
+    assert b and b.reason == "length" and end not in engine.ids("b")
+
+
+def test_a_thought_over_its_budget_is_closed(path: Path) -> None:
+    engine = Driven(path)
+    special = engine.model.vocab.special
+    close = (10, special["</think>"], 10)
+    never = Sampling(temperature=0, logit_bias=((special["</think>"], -100.0),))
+    limit = ReasoningLimit(12, special["<think>"], special["</think>"], close, opened=True)
+    got = engine.run(ask("a", sampling=never, reasoning=limit))
+    assert got[12:15] == list(close)
+    assert special["</think>"] not in got[:12] + got[15:]
+    free = alone(path, ask("a", sampling=never))
+    assert got[:12] == free[:12]
+    again = Driven(path).run(ask("a", sampling=never, reasoning=limit, delivered=tuple(got[:13])))
+    assert got[:13] + again == got
+
+
+# ---- constraints
+
+
+SCHEMA = """{"type": "object", "properties": {"a": {"type": "integer"}, "b": {"enum": ["x", "y"]}},
+  "required": ["a", "b"], "additionalProperties": false, "x-guidance": {"whitespace_flexible": false}}"""
+LEAN = Sampling(temperature=2.0, presence_penalty=2)  # or one digit is repeated for ever
+
+
+def is_right(text: bytes) -> bool:
+    found = json.loads(text)
+    return found.keys() == {"a", "b"} and isinstance(found["a"], int) and found["b"] in ("x", "y")
+
+
+def test_a_constrained_answer_matches_its_schema_whatever_the_weights_want(path: Path) -> None:
+    engine = Driven(path)
+    jobs = [f"j{seed}" for seed in range(12)]
+    constraint = Constraint(f"start: %json {SCHEMA}")
+    for seed, job in enumerate(jobs):
+        engine.post(ask(job, sampling=LEAN, seed=seed, max_tokens=400, constraint=constraint, ignore_eos=False))
+    engine.until(*jobs)
+    for job in jobs:
+        ended = engine.ended(job)
+        assert ended and ended.reason == "stop", engine.text(job)
+        assert is_right(engine.text(job))
+    assert len({engine.text(job) for job in jobs}) > 1
+
+
+def test_a_constraint_begins_after_the_thought_and_survives_a_failover(path: Path) -> None:
+    engine = Driven(path)
+    special = engine.model.vocab.special
+    limit = ReasoningLimit(9, special["<think>"], special["</think>"], (special["</think>"], 10, 10), opened=True)
+    turn = ask(
+        "a", sampling=LEAN, max_tokens=400, reasoning=limit,
+        constraint=Constraint(f"start: %json {SCHEMA}", after=special["</think>"]),
+    )  # fmt: skip
+    whole = engine.run(turn)
+    assert whole.index(special["</think>"]) == 9
+    text = b"".join(engine.model.vocab.piece(token) for token in whole[10:])
+    assert is_right(text)
+    for delivered in (3, 10, 14):
+        other = Driven(path)
+        assert whole[:delivered] + other.run(replace(turn, delivered=tuple(whole[:delivered]))) == whole
+
+
+def test_a_grammar_that_cannot_be_used_fails_its_job_only(path: Path) -> None:
+    engine = Driven(path)
+    engine.post(ask("bad", constraint=Constraint("start: nowhere")), ask("good"))
+    engine.until("bad", "good")
+    bad = engine.ended("bad")
+    assert bad and bad.reason == "failed" and bad.code is ErrorCode.INVALID_REQUEST
+    assert engine.ids("good") == alone(path, ask("good"))
+
+
+# ---- what is told
+
+
+def test_logprobs_come_with_the_tokens_only_when_asked(path: Path) -> None:
+    engine = Driven(path)
+    asked = Sampling(temperature=0, top_logprobs=3, logit_bias=((5, 3.0),))
+    engine.run(ask("a", sampling=asked))
+    engine.run(ask("b", sampling=Sampling(temperature=0, logit_bias=((5, 3.0),))))
+    assert engine.ids("a") == engine.ids("b")
+    for token in engine.tokens("a"):
+        assert token.logprob is not None and token.logprob <= 0
+        values = [value for _, value in token.top]
+        assert len(values) == 3 and values == sorted(values, reverse=True)
+        assert token.logprob <= values[0] + 1e-6
+    assert all(token.logprob is None and not token.top for token in engine.tokens("b"))
+
+
+def test_all_tokens_of_a_step_travel_in_one_event(path: Path) -> None:
+    engine = Driven(path)
+    engine.post(*(ask(f"j{i}", PROMPT[: 20 + i]) for i in range(4)))
+    engine.until(*(f"j{i}" for i in range(4)))
+    steps = [event for event in engine.events if isinstance(event, Stepped)]
+    assert all(len({token.job for token in step.tokens}) == len(step.tokens) for step in steps)
+    assert max(len(step.tokens) for step in steps) == 4
+
+
+def test_usage_counts_tokens_and_time(path: Path) -> None:
+    engine = Driven(path, slots=1, batch=16)
+    engine.post(ask("first", max_tokens=4), ask("second", OTHERS[0], max_tokens=5))
+    engine.until("first", "second")
+    first, second = engine.ended("first"), engine.ended("second")
+    assert first and second
+    assert (first.usage.prompt, first.usage.completion, first.usage.cached) == (100, 4, 0)
+    assert first.usage.prefill_ms == 7_000  # 100 tokens in slices of 16, a second each
+    assert first.usage.decode_ms == 3_000
+    assert second.usage.queued_ms == first.usage.prefill_ms + first.usage.decode_ms
+
+
+def test_pulses_count_what_was_done_and_how_long_a_stream_stood_still(path: Path) -> None:
+    engine = Driven(path)
+    started = threading.Thread(target=engine.loop.run)
+    engine.post(ask("a"))
+    started.start()
+    while not any(isinstance(event, Pulse) for event in list(engine.events)):
+        engine.now += PULSE_S
+        engine.loop.post(Cancel("nobody"))
+        started.join(0.001)
+    engine.loop.stop()
+    started.join(10)
+    assert not started.is_alive()
+    assert engine.events[0] == Ready(4, 512, engine.model.vocab.size)
+
+
+def test_an_idle_engine_has_a_pulse_too(path: Path) -> None:
+    engine = Driven(path)
+    clock = iter(range(10**6))
+    engine.loop._clock = lambda: float(next(clock))
+    seen = threading.Event()
+    engine.loop._emit = lambda event: seen.set() if isinstance(event, Pulse) else None
+    thread = threading.Thread(target=engine.loop.run)
+    thread.start()
+    assert seen.wait(30)
+    engine.loop.stop()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_a_repeated_submit_changes_nothing(path: Path) -> None:
+    engine = Driven(path)
+    engine.post(ask("a"), ask("a"))
+    engine.step(4)
+    engine.post(ask("a"))
+    engine.until("a")
+    engine.step(5)
+    assert engine.ids("a") == alone(path, ask("a"))
+
+
+# ---- failures
+
+
+class Poisoned(Model):
+    """Fails to compute any batch with the token 251 in it, and forgets what it held of the sequences, as it may."""
+
+    def decode(self, feeds: Sequence[Feed]) -> int:
+        if any(251 in feed.tokens for feed in feeds):
+            for feed in feeds:
+                self.clear(feed.seq)
+            return -3
+        return super().decode(feeds)
+
+
+def test_a_job_that_cannot_be_computed_fails_alone(path: Path) -> None:
+    jobs = [ask("a", sampling=WILD), ask("b", OTHERS[0], WILD), ask("c", OTHERS[2])]
+    expected = {job.job: alone(path, job) for job in jobs}
+    engine = Driven(path, Poisoned)
+    engine.post(*jobs)
+    engine.step(6)
+    engine.post(ask("bad", (*OTHERS[1], 251, 1, 2)))
+    engine.until("a", "b", "c", "bad")
+    bad = engine.ended("bad")
+    assert bad and bad.reason == "failed" and bad.code is ErrorCode.ENGINE_ERROR
+    for job, tokens in expected.items():
+        ended = engine.ended(job)
+        assert ended and ended.reason == "length"
+        assert engine.ids(job) == tokens
+    assert engine.run(ask("after")) == alone(path, ask("after"))
+
+
+class Numb(Model):
+    """Gives a row of nothing to every sequence but the first."""
+
+    def logits(self) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
+        rows = super().logits()
+        rows[1:] = np.nan
+        return rows
+
+
+def test_a_row_that_is_not_numbers_fails_its_job_alone(path: Path) -> None:
+    engine = Driven(path, Numb)
+    engine.post(ask("a"))
+    engine.step(5)
+    engine.post(ask("b", OTHERS[0]))
+    engine.until("a", "b")
+    b = engine.ended("b")
+    assert b and b.code is ErrorCode.ENGINE_ERROR
+    assert engine.ids("a") == alone(path, ask("a"))
+    engine.run(ask("c", OTHERS[0]))
+    assert engine.usage_cached("c") == 0, "what a failed job leaves behind is not trusted"
