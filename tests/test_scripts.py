@@ -340,10 +340,10 @@ def processes_in(folder: Path) -> list[str]:
 
 
 def test_the_demo_streams_a_real_answer_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    running = demo("--once", "--prompt", "What is the capital of France?", folder=tmp_path)
+    running = demo("--once", folder=tmp_path)
     out, err = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 0, out + err
-    assert "Paris" in out
+    assert out.count("blue") > 1, out  # once in the question
     assert "tokens/s" in out
     assert not processes_in(tmp_path) and not list(tmp_path.iterdir())
 
