@@ -30,24 +30,13 @@ def prepare(
 
     A last message of the assistant is continued: its text, or its thought if it has no text yet. Where the template
     does not allow that (a call at the end, a turn that it closes in an unusual way) it is history, and a new turn
-    begins. Raises SupernetError: CONTEXT_LENGTH_EXCEEDED if not one token fits behind the prompt, INVALID_REQUEST for
+    begins. `now` is for templates that print a date; none of Qwen's does. Raises SupernetError: CONTEXT_LENGTH_EXCEEDED if not one token fits behind the prompt, INVALID_REQUEST for
     what the template refuses or a schema beyond its bounds, MODEL_NOT_LOADED if the model's own file cannot be used.
     """
     check(request)
     special, speech = _usable(tokenizer)
     pieces = _pieces(request, speech, format, now)
-    tokens = [
-        token
-        for is_special, text in pieces
-        for token in ([special.ids[text]] if is_special else special.tokenize(text, tokenizer))
-    ]
-    if len(tokens) + 1 > context:
-        raise SupernetError(
-            ErrorCode.CONTEXT_LENGTH_EXCEEDED,
-            f"The messages come to {len(tokens)} tokens, and this model takes at most {context} tokens, prompt and "
-            "answer together. Shorten the messages.",
-            param="messages",
-        )
+    tokens = _tokens(pieces, special, tokenizer, context)
     in_reasoning = _opens_thought(pieces)
     reading = Reading(
         format=format,
@@ -143,6 +132,20 @@ def _opens_thought(pieces: Pieces) -> bool:
 
 
 # ---- tokens ----------------------------------------------------------------------------------------------------------
+
+
+def _tokens(pieces: Pieces, special: SpecialTokens, tokenizer: Tokenizer, context: int) -> list[int]:
+    tokens: list[int] = []
+    for is_special, text in pieces:
+        tokens += [special.ids[text]] if is_special else special.tokenize(text, tokenizer)
+    if len(tokens) + 1 > context:
+        raise SupernetError(
+            ErrorCode.CONTEXT_LENGTH_EXCEEDED,
+            f"The messages come to {len(tokens)} tokens, and this model takes at most {context} tokens, prompt and "
+            "answer together. Shorten the messages.",
+            param="messages",
+        )
+    return tokens
 
 
 def _anchors(tokens: list[int], start: int | None) -> tuple[int, ...]:
