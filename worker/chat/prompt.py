@@ -30,8 +30,10 @@ def prepare(
 
     A last message of the assistant is continued: its text, or its thought if it has no text yet. Where the template
     does not allow that (a call at the end, a turn that it closes in an unusual way) it is history, and a new turn
-    begins. `now` is for templates that print a date; none of Qwen's does. Raises SupernetError: CONTEXT_LENGTH_EXCEEDED if not one token fits behind the prompt, INVALID_REQUEST for
-    what the template refuses or a schema beyond its bounds, MODEL_NOT_LOADED if the model's own file cannot be used.
+    begins. `now` is for templates that print a date; none of Qwen's does.
+
+    Raises SupernetError: CONTEXT_LENGTH_EXCEEDED if not one token fits behind the prompt, INVALID_REQUEST for what the
+    template refuses or a schema beyond its bounds, MODEL_NOT_LOADED if the model's own file cannot be used.
     """
     check(request)
     special, speech = _usable(tokenizer)
