@@ -8,7 +8,7 @@ from argparse import ArgumentParser
 from importlib.metadata import version
 from pathlib import Path
 
-from coordinator import cli, commands
+from coordinator import commands
 from coordinator.accounts import DEFAULT_ACCOUNT, DEFAULT_SCOPES, SCOPES
 from coordinator.config import HELP, Config, ConfigError, build
 from coordinator.ledger.database import LedgerError
@@ -20,6 +20,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         config = build(vars(arguments), os.environ)
         if arguments.command == "serve":
+            from coordinator import cli  # a second of imports that the other commands do not need
+
             _log(config)
             return cli.run(config, arguments.json)
         commands.run(arguments, config.db)

@@ -1,5 +1,6 @@
 """The routes, and one shape for every error."""
 
+import asyncio
 import logging
 import math
 import re
@@ -29,6 +30,7 @@ from wire.messages import WORKER_PATH
 log = logging.getLogger("supernet.app")
 
 RETRY_S = 1.0  # when an error that may be retried does not say how long to wait
+LINGER_S, LINGER_BYTES = 5.0, 32 * 1024 * 1024
 SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -124,8 +126,29 @@ def error_response(error: SupernetError) -> Response:
     if error.code is ErrorCode.INVALID_API_KEY:
         headers["www-authenticate"] = "Bearer"
     if error.code is ErrorCode.REQUEST_TOO_LARGE:
-        headers["connection"] = "close"  # the rest of the body is not read
+        return _LastWord(error_body(error), status, {**headers, "connection": "close"})
     return JSONResponse(error_body(error), status, headers)
+
+
+class _LastWord(JSONResponse):
+    """An answer to a client that is still sending. Closing at once would reset the connection, and the reset can
+    overtake the answer (httpx then reports a broken connection, which clients retry): so what still comes is thrown
+    away for a moment, within bounds."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        left = LINGER_BYTES
+        try:
+            async with asyncio.timeout(LINGER_S):
+                while left > 0:
+                    message = await receive()
+                    left -= len(message.get("body", b""))
+                    if not message.get("more_body", False):
+                        break
+        except TimeoutError:
+            pass
+        await send({"type": "http.response.body", "body": b""})
 
 
 async def _supernet_error(request: Request, error: Exception) -> Response:

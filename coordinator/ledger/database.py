@@ -10,7 +10,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,27 +35,41 @@ class Database:
     def __init__(self, path: Path, *, serve: bool = False) -> None:
         """Open or create `path`. `serve`: this is the server, of which there is one. Raises LedgerError."""
         self._path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._writing = path.with_name(path.name + ".write-lock").open("w")
-            self._serving = _claim(path.with_name(path.name + ".server-lock")) if serve else None
-        except OSError as error:
-            raise LedgerError(f"cannot open {path}: {error.strerror}; give another file with --db") from None
-        self._engine = create_engine(
-            f"sqlite:///{path}",
+        with ExitStack() as opened:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+                self._writing = opened.enter_context(path.with_name(path.name + ".write-lock").open("w"))
+                if serve:
+                    _claim(opened.enter_context(path.with_name(path.name + ".server-lock").open("w")))
+            except OSError as error:
+                raise LedgerError(f"cannot open {path}: {error.strerror}; give another file with --db") from None
+            try:
+                self._connection = opened.enter_context(self._connect())
+                self._migrate()
+            except DatabaseError as error:
+                raise LedgerError(f"{path} is not a usable database: {error.orig}") from None
+            self._opened = opened.pop_all()
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        """The last connection to close checkpoints: opening and closing are writing too."""
+        engine = create_engine(
+            f"sqlite:///{self._path}",
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",  # transactions are begun by hand, as IMMEDIATE
             connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000},
         )
+        with self._exclusive():
+            connection = engine.connect()
         try:
             with self._exclusive():
-                self._connection = self._engine.connect()
                 for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-                    self._connection.exec_driver_sql(f"PRAGMA {pragma}")
-            self._migrate()
-        except DatabaseError as error:
-            raise LedgerError(f"{path} is not a usable database: {error.orig}") from None
+                    connection.exec_driver_sql(f"PRAGMA {pragma}")
+            yield connection
+        finally:
+            with self._exclusive():
+                connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -84,13 +98,7 @@ class Database:
             raise LedgerError(f"{self._path} cannot be read: {error.orig}") from None
 
     def close(self) -> None:
-        """The last connection to close checkpoints: that too is writing."""
-        with self._exclusive():
-            self._connection.close()
-            self._engine.dispose()
-        self._writing.close()
-        if self._serving is not None:
-            self._serving.close()
+        self._opened.close()
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
@@ -123,11 +131,8 @@ class Database:
                 connection.execute(update(schema).values(version=len(STEPS)))
 
 
-def _claim(path: Path) -> IO[str]:
-    lock = path.open("w")
+def _claim(lock: IO[str]) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        lock.close()
-        raise LedgerError(f"another coordinator is running with this database ({path.name} is held)") from None
-    return lock
+        raise LedgerError(f"another coordinator is running with this database ({lock.name} is held)") from None

@@ -1,0 +1,114 @@
+import asyncio
+
+from coordinator.boxes import INBOX_TOKENS, OUTBOX_BYTES, Close, Inbox, Outbox
+from coordinator.effects import Deliver, Failed, Report
+from tests.coordinator.desk import REQUEST, M
+from wire import messages as wire
+from wire.chat import Content, Usage
+from wire.codec import to_worker
+from wire.errors import ErrorCode, SupernetError
+
+
+def start(job: str, text: str = "hi") -> wire.Start:
+    message = REQUEST.messages[0].model_copy(update={"content": text})
+    return wire.Start(job=job, attempt=1, model=M, request=REQUEST.model_copy(update={"messages": (message,)}), seed=1)
+
+
+def deliver(text: str = "x", tokens: int = 1) -> Deliver:
+    delta = wire.Delta(job="j", attempt=1, seq=0, tokens=(7,) * tokens, parts=(Content(text=text),))
+    return Deliver("j", delta, tokens)
+
+
+async def drain(box: Outbox, count: int) -> list[str]:
+    got = [await box.get() for _ in range(count)]
+    return [frame if isinstance(frame, Close) else to_worker(frame).type for frame in got]  # type: ignore[misc]
+
+
+async def test_acks_and_cancels_overtake_starts() -> None:
+    box = Outbox()
+    box.put(start("a"))
+    box.put(wire.Cancel(job="other", attempt=1))
+    box.put(wire.Ack(items=()))
+    assert await drain(box, 3) == ["cancel", "ack", "start"]
+
+
+async def test_a_cancel_does_not_overtake_its_own_start() -> None:
+    box = Outbox()
+    box.put(start("a"))
+    box.put(start("b"))
+    box.put(wire.Cancel(job="b", attempt=1))
+    assert await drain(box, 3) == ["start", "start", "cancel"]
+    box.put(wire.Cancel(job="a", attempt=1))
+    box.put(start("c"))
+    assert await drain(box, 2) == ["cancel", "start"]
+
+
+async def test_welcome_comes_before_the_starts_that_follow_it() -> None:
+    box = Outbox()
+    box.put(wire.Welcome(session="s", window_tokens=512))
+    box.put(start("a"))
+    assert await drain(box, 2) == ["welcome", "start"]
+
+
+async def test_a_close_comes_after_what_was_put_before_and_nothing_after_it() -> None:
+    box = Outbox()
+    box.put(wire.Error(code=ErrorCode.PROTOCOL_ERROR, message="x"))
+    box.close(4400, "enough")
+    box.close(1000, "again")
+    assert box.put(start("late"))
+    assert await drain(box, 2) == ["error", Close(4400, "enough")]
+    assert await drain(box, 1) == [Close(4400, "enough")]
+
+
+def test_an_outbox_is_bounded_in_bytes() -> None:
+    box = Outbox()
+    big = start("a", "x" * (OUTBOX_BYTES // 2))
+    assert box.put(big)
+    assert not box.put(big)
+
+
+async def test_who_waits_for_a_frame_is_woken() -> None:
+    box = Outbox()
+    waiting = asyncio.create_task(box.get())
+    await asyncio.sleep(0)
+    box.put(wire.Ack(items=()))
+    assert isinstance(await waiting, str)
+
+
+async def test_an_inbox_gives_everything_at_once_and_nothing_after_its_time() -> None:
+    box = Inbox(now=0)
+    box.put(0, deliver("a"), 1)
+    box.put(1, deliver("b"), 1)
+    assert [choice for choice, _ in await box.take(1, 2)] == [0, 1]
+    assert await box.take(0.001, 2) == []
+
+
+async def test_an_inbox_is_bounded_in_tokens_text_and_logprobs() -> None:
+    assert Inbox(0).put(0, deliver(tokens=INBOX_TOKENS), 0)
+    assert not Inbox(0).put(0, deliver(tokens=INBOX_TOKENS + 1), 0)
+    assert not Inbox(0).put(0, deliver("x" * 300_000), 0)
+    top = (((65,), -1.0),) * 20
+    many = wire.Delta(
+        job="j", attempt=1, seq=0, tokens=(1,), logprobs=(wire.TokenLogprob(bytes=(65,), logprob=-1.0, top=top),) * 500
+    )
+    assert not Inbox(0).put(0, Deliver("j", many, 1), 0)
+
+
+async def test_an_inbox_knows_since_when_nobody_reads() -> None:
+    box = Inbox(now=0)
+    assert box.waiting_since() is None
+    box.put(0, deliver(), 5)
+    box.put(0, deliver(), 9)
+    assert box.waiting_since() == 5
+    await box.take(1, 10)
+    assert box.waiting_since() is None
+    box.put(0, deliver(), 12)
+    assert box.waiting_since() == 12
+
+
+def test_the_first_error_can_be_seen_without_taking_it() -> None:
+    box = Inbox(now=0)
+    assert box.first_error() is None
+    error = SupernetError(ErrorCode.NO_WORKER, "nobody")
+    box.put(0, Failed("j", error, Report(Usage(prompt=0, cached=0, completion=0, reasoning=0))), 0)
+    assert box.first_error() is error
