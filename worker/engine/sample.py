@@ -25,19 +25,29 @@ Row = NDArray[np.float32]
 def top_k(row: Row, k: int) -> NDArray[np.intp]:
     """Indices of the `k` largest finite values, best first, of equals the lower index first; fewer if fewer are finite.
 
-    The k-th largest of the block maxima is reached by k blocks, so every one of the top k is at least that large: only
-    what passes it is sorted. 20 of 248k cost about 0.1 ms, a full sort 18.
+    The row is read as _GROUPS lines; at least k columns have a maximum as large as the k-th largest of these maxima, so
+    all of the top k are that large, and only columns that reach it are looked at again. 20 of 248k cost 50 us where a
+    full sort takes 18 ms.
     """
     width = len(row) // _GROUPS
-    floor = np.float32(-np.inf)
-    if width >= 2 * k:
-        maxima = row[: width * _GROUPS].reshape(_GROUPS, width).max(axis=0)
-        floor = np.partition(maxima, width - k)[width - k]
-    found = np.flatnonzero(row >= floor if floor > -np.inf else row > -np.inf)
+    if width < 2 * k:
+        return _best(np.flatnonzero(row > -np.inf), row, k)
+    grid = row[: width * _GROUPS].reshape(_GROUPS, width)
+    maxima = grid.max(axis=0)
+    floor = np.partition(maxima, width - k)[width - k]
+    if not floor > -np.inf:
+        return _best(np.flatnonzero(row > -np.inf), row, k)
+    columns = np.flatnonzero(maxima >= floor)
+    lines, hits = np.divmod(np.flatnonzero(grid[:, columns].ravel() >= floor), columns.size)
+    rest = np.flatnonzero(row[width * _GROUPS :] >= floor) + width * _GROUPS
+    return _best(np.concatenate([lines * width + columns[hits], rest]), row, k)
+
+
+def _best(found: NDArray[np.intp], row: Row, k: int) -> NDArray[np.intp]:
+    """The `k` indices of ascending `found` with the largest values, sorted."""
     values = row[found]
     if found.size > 4 * k:
-        least = np.partition(values, found.size - k)[found.size - k]
-        found = found[values >= least]
+        found = found[values >= np.partition(values, found.size - k)[found.size - k]]
         values = row[found]
     return found[np.argsort(-values, kind="stable")[:k]]
 
@@ -101,7 +111,8 @@ class Sampler:
     def adjust(self, row: Row) -> None:
         """Bias and penalties, in place."""
         ids, values = self._bias
-        row[ids] += values
+        if ids.size:
+            row[ids] += values
         if not self._penal:
             return
         asked, seen = self._sampling, len(self._slot)
