@@ -18,6 +18,7 @@ from worker.engine.port import (
     Cancel,
     Constraint,
     Continue,
+    Event,
     Pause,
     Pulse,
     Ready,
@@ -387,33 +388,67 @@ def test_usage_counts_tokens_and_time(path: Path) -> None:
     assert second.usage.queued_ms == first.usage.prefill_ms + first.usage.decode_ms
 
 
-def test_pulses_count_what_was_done_and_how_long_a_stream_stood_still(path: Path) -> None:
-    engine = Driven(path)
-    started = threading.Thread(target=engine.loop.run)
-    engine.post(ask("a"))
-    started.start()
-    while not any(isinstance(event, Pulse) for event in list(engine.events)):
-        engine.now += PULSE_S
-        engine.loop.post(Cancel("nobody"))
-        started.join(0.001)
-    engine.loop.stop()
-    started.join(10)
-    assert not started.is_alive()
-    assert engine.events[0] == Ready(4, 512, engine.model.vocab.size)
-
-
-def test_an_idle_engine_has_a_pulse_too(path: Path) -> None:
-    engine = Driven(path)
-    clock = iter(range(10**6))
-    engine.loop._clock = lambda: float(next(clock))
+def until_pulse(engine: Driven) -> Pulse:
+    """Let the loop run by itself, its clock standing at half a second later, until it has a pulse."""
+    engine.now += PULSE_S
     seen = threading.Event()
-    engine.loop._emit = lambda event: seen.set() if isinstance(event, Pulse) else None
+
+    def emit(event: Event) -> None:
+        engine.events.append(event)
+        if isinstance(event, Pulse):
+            seen.set()
+
+    engine.loop._emit = emit
     thread = threading.Thread(target=engine.loop.run)
     thread.start()
     assert seen.wait(30)
     engine.loop.stop()
     thread.join(30)
     assert not thread.is_alive()
+    return next(event for event in engine.events if isinstance(event, Pulse))
+
+
+def test_pulses_count_what_was_done_and_how_long_a_stream_stood_still(path: Path) -> None:
+    engine = Driven(path)
+    engine.post(ask("a", max_tokens=6), ask("b", OTHERS[0], max_tokens=300))
+    engine.until("a")
+    engine.post(Cancel("b"))
+    engine.step(3)
+    engine.now += 50  # nobody streams: this is no stall
+    pulse = until_pulse(engine)
+    assert (pulse.busy, pulse.waiting) == (0, 0)
+    assert pulse.prompt_tokens == 130
+    assert pulse.generated_tokens == len(engine.ids("a")) + len(engine.ids("b"))
+    assert pulse.longest_stall_ms == 1000
+    assert pulse.steps > 6
+    assert Ready(4, 512, engine.model.vocab.size) in engine.events
+
+
+def test_an_idle_engine_has_a_pulse_too(path: Path) -> None:
+    assert until_pulse(Driven(path)) == Pulse()
+
+
+def test_a_pause_is_no_stall(path: Path) -> None:
+    engine = Driven(path)
+    engine.post(ask("a"))
+    engine.step(5)
+    engine.post(Pause("a"))
+    engine.step(100)
+    engine.post(Continue("a"))
+    engine.until("a")
+    assert until_pulse(engine).longest_stall_ms == 1000
+
+
+def test_events_are_the_same_while_a_gpu_works(path: Path) -> None:
+    """Where decode returns at once, a step is told after the next decode was submitted; nothing else changes."""
+    told = []
+    for asynchronous in (False, True):
+        engine = Driven(path)
+        engine.model.asynchronous = asynchronous
+        engine.post(*(ask(f"j{i}", prompt, WILD) for i, prompt in enumerate(OTHERS[:4])))
+        engine.until(*(f"j{i}" for i in range(4)))
+        told.append(engine.events)
+    assert told[0] == told[1]
 
 
 def test_a_repeated_submit_changes_nothing(path: Path) -> None:
