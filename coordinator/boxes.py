@@ -5,6 +5,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from coordinator.effects import Deliver, Failed, Finished
+from wire.chat import CallDelta
 from wire.codec import encode
 from wire.errors import SupernetError
 from wire.messages import Ack, Cancel, Start, ToWorker
@@ -118,5 +119,8 @@ class Inbox:
 
 
 def _weight(event: Deliver) -> int:
-    texts = sum(len(getattr(part, "text", "")) + len(getattr(part, "arguments", "")) for part in event.delta.parts)
+    """Characters of text, and what the logprobs weigh."""
+    texts = 0
+    for part in event.delta.parts:
+        texts += len(part.arguments) if isinstance(part, CallDelta) else len(part.text)
     return texts + LOGPROB_BYTES * sum(1 + len(token.top) for token in event.delta.logprobs)

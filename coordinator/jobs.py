@@ -76,8 +76,9 @@ class Jobs:
             self.fail(job, SupernetError(error.code, message, retry_after_s=self.wait_s(job)), now)
         else:
             self._count_move(job)
-            job.error, job.waiting_since = error, now
-            if job not in self.waiting:
+            job.error = error
+            if job not in self.waiting:  # one that waited while it could still be resumed has waited already
+                job.waiting_since = now
                 self.waiting.add(job)
             self.place(job.spec.model, now)
 

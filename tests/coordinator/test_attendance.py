@@ -62,14 +62,16 @@ def test_without_a_free_slot_elsewhere_it_waits_for_the_whole_window() -> None:
     assert desk.dispatch.place("j1") is None
 
 
-def test_a_job_whose_worker_does_not_come_back_is_queued_and_then_fails() -> None:
+def test_a_job_whose_worker_does_not_come_back_and_that_nobody_takes_fails_after_the_window() -> None:
     desk = Desk()
     streaming(desk)
     desk.drops("w1")
-    desk.passes(60)
+    desk.passes(59.75)
     assert not desk.all(Failed)
-    desk.passes(31)
-    assert desk.one(Failed).error.code is ErrorCode.WORKER_LOST
+    desk.passes(0.25)
+    failed = desk.one(Failed)
+    assert failed.error.code is ErrorCode.WORKER_LOST
+    assert failed.report.usage.completion == 3
 
 
 def test_a_job_that_its_worker_forgot_is_started_again() -> None:
@@ -176,7 +178,7 @@ def test_several_jobs_of_one_lost_worker_all_move() -> None:
     desk.join("w2", slots=1)
     assert desk.started()[1].job == "j1"
     desk.accepts("w2", "j1", attempt=2)
-    desk.passes(58, alive=("w2",))
+    desk.passes(20, alive=("w2",))
     assert desk.dispatch.running() == 3
     desk.capacity("w2", slots=3)
     assert [start.job for _, start in desk.sent(wire.Start)] == ["j2", "j3"]

@@ -1,0 +1,104 @@
+from coordinator.fleet import Fleet, key_of
+from coordinator.records import Job, JobSpec, Limits, Peer, Worker
+from tests.coordinator.desk import REQUEST, M
+from wire.messages import Capacity, Hello, ModelOffer, ModelState
+
+PEER = Peer("s1", "acc", "k")
+
+
+def hello(name: str = "w", instance: str = "a", slots: int = 2) -> Hello:
+    return Hello(worker=name, instance=instance, models=(ModelOffer(id=M, context=4096, slots=slots),))
+
+
+def job() -> Job:
+    return Job(JobSpec("j", "client", M, REQUEST, 1), 0, 0)
+
+
+def ready(fleet: Fleet, worker: Worker, slots: int = 2, free: int = 2) -> None:
+    fleet.capacity(worker, Capacity(models=(ModelState(id=M, status="ready", slots=slots, free=free),)))
+
+
+def test_workers_are_known_by_account_and_by_socket() -> None:
+    fleet = Fleet(Limits())
+    worker = fleet.add(hello(), PEER, 0)
+    assert worker.key == key_of(hello(), PEER) == "acc/w"
+    assert fleet.by_session("s1") is worker
+    assert fleet.by_session("s2") is None
+    assert (fleet.count("acc"), fleet.count("other")) == (1, 0)
+    fleet.remove(worker)
+    assert fleet.by_session("s1") is None
+
+
+def test_a_lease_takes_a_slot_and_gives_it_back_once() -> None:
+    fleet = Fleet(Limits())
+    worker = fleet.add(hello(), PEER, 0)
+    ready(fleet, worker)
+    lease = fleet.lease(worker, job(), 5)
+    assert (lease.attempt, worker.seats[M].free, worker.used) == (1, 1, 5)
+    fleet.release(lease)
+    fleet.release(lease)
+    assert worker.seats[M].free == 2
+
+
+def test_slots_that_others_hold_are_hidden_and_ours_are_not_counted_twice() -> None:
+    fleet = Fleet(Limits())
+    worker = fleet.add(hello(slots=4), PEER, 0)
+    lease = fleet.lease(worker, job(), 0)
+    ready(fleet, worker, slots=4, free=1)
+    assert worker.seats[M].hidden == 2
+    assert worker.seats[M].free == 1
+    fleet.release(lease)
+    assert worker.seats[M].free == 2
+
+
+def test_a_model_is_hoped_for_while_its_last_worker_left_a_moment_ago() -> None:
+    fleet = Fleet(Limits())
+    assert not fleet.hopeful(M, 0)
+    worker = fleet.add(hello(), PEER, 0)
+    assert fleet.hopeful(M, 0)
+    fleet.detach(worker, 100)
+    assert fleet.serving(M) == []
+    assert fleet.hopeful(M, 114)
+    assert not fleet.hopeful(M, 115)
+
+
+def test_leases_survive_a_reattach_and_hold_their_slots() -> None:
+    fleet = Fleet(Limits())
+    worker = fleet.add(hello(), PEER, 0)
+    lease = fleet.lease(worker, job(), 0)
+    fleet.detach(worker, 1)
+    fleet.reattach(worker, hello(), Peer("s2", "acc", "k"), 2)
+    assert fleet.by_session("s1") is None
+    assert fleet.by_session("s2") is worker
+    assert worker.connected
+    assert worker.seats[M].held == 1
+    fleet.release(lease)
+    assert worker.seats[M].held == 0
+
+
+def test_who_failed_the_job_is_chosen_only_when_there_is_nobody_else() -> None:
+    fleet = Fleet(Limits())
+    first = fleet.add(hello("w1"), PEER, 0)
+    ready(fleet, first)
+    again = job()
+    again.avoid.add(first.incarnation)
+    assert fleet.choose(again, 0) is first
+    second = fleet.add(hello("w2"), Peer("s2", "acc", "k"), 0)
+    assert fleet.choose(again, 0) is None  # the other one is about to be ready
+    ready(fleet, second)
+    assert fleet.choose(again, 0) is second
+
+
+def test_rests_are_forgotten_long_after_they_ended() -> None:
+    fleet = Fleet(Limits(rest_s=10, rest_max_s=20))
+    worker = fleet.add(hello(), PEER, 0)
+    ready(fleet, worker)
+    fleet.rest(worker, 0)
+    assert not fleet.any_open(M, 9)
+    assert fleet.any_open(M, 10)
+    fleet.forget_rests(49)
+    fleet.rest(worker, 49)
+    assert not fleet.any_open(M, 68)  # the second fault in a row: 20 s
+    fleet.forget_rests(200)
+    fleet.rest(worker, 200)
+    assert fleet.any_open(M, 210)
