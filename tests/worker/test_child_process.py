@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from worker.child_process import UNREAD_BYTES, ChildProcess, LineTooLong, describe
+from worker.child_process import UNREAD_BYTES, ChildProcess, LineTooLong, describe, environment
 
 LOG = logging.getLogger("test child")
 
@@ -85,3 +85,9 @@ async def test_its_last_words_are_logged_without_an_end_of_line_too(caplog: pyte
 )
 def test_an_end_is_described(status: int, words: str) -> None:
     assert words in describe(status)
+
+
+def test_a_child_gets_no_secret_and_what_its_libraries_must_find() -> None:
+    given = environment({"PATH": "/bin", "SUPERNET_KEY": "sk", "HF_TOKEN": "hf"})
+    assert given == {"PATH": "/bin", "OMP_WAIT_POLICY": "passive", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    assert environment({"OMP_WAIT_POLICY": "active"})["OMP_WAIT_POLICY"] == "active", "the owner may know better"

@@ -39,7 +39,8 @@ class ProcessEngine:
     """The Engine of port.py over a child process. The child is started when `events` is first read.
 
     Event order: Loading..., Ready, then steps; at a crash one Down that names the jobs lost, then Loading again, unless
-    it is given up. A Submit that finds no ready engine is answered by Ended(failed, engine_crashed).
+    it is given up. A Submit that finds no ready engine is answered by Ended(failed, model_not_loaded): it has
+    crashed nothing, so it must not count towards a request that does.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class ProcessEngine:
                 if isinstance(command, Submit):
                     self._jobs[command.job] = None
                 return
-        self._refuse(command, ErrorCode.ENGINE_CRASHED, "the engine is not running: try another worker")
+        self._refuse(command, ErrorCode.MODEL_NOT_LOADED, "the engine is not running: try another worker")
 
     async def events(self) -> AsyncIterator[Event]:
         """For one reader. Raises what the supervisor died of, should it have a bug."""

@@ -167,7 +167,7 @@ class ScriptedEngine:
 
     def _submit(self, submit: Submit) -> None:
         if not self._up:
-            self._fail(submit.job, ErrorCode.ENGINE_CRASHED, "the engine is not running: try another worker")
+            self._fail(submit.job, ErrorCode.MODEL_NOT_LOADED, "the engine is not running: try another worker")
         elif self._faults.refuse is not None:
             self._fail(submit.job, self._faults.refuse, "refused by the script")
         elif len(self._waiting) >= WAITING:

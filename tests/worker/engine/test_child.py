@@ -109,7 +109,7 @@ async def test_a_model_that_cannot_be_loaded_says_why(tmp_path: Path) -> None:
     down = await bench.next()
     assert isinstance(down, Down) and "broken.gguf" in down.message
     bench.engine.send(submit("early", 5))
-    assert (await bench.until(Ended)).code is ErrorCode.ENGINE_CRASHED
+    assert (await bench.until(Ended)).code is ErrorCode.MODEL_NOT_LOADED
     await bench.engine.close()
 
 

@@ -138,14 +138,14 @@ async def test_a_submit_while_it_is_down_is_answered_and_other_commands_need_no_
     bench.engine.send(submit("early"))
     ended = await bench.next()
     assert isinstance(ended, Ended)
-    assert (ended.job, ended.reason, ended.code) == ("early", "failed", ErrorCode.ENGINE_CRASHED)
+    assert (ended.job, ended.reason, ended.code) == ("early", "failed", ErrorCode.MODEL_NOT_LOADED)
 
 
 async def test_a_submit_while_it_loads_is_answered() -> None:
     bench = Bench("loads", Patience(close_s=0.01))
     await bench.until(Loading)
     bench.engine.send(submit("early"))
-    assert (await bench.until(Ended)).code is ErrorCode.ENGINE_CRASHED
+    assert (await bench.until(Ended)).code is ErrorCode.MODEL_NOT_LOADED
     await bench.engine.close()
 
 
@@ -161,7 +161,7 @@ async def test_a_second_life_loads_as_patiently_as_the_first(tmp_path: Path) -> 
     bench.time.pass_by(100)
     await asyncio.sleep(0)  # the watch looks, and sleeps again
     bench.engine.send(submit("early"))
-    assert (await bench.until(Ended)).code is ErrorCode.ENGINE_CRASHED
+    assert (await bench.until(Ended)).code is ErrorCode.MODEL_NOT_LOADED
     await bench.engine.close()
 
 
@@ -226,7 +226,7 @@ async def test_the_fifth_crash_in_ten_minutes_is_the_last() -> None:
     assert pauses == [0.5, 1, 2, 4]
     assert (await bench.until(Down)).retry_in_s is None
     bench.engine.send(submit("late"))
-    assert (await bench.until(Ended)).code is ErrorCode.ENGINE_CRASHED
+    assert (await bench.until(Ended)).code is ErrorCode.MODEL_NOT_LOADED
     await bench.engine.close()
     assert await bench.rest() == []
 

@@ -203,7 +203,7 @@ async def test_while_it_is_down_it_refuses(bench: Bench) -> None:
     bench.engine.faults = Faults(crash_after=0, retry_in_s=None)
     assert (await bench.until(Down)).retry_in_s is None
     bench.engine.send(submit())
-    assert (await bench.until(Ended)).code is ErrorCode.ENGINE_CRASHED
+    assert (await bench.until(Ended)).code is ErrorCode.MODEL_NOT_LOADED
 
 
 async def test_a_hang_is_silent_until_the_supervisor_would_end_it(bench: Bench) -> None:
