@@ -132,4 +132,5 @@ class Grammars:
         return self._ready[grammar].deep_copy()
 
     def close(self) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """Wait for the grammar in hand, which reads the vocabulary: that must not be freed before."""
+        self._thread.shutdown(wait=True, cancel_futures=True)

@@ -75,13 +75,17 @@ class Loop:
         self._posted.put(None)
 
     def run(self) -> None:
-        """Serve until `stop`."""
+        """Serve until `stop`. The model may be closed after it."""
         self._emit(Ready(self._spec.slots, self._model.context, self._model.vocab.size))
         while not self._stopping:
             self.step()
             self._pulse()
             if not self.busy:
                 self.wait(self._pulsed + PULSE_S - self._clock())
+        self.close()
+
+    def close(self) -> None:
+        """End the thread that compiles grammars."""
         self._grammars.close()
 
     def step(self) -> None:

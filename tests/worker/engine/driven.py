@@ -1,6 +1,7 @@
 """A real model behind a loop that the test steps itself; its clock advances a second with each step."""
 
 from pathlib import Path
+from typing import ClassVar
 
 from worker.engine.llama import Model
 from worker.engine.loop import Loop
@@ -11,15 +12,22 @@ WAIT_S = 30.0
 
 
 class Driven:
-    """`model` replaces the one of the path: a subclass of Model with a fault in it."""
+    """`kind` is a subclass of Model with a fault in it. `opened` are those to close when the test is over."""
+
+    opened: ClassVar[list["Driven"]] = []
 
     def __init__(self, path: Path, kind: type[Model] = Model, **spec: int) -> None:
         shape = {"slots": 4, "context": 512, "batch": 128, "prefill_budget": 32} | spec
         self.spec = EngineSpec(path=str(path), **shape)  # type: ignore[arg-type]
         self.model = kind(self.spec)
+        self.opened.append(self)
         self.events: list[Event] = []
         self.now = 0.0
         self.loop = Loop(self.model, self.spec, self.events.append, lambda: self.now)
+
+    def close(self) -> None:
+        self.loop.close()
+        self.model.close()
 
     def post(self, *commands: Command) -> None:
         for command in commands:

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +34,13 @@ PROMPT = tuple(int(token) for token in RNG.integers(0, 250, 100))
 OTHERS = [tuple(int(token) for token in RNG.integers(0, 250, size)) for size in (30, 170, 60, 90, 210, 45)]
 
 
+@pytest.fixture(autouse=True)
+def _close() -> Iterator[None]:
+    yield
+    while Driven.opened:
+        Driven.opened.pop().close()
+
+
 @pytest.fixture(params=["dense", "hybrid"])
 def path(request: pytest.FixtureRequest, tiny_qwen3: Path, tiny_qwen35: Path) -> Path:
     return tiny_qwen3 if request.param == "dense" else tiny_qwen35
@@ -46,11 +53,7 @@ def ask(job: str, prompt: tuple[int, ...] = PROMPT, sampling: Sampling = GREEDY,
 
 def alone(path: Path, submit: Submit, **spec: int) -> list[int]:
     """The answer of a job that has a fresh engine for itself."""
-    engine = Driven(path, Model, **spec)
-    try:
-        return engine.run(submit)
-    finally:
-        engine.model.close()
+    return Driven(path, Model, **spec).run(submit)
 
 
 # ---- an answer depends on its request alone
@@ -86,7 +89,6 @@ def test_an_answer_is_the_same_with_a_reused_prefix(
         assert engine.usage_cached("a") == (85 if not engine.model.hybrid else 80)
         assert engine.run(replace(turn, job="b")) == expected
         assert engine.usage_cached("b") >= 80
-        engine.model.close()
 
 
 def test_a_prefix_is_taken_from_a_job_that_still_runs(path: Path) -> None:
