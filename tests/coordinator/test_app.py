@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator
 
 import httpx
@@ -173,3 +174,18 @@ async def test_a_bug_is_a_500_without_detail(coordinator: Coordinator, monkeypat
     assert response.status_code == 500
     assert response.json()["error"]["code"] == "internal_error"
     assert "secret" not in response.text
+
+
+async def test_a_second_signal_ends_at_once_although_an_answer_runs(coordinator: Coordinator) -> None:
+    async with coordinator.worker() as worker, coordinator.http() as http:
+        await worker.join()
+        asked = asyncio.create_task(http.post("/v1/chat/completions", json=ASK))
+        await worker.accept()
+        coordinator.server.handle_exit(signal.SIGTERM, None)
+        await until(lambda: coordinator.running.services.hub.dispatch.draining)
+        assert not coordinator.task.done()
+        coordinator.server.handle_exit(signal.SIGTERM, None)
+        async with asyncio.timeout(10):
+            await coordinator.task
+        asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
