@@ -10,7 +10,7 @@ from coordinator.jobs import Jobs
 from coordinator.records import Peer, Worker
 from wire.errors import CLOSE_DUPLICATE, ErrorCode
 from wire.job import JobState
-from wire.messages import DEAD_AFTER_S, RESUME_WINDOW_S, WINDOW_TOKENS, Error, Hello, KeptJob, Welcome
+from wire.messages import DEAD_AFTER_S, WINDOW_TOKENS, Error, Hello, KeptJob, Welcome
 
 CLOSE_GOING_AWAY = 1001  # RFC 6455, 7.4.1
 CLOSE_TRY_AGAIN_LATER = 1013
@@ -57,7 +57,7 @@ class Attendance:
             self._detach(worker, reason, now)
         if worker.left is None:
             return
-        if now - worker.left >= RESUME_WINDOW_S:
+        if now - worker.left >= self._jobs.limits.resume_window_s:
             self.gone(worker, "it did not come back", now)
         elif now - worker.left >= self._jobs.limits.resume_grace_s or now - worker.seen >= DEAD_AFTER_S:
             self._offer_elsewhere(worker, now)
@@ -98,7 +98,12 @@ class Attendance:
         self._welcome(worker, tuple(kept))
 
     def _welcome(self, worker: Worker, kept: tuple[KeptJob, ...]) -> None:
-        welcome = Welcome(session=worker.peer.session, window_tokens=WINDOW_TOKENS, kept=kept)
+        welcome = Welcome(
+            session=worker.peer.session,
+            resume_window_s=self._jobs.limits.resume_window_s,
+            window_tokens=WINDOW_TOKENS,
+            kept=kept,
+        )
         self._jobs.send(worker, welcome)
         self._jobs.note("worker joined", worker.key, detail=", ".join(worker.seats))
 

@@ -29,6 +29,7 @@ class Config:
     queue_per_account: int = Limits.queue_per_account
     queue_wait_s: float = Limits.queue_wait_s
     resume_grace_s: float = Limits.resume_grace_s
+    resume_window_s: float = Limits.resume_window_s
     drain_s: float = 300.0  # how long a stop waits for answers that are being given
 
     def limits(self) -> Limits:
@@ -37,6 +38,7 @@ class Config:
             queue_per_account=self.queue_per_account,
             queue_wait_s=self.queue_wait_s,
             resume_grace_s=self.resume_grace_s,
+            resume_window_s=self.resume_window_s,
         )
 
 
@@ -50,6 +52,7 @@ HELP = {
     "queue_per_account": "most requests of one account that wait",
     "queue_wait_s": "longest wait for a slot",
     "resume_grace_s": "how long the jobs of a dropped worker wait for it before another may have them",
+    "resume_window_s": "how long a dropped worker may take to come back; jobs that nobody else takes wait for it",
     "drain_s": "how long a stop waits for running answers",
 }
 _PARSERS = {"port": int, "queue": int, "queue_per_account": int, "db": Path, "models": Path}
@@ -88,7 +91,7 @@ def _check(config: Config) -> None:
     for name in ("queue", "queue_per_account"):
         if getattr(config, name) < 0:
             raise ConfigError(f"{name} must not be negative")
-    for name in ("queue_wait_s", "resume_grace_s", "drain_s"):
+    for name in ("queue_wait_s", "resume_grace_s", "resume_window_s", "drain_s"):
         if not 0 <= getattr(config, name) <= 3600:
             raise ConfigError(f"{name} must be 0 to 3600 seconds")
 

@@ -7,7 +7,7 @@ from statistics import median
 from wire.chat import ChatRequest
 from wire.errors import SupernetError
 from wire.job import JobState
-from wire.messages import WINDOW_TOKENS, Hello, Issue, ModelOffer, ModelStatus
+from wire.messages import RESUME_WINDOW_S, WINDOW_TOKENS, Hello, Issue, ModelOffer, ModelStatus
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Limits:
     refusals: int = 8  # refused offers before the job fails
     crashes: int = 2  # engines that may die under one job
     resume_grace_s: float = 2.0  # a dropped socket has this long before its jobs may go elsewhere
+    resume_window_s: float = RESUME_WINDOW_S  # and this long to come back at all
     rest_s: float = 15.0  # a worker's first rest after a fault; doubles
     rest_max_s: float = 600.0
     ack_frames: int = 32

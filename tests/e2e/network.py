@@ -24,7 +24,7 @@ models:
     files:
       - name: tiny.gguf
     context: {context}
-    max_output: 512
+    max_output: 4096
     thinking: {thinking}
     presets:
       thinking_general: {{temperature: 0.0, top_p: 1.0, top_k: 20}}
@@ -40,6 +40,7 @@ class Process:
 
     popen: "subprocess.Popen[bytes]"
     log: Path
+    state: Path  # a worker's --state-dir
 
     def output(self) -> str:
         return self.log.read_text(errors="replace")
@@ -57,7 +58,7 @@ class Network:
 
     folder: Path
     model_file: Path
-    context: int = 1024
+    context: int = 4096
     thinking: bool = True
     port: int = 0
     key: str = ""
@@ -76,14 +77,25 @@ class Network:
 
     def start_coordinator(self) -> None:
         """Start (or restart, on the same port and database)."""
-        args = ["-m", "coordinator", "serve", "--host", "127.0.0.1", "--port", str(self.port), "--json"]
+        self.key = self.key or self.create_key("test")
+        args = [
+            "-m",
+            "coordinator",
+            "serve",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--json",
+            "--queue-wait-s",
+            "15",
+        ]
+        args += ["--resume-window-s", "5"]
         args += ["--db", str(self.folder / "coordinator.db"), "--models", str(self.catalogue)]
         self.coordinator = self._spawn("coordinator", args)
         until(lambda: "listening" in self._coordinator().output(), self._coordinator())
         line = next(text for text in self._coordinator().output().splitlines() if "listening" in text)
         self.port = int(json.loads(line)["listening"].rsplit(":", 1)[1])
-        if not self.key:
-            self.key = self.create_key("test")
 
     def create_key(self, name: str, *options: str) -> str:
         db = str(self.folder / "coordinator.db")
@@ -132,7 +144,7 @@ class Network:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("SUPERNET_")}
         with log.open("wb") as out:
             popen = subprocess.Popen([sys.executable, *args], stdout=out, stderr=out, env=clean | (env or {}))
-        return Process(popen, log)
+        return Process(popen, log, self.folder / name)
 
 
 def until(condition: Any, process: Process | None = None) -> None:

@@ -100,7 +100,7 @@ def test_errors_are_of_the_types_that_clients_catch(client: OpenAI, network: Net
         client.chat.completions.create(model=MODEL, messages=HELLO, temperature=9)  # type: ignore[arg-type]
     assert wrong.value.param == "temperature"
     with pytest.raises(BadRequestError) as long:
-        client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "word " * 4000}])
+        client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "word " * 20000}])
     assert long.value.code == "context_length_exceeded"
     with pytest.raises(AuthenticationError):
         OpenAI(base_url=network.url + "/v1", api_key="sk-wrong", max_retries=0).models.list()
