@@ -17,7 +17,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coordinator.accounts import Accounts
-from coordinator.chat import LEFT, ChatApi
+from coordinator.chat import ChatApi
+from coordinator.exchange import LEFT, Desk
 from coordinator.hub import Hub
 from coordinator.ledger.usage import UsageWriter
 from coordinator.link import WorkerLink
@@ -51,7 +52,8 @@ class Services:
 def create_app(services: Services) -> ASGIApp:
     # No generated pages: they would describe raw-body routes wrongly and are one more thing to guard.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    chat = ChatApi(services.hub, services.accounts, services.catalog, services.usage)
+    desk = Desk(services.hub, services.accounts, services.catalog, services.usage)
+    chat = ChatApi(desk)
     models = _Models(services, created=int(time.time()))
     probes = _Probes(services)
     app.add_api_route("/v1/chat/completions", chat.completions, methods=["POST"], response_model=None)

@@ -34,8 +34,9 @@ OWNERS = {
     "huggingface_hub": ["worker/weights.py"],
     "filelock": ["worker/weights.py"],
     "tqdm": ["worker/weights.py"],
-    "fastapi": ["coordinator/app.py", "coordinator/chat.py", "coordinator/link.py"],
-    "starlette": ["coordinator/app.py", "coordinator/chat.py", "coordinator/link.py"],
+    # exchange.py answers for every API; chat.py and responses.py are the handlers of one each.
+    "fastapi": [f"coordinator/{name}.py" for name in ("app", "chat", "exchange", "link", "responses")],
+    "starlette": [f"coordinator/{name}.py" for name in ("app", "chat", "exchange", "link", "responses")],
     "uvicorn": ["coordinator/cli.py"],
     "sqlalchemy": ["coordinator/ledger/*.py"],
 }

@@ -1,0 +1,296 @@
+"""One HTTP request that has become jobs, and the two ways to answer it: one JSON value, or a stream of events.
+
+Every API of this coordinator answers through here; what differs between them is how the events of the jobs are worded
+(Telling, Gathering). Errors keep their HTTP status as long as possible: nothing is sent before a worker has accepted
+the request, or COMMIT_S have passed. After that an error is an event of the stream, always: most clients take a bare
+end for success. A client that leaves is noticed at once, also while it waits and nothing is sent.
+"""
+
+import asyncio
+import hashlib
+import secrets
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, assert_never
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+
+from coordinator.accounts import Accounts, Principal
+from coordinator.effects import Deliver, Failed, Finished, Report, Stopped
+from coordinator.hub import Answers, Hub, JobEnd
+from coordinator.ledger.usage import UsageRow, UsageWriter
+from coordinator.openai_request import ChatJob
+from coordinator.openai_response import sse_comment
+from coordinator.records import JobSpec
+from wire.catalog import Catalog, ModelSpec
+from wire.chat import Usage
+from wire.errors import ErrorCode, SupernetError
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+BODY_S = 30.0
+COMMIT_S = 2.0
+KEEP_ALIVE_S = 15.0  # proxies end a silent response after 60 to 100 s
+LEFT = 499  # nginx's word for a client that did not wait; nobody sees it
+ACCOUNTING_RETRY_S = 10.0
+
+T = TypeVar("T")
+
+
+class Telling(Protocol):
+    """An API's words for a streamed answer, as bytes of the stream. Neither waits nor sends."""
+
+    def first(self) -> bytes: ...
+
+    def delivered(self, choice: int, event: Deliver) -> bytes: ...
+
+    def finished(self, choice: int, event: Finished) -> bytes: ...
+
+    def failed(self, error: SupernetError) -> bytes:
+        """The last words when a job failed; `last` is not asked for then."""
+        ...
+
+    def last(self) -> bytes: ...
+
+
+class Gathering(Protocol):
+    """An API's words for an answer that is sent whole."""
+
+    def delivered(self, choice: int, event: Deliver) -> object: ...
+
+    def finished(self, choice: int, event: Finished) -> object: ...
+
+    def whole(self) -> dict[str, Any]:
+        """The body, once every choice has finished."""
+        ...
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where requests of all APIs become jobs."""
+
+    hub: Hub
+    accounts: Accounts
+    catalog: Catalog
+    usage: UsageWriter
+
+    def submit(self, job: ChatJob, principal: Principal) -> "Exchange":
+        if self.usage.full:
+            message = "accounting is behind: try again in a moment"
+            raise SupernetError(ErrorCode.QUEUE_FULL, message, retry_after_s=ACCOUNTING_RETRY_S)
+        name = secrets.token_hex(16)
+        first = secrets.randbits(63) if job.seed is None else job.seed
+        specs = [
+            JobSpec(f"{name}.{choice}", principal.account, job.model.id, job.request, choice_seed(first, choice))
+            for choice in range(job.n)
+        ]
+
+        def ended(spec: JobSpec, end: JobEnd) -> None:
+            if end.report.attempts:  # what no worker ever had is not worth a row
+                self.usage.put(_usage_row(spec, end, job.model, principal))
+
+        return Exchange(name, int(time.time()), job, self.hub.submit(specs, ended))
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """`name` is new and unguessable: ids of the answer are made from it. `created` in Unix seconds."""
+
+    name: str
+    created: int
+    job: ChatJob
+    answers: Answers
+
+    async def stream(self, request: Request, telling: Telling) -> Response:
+        """Raises the error of a job that failed before anything was said to the client."""
+        try:
+            await _unless_gone(request.receive, self.answers, self.answers.settle(COMMIT_S))
+            error = self.answers.early_error()
+            if error is not None:
+                raise error
+            return _EventStream(self.answers, telling, self.job.n)
+        except BaseException:
+            self.answers.cancel()
+            raise
+
+    async def whole(self, request: Request, gathering: Gathering) -> Response:
+        """Raises the error of the first choice that fails."""
+        try:
+            response = await _unless_gone(request.receive, self.answers, self._gathered(gathering))
+            return response or Response(status_code=LEFT)
+        finally:
+            self.answers.cancel()
+
+    async def _gathered(self, gathering: Gathering) -> Response:
+        reports: dict[int, Report] = {}
+        while len(reports) < self.job.n:
+            for choice, event in await self.answers.take(KEEP_ALIVE_S):
+                match event:
+                    case Deliver():
+                        gathering.delivered(choice, event)
+                    case Finished():
+                        gathering.finished(choice, event)
+                        reports[choice] = event.report
+                    case Failed():
+                        raise event.error
+                    case _:
+                        assert_never(event)
+        return JSONResponse(gathering.whole(), headers=_timing(reports[0]))
+
+
+class _EventStream(Response):
+    """Server-sent events. Written here and not with StreamingResponse, whose notice of a leaver depends on what
+    version of ASGI the server claims (starlette 1.x: only below 2.4 does it listen while it sends)."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, answers: Answers, telling: Telling, n: int) -> None:
+        super().__init__(headers={"cache-control": "no-cache", "x-accel-buffering": "no"})
+        del self.headers["content-length"]
+        self._answers = answers
+        self._telling = telling
+        self._unfinished = n
+        self._error: SupernetError | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await _unless_gone(receive, self._answers, self._write(send))
+        finally:
+            self._answers.cancel()
+
+    async def _write(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await _body(send, self._place() + self._telling.first())
+        while self._unfinished and self._error is None:
+            events = await self._answers.take(KEEP_ALIVE_S)
+            told = b"".join(self._told(choice, event) for choice, event in events)
+            await _body(send, told if events else self._place() or sse_comment("ping"))
+        last = self._telling.last() if self._error is None else self._telling.failed(self._error)
+        await send({"type": "http.response.body", "body": last, "more_body": False})
+
+    def _place(self) -> bytes:
+        place = self._answers.place()
+        return b"" if place is None else sse_comment(f"queued, place {place}")
+
+    def _told(self, choice: int, event: Deliver | Finished | Failed) -> bytes:
+        if self._error is not None:
+            return b""
+        match event:
+            case Deliver():
+                return self._telling.delivered(choice, event)
+            case Finished():
+                self._unfinished -= 1
+                return self._telling.finished(choice, event)
+            case Failed():
+                self._error = event.error
+                return b""
+            case _:
+                assert_never(event)
+
+
+# ---- the client's side of the connection -----------------------------------------------------------------------------
+
+
+async def read_body(request: Request) -> bytes:
+    """Raises request_too_large without reading the rest, invalid_request when it does not come in time."""
+    declared = request.headers.get("content-length", "")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_S):
+            if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
+                raise _too_large()
+            async for piece in request.stream():
+                body += piece
+                if len(body) > MAX_BODY_BYTES:
+                    raise _too_large()
+    except TimeoutError:
+        message = f"The body did not arrive within {BODY_S:.0f} s."
+        raise SupernetError(ErrorCode.INVALID_REQUEST, message) from None
+    return bytes(body)
+
+
+def _too_large() -> SupernetError:
+    message = f"The body is larger than {MAX_BODY_BYTES // 1024 // 1024} MiB: send less."
+    return SupernetError(ErrorCode.REQUEST_TOO_LARGE, message)
+
+
+async def _unless_gone(receive: Receive, answers: Answers, work: Coroutine[Any, Any, T]) -> T | None:
+    """Do the work; None if the client left first, or does not read. Nothing is left running."""
+    working = asyncio.create_task(work, name="answer")
+    others = [asyncio.create_task(_gone(receive), name="leaver"), asyncio.create_task(answers.cut.wait(), name="cut")]
+    try:
+        await asyncio.wait((working, *others), return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        for task in (working, *others):
+            task.cancel()
+        await asyncio.gather(working, *others, return_exceptions=True)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _body(send: Send, data: bytes) -> None:
+    if data:
+        await send({"type": "http.response.body", "body": data, "more_body": True})
+
+
+# ---- what is derived -------------------------------------------------------------------------------------------------
+
+
+def choice_seed(first: int, choice: int) -> int:
+    """The first choice has the request's own seed, each further one its own derived from it."""
+    if choice == 0:
+        return first
+    return int.from_bytes(hashlib.sha256(f"{first}/{choice}".encode()).digest()[:8], "big") >> 1
+
+
+def cost_nano(model: ModelSpec, usage: Usage) -> int:
+    return usage.prompt * model.price.prompt + usage.completion * model.price.completion
+
+
+def _timing(report: Report) -> dict[str, str]:
+    worker = hashlib.sha256((report.worker or "").encode()).hexdigest()[:12]
+    headers = {
+        "x-supernet-attempts": str(report.attempts),
+        "x-supernet-queue-ms": str(round(report.queued_s * 1000)),
+        "x-supernet-worker": worker,
+    }
+    if report.first_token_s is not None:
+        headers["x-supernet-ttft-ms"] = str(round(report.first_token_s * 1000))
+    return headers
+
+
+def _usage_row(spec: JobSpec, end: JobEnd, model: ModelSpec, principal: Principal) -> UsageRow:
+    match end:
+        case Finished():
+            finish = str(end.finish_reason)
+        case Failed():
+            finish = end.error.code.value
+        case Stopped():
+            finish = "cancelled"
+    report = end.report
+    return UsageRow(
+        job=spec.id,
+        at_ms=time.time_ns() // 1_000_000,
+        account=principal.account,
+        key=principal.key,
+        model=model.id,
+        worker=report.worker,
+        attempts=report.attempts,
+        finish=finish,
+        prompt=report.usage.prompt,
+        cached=report.usage.cached,
+        completion=report.usage.completion,
+        reasoning=report.usage.reasoning,
+        price_prompt=model.price.prompt,
+        price_completion=model.price.completion,
+        cost_nano=cost_nano(model, report.usage),
+        queued_ms=round(report.queued_s * 1000),
+        first_token_ms=None if report.first_token_s is None else round(report.first_token_s * 1000),
+        total_ms=round(report.total_s * 1000),
+    )
