@@ -121,7 +121,7 @@ class Daemon:
         self._perform(self._session.received(message, time.monotonic()))
         if message.type == "welcome":
             log.info("registered with the coordinator as %s", self._identity.worker)
-            notify("READY=1\nSTATUS=registered")
+            notify("STATUS=registered")
 
     def _lost(self) -> None:
         self._session.link_lost(time.monotonic())
@@ -143,6 +143,7 @@ class Daemon:
                     log.error("engine of %s: %s", name, event.message)
                 case port.Ready():
                     log.info("%s is ready: %d slots of %d tokens", name, event.slots, event.context)
+                    notify("READY=1\nSTATUS=ready")  # not at Welcome: a coordinator that is away is no failed start
                 case port.Loading():
                     notify(f"STATUS=loading {name}: {event.fraction:.0%}\nEXTEND_TIMEOUT_USEC=60000000")
                 case port.Pulse():

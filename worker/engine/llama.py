@@ -6,6 +6,7 @@ here in Python first. Nothing in this file is thread-safe but `Vocab`.
 """
 
 import ctypes
+import os
 import functools
 import re
 import sys
@@ -110,7 +111,7 @@ class Vocab:
             params.vocab_only = True
             handle = lib.llama_model_load_from_file(path.encode(), params)
             if not handle:
-                raise _refuse(f"cannot read the vocabulary of {path}")
+                raise _refuse(f"cannot read the vocabulary of {os.path.basename(path)}")
         self._vocab = lib.llama_model_get_vocab(handle)
         self.size = lib.llama_vocab_n_tokens(self._vocab)
         template = lib.llama_model_chat_template(handle, None)
@@ -230,11 +231,11 @@ class _Loaded:
             params.devices = ctypes.addressof(self._devices)
         self.model = lib.llama_model_load_from_file(spec.path.encode(), params)
         if not self.model:
-            raise _refuse(f"cannot load {spec.path}")
+            raise _refuse(f"cannot load {os.path.basename(spec.path)}")
         self.context = lib.llama_init_from_model(self.model, self._context_params(spec))
         if not self.context:
             lib.llama_model_free(self.model)
-            raise _refuse(f"no context of {spec.slots} x {spec.context} tokens for {spec.path}")
+            raise _refuse(f"no context of {spec.slots} x {spec.context} tokens for {os.path.basename(spec.path)}")
 
     def _context_params(self, spec: EngineSpec) -> Any:
         params = lib.llama_context_default_params()
