@@ -6,8 +6,8 @@ here in Python first. Nothing in this file is thread-safe but `Vocab`.
 """
 
 import ctypes
-import os
 import functools
+import os
 import re
 import sys
 import threading
