@@ -55,6 +55,11 @@ def test_a_short_prompt_is_not_stuck_behind_a_long_one() -> None:
     assert got[0] == 256 - 10
 
 
+def test_of_many_the_shortest_goes_before_those_that_came_earlier() -> None:
+    got = rows(plan([Want(0, 1, 10_000), Want(1, 2, 5_000), Want(2, 3, 20), Want(3, 4, 1)], 512, 64))
+    assert got == {3: 1, 2: 20, 0: 32, 1: 12}
+
+
 def test_the_oldest_prompt_advances_by_half_whatever_comes_after_it() -> None:
     crowd = [Want(seq, seq, 100) for seq in range(1, 12)]
     assert rows(plan([Want(0, 0, 10_000), *crowd, Want(20, 20, 1)], 512, 256))[0] >= 128
