@@ -7,7 +7,7 @@ through by `accept`, which knows nothing but the list below.
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 from coordinator.openai_json import invalid
 
@@ -80,7 +80,11 @@ class Fields:
     """One JSON object at `path` (empty for the body itself). Every name is read as snake_case or camelCase.
 
     null means that a field is not given. All methods raise SupernetError invalid_request with the field as `param`.
+    The lists are those of chat completions; another API has its own in a subclass.
     """
+
+    accepted: Mapping[str, str] = ACCEPTED
+    limited: Mapping[str, tuple[tuple[Any, ...], str]] = LIMITED
 
     def __init__(self, value: object, path: str = "") -> None:
         if not isinstance(value, dict):
@@ -155,20 +159,20 @@ class Fields:
             raise invalid(self.at(name), message)
         return value
 
-    def inner(self, name: str) -> "Fields | None":
+    def inner(self, name: str) -> Self | None:
         value = self.take(name)
-        return None if value is None else Fields(value, self.at(name))
+        return None if value is None else type(self)(value, self.at(name))
 
     def accept(self, *names: str) -> None:
-        """Take fields that have no effect, listed with the reason in ACCEPTED."""
+        """Take fields that have no effect, each on the list with its reason."""
         for name in names:
-            if self.take(name) is not None and (listed := _generic(self.at(name))) not in ACCEPTED:
+            if self.take(name) is not None and (listed := _generic(self.at(name))) not in self.accepted:
                 raise KeyError(f"{listed} is not on the list of accepted fields")
 
     def limit(self, *names: str) -> None:
-        """Take fields of which LIMITED names the accepted values."""
+        """Take fields of which the list names the accepted values."""
         for name in names:
-            values, why = LIMITED[_generic(self.at(name))]
+            values, why = self.limited[_generic(self.at(name))]
             value = self.take(name)
             # The types are compared too: in Python 0 equals False.
             if value is not None and not any(type(value) is type(one) and value == one for one in values):

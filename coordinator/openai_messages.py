@@ -1,6 +1,7 @@
 """The conversation: OpenAI's messages -> the wire's, rebuilt field by field."""
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from coordinator.openai_fields import Fields, kind
@@ -35,10 +36,10 @@ def _message(fields: Fields) -> Message:
     fields.accept("cache_control")
     if role == "assistant":
         return _assistant(fields, name)
-    content = _content(fields, "text")
+    content = read_text(fields, "content", _TEXT)
     if content is None:
         raise invalid(fields.at("content"), f"Missing required parameter: '{fields.at('content')}'.")
-    call_id = _tool_call_id(fields) if role == "tool" else None
+    call_id = required_id(fields, "tool_call_id") if role == "tool" else None
     fields.finish()
     plain = "system" if role == "developer" else role
     return Message.model_validate({"role": plain, "content": content, "name": name, "tool_call_id": call_id})
@@ -49,7 +50,7 @@ def _assistant(fields: Fields, name: str | None) -> Message:
 
     Content may be null and calls may be missing both: an answer that spent all its tokens on the thought looks so.
     """
-    content = _content(fields, "text", "refusal")
+    content = read_text(fields, "content", _TEXT, _REFUSAL)
     refusal = fields.text("refusal")  # on OpenAI a refusal is the answer's text in another field
     reasoning, other = fields.text("reasoning_content"), fields.text("reasoning")
     if reasoning is not None and other is not None and reasoning != other:
@@ -70,9 +71,7 @@ def _assistant(fields: Fields, name: str | None) -> Message:
 
 
 def _call(fields: Fields) -> ToolCall:
-    call_id = fields.text("id", low=1, high=MAX_ID_CHARS)
-    if call_id is None:
-        raise invalid(fields.at("id"), f"Missing required parameter: '{fields.at('id')}'.")
+    call_id = required_id(fields, "id")
     if fields.take("type") not in (None, "function"):
         raise invalid(fields.at("type"), f"Invalid '{fields.at('type')}': only 'function' calls are supported.")
     function = fields.inner("function")
@@ -88,48 +87,63 @@ def _call(fields: Fields) -> ToolCall:
     return ToolCall(id=call_id, name=name, arguments=arguments or "{}")
 
 
-def _tool_call_id(fields: Fields) -> str:
-    """Not looked up among earlier calls: clients that shorten a conversation drop the call and keep its result."""
-    call_id = fields.text("tool_call_id", low=1, high=MAX_ID_CHARS)
+def required_id(fields: Fields, name: str) -> str:
+    """The id of a call. Not looked up among earlier calls: clients that shorten a conversation drop the call and keep
+    its result."""
+    call_id = fields.text(name, low=1, high=MAX_ID_CHARS)
     if call_id is None:
-        raise invalid(fields.at("tool_call_id"), f"Missing required parameter: '{fields.at('tool_call_id')}'.")
+        raise invalid(fields.at(name), f"Missing required parameter: '{fields.at(name)}'.")
     return call_id
 
 
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
-def tool_name(fields: Fields) -> str:
+def tool_name(fields: Fields, field: str = "name") -> str:
     """The `name` of a function: OpenAI's letters, and the dot that tools of MCP servers have."""
-    name = fields.text("name")
+    name = fields.text(field)
     if name is None:
-        raise invalid(fields.at("name"), f"Missing required parameter: '{fields.at('name')}'.")
+        raise invalid(fields.at(field), f"Missing required parameter: '{fields.at(field)}'.")
     if not _TOOL_NAME.fullmatch(name):
         bounds = "expected 1 to 64 of the characters a-z, A-Z, 0-9, '_', '-' and '.'"
-        raise invalid(fields.at("name"), f"Invalid '{fields.at('name')}': {bounds}.")
+        raise invalid(fields.at(field), f"Invalid '{fields.at(field)}': {bounds}.")
     return name
 
 
-def _content(fields: Fields, *kinds: str) -> str | None:
+@dataclass(frozen=True)
+class PartKind:
+    """A kind of text part: its `type`, the key of its text, and keys that may stand beside it without an effect."""
+
+    type: str
+    key: str
+    beside: tuple[str, ...] = ()
+
+
+_TEXT = PartKind("text", "text", ("cache_control",))
+_REFUSAL = PartKind("refusal", "refusal", ("cache_control",))
+
+
+def read_text(fields: Fields, name: str, *kinds: PartKind) -> str | None:
     """A string, or text parts joined without anything between them, as Qwen's own template joins them."""
-    value, path = fields.take("content"), fields.at("content")
+    value, path = fields.take(name), fields.at(name)
     if value is None or isinstance(value, str):
         return value
     if not isinstance(value, list):
         raise invalid(path, f"Invalid type for '{path}': expected a string or an array of parts, got {kind(value)}.")
-    return "".join(_part(Fields(item, f"{path}[{index}]"), kinds) for index, item in enumerate(value))
+    return "".join(_part(type(fields)(item, f"{path}[{index}]"), kinds) for index, item in enumerate(value))
 
 
-def _part(fields: Fields, kinds: tuple[str, ...]) -> str:
-    kind_of: Any = fields.take("type")
-    if kind_of not in kinds:
-        shown = f"'{kind_of}' parts are" if isinstance(kind_of, str) and len(kind_of) <= 32 else "this part is"
-        listed = " or ".join(f"'{one}'" for one in kinds)
+def _part(fields: Fields, kinds: tuple[PartKind, ...]) -> str:
+    given: Any = fields.take("type")
+    one = next((each for each in kinds if each.type == given), None)
+    if one is None:
+        shown = f"'{given}' parts are" if isinstance(given, str) and len(given) <= 32 else "this part is"
+        listed = " or ".join(f"'{each.type}'" for each in kinds)
         message = f"Invalid '{fields.at('type')}': {shown} not accepted, this model takes text only ({listed})."
         raise invalid(fields.at("type"), message)
-    text = fields.text(kind_of)
+    text = fields.text(one.key)
     if text is None:
-        raise invalid(fields.at(kind_of), f"Missing required parameter: '{fields.at(kind_of)}'.")
-    fields.accept("cache_control")
+        raise invalid(fields.at(one.key), f"Missing required parameter: '{fields.at(one.key)}'.")
+    fields.accept(*one.beside)
     fields.finish()
     return text

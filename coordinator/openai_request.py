@@ -20,7 +20,7 @@ from typing import Any, Literal, cast
 from coordinator.openai_fields import REFUSED, Fields, kind
 from coordinator.openai_json import invalid, load
 from coordinator.openai_messages import read_messages
-from coordinator.openai_tools import read_response_format, read_tool_choice, read_tools
+from coordinator.openai_tools import chat_choice, read_response_format, read_tool_choice, read_tools
 from wire.catalog import Catalog, ModelSpec, Preset, TaskProfile
 from wire.chat import MAX_LOGPROBS, MAX_STOP_CHARS, MAX_STOPS, MAX_TOP_K, ChatRequest, Sampling
 
@@ -72,30 +72,27 @@ def parse(body: bytes, catalog: Catalog, headers: Mapping[str, str]) -> ChatJob:
     fields.limit("modalities", "service_tier", "prompt_cache_retention", "billing_mode")
     fields.limit("sogni_tools", "sogni_tool_execution", "safe_content_filter")
     fields.accept("store", "prompt_cache_key", "app_source")
-    model = _model(fields, catalog)
+    model = read_model(fields, catalog)
     request = _request(fields, model)
     stream = fields.flag("stream") or False
     include_usage, continuous_usage = _stream_options(fields, stream)
-    seed = fields.integer("seed", -1, MAX_SEED)
-    # OpenAI is replacing `user` by `safety_identifier`: the same name for the same end user.
-    user, identifier = (fields.text(name, high=MAX_LABEL_CHARS) for name in ("user", "safety_identifier"))
     job = ChatJob(
         model=model,
         request=request,
         n=fields.integer("n", 1, MAX_CHOICES) or 1,
-        seed=None if seed == -1 else seed,
+        seed=read_seed(fields),
         stream=stream,
         include_usage=include_usage,
         continuous_usage=continuous_usage,
-        token_type=_token_type(fields, headers),
-        user=user if user is not None else identifier,
-        metadata=_metadata(fields),
+        token_type=read_token_type(fields, headers),
+        user=read_user(fields),
+        metadata=read_metadata(fields),
     )
     fields.finish()
     return job
 
 
-def _model(fields: Fields, catalog: Catalog) -> ModelSpec:
+def read_model(fields: Fields, catalog: Catalog) -> ModelSpec:
     name = fields.text("model", low=1, high=MAX_MODEL_CHARS)
     return catalog.get(catalog.default if name is None else name)
 
@@ -103,29 +100,29 @@ def _model(fields: Fields, catalog: Catalog) -> ModelSpec:
 def _request(fields: Fields, model: ModelSpec) -> ChatRequest:
     messages, developer = read_messages(fields)
     tools = read_tools(fields)
-    thinking, preserve, budget = _thinking(fields, model)
-    profile = fields.choice("task_profile", ("general", "coding", "reasoning"))
-    chosen = cast(TaskProfile, profile or ("coding" if developer else "general"))
+    effort = fields.choice("reasoning_effort", tuple(BUDGETS))
+    thinking, preserve = read_thinking(fields, model, effort)
     parallel = fields.flag("parallel_tool_calls")
     return ChatRequest(
         messages=messages,
         tools=tools,
-        tool_choice=read_tool_choice(fields, tools),
+        tool_choice=read_tool_choice(fields, tools, chat_choice),
         parallel_tool_calls=True if parallel is None else parallel,
         json_schema=read_response_format(fields),
         thinking=thinking,
         preserve_thinking=preserve,
-        reasoning_budget=budget,
+        reasoning_budget=reasoning_budget(thinking, effort),
         max_tokens=_max_tokens(fields, model),
-        stop=_stop(fields),
+        stop=read_stop(fields),
         ignore_eos=fields.flag("ignore_eos") or False,
-        sampling=_sampling(fields, model.presets.choose(chosen, thinking)),
+        sampling=read_sampling(
+            fields, model.presets.choose(read_profile(fields, developer), thinking), _top_logprobs(fields)
+        ),
     )
 
 
-def _thinking(fields: Fields, model: ModelSpec) -> tuple[bool, bool, int | None]:
-    """Whether to think, whether earlier thoughts stay in the prompt, and the bound of a thought in tokens."""
-    effort = fields.choice("reasoning_effort", tuple(BUDGETS))
+def read_thinking(fields: Fields, model: ModelSpec, effort: str | None) -> tuple[bool, bool]:
+    """Whether to think, and whether earlier thoughts stay in the prompt."""
     kwargs = fields.inner("chat_template_kwargs")
     enable = preserve = None
     if kwargs is not None:
@@ -134,8 +131,17 @@ def _thinking(fields: Fields, model: ModelSpec) -> tuple[bool, bool, int | None]
         for name, value in (("enable_thinking", enable), ("preserve_thinking", preserve)):
             if value and not model.thinking:
                 raise invalid(kwargs.at(name), f"Unsupported value for '{kwargs.at(name)}': this model cannot think.")
-    thinking = model.thinking and (effort != "none" if enable is None else enable)
-    return thinking, preserve or False, BUDGETS[effort] if thinking and effort is not None else None
+    return model.thinking and (effort != "none" if enable is None else enable), preserve or False
+
+
+def reasoning_budget(thinking: bool, effort: str | None) -> int | None:
+    """The bound of a thought in tokens; None: it has none of its own."""
+    return BUDGETS[effort] if thinking and effort is not None else None
+
+
+def read_profile(fields: Fields, developer: bool) -> TaskProfile:
+    profile = fields.choice("task_profile", ("general", "coding", "reasoning"))
+    return cast(TaskProfile, profile or ("coding" if developer else "general"))
 
 
 def _max_tokens(fields: Fields, model: ModelSpec) -> int:
@@ -146,7 +152,7 @@ def _max_tokens(fields: Fields, model: ModelSpec) -> int:
     return min(new or old or model.max_output, model.max_output)
 
 
-def _stop(fields: Fields) -> tuple[str, ...]:
+def read_stop(fields: Fields) -> tuple[str, ...]:
     value = fields.take("stop")
     if value is None:
         return ()
@@ -159,7 +165,8 @@ def _stop(fields: Fields) -> tuple[str, ...]:
     return tuple(stops)
 
 
-def _sampling(fields: Fields, preset: Preset | None) -> Sampling:
+def read_sampling(fields: Fields, preset: Preset | None, top_logprobs: int | None) -> Sampling:
+    """The preset's values, explicit ones before them. `top_logprobs` None: no logprobs are wanted."""
     chosen: dict[str, Any] = preset.model_dump() if preset is not None else {}
     top_p = fields.number("top_p", 0, 1)
     top_k = fields.integer("top_k", -1, MAX_TOP_K)
@@ -173,7 +180,7 @@ def _sampling(fields: Fields, preset: Preset | None) -> Sampling:
         "frequency_penalty": fields.number("frequency_penalty", -2, 2),
         "repetition_penalty": fields.number("repetition_penalty", 0, 2, open_low=True),
         "logit_bias": _logit_bias(fields),
-        "top_logprobs": _top_logprobs(fields),
+        "top_logprobs": top_logprobs,
     }
     chosen.update({name: value for name, value in explicit.items() if value is not None})
     return Sampling.model_validate(chosen)
@@ -219,7 +226,19 @@ def _stream_options(fields: Fields, stream: bool) -> tuple[bool, bool]:
     return include, continuous
 
 
-def _token_type(fields: Fields, headers: Mapping[str, str]) -> TokenType:
+def read_seed(fields: Fields) -> int | None:
+    """None: the coordinator draws one."""
+    seed = fields.integer("seed", -1, MAX_SEED)
+    return None if seed == -1 else seed
+
+
+def read_user(fields: Fields) -> str | None:
+    """OpenAI is replacing `user` by `safety_identifier`: the same name for the same end user."""
+    user, identifier = (fields.text(name, high=MAX_LABEL_CHARS) for name in ("user", "safety_identifier"))
+    return user if user is not None else identifier
+
+
+def read_token_type(fields: Fields, headers: Mapping[str, str]) -> TokenType:
     """What the account pays with: the body, else the header `X-Token-Type`, else auto."""
     source = "token_type"
     value = fields.take("token_type")
@@ -231,7 +250,7 @@ def _token_type(fields: Fields, headers: Mapping[str, str]) -> TokenType:
     return cast(TokenType, value)
 
 
-def _metadata(fields: Fields) -> dict[str, str]:
+def read_metadata(fields: Fields) -> dict[str, str]:
     value = fields.take("metadata")
     if value is None:
         return {}

@@ -1,5 +1,6 @@
 """What an answer may be: declared tools, the choice among them, and the format of the text."""
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic_core import to_json
@@ -15,17 +16,26 @@ MAX_TOOLS_BYTES = 256 * 1024
 
 def read_tools(body: Fields) -> tuple[Tool, ...]:
     """The declared functions. Raises SupernetError."""
+    tools = tuple(_tool(Fields(item, f"tools[{index}]")) for index, item in enumerate(declared(body)))
+    check_names([(tool.name, f"tools[{index}].function.name") for index, tool in enumerate(tools)])
+    return tools
+
+
+def declared(body: Fields) -> list[Any]:
+    """`tools` as it came, within the bounds of its size."""
     raw = body.array("tools", MAX_TOOLS) or []
     if (size := len(to_json(raw))) > MAX_TOOLS_BYTES:
         raise invalid("tools", f"'tools' has {size} bytes: at most {MAX_TOOLS_BYTES} are accepted.")
-    tools = tuple(_tool(Fields(item, f"tools[{index}]")) for index, item in enumerate(raw))
+    return raw
+
+
+def check_names(named: list[tuple[str, str]]) -> None:
+    """Refuse a (name, path) whose name was there before."""
     names: set[str] = set()
-    for index, tool in enumerate(tools):
-        if tool.name in names:
-            path = f"tools[{index}].function.name"
+    for name, path in named:
+        if name in names:
             raise invalid(path, f"Invalid '{path}': another tool has the same name.")
-        names.add(tool.name)
-    return tools
+        names.add(name)
 
 
 def _tool(fields: Fields) -> Tool:
@@ -36,18 +46,23 @@ def _tool(fields: Fields) -> Tool:
         raise invalid(fields.at("function"), f"Missing required parameter: '{fields.at('function')}'.")
     fields.accept("cache_control")
     fields.finish()
-    name = tool_name(function)
-    description = function.text("description") or ""
-    parameters = _schema(function, "parameters") or {}
-    if parameters.get("type", "object") != "object":
-        path = function.at("parameters")
-        raise invalid(path, f"Invalid '{path}': the schema of a function's parameters must have type 'object'.")
-    strict = function.flag("strict") or False
+    tool = read_function(function)
     function.finish()
-    return Tool(name=name, description=description, parameters=parameters, strict=strict)
+    return tool
 
 
-def _schema(fields: Fields, name: str) -> dict[str, Any] | None:
+def read_function(fields: Fields) -> Tool:
+    """What both APIs say of a function."""
+    name = tool_name(fields)
+    description = fields.text("description") or ""
+    parameters = read_schema(fields, "parameters") or {}
+    if parameters.get("type", "object") != "object":
+        path = fields.at("parameters")
+        raise invalid(path, f"Invalid '{path}': the schema of a function's parameters must have type 'object'.")
+    return Tool(name=name, description=description, parameters=parameters, strict=fields.flag("strict") or False)
+
+
+def read_schema(fields: Fields, name: str) -> dict[str, Any] | None:
     value, path = fields.take(name), fields.at(name)
     if value is None:
         return None
@@ -57,11 +72,17 @@ def _schema(fields: Fields, name: str) -> dict[str, Any] | None:
     return value
 
 
-def read_tool_choice(body: Fields, tools: tuple[Tool, ...]) -> str:
-    """none, auto, required or `name:NAME`, as ChatRequest wants it. Without tools nothing is called, so: none."""
+def read_tool_choice(body: Fields, tools: tuple[Tool, ...], named: Callable[[Fields], tuple[str, str]]) -> str:
+    """none, auto, required or `name:NAME`, as ChatRequest wants it. Without tools nothing is called, so: none.
+
+    `named` reads a name out of an object, in which the APIs differ, and says where it stood.
+    """
     value = body.take("tool_choice")
     if isinstance(value, dict):
-        return f"name:{_named(Fields(value, 'tool_choice'), tools)}"
+        name, path = named(type(body)(value, "tool_choice"))
+        if not any(tool.name == name for tool in tools):
+            raise invalid(path, f"Invalid '{path}': no tool in 'tools' has this name.")
+        return f"name:{name}"
     if value not in (None, "none", "auto", "required"):
         message = "Invalid 'tool_choice': supported values are 'none', 'auto', 'required' and a named function."
         raise invalid("tool_choice", message)
@@ -72,7 +93,8 @@ def read_tool_choice(body: Fields, tools: tuple[Tool, ...]) -> str:
     return "none"
 
 
-def _named(fields: Fields, tools: tuple[Tool, ...]) -> str:
+def chat_choice(fields: Fields) -> tuple[str, str]:
+    """`{"type": "function", "function": {"name": ...}}`"""
     if fields.take("type") != "function":
         shape = '{"type": "function", "function": {"name": ...}}'
         raise invalid("tool_choice.type", f"Invalid 'tool_choice.type': only {shape} is supported.")
@@ -82,10 +104,7 @@ def _named(fields: Fields, tools: tuple[Tool, ...]) -> str:
     name = tool_name(function)
     function.finish()
     fields.finish()
-    if not any(tool.name == name for tool in tools):
-        path = function.at("name")
-        raise invalid(path, f"Invalid '{path}': no tool in 'tools' has this name.")
-    return name
+    return name, function.at("name")
 
 
 def read_response_format(body: Fields) -> dict[str, Any] | None:
@@ -106,7 +125,7 @@ def _json_schema(fields: Fields) -> dict[str, Any]:
     if inner is None:
         path = fields.at("json_schema")
         raise invalid(path, f"Missing required parameter: '{path}'.")
-    schema = _schema(inner, "schema")
+    schema = read_schema(inner, "schema")
     if schema is None:
         raise invalid(inner.at("schema"), f"Missing required parameter: '{inner.at('schema')}'.")
     inner.accept("name", "description", "strict")

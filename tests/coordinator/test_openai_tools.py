@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from coordinator.openai_fields import Fields
-from coordinator.openai_tools import MAX_TOOLS, MAX_TOOLS_BYTES, read_response_format, read_tool_choice, read_tools
+from coordinator.openai_tools import (
+    MAX_TOOLS,
+    MAX_TOOLS_BYTES,
+    chat_choice,
+    read_response_format,
+    read_tool_choice,
+    read_tools,
+)
 from wire.chat import Tool
 from wire.errors import ErrorCode, SupernetError
 
@@ -91,12 +98,12 @@ TOOLS = (Tool(name="look"), Tool(name="go"))
     ],
 )
 def test_a_tool_choice_is_resolved(choice: Any, expected: str) -> None:
-    assert read_tool_choice(Fields({"tool_choice": choice}), TOOLS) == expected
+    assert read_tool_choice(Fields({"tool_choice": choice}), TOOLS, chat_choice) == expected
 
 
 @pytest.mark.parametrize("choice", [None, "auto", "none"])
 def test_without_tools_there_is_nothing_to_choose(choice: Any) -> None:
-    assert read_tool_choice(Fields({"tool_choice": choice}), ()) == "none"
+    assert read_tool_choice(Fields({"tool_choice": choice}), (), chat_choice) == "none"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +124,7 @@ def test_without_tools_there_is_nothing_to_choose(choice: Any) -> None:
     ],
 )
 def test_a_choice_that_cannot_be_kept_is_refused(choice: Any, tools: tuple[Tool, ...], param: str) -> None:
-    refused(lambda fields: read_tool_choice(fields, tools), {"tool_choice": choice}, param)
+    refused(lambda fields: read_tool_choice(fields, tools, chat_choice), {"tool_choice": choice}, param)
 
 
 def test_response_formats_become_a_schema() -> None:
