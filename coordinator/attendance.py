@@ -4,13 +4,13 @@ After a short grace they also stand in the queue: whatever comes first, a free s
 gets them. When the resume window is over the worker is gone.
 """
 
-from coordinator.effects import CloseWorker, Send
+from coordinator.effects import Accepted, CloseWorker, Send
 from coordinator.fleet import key_of
 from coordinator.jobs import Jobs
-from coordinator.records import Peer, Worker
+from coordinator.records import Lease, Peer, Worker
 from wire.errors import CLOSE_DUPLICATE, ErrorCode
 from wire.job import JobState
-from wire.messages import DEAD_AFTER_S, WINDOW_TOKENS, Error, Hello, KeptJob, Welcome
+from wire.messages import DEAD_AFTER_S, Error, Hello, KeptJob, Welcome
 
 CLOSE_GOING_AWAY = 1001  # RFC 6455, 7.4.1
 CLOSE_TRY_AGAIN_LATER = 1013
@@ -36,7 +36,7 @@ class Attendance:
         if old.connected:
             self._jobs.emit(CloseWorker(old.peer.session, CLOSE_DUPLICATE, "this worker has connected again"))
         resume = hello.resume
-        if same and resume is not None and resume.session == old.peer.session:
+        if same and resume is not None and resume.session in old.sessions:
             self._reattach(old, hello, peer, now)
         else:
             self.gone(old, "it started anew", now)
@@ -89,19 +89,23 @@ class Attendance:
             running = lease.state in (JobState.OFFERED, JobState.RUNNING) and lease.model in worker.seats
             if job is not None and running and alive.get(key, -1) >= lease.next_seq:
                 self._jobs.waiting.remove(job)
-                lease.reattached, lease.since, lease.last_progress = True, now, now
-                lease.acked_seq = max(lease.acked_seq, lease.next_seq)
+                self._resumed(lease, now)
                 kept.append(KeptJob(job=lease.job, attempt=lease.attempt, next_seq=lease.next_seq))
                 self._jobs.counters.kept += 1
             else:  # the worker stops what is not kept, and its next Capacity counts a slot that is slow to stop
                 self._jobs.lose(lease, "it came back without the job", now)
         self._welcome(worker, tuple(kept))
 
+    def _resumed(self, lease: Lease, now: float) -> None:
+        """The worker lists only what it has accepted; its Accepted and our last Ack may be lost with the old socket."""
+        lease.state, lease.since, lease.last_progress, lease.acked_seq = JobState.RUNNING, now, now, 0
+        self._jobs.emit(Accepted(lease.job, lease.attempt))
+
     def _welcome(self, worker: Worker, kept: tuple[KeptJob, ...]) -> None:
         welcome = Welcome(
             session=worker.peer.session,
             resume_window_s=self._jobs.limits.resume_window_s,
-            window_tokens=WINDOW_TOKENS,
+            window_tokens=self._jobs.limits.window_tokens,
             kept=kept,
         )
         self._jobs.send(worker, welcome)

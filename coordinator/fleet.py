@@ -30,6 +30,7 @@ class Fleet:
         """A worker without a past; whoever had its key before must be gone."""
         seats = {offer.id: Seat(offer, offer.slots) for offer in hello.models}
         worker = Worker(key_of(hello, peer), peer, hello, seats, seen=now)
+        worker.sessions.append(peer.session)
         self.workers[worker.key] = worker
         self._sessions[peer.session] = worker.key
         return worker
@@ -38,11 +39,17 @@ class Fleet:
         """The same process has a new socket. Its seats start unknown again, its leases stand."""
         self._sessions.pop(worker.peer.session, None)
         self._sessions[peer.session] = worker.key
+        worker.sessions.append(peer.session)
         worker.peer, worker.hello, worker.seen, worker.left, worker.draining = peer, hello, now, None, False
         worker.seats = {offer.id: Seat(offer, offer.slots) for offer in hello.models}
         for lease in worker.leases.values():
             if lease.model in worker.seats:
                 worker.seats[lease.model].held += 1
+
+    def settled(self, worker: Worker) -> None:
+        """It speaks on its new socket, so it has read our Welcome: the sessions before are over."""
+        while len(worker.sessions) > 1:
+            worker.sessions.popleft()
 
     def detach(self, worker: Worker, left: float) -> None:
         worker.left = left

@@ -24,6 +24,7 @@ class Frames:
 
     def received(self, worker: Worker, message: wire.ToCoordinator, now: float) -> None:
         worker.seen = now
+        self._jobs.fleet.settled(worker)
         match message:
             case wire.Hello():
                 self._jobs.send(worker, wire.Error(code=ErrorCode.PROTOCOL_ERROR, message="hello is said once"))
@@ -84,8 +85,6 @@ class Frames:
         """Raises IllegalTransition for a frame that may not come now."""
         if seq is not None and seq > lease.next_seq and self._jobs.current(lease) is not None:
             raise IllegalTransition(f"frame {lease.next_seq} is missing: frame {seq} came")
-        if lease.reattached and lease.state is JobState.OFFERED and seq is not None:
-            lease.state = JobState.RUNNING  # its Accepted was lost with the old socket
         name = JobMessage.DELTA if isinstance(frame, wire.Delta) else JobMessage(frame.type)
         lease.state = advance(lease.state, name)
 
@@ -103,9 +102,16 @@ class Frames:
         if len(job.delivered) + len(delta.tokens) > job.spec.request.max_tokens:
             self._violation(worker, lease, "more tokens than were asked for", now)
             return
-        lease.received(delta.seq, len(delta.tokens), now)
-        if job.cancelled:
+        if lease.last_words is not None:
+            self._violation(worker, lease, "something follows a delta without tokens", now)
             return
+        lease.received(delta.seq, len(delta.tokens), now)
+        if not delta.tokens:  # no token stands for it: if the end is lost, another worker will say it again
+            lease.last_words = delta
+        elif not job.cancelled:
+            self._deliver(job, delta, now)
+
+    def _deliver(self, job: Job, delta: wire.Delta, now: float) -> None:
         job.delivered.extend(delta.tokens)
         self._jobs.counters.tokens += len(delta.tokens)
         if job.first_token_at is None and delta.tokens:
@@ -144,6 +150,8 @@ class Frames:
         if job.cancelled:
             self._jobs.stop(job, now, done.usage)
             return
+        if lease.last_words is not None:
+            self._deliver(job, lease.last_words, now)
         del self._jobs.all[job.spec.id]
         self._jobs.counters.finished += 1
         report = self._jobs.report(job, now, done.usage, done.timings)

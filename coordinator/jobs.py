@@ -71,7 +71,7 @@ class Jobs:
             self.counters.poisoned += 1
             message = f"{job.crashes} engines ended while they worked on this request: it is not tried again"
             self.fail(job, SupernetError(ErrorCode.POISON_REQUEST, message), now)
-        elif job.failures >= self.limits.attempts or job.refusals >= self.limits.refusals:
+        elif self._tried_enough(job):
             message = f"{job.starts} attempts failed, the last one with {error.code}: try again later"
             self.fail(job, SupernetError(error.code, message, retry_after_s=self.wait_s(job)), now)
         else:
@@ -81,6 +81,10 @@ class Jobs:
                 job.waiting_since = now
                 self.waiting.add(job)
             self.place(job.spec.model, now)
+
+    def _tried_enough(self, job: Job) -> bool:
+        limits = self.limits
+        return job.failures >= limits.attempts or job.refusals >= limits.refusals or job.starts >= limits.starts
 
     def lose(self, lease: Lease, why: str, now: float, gone: Worker | None = None) -> None:
         """A lease ended with the link. `gone`: the worker that is to blame."""

@@ -7,7 +7,9 @@ from statistics import median
 from wire.chat import ChatRequest
 from wire.errors import SupernetError
 from wire.job import JobState
-from wire.messages import RESUME_WINDOW_S, WINDOW_TOKENS, Hello, Issue, ModelOffer, ModelStatus
+from wire.messages import RESUME_WINDOW_S, WINDOW_TOKENS, Delta, Hello, Issue, ModelOffer, ModelStatus
+
+SESSIONS = 8  # sockets in a row that may end before the worker has read its Welcome
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Limits:
     stall_s: float = 10.0
     stall_gaps: float = 20.0  # a gap this many times the median gap, and over stall_s, is a stall
     attempts: int = 3  # failed attempts before the job fails
+    starts: int = 16  # of all kinds: refused, handed back by a drain, cut off while being prepared
     refusals: int = 8  # refused offers before the job fails
     crashes: int = 2  # engines that may die under one job
     resume_grace_s: float = 2.0  # a dropped socket has this long before its jobs may go elsewhere
@@ -30,6 +33,7 @@ class Limits:
     rest_s: float = 15.0  # a worker's first rest after a fault; doubles
     rest_max_s: float = 600.0
     ack_frames: int = 32
+    window_tokens: int = WINDOW_TOKENS  # of one attempt on the way to the client; then its slot pauses
     workers_per_account: int = 256
 
 
@@ -66,12 +70,12 @@ class Lease:
     model: str
     since: float  # Start or Cancel sent, or Accepted received
     state: JobState = JobState.OFFERED
-    reattached: bool = False  # the Accepted may have been lost with the old socket
     next_seq: int = 0  # the frame that must come next
     taken_seq: int = 0  # frames below it have been taken by the client
     acked_seq: int = 0  # frames below it have been acknowledged to the worker
     untaken: deque[tuple[int, int]] = field(default_factory=deque)  # (seq, tokens) the client has not taken
     untaken_tokens: int = 0
+    last_words: Delta | None = None  # what a parser still held when the tokens ended: the client's once Done is here
     last_progress: float = 0.0  # last token received, or last frame taken by the client
     last_token: float | None = None
     gaps: deque[float] = field(default_factory=lambda: deque(maxlen=33))
@@ -95,7 +99,7 @@ class Lease:
 
     def stalled(self, now: float, limits: Limits) -> bool:
         """No token for too long. A slot that is paused because the client does not read is not stalled."""
-        if self.state is not JobState.RUNNING or self.untaken_tokens >= WINDOW_TOKENS // 2:
+        if self.state is not JobState.RUNNING or self.untaken_tokens >= limits.window_tokens // 2:
             return False
         silent = now - self.last_progress
         if self.last_token is None:
@@ -155,6 +159,7 @@ class Worker:
     left: float | None = None  # the socket dropped then; None: it is connected
     draining: bool = False
     used: float = 0.0  # the last job went there then
+    sessions: deque[str] = field(default_factory=lambda: deque(maxlen=SESSIONS))  # it may name any of them to resume
     leases: dict[tuple[str, int], Lease] = field(default_factory=dict)
     issues: dict[str, Issue] = field(default_factory=dict)
 

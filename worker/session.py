@@ -126,12 +126,13 @@ class Session:
         return effects
 
     def _replay(self, attempt: Attempt, next_seq: int) -> list[Effect]:
-        attempt.acknowledge(next_seq)
-        deltas = [frame for frame in attempt.unacked if isinstance(frame, Delta)]
+        """What has not arrived. What has is kept all the same: the client may not have taken it, and only Acks open
+        the window."""
+        missing = [frame for frame in attempt.unacked if frame.seq >= next_seq]
+        deltas = [frame for frame in missing if isinstance(frame, Delta)]
         chunks = [deltas[i : i + REPLAY_FRAMES] for i in range(0, len(deltas), REPLAY_FRAMES)]
         frames: list[BaseModel] = [Deltas(items=tuple(chunk)) for chunk in chunks]
-        frames += [frame for frame in attempt.unacked if not isinstance(frame, Delta)]  # at most its end, the last
-        self._forget(attempt)
+        frames += [frame for frame in missing if not isinstance(frame, Delta)]  # at most its end, the last
         return [*(Send(frame) for frame in frames), *self._flow(attempt)]
 
     # ---- jobs ----------------------------------------------------------------------------------------------------
@@ -164,7 +165,8 @@ class Session:
         accepted = Accepted(job=key.job, attempt=key.attempt)
         if attempt.answer.stopped:  # the last delivered token completed a stop string
             attempt.stopping = True
-            return [*self._send(accepted), *self._over(attempt, port.Ended(str(key), "cancelled"))]
+            spent = port.JobUsage(prompt=len(prepared.prompt))
+            return [*self._send(accepted), *self._over(attempt, port.Ended(str(key), "cancelled", spent))]
         served = self.models[attempt.model]
         submit = port.Submit(
             job=str(key),
@@ -283,7 +285,8 @@ class Session:
                 return self._end(attempt, self._failed(attempt, ErrorCode.ENGINE_ERROR, "the engine gave the job up"))
             return self._end(attempt, self._cancelled(attempt, ended.usage))
         assert attempt.answer is not None, "only a submitted job can be over"
-        parts, finish_reason = attempt.answer.finish("length" if ended.reason == "length" else "stop")
+        cut = ended.reason == "length" and not attempt.stopping  # else the stop string was in the last token
+        parts, finish_reason = attempt.answer.finish("length" if cut else "stop")
         effects = self._send(Deltas(items=(attempt.delta(None, parts),))) if parts else []
         done = Done(
             job=attempt.key.job,

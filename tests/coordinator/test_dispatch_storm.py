@@ -187,7 +187,7 @@ class Storm:
         elif attempt.at >= ANSWER:
             self.emit(box, attempt, wire.Done(**head, seq=attempt.seq, finish_reason="stop", usage=usage))
         else:
-            count = min(self.random.randint(0, 3), ANSWER - attempt.at)
+            count = min(self.random.randint(1, 3), ANSWER - attempt.at)
             tokens = tuple(range(attempt.at, attempt.at + count))
             attempt.at += count
             self.emit(box, attempt, wire.Delta(**head, seq=attempt.seq, tokens=tokens))

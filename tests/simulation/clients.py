@@ -1,0 +1,118 @@
+"""Clients: they come in bursts, read at their own speed, leave, or stop reading without a word."""
+
+from dataclasses import dataclass, field
+from itertools import count
+
+from coordinator.boxes import INBOX_TOKENS
+from coordinator.effects import Deliver, Failed, Finished, Stopped
+from coordinator.hub import SLOW_CLIENT_S
+from tests.simulation import orders
+from tests.simulation.orders import Order
+from tests.simulation.world import World
+
+Event = Deliver | Finished | Failed | Stopped
+HABITS = ("reads", "reads", "reads", "slow", "leaves", "stops reading")
+
+
+@dataclass
+class Client:
+    """One request. As in the hub, what was taken is acknowledged when it takes again."""
+
+    order: Order
+    pause_s: float
+    patience_tokens: int | None = None  # it stops reading after so many
+    inbox: list[Deliver] = field(default_factory=list)
+    inbox_since: float = 0.0
+    taken: Deliver | None = None
+    tokens: int = 0
+    due: bool = False
+    ended: bool = False
+
+
+class Clients:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._numbers = count(1)
+        self.open: dict[str, Client] = {}
+
+    # ---- coming and going ----------------------------------------------------------------------------------------
+
+    def burst(self, size: int, habits: tuple[str, ...], kinds: tuple[str, ...]) -> None:
+        dice = self._world.dice
+        for _ in range(size):
+            order = orders.order(next(self._numbers), dice.choice(kinds), dice)
+            self._world.timeline.after(dice.uniform(0, 1), lambda order=order: self._come(order, dice.choice(habits)))
+
+    def _come(self, order: Order, habit: str) -> None:
+        if self._world.coordinator is None:
+            return  # connection refused
+        dice, job = self._world.dice, order.spec.id
+        client = Client(order, dice.uniform(0.5, 3) if habit == "slow" else dice.uniform(0.01, 0.05))
+        self._world.orders[job] = order
+        self.open[job] = client
+        self._world.history.submit(order, habit)
+        if habit == "leaves":
+            self._world.timeline.after(dice.expovariate(0.3), lambda: self._leave(client))
+        elif habit == "stops reading":
+            client.patience_tokens = dice.randrange(30)
+        self._world.coordinator.submit(order.spec)
+
+    def _leave(self, client: Client) -> None:
+        if not client.ended and self._world.coordinator is not None:
+            self._world.history.note("leaves", client.order.spec.id)
+            self._world.coordinator.cancel(client.order.spec.id)
+
+    def coordinator_lost(self) -> None:
+        """Every connection is closed: for the client that is the end."""
+        for job, client in list(self.open.items()):
+            client.ended = True
+            self._world.history.end(job, "lost", None)
+        self.open.clear()
+
+    # ---- answers -------------------------------------------------------------------------------------------------
+
+    def tell(self, event: Event) -> None:
+        job = event.job
+        client = self.open.get(job)
+        if client is None:
+            self._world.history.note("stray", type(event).__name__, job)
+            return
+        if not isinstance(event, Deliver):
+            client.ended = True
+            del self.open[job]
+            self._world.history.end(job, type(event).__name__, event)
+            return
+        self._world.history.deliver(event)
+        if not client.inbox:
+            client.inbox_since = self._world.timeline.now
+        client.inbox.append(event)
+        if sum(len(event.delta.tokens) for event in client.inbox) > INBOX_TOKENS:
+            self._world.history.note("inbox", job)
+        self._schedule(client)
+
+    def _schedule(self, client: Client) -> None:
+        if not client.due:
+            client.due = True
+            self._world.timeline.after(client.pause_s, lambda: self._take(client))
+
+    def _take(self, client: Client) -> None:
+        client.due = False
+        if client.patience_tokens is not None and client.tokens >= client.patience_tokens:
+            return
+        if client.taken is not None and not client.ended and self._world.coordinator is not None:
+            delta = client.taken.delta
+            client.taken = None
+            self._world.coordinator.acknowledged(delta.job, delta.attempt, delta.seq)
+        client.inbox_since = self._world.timeline.now
+        if client.inbox:
+            client.taken = client.inbox[-1]
+            client.tokens += sum(len(event.delta.tokens) for event in client.inbox)
+            client.inbox.clear()
+            self._schedule(client)
+
+    def cut_slow(self) -> None:
+        """The hub's rule: who could have read for 30 s and did not is cut."""
+        now = self._world.timeline.now
+        for client in list(self.open.values()):
+            if client.inbox and now - client.inbox_since > SLOW_CLIENT_S:
+                self._leave(client)
