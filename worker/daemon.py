@@ -9,7 +9,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -223,4 +223,5 @@ class Daemon:
             "draining": self._session.drain_until is not None,
             "jobs": sum(not attempt.ended for attempt in self._session.attempts.values()),
             "models": [state.model_dump() for state in self._session.capacity().models],
+            "engines": {name: asdict(pulse) for name, pulse in self._last_pulse.items()},
         }

@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -279,6 +280,7 @@ class Model:
         self.asynchronous = spec.gpu_layers != 0 and supports_gpu_offload()  # decode returns before it is done
         self._most_rows, self._most_outputs = spec.batch, spec.slots + spec.anchors
         self._outputs = 0
+        self.inside_s = 0.0  # seconds that llama_decode and llama_synchronize have taken, for all decodes
         self._make_batch(spec.batch)
 
     def _make_batch(self, rows: int) -> None:
@@ -320,14 +322,19 @@ class Model:
             self._wanted[end - 1] = feed.draws
         self._batch.n_tokens = rows
         self._outputs = outputs
-        return int(lib.llama_decode(self._context, self._batch))
+        began = time.perf_counter()
+        code = int(lib.llama_decode(self._context, self._batch))
+        self.inside_s += time.perf_counter() - began
+        return code
 
     def logits(self) -> NDArray[np.float32]:
         """Wait for the decode and view its logits, (outputs, vocabulary) in the order of the feeds that draw.
 
         The rows may be written to; the next decode overwrites them.
         """
+        began = time.perf_counter()
         lib.llama_synchronize(self._context)
+        self.inside_s += time.perf_counter() - began
         if not self._outputs:
             return np.empty((0, self.vocab.size), np.float32)
         return np.ctypeslib.as_array(lib.llama_get_logits(self._context), (self._outputs, self.vocab.size))

@@ -63,7 +63,7 @@ class Loop:
         self._ended: list[Ended] = []
         self._ages = 0
         self._pulsed = clock()
-        self._stall = 0.0
+        self._stall = self._stepped_s = 0.0
         self._steps = self._prompt_tokens = self._cached_tokens = self._generated_tokens = 0
 
     def post(self, command: Command) -> None:
@@ -90,6 +90,7 @@ class Loop:
 
     def step(self) -> None:
         """One round. Where decode blocks (no GPU), what happened is told before it; else while it runs."""
+        began, computing = self._clock(), self.busy
         self._collect()
         self._listen()
         self._admit()
@@ -97,6 +98,8 @@ class Loop:
             self._tell()
         self._submit()
         self._tell()
+        if computing or self.busy:
+            self._stepped_s += self._clock() - began
 
     # ---- the decode in flight ----------------------------------------------------------------------------------
 
@@ -316,15 +319,19 @@ class Loop:
         if now - self._pulsed < PULSE_S:
             return
         self._pulsed = now
-        self._emit(
-            Pulse(
-                busy=len(self._running),
-                waiting=len(self._waiting),
-                steps=self._steps,
-                prompt_tokens=self._prompt_tokens,
-                cached_tokens=self._cached_tokens,
-                generated_tokens=self._generated_tokens,
-                longest_stall_ms=1000 * self._stall,
-            )
-        )
+        self._emit(self.pulse())
         self._stall = 0.0
+
+    def pulse(self) -> Pulse:
+        """What was done so far."""
+        return Pulse(
+            busy=len(self._running),
+            waiting=len(self._waiting),
+            steps=self._steps,
+            prompt_tokens=self._prompt_tokens,
+            cached_tokens=self._cached_tokens,
+            generated_tokens=self._generated_tokens,
+            longest_stall_ms=1000 * self._stall,
+            step_ms=1000 * self._stepped_s,
+            llama_ms=1000 * self._model.inside_s,
+        )

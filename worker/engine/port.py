@@ -168,6 +168,8 @@ class Pulse:
     cached_tokens: int = 0
     generated_tokens: int = 0
     longest_stall_ms: float = 0  # longest gap between two tokens of a streaming job since the last pulse
+    step_ms: float = 0  # spent in steps that computed something
+    llama_ms: float = 0  # of these, inside llama_decode and llama_synchronize; the rest is Python's share
 
 
 @dataclass(frozen=True)

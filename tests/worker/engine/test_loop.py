@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from worker.engine.port import (
     Cancel,
     Constraint,
     Continue,
+    Ended,
     Event,
     Pause,
     Pulse,
@@ -435,6 +437,17 @@ def test_pulses_count_what_was_done_and_how_long_a_stream_stood_still(path: Path
     assert Ready(4, 512, engine.model.vocab.size) in engine.events
 
 
+def test_pulses_tell_how_much_of_the_steps_was_llama_cpp(path: Path) -> None:
+    engine = Driven(path)
+    engine.loop._clock = time.perf_counter
+    engine.post(ask("a"))
+    engine.until("a")
+    pulse = engine.loop.pulse()
+    assert 0 < pulse.llama_ms < pulse.step_ms
+    engine.step(5)
+    assert engine.loop.pulse() == pulse, "idle steps count for nothing"
+
+
 def test_an_idle_engine_has_a_pulse_too(path: Path) -> None:
     assert until_pulse(Driven(path)) == Pulse()
 
@@ -501,6 +514,7 @@ def test_a_job_that_cannot_be_computed_fails_alone(path: Path) -> None:
     engine.until("a", "b", "c", "bad")
     bad = engine.ended("bad")
     assert bad and bad.reason == "failed" and bad.code is ErrorCode.ENGINE_ERROR
+    assert next(event for event in engine.events if isinstance(event, Ended)) == bad, "it was singled out at once"
     for job, tokens in expected.items():
         ended = engine.ended(job)
         assert ended and ended.reason == "length"
