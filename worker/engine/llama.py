@@ -370,8 +370,8 @@ class Model:
         """Make `target` the first `length` tokens of `source`, which stays as it is. Answers as `cut` does."""
         self._own(source)
         self.clear(target)
-        until = length if self.unified else -1  # a partial copy between separate caches aborts the process
-        lib.llama_memory_seq_cp(self._memory, source, target, 0 if self.unified else -1, until)
+        # All of it: a partial copy between separate caches aborts the process, and in a unified one it costs the same.
+        lib.llama_memory_seq_cp(self._memory, source, target, -1, -1)
         return self.cut(target, length, state)
 
     def checkpoint(self, seq: int) -> bytes:

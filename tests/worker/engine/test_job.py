@@ -1,11 +1,13 @@
 """One job: closing a thought, ending an answer, refusing what cannot be served."""
 
+import numpy as np
 import pytest
 
 from wire.chat import Sampling
 from wire.errors import ErrorCode
 from worker.engine.job import Job, Thought, refusal
 from worker.engine.port import ReasoningLimit, Submit
+from worker.engine.sample import Sampler
 
 OPEN, END, BREAK = 90, 91, 92
 CLOSE = (BREAK, END)
@@ -52,6 +54,14 @@ def test_a_thought_goes_on_after_a_failover_as_if_nothing_had_happened(delivered
     assert job._thought
     begun = [token for token in whole[:delivered] if token not in CLOSE]
     assert whole[:delivered] + answer(job._thought, [1, 2, 3, 4, 5, 6][len(begun) :]) == whole
+
+
+def test_the_draws_of_an_answer_are_those_of_its_seed_in_their_order() -> None:
+    row = np.zeros(1000, np.float32)
+    job = Job(submit(delivered=(7, 8), seed=3), 50, 1, 0.0)
+    drawn = [job.draw(row.copy(), frozenset()) for _ in range(20)]
+    reference = Sampler(Sampling(), 3, ())
+    assert [token.token for token in drawn if token] == [reference.draw(row, index) for index in range(2, 22)]
 
 
 def submit(**changes: object) -> Submit:

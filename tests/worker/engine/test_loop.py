@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from tests.worker.engine.driven import Driven, Mirrored
 from wire.chat import Sampling
 from wire.errors import ErrorCode
+from worker.engine.constrain import Matcher
 from worker.engine.llama import Feed, Model
 from worker.engine.loop import PULSE_S, WAITING_PER_SLOT
 from worker.engine.port import (
@@ -354,6 +356,37 @@ def test_a_constraint_begins_after_the_thought_and_survives_a_failover(path: Pat
         assert whole[:delivered] + other.run(replace(turn, delivered=tuple(whole[:delivered]))) == whole
 
 
+class Slow(Future[Matcher]):
+    """A grammar that is being compiled; whoever waits for it would hold up every stream."""
+
+    def result(self, timeout: float | None = None) -> Matcher:
+        assert self.done()
+        return super().result(timeout)
+
+
+def test_a_slow_grammar_holds_up_its_own_job_only(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Driven(path)
+    compiled = engine.loop._grammars.compile(Constraint('start: "yes"'), ())
+    slow = Slow()
+    monkeypatch.setattr(engine.loop._grammars, "compile", lambda *_: slow)
+    engine.post(ask("slow", constraint=Constraint('start: "yes"')), ask("quick"))
+    engine.until("quick")
+    assert not engine.ended("slow")
+    slow.set_result(compiled.result())
+    engine.until("slow")
+    assert engine.text("slow") == b"yes"
+
+
+def test_of_a_forced_end_of_a_thought_only_what_the_grammar_has_room_for_is_kept(path: Path) -> None:
+    engine = Driven(path)
+    special, letters = engine.model.vocab.special, {text: engine.model.vocab.tokenize(text)[0] for text in "abc"}
+    limit = ReasoningLimit(3, special["<think>"], special["</think>"], (special["</think>"], letters["b"]), opened=True)
+    grammar = Constraint('start: "a" ("b" | "c")', after=special["</think>"])
+    wants_c = Sampling(temperature=0, logit_bias=((letters["c"], 100.0), (special["</think>"], -100.0)))
+    got = engine.run(ask("a", sampling=wants_c, reasoning=limit, constraint=grammar, ignore_eos=False))
+    assert got[3:] == [special["</think>"], letters["a"], letters["c"]]
+
+
 def test_a_grammar_that_cannot_be_used_fails_its_job_only(path: Path) -> None:
     engine = Driven(path)
     engine.post(ask("bad", constraint=Constraint("start: nowhere")), ask("good"))
@@ -423,15 +456,16 @@ def until_pulse(engine: Driven) -> Pulse:
 
 def test_pulses_count_what_was_done_and_how_long_a_stream_stood_still(path: Path) -> None:
     engine = Driven(path)
-    engine.post(ask("a", max_tokens=6), ask("b", OTHERS[0], max_tokens=300))
+    engine.post(ask("a", max_tokens=6, anchors=(40,)), ask("b", OTHERS[0], max_tokens=300))
     engine.until("a")
-    engine.post(Cancel("b"))
-    engine.step(3)
+    engine.post(Cancel("b"), ask("c", max_tokens=1))
+    engine.until("c")
     engine.now += 50  # nobody streams: this is no stall
     pulse = until_pulse(engine)
     assert (pulse.busy, pulse.waiting) == (0, 0)
-    assert pulse.prompt_tokens == 130
-    assert pulse.generated_tokens == len(engine.ids("a")) + len(engine.ids("b"))
+    assert pulse.prompt_tokens + pulse.cached_tokens == 230
+    assert pulse.cached_tokens == engine.usage_cached("c") >= 40
+    assert pulse.generated_tokens == len(engine.ids("a")) + len(engine.ids("b")) + 1
     assert pulse.longest_stall_ms == 1000
     assert pulse.steps > 6
     assert Ready(4, 512, engine.model.vocab.size) in engine.events

@@ -105,6 +105,19 @@ def test_a_long_prefix_outlives_a_short_one_of_the_same_age() -> None:
     assert index.place([9] * 40).target == 1
 
 
+def test_a_continued_conversation_is_worth_what_it_took_over() -> None:
+    index = Prefixes(3, 512, cuttable=True)
+    begun = list(range(300))
+    serve(index, begun)
+    serve(index, [*begun, 1, 2])
+    serve(index, list(range(400, 500)))
+    assert index.place([9] * 40).target == 0, "all of it is in the second"
+    index.release(0)
+    index.forget(0)
+    index.place([8] * 40)
+    assert index.place([7] * 40).target == 2, "100 tokens are less than 302"
+
+
 def test_separate_caches_are_filled_from_the_lowest_sequence() -> None:
     index = Prefixes(3, 512, cuttable=True, dense=True)
     serve(index, list(range(300)))
@@ -143,17 +156,22 @@ def test_cuts_are_at_the_first_and_the_last_anchor() -> None:
     assert Prefixes(1, 512, cuttable=True).cuts((40, 160), 0, 170) == ()
 
 
-prompts = st.lists(st.lists(st.integers(0, 1), min_size=20, max_size=60), min_size=1, max_size=12)
+prompts = st.lists(
+    st.tuples(st.lists(st.integers(0, 1), min_size=20, max_size=90), st.sets(st.integers(1, 89), max_size=3)),
+    min_size=1,
+    max_size=12,
+)
 
 
 @given(prompts, st.booleans(), st.booleans())
 def test_what_is_reused_is_really_the_beginning_of_the_prompt(
-    asked: list[list[int]], cuttable: bool, dense: bool
+    asked: list[tuple[list[int], set[int]]], cuttable: bool, dense: bool
 ) -> None:
     """Mirrors what the cache would hold, tokens and saved states, and compares."""
     index = Prefixes(3, 512, cuttable=cuttable, dense=dense)
     cache: dict[int, list[int]] = {}
-    for prompt in asked:
+    for wanted, anchors in asked:
+        prompt = [0] * 30 + wanted
         place = index.place(prompt)
         assert place.length < len(prompt)
         if place.source is not None:
@@ -161,7 +179,7 @@ def test_what_is_reused_is_really_the_beginning_of_the_prompt(
             if not cuttable and place.length < len(cache[place.source]):
                 assert place.state == bytes(prompt[: place.length])
         cache[place.target] = prompt[: place.length]
-        for cut in (*index.cuts((17, 40), place.length, len(prompt)), len(prompt)):
+        for cut in (*index.cuts(sorted(anchors), place.length, len(prompt)), len(prompt)):
             held = cache[place.target]
             index.grow(place.target, prompt[len(held) : cut])
             cache[place.target] = prompt[:cut]
