@@ -32,8 +32,9 @@ from worker.config import (
     worker_url,
 )
 from worker.daemon import EXIT_CONFIG, EXIT_OK, EXIT_STOPPED, Daemon, Identity, Model
+from worker.engine import script
 from worker.engine.process import ProcessEngine
-from worker.engine.scripted import ScriptedEngine
+from worker.engine.scripted import Script, ScriptedEngine
 from worker.gguf_header import GgufError
 from worker.logs import configure
 from worker.notify import notify
@@ -45,6 +46,7 @@ from worker.weights import Console, Progress, Report, WeightsError
 
 log = logging.getLogger("supernet.worker")
 
+WORDS = "-"  # --scripted without a file
 SCRIPTED_PACE_S = 0.02  # 50 tokens a second for each job, as a mid-range GPU gives
 
 
@@ -61,7 +63,8 @@ def parser() -> argparse.ArgumentParser:
     action.add_argument("--health", action="store_true", help="leave with 0 if the daemon of --state-dir is registered")
     action.add_argument("--version", action="version", version=f"supernet-worker {version('supernet')}")
     made.add_argument("--json", action="store_true", help="print the action's result as JSON")
-    made.add_argument("--scripted", action="store_true", help="serve scripted answers without a model (load tests)")
+    scripted = "serve scripted answers without a model (tests): from a JSON list of {when, say}, or any words"
+    made.add_argument("--scripted", nargs="?", const=WORDS, metavar="FILE", help=scripted)
     put = made.add_argument_group("settings").add_argument
     put("--coordinator", metavar="URL", help="wss://host or ws://host:port")
     put("--key", help="the account's key; --key-file keeps it out of the process list")
@@ -192,7 +195,7 @@ def _benchmark(config: Config, as_json: bool) -> int:
 # ---- serving -----------------------------------------------------------------------------------------------------
 
 
-def _serve(config: Config, scripted: bool) -> int:
+def _serve(config: Config, scripted: str | None) -> int:
     if not config.coordinator:
         raise ConfigError("no coordinator: give --coordinator wss://host or SUPERNET_COORDINATOR")
     if not config.key:
@@ -200,14 +203,16 @@ def _serve(config: Config, scripted: bool) -> int:
     address = (worker_url(config.coordinator), config.key)
     with state.hold(config.state_dir):
         if scripted:
-            return asyncio.run(_run(config, address, None))
+            return asyncio.run(_run(config, address, scripted))
         assembly = _assembled(config)
         log.info("%s", assembly.plan.explain())
         return asyncio.run(_run(config, address, assembly))
 
 
-async def _run(config: Config, address: tuple[str, str], assembly: Assembly | None) -> int:
-    model = _scripted(config) if assembly is None else _real(config, assembly)
+async def _run(config: Config, address: tuple[str, str], source: Assembly | str) -> int:
+    """`source`: what was assembled, or the file of a script."""
+    assembly = source if isinstance(source, Assembly) else None
+    model = _real(config, source) if isinstance(source, Assembly) else _scripted(config, source)
     who = Identity(
         worker=state.worker_id(config.state_dir),
         instance=uuid.uuid4().hex,
@@ -225,10 +230,22 @@ def _real(config: Config, assembly: Assembly) -> Model:
     return Model(offer, ProcessEngine(engine), preparer)
 
 
-def _scripted(config: Config) -> Model:
+def _scripted(config: Config, file: str) -> Model:
+    spec = assemble.chosen(config)
     slots, context = config.slots or 4, config.context or 8192
-    offer = ModelOffer(id=assemble.chosen(config).id, context=context, slots=slots, features=("scripted",))
-    return Model(offer, ScriptedEngine(slots, context, pace_s=SCRIPTED_PACE_S), ScriptedPreparer(context))
+    offer = ModelOffer(id=spec.id, context=context, slots=slots, features=("scripted",))
+    if file == WORDS:
+        return Model(offer, ScriptedEngine(slots, context, pace_s=SCRIPTED_PACE_S), ScriptedPreparer(context))
+    engine = ScriptedEngine(slots, context, script=_script(Path(file)))
+    opens_thought = spec.thinking and spec.format == "qwen-xml"
+    return Model(offer, engine, ScriptedPreparer(context, spec.format, opens_thought))
+
+
+def _script(file: Path) -> Script:
+    try:
+        return script.read(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--scripted {file}: {error}") from error
 
 
 @contextmanager

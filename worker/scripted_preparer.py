@@ -7,11 +7,15 @@ from worker.chat.prepared import Prepared, Reading
 
 
 class ScriptedPreparer:
-    """The prompt is every message's role and text, a line each. Same interface as Preparer."""
+    """The prompt is every message's role and text, a line each. Same interface as Preparer.
 
-    def __init__(self, context: int, format: ChatFormat = "qwen-xml") -> None:
+    `opens_thought`: a prompt ends inside an open thought if one is wanted, as the templates of Qwen3.5 make it.
+    """
+
+    def __init__(self, context: int, format: ChatFormat = "qwen-xml", opens_thought: bool = False) -> None:
         self._context = context
         self._format = format
+        self._opens_thought = opens_thought
 
     async def start(self) -> None:
         """Nothing to start."""
@@ -29,7 +33,8 @@ class ScriptedPreparer:
                 param="messages",
             )
         tools = () if request.tool_choice == "none" else request.tools
-        reading = Reading(self._format, tools=tools, stop=request.stop)
+        opened = self._opens_thought and request.thinking
+        reading = Reading(self._format, in_reasoning=opened, reasons=True, tools=tools, stop=request.stop)
         return Prepared(tuple(prompt), tuple(anchors), reading, tuple(bytes([token]) for token in delivered))
 
     async def close(self) -> None:

@@ -19,7 +19,7 @@ default: {id}
 models:
   - id: {id}
     name: Tiny chat
-    format: qwen-json
+    format: {format}
     repository: supernet/tiny
     files:
       - name: tiny.gguf
@@ -60,6 +60,7 @@ class Network:
     model_file: Path
     context: int = 4096
     thinking: bool = True
+    format: str = "qwen-json"
     port: int = 0
     key: str = ""
     coordinator: Process | None = None
@@ -72,7 +73,9 @@ class Network:
     @property
     def catalogue(self) -> Path:
         path = self.folder / "models.yaml"
-        path.write_text(CATALOGUE.format(id=MODEL, context=self.context, thinking=str(self.thinking).lower()))
+        path.write_text(
+            CATALOGUE.format(id=MODEL, format=self.format, context=self.context, thinking=str(self.thinking).lower())
+        )
         return path
 
     def start_coordinator(self) -> None:

@@ -84,3 +84,11 @@ def test_a_folder_in_use_is_a_clear_error(tmp_path: Path, capsys: pytest.Capture
     assert cli.main([], env) == EXIT_CONFIG
     assert "--state-dir" in capsys.readouterr().err
     held.close()
+
+
+def test_a_script_that_cannot_be_used_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    env = {"SUPERNET_STATE_DIR": str(tmp_path), "SUPERNET_KEY": "sk", "SUPERNET_COORDINATOR": "ws://127.0.0.1:1"}
+    (tmp_path / "script.json").write_text('[{"when": "x"}]')
+    for name in ("script.json", "none.json"):
+        assert cli.main(["--scripted", str(tmp_path / name)], env) == EXIT_CONFIG
+        assert name in capsys.readouterr().err

@@ -34,3 +34,11 @@ async def test_tools_are_read_only_if_they_may_be_called() -> None:
     assert (await ScriptedPreparer(1000).prepare(ask(["x"], tools=tools, stop=("s",)), ())).reading.tools == tools
     silent = (await ScriptedPreparer(1000).prepare(ask(["x"], tools=tools, tool_choice="none"), ())).reading
     assert silent.tools == ()
+
+
+@pytest.mark.parametrize(("wanted", "opened"), [(True, True), (False, False)])
+async def test_a_prompt_may_end_inside_an_open_thought(wanted: bool, opened: bool) -> None:
+    preparer = ScriptedPreparer(1000, "qwen-xml", opens_thought=True)
+    reading = (await preparer.prepare(ask(["x"], thinking=wanted), ())).reading
+    assert (reading.in_reasoning, reading.reasons) == (opened, True)
+    assert not (await ScriptedPreparer(1000).prepare(ask(["x"]), ())).reading.in_reasoning
