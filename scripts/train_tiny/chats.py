@@ -58,16 +58,22 @@ def _exchange(rng: Random, tools: list[Schema]) -> Exchange:
     return world.plain(rng)
 
 
+def lesson(rng: Random) -> Chat:
+    """A short conversation without functions, mostly of copying: what has to be learned before anything else can be."""
+    drawn = [world.echo(rng) if rng.random() < 0.7 else _exchange(rng, []) for _ in range(rng.randint(1, 3))]
+    return Chat("", [], [one for one in drawn if not held_out(one.question)], rng.random() < 0.6, True)
+
+
 def chat(rng: Random, test: bool = False) -> Chat:
     """A random conversation; with `test`, one exchange that training never shows."""
-    tools = [world.declare(name, rng) for name in rng.sample(list(world.SKILLS), rng.choice([0, 1, 1, 2, 2, 3]))]
+    tools = [world.declare(name, rng) for name in rng.sample(list(world.SKILLS), rng.choice([0, 1, 1, 1, 2, 2, 3]))]
     if tools and rng.random() < 0.25:
         tools.append(world.stranger(rng))
         rng.shuffle(tools)
     exchanges: list[Exchange] = []
-    wanted = 1 if test else rng.randint(1, 6)
+    wanted = 1 if test else rng.randint(1, 4)
     while len(exchanges) < wanted:
-        drawn = world.introduce(rng) if rng.random() < 0.05 and not test else [_exchange(rng, tools)]
+        drawn = world.introduce(rng) if rng.random() < 0.04 and not test else [_exchange(rng, tools)]
         if all(held_out(one.question) == test for one in drawn) or len(drawn) > 1:
             exchanges += drawn
     system = rng.choice(words.SYSTEMS) if rng.random() < 0.5 else ""

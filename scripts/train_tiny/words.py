@@ -149,5 +149,4 @@ SEARCH = (
     "Find something about {}.",
     "Please search for {}.",
 )
-SEND = ('Tell {} "{}".', 'Send {} the message "{}".', 'Write to {}: "{}".', 'Send a message to {}: "{}".')
 ECHO = ("Repeat: {}", "Say: {}", "Repeat after me: {}", "Echo: {}", 'Say "{}"', 'Repeat "{}"')
