@@ -84,10 +84,11 @@ class Inbox:
         self._bytes = self._tokens = 0
         self._news = asyncio.Event()
         self.taken_at = now  # when the client last took something, or had nothing to take
+        self._handed = False  # it has not come back for more since: it is being written to
 
     def put(self, choice: int, event: AnswerEvent, now: float) -> bool:
         """False when the bound is reached: the client does not read."""
-        if not self._events:
+        if not self._events and not self._handed:
             self.taken_at = now
         self._events.append((choice, event))
         if isinstance(event, Deliver):
@@ -97,15 +98,18 @@ class Inbox:
         return self._bytes <= INBOX_BYTES and self._tokens <= INBOX_TOKENS
 
     def waiting_since(self) -> float | None:
-        """Since when the client could have read and did not; None if there is nothing to read."""
-        return self.taken_at if self._events else None
+        """Since when the client could have read and did not; None if it has read everything.
+
+        What it was handed counts too: a job that is paused for it brings nothing new, and would be paused for ever.
+        """
+        return self.taken_at if self._events or self._handed else None
 
     def first_error(self) -> SupernetError | None:
         return next((event.error for _, event in self._events if isinstance(event, Failed)), None)
 
     async def take(self, timeout_s: float, now: float) -> list[tuple[int, AnswerEvent]]:
         """Everything that is there; nothing after `timeout_s` seconds without news. `now` is the time of the call."""
-        self.taken_at = now
+        self.taken_at, self._handed = now, False
         if not self._events:
             self._news.clear()
             try:
@@ -115,6 +119,7 @@ class Inbox:
                 return []
         events, self._events = list(self._events), deque()
         self._bytes = self._tokens = 0
+        self._handed = True
         return events
 
 

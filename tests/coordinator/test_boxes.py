@@ -101,9 +101,23 @@ async def test_an_inbox_knows_since_when_nobody_reads() -> None:
     box.put(0, deliver(), 9)
     assert box.waiting_since() == 5
     await box.take(1, 10)
-    assert box.waiting_since() is None
+    assert box.waiting_since() == 10, "what it was handed is being written"
     box.put(0, deliver(), 12)
-    assert box.waiting_since() == 12
+    assert box.waiting_since() == 10
+    await box.take(1, 13)
+    assert await box.take(0.001, 14) == []
+    assert box.waiting_since() is None, "it came back for more and there was nothing"
+    box.put(0, deliver(), 15)
+    assert box.waiting_since() == 15
+
+
+async def test_a_client_that_is_handed_its_whole_window_and_never_comes_back_is_noticed() -> None:
+    box = Inbox(now=0)
+    taking = asyncio.create_task(box.take(1, 1))
+    await asyncio.sleep(0)
+    box.put(0, deliver(), 5)
+    assert len(await taking) == 1
+    assert box.waiting_since() == 5
 
 
 def test_the_first_error_can_be_seen_without_taking_it() -> None:

@@ -47,7 +47,7 @@ class Clients:
         if self._world.coordinator is None:
             return  # connection refused
         dice, job = self._world.dice, order.spec.id
-        client = Client(order, dice.uniform(0.5, 3) if habit == "slow" else dice.uniform(0.01, 0.05))
+        client = Client(order, dice.uniform(0.2, 1) if habit == "slow" else dice.uniform(0.01, 0.05))
         self._world.orders[job] = order
         self.open[job] = client
         self._world.history.submit(order, habit)
@@ -83,7 +83,7 @@ class Clients:
             self._world.history.end(job, type(event).__name__, event)
             return
         self._world.history.deliver(event)
-        if not client.inbox:
+        if not client.inbox and client.taken is None:
             client.inbox_since = self._world.timeline.now
         client.inbox.append(event)
         if sum(len(event.delta.tokens) for event in client.inbox) > INBOX_TOKENS:
@@ -101,9 +101,8 @@ class Clients:
             return
         if client.taken is not None and not client.ended and self._world.coordinator is not None:
             delta = client.taken.delta
-            client.taken = None
             self._world.coordinator.acknowledged(delta.job, delta.attempt, delta.seq)
-        client.inbox_since = self._world.timeline.now
+        client.taken, client.inbox_since = None, self._world.timeline.now
         if client.inbox:
             client.taken = client.inbox[-1]
             client.tokens += sum(len(event.delta.tokens) for event in client.inbox)
@@ -114,5 +113,5 @@ class Clients:
         """The hub's rule: who could have read for 30 s and did not is cut."""
         now = self._world.timeline.now
         for client in list(self.open.values()):
-            if client.inbox and now - client.inbox_since > SLOW_CLIENT_S:
+            if (client.inbox or client.taken) and now - client.inbox_since > SLOW_CLIENT_S:
                 self._leave(client)

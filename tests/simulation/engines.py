@@ -31,9 +31,9 @@ class _Job:
     cancelled: bool = False
     emitted: int = 0
 
-    def ending(self) -> port.Ended | None:
+    def ending(self, deaf: bool) -> port.Ended | None:
         usage = port.JobUsage(prompt=len(self.submit.prompt), completion=self.emitted)
-        if self.cancelled:
+        if self.cancelled and not deaf:
             return port.Ended(self.submit.job, "cancelled", usage)
         if self.position >= self.submit.max_tokens:
             return port.Ended(self.submit.job, "length", usage)
@@ -47,7 +47,7 @@ class Moods:
     """What is wrong with it now."""
 
     slow: float = 1.0  # times the pace
-    deaf: bool = False  # cancels are not obeyed
+    deaf: bool = False  # cancels are not obeyed yet
     hung: bool = False
     prefill_s: float = 0.0  # on top of what a prompt takes
 
@@ -90,7 +90,7 @@ class Engine:
         elif (job := self._jobs.get(command.job)) is None:
             return
         elif isinstance(command, port.Cancel):
-            job.cancelled = job.cancelled or not self.moods.deaf
+            job.cancelled = True
         else:
             job.paused = isinstance(command, port.Pause)
         self._wake()
@@ -126,14 +126,14 @@ class Engine:
         ends: list[port.Ended] = []
         tokens: list[port.Token] = []
         for job in list(self._jobs.values()):
-            end = job.ending()
+            end = job.ending(self.moods.deaf)
             if end is None and not job.paused and now >= job.ready_at:
                 if job.poison is not None and job.position >= job.poison:
                     self.process.world.history.note("poisoned", self.process.name, job.submit.job)
                     self.crash("poison")
                     return
                 tokens.append(self._token(job))
-                end = job.ending()
+                end = job.ending(self.moods.deaf)
             if end is not None:
                 ends.append(end)
                 del self._jobs[job.submit.job]

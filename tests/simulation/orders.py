@@ -61,7 +61,7 @@ def prepared(request: ChatRequest, delivered: tuple[int, ...]) -> Prepared:
 def script(prompt: tuple[int, ...], seed: int) -> bytes:
     """The whole answer, one token a byte."""
     kind, dice = bytes(prompt).decode().split()[0], random.Random(f"{prompt}{seed}")
-    text = " ".join(dice.choice(_WORDS) for _ in range(dice.randint(1, 24)))
+    text = " ".join(dice.choice(_WORDS) for _ in range(dice.randint(1, 14)))
     tail = " ".join(dice.choice(_WORDS) for _ in range(dice.randint(1, 6)))
     match kind:
         case "thought":

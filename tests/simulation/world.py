@@ -19,7 +19,7 @@ Mode = Literal["safety", "liveness", "cuts"]
 MODES: tuple[Mode, ...] = ("safety", "liveness", "cuts")
 BOUND_S = 300.0  # from submit to the end of any job, whatever happens
 SETTLE_S = 100.0  # after the last fault: sessions expire (60 s), hung engines end (20 s), rests are over
-NEW_JOBS = 3
+NEW_JOBS = 2
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def scenario(seed: int, dice: random.Random) -> Scenario:
     limits = Limits(
         queue_per_account=12,
         first_token_s=20.0,
-        queue_wait_s=200.0 if mode == "cuts" else 30.0,
+        queue_wait_s=280.0 if mode == "cuts" else 30.0,
         rest_s=2.0,
         rest_max_s=8.0,
         resume_grace_s=20.0 if mode == "cuts" else 2.0,
