@@ -24,6 +24,7 @@ from coordinator.ledger.usage import UsageWriter
 from coordinator.link import WorkerLink
 from coordinator.openai_models import model_object
 from coordinator.openai_response import error_body
+from coordinator.responses import ResponsesApi
 from wire.catalog import Catalog, ModelSpec
 from wire.errors import ErrorCode, SupernetError
 from wire.messages import WORKER_PATH
@@ -53,10 +54,10 @@ def create_app(services: Services) -> ASGIApp:
     # No generated pages: they would describe raw-body routes wrongly and are one more thing to guard.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     desk = Desk(services.hub, services.accounts, services.catalog, services.usage)
-    chat = ChatApi(desk)
     models = _Models(services, created=int(time.time()))
     probes = _Probes(services)
-    app.add_api_route("/v1/chat/completions", chat.completions, methods=["POST"], response_model=None)
+    app.add_api_route("/v1/chat/completions", ChatApi(desk).completions, methods=["POST"], response_model=None)
+    app.add_api_route("/v1/responses", ResponsesApi(desk).create, methods=["POST"], response_model=None)
     app.add_api_route("/v1/models", models.all, methods=["GET"], response_model=None)
     app.add_api_route("/v1/models/{model_id:path}", models.one, methods=["GET"], response_model=None)
     for path in ("/health", "/livez"):

@@ -99,12 +99,17 @@ def required_id(fields: Fields, name: str) -> str:
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
-def tool_name(fields: Fields, field: str = "name") -> str:
-    """The `name` of a function: OpenAI's letters, and the dot that tools of MCP servers have."""
-    name = fields.text(field)
+def tool_name(fields: Fields) -> str:
+    name = optional_tool_name(fields, "name")
     if name is None:
-        raise invalid(fields.at(field), f"Missing required parameter: '{fields.at(field)}'.")
-    if not _TOOL_NAME.fullmatch(name):
+        raise invalid(fields.at("name"), f"Missing required parameter: '{fields.at('name')}'.")
+    return name
+
+
+def optional_tool_name(fields: Fields, field: str) -> str | None:
+    """A name of OpenAI's letters, and of the dot that tools of MCP servers have."""
+    name = fields.text(field)
+    if name is not None and not _TOOL_NAME.fullmatch(name):
         bounds = "expected 1 to 64 of the characters a-z, A-Z, 0-9, '_', '-' and '.'"
         raise invalid(fields.at(field), f"Invalid '{fields.at(field)}': {bounds}.")
     return name

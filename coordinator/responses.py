@@ -1,0 +1,75 @@
+"""POST /v1/responses: body -> the same job as a chat completion -> one Response, or its events. Nothing is stored."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request, Response
+
+from coordinator.effects import Deliver, Finished
+from coordinator.exchange import Desk, Exchange, cost_nano, read_body
+from coordinator.openai_response import Envelope
+from coordinator.responses_request import ResponsesJob, parse
+from coordinator.responses_response import ResponseEvents, event_bytes
+from wire.errors import SupernetError
+
+# What a worker calls a field -> its name here.
+PARAMS = {"messages": "input", "response_format": "text.format"}
+
+
+@dataclass(frozen=True)
+class ResponsesApi:
+    desk: Desk
+
+    async def create(self, request: Request) -> Response:
+        principal = self.desk.accounts.authenticate(request.headers, "client")
+        asked = parse(await read_body(request), self.desk.catalog, request.headers)
+        exchange = self.desk.submit(asked.chat, principal, request.headers)
+        answer = _Answer(asked, exchange)
+        try:
+            if asked.chat.stream:
+                return await exchange.stream(request, answer)
+            return await exchange.whole(request, answer)
+        except SupernetError as error:
+            raise renamed(error) from error
+
+
+class _Answer:
+    """One answer, streamed or whole: the same events make both."""
+
+    def __init__(self, asked: ResponsesJob, exchange: Exchange) -> None:
+        self._model = asked.chat.model
+        # This API has no place for a fingerprint.
+        envelope = Envelope(f"resp_{exchange.name}", exchange.created, self._model.id, fingerprint="")
+        self._events = ResponseEvents(envelope, asked.repeated, asked.names)
+
+    def first(self) -> bytes:
+        return _bytes(self._events.first())
+
+    def delivered(self, choice: int, event: Deliver) -> bytes:
+        return _bytes(self._events.parts(event.delta.parts, event.delta.logprobs))
+
+    def finished(self, choice: int, event: Finished) -> bytes:
+        usage = event.report.usage
+        cost = {"cost_nano_usd": cost_nano(self._model, usage)}
+        return _bytes(self._events.finish(event.finish_reason, usage, cost))
+
+    def failed(self, error: SupernetError) -> bytes:
+        return _bytes(self._events.fail(renamed(error)))
+
+    def last(self) -> bytes:
+        return b""  # the event that finished it was the last
+
+    def whole(self) -> dict[str, Any]:
+        return self._events.whole()
+
+
+def renamed(error: SupernetError) -> SupernetError:
+    """The same error, with the field at fault as this API calls it."""
+    param = error.param
+    return SupernetError(
+        error.code, error.message, param=PARAMS.get(param or "", param), retry_after_s=error.retry_after_s
+    )
+
+
+def _bytes(events: list[dict[str, Any]]) -> bytes:
+    return b"".join(map(event_bytes, events))
