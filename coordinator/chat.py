@@ -32,7 +32,7 @@ class ChatApi:
     async def completions(self, request: Request) -> Response:
         principal = self.desk.accounts.authenticate(request.headers, "client")
         job = parse(await read_body(request), self.desk.catalog, request.headers)
-        exchange = self.desk.submit(job, principal)
+        exchange = self.desk.submit(job, principal, request.headers)
         envelope = Envelope(f"chatcmpl-{exchange.name}", exchange.created, job.model.id, fingerprint(job.model))
         if job.stream:
             return await exchange.stream(request, _Chunks(envelope, job))

@@ -124,6 +124,8 @@ class Dispatch:
 
     def tick(self, now: float) -> list[Effect]:
         """Called four times a second: deadlines, and acknowledgements that have waited long enough."""
+        for job in list(self._jobs.all.values()):
+            self._give_up_on(job, now)
         for worker in list(self._fleet.workers.values()):
             self._attendance.watch(worker, now)
             if worker.connected:
@@ -137,6 +139,17 @@ class Dispatch:
         self._fleet.forget_rests(now)
         self._drain_step(now)
         return self._jobs.flush()
+
+    def _give_up_on(self, job: Job, now: float) -> None:
+        """The client's own deadline: nobody waits any more, so the job keeps no slot and no place in the queue."""
+        within_s = job.spec.deadline_s
+        if within_s is None or job.cancelled or now - job.submitted < within_s:
+            return
+        self._jobs.counters.deadlines += 1
+        message = (
+            f"no whole answer within the {within_s:g} s that this client waits: stream it, ask for less, or wait longer"
+        )
+        self._jobs.fail(job, SupernetError(ErrorCode.DEADLINE_EXCEEDED, message), now)
 
     def _watch(self, worker: Worker, lease: Lease, now: float) -> None:
         """Deadlines of one attempt."""

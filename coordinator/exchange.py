@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, assert_never
 
@@ -24,6 +24,7 @@ from coordinator.hub import Answers, Hub, JobEnd
 from coordinator.ledger.usage import UsageRow, UsageWriter
 from coordinator.openai_request import ChatJob
 from coordinator.openai_response import sse_comment
+from coordinator.patience import patience_s
 from coordinator.records import JobSpec
 from wire.catalog import Catalog, ModelSpec
 from wire.chat import Usage
@@ -76,41 +77,48 @@ class Desk:
     catalog: Catalog
     usage: UsageWriter
 
-    def submit(self, job: ChatJob, principal: Principal) -> "Exchange":
+    def submit(self, job: ChatJob, principal: Principal, headers: Mapping[str, str]) -> "Exchange":
+        """Raises queue_full, or invalid_request if the headers name no proper time to wait."""
         if self.usage.full:
             message = "accounting is behind: try again in a moment"
             raise SupernetError(ErrorCode.QUEUE_FULL, message, retry_after_s=ACCOUNTING_RETRY_S)
+        patience = patience_s(headers)
+        # Of a stream only the silence counts, and that is kept short: its client never has to give up.
+        deadline_s = None if job.stream else patience
         name = secrets.token_hex(16)
         first = secrets.randbits(63) if job.seed is None else job.seed
         specs = [
-            JobSpec(f"{name}.{choice}", principal.account, job.model.id, job.request, choice_seed(first, choice))
-            for choice in range(job.n)
+            JobSpec(f"{name}.{n}", principal.account, job.model.id, job.request, choice_seed(first, n), deadline_s)
+            for n in range(job.n)
         ]
 
         def ended(spec: JobSpec, end: JobEnd) -> None:
             if end.report.attempts:  # what no worker ever had is not worth a row
                 self.usage.put(_usage_row(spec, end, job.model, principal))
 
-        return Exchange(name, int(time.time()), job, self.hub.submit(specs, ended))
+        silence_s = KEEP_ALIVE_S if patience is None else min(KEEP_ALIVE_S, patience / 2)
+        return Exchange(name, int(time.time()), job, self.hub.submit(specs, ended), silence_s)
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """`name` is new and unguessable: ids of the answer are made from it. `created` in Unix seconds."""
+    """`name` is new and unguessable: ids of the answer are made from it. `created` in Unix seconds. A stream is never
+    silent for longer than `silence_s`."""
 
     name: str
     created: int
     job: ChatJob
     answers: Answers
+    silence_s: float
 
     async def stream(self, request: Request, telling: Telling) -> Response:
         """Raises the error of a job that failed before anything was said to the client."""
         try:
-            await _unless_gone(request.receive, self.answers, self.answers.settle(COMMIT_S))
+            await _unless_gone(request.receive, self.answers, self.answers.settle(min(COMMIT_S, self.silence_s)))
             error = self.answers.early_error()
             if error is not None:
                 raise error
-            return _EventStream(self.answers, telling, self.job.n)
+            return _EventStream(self, telling)
         except BaseException:
             self.answers.cancel()
             raise
@@ -146,12 +154,13 @@ class _EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, answers: Answers, telling: Telling, n: int) -> None:
+    def __init__(self, exchange: Exchange, telling: Telling) -> None:
         super().__init__(headers={"cache-control": "no-cache", "x-accel-buffering": "no"})
         del self.headers["content-length"]
-        self._answers = answers
+        self._answers = exchange.answers
+        self._silence_s = exchange.silence_s
         self._telling = telling
-        self._unfinished = n
+        self._unfinished = exchange.job.n
         self._error: SupernetError | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -164,7 +173,7 @@ class _EventStream(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await _body(send, self._place() + self._telling.first())
         while self._unfinished and self._error is None:
-            events = await self._answers.take(KEEP_ALIVE_S)
+            events = await self._answers.take(self._silence_s)
             told = b"".join(self._told(choice, event) for choice, event in events)
             await _body(send, told if events else self._place() or sse_comment("ping"))
         last = self._telling.last() if self._error is None else self._telling.failed(self._error)

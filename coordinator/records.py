@@ -39,13 +39,17 @@ class Limits:
 
 @dataclass(frozen=True)
 class JobSpec:
-    """One answer to get. `seed` is chosen by the coordinator unless the client did."""
+    """One answer to get. `seed` is chosen by the coordinator unless the client did.
+
+    `deadline_s`: how long after its submission somebody still waits for it; None: until told otherwise.
+    """
 
     id: str
     account: str
     model: str
     request: ChatRequest
     seed: int
+    deadline_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -191,6 +195,7 @@ class Counters:
     refused_full: int = 0
     refused_no_worker: int = 0
     queue_timeouts: int = 0
+    deadlines: int = 0  # jobs whose client has waited as long as it said that it would
     tokens: int = 0
     starts: int = 0
     refusals: int = 0

@@ -64,6 +64,7 @@ PURE = [
     "coordinator/frames.py",
     "coordinator/jobs.py",
     "coordinator/openai*.py",
+    "coordinator/patience.py",
     "coordinator/placement.py",
     "coordinator/records.py",
     "coordinator/waiting.py",

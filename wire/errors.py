@@ -21,6 +21,7 @@ class ErrorCode(StrEnum):
     # the network's fault
     QUEUE_FULL = "queue_full"
     QUEUE_TIMEOUT = "queue_timeout"
+    DEADLINE_EXCEEDED = "deadline_exceeded"
     NO_WORKER = "no_worker"
     SHUTTING_DOWN = "shutting_down"
     # one worker's fault: another worker may do it
@@ -64,6 +65,7 @@ ERRORS: dict[ErrorCode, ErrorRow] = {
     ErrorCode.POISON_REQUEST: ErrorRow(422, _CLIENT, False),
     ErrorCode.QUEUE_FULL: ErrorRow(429, "rate_limit_error", False),
     ErrorCode.QUEUE_TIMEOUT: ErrorRow(503, _SERVER, False),
+    ErrorCode.DEADLINE_EXCEEDED: ErrorRow(504, _SERVER, False),
     ErrorCode.NO_WORKER: ErrorRow(503, _SERVER, False),
     ErrorCode.SHUTTING_DOWN: ErrorRow(503, _SERVER, False),
     ErrorCode.WORKER_LOST: ErrorRow(503, _SERVER, True),

@@ -93,8 +93,14 @@ class Desk:
 
     # ---- clients and time ----------------------------------------------------------------------------------------
 
-    def submit(self, job: str = "j1", account: str = "client", request: ChatRequest = REQUEST) -> None:
-        self.out = self.dispatch.submit(JobSpec(job, account, M, request, seed=1), self.now)
+    def submit(
+        self,
+        job: str = "j1",
+        account: str = "client",
+        request: ChatRequest = REQUEST,
+        deadline_s: float | None = None,
+    ) -> None:
+        self.out = self.dispatch.submit(JobSpec(job, account, M, request, 1, deadline_s), self.now)
 
     def cancel(self, job: str = "j1") -> None:
         self.out = self.dispatch.cancel(job, self.now)

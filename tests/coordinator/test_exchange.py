@@ -107,6 +107,46 @@ async def test_a_client_that_leaves_during_prefill_frees_the_slot(coordinator: C
         assert cancel.job == start.job
 
 
+async def test_a_job_ends_when_its_client_has_waited_as_long_as_it_said(coordinator: Coordinator) -> None:
+    async with coordinator.worker() as worker, coordinator.http() as http:
+        await worker.join()
+        asking = asyncio.create_task(
+            http.post("/v1/chat/completions", json=ASK, headers={"x-stainless-read-timeout": "1"})
+        )
+        start = await worker.accept()
+        assert (await worker.hear(wire.Cancel)).job == start.job
+        response = await asking
+    assert (response.status_code, response.json()["error"]["code"]) == (504, "deadline_exceeded")
+
+
+async def test_a_stream_is_never_silent_for_longer_than_its_client_bears(coordinator: Coordinator) -> None:
+    async with coordinator.worker() as worker, coordinator.http() as http:
+        await worker.join()
+        request: dict[str, Any] = {
+            "json": {**ASK, "stream": True},
+            "headers": {"x-stainless-read-timeout": "1"},
+            "timeout": 1.0,
+        }
+        asking = asyncio.create_task(worker.accept())
+        async with http.stream("POST", "/v1/chat/completions", **request) as response:
+            lines = response.aiter_lines()
+            pings = 0
+            while pings < 4:  # two seconds and more: httpx itself would have given up
+                pings += await anext(lines) == ": ping"
+            start = await asking
+            await worker.done(start, await worker.tell(start, "late"))
+            rest = [line async for line in lines]
+    assert rest[-2:] == ["data: [DONE]", ""]
+
+
+async def test_a_time_to_wait_that_is_none_is_refused_by_name(coordinator: Coordinator) -> None:
+    async with coordinator.worker() as worker, coordinator.http() as http:
+        await worker.join()
+        headers = {"x-stainless-read-timeout": "soon"}
+        response = await http.post("/v1/chat/completions", json=ASK, headers=headers)
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "x-stainless-read-timeout")
+
+
 async def test_a_client_that_leaves_the_queue_is_forgotten(coordinator: Coordinator) -> None:
     async with coordinator.worker() as worker:
         await worker.join(slots=1)
