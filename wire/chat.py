@@ -12,6 +12,12 @@ MAX_TOP_K = 256  # an uncapped top-p sorts the whole vocabulary: 18.5 ms a token
 MAX_LOGPROBS = 20
 MAX_STOPS = 4
 MAX_STOP_CHARS = 64
+MAX_CALLS = 1024  # of one answer
+
+TokenId = Annotated[int, Field(ge=0, lt=2**31)]
+TokenCount = Annotated[int, Field(ge=0, lt=2**31)]
+Bias = Annotated[float, Field(ge=-100, le=100)]
+Milliseconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 
 class Frozen(BaseModel):
@@ -59,7 +65,7 @@ class Sampling(Frozen):
     presence_penalty: float = Field(0.0, ge=-2, le=2)
     frequency_penalty: float = Field(0.0, ge=-2, le=2)
     repetition_penalty: float = Field(1.0, gt=0, le=2)
-    logit_bias: tuple[tuple[int, float], ...] = Field((), max_length=300)
+    logit_bias: tuple[tuple[TokenId, Bias], ...] = Field((), max_length=300)
     top_logprobs: int | None = Field(None, ge=0, le=MAX_LOGPROBS)
 
 
@@ -76,8 +82,8 @@ class ChatRequest(Frozen):
     json_schema: dict[str, Any] | None = None
     thinking: bool = True
     preserve_thinking: bool = False
-    reasoning_budget: int | None = Field(None, ge=0)  # tokens after which the thought is closed
-    max_tokens: int = Field(ge=1)
+    reasoning_budget: TokenCount | None = None  # tokens after which the thought is closed
+    max_tokens: int = Field(ge=1, lt=2**31)
     stop: Annotated[tuple[str, ...], Field(max_length=MAX_STOPS)] = ()
     ignore_eos: bool = False
     sampling: Sampling = Sampling()
@@ -97,7 +103,7 @@ class CallDelta(Frozen):
     """A piece of a tool call. `name` comes once, first; `arguments` pieces add up to JSON text."""
 
     type: Literal["call"] = "call"
-    index: int
+    index: int = Field(ge=0, lt=MAX_CALLS)
     name: str | None = None
     arguments: str = ""
 
@@ -116,15 +122,15 @@ FinishReason = Literal["stop", "length", "tool_calls"]
 class Usage(Frozen):
     """Tokens. `completion` counts delivered tokens (reasoning included); `cached` is the reused part of `prompt`."""
 
-    prompt: int = Field(ge=0)
-    cached: int = Field(0, ge=0)
-    completion: int = Field(ge=0)
-    reasoning: int = Field(0, ge=0)
+    prompt: TokenCount
+    cached: TokenCount = 0
+    completion: TokenCount
+    reasoning: TokenCount = 0
 
 
 class Timings(Frozen):
     """Milliseconds at the worker: waiting for a slot, prompt to first token, first token to last."""
 
-    queued_ms: float = 0
-    prefill_ms: float = 0
-    decode_ms: float = 0
+    queued_ms: Milliseconds = 0
+    prefill_ms: Milliseconds = 0
+    decode_ms: Milliseconds = 0

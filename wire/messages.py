@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from wire.chat import ChatRequest, FinishReason, Frozen, Part, Timings, Usage
+from wire.chat import MAX_LOGPROBS, ChatRequest, FinishReason, Frozen, Part, Timings, TokenId, Usage
 from wire.errors import ErrorCode
 
 PROTOCOL_VERSION = 1
@@ -24,6 +24,12 @@ WINDOW_TOKENS = 512  # tokens of one job that may be on the way without an Ack; 
 
 Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
 Text = Annotated[str, Field(max_length=4096)]
+# No number of a stranger is without a bound: an Infinity in a speed curve, or more tokens than a database column can
+# hold, was enough to end a coordinator.
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+AttemptNumber = Annotated[int, Field(ge=1, lt=2**31)]
+Seconds = Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)]
+Rate = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 
 # ---- worker -> coordinator ---------------------------------------------------------------------------------------
@@ -31,25 +37,25 @@ Text = Annotated[str, Field(max_length=4096)]
 
 class Gpu(Frozen):
     name: Text
-    memory_bytes: int = Field(ge=0)
-    free_bytes: int = Field(0, ge=0)
+    memory_bytes: Count
+    free_bytes: Count = 0
     driver: Text = ""
 
 
 class Hardware(Frozen):
     cpu: Text = ""
-    cpu_cores: int = Field(1, ge=1)
-    memory_bytes: int = Field(0, ge=0)
+    cpu_cores: int = Field(1, ge=1, le=2**16)
+    memory_bytes: Count = 0
     gpus: tuple[Gpu, ...] = Field((), max_length=64)
 
 
 class SpeedPoint(Frozen):
     """Measured: all `streams` together decode `decode_tps` tokens a second; `ttft_ms` for a 512-token prompt."""
 
-    streams: int = Field(ge=1)
-    decode_tps: float = Field(ge=0)
-    prefill_tps: float = Field(ge=0)
-    ttft_ms: float = Field(ge=0)
+    streams: int = Field(ge=1, le=256)
+    decode_tps: Rate
+    prefill_tps: Rate
+    ttft_ms: Rate
 
 
 class ModelOffer(Frozen):
@@ -57,7 +63,7 @@ class ModelOffer(Frozen):
 
     id: Id
     sha256: Annotated[str, Field(max_length=64)] = ""
-    context: int = Field(ge=1)  # tokens of one job, prompt and answer together
+    context: int = Field(ge=1, le=2**24)  # tokens of one job, prompt and answer together
     slots: int = Field(ge=1, le=256)
     features: tuple[Id, ...] = Field((), max_length=32)
     speed: tuple[SpeedPoint, ...] = Field((), max_length=16)
@@ -79,8 +85,8 @@ class RunningJob(Frozen):
     """An attempt that is alive on the worker; `next_seq` is the number its next new frame will carry."""
 
     job: Id
-    attempt: int = Field(ge=1)
-    next_seq: int = Field(ge=0)
+    attempt: AttemptNumber
+    next_seq: Count
 
 
 class Resume(Frozen):
@@ -115,7 +121,7 @@ class Capacity(Frozen):
 class Accepted(Frozen):
     type: Literal["accepted"] = "accepted"
     job: Id
-    attempt: int
+    attempt: AttemptNumber
 
 
 class Refused(Frozen):
@@ -123,31 +129,31 @@ class Refused(Frozen):
 
     type: Literal["refused"] = "refused"
     job: Id
-    attempt: int
+    attempt: AttemptNumber
     code: ErrorCode
     message: Text
     param: Text | None = None
-    retry_after_s: float | None = None
+    retry_after_s: Seconds | None = None
 
 
-Byte = Annotated[int, Field(ge=0, le=255)]
+TokenBytes = Annotated[tuple[Annotated[int, Field(ge=0, le=255)], ...], Field(max_length=1024)]
 
 
 class TokenLogprob(Frozen):
     """`bytes` are the token's own bytes (a token may be part of a character)."""
 
-    bytes: tuple[Byte, ...]
+    bytes: TokenBytes
     logprob: float
-    top: tuple[tuple[tuple[Byte, ...], float], ...] = ()
+    top: tuple[tuple[TokenBytes, float], ...] = Field((), max_length=MAX_LOGPROBS)
 
 
 class Delta(Frozen):
     """What one engine step gave one job. `parts` may be empty while a parser holds text back, `tokens` at the end."""
 
     job: Id
-    attempt: int
-    seq: int
-    tokens: tuple[int, ...] = ()
+    attempt: AttemptNumber
+    seq: Count
+    tokens: tuple[TokenId, ...] = ()
     parts: tuple[Part, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
 
@@ -162,8 +168,8 @@ class Deltas(Frozen):
 class Done(Frozen):
     type: Literal["done"] = "done"
     job: Id
-    attempt: int
-    seq: int
+    attempt: AttemptNumber
+    seq: Count
     finish_reason: FinishReason
     usage: Usage
     timings: Timings = Timings()
@@ -172,8 +178,8 @@ class Done(Frozen):
 class Failed(Frozen):
     type: Literal["failed"] = "failed"
     job: Id
-    attempt: int
-    seq: int
+    attempt: AttemptNumber
+    seq: Count
     code: ErrorCode
     message: Text
     param: Text | None = None
@@ -185,8 +191,8 @@ class Cancelled(Frozen):
 
     type: Literal["cancelled"] = "cancelled"
     job: Id
-    attempt: int
-    seq: int
+    attempt: AttemptNumber
+    seq: Count
     usage: Usage
 
 
@@ -194,7 +200,7 @@ class Draining(Frozen):
     """No new jobs; what still runs after `deadline_s` seconds is handed back as Failed worker_draining."""
 
     type: Literal["draining"] = "draining"
-    deadline_s: float
+    deadline_s: Seconds
 
 
 class Issue(Frozen):
@@ -223,8 +229,8 @@ class KeptJob(Frozen):
     """An attempt that goes on after a resume; frames below `next_seq` have arrived."""
 
     job: Id
-    attempt: int
-    next_seq: int
+    attempt: AttemptNumber
+    next_seq: Count
 
 
 class Welcome(Frozen):
@@ -232,9 +238,9 @@ class Welcome(Frozen):
 
     type: Literal["welcome"] = "welcome"
     session: Id
-    heartbeat_s: float = HEARTBEAT_S
-    resume_window_s: float = RESUME_WINDOW_S
-    window_tokens: int = Field(WINDOW_TOKENS, ge=1)
+    heartbeat_s: Seconds = HEARTBEAT_S
+    resume_window_s: Seconds = RESUME_WINDOW_S
+    window_tokens: int = Field(WINDOW_TOKENS, ge=1, lt=2**31)
     kept: tuple[KeptJob, ...] = ()
 
 
@@ -243,25 +249,25 @@ class Start(Frozen):
 
     type: Literal["start"] = "start"
     job: Id
-    attempt: int = Field(ge=1)
+    attempt: AttemptNumber
     model: Id
     request: ChatRequest
     seed: int = Field(ge=0, lt=2**63)
-    delivered: tuple[int, ...] = ()
+    delivered: tuple[TokenId, ...] = ()
 
 
 class Cancel(Frozen):
     type: Literal["cancel"] = "cancel"
     job: Id
-    attempt: int
+    attempt: AttemptNumber
 
 
 class AckItem(Frozen):
     """Every frame of the attempt below `next_seq` has arrived."""
 
     job: Id
-    attempt: int
-    next_seq: int
+    attempt: AttemptNumber
+    next_seq: Count
 
 
 class Ack(Frozen):
@@ -273,14 +279,14 @@ class Drain(Frozen):
     """Stop taking jobs, finish what runs, then leave."""
 
     type: Literal["drain"] = "drain"
-    deadline_s: float
+    deadline_s: Seconds
 
 
 class Move(Frozen):
     """Reconnect after a pause (to `url`, or to where you were): this coordinator is about to restart."""
 
     type: Literal["move"] = "move"
-    after_s: float
+    after_s: Seconds
     url: Text | None = None
 
 

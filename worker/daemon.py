@@ -28,6 +28,7 @@ log = logging.getLogger("supernet.daemon")
 
 TICK_S = 0.25
 STATUS_S = 2.0
+MOST_DRAIN_S = 86400.0  # the wire cannot say more
 EXIT_OK, EXIT_STOPPED, EXIT_CONFIG = 0, 1, 78  # 78: sysexits' EX_CONFIG; the service unit does not restart on it
 
 
@@ -70,7 +71,7 @@ class Daemon:
         self._session = Session({m.offer.id: Served(m.offer, Slots(m.offer.slots)) for m in models})
         self._link = Link(address, self._hello, self._received, self._lost)
         self._folder = folder
-        self._drain_s = drain_s
+        self._drain_s = min(drain_s, MOST_DRAIN_S)
         self._stop = asyncio.Event()
         self._preparing: set[asyncio.Task[None]] = set()
         self._exit = EXIT_OK

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from wire import codec
 from wire.chat import CallDelta, ChatRequest, Content, Message, Notice, Reasoning, Sampling, Tool, ToolCall, Usage
-from wire.errors import ErrorCode
+from wire.errors import ErrorCode, SupernetError
 from wire.messages import (
     TO_COORDINATOR,
     TO_WORKER,
@@ -176,11 +176,67 @@ def test_an_id_that_could_be_a_path_or_a_log_line_is_refused(bad: str) -> None:
         lambda: Start(job="j", attempt=0, model="m", request=REQUEST, seed=0),
         lambda: Usage(prompt=-1, completion=0),
         lambda: Welcome(session="s", window_tokens=0),
+        lambda: Delta(job="j", attempt=1, seq=0, tokens=(-1,)),
+        lambda: Delta(job="j", attempt=1, seq=0, tokens=(2**31,)),
+        lambda: Delta(job="j", attempt=1, seq=-1),
+        lambda: Accepted(job="j", attempt=0),
+        lambda: TokenLogprob(bytes=(1,), logprob=0.0, top=(((1,), 0.0),) * 21),
+        lambda: CallDelta(index=-1),
+        lambda: Sampling(logit_bias=((1, 101.0),)),
+        lambda: Sampling(logit_bias=((-1, 1.0),)),
     ],
 )
 def test_numbers_and_lengths_outside_their_bounds_are_refused(make: Any) -> None:
     with pytest.raises(ValidationError):
         make()
+
+
+@pytest.mark.parametrize("number", ["Infinity", "NaN", "1e999", "-1", "9" * 400], ids=lambda text: text[:8])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        """{"type":"hello","worker":"w","instance":"i","models":[{"id":"m","context":1,"slots":1,"speed":[
+           {"streams":1,"decode_tps":#,"prefill_tps":1,"ttft_ms":1}]}]}""",
+        """{"type":"hello","worker":"w","instance":"i","models":[{"id":"m","context":1,"slots":1,"speed":[
+           {"streams":#,"decode_tps":1,"prefill_tps":1,"ttft_ms":1}]}]}""",
+        '{"type":"hello","worker":"w","instance":"i","models":[{"id":"m","context":#,"slots":1}]}',
+        '{"type":"done","job":"j","attempt":1,"seq":0,"finish_reason":"stop","usage":{"prompt":#,"completion":1}}',
+        """{"type":"done","job":"j","attempt":1,"seq":0,"finish_reason":"stop","usage":{"prompt":1,"completion":1},
+           "timings":{"queued_ms":#}}""",
+        '{"type":"done","job":"j","attempt":1,"seq":#,"finish_reason":"stop","usage":{"prompt":1,"completion":1}}',
+        '{"type":"refused","job":"j","attempt":1,"code":"worker_busy","message":"","retry_after_s":#}',
+        '{"type":"draining","deadline_s":#}',
+    ],
+)
+def test_no_number_of_a_worker_is_infinite_negative_or_beyond_all_measure(frame: str, number: str) -> None:
+    codec.to_coordinator(frame.replace("#", "1"))
+    with pytest.raises(SupernetError, match="invalid frame"):
+        codec.to_coordinator(frame.replace("#", number))
+
+
+@pytest.mark.parametrize("number", ["Infinity", "NaN", "-1", "9" * 400], ids=lambda text: text[:8])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        '{"type":"move","after_s":#}',
+        '{"type":"drain","deadline_s":#}',
+        '{"type":"welcome","session":"s","resume_window_s":#}',
+        '{"type":"welcome","session":"s","window_tokens":#}',
+        '{"type":"start","job":"j","attempt":#,"model":"m","request":{"messages":[],"max_tokens":1},"seed":1}',
+        '{"type":"start","job":"j","attempt":1,"model":"m","request":{"messages":[],"max_tokens":#},"seed":1}',
+        """{"type":"start","job":"j","attempt":1,"model":"m","request":{"messages":[],"max_tokens":1},"seed":1,
+           "delivered":[#]}""",
+    ],
+)
+def test_no_number_of_a_coordinator_is_infinite_negative_or_beyond_all_measure(frame: str, number: str) -> None:
+    codec.to_worker(frame.replace("#", "1"))
+    with pytest.raises(SupernetError, match="invalid frame"):
+        codec.to_worker(frame.replace("#", number))
+
+
+def test_a_logprob_may_be_minus_infinity() -> None:
+    frame = Deltas(items=(Delta(job="j", attempt=1, seq=0, logprobs=(TokenLogprob(bytes=(), logprob=float("-inf")),)),))
+    assert codec.to_coordinator(codec.encode(frame)) == frame
 
 
 def test_the_discriminators_of_one_direction_are_distinct() -> None:
