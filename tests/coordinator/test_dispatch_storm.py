@@ -98,7 +98,8 @@ class Storm:
         session = f"s{self.sessions}"
         resume = None
         if box.last and self.random.random() < 0.8:
-            alive = tuple(wire.RunningJob(job=j, attempt=n, next_seq=a.seq) for (j, n), a in box.attempts.items())
+            accepted = {key: attempt for key, attempt in box.attempts.items() if attempt.accepted}
+            alive = tuple(wire.RunningJob(job=j, attempt=n, next_seq=a.seq) for (j, n), a in accepted.items())
             resume = wire.Resume(session=box.last, jobs=alive)
         offer = wire.ModelOffer(id=M, context=4096, slots=SLOTS)
         hello = wire.Hello(worker=box.name, instance=str(box.instance), models=(offer,), resume=resume)
