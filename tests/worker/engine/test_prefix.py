@@ -90,6 +90,21 @@ def test_a_hybrid_prefix_is_reused_at_its_last_useful_checkpoint_and_passes_it_o
     assert index.place([*SYSTEM, 3]) == Placement(0, 1, 40, b"forty")
 
 
+def test_checkpoints_behind_a_branch_stay_with_the_branch_they_were_made_on() -> None:
+    index = Prefixes(3, 512, cuttable=False)
+    index.place(SYSTEM)
+    for at in (0, 20):
+        index.grow(0, SYSTEM[at : at + 20])
+        index.keep(0, bytes(SYSTEM[: at + 20]))
+    index.grow(0, [1])
+    index.release(0)
+    other = [*SYSTEM[:30], *[9] * 30]
+    assert index.place(other) == Placement(1, 0, 20, bytes(SYSTEM[:20]))
+    index.grow(1, other[20:])
+    index.release(1)
+    assert index.place([*other[:50], 5]).length == 20, "what was saved at 40 is not of these tokens"
+
+
 def test_a_finished_conversation_that_was_continued_gives_way_first() -> None:
     index = Prefixes(3, 512, cuttable=True)
     serve(index, list(range(200, 260)))
