@@ -8,6 +8,7 @@ import numpy as np
 
 from wire.errors import ErrorCode, SupernetError
 from worker.engine.constrain import Matcher
+from worker.engine.follow import Lead
 from worker.engine.port import JobUsage, ReasoningLimit, Submit
 from worker.engine.sample import Row, Sampler, logprobs
 
@@ -67,6 +68,8 @@ class Job:
         self.limit = limit
         self.age = age
         self.tokens = [*submit.prompt, *submit.delivered]
+        self.prompt = np.asarray(submit.prompt, np.int32)
+        self.lead: Lead | None = None  # it waits for another job that computes the beginning of its prompt
         self.fed = 0
         self.seq = -1
         self.cuts: tuple[int, ...] = ()

@@ -13,6 +13,7 @@ from typing import Literal, assert_never
 from wire.errors import ErrorCode, SupernetError
 from worker.engine.batch import Want, plan
 from worker.engine.constrain import Grammars
+from worker.engine.follow import find
 from worker.engine.job import Drawn, Job, refusal
 from worker.engine.llama import RC_NO_CELLS, Feed, Model
 from worker.engine.port import (
@@ -250,15 +251,29 @@ class Loop:
         return refusal(submit, self._model.vocab.size, self._model.context)
 
     def _admit(self) -> None:
-        """Give free slots to waiting jobs, first come first served; one whose grammar is not ready is passed over."""
+        """Give free slots to waiting jobs, first come first served.
+
+        One whose grammar is not ready is passed over; one that follows another's prompt keeps its claim on a slot.
+        """
+        free = self._spec.slots - len(self._running)
         for job in list(self._waiting.values()):
-            if len(self._running) >= self._spec.slots:
+            if not free:
                 return
             if job.grammar and not job.grammar.done():
+                continue
+            free -= 1
+            if self._follows(job):
                 continue
             del self._waiting[job.submit.job]
             self._running[job.submit.job] = job
             self._place(job)
+
+    def _follows(self, job: Job) -> bool:
+        """Whether to leave the job waiting, because another is computing the beginning of its prompt."""
+        running = self._running.values()
+        if job.lead is None or job.lead.gone(running):
+            job.lead = find(job, running, self._prefixes.known(job.prompt), not self._model.hybrid)
+        return job.lead is not None and job.lead.worth()
 
     def _place(self, job: Job) -> None:
         place = self._prefixes.place(job.tokens)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.engine.follow import common
+
 MIN_REUSE = 16  # tokens; less is computed again sooner than a checkpoint is copied
 CHECKPOINT_BYTES = 2 * 2**30  # main memory for checkpoints: about 32 of Qwen3.6-35B-A3B's 63 MiB
 
@@ -45,10 +47,7 @@ class _Held:
 
     def common(self, prompt: NDArray[np.int32]) -> int:
         """Length of the longest common prefix."""
-        n = min(self.length, len(prompt))
-        differs = self.tokens[:n] != prompt[:n]
-        first = int(differs.argmax()) if n else 0
-        return first if n and differs[first] else n
+        return common(self.tokens[: self.length], prompt)
 
 
 class Prefixes:
@@ -89,6 +88,10 @@ class Prefixes:
         held.length, held.busy, held.used, held.worth = length, True, self._clock, length
         held.checkpoints = inherited
         return Placement(target, source, length, state)
+
+    def known(self, prompt: NDArray[np.int32]) -> int:
+        """Tokens of the prompt that could be taken over now."""
+        return self._longest(prompt)[1]
 
     def _longest(self, prompt: NDArray[np.int32]) -> tuple[int | None, int]:
         best: tuple[int | None, int] = (None, 0)

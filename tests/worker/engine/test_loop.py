@@ -115,6 +115,42 @@ def test_a_prefix_is_taken_from_a_job_that_still_runs(path: Path) -> None:
     assert engine.ids("a") == alone(path, ask("a"), Model)
 
 
+SYSTEM = tuple(int(token) for token in RNG.integers(0, 250, 300))
+
+
+def chats(count: int) -> list[Submit]:
+    """New conversations that have nothing but the system prompt in common."""
+    return [ask(f"c{i}", (*SYSTEM, *OTHERS[i][:20]), anchors=(len(SYSTEM),)) for i in range(count)]
+
+
+@pytest.mark.parametrize("unified", [True, False])
+def test_a_beginning_that_new_chats_share_is_computed_once(path: Path, unified: bool) -> None:
+    expected = [alone(path, chat) for chat in chats(6)]
+    engine = Driven(path, unified=unified)
+    engine.post(*chats(6))
+    engine.until(*(f"c{i}" for i in range(6)))
+    assert [engine.ids(f"c{i}") for i in range(6)] == expected
+    assert engine.loop.pulse().prompt_tokens == len(SYSTEM) + 6 * 20
+
+
+def test_when_the_one_that_others_follow_is_cancelled_the_next_takes_its_place(path: Path) -> None:
+    engine = Driven(path)
+    engine.post(*chats(4))
+    engine.step(1)
+    engine.post(Cancel("c0"))
+    engine.until("c0", "c1", "c2", "c3")
+    assert engine.ids("c2") == alone(path, chats(4)[2])
+    assert engine.loop.pulse().prompt_tokens == len(SYSTEM) + 3 * 20, "what the first one had done is taken over"
+
+
+def test_a_job_that_follows_another_keeps_its_claim_on_a_slot(path: Path) -> None:
+    engine = Driven(path, slots=2)
+    engine.post(*chats(2), ask("late", OTHERS[3]))
+    engine.until("c0", "c1")
+    assert not engine.ids("late")
+    engine.until("late")
+
+
 def test_the_next_turn_of_a_conversation_computes_only_what_is_new(path: Path) -> None:
     engine = Driven(path, Model)
     first = engine.run(ask("a", anchors=(40, 100 - 5)))
