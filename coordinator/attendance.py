@@ -48,6 +48,10 @@ class Attendance:
             self._detach(worker, "the connection ended", now)
             if not resumable:
                 self.gone(worker, "it has left", now)
+                return
+            self.watch(worker, now)
+            for model in worker.seats:
+                self._jobs.place(model, now)
 
     def watch(self, worker: Worker, now: float) -> None:
         """Deadlines of the link itself."""

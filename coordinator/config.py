@@ -51,7 +51,7 @@ HELP = {
     "queue": "most requests that wait, all together",
     "queue_per_account": "most requests of one account that wait",
     "queue_wait_s": "longest wait for a slot",
-    "resume_grace_s": "how long the jobs of a dropped worker wait for it before another may have them",
+    "resume_grace_s": "how long the jobs of a dropped worker wait for it before a free slot elsewhere may have them",
     "resume_window_s": "how long a dropped worker may take to come back; jobs that nobody else takes wait for it",
     "drain_s": "how long a stop waits for running answers",
 }

@@ -28,7 +28,9 @@ class Limits:
     starts: int = 16  # of all kinds: refused, handed back by a drain, cut off while being prepared
     refusals: int = 8  # refused offers before the job fails
     crashes: int = 2  # engines that may die under one job
-    resume_grace_s: float = 2.0  # a dropped socket has this long before its jobs may go elsewhere
+    # How long a dropped socket's jobs wait before a free slot elsewhere may have them. None: a killed process and a cut
+    # line look the same, a client waits for either, and starting over elsewhere costs no more than a prefill.
+    resume_grace_s: float = 0.0
     resume_window_s: float = RESUME_WINDOW_S  # and this long to come back at all
     rest_s: float = 15.0  # a worker's first rest after a fault; doubles
     rest_max_s: float = 600.0

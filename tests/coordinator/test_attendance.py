@@ -38,8 +38,18 @@ def test_a_dropped_socket_resumes_where_it_was_without_a_new_start() -> None:
     assert desk.dispatch.counters.finished == 1
 
 
-def test_with_a_free_slot_elsewhere_a_job_waits_two_seconds_for_its_worker() -> None:
+def test_with_a_free_slot_elsewhere_a_job_moves_at_once() -> None:
     desk = Desk()
+    streaming(desk)
+    desk.join("w2")
+    desk.drops("w1")
+    assert desk.started()[0] == "w2"
+    desk.redials("w1", jobs=(("j1", 1, 9),))
+    assert desk.sent(wire.Welcome)[0][1].kept == ()
+
+
+def test_an_operator_may_let_a_job_wait_for_its_worker_first() -> None:
+    desk = Desk(Limits(resume_grace_s=2.0))
     streaming(desk)
     desk.join("w2")
     desk.drops("w1")
