@@ -13,7 +13,8 @@ _ARGUMENTS = ("arguments", "parameters")
 
 class JsonCall:
     """Reads from behind `<tool_call>`. Keys in any order; arguments may come before the name (they wait for it), be
-    called `parameters`, or be JSON inside a string. What is not JSON is repaired as `JsonStream` does."""
+    called `parameters`, or be JSON inside a string. What is not JSON is repaired as `JsonStream` does. An object under
+    a key that means nothing is taken for the arguments where there are no others: small models misspell the key."""
 
     def __init__(self, sink: Sink) -> None:
         self.state: Literal["open", "done", "refused"] = "open"
@@ -24,6 +25,7 @@ class JsonCall:
         self._pieces: list[str] = []  # of the value or key, not given out yet
         self._arguments: str | None = None  # complete, but waiting for the name
         self._argued = False  # some of the arguments were given out
+        self._spare = ""  # the first object under a key that means nothing
 
     def take(self, text: str, at: int) -> int:
         """See `Call.take`."""
@@ -81,8 +83,7 @@ class JsonCall:
         if not self._sink.named:
             self._refuse("it has no name")
             return
-        if not self._argued:
-            self._argue("{}")
+        self._argue_at_last()
         self._at = "closed"
 
     # ---- keys and values -------------------------------------------------------------------------------------------
@@ -94,9 +95,7 @@ class JsonCall:
                 self._close()
                 return at + 1
         at = self._value.take(text, at)
-        piece = self._value.drain()
-        if self._at == "key" or self._role != "other":
-            self._pieces.append(piece)
+        self._pieces.append(self._value.drain())
         if self._at == "value" and self._role == "arguments" and self._sink.named and self._value.opened == "{":
             self._argued = True
             self._sink.arguments("".join(self._pieces))
@@ -123,6 +122,8 @@ class JsonCall:
             self._arguments = _unwrapped(written)
             if self._sink.named:
                 self._argue(self._arguments)
+        elif self._role == "other":
+            self._other(written)
 
     def _role_of(self, key: str) -> Literal["name", "arguments", "other"]:
         """The first name and the first arguments count: what was given out cannot be taken back."""
@@ -136,6 +137,17 @@ class JsonCall:
         if not arguments.startswith("{"):
             self._sink.untidy("its arguments are not an object")
 
+    def _argue_at_last(self) -> None:
+        """The call is over and has no arguments yet."""
+        if not self._argued:
+            self._argue(self._spare or "{}")
+            if self._spare:
+                self._sink.untidy("its arguments stood under another key")
+
+    def _other(self, written: str) -> None:
+        if written.startswith("{") and written != "{}":
+            self._spare = self._spare or written
+
     # ---- endings ---------------------------------------------------------------------------------------------------
 
     def _stop(self, why: str) -> None:
@@ -146,17 +158,23 @@ class JsonCall:
 
     def _complete(self, why: str) -> None:
         """Close the arguments as far as they came."""
-        if self._at == "value" and self._role == "arguments" and self._value.opened:
-            rest = "".join(self._pieces) + self._value.close()
+        if self._value.opened and self._at in ("key", "value"):
+            self._break_off("".join(self._pieces) + self._value.close())
+        self._argue_at_last()
+        self._sink.untidy(why)
+        self._at = "closed"
+
+    def _break_off(self, rest: str) -> None:
+        """The end came inside a key or a value, of which `rest` has not been given out."""
+        if self._at == "value" and self._role == "arguments":
             if self._argued:
                 self._sink.arguments(rest)
             else:
                 self._argue(_unwrapped(rest))
-        if not self._argued:
-            self._argue("{}")
-        if why:
-            self._sink.untidy(why)
-        self._at = "closed"
+        elif self._at == "value" and rest.startswith("{"):
+            self._other(rest)
+        elif text := _string(rest):
+            self._sink.stray(text)
 
     def _refuse(self, why: str) -> None:
         self._sink.refusal = f"a tool call could not be read: {why}"

@@ -263,6 +263,21 @@ CASES: dict[str, tuple[Reading, str, Message]] = {
         '<tool_call>{"id": [1], "name": "add", "arguments": {"a": 1, "b": 2}, "x": {}}</tool_call>',
         called(ADD),
     ),
+    "arguments under a misspelled key": (
+        JSON,
+        '<tool_call>{"name": "add", "argument\\s": {"a": 1, "b": 2}}</tool_call>',
+        called(ADD, notices=1),
+    ),
+    "arguments under a misspelled key, not closed": (
+        JSON,
+        '<tool_call>{"name": "add", "args": {"a": 1, "b": 2',
+        called(ADD, notices=2),
+    ),
+    "a key that never ends": (
+        JSON,
+        '<tool_call>{"name": "now", "arguments: {}}\n</tool_call>\nHi',
+        called(("now", {}), content="arguments: {}}\n</tool_call>\nHi", notices=2),
+    ),
     "arguments in a string": (JSON, obj("add", json.dumps('{"a": 1, "b": 2}')), called(ADD)),
     "arguments are null": (JSON, obj("now", "null"), called(("now", {}))),
     "arguments missing": (JSON, '<tool_call>{"name": "now"}</tool_call>', called(("now", {}))),
