@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from wire.chat import ChatRequest, Part, Timings, Usage
+from wire.errors import ERRORS, ErrorCode
 from wire.job import ENDED, JobMessage, JobState, advance
 from wire.messages import Cancelled, Delta, Done, Failed, TokenLogprob
 from worker.chat.answer import Answer
@@ -60,6 +61,13 @@ class Attempt:
     def end(self, frame: Done | Failed | Cancelled) -> None:
         self.step(JobMessage(frame.type))
         self._remember(frame)
+
+    def failed(self, code: ErrorCode, message: str) -> Failed:
+        key, seq, retryable = self.key, self.next_seq, ERRORS[code].retryable
+        return Failed(job=key.job, attempt=key.attempt, seq=seq, code=code, message=message, retryable=retryable)
+
+    def cancelled(self, spent: JobUsage) -> Cancelled:
+        return Cancelled(job=self.key.job, attempt=self.key.attempt, seq=self.next_seq, usage=self.usage(spent))
 
     def acknowledge(self, next_seq: int) -> None:
         """Forget every frame below `next_seq`: it has arrived."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
-from wire.errors import ERRORS, ErrorCode, SupernetError
+from wire.errors import ErrorCode, SupernetError
 from wire.job import JobMessage, JobState
 from wire.messages import (
     RESUME_WINDOW_S,
@@ -65,6 +65,7 @@ class Session:
     models: dict[str, Served]
     id: str | None = None  # the coordinator's name for this session; None before the first Welcome
     welcomed: bool = False  # the link is up and the coordinator has answered
+    resuming: bool = False  # Hello has said which attempts go on, Welcome has not come
     window_tokens: int = WINDOW_TOKENS
     resume_window_s: float = RESUME_WINDOW_S
     lost_at: float | None = None
@@ -76,13 +77,14 @@ class Session:
 
     def resume(self) -> Resume | None:
         """What Hello says about the session that a lost socket left behind."""
+        self.resuming = True
         if self.id is None:
             return None
         jobs = tuple(RunningJob(job=a.key.job, attempt=a.key.attempt, next_seq=a.next_seq) for a in self._live())
         return Resume(session=self.id, jobs=jobs)
 
     def link_lost(self, now: float) -> None:
-        self.welcomed = False
+        self.welcomed = self.resuming = False
         if self.lost_at is None:
             self.lost_at = now
 
@@ -112,7 +114,7 @@ class Session:
 
     def _welcome(self, welcome: Welcome, now: float) -> list[Effect]:
         self.id = welcome.session
-        self.welcomed, self.lost_at = True, None
+        self.welcomed, self.resuming, self.lost_at = True, False, None
         self.window_tokens, self.resume_window_s = welcome.window_tokens, welcome.resume_window_s
         kept = {JobKey(job.job, job.attempt): job.next_seq for job in welcome.kept}
         effects: list[Effect] = [Send(self.capacity())]
@@ -157,7 +159,10 @@ class Session:
         if attempt is None:
             return []
         if attempt.state is JobState.CANCELLING:
-            return self._end(attempt, self._cancelled(attempt, port.JobUsage()))
+            return self._end(attempt, attempt.cancelled(port.JobUsage()))
+        if self.resuming:  # Hello did not name it: it goes to someone else, and must not be generated twice
+            self._drop(attempt)
+            return []
         attempt.answer = Answer(prepared.reading)
         for piece in prepared.delivered_pieces:
             attempt.answer.push(piece)  # in silence: the client has what they meant
@@ -183,11 +188,15 @@ class Session:
         return [*self._send(accepted), Command(attempt.model, submit)]
 
     def prepare_failed(self, key: JobKey, error: SupernetError) -> list[Effect]:
-        attempt = self.attempts.pop(key, None)
+        attempt = self.attempts.get(key)
         if attempt is None:
             return []
-        self.models[attempt.model].slots.release(key)
+        self._drop(attempt)
         return [] if attempt.abandoned else self._send(_refused(key, error.code, error.message, error.param))
+
+    def _drop(self, attempt: Attempt) -> None:
+        del self.attempts[attempt.key]
+        self.models[attempt.model].slots.release(attempt.key)
 
     def _cancel(self, key: JobKey) -> list[Effect]:
         attempt = self.attempts.get(key)
@@ -277,13 +286,13 @@ class Session:
     def _over(self, attempt: Attempt, ended: port.Ended) -> list[Effect]:
         """The engine is done with a job: say what that means."""
         if ended.reason == "failed":
-            return self._end(attempt, self._failed(attempt, ended.code or ErrorCode.ENGINE_ERROR, ended.message))
+            return self._end(attempt, attempt.failed(ended.code or ErrorCode.ENGINE_ERROR, ended.message))
         if ended.reason == "cancelled" and not attempt.stopping:
             if attempt.handed_back:
-                return self._end(attempt, self._failed(attempt, ErrorCode.WORKER_DRAINING, "the worker is leaving"))
+                return self._end(attempt, attempt.failed(ErrorCode.WORKER_DRAINING, "the worker is leaving"))
             if attempt.state is not JobState.CANCELLING:
-                return self._end(attempt, self._failed(attempt, ErrorCode.ENGINE_ERROR, "the engine gave the job up"))
-            return self._end(attempt, self._cancelled(attempt, ended.usage))
+                return self._end(attempt, attempt.failed(ErrorCode.ENGINE_ERROR, "the engine gave the job up"))
+            return self._end(attempt, attempt.cancelled(ended.usage))
         assert attempt.answer is not None, "only a submitted job can be over"
         cut = ended.reason == "length" and not attempt.stopping  # else the stop string was in the last token
         parts, finish_reason = attempt.answer.finish("length" if cut else "stop")
@@ -297,15 +306,6 @@ class Session:
             timings=timings(ended.usage),
         )
         return [*effects, *self._end(attempt, done)]
-
-    def _failed(self, attempt: Attempt, code: ErrorCode, message: str) -> Failed:
-        retryable = ERRORS[code].retryable
-        key, seq = attempt.key, attempt.next_seq
-        return Failed(job=key.job, attempt=key.attempt, seq=seq, code=code, message=message, retryable=retryable)
-
-    def _cancelled(self, attempt: Attempt, spent: port.JobUsage) -> Cancelled:
-        key = attempt.key
-        return Cancelled(job=key.job, attempt=key.attempt, seq=attempt.next_seq, usage=attempt.usage(spent))
 
     def _end(self, attempt: Attempt, frame: Done | Failed | Cancelled) -> list[Effect]:
         attempt.end(frame)

@@ -1,6 +1,7 @@
 """Clients: they come in bursts, read at their own speed, leave, or stop reading without a word."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 
 from coordinator.boxes import INBOX_TOKENS
@@ -41,7 +42,7 @@ class Clients:
         dice = self._world.dice
         for _ in range(size):
             order = orders.order(next(self._numbers), dice.choice(kinds), dice)
-            self._world.timeline.after(dice.uniform(0, 1), lambda order=order: self._come(order, dice.choice(habits)))
+            self._world.timeline.after(dice.uniform(0, 1), partial(self._come, order, dice.choice(habits)))
 
     def _come(self, order: Order, habit: str) -> None:
         if self._world.coordinator is None:

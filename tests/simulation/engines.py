@@ -3,7 +3,7 @@
 Commands and events travel through a pipe, so they cross each other as they do between processes.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.simulation import orders
@@ -169,13 +169,12 @@ class Engine:
 
     def hang(self) -> None:
         life = self._life
-        self.moods = replace(self.moods, hung=True)
+        self.moods.hung = True
         self.process.later(HANG_S, lambda: self.crash("hung") if life == self._life else None)
 
     def heal(self) -> None:
-        """No more trouble; a hang is still ended by its supervisor."""
-        hung = self.moods.hung
-        self.moods = Moods(hung=hung)
+        self.moods = Moods(hung=self.moods.hung)
+        self._wake()
 
     @property
     def broken(self) -> bool:

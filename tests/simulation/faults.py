@@ -124,21 +124,20 @@ class Nemesis:
         if process is not None and process.engine.up:
             process.engine.hang()
 
-    def _mood(self, name: str, value: float | bool, usual: float | bool) -> None:
+    def _mood(self, name: str, value: float | bool) -> None:
         process = self._process()
         if process is not None:
-            moods = process.engine.moods
-            setattr(moods, name, value)
-            self._for_a_while(lambda: setattr(moods, name, usual), 15)
+            setattr(process.engine.moods, name, value)
+            self._for_a_while(process.engine.heal, 15)
 
     def _slow(self) -> None:
-        self._mood("slow", self._dice.choice((5.0, 50.0)), 1.0)
+        self._mood("slow", self._dice.choice((5.0, 50.0)))
 
     def _deaf(self) -> None:
-        self._mood("deaf", True, False)
+        self._mood("deaf", True)
 
     def _slow_prefill(self) -> None:
-        self._mood("prefill_s", self._dice.uniform(1, 30), 0.0)
+        self._mood("prefill_s", self._dice.uniform(1, 30))
 
     # ---- the coordinator -----------------------------------------------------------------------------------------
 

@@ -97,7 +97,7 @@ class History:
         job, (_, how, event) = story.order.spec.id, story.ends[0]
         if story.seconds > bound_s:
             yield f"took {story.seconds:.0f} s"
-        if self.poisoned[job] > limits.crashes:
+        if self.poisoned[job] > limits.attempts:  # a crash that is lost with its link cannot count
             yield f"{self.poisoned[job]} engines died of it"
         if event is None:
             return

@@ -1,4 +1,4 @@
-"""Sockets. A connection is a TCP stream: while it lives no frame is lost or overtaken, its end loses what is on the way.
+"""Sockets. A connection is a TCP stream: no frame is lost or overtaken while it lives, its end loses what is on the way.
 
 Either side may learn of the end much later than the other (half-open). The outboxes are the real ones, so that what
 may overtake what is as it is in the processes, and every frame is text on the way.
@@ -6,6 +6,7 @@ may overtake what is as it is in the processes, and every frame is text on the w
 
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from pydantic import BaseModel
@@ -64,7 +65,7 @@ class Stream:
             self._waiting -= 1
             frame = _taken(self._box)
             self._last_arrival = max(self._last_arrival, self._timeline.now + self._latency())
-            self._timeline.after(self._last_arrival - self._timeline.now, lambda frame=frame: self._arrive(frame))
+            self._timeline.at(self._last_arrival, partial(self._arrive, frame))
             if isinstance(frame, boxes.Close):
                 self._sent_close()
 
@@ -72,11 +73,15 @@ class Stream:
         if not self.dead:
             self._arrived(frame)
 
+    def die(self) -> None:
+        """What is on the way is lost."""
+        self.dead = True
+
     def end(self, last: Callable[[], None]) -> None:
         """Nothing more is sent; what is on the way arrives, then `last` happens."""
         self._waiting, self._clogged_until = 0, float("inf")
         self._last_arrival = max(self._last_arrival, self._timeline.now + self._latency())
-        self._timeline.after(self._last_arrival - self._timeline.now, lambda: None if self.dead else last())
+        self._timeline.at(self._last_arrival, lambda: None if self.dead else last())
 
 
 def _taken(box: Box) -> str | boxes.Close:
@@ -115,7 +120,7 @@ class Connection:
         self.up.put()
 
     def send_down(self, message: BaseModel) -> None:
-        assert self._to_worker.put(message), "a coordinator's outbox is over its bound"  # type: ignore[arg-type]
+        assert self._to_worker.put(message), "a coordinator's outbox is over its bound"
         self.down.put()
 
     def _up(self, frame: str | boxes.Close) -> None:
@@ -146,7 +151,7 @@ class Connection:
         """The line is dead, each direction a little earlier or later; each side learns of it after its seconds."""
         self._note("cut", self.session)
         for stream in (self.up, self.down):
-            self._timeline.after(self._dice.uniform(0, 2 * self._base_s), lambda stream=stream: _kill(stream))
+            self._timeline.after(self._dice.uniform(0, 2 * self._base_s), stream.die)
         late = 2 * self._base_s
         self._timeline.after(late + worker_s, self._worker_learns)
         self._timeline.after(late + coordinator_s, lambda: self._coordinator_learns(True))
@@ -181,10 +186,6 @@ class Connection:
             self.coordinator_open = False
             if self.joined:
                 self.coordinator.left(self.session, resumable)
-
-
-def _kill(stream: Stream) -> None:
-    stream.dead = True
 
 
 def late(dice: random.Random, most_s: float) -> float:

@@ -1,6 +1,7 @@
 """One seed from beginning to end, and what is to be said of it."""
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from coordinator.records import Counters
 from tests.simulation import orders
@@ -12,7 +13,9 @@ from tests.simulation.workers import Machine
 from tests.simulation.world import BOUND_S, NEW_JOBS, SETTLE_S, World
 
 HEALTHY = ("plain", "thought", "call", "stop", "held", "cut")
+START_S = 5.0  # the workers load and say hello
 STEP_S = 5.0
+LAST_S = 12.0  # the last Ack is on the way, the last Capacity comes with a heartbeat
 
 
 @dataclass
@@ -43,11 +46,12 @@ def simulate(seed: int) -> tuple[Outcome, History]:
     nemesis = Nemesis(world)
     kinds = HEALTHY if mode == "cuts" else orders.KINDS
     for _ in range(world.scenario.bursts):
-        habits, count = dice.choice((("reads",), HABITS)), dice.randint(1, 8)
+        habits, size = dice.choice((("reads",), HABITS)), dice.randint(1, 8)
         world.timeline.after(
-            dice.uniform(0, world.scenario.faults_s),
-            lambda habits=habits, count=count: world.clients.burst(count, habits, kinds),
+            dice.uniform(START_S, world.scenario.faults_s),
+            partial(world.clients.burst, size, habits, kinds),
         )
+    world.timeline.run(START_S)
     nemesis.start()
     world.timeline.run(world.scenario.faults_s)
     if mode == "liveness":
@@ -70,11 +74,15 @@ def _until_idle(world: World) -> None:
 
 def _new_jobs(world: World) -> list[str]:
     """All is well: whoever comes now is served, and nothing is left when they have gone."""
+    for machine in world.machines:
+        machine.heal()  # a job that is left may have broken its engine for good
+    world.timeline.run(world.timeline.now + 2 * START_S)
     before = set(world.history.stories)
-    world.clients.burst(NEW_JOBS, ("reads",), HEALTHY)
-    world.timeline.run(world.timeline.now + 2)
-    _until_idle(world)
-    world.timeline.run(world.timeline.now + 2)
+    for _ in range(NEW_JOBS):
+        world.clients.burst(1, ("reads",), HEALTHY)
+        world.timeline.run(world.timeline.now + 2)
+        _until_idle(world)
+    world.timeline.run(world.timeline.now + LAST_S)
     return [job for job in world.history.stories if job not in before]
 
 

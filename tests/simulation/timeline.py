@@ -13,8 +13,11 @@ class Timeline:
         self._count = 0  # of what was scheduled: equal times keep their order
 
     def after(self, delay_s: float, act: Act) -> None:
+        self.at(self.now + delay_s, act)
+
+    def at(self, when: float, act: Act) -> None:
         self._count += 1
-        heappush(self._due, (self.now + delay_s, self._count, act))
+        heappush(self._due, (when, self._count, act))
 
     def run(self, until: float) -> None:
         while self._due and self._due[0][0] <= until:

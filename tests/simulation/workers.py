@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from tests.simulation import orders
 from tests.simulation.engines import Engine
@@ -88,9 +89,7 @@ class Process:
             return
         self.connection = coordinator.accept(self)
         offers = tuple(served.offer for served in self.session.models.values())
-        hello = Hello(
-            worker=self.machine.name, instance=self.instance, models=offers, resume=self.session.resume()
-        )
+        hello = Hello(worker=self.machine.name, instance=self.instance, models=offers, resume=self.session.resume())
         self.connection.send_up(hello)
 
     def received(self, connection: Connection, message: ToWorker) -> None:
@@ -144,7 +143,7 @@ class Process:
                 case effects.Command():
                     self.engine.send(effect.command)
                 case effects.Prepare():
-                    self.later(self.machine.prepare_s(), lambda effect=effect: self._prepare(effect))
+                    self.later(self.machine.prepare_s(), partial(self._prepare, effect))
                 case effects.Redial():
                     self._move(effect.after_s)
                 case effects.Leave():
@@ -222,5 +221,5 @@ class Machine:
             return
         self.process.thaw()
         self.process.engine.heal()
-        if self.process.engine.broken:
+        if self.process.engine.broken or self.process.engine.moods.hung:
             self.kill(Connection.drop, 1.0)

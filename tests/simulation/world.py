@@ -44,7 +44,7 @@ def scenario(seed: int, dice: random.Random) -> Scenario:
     limits = Limits(
         queue_per_account=12,
         first_token_s=20.0,
-        queue_wait_s=280.0 if mode == "cuts" else 30.0,
+        queue_wait_s=240.0 if mode == "cuts" else 30.0,
         rest_s=2.0,
         rest_max_s=8.0,
         resume_grace_s=20.0 if mode == "cuts" else 2.0,
