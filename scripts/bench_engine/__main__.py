@@ -5,6 +5,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -17,12 +18,11 @@ from worker.engine.llama import Vocab
 
 PAIRS = 5
 PYTHON = "Python's share of the time"
-SHARE_OF = "decode, 8 chats"
 
 
 @dataclass(frozen=True)
 class Options:
-    peer: Path
+    peer: Path | None
     model: Path  # for the dense cases
     hybrid: Path | None
     pairs: int
@@ -37,19 +37,23 @@ async def compare(case: Case, model: Path, options: Options) -> list[bench_rows.
     mine: list[Numbers] = []
     theirs: list[Numbers] = []
     shares: list[float] = []
-    async with ours(shape) as our_side, peer(shape, options.peer) as peer_side:
+    async with AsyncExitStack() as stack:
+        our_side = await stack.enter_async_context(ours(shape))
+        peer_side = await stack.enter_async_context(peer(shape, options.peer)) if options.peer else None
         for side in (our_side, peer_side):
-            await ends([side.ask(warm_up(Texts(vocab, seed=-1)))])
+            if side:
+                await ends([side.ask(warm_up(Texts(vocab, seed=-1)))])
         for pair in range(options.pairs):
             before = len(our_side.pulses)
             mine.append(await _measured(case, our_side, Texts(vocab, pair)))
             shares += _python_share(our_side, before)
-            theirs.append(await _measured(case, peer_side, Texts(vocab, pair)))
+            if peer_side:
+                theirs.append(await _measured(case, peer_side, Texts(vocab, pair)))
     rows = [
         bench_rows.row(name, unit, [numbers[name] for numbers in mine], [numbers[name] for numbers in theirs])
         for name, unit in case.units.items()
     ]
-    if case.name == SHARE_OF and shares:
+    if case.name.startswith("decode") and shares:
         rows.append(bench_rows.row(f"{case.name}: {PYTHON}", "%", shares))
     return rows
 

@@ -1,7 +1,7 @@
 """What is measured, and how: each case asks one side for answers and makes numbers of what came."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -37,14 +37,25 @@ def steady(answers: list[Answer]) -> float:
     return tokens / (end - begin)
 
 
-def decode(chats: int, tokens: int = DECODED) -> Case:
-    async def measure(side: Side, texts: Texts) -> Numbers:
-        answers = [side.ask(texts.chat(texts.message("user", texts.words(24)), most=tokens)) for _ in range(chats)]
-        await ends(answers)
-        return {name: steady(answers)}
+def decode(widths: Sequence[int], slots: int, tokens: int = DECODED) -> Case:
+    """Each number of chats in `widths` in turn, on sides that have `slots`."""
+    names = {chats: f"decode, {chats} chat" + ("s" if chats > 1 else "") for chats in widths}
+    units = {name: "tokens/s" for name in names.values()}
+    units |= {f"{name}: processor time": "ms/token" for name in names.values()}
 
-    name = f"decode, {chats} chat" + ("s" if chats > 1 else "")
-    return Case(name, chats, 1024, {name: "tokens/s"}, measure)
+    async def measure(side: Side, texts: Texts) -> Numbers:
+        numbers = Numbers()
+        for chats, name in names.items():
+            answers = [side.ask(texts.chat(texts.message("user", texts.words(24)), most=tokens)) for _ in range(chats)]
+            await asyncio.gather(*(answer.begun.wait() for answer in answers))
+            before, done = side.cpu_s(), sum(len(answer.times) for answer in answers)
+            await ends(answers)
+            decoded = sum(len(answer.times) for answer in answers) - done
+            processor = 1000 * (side.cpu_s() - before) / decoded
+            numbers |= {name: steady(answers), f"{name}: processor time": processor}
+        return numbers
+
+    return Case(names[widths[-1]] if len(widths) == 1 else "decode", slots, 1024, units, measure)
 
 
 # ---- prefixes ------------------------------------------------------------------------------------------------------
@@ -102,7 +113,7 @@ async def _long_prompt(side: Side, texts: Texts) -> Numbers:
 
 
 CASES = (
-    *(decode(chats) for chats in (1, 4, 8, 16)),
+    *(decode((chats,), chats) for chats in (1, 4, 8, 16)),
     Case(
         "shared-prefix",
         NEW_CHATS,

@@ -85,6 +85,17 @@ class Side(Protocol):
         """Stop listening, as a client does that goes away; the answer's `over` comes when the side knows it."""
         ...
 
+    def cpu_s(self) -> float:
+        """Processor seconds that its process has taken so far: on a shared machine far steadier than any clock."""
+        ...
+
+
+def processor_seconds(pid: int) -> float:
+    """User and system time of a living process (proc(5): fields 14 and 15 of stat; the name before may have blanks)."""
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    user, system = stat.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
 
 async def ends(answers: Sequence[Answer]) -> None:
     """Wait until all are over. Raises BenchError when one failed or none came in time."""
@@ -122,7 +133,7 @@ def spec_of(shape: Shape) -> port.EngineSpec:
 class Ours:
     """The engine in its child process, through its port."""
 
-    def __init__(self, engine: port.Engine) -> None:
+    def __init__(self, engine: ProcessEngine) -> None:
         self._engine = engine
         self._asked = 0
         self._answers: dict[str, Answer] = {}
@@ -157,6 +168,11 @@ class Ours:
         self._engine.send(submit)
         return answer
 
+    def cpu_s(self) -> float:
+        if self._engine.pid is None:
+            raise BenchError("our engine is gone")
+        return processor_seconds(self._engine.pid)
+
     def leave(self, answer: Answer) -> None:
         for job, known in self._answers.items():
             if known is answer:
@@ -188,9 +204,13 @@ async def ours(shape: Shape) -> AsyncIterator[Ours]:
 class Peer:
     """llama-server over HTTP, one connection for each answer, as its clients do it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, pid: int) -> None:
         self._port = port
+        self._pid = pid
         self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    def cpu_s(self) -> float:
+        return processor_seconds(self._pid)
 
     async def healthy(self) -> bool:
         try:
@@ -273,7 +293,7 @@ async def peer(shape: Shape, program: Path) -> AsyncIterator[Peer]:
     process = await asyncio.create_subprocess_exec(
         *command, "--host", "127.0.0.1", "--port", str(number), stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, env=env
     )
-    side = Peer(number)
+    side = Peer(number, process.pid)
     try:
         await _until_healthy(side, process)
         yield side

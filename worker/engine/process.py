@@ -109,6 +109,11 @@ class ProcessEngine:
         if isinstance(command, Submit):
             self._mail.put(Ended(command.job, "failed", code=code, message=message))
 
+    @property
+    def pid(self) -> int | None:
+        """Of the child that lives now."""
+        return self._child.pid if self._child is not None else None
+
     # ---- the supervisor ----------------------------------------------------------------------------------------------
 
     async def _supervise(self) -> None:
