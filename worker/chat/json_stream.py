@@ -130,7 +130,7 @@ class JsonStream:
             self._is_key = self._expect in ("key", "first_key")
             self.repaired |= char == "'"
             self._out.append('"')
-        elif char in "{[" and self._expect not in ("key", "first_key") and self._begin():
+        elif char in "{[" and not self._wants_key() and self._begin():
             self.opened = self.opened or char
             self._stack.append(char)
             self._out.append(char)
@@ -160,6 +160,10 @@ class JsonStream:
             self._out.append(", ")
             self._comma = False
         return True
+
+    def _wants_key(self) -> bool:
+        missing_comma = self._expect == "comma" and self._stack[-1] == "{"
+        return missing_comma or self._expect in ("key", "first_key")
 
     def _end_container(self, char: str) -> None:
         if self._expect == "colon" or (self._expect == "value" and not self._comma):

@@ -69,6 +69,8 @@ def test_single_characters_give_the_same(text: str) -> None:
         ('["\\x", "\t"]', ["\\x", "\t"]),
         ("[01, 1., .5]", ["01", "1.", ".5"]),
         ('{"a": [}', {"a": []}),
+        ('{"a": tr{ue, "b": 2}', {"a": "tr"}),
+        ('{"a": "b" [1]}', {"a": "b"}),
     ],
 )
 def test_repairs(text: str, result: Any) -> None:
