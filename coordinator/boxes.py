@@ -5,15 +5,14 @@ from collections import deque
 from dataclasses import dataclass
 
 from coordinator.effects import Deliver, Failed, Finished
-from wire.chat import CallDelta
+from coordinator.honesty import weight
 from wire.codec import encode
 from wire.errors import SupernetError
 from wire.messages import Ack, Cancel, Start, ToWorker
 
 OUTBOX_BYTES = 32 * 1024 * 1024  # two of the largest Starts; more unsent means that the line is dead
-INBOX_BYTES = 256 * 1024
+INBOX_BYTES = 2 * 1024 * 1024  # of each choice: more than workers are believed in two of their windows
 INBOX_TOKENS = 2048
-LOGPROB_BYTES = 32  # what one alternative of one token weighs, about
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,8 @@ AnswerEvent = Deliver | Finished | Failed
 class Inbox:
     """What waits for the client of one request (all its choices): (choice, event) in order."""
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, choices: int = 1) -> None:
+        self._choices = choices
         self._events: deque[tuple[int, AnswerEvent]] = deque()
         self._bytes = self._tokens = 0
         self._news = asyncio.Event()
@@ -92,10 +92,10 @@ class Inbox:
             self.taken_at = now
         self._events.append((choice, event))
         if isinstance(event, Deliver):
-            self._bytes += _weight(event)
+            self._bytes += weight(event.delta)
             self._tokens += len(event.delta.tokens)
         self._news.set()
-        return self._bytes <= INBOX_BYTES and self._tokens <= INBOX_TOKENS
+        return self._bytes <= INBOX_BYTES * self._choices and self._tokens <= INBOX_TOKENS * self._choices
 
     def waiting_since(self) -> float | None:
         """Since when the client could have read and did not; None if it has read everything.
@@ -121,11 +121,3 @@ class Inbox:
         self._bytes = self._tokens = 0
         self._handed = True
         return events
-
-
-def _weight(event: Deliver) -> int:
-    """Characters of text, and what the logprobs weigh."""
-    texts = 0
-    for part in event.delta.parts:
-        texts += len(part.arguments) if isinstance(part, CallDelta) else len(part.text)
-    return texts + LOGPROB_BYTES * sum(1 + len(token.top) for token in event.delta.logprobs)

@@ -1,6 +1,7 @@
 """What the frames of a welcomed worker mean. A late or repeated one is dropped, one out of order is a violation."""
 
 from coordinator.effects import Accepted, Deliver, Finished
+from coordinator.honesty import believed, lie, weight
 from coordinator.jobs import Jobs
 from coordinator.records import Job, Lease, Worker
 from wire import messages as wire
@@ -99,13 +100,11 @@ class Frames:
         job = self._jobs.current(lease)
         if job is None:
             return
-        if len(job.delivered) + len(delta.tokens) > job.spec.request.max_tokens:
-            self._violation(worker, lease, "more tokens than were asked for", now)
-            return
-        if lease.last_words is not None:
-            self._violation(worker, lease, "something follows a delta without tokens", now)
+        if wrong := lie(job, lease, delta, self._jobs.limits.window_tokens):
+            self._violation(worker, lease, wrong, now)
             return
         lease.received(delta.seq, len(delta.tokens), now)
+        lease.weight += weight(delta)
         if not delta.tokens:  # no token stands for it: if the end is lost, another worker will say it again
             lease.last_words = delta
         elif not job.cancelled:
@@ -133,6 +132,9 @@ class Frames:
         job = self._jobs.current(lease)
         if job is not None:
             job.lease = None
+            seat = worker.seats.get(lease.model)
+            if seat is not None and isinstance(frame, wire.Done | wire.Cancelled):
+                frame = frame.model_copy(update={"usage": believed(frame.usage, seat.offer.context)})
             match frame:
                 case wire.Done():
                     self._done(worker, lease, job, frame, now)

@@ -168,7 +168,7 @@ class Hub:
     def submit(self, jobs: Sequence[JobSpec], ended: Callable[[JobSpec, JobEnd], None]) -> Answers:
         """One job for each choice. `ended` is told of the end of each, whether or not the client still listens."""
         now = self.now()
-        inbox = Inbox(now)
+        inbox = Inbox(now, len(jobs))
         answers = Answers(self, jobs, inbox)
         for choice, spec in enumerate(jobs):
             self._routes[spec.id] = _Route(spec, answers, inbox, choice, ended)

@@ -111,12 +111,13 @@ class WorkerLink:
         return hello
 
     async def _known(self, socket: WebSocket, hello: Hello) -> tuple[ModelOffer, ...]:
-        """The offers for models of the catalogue, each once; the worker is told about the others."""
-        known = {spec.id for spec in self.catalog.models}
+        """The offers for models of the catalogue, each once and within its context; the worker is told of the others."""
+        context = {spec.id: spec.context for spec in self.catalog.models}
         offers: dict[str, ModelOffer] = {}
         for offer in hello.models:
-            if offer.id in known and offer.id not in offers:
-                offers[offer.id] = offer
+            if offer.id in context and offer.id not in offers:
+                most = min(offer.context, context[offer.id])
+                offers[offer.id] = offer.model_copy(update={"context": most})
                 continue
             what = "is offered twice" if offer.id in offers else "is not in this network's catalogue"
             await _say(socket, SupernetError(ErrorCode.MODEL_NOT_FOUND, f"model {offer.id} {what}: it is left out"))

@@ -81,6 +81,8 @@ class Lease:
     acked_seq: int = 0  # frames below it have been acknowledged to the worker
     untaken: deque[tuple[int, int]] = field(default_factory=deque)  # (seq, tokens) the client has not taken
     untaken_tokens: int = 0
+    tokens: int = 0  # of all its deltas
+    weight: int = 0  # bytes of all its deltas, about
     last_words: Delta | None = None  # what a parser still held when the tokens ended: the client's once Done is here
     last_progress: float = 0.0  # last token received, or last frame taken by the client
     last_token: float | None = None
@@ -91,6 +93,7 @@ class Lease:
         self.next_seq = seq + 1
         self.untaken.append((seq, tokens))
         self.untaken_tokens += tokens
+        self.tokens += tokens
         if tokens:
             if self.last_token is not None:
                 self.gaps.append(now - self.last_token)

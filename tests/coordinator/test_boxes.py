@@ -1,6 +1,6 @@
 import asyncio
 
-from coordinator.boxes import INBOX_TOKENS, OUTBOX_BYTES, Close, Inbox, Outbox
+from coordinator.boxes import INBOX_BYTES, INBOX_TOKENS, OUTBOX_BYTES, Close, Inbox, Outbox
 from coordinator.effects import Deliver, Failed, Report
 from tests.coordinator.desk import REQUEST, M
 from wire import messages as wire
@@ -83,15 +83,13 @@ async def test_an_inbox_gives_everything_at_once_and_nothing_after_its_time() ->
     assert await box.take(0.001, 2) == []
 
 
-async def test_an_inbox_is_bounded_in_tokens_text_and_logprobs() -> None:
+async def test_an_inbox_is_bounded_in_tokens_and_bytes_for_each_choice() -> None:
     assert Inbox(0).put(0, deliver(tokens=INBOX_TOKENS), 0)
     assert not Inbox(0).put(0, deliver(tokens=INBOX_TOKENS + 1), 0)
-    assert not Inbox(0).put(0, deliver("x" * 300_000), 0)
-    top = (((65,), -1.0),) * 20
-    many = wire.Delta(
-        job="j", attempt=1, seq=0, tokens=(1,), logprobs=(wire.TokenLogprob(bytes=(65,), logprob=-1.0, top=top),) * 500
-    )
-    assert not Inbox(0).put(0, Deliver("j", many, 1), 0)
+    assert Inbox(0, choices=4).put(0, deliver(tokens=4 * INBOX_TOKENS), 0)
+    assert Inbox(0).put(0, deliver("x" * INBOX_BYTES), 0)
+    assert not Inbox(0).put(0, deliver("x" * (INBOX_BYTES + 1)), 0)
+    assert Inbox(0, choices=2).put(0, deliver("x" * 2 * INBOX_BYTES), 0)
 
 
 async def test_an_inbox_knows_since_when_nobody_reads() -> None:

@@ -169,6 +169,8 @@ async def test_a_client_that_does_not_read_stops_only_its_own_job(
     from coordinator import hub
 
     monkeypatch.setattr(hub, "SLOW_CLIENT_S", 1.0)
+    monkeypatch.setattr("coordinator.honesty.TEXT_PER_TOKEN", 2**30)
+    monkeypatch.setattr("coordinator.boxes.INBOX_BYTES", 2**30)
     async with coordinator.worker() as worker, coordinator.http() as http:
         await worker.join()
         request = http.build_request("POST", "/v1/chat/completions", json={**ASK, "stream": True, "max_tokens": 512})

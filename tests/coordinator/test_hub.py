@@ -116,13 +116,14 @@ async def test_a_client_that_leaves_cancels_every_open_choice() -> None:
     assert [type(end) for end in stage.ends] == [Stopped, Stopped]
 
 
-async def test_more_than_an_inbox_holds_cuts_the_client_off_and_stops_its_job() -> None:
+async def test_more_than_an_inbox_holds_cuts_the_client_off_and_stops_its_job(monkeypatch: Any) -> None:
+    monkeypatch.setattr("coordinator.boxes.INBOX_TOKENS", 10)
     stage = Stage()
     answers = stage.submit("a")
     other = stage.submit("b")
     stage.accept("a")
     stage.accept("b")
-    stage.delta("a", 0, "x" * 300_000)
+    stage.delta("a", 0, "x", tokens=11)
     assert answers.cut.is_set()
     assert [f.job for f in await sent(stage.outbox) if isinstance(f, wire.Cancel)] == ["a"]
     stage.delta("b", 0, "fine")

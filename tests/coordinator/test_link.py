@@ -14,6 +14,7 @@ from coordinator.ledger.database import Database
 from coordinator.ledger.keys import list_keys, revoke_key
 from tests.coordinator.conftest import Coordinator, FakeWorker, until
 from wire import messages as wire
+from wire.chat import Usage
 from wire.codec import encode, to_worker
 from wire.errors import CLOSE_DUPLICATE, CLOSE_HELLO_TIMEOUT, CLOSE_PROTOCOL_ERROR, CLOSE_UNAUTHORIZED, CLOSE_VERSION
 
@@ -188,3 +189,20 @@ async def test_a_storm_of_connections_that_do_not_finish_their_hello_harms_nobod
             await stack.enter_async_context(coordinator.worker())
         await honest.say(encode(wire.Hello(worker="x", instance="y", models=())))
         assert (await honest.hear(wire.Error)).code == "protocol_error"
+
+
+async def test_a_context_beyond_the_catalogues_is_not_believed_nor_a_prompt_longer_than_it(
+    coordinator: Coordinator,
+) -> None:
+    async with coordinator.worker() as worker, coordinator.http() as http:
+        offer = wire.ModelOffer(id="tiny", context=2**24, slots=1)
+        await worker.say(wire.Hello(worker="w", instance="a", models=(offer,)))
+        await worker.ready(1)
+        messages = [{"role": "user", "content": "hi"}]
+        answer = asyncio.create_task(
+            http.post("/v1/chat/completions", json={"model": "tiny", "messages": messages, "max_tokens": 5})
+        )
+        start = await worker.accept()
+        usage = Usage(prompt=10**9, cached=0, completion=0)
+        await worker.say(wire.Done(job=start.job, attempt=1, seq=0, finish_reason="stop", usage=usage))
+        assert (await answer).json()["usage"]["prompt_tokens"] == 4096
