@@ -62,6 +62,7 @@ class Network:
     thinking: bool = True
     format: str = "qwen-json"
     port: int = 0
+    worker_port: int = 0  # where workers dial; 0: the coordinator's own port
     key: str = ""
     coordinator: Process | None = None
     workers: list[Process] = field(default_factory=list)
@@ -109,7 +110,14 @@ class Network:
 
     def start_worker(self, *options: str, key: str | None = None, name: str = "", wait: bool = True) -> Process:
         name = name or f"worker{len(self.workers)}"
-        args = ["-m", "worker", "--coordinator", f"ws://127.0.0.1:{self.port}", "--catalogue", str(self.catalogue)]
+        args = [
+            "-m",
+            "worker",
+            "--coordinator",
+            f"ws://127.0.0.1:{self.worker_port or self.port}",
+            "--catalogue",
+            str(self.catalogue),
+        ]
         args += ["--model", MODEL, "--model-file", str(self.model_file), "--threads", "1", "--slots", "2"]
         args += ["--state-dir", str(self.folder / name), "--models-dir", str(self.folder / "cache"), *options]
         before = self.online()
