@@ -67,6 +67,7 @@ PURE = [
     "coordinator/patience.py",
     "coordinator/placement.py",
     "coordinator/records.py",
+    "coordinator/responses_*.py",
     "coordinator/waiting.py",
 ]
 IMPURE_MODULES = set(

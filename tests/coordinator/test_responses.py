@@ -16,7 +16,7 @@ from wire.chat import CallDelta, Content, Notice, Part, Reasoning, ToolCall, Usa
 from wire.errors import ErrorCode
 
 ASK: dict[str, Any] = {"model": "tiny", "input": "hi"}
-TOOL: dict[str, Any] = {
+TOOL: Any = {
     "type": "function",
     "name": "look",
     "description": "Look at a place",
@@ -34,7 +34,7 @@ async def serve(worker: FakeWorker, steps: Sequence[Sequence[Part]], reason: str
         await worker.say(wire.Deltas(items=(item,)))
     usage = Usage(prompt=5, cached=2, completion=len(steps), reasoning=1)
     head: dict[str, Any] = {"job": start.job, "attempt": start.attempt, "seq": len(steps)}
-    await worker.say(wire.Done(**head, finish_reason=reason, usage=usage))  # type: ignore[arg-type]
+    await worker.say(wire.Done(**head, finish_reason=reason, usage=usage))
     return start
 
 
@@ -54,7 +54,7 @@ CALL: list[list[Part]] = [
 async def test_a_plain_answer(coordinator: Coordinator) -> None:
     async with coordinator.worker() as worker, coordinator.openai() as client:
         await worker.join()
-        asking = asyncio.create_task(client.responses.with_raw_response.create(**ASK, instructions="Be brief."))
+        asking = asyncio.ensure_future(client.responses.with_raw_response.create(**ASK, instructions="Be brief."))
         start = await serve(worker, texts("hel", "lo"))
         raw = await asking
     answer = raw.parse()
@@ -103,7 +103,7 @@ async def test_the_sdk_puts_a_stream_together_to_what_the_last_event_says(coordi
     async with coordinator.worker() as worker, coordinator.openai() as client:
         await worker.join()
         serving = asyncio.create_task(serve(worker, [*CALL, *texts("Done", ".")], "tool_calls"))
-        async with client.responses.stream(**ASK, tools=[TOOL]) as stream:  # type: ignore[arg-type]
+        async with client.responses.stream(**ASK, tools=[TOOL]) as stream:
             events = [event async for event in stream]
             final = await stream.get_final_response()
         await serving
@@ -123,7 +123,7 @@ async def test_a_loop_of_calls_whose_items_are_fed_back_as_they_came(coordinator
         for step in (CALL, CALL, texts("At home.")):
             reason = "stop" if step is not CALL else "tool_calls"
             serving = asyncio.create_task(serve(worker, step, reason))
-            answer = await client.responses.create(model="tiny", input=items, tools=[TOOL])  # type: ignore[list-item]
+            answer = await client.responses.create(model="tiny", input=items, tools=[TOOL])
             requests.append(await serving)
             items += answer.output
             for item in answer.output:
@@ -141,7 +141,7 @@ async def test_a_loop_of_calls_whose_items_are_fed_back_as_they_came(coordinator
 
 
 async def test_parallel_calls_of_a_namespace_come_back_with_their_namespace(coordinator: Coordinator) -> None:
-    space = {"type": "namespace", "name": "eyes", "description": "To see.", "tools": [TOOL]}
+    space: Any = {"type": "namespace", "name": "eyes", "description": "To see.", "tools": [TOOL]}
     calls: list[list[Part]] = [
         [CallDelta(index=0, name="eyes.look", arguments="{}")],
         [CallDelta(index=1, name="eyes.look", arguments="{}")],
@@ -152,10 +152,10 @@ async def test_parallel_calls_of_a_namespace_come_back_with_their_namespace(coor
         answer = await client.responses.create(**ASK, tools=[space])
         start = await serving
         items = [*answer.output]
-        again = [item.to_dict() for item in items]
+        again: Any = [item.to_dict() for item in items]
         outputs = [{"type": "function_call_output", "call_id": call["call_id"], "output": "-"} for call in again]
         serving = asyncio.create_task(serve(worker, texts("ok")))
-        await client.responses.create(model="tiny", input=[*again, *outputs], tools=[space])  # type: ignore[list-item]
+        await client.responses.create(model="tiny", input=[*again, *outputs], tools=[space])
         second = await serving
     assert [(call["namespace"], call["name"]) for call in again] == [("eyes", "look")] * 2
     assert len({call["call_id"] for call in again}) == len({call["id"] for call in again}) == 2
@@ -183,7 +183,7 @@ async def test_an_answer_that_was_cut_is_incomplete_in_both_ways(coordinator: Co
     async with coordinator.worker() as worker, coordinator.openai() as client:
         await worker.join()
         serving = asyncio.create_task(serve(worker, CALL[:4], "length"))
-        whole = await client.responses.create(**ASK, max_output_tokens=4, tools=[TOOL])  # type: ignore[list-item]
+        whole = await client.responses.create(**ASK, max_output_tokens=4, tools=[TOOL])
         start = await serving
         serving = asyncio.create_task(serve(worker, CALL[:4], "length"))
         events = [event async for event in await client.responses.create(**ASK, stream=True)]
@@ -195,7 +195,7 @@ async def test_an_answer_that_was_cut_is_incomplete_in_both_ways(coordinator: Co
         assert answer.status == "incomplete"
         assert answer.incomplete_details is not None
         assert answer.incomplete_details.reason == "max_output_tokens"
-        assert [item.status for item in answer.output] == ["completed", "incomplete"]
+        assert [item.to_dict()["status"] for item in answer.output] == ["completed", "incomplete"]
 
 
 async def test_an_error_in_a_stream_is_the_failed_response_and_nothing_follows(coordinator: Coordinator) -> None:
@@ -261,3 +261,41 @@ async def test_what_was_malformed_is_told_beside_an_answer_that_stands(coordinat
         await serving
     assert answer["warnings"] == ["a call was not closed"]
     assert answer["output"][0]["content"][0]["text"] == "x"
+
+
+async def test_a_lost_worker_is_a_pause_within_the_same_item(coordinator: Coordinator) -> None:
+    async with coordinator.worker() as second, coordinator.openai() as client:
+        async with coordinator.worker() as first:
+            await first.join("w1")
+            asking = asyncio.create_task(client.responses.create(**ASK, stream=True))
+            start = await first.accept()
+            await first.tell(start, "hel")
+            stream = await asking
+            events = []
+            async for event in stream:
+                events.append(event)
+                if event.type == "response.output_text.delta" and event.delta == "l":
+                    break
+            await second.join("w2")
+        again = await second.accept()
+        assert "".join(map(chr, again.delivered)) == "hel"
+        await second.done(again, await second.tell(again, "lo"))
+        events += [event async for event in stream]
+    last = events[-1]
+    assert last.type == "response.completed"
+    assert last.response.output_text == "hello"
+    assert [event.type for event in events].count("response.output_item.added") == 1
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_client_that_leaves_frees_the_slot(coordinator: Coordinator, stream: bool) -> None:
+    async with coordinator.worker() as worker:
+        await worker.join()
+        async with coordinator.http() as http:
+            asking = asyncio.create_task(http.post("/v1/responses", json={**ASK, "stream": stream}))
+            start = await worker.accept()
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        cancel = await worker.hear(wire.Cancel)
+        assert cancel.job == start.job

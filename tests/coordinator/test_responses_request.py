@@ -145,7 +145,13 @@ def test_what_a_client_asks_for_by_habit_changes_nothing() -> None:
 
 
 def test_the_response_repeats_what_was_asked_resolved() -> None:
-    body = {"max_output_tokens": 9, "temperature": 0, "metadata": {"a": "b"}, "user": "u", "instructions": "Brief."}
+    body: dict[str, Any] = {
+        "max_output_tokens": 9,
+        "temperature": 0,
+        "metadata": {"a": "b"},
+        "user": "u",
+        "instructions": "Brief.",
+    }
     repeated = asked(**body, tools=[TOOL], reasoning={"effort": "low", "summary": "auto"}).repeated
     assert repeated == {
         "instructions": "Brief.",
