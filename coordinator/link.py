@@ -111,7 +111,7 @@ class WorkerLink:
         return hello
 
     async def _known(self, socket: WebSocket, hello: Hello) -> tuple[ModelOffer, ...]:
-        """The offers for models of the catalogue, each once and within its context; the worker is told of the others."""
+        """The offers for models of the catalogue, each once and within its context; the worker hears of the others."""
         context = {spec.id: spec.context for spec in self.catalog.models}
         offers: dict[str, ModelOffer] = {}
         for offer in hello.models:
