@@ -51,6 +51,8 @@ def decode(widths: Sequence[int], slots: int, tokens: int = DECODED) -> Case:
             before, done = side.cpu_s(), sum(len(answer.times) for answer in answers)
             await ends(answers)
             decoded = sum(len(answer.times) for answer in answers) - done
+            if not decoded:
+                raise BenchError("the answers came all at once: ask for longer ones")
             processor = 1000 * (side.cpu_s() - before) / decoded
             numbers |= {name: steady(answers), f"{name}: processor time": processor}
         return numbers
