@@ -153,7 +153,7 @@ async def test_parallel_calls_of_a_namespace_come_back_with_their_namespace(coor
         start = await serving
         items = [*answer.output]
         again: Any = [item.to_dict() for item in items]
-        outputs = [{"type": "function_call_output", "call_id": call["call_id"], "output": "-"} for call in again]
+        outputs: Any = [{"type": "function_call_output", "call_id": call["call_id"], "output": "-"} for call in again]
         serving = asyncio.create_task(serve(worker, texts("ok")))
         await client.responses.create(model="tiny", input=[*again, *outputs], tools=[space])
         second = await serving
