@@ -53,9 +53,9 @@ def usage_json(usage: Usage) -> Json:
 
 
 def error_json(error: SupernetError) -> Json:
-    """The `error` of a Response. This API has a list of codes of its own, and what a client does depends on it: measured
-    with Codex 0.169, one request for `invalid_prompt`, `context_length_exceeded` and `insufficient_quota`, six for any
-    other, `poison_request` included. `type` holds the code of our own table."""
+    """The `error` of a Response. This API has a list of codes of its own, and what a client does depends on it: Codex
+    0.169 was seen to send one request for `invalid_prompt`, `context_length_exceeded` and `insufficient_quota`, and six
+    for any other, `poison_request` included. `type` holds the code of our own table."""
     if error.code in (ErrorCode.CONTEXT_LENGTH_EXCEEDED, ErrorCode.INSUFFICIENT_QUOTA):
         code = error.code.value
     elif error.row.status == 429:
