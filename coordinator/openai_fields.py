@@ -24,6 +24,7 @@ ACCEPTED: Mapping[str, str] = {
     "messages[].content[].cache_control": "a prefix is cached in any case",
     "messages[].annotations": "an earlier answer sent back whole: marks for display, not text",
     "messages[].parsed": "the OpenAI SDK's own decoded copy of `content`",
+    "messages[].provider_specific_fields": "litellm's own copy of an answer's fields that OpenAI does not have",
     "messages[].tool_calls[].index": "an earlier stream's position; the order of the list says the same",
     "messages[].tool_calls[].function.parsed_arguments": "the OpenAI SDK's own decoded copy of `arguments`",
 }

@@ -59,7 +59,7 @@ def _assistant(fields: Fields, name: str | None) -> Message:
     calls = fields.array("tool_calls", MAX_CALLS) or []
     path = fields.at("tool_calls")
     fields.refuse({"function_call": "use 'tool_calls'", "audio": "this network takes text only"})
-    fields.accept("annotations", "parsed")
+    fields.accept("annotations", "parsed", "provider_specific_fields")
     fields.finish()
     return Message(
         role="assistant",

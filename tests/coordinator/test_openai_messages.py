@@ -142,6 +142,7 @@ def test_an_answer_can_be_sent_back_as_the_sdk_dumps_it() -> None:
         "audio": None,
         "function_call": None,
         "parsed": None,
+        "provider_specific_fields": {"refusal": None, "reasoning_content": "why"},
         "reasoning_content": "why",
         "tool_calls": [
             {
