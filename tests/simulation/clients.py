@@ -4,15 +4,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 
-from coordinator.boxes import INBOX_TOKENS
 from coordinator.effects import Deliver, Failed, Finished, Stopped
 from coordinator.hub import SLOW_CLIENT_S
 from tests.simulation import orders
 from tests.simulation.orders import Order
-from tests.simulation.world import World
+from tests.simulation.world import OVERSHOOT, World
 
 Event = Deliver | Finished | Failed | Stopped
-HABITS = ("reads", "reads", "reads", "slow", "leaves", "stops reading")
+HABITS = ("reads", "reads", "reads", "slow", "leaves", "leaves", "stops reading")
 
 
 @dataclass
@@ -24,10 +23,15 @@ class Client:
     patience_tokens: int | None = None  # it stops reading after so many
     inbox: list[Deliver] = field(default_factory=list)
     inbox_since: float = 0.0
-    taken: Deliver | None = None
+    taken: list[Deliver] = field(default_factory=list)  # in its hands, not acknowledged
     tokens: int = 0
     due: bool = False
     ended: bool = False
+
+    def waiting(self, attempt: int) -> int:
+        """Tokens of an attempt that it has not taken: no more than the window may be open."""
+        deltas = [event.delta for event in (*self.taken, *self.inbox)]
+        return sum(len(delta.tokens) for delta in deltas if delta.attempt == attempt)
 
 
 class Clients:
@@ -84,11 +88,12 @@ class Clients:
             self._world.history.end(job, type(event).__name__, event)
             return
         self._world.history.deliver(event)
-        if not client.inbox and client.taken is None:
+        if not client.inbox and not client.taken:
             client.inbox_since = self._world.timeline.now
         client.inbox.append(event)
-        if sum(len(event.delta.tokens) for event in client.inbox) > INBOX_TOKENS:
-            self._world.history.note("inbox", job)
+        window = self._world.scenario.limits.window_tokens
+        if client.waiting(event.delta.attempt) > window + OVERSHOOT:
+            self._world.history.note("inbox", job, client.waiting(event.delta.attempt))
         self._schedule(client)
 
     def _schedule(self, client: Client) -> None:
@@ -100,14 +105,13 @@ class Clients:
         client.due = False
         if client.patience_tokens is not None and client.tokens >= client.patience_tokens:
             return
-        if client.taken is not None and not client.ended and self._world.coordinator is not None:
-            delta = client.taken.delta
+        if client.taken and not client.ended and self._world.coordinator is not None:
+            delta = client.taken[-1].delta
             self._world.coordinator.acknowledged(delta.job, delta.attempt, delta.seq)
-        client.taken, client.inbox_since = None, self._world.timeline.now
-        if client.inbox:
-            client.taken = client.inbox[-1]
-            client.tokens += sum(len(event.delta.tokens) for event in client.inbox)
-            client.inbox.clear()
+        client.taken, client.inbox = client.inbox, []
+        client.inbox_since = self._world.timeline.now
+        if client.taken:
+            client.tokens += sum(len(event.delta.tokens) for event in client.taken)
             self._schedule(client)
 
     def cut_slow(self) -> None:

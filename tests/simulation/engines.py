@@ -167,10 +167,12 @@ class Engine:
         if retry is not None:
             self.process.later(retry, self.load)
 
-    def hang(self) -> None:
+    def hang(self, noticed: bool) -> None:
+        """It computes no more. `noticed`: it is silent too, so its supervisor ends it; else only its jobs tell."""
         life = self._life
         self.moods.hung = True
-        self.process.later(HANG_S, lambda: self.crash("hung") if life == self._life else None)
+        if noticed:
+            self.process.later(HANG_S, lambda: self.crash("hung") if life == self._life else None)
 
     def heal(self) -> None:
         self.moods = Moods(hung=self.moods.hung)

@@ -122,7 +122,7 @@ class Nemesis:
     def _hang(self) -> None:
         process = self._process()
         if process is not None and process.engine.up:
-            process.engine.hang()
+            process.engine.hang(noticed=self._dice.random() < 0.5)
 
     def _mood(self, name: str, value: float | bool) -> None:
         process = self._process()

@@ -1,11 +1,11 @@
-"""Sockets. A connection is a TCP stream: no frame is lost or overtaken while it lives, its end loses what is on the way.
+"""Sockets. A connection is a TCP stream: while it lives no frame is lost or overtaken, its end loses what is under way.
 
 Either side may learn of the end much later than the other (half-open). The outboxes are the real ones, so that what
 may overtake what is as it is in the processes, and every frame is text on the way.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from coordinator import boxes
 from tests.simulation.timeline import Timeline
 from wire import codec
-from wire.messages import Hello
+from wire.messages import Hello, ToWorker
 from worker import link
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ SPIKE = 0.02  # chance that a frame takes much longer
 
 
 class Box(Protocol):
-    async def get(self) -> str | boxes.Close: ...
+    def get(self) -> Coroutine[None, None, str | boxes.Close]: ...
 
 
 class Stream:
@@ -87,7 +87,7 @@ class Stream:
 def _taken(box: Box) -> str | boxes.Close:
     """The outbox is not empty, so its get() returns without waiting."""
     try:
-        box.get().send(None)  # type: ignore[attr-defined]
+        box.get().send(None)
     except StopIteration as got:
         frame: str | boxes.Close = got.value
         return frame
@@ -119,7 +119,7 @@ class Connection:
         assert self._to_coordinator.put(message), "a worker's outbox is over its bound"
         self.up.put()
 
-    def send_down(self, message: BaseModel) -> None:
+    def send_down(self, message: ToWorker) -> None:
         assert self._to_worker.put(message), "a coordinator's outbox is over its bound"
         self.down.put()
 

@@ -18,7 +18,8 @@ CONTEXT = 4096
 STOP = "END."
 _TOOL = Tool(name="look", parameters={"type": "object", "properties": {"at": {"type": "string"}}})
 _WORDS = "one two three four five six seven añil 日本 naïve 🙂 E EN END".split()
-KINDS = ("plain", "thought", "call", "stop", "held", "cut", "poison", "hostile")
+HEALTHY = ("plain", "thought", "call", "stop", "held", "held", "cut")
+KINDS = (*HEALTHY, *HEALTHY, "poison", "hostile")
 
 
 @dataclass(frozen=True)

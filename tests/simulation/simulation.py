@@ -12,7 +12,6 @@ from tests.simulation.history import History
 from tests.simulation.workers import Machine
 from tests.simulation.world import BOUND_S, NEW_JOBS, SETTLE_S, World
 
-HEALTHY = ("plain", "thought", "call", "stop", "held", "cut")
 START_S = 5.0  # the workers load and say hello
 STEP_S = 5.0
 LAST_S = 12.0  # the last Ack is on the way, the last Capacity comes with a heartbeat
@@ -44,9 +43,9 @@ def simulate(seed: int) -> tuple[Outcome, History]:
     world.machines = [Machine(world, f"w{i}") for i in range(world.scenario.workers)]
     mode, dice = world.scenario.mode, world.dice
     nemesis = Nemesis(world)
-    kinds = HEALTHY if mode == "cuts" else orders.KINDS
+    kinds = orders.HEALTHY if mode == "cuts" else orders.KINDS
     for _ in range(world.scenario.bursts):
-        habits, size = dice.choice((("reads",), HABITS)), dice.randint(1, 8)
+        habits, size = dice.choice((("reads",), HABITS)), dice.randint(1, 10)
         world.timeline.after(
             dice.uniform(START_S, world.scenario.faults_s),
             partial(world.clients.burst, size, habits, kinds),
@@ -79,7 +78,7 @@ def _new_jobs(world: World) -> list[str]:
     world.timeline.run(world.timeline.now + 2 * START_S)
     before = set(world.history.stories)
     for _ in range(NEW_JOBS):
-        world.clients.burst(1, ("reads",), HEALTHY)
+        world.clients.burst(1, ("reads",), orders.HEALTHY)
         world.timeline.run(world.timeline.now + 2)
         _until_idle(world)
     world.timeline.run(world.timeline.now + LAST_S)

@@ -10,7 +10,7 @@ from tests.simulation.engines import Engine
 from tests.simulation.lies import Liar
 from tests.simulation.links import Connection
 from tests.simulation.timeline import Act
-from tests.simulation.world import World
+from tests.simulation.world import OVERSHOOT, World
 from wire.errors import ErrorCode, SupernetError
 from wire.messages import HEARTBEAT_S, Hello, ModelOffer, ToWorker
 from worker import effects
@@ -20,7 +20,6 @@ from worker.session import Served, Session
 from worker.slots import Slots
 
 TICK_S = 0.25
-OVERSHOOT = 8  # tokens that a paused job may still get: those that were in the pipe
 
 
 @dataclass

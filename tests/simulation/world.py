@@ -20,6 +20,7 @@ MODES: tuple[Mode, ...] = ("safety", "liveness", "cuts")
 BOUND_S = 300.0  # from submit to the end of any job, whatever happens
 SETTLE_S = 100.0  # after the last fault: sessions expire (60 s), hung engines end (20 s), rests are over
 NEW_JOBS = 2
+OVERSHOOT = 8  # tokens that a paused job may still get: those that were in the pipe
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,13 @@ def scenario(seed: int, dice: random.Random) -> Scenario:
         rest_s=2.0,
         rest_max_s=8.0,
         resume_grace_s=20.0 if mode == "cuts" else 2.0,
+        starts=dice.choice((4, 16)),
         ack_frames=dice.choice((1, 8, 32)),
         window_tokens=dice.choice((4, 16, 64)),
     )
     return Scenario(
         mode=mode,
-        faults_s=dice.uniform(20, 60),
+        faults_s=dice.uniform(15, 45),
         latency_s=dice.choice((0.0005, 0.01, 0.05, 0.15)),
         workers=dice.randint(1, 4),
         bursts=dice.randint(1, 4),

@@ -1,0 +1,215 @@
+"""The proof that no answer is lost: 300 seeds without a violation, and the same seeds find bugs that are planted.
+
+A failure names its seed; `scripts/simulate --seed S --trace` shows it again, event by event.
+"""
+
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import pytest
+
+from coordinator import jobs
+from coordinator.attendance import Attendance
+from coordinator.dispatch import Dispatch
+from coordinator.effects import Deliver
+from coordinator.fleet import Fleet
+from coordinator.frames import Frames
+from coordinator.jobs import Jobs
+from coordinator.records import Lease
+from tests.simulation.simulation import simulate
+from wire.messages import Ack, Delta, Start
+from worker.attempt import Attempt
+from worker.engine import port
+from worker.session import Session
+from worker.slots import Slots
+
+SEEDS = 300
+BLOCK = 50
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def digest(seed: int) -> str:
+    return simulate(seed)[0].digest
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
+def test_every_promise_holds_whatever_goes_wrong(first: int) -> None:
+    for seed in range(first, first + BLOCK):
+        outcome, _ = simulate(seed)
+        assert not outcome.violations, f"scripts/simulate --seed {seed} --trace"
+        assert outcome.jobs > 0 and outcome.strikes + outcome.finished > 0
+
+
+def test_a_seed_has_one_history_in_this_process_and_in_another() -> None:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as other:  # its hashes of str differ
+        for seed in range(6):
+            assert digest(seed) == digest(seed) == other.submit(digest, seed).result()
+    assert len({digest(seed) for seed in range(6)}) == 6
+
+
+# ---- planted bugs --------------------------------------------------------------------------------------------------
+
+
+def wrap(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, around: Callable[..., Any]) -> None:
+    """Replace a method by `around(original, self, *args)`."""
+    original = getattr(owner, name)
+    monkeypatch.setattr(owner, name, lambda self, *args, **named: around(original, self, *args, **named))
+
+
+def sent_counts_as_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
+    def around(original: Any, session: Session, message: Any) -> Any:
+        effects = original(session, message)
+        for attempt in session.attempts.values() if effects else ():
+            attempt.acknowledge(attempt.next_seq)
+        return effects
+
+    wrap(monkeypatch, Session, "_send", around)
+
+
+def acknowledged_before_the_client_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def around(original: Any, lease: Lease, seq: int, tokens: int, now: float) -> None:
+        original(lease, seq, tokens, now)
+        lease.taken_seq = seq + 1
+
+    wrap(monkeypatch, Lease, "received", around)
+
+
+def the_slot_is_free_when_the_cancel_is_sent_to_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    def around(original: Any, session: Session, key: Any) -> Any:
+        effects = original(session, key)
+        for served in session.models.values():
+            served.slots.release(key)
+        return effects
+
+    wrap(monkeypatch, Session, "_cancel", around)
+    monkeypatch.setattr(Slots, "release", lambda slots, key: slots._held.discard(key))
+
+
+def the_lease_ends_when_the_cancel_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def around(original: Any, self: Jobs, worker: Any, lease: Any, now: float) -> None:
+        original(self, worker, lease, now)
+        self.fleet.release(lease)
+
+    wrap(monkeypatch, Jobs, "cancel_lease", around)
+
+
+def attempt_numbers_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    def around(original: Any, self: Frames, worker: Any, frame: Any, now: float) -> None:
+        job = self._jobs.all.get(frame.job)
+        if job is not None and job.lease is not None and job.lease.worker == worker.key:
+            frame = frame.model_copy(update={"attempt": job.lease.attempt})
+        original(self, worker, frame, now)
+
+    wrap(monkeypatch, Frames, "_job_frame", around)
+
+
+def replay_begins_one_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrap(monkeypatch, Session, "_replay", lambda original, self, attempt, seq: original(self, attempt, seq + 1))
+
+
+def repeated_frames_are_delivered_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def around(original: Any, self: Frames, worker: Any, frame: Any, now: float) -> None:
+        lease = worker.leases.get((frame.job, frame.attempt))
+        if lease is not None and isinstance(frame, Delta) and frame.seq < lease.next_seq:
+            self._jobs.emit(Deliver(frame.job, frame, 0))
+        original(self, worker, frame, now)
+
+    wrap(monkeypatch, Frames, "_job_frame", around)
+
+
+def last_words_are_told_before_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def around(original: Any, self: Frames, worker: Any, lease: Lease, delta: Delta, now: float) -> None:
+        original(self, worker, lease, delta, now)
+        job = self._jobs.current(lease)
+        if job is not None and lease.last_words is not None:
+            lease.last_words = None
+            self._deliver(job, delta, now)
+
+    wrap(monkeypatch, Frames, "_delta", around)
+
+
+def a_lost_welcome_loses_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    def around(original: Any, self: Fleet, worker: Any, *args: Any) -> None:
+        original(self, worker, *args)
+        self.settled(worker)
+
+    wrap(monkeypatch, Fleet, "reattach", around)
+
+
+def acks_that_were_lost_are_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    def around(original: Any, self: Attendance, lease: Lease, now: float) -> None:
+        acked = lease.acked_seq
+        original(self, lease, now)
+        lease.acked_seq = acked
+
+    wrap(monkeypatch, Attendance, "_resumed", around)
+
+
+def a_paused_job_never_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def around(original: Any, self: Session, attempt: Attempt) -> Any:
+        return [e for e in original(self, attempt) if not isinstance(e.command, port.Continue)]
+
+    wrap(monkeypatch, Session, "_flow", around)
+
+
+def a_move_starts_from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "Start", lambda **fields: Start(**(fields | {"delivered": ()})))
+
+
+def silence_is_never_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Dispatch, "_watch", lambda self, worker, lease, now: None)
+
+
+def a_job_is_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Jobs, "_tried_enough", lambda self, job: False)
+
+
+def ends_are_not_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
+    def around(original: Any, self: Frames, worker: Any, frame: Any, now: float) -> None:
+        send = self._jobs.send
+        monkeypatch.setattr(self._jobs, "send", lambda to, what: None if isinstance(what, Ack) else send(to, what))
+        original(self, worker, frame, now)
+        monkeypatch.setattr(self._jobs, "send", send)
+
+    wrap(monkeypatch, Frames, "_job_frame", around)
+
+
+PLANTS: list[Plant] = [
+    sent_counts_as_arrived,
+    acknowledged_before_the_client_has_it,
+    the_slot_is_free_when_the_cancel_is_sent_to_the_engine,
+    the_lease_ends_when_the_cancel_is_sent,
+    attempt_numbers_are_not_looked_at,
+    replay_begins_one_too_late,
+    repeated_frames_are_delivered_again,
+    last_words_are_told_before_the_end,
+    a_lost_welcome_loses_the_session,
+    acks_that_were_lost_are_not_repeated,
+    a_paused_job_never_goes_on,
+    a_move_starts_from_the_beginning,
+    silence_is_never_noticed,
+    a_job_is_tried_for_ever,
+    ends_are_not_acknowledged,
+]
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
+def test_a_planted_bug_is_found(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    assert found_at(SEEDS) is not None
+
+
+def found_at(seeds: int) -> int | None:
+    """The first seed that shows that something is wrong."""
+    for seed in range(seeds):
+        try:
+            outcome, _ = simulate(seed)
+        except (AssertionError, KeyError, ValueError):  # a core that noticed by itself
+            return seed
+        if outcome.violations:
+            print(f"seed {seed}: {outcome.violations[0][:200]}")
+            return seed
+    return None
