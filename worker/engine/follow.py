@@ -4,30 +4,43 @@ When eight new chats with one system prompt come at the same moment, nothing is 
 over, and each would compute all of it. Waiting costs a follower nothing: it would have shared the model meanwhile.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from worker.engine.job import Job
+from worker.engine.prefix import common
 
 WORTH = 128  # tokens saved; fewer are computed along with others in a step or two
 PATIENCE = 8  # steps without progress of the one that is followed: other prompts may take all rows of a step
+
+
+class Followed(Protocol):
+    """What has to be known of a job: its prompt, how much of it is computed, where checkpoints will be saved."""
+
+    fed: int
+    paused: bool
+    suspect: bool
+
+    @property
+    def prompt(self) -> NDArray[np.int32]: ...
+
+    @property
+    def cuts(self) -> Collection[int]: ...
 
 
 @dataclass
 class Lead:
     """The first `until` tokens of `job` are what is waited for. `seen`: what it had computed at the last look."""
 
-    job: "Job"
+    job: Followed
     until: int
     seen: int = -1
     still: int = 0
 
-    def gone(self, running: Iterable["Job"]) -> bool:
+    def gone(self, running: Iterable[Followed]) -> bool:
         """It ended: cancelled perhaps, with the prompt half computed."""
         return not any(self.job is other for other in running)
 
@@ -39,7 +52,7 @@ class Lead:
         return fed < self.until and not self.job.paused and self.still < PATIENCE
 
 
-def find(job: "Job", running: Iterable["Job"], known: int, cuttable: bool) -> Lead | None:
+def find(job: Followed, running: Iterable[Followed], known: int, cuttable: bool) -> Lead | None:
     """The running job that is about to have most of this one's prompt in the cache; None: not worth waiting for.
 
     `known`: tokens of the prompt that can be taken over already. A hybrid model (not `cuttable`) can be taken over
@@ -55,11 +68,3 @@ def find(job: "Job", running: Iterable["Job"], known: int, cuttable: bool) -> Le
         if other.fed < until and until >= max(known + WORTH, best.until + 1 if best else 0):
             best = Lead(other, until)
     return best
-
-
-def common(one: NDArray[np.int32], other: NDArray[np.int32]) -> int:
-    """Length of the longest common prefix."""
-    n = min(len(one), len(other))
-    differs = one[:n] != other[:n]
-    first = int(differs.argmax()) if n else 0
-    return first if n and differs[first] else n

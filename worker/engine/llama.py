@@ -1,4 +1,4 @@
-"""llama.cpp as the engine needs it: a vocabulary, a model with its context, and what they would weigh.
+"""llama.cpp as the engine needs it: a vocabulary, and a model with its context.
 
 The only importer of llama_cpp, and of its low-level API alone. Several misuses abort the whole process inside llama.cpp
 (too many rows or outputs, a partial copy between separate caches), where ctypes cannot catch anything; each is refused
@@ -10,7 +10,6 @@ import functools
 import os
 import re
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -36,13 +35,6 @@ _EXPECTED = (  # no news: the first two are answered by evicting a prefix, the l
 # HTML's </s> is a word of Qwen's vocabulary; llama.cpp takes it for the end of a turn because other models end so.
 _TEXT = b"</s>"
 _KV_TYPES = {"f16": lib.GGML_TYPE_F16, "q8_0": lib.GGML_TYPE_Q8_0}
-_SIZES = {  # log lines of llama.cpp when it plans a context
-    "weights": r"file size\s*=\s*([\d.]+) (MiB|GiB)",
-    "kv": r"llama_kv_cache: size =\s*([\d.]+) (MiB)",
-    "recurrent": r"llama_memory_recurrent: size =\s*([\d.]+) (MiB)",
-    "compute": r"compute buffer size =\s*([\d.]+) (MiB)",
-    "output": r"output buffer size =\s*([\d.]+) (MiB)",
-}
 
 
 class Feed(NamedTuple):
@@ -55,26 +47,22 @@ class Feed(NamedTuple):
 
 
 class _Log:
-    """llama.cpp's log: warnings go to stderr, the last few are kept for error messages, `tap` sees every line."""
+    """llama.cpp's log: warnings go to stderr, and the last few are kept for error messages."""
 
     def __init__(self) -> None:
         self.recent: deque[str] = deque(maxlen=4)
-        self.tap: list[str] | None = None
         self._level = 0
         self.callback = lib.llama_log_callback(self._hear)
 
     def _hear(self, level: int, text: bytes, _data: object) -> None:
         self._level = self._level if level == _CONTINUED else level
         line = text.decode("utf-8", "replace")
-        if self.tap is not None:
-            self.tap.append(line)
         if self._level >= _WARN and not any(known in line for known in _EXPECTED):
             self.recent.append(line.strip())
             sys.stderr.write(line)
 
 
 _log = _Log()
-_measuring = threading.Lock()
 
 
 @functools.cache
@@ -214,14 +202,12 @@ def _check(spec: EngineSpec) -> None:
 class _Loaded:
     """A llama.cpp model and context, with the memory that they point into."""
 
-    def __init__(self, spec: EngineSpec, on_progress: Callable[[float], bool], *, weigh_only: bool = False) -> None:
+    def __init__(self, spec: EngineSpec, on_progress: Callable[[float], bool]) -> None:
         _start_backend()
         _check(spec)
         _log.recent.clear()
         params = lib.llama_model_default_params()
         params.n_gpu_layers = spec.gpu_layers
-        if weigh_only:
-            params.no_alloc, params.load_mode = True, lib.LLAMA_LOAD_MODE_NONE
         self._progress = lib.llama_progress_callback(lambda fraction, _data: on_progress(fraction))
         params.progress_callback = self._progress
         if spec.cpu_expert_layers > 0:
@@ -384,23 +370,3 @@ class Model:
 
     def close(self) -> None:
         self._loaded.close()
-
-
-def measure(spec: EngineSpec) -> dict[str, int]:
-    """Bytes that the spec would take: weights, kv, recurrent, compute, output; on all devices together.
-
-    llama.cpp reads the file's header and plans its buffers, and the sizes are read from its log (to 0.01 MiB). Only the
-    recurrent states of a hybrid model are really allocated meanwhile: llama.cpp does so. Raises as Model does.
-    """
-    with _measuring:
-        _log.tap = []
-        try:
-            _Loaded(spec, lambda _: True, weigh_only=True).close()
-            text = "".join(_log.tap)
-        finally:
-            _log.tap = None
-    scale = {"MiB": 2**20, "GiB": 2**30}
-    return {
-        name: round(sum(float(size) * scale[unit] for size, unit in re.findall(pattern, text)))
-        for name, pattern in _SIZES.items()
-    }

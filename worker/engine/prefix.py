@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.engine.follow import common
-
 MIN_REUSE = 16  # tokens; less is computed again sooner than a checkpoint is copied
 CHECKPOINT_BYTES = 2 * 2**30  # main memory for checkpoints: about 32 of Qwen3.6-35B-A3B's 63 MiB
 
@@ -173,3 +171,11 @@ class Prefixes:
         seq = min(free, key=self._value)
         self.forget(seq)
         return seq
+
+
+def common(one: NDArray[np.int32], other: NDArray[np.int32]) -> int:
+    """Length of the longest common prefix."""
+    n = min(len(one), len(other))
+    differs = one[:n] != other[:n]
+    first = int(differs.argmax()) if n else 0
+    return first if n and differs[first] else n

@@ -16,7 +16,6 @@ from worker.engine.llama import (
     Feed,
     Model,
     Vocab,
-    measure,
     supports_gpu_offload,
     system_info,
 )
@@ -226,10 +225,9 @@ def test_a_sequence_that_does_not_exist_is_refused(model: Model, seq: int) -> No
 )
 def test_a_spec_that_cannot_work_says_why(tiny_qwen3: Path, wrong: dict[str, object], reason: str) -> None:
     spec = replace(EngineSpec(str(tiny_qwen3), slots=1, context=64), **wrong)  # type: ignore[arg-type]
-    for attempt in (Model, measure):
-        with pytest.raises(SupernetError, match=reason) as caught:
-            attempt(spec)
-        assert caught.value.code is ErrorCode.MODEL_NOT_LOADED
+    with pytest.raises(SupernetError, match=reason) as caught:
+        Model(spec)
+    assert caught.value.code is ErrorCode.MODEL_NOT_LOADED
 
 
 # ---- loading
@@ -273,23 +271,3 @@ def test_nothing_is_printed_while_all_goes_well(path: Path, capfd: pytest.Captur
 def test_the_build_describes_itself() -> None:
     assert "CPU" in system_info()
     assert supports_gpu_offload() in (True, False)
-
-
-# ---- measuring
-
-
-def test_a_footprint_is_measured_without_loading_the_model(tiny_qwen3: Path, tiny_qwen35: Path) -> None:
-    small = EngineSpec(str(tiny_qwen3), slots=8, context=1024, batch=64)
-    one, two = measure(small), measure(replace(small, context=2048))
-    # 2 layers x 8192 cells x (K + V) x 32 values x 2 bytes
-    assert one["kv"] == pytest.approx(2 * 8192 * 2 * 32 * 2, rel=0.01)
-    assert two["kv"] == pytest.approx(2 * one["kv"], rel=0.01)
-    assert one["recurrent"] == 0
-    assert 0 < one["weights"] <= tiny_qwen3.stat().st_size
-    assert one["compute"] > 0
-    assert one["output"] > 0
-
-
-def test_each_sequence_of_a_hybrid_model_costs_a_state(tiny_qwen35: Path) -> None:
-    spec = EngineSpec(str(tiny_qwen35), slots=20, context=64, batch=64)
-    assert measure(replace(spec, anchors=20))["recurrent"] == pytest.approx(2 * measure(spec)["recurrent"], rel=0.02)
