@@ -91,7 +91,13 @@ def test_less_context_is_better_than_fewer_layers_on_the_gpu() -> None:
 def test_without_a_gpu_everything_is_in_main_memory_with_all_cores() -> None:
     engine = planned(machine(cores=6), header=dense(4)).engine
     assert (engine.gpu_layers, engine.slots, engine.threads, engine.devices) == (0, 2, 6, ())
-    assert engine.prefill_budget == 32 and engine.batch == 128
+    assert engine.prefill_budget == 64 and engine.batch == 128
+    assert engine.unified and engine.anchors == 2
+
+
+def test_on_a_cpu_more_than_two_slots_have_caches_of_their_own() -> None:
+    engine = planned(machine(cores=6), header=dense(4), wishes=Wishes(slots=3)).engine
+    assert engine.slots == 3 and not engine.unified and engine.anchors == 0
 
 
 def test_a_gpu_that_llama_cpp_cannot_use_is_not_planned_for() -> None:

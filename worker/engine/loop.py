@@ -50,7 +50,10 @@ class Loop:
         self, model: Model, spec: EngineSpec, emit: Callable[[Event], None], clock: Callable[[], float]
     ) -> None:
         self._model, self._spec, self._emit, self._clock = model, spec, emit, clock
-        self._prefixes = Prefixes(model.sequences, model.context, cuttable=not model.hybrid, dense=not model.unified)
+        # A gap between separate caches is a second pass over the weights: dear on a GPU, which reads them anew. A CPU
+        # computes as much either way, and gains more from the prefix that a job is not put on top of.
+        dense = not model.unified and model.asynchronous
+        self._prefixes = Prefixes(model.sequences, model.context, cuttable=not model.hybrid, dense=dense)
         self._grammars = Grammars(model.vocab)
         self._posted: SimpleQueue[Command | None] = SimpleQueue()  # None: look again
         self._heard: deque[Command] = deque()
