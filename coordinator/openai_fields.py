@@ -132,16 +132,16 @@ class Fields:
             raise invalid(self.at(name), f"Invalid '{self.at(name)}': expected an integer {bounds}.")
         return value
 
-    def number(self, name: str, low: float, high: float, *, open_low: bool = False) -> float | None:
-        """A number from `low` to `high`, `low` itself excluded when `open_low`."""
+    def number(self, name: str, low: float, high: float) -> float | None:
+        """A number from `low` to `high`."""
         value = self.take(name)
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self._type(name, "a number", value)
-        if not low <= value <= high or (open_low and value == low):
-            bounds = f"above {low:g} and at most {high:g}" if open_low else f"between {low:g} and {high:g}"
-            raise invalid(self.at(name), f"Invalid '{self.at(name)}': expected a number {bounds}.")
+        if not low <= value <= high:
+            message = f"Invalid '{self.at(name)}': expected a number between {low:g} and {high:g}."
+            raise invalid(self.at(name), message)
         return float(value)
 
     def choice(self, name: str, values: tuple[str, ...]) -> str | None:

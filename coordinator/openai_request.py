@@ -22,7 +22,7 @@ from coordinator.openai_json import invalid, load
 from coordinator.openai_messages import read_messages
 from coordinator.openai_tools import chat_choice, read_response_format, read_tool_choice, read_tools
 from wire.catalog import Catalog, ModelSpec, Preset, TaskProfile
-from wire.chat import MAX_LOGPROBS, MAX_STOP_CHARS, MAX_STOPS, MAX_TOP_K, ChatRequest, Sampling
+from wire.chat import MAX_LOGPROBS, MAX_STOP_CHARS, MAX_STOPS, MAX_TOP_K, MIN_REPETITION_PENALTY, ChatRequest, Sampling
 
 MAX_CHOICES = 4
 MAX_SEED = 2**63 - 1
@@ -178,7 +178,7 @@ def read_sampling(fields: Fields, preset: Preset | None, top_logprobs: int | Non
         "min_p": fields.number("min_p", 0, 1),
         "presence_penalty": fields.number("presence_penalty", -2, 2),
         "frequency_penalty": fields.number("frequency_penalty", -2, 2),
-        "repetition_penalty": fields.number("repetition_penalty", 0, 2, open_low=True),
+        "repetition_penalty": fields.number("repetition_penalty", MIN_REPETITION_PENALTY, 2),
         "logit_bias": _logit_bias(fields),
         "top_logprobs": top_logprobs,
     }

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 MAX_TOP_K = 256  # an uncapped top-p sorts the whole vocabulary: 18.5 ms a token at 248k; the cap keeps sampling exact
 MAX_LOGPROBS = 20
+MIN_REPETITION_PENALTY = 0.01  # it divides: far smaller ones make a logit infinite
 MAX_STOPS = 4
 MAX_STOP_CHARS = 64
 MAX_CALLS = 1024  # of one answer
@@ -64,7 +65,7 @@ class Sampling(Frozen):
     min_p: float = Field(0.0, ge=0, le=1)
     presence_penalty: float = Field(0.0, ge=-2, le=2)
     frequency_penalty: float = Field(0.0, ge=-2, le=2)
-    repetition_penalty: float = Field(1.0, gt=0, le=2)
+    repetition_penalty: float = Field(1.0, ge=MIN_REPETITION_PENALTY, le=2)
     logit_bias: tuple[tuple[TokenId, Bias], ...] = Field((), max_length=300)
     top_logprobs: int | None = Field(None, ge=0, le=MAX_LOGPROBS)
 

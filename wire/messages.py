@@ -7,7 +7,7 @@ reattached worker replays exactly what was not acknowledged and the coordinator 
 
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import AfterValidator, Field, TypeAdapter
 
 from wire.chat import MAX_LOGPROBS, ChatRequest, FinishReason, Frozen, Part, Timings, TokenId, Usage
 from wire.errors import ErrorCode
@@ -24,6 +24,8 @@ WINDOW_TOKENS = 512  # tokens of one job that may be on the way without an Ack; 
 
 Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
 Text = Annotated[str, Field(max_length=4096)]
+# Words for people are cut, not refused: a compiler's complaint that quoted a whole schema ended a worker.
+Sentence = Annotated[str, AfterValidator(lambda text: text[:4096])]
 # No number of a stranger is without a bound: an Infinity in a speed curve, or more tokens than a database column can
 # hold, was enough to end a coordinator.
 Count = Annotated[int, Field(ge=0, lt=2**53)]
@@ -131,7 +133,7 @@ class Refused(Frozen):
     job: Id
     attempt: AttemptNumber
     code: ErrorCode
-    message: Text
+    message: Sentence
     param: Text | None = None
     retry_after_s: Seconds | None = None
 
@@ -181,7 +183,7 @@ class Failed(Frozen):
     attempt: AttemptNumber
     seq: Count
     code: ErrorCode
-    message: Text
+    message: Sentence
     param: Text | None = None
     retryable: bool
 
@@ -209,8 +211,8 @@ class Issue(Frozen):
     type: Literal["issue"] = "issue"
     code: Id
     severity: Literal["info", "warning", "error"]
-    message: Text
-    remedy: Text = ""
+    message: Sentence
+    remedy: Sentence = ""
     active: bool = True
 
 
@@ -219,7 +221,7 @@ class Error(Frozen):
 
     type: Literal["error"] = "error"
     code: ErrorCode
-    message: Text
+    message: Sentence
 
 
 # ---- coordinator -> worker ---------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ USER = (Message(role="user", content="hi"),)
         {"presence_penalty": -2.5},
         {"frequency_penalty": float("inf")},
         {"repetition_penalty": 0.0},
+        {"repetition_penalty": 5e-324},
         {"top_logprobs": MAX_LOGPROBS + 1},
         {"logit_bias": ((1, 0.5),) * 301},
     ],

@@ -171,7 +171,7 @@ def test_an_id_that_could_be_a_path_or_a_log_line_is_refused(bad: str) -> None:
         lambda: ModelOffer(id="m", context=0, slots=1),
         lambda: ModelOffer(id="m", context=1, slots=257),
         lambda: Hello(worker="w", instance="i", models=(OFFER,) * 33),
-        lambda: Issue(code="c", severity="error", message="x" * 4097),
+        lambda: Refused(job="j", attempt=1, code=ErrorCode.WORKER_BUSY, message="", param="x" * 4097),
         lambda: Start(job="j", attempt=1, model="m", request=REQUEST, seed=2**63),
         lambda: Start(job="j", attempt=0, model="m", request=REQUEST, seed=0),
         lambda: Usage(prompt=-1, completion=0),
@@ -232,6 +232,16 @@ def test_no_number_of_a_coordinator_is_infinite_negative_or_beyond_all_measure(f
     codec.to_worker(frame.replace("#", "1"))
     with pytest.raises(SupernetError, match="invalid frame"):
         codec.to_worker(frame.replace("#", number))
+
+
+def test_words_for_people_are_cut_and_never_make_a_frame_invalid() -> None:
+    long = "x" * 5000
+    failed = Failed(job="j", attempt=1, seq=0, code=ErrorCode.ENGINE_ERROR, message=long, retryable=True)
+    refused = Refused(job="j", attempt=1, code=ErrorCode.INVALID_REQUEST, message=long)
+    issue = Issue(code="c", severity="error", message=long, remedy=long)
+    error = Error(code=ErrorCode.PROTOCOL_ERROR, message=long)
+    for text in (failed.message, refused.message, issue.message, issue.remedy, error.message):
+        assert text == "x" * 4096
 
 
 def test_a_logprob_may_be_minus_infinity() -> None:

@@ -4,6 +4,7 @@ The only importer of llguidance. The tokenizer that it needs and every grammar a
 llguidance lets go of the GIL: a large grammar takes up to a second, and no stream may wait for another job's grammar.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -56,8 +57,12 @@ class _Tokenizer:
         return self._vocab.tokenize(text if isinstance(text, str) else text.decode("utf-8", "replace"))
 
 
+_EXCERPT = re.compile(r"^ *\d+ \| ", re.MULTILINE)  # where llguidance begins to quote the whole grammar
+
+
 def _refuse(message: str) -> SupernetError:
-    return SupernetError(ErrorCode.INVALID_REQUEST, f"the answer's grammar cannot be used: {message}")
+    words = _EXCERPT.split(message, maxsplit=1)[0].strip()[:500]
+    return SupernetError(ErrorCode.INVALID_REQUEST, f"the answer's grammar cannot be used: {words}")
 
 
 class Matcher:

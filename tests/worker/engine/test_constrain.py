@@ -111,6 +111,18 @@ def test_a_grammar_that_cannot_be_used_is_the_requests_fault(grammars: Grammars,
     assert caught.value.code is ErrorCode.INVALID_REQUEST
 
 
+def test_the_complaint_about_a_grammar_is_short_and_does_not_quote_it(grammars: Grammars) -> None:
+    one = {"type": "object", "properties": {"p": {"type": "string"}}}
+    ways = [{"anyOf": [{**one, "title": f"t{i}{j}", "required": [f"r{i}{j}"]} for j in range(10)]} for i in range(10)]
+    schema = json.dumps({"allOf": ways})
+    with pytest.raises(SupernetError, match="schema too large") as caught:
+        matcher(grammars, Constraint(f"start: %json {schema}"))
+    assert "anyOf" not in caught.value.message
+    with pytest.raises(SupernetError) as caught:
+        matcher(grammars, Constraint('start: %json {"type": "string", "pattern": "(((' + "x" * 3000 + '"}'))
+    assert len(caught.value.message) < 600
+
+
 def test_a_grammar_past_its_limits_is_refused_and_the_next_one_works(grammars: Grammars, vocab: Vocab) -> None:
     items = {f"p{i}": {"type": "string", "pattern": f"^[a-z]{{1,{i % 50 + 1}}}$"} for i in range(2500)}
     crowd = json.dumps({"type": "object", "properties": items})
