@@ -22,7 +22,7 @@ MOVE_FIRST_S, MOVE_SPREAD_S = 1.0, 10.0  # workers come back spread over this ti
 
 @dataclass(frozen=True)
 class Online:
-    """What is there for one model now."""
+    """What is there for one model now. A worker that still loads it, or whose engine is down, does not count."""
 
     workers: int
     slots: int
@@ -237,11 +237,12 @@ class Dispatch:
         return len(self._jobs.all)
 
     def online(self, model: str) -> Online:
-        serving = self._fleet.serving(model)
+        seats = [worker.seats[model] for worker in self._fleet.serving(model)]
+        ready = [seat for seat in seats if seat.status == "ready"]
         return Online(
-            workers=len(serving),
+            workers=len(ready),
             slots=self._fleet.slots(model),
-            free=sum(worker.seats[model].free for worker in serving if worker.seats[model].status == "ready"),
+            free=sum(seat.free for seat in ready),
             context=self._fleet.longest_context(model),
             waiting=len(self._waiting.order(model)),
         )

@@ -35,6 +35,8 @@ EXIT_OK, EXIT_STOPPED, EXIT_CONFIG = 0, 1, 78  # 78: sysexits' EX_CONFIG; the se
 class Preparer(Protocol):
     """Makes a request ready for the engine. Raises SupernetError for a request that cannot be served."""
 
+    async def start(self) -> None: ...
+
     async def prepare(self, request: ChatRequest, delivered: tuple[int, ...]) -> Prepared: ...
 
     async def close(self) -> None: ...
@@ -143,6 +145,7 @@ class Daemon:
                 case port.Down():
                     log.error("engine of %s: %s", name, event.message)
                 case port.Ready():
+                    await self._warm(model)
                     log.info("%s is ready: %d slots of %d tokens", name, event.slots, event.context)
                     notify("READY=1\nSTATUS=ready")  # not at Welcome: a coordinator that is away is no failed start
                 case port.Loading():
@@ -211,6 +214,13 @@ class Daemon:
             log.error("%s failed: a bug in this worker", task.get_name(), exc_info=task.exception())
             self._exit = EXIT_STOPPED
             self._stop.set()
+
+    async def _warm(self, model: Model) -> None:
+        """The preparer is there before the first request; if it cannot be, each request says why."""
+        try:
+            await model.preparer.start()
+        except SupernetError as error:
+            log.error("preparer of %s: %s", model.offer.id, error.message)
 
     async def _close(self, model: Model) -> None:
         await asyncio.gather(model.engine.close(), model.preparer.close())
