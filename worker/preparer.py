@@ -5,6 +5,7 @@ refused for good, because another worker would break on it too, and those behind
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -31,7 +32,10 @@ log = logging.getLogger("supernet.preparer")
 CHILD = (sys.executable, "-m", "worker.preparer_child")
 WAITING = 64  # requests, the one in the child included
 OPEN_S = 120.0  # to start and to read the vocabulary of a large file from a slow disk
-PREPARE_S = 10.0
+# A coordinator waits 10 s for an answer to its offer, and then rests the worker. So both together are less: a request
+# that hangs the child is refused for good, and those behind it are sent elsewhere, before anybody blames this worker.
+TURN_S = 4.0
+PREPARE_S = 5.0
 CLOSE_S = 2.0
 
 
@@ -46,14 +50,16 @@ class Preparer:
         *,
         command: Sequence[str] = CHILD,
         prepare_s: float = PREPARE_S,
+        turn_s: float = TURN_S,
     ) -> None:
         self._spec = PreparerSpec(os.path.abspath(path), context, format)
         self._command = command
         self._prepare_s = prepare_s
+        self._turn_s = turn_s
         self._child: ChildProcess | None = None
         self._turn = asyncio.Lock()
         self._waiting = 0
-        self._exchange: asyncio.Task[Prepared] | None = None
+        self._exchange: asyncio.Task[None] | None = None
         self._closed = False
 
     async def start(self) -> None:
@@ -69,12 +75,13 @@ class Preparer:
         if self._waiting >= WAITING:
             raise SupernetError(ErrorCode.WORKER_BUSY, f"{WAITING} requests wait to be prepared: try another worker")
         line = self._line(request, delivered)
+        answer: asyncio.Future[Prepared] = asyncio.get_running_loop().create_future()
         self._waiting += 1
         try:
-            await self._turn.acquire()
-            self._exchange = asyncio.create_task(self._ask(line), name="prepare")
-            self._exchange.add_done_callback(self._over)
-            return await asyncio.shield(self._exchange)
+            await self._take_turn()
+            self._exchange = asyncio.create_task(self._serve(line, answer), name="prepare")
+            self._exchange.add_done_callback(lambda _: self._turn.release())
+            return await answer
         finally:
             self._waiting -= 1
 
@@ -94,10 +101,27 @@ class Preparer:
         except Garbled as error:
             raise SupernetError(ErrorCode.REQUEST_TOO_LARGE, f"the request is too large: {error}") from None
 
-    def _over(self, exchange: asyncio.Task[Prepared]) -> None:
-        self._turn.release()
-        if not exchange.cancelled():
-            exchange.exception()  # counts as seen, also when the caller has left
+    async def _take_turn(self) -> None:
+        try:
+            async with asyncio.timeout(self._turn_s):
+                await self._turn.acquire()
+        except TimeoutError:
+            message = "requests before this one take long to prepare: try another worker"
+            raise SupernetError(ErrorCode.WORKER_BUSY, message) from None
+
+    async def _serve(self, line: bytes, answer: asyncio.Future[Prepared]) -> None:
+        """One turn. Who broke the child is told at once; the next in turn finds a new one."""
+        try:
+            prepared = await self._ask(line)
+        except SupernetError as error:
+            if not answer.done():
+                answer.set_exception(error)
+        else:
+            if not answer.done():
+                answer.set_result(prepared)
+            return
+        with contextlib.suppress(SupernetError):  # the next one tries again, and says what is wrong
+            await self._open()
 
     async def _ask(self, line: bytes) -> Prepared:
         child = await self._open()

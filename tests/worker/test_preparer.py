@@ -14,7 +14,7 @@ from wire.chat import ChatRequest, Message
 from wire.errors import ErrorCode, SupernetError
 from worker.chat.prompt import prepare
 from worker.engine.llama import Vocab
-from worker.preparer import WAITING, Preparer
+from worker.preparer import PREPARE_S, TURN_S, WAITING, Preparer
 
 T = TypeVar("T")
 
@@ -89,6 +89,31 @@ async def test_who_takes_too_long_is_refused_for_good() -> None:
     error = await refusal(preparer, "hang")
     assert error.code is ErrorCode.INVALID_REQUEST and "too long to prepare" in error.message
     await preparer.close()
+
+
+async def test_who_waits_too_long_for_his_turn_is_sent_elsewhere(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    preparer = Preparer("no-file.gguf", 100, "qwen-json", command=standin(), turn_s=0.05)
+    first = asyncio.create_task(preparer.prepare(ask(f"after {gate}"), ()))
+    with await asyncio.to_thread(gate.open, "wb"):
+        assert (await refusal(preparer, "hello")).code is ErrorCode.WORKER_BUSY
+    assert (await soon(first)).prompt
+    await preparer.close()
+
+
+async def test_after_a_crash_a_new_child_is_there_before_anybody_asks(preparer: Preparer) -> None:
+    before = await pid(preparer)
+    await refusal(preparer, "crash")
+    assert preparer._exchange is not None
+    await soon(preparer._exchange)
+    assert preparer._child is not None and preparer._child.alive and preparer._child.pid != before
+
+
+async def test_a_turn_and_the_work_are_shorter_together_than_a_coordinator_waits() -> None:
+    from coordinator.records import Limits
+
+    assert TURN_S + PREPARE_S < Limits.accept_s
 
 
 async def test_a_child_that_died_idle_is_nobodys_fault(preparer: Preparer) -> None:

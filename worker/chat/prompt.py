@@ -15,6 +15,7 @@ from worker.chat.vocabulary import SpecialTokens, special_tokens
 from worker.engine.port import ReasoningLimit
 
 _MOST_ANCHORS = 64
+_FAR_TOO_LONG = 2  # contexts: up to there a client is told how long exactly its messages are
 _LEAST_ANSWER = 64  # tokens kept for the answer where the request sets no budget for the thought
 
 
@@ -138,16 +139,23 @@ def _opens_thought(pieces: Pieces) -> bool:
 
 def _tokens(pieces: Pieces, special: SpecialTokens, tokenizer: Tokenizer, context: int) -> list[int]:
     tokens: list[int] = []
+    most = _FAR_TOO_LONG * context
     for is_special, text in pieces:
+        if len(tokens) > most or special.longer_than(most - len(tokens), text, tokenizer):
+            raise _too_long(f"more than {most}", context)
         tokens += [special.ids[text]] if is_special else special.tokenize(text, tokenizer)
     if len(tokens) + 1 > context:
-        raise SupernetError(
-            ErrorCode.CONTEXT_LENGTH_EXCEEDED,
-            f"The messages come to {len(tokens)} tokens, and this model takes at most {context} tokens, prompt and "
-            "answer together. Shorten the messages.",
-            param="messages",
-        )
+        raise _too_long(f"{len(tokens)}", context)
     return tokens
+
+
+def _too_long(found: str, context: int) -> SupernetError:
+    return SupernetError(
+        ErrorCode.CONTEXT_LENGTH_EXCEEDED,
+        f"The messages come to {found} tokens, and this model takes at most {context} tokens, prompt and answer "
+        "together. Shorten the messages.",
+        param="messages",
+    )
 
 
 def _anchors(tokens: list[int], start: int | None) -> tuple[int, ...]:

@@ -6,6 +6,10 @@ from functools import lru_cache
 from wire.errors import ErrorCode, SupernetError
 from worker.chat.prepared import Tokenizer
 
+_CHARACTERS = 5  # of a token; prose has about 4
+_SLICE = 32 * 1024  # characters
+_SEAM = 64  # tokens that a slice may have more for being cut from its neighbours
+
 
 class SpecialTokens:
     """The texts of the special tokens, and where plain text spells one.
@@ -27,6 +31,20 @@ class SpecialTokens:
         self.literals = tuple(sorted(ids))
         self._numbers = frozenset(ids.values())
         self._spelled = re.compile(f"(?={_tree(self.literals)})") if ids else None
+
+    def longer_than(self, most: int, text: str, tokenizer: Tokenizer) -> bool:
+        """Whether a text that is very long for `most` tokens has surely more, told from its beginning.
+
+        llama.cpp takes 1 to 8 s for a MB of hostile text (blanks, tags), so all of it is read only where it may fit.
+        """
+        if len(text) <= _CHARACTERS * most:
+            return False
+        count = 0
+        for at in range(0, len(text), _SLICE):
+            count += len(tokenizer.tokenize(text[at : at + _SLICE])) - _SEAM
+            if count > most:
+                return True
+        return False
 
     def tokenize(self, text: str, tokenizer: Tokenizer) -> list[int]:
         """Tokens of plain text, none of them special."""

@@ -370,3 +370,20 @@ def test_llama_cpp_reads_back_what_was_meant(file: str, format: ChatFormat, requ
     assert text_of(vocabulary, harmless.prompt) == written(
         QWEN3 if format == "qwen-json" else QWEN35, conversation_of("x", "k"), format
     )
+
+
+@pytest.mark.parametrize("messages", [1, 500])
+def test_a_prompt_that_is_far_too_long_is_refused_before_all_of_it_is_read(messages: int) -> None:
+    class Counting(ByteVocabulary):
+        read = 0
+
+        def tokenize(self, text: str) -> list[int]:
+            self.read += len(text)
+            return super().tokenize(text)
+
+    vocabulary = Counting(QWEN3.template, QWEN3.control, QWEN3.defined)
+    text = Message(role="user", content="x" * (1_000_000 // messages))
+    with pytest.raises(SupernetError, match="more than 2000 tokens") as caught:
+        prepare(ask(*[text] * messages), (), 1000, vocabulary, "qwen-json")
+    assert caught.value.code == ErrorCode.CONTEXT_LENGTH_EXCEEDED
+    assert vocabulary.read < 50_000

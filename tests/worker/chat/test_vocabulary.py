@@ -49,3 +49,12 @@ def test_literals_that_begin_like_words_are_refused(literal: str) -> None:
 
 def test_a_vocabulary_without_special_tokens() -> None:
     assert SpecialTokens({}).tokenize("<a>", PLAIN) == list(b"<a>")
+
+
+def test_a_text_is_longer_than_told_only_when_it_surely_is() -> None:
+    special = SpecialTokens(PLAIN.special)
+    assert special.longer_than(1000, "x" * 200_000, PLAIN)
+    assert not special.longer_than(1000, "x" * 5000, PLAIN), "short enough to be read whole"
+    blanks = ByteVocabulary("")
+    blanks.tokenize = lambda text: [32] * (len(text) // 1000)  # type: ignore[method-assign]
+    assert not special.longer_than(1000, " " * 900_000, blanks), "a token may have many characters"
