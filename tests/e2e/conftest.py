@@ -25,6 +25,18 @@ def network(empty: Network) -> Network:
     return empty
 
 
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory, tiny_chat: Path) -> Iterator[Network]:
+    """A coordinator and one worker for all tests of a file: none of them may harm it."""
+    network = Network(tmp_path_factory.mktemp("standing"), tiny_chat)
+    try:
+        network.start_coordinator()
+        network.start_worker()
+        yield network
+    finally:
+        network.close()
+
+
 @pytest.fixture
 def client(network: Network) -> Iterator[OpenAI]:
     with OpenAI(base_url=network.url + "/v1", api_key=network.key, max_retries=0) as made:

@@ -23,6 +23,11 @@ WEATHER = {
 HELLO = [{"role": "user", "content": "Hello!"}]
 
 
+@pytest.fixture
+def network(standing: Network) -> Network:
+    return standing
+
+
 def test_a_plain_chat(client: OpenAI) -> None:
     done = client.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=64)  # type: ignore[arg-type]
     assert done.choices[0].message.content
