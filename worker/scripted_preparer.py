@@ -32,6 +32,8 @@ class ScriptedPreparer:
                 f"The messages come to {len(prompt)} tokens, and {self._context} is all there is: shorten them.",
                 param="messages",
             )
+        if any(token > 255 for token in delivered):
+            raise SupernetError(ErrorCode.INVALID_REQUEST, "a delivered token is outside of this vocabulary")
         tools = () if request.tool_choice == "none" else request.tools
         opened = self._opens_thought and request.thinking
         reading = Reading(self._format, in_reasoning=opened, reasons=True, tools=tools, stop=request.stop)

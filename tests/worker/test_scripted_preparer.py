@@ -42,3 +42,9 @@ async def test_a_prompt_may_end_inside_an_open_thought(wanted: bool, opened: boo
     reading = (await preparer.prepare(ask(["x"], thinking=wanted), ())).reading
     assert (reading.in_reasoning, reading.reasons) == (opened, True)
     assert not (await ScriptedPreparer(1000).prepare(ask(["x"]), ())).reading.in_reasoning
+
+
+async def test_a_delivered_token_that_is_no_byte_costs_only_its_request() -> None:
+    with pytest.raises(SupernetError) as caught:
+        await ScriptedPreparer(1000).prepare(ask(["x"]), (256,))
+    assert caught.value.code is ErrorCode.INVALID_REQUEST
