@@ -132,6 +132,6 @@ class Attendance:
         """The jobs stand in the queue and still belong to the worker: what comes first, wins."""
         for lease in worker.leases.values():
             job = self._jobs.current(lease)
-            if job is not None and job not in self._jobs.waiting:
+            if job is not None and job not in self._jobs.waiting and not self._jobs.last_try(job):
                 job.waiting_since = now
                 self._jobs.waiting.add(job)

@@ -86,6 +86,10 @@ class Jobs:
         limits = self.limits
         return job.failures >= limits.attempts or job.refusals >= limits.refusals or job.starts >= limits.starts
 
+    def last_try(self, job: Job) -> bool:
+        """If this attempt fails, there is no other: better to wait for its worker as long as there is hope."""
+        return job.failures + 1 >= self.limits.attempts or job.starts >= self.limits.starts
+
     def lose(self, lease: Lease, why: str, now: float, gone: Worker | None = None) -> None:
         """A lease ended with the link. `gone`: the worker that is to blame."""
         self.fleet.release(lease)

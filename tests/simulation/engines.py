@@ -12,10 +12,12 @@ from worker.engine import port
 from worker.engine.restart import RestartPolicy
 
 if TYPE_CHECKING:
+    from tests.simulation.links import Connection
     from tests.simulation.workers import Process
 
 PIPE_S = 0.002
 HANG_S = 20.0  # silence after which the supervisor ends it
+STALLED_S = 45.0  # a stream is stalled after 20 s at most, a client that does not read is cut after 30
 LOAD_S = (0.1, 4.0)
 VOCABULARY = 256
 
@@ -169,10 +171,19 @@ class Engine:
 
     def hang(self, noticed: bool) -> None:
         """It computes no more. `noticed`: it is silent too, so its supervisor ends it; else only its jobs tell."""
-        life = self._life
+        life, connection = self._life, self.process.connection
         self.moods.hung = True
         if noticed:
             self.process.later(HANG_S, lambda: self.crash("hung") if life == self._life else None)
+        else:
+            self.process.later(STALLED_S, lambda: self._missed(life, connection))
+
+    def _missed(self, life: int, connection: "Connection | None") -> None:
+        """A job that runs on a stopped engine, on a line that was never cut, must have been taken away by now."""
+        whole = connection is not None and connection is self.process.connection and not connection.up.dead
+        for job in self._jobs.values():
+            if whole and life == self._life and self.moods.hung and not job.paused and not job.cancelled:
+                self.process.world.history.note("stall missed", self.process.name, job.submit.job)
 
     def heal(self) -> None:
         self.moods = Moods(hung=self.moods.hung)

@@ -22,7 +22,7 @@ class Nemesis:
                 self._slow_prepare, self._slow_prefill, self._drain, self._partition, self._lie,
                 self._restart_coordinator, self._roll_coordinator,
             ]  # fmt: skip
-            kinds = self._dice.sample(kinds, self._dice.randint(2, len(kinds)))
+            kinds = self._dice.sample(kinds, self._dice.randint(1, len(kinds)))
         self._kinds = kinds
 
     def start(self) -> None:
@@ -105,7 +105,7 @@ class Nemesis:
     def _lie(self) -> None:
         liar = self._machine().liar
         liar.begin()
-        self._for_a_while(lambda: setattr(liar, "honest", True), 20)
+        self._for_a_while(lambda: setattr(liar, "honest", True), 60)
 
     def _slow_prepare(self) -> None:
         machine = self._machine()
@@ -131,7 +131,7 @@ class Nemesis:
             self._for_a_while(process.engine.heal, 15)
 
     def _slow(self) -> None:
-        self._mood("slow", self._dice.choice((5.0, 50.0)))
+        self._mood("slow", self._dice.choice((5.0, 10.0)))
 
     def _deaf(self) -> None:
         self._mood("deaf", True)

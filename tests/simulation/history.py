@@ -14,7 +14,15 @@ from wire.chat import Part
 from wire.errors import ErrorCode
 
 End = Finished | Failed | Stopped
-NEVER = ("stray", "overfull", "wrong start", "overflow", "inbox")  # what may not happen to anybody
+NEVER = (
+    "stray",
+    "overfull",
+    "lent twice",
+    "wrong start",
+    "overflow",
+    "inbox",
+    "stall missed",
+)  # what may not happen to anybody
 
 
 @dataclass

@@ -1,7 +1,9 @@
-"""What a worker says that is not so: frames twice, frames left out, other attempts' numbers, slots that it has not.
+"""What a worker says that is not so: frames again, frames left out, other attempts' numbers, slots that it has not.
 
 The content of answers stays true: nothing in the protocol could tell a false token from a true one.
 """
+
+from collections import deque
 
 from pydantic import BaseModel
 
@@ -9,13 +11,15 @@ from tests.simulation.world import World
 from wire import messages as wire
 from wire.chat import Usage
 
-CHANCE = 0.05
+CHANCE = 0.1
+REMEMBERED = 100  # frames that it may say again, in another life too
 
 
 class Liar:
     def __init__(self, world: World) -> None:
         self._world = world
         self.honest = True
+        self._said: deque[BaseModel] = deque(maxlen=REMEMBERED)
         self.ever = False  # it has lied in this life: what it holds is its own affair
 
     def begin(self) -> None:
@@ -24,11 +28,13 @@ class Liar:
     def says(self, message: BaseModel) -> list[BaseModel]:
         """The frames that go out in place of `message`."""
         dice = self._world.dice
+        if not isinstance(message, wire.Hello):
+            self._said.append(message)
         if self.honest or isinstance(message, wire.Hello) or dice.random() > CHANCE:
             return [message]
-        match dice.randrange(5):
-            case 0:
-                return [message, message]
+        match dice.randrange(6):
+            case 0 | 5:
+                return [message, dice.choice(self._said)]
             case 1:
                 return []
             case 2 if self._world.orders:

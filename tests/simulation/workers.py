@@ -70,6 +70,8 @@ class Process:
     def _tick(self) -> None:
         now = self.world.timeline.now
         self._perform(self.session.tick(now))
+        if self.session.models[orders.MODEL].slots.free + self.engine.busy > self.machine.slots:
+            self.world.history.note("lent twice", self.name)
         if now - self._beat >= HEARTBEAT_S - TICK_S:
             self._beat = now
             if self.session.welcomed:

@@ -46,7 +46,7 @@ def scenario(seed: int, dice: random.Random) -> Scenario:
         queue_per_account=12,
         first_token_s=20.0,
         queue_wait_s=240.0 if mode == "cuts" else 30.0,
-        rest_s=2.0,
+        rest_s=1.0,
         rest_max_s=8.0,
         resume_grace_s=20.0 if mode == "cuts" else 2.0,
         starts=dice.choice((4, 16)),
@@ -57,9 +57,9 @@ def scenario(seed: int, dice: random.Random) -> Scenario:
         mode=mode,
         faults_s=dice.uniform(15, 45),
         latency_s=dice.choice((0.0005, 0.01, 0.05, 0.15)),
-        workers=dice.randint(1, 4),
+        workers=dice.choice((1, 1, 2, 3, 4)),
         bursts=dice.randint(1, 4),
-        mean_fault_s=dice.choice((0.7, 2.0, 6.0)),
+        mean_fault_s=dice.choice((0.7, 2.0, 6.0, 20.0)),
         limits=limits,
     )
 
