@@ -48,7 +48,7 @@ def scenario(seed: int, dice: random.Random) -> Scenario:
         queue_wait_s=240.0 if mode == "cuts" else 30.0,
         rest_s=1.0,
         rest_max_s=8.0,
-        resume_grace_s=20.0 if mode == "cuts" else 2.0,
+        resume_grace_s=20.0 if mode == "cuts" else dice.choice((0.0, 2.0)),
         starts=dice.choice((4, 16)),
         ack_frames=dice.choice((1, 8, 32)),
         window_tokens=dice.choice((4, 16, 64)),
