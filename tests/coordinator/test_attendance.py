@@ -1,6 +1,6 @@
 """Joining, dropping, coming back."""
 
-from coordinator.effects import CloseWorker, Failed, Stopped
+from coordinator.effects import Accepted, CloseWorker, Failed, Stopped
 from coordinator.records import Limits, Peer
 from tests.coordinator.desk import Desk
 from wire import messages as wire
@@ -113,6 +113,66 @@ def test_an_accepted_that_was_lost_with_the_socket_is_not_missed() -> None:
     assert desk.sent(wire.Welcome)[0][1].kept
     desk.delta(seq=0, tokens="a")
     assert desk.text() == "a"
+
+
+def test_an_attempt_that_was_kept_is_accepted_whatever_became_of_its_accepted() -> None:
+    desk = Desk()
+    desk.join("w1")
+    desk.submit()
+    desk.drops()
+    desk.redials(jobs=(("j1", 1, 0),))
+    assert desk.one(Accepted).job == "j1"
+    desk.capacity()
+    desk.passes(desk.dispatch.limits.accept_s + 1, alive=("w1",))
+    assert not desk.sent(wire.Cancel), "its prompt may take a while"
+
+
+def test_a_welcome_that_was_lost_with_its_socket_does_not_end_the_session() -> None:
+    desk = Desk()
+    streaming(desk)
+    first = desk.sessions["w1"]
+    desk.drops()
+    desk.redials(jobs=(("j1", 1, 1),))
+    desk.drops()
+    desk.sessions["w1"] = first  # the worker has read nothing on the second socket
+    desk.redials(jobs=(("j1", 1, 2),))
+    assert desk.sent(wire.Welcome)[0][1].kept == (wire.KeptJob(job="j1", attempt=1, next_seq=1),)
+
+
+def test_a_session_that_the_worker_has_left_behind_cannot_be_resumed() -> None:
+    desk = Desk()
+    streaming(desk)
+    first = desk.sessions["w1"]
+    desk.drops()
+    desk.redials(jobs=(("j1", 1, 1),))
+    desk.capacity()  # it has read our Welcome
+    desk.drops()
+    desk.sessions["w1"] = first
+    desk.redials(jobs=(("j1", 1, 2),))
+    assert desk.sent(wire.Welcome)[0][1].kept == ()
+
+
+def test_an_ack_that_may_be_lost_with_its_socket_is_repeated_on_the_next() -> None:
+    desk = Desk()
+    streaming(desk)
+    desk.takes(seq=0)
+    desk.passes(0.25, alive=("w1",))
+    assert desk.sent(wire.Ack)
+    desk.drops()
+    desk.redials(jobs=(("j1", 1, 1),))
+    desk.passes(0.25)
+    assert desk.sent(wire.Ack)[0][1].items == (wire.AckItem(job="j1", attempt=1, next_seq=1),)
+
+
+def test_a_job_on_its_last_attempt_is_not_tried_elsewhere_but_waits_for_its_worker() -> None:
+    desk = Desk(Limits(attempts=1))
+    streaming(desk)
+    desk.join("w2")
+    desk.drops("w1")
+    desk.passes(5, alive=("w2",))
+    assert not desk.sent(wire.Start)
+    desk.redials("w1", jobs=(("j1", 1, 1),))
+    assert desk.sent(wire.Welcome)[0][1].kept
 
 
 def test_a_process_that_starts_anew_loses_its_jobs_and_may_serve_them_again() -> None:

@@ -2,9 +2,10 @@
 
 import pytest
 
-from coordinator.effects import Accepted, Failed, Noted, Queued
+from coordinator.effects import Accepted, Deliver, Failed, Finished, Noted, Queued
 from tests.coordinator.desk import REQUEST, Desk, M
 from wire import messages as wire
+from wire.chat import Content
 from wire.errors import ErrorCode
 
 
@@ -50,6 +51,40 @@ def test_tokens_before_accepted_are_a_violation() -> None:
     desk.delta(tokens="a")
     assert desk.text() == ""
     assert desk.sent(wire.Error)
+
+
+def test_last_words_without_a_token_are_told_with_the_end_and_only_then() -> None:
+    desk = Desk()
+    accepted(desk)
+    desk.delta(seq=0, tokens="a")
+    flush = wire.Delta(job="j1", attempt=1, seq=1, parts=(Content(text="EN"),))
+    desk.says("w1", wire.Deltas(items=(flush,)))
+    assert not desk.all(Deliver)
+    desk.done(seq=2)
+    assert [event.delta for event in desk.all(Deliver)] == [flush]
+    assert isinstance(desk.out[-1], Finished)
+
+
+def test_last_words_whose_end_is_lost_are_said_again_by_the_next_worker() -> None:
+    desk = Desk()
+    accepted(desk)
+    desk.join("w2")
+    flush = wire.Delta(job="j1", attempt=1, seq=0, parts=(Content(text="EN"),))
+    desk.says("w1", wire.Deltas(items=(flush,)))
+    desk.drops("w1", resumable=False)
+    assert not desk.all(Deliver) and desk.started()[0] == "w2"
+    desk.accepts("w2", attempt=2)
+    desk.says("w2", wire.Deltas(items=(flush.model_copy(update={"attempt": 2}),)))
+    desk.done("w2", attempt=2, seq=1)
+    assert len(desk.all(Deliver)) == 1
+
+
+def test_nothing_but_an_end_may_follow_last_words() -> None:
+    desk = Desk()
+    accepted(desk)
+    desk.says("w1", wire.Deltas(items=(wire.Delta(job="j1", attempt=1, seq=0),)))
+    desk.delta(seq=1, tokens="b")
+    assert desk.dispatch.counters.violations == 1
 
 
 def test_more_tokens_than_asked_for_are_not_delivered() -> None:

@@ -91,6 +91,18 @@ def test_a_request_that_crashes_two_engines_is_not_tried_a_third_time() -> None:
     assert desk.started()[0] in ("w1", "w2", "w3")  # no worker rests for it
 
 
+def test_starts_that_are_nobodys_fault_are_bounded_too() -> None:
+    desk = Desk(Limits(starts=3))
+    desk.join("w1")
+    desk.submit()
+    for attempt in (1, 2, 3):
+        assert desk.started()[1].attempt == attempt
+        desk.drops()
+        desk.redials(jobs=())  # cut off while it was being prepared, each time
+        desk.capacity() if attempt < 3 else None
+    assert desk.one(Failed).error.code is ErrorCode.WORKER_LOST
+
+
 def test_a_lone_worker_gets_its_job_back_after_its_rest() -> None:
     desk = Desk()
     streaming(desk)

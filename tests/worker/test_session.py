@@ -234,6 +234,57 @@ def test_a_dropped_socket_loses_nothing() -> None:
     assert first + content(back) == "one two "
 
 
+def test_a_reattach_does_not_open_the_window_of_a_client_that_has_not_read() -> None:
+    session = make(window=2)
+    run(session)
+    paused = [c for event in stepped("a", "x", "y") for c in commands(session.engine(M, event))]
+    assert paused == [port.Pause("a.1")]
+    session.link_lost(1.0)
+    back = session.received(
+        Welcome(session="s1", window_tokens=2, kept=(KeptJob(job="a", attempt=1, next_seq=2),)), 5.0
+    )
+    assert types(back) == ["capacity"] and commands(back) == [], "all has arrived, nothing has been taken"
+    taken = session.received(Ack(items=(AckItem(job="a", attempt=1, next_seq=2),)), 6.0)
+    assert commands(taken) == [port.Continue("a.1")]
+
+
+def test_a_request_prepared_after_hello_is_not_generated_because_it_goes_elsewhere() -> None:
+    session = make(slots=1)
+    session.received(start(), 0.0)
+    session.link_lost(1.0)
+    resume = session.resume()
+    assert resume is not None and resume.jobs == ()
+    assert session.prepared(JobKey("a", 1), prepared()) == []
+    assert not session.attempts and session.models[M].slots.free == 1
+
+
+def test_a_request_prepared_before_the_next_hello_goes_on() -> None:
+    session = make()
+    session.received(start(), 0.0)
+    session.link_lost(1.0)
+    session.resume()
+    session.link_lost(2.0)  # nobody answered that hello
+    assert isinstance(commands(session.prepared(JobKey("a", 1), prepared()))[0], port.Submit)
+    resume = session.resume()
+    assert resume is not None and [job.job for job in resume.jobs] == ["a"]
+
+
+def test_a_stop_string_in_the_last_token_that_was_allowed_is_a_stop() -> None:
+    session = make()
+    run(session, stop=("END",))
+    session.engine(M, stepped("a", "one END")[0])
+    done = sent(session.engine(M, port.Ended("a.1", "length")))[-1]
+    assert done.finish_reason == "stop"  # type: ignore[attr-defined]
+
+
+def test_an_answer_that_was_complete_when_it_moved_is_billed_for_its_prompt() -> None:
+    session = make()
+    session.received(start(delivered=(1,)), 0.0)
+    over = session.prepared(JobKey("a", 1), prepared(stop=("END",), delivered=(b"END",)))
+    done = sent(over)[-1]
+    assert done.usage.prompt == 3 and commands(over) == []  # type: ignore[attr-defined]
+
+
 def test_what_the_coordinator_does_not_keep_is_stopped_without_a_word() -> None:
     session = make(slots=1)
     run(session)
