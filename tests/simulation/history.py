@@ -144,7 +144,5 @@ def _answer(story: Story) -> Iterator[str]:
         yield f"{how} with {parts} for {bytes(tokens)!r}"
     if how == "Stopped" and story.habit == "reads":
         yield "stopped, and its client had not left"
-    if isinstance(event, Failed) and order.kind == "hostile" and event.error.row.status == 500:
-        yield f"failed with {event.error.code}"
-    if isinstance(event, Failed) and event.error.code is ErrorCode.POISON_REQUEST and story.habit == "":
-        yield "called poison"
+    if isinstance(event, Failed) and order.kind in orders.HEALTHY and event.error.code is ErrorCode.INVALID_REQUEST:
+        yield "called invalid, and it is not"

@@ -18,6 +18,7 @@ from coordinator.fleet import Fleet
 from coordinator.frames import Frames
 from coordinator.jobs import Jobs
 from coordinator.records import Lease
+from tests.simulation.__main__ import main
 from tests.simulation.simulation import simulate
 from tests.simulation.world import MODES, Mode
 from wire.messages import Ack, Delta, Start
@@ -49,6 +50,17 @@ def test_a_seed_has_one_history_in_this_process_and_in_another() -> None:
         for seed in range(6):
             assert digest(seed) == digest(seed) == other.submit(digest, seed).result()
     assert len({digest(seed) for seed in range(6)}) == 6
+
+
+def test_the_command_names_the_seed_that_failed_and_how_to_see_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["simulate", "--first", "7", "--seeds", "2", "--jobs", "1"])
+    assert main() == 0
+    replay_begins_one_too_late(monkeypatch)
+    monkeypatch.setattr("sys.argv", ["simulate", "--first", "2", "--seeds", "1", "--jobs", "1"])
+    assert main() == 1
+    assert "scripts/simulate --seed 2 --trace" in capsys.readouterr().out
 
 
 # ---- planted bugs --------------------------------------------------------------------------------------------------
