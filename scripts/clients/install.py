@@ -24,6 +24,7 @@ class Client:
     packages: tuple[str, ...]
     program: tuple[str, ...]  # file and arguments
     about: str
+    trained: bool = True  # works with the small trained model too: it needs no tools that the model does not know
 
 
 CLIENTS = (
@@ -32,9 +33,9 @@ CLIENTS = (
     Client("langchain", "python", ("langchain-openai",), ("langchain_openai_chat.py",), "a framework"),
     Client("litellm", "python", ("litellm", "mcp"), ("litellm_completion.py",), "a gateway"),
     Client("vercel-ai", "node", ("ai", "@ai-sdk/openai-compatible"), ("vercel_ai.mjs",), "a framework"),
-    Client("opencode", "node", ("opencode-ai",), ("terminal_agent.py", "opencode"), "an agent that codes"),
-    Client("codex", "node", ("@openai/codex",), ("terminal_agent.py", "codex"), "an agent that codes"),
-    Client("open-webui", "python", ("open-webui",), ("open_webui.py",), "a web interface"),
+    Client("opencode", "node", ("opencode-ai",), ("terminal_agent.py", "opencode"), "an agent that codes", False),
+    Client("codex", "node", ("@openai/codex",), ("terminal_agent.py", "codex"), "an agent that codes", False),
+    Client("open-webui", "python", ("open-webui",), ("open_webui.py",), "a web interface", False),
 )
 
 

@@ -52,12 +52,15 @@ class Relay(ThreadingHTTPServer):
 
 
 def _names(value: Any, path: str = "") -> Iterator[str]:
-    """`messages[].content[].type`: every field that is sent; what a schema or a list of metadata holds is no field."""
+    """`messages[].content[].type`: every field that is sent. null means that a field is not given; what a schema or a
+    list of metadata holds is no field."""
     if isinstance(value, list):
         for item in value:
             yield from _names(item, f"{path}[]")
     elif isinstance(value, dict):
         for name, inner in value.items():
+            if inner is None:
+                continue
             at = f"{path}.{name}" if path else name
             yield at
             if name not in ("parameters", "schema", "metadata", "client_metadata", "logit_bias"):

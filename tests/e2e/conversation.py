@@ -93,6 +93,22 @@ def _call(format: ChatFormat, name: str, arguments: dict[str, Any]) -> str:
     return f"<tool_call>\n<function={name}>\n{values}</function>\n</tool_call>"
 
 
+def said_to_the_trained_model() -> dict[str, Any]:
+    """The same for tests/models/tiny-qwen3-chat.gguf, which knows the weather; what it says is its own (None)."""
+    city = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    choices = {"city": {"enum": ["Paris", "Oslo"]}, "degrees": {"enum": [18, 4]}}
+    schema = {"type": "object", "properties": choices, "required": ["city", "degrees"], "additionalProperties": False}
+    tool = {"name": "get_weather", "description": "Weather of a city", "parameters": city}
+    return {
+        "hello": {"ask": "Hello!", "answer": None, "thought": None},
+        "in_turn": {"ask": "What is the weather like in Warsaw?", "cities": ["Warsaw"], "answer": "fog, 3 degrees"},
+        "at_once": {"ask": "What is the weather in Oslo and Berlin?", "cities": ["Oslo", "Berlin"], "answer": "rain"},
+        "schema": {"ask": "Where is it warm?", "schema": schema},
+        "tool": {"type": "function", "function": tool},
+        "results": {"Warsaw": "fog, 3 degrees", "Oslo": "rain, 7 degrees", "Berlin": "sun, 20 degrees"},
+    }
+
+
 def said() -> dict[str, Any]:
     """The same for the programs of other clients, as JSON: what to ask, what the tool says, what must come of it."""
     return {
