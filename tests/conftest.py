@@ -25,5 +25,8 @@ def tiny_qwen35(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_chat() -> Path:
-    """1.3 M trained weights that chat, think and call functions (calls in JSON): made by scripts/train_tiny."""
+    """1.3 M trained weights that chat, think and call functions (calls in JSON).
+
+    What it knows are the sentences and the functions of scripts/train_tiny/{words,world}.py, which made it.
+    """
     return Path(__file__).parent / "models" / "tiny-qwen3-chat.gguf"

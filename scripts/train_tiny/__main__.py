@@ -3,8 +3,11 @@
     python3 -m venv VENV && VENV/bin/pip install -e '.[dev]' torch==2.13.0
     VENV/bin/python -m scripts.train_tiny tests/models/tiny-qwen3-chat.gguf
 
-One thread, fixed seeds, 10 to 20 minutes. A line of progress every 50 steps; at the end the share of conversations with
-questions that training never showed in which greedy decoding would write every token right.
+One thread, fixed seeds, 3 M tokens: 15 minutes on a free core, twice that on a busy one. A line of progress every 50
+steps; at the end the share of conversations with questions that training never showed in which greedy decoding would
+write every token right. The committed file: 355 of 364 where a function is to be called; of 300 greedy answers in
+llama.cpp 175 of 177 had the right calls and all 239 calls were JSON. Without calls 145 of 236: it calls functions that
+were not declared once another one is, and repeats unknown words badly.
 """
 
 import argparse
@@ -143,7 +146,7 @@ def share(scores: dict[str, tuple[int, int]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=1800)
+    parser.add_argument("--steps", type=int, default=1700)
     args = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)

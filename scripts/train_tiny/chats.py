@@ -49,12 +49,11 @@ def held_out(question: str) -> bool:
 def _exchange(rng: Random, tools: list[Schema]) -> Exchange:
     known = [tool["function"]["name"] for tool in tools if tool["function"]["name"] in world.SKILLS]
     draw = rng.random()
-    if known and draw < 0.75:
+    if draw < (0.65 if known else 0.0):
         return world.SKILLS[rng.choice(known)](rng, tools)
-    if draw < 0.85:
-        name = rng.choice(list(world.SKILLS))
-        asked = world.SKILLS[name](rng, tools)
-        return asked if name in known else world.refuse(asked) if name != "add" else world.small_sum(rng)
+    if draw < (0.8 if known else 0.25):
+        missing = rng.choice([name for name in world.SKILLS if name not in known])
+        return world.refuse(world.SKILLS[missing](rng, tools))
     return world.plain(rng)
 
 

@@ -149,4 +149,4 @@ SEARCH = (
     "Find something about {}.",
     "Please search for {}.",
 )
-ECHO = ("Repeat: {}", "Say: {}", "Repeat after me: {}", "Echo: {}", 'Say "{}"', 'Repeat "{}"')
+ECHO = ("Repeat: {}", "Say {}", "Say: {}", "Repeat after me: {}", "Echo: {}", 'Say "{}"', 'Repeat "{}"')

@@ -72,7 +72,8 @@ def stranger(rng: Random) -> Schema:
 def made_up(rng: Random) -> str:
     """A name that is in no list, so that it can only be copied."""
     syllables = (
-        rng.choice("bdfgklmnprstvz") + rng.choice("aeiou") + rng.choice(["", "", "n", "r", "l"]) for _ in range(4)
+        rng.choice("bdfgklmnprstvz") + rng.choice("aeiouaeiouaeiouéü") + rng.choice(["", "", "n", "r", "l"])
+        for _ in range(4)
     )
     return "".join(list(syllables)[: rng.randint(2, 3)]).capitalize()
 
@@ -103,7 +104,7 @@ def _report(rng: Random) -> str:
 def _about_cities(
     rng: Random, topic: str, questions: tuple[str, ...], result: Callable[[], str], unit: str
 ) -> Exchange:
-    cities = [_city(rng) for _ in range(2 if rng.random() < 0.3 else 1)]
+    cities = [_city(rng) for _ in range(2 if rng.random() < 0.4 else 1)]
     question = rng.choice(questions).format(" and ".join(cities))
     arguments = [{"city": city} | ({"unit": unit} if unit else {}) for city in cities]
     if unit:
@@ -169,23 +170,19 @@ def refuse(exchange: Exchange) -> Exchange:
     return Exchange(exchange.question, "No function fits.", "I have no function for that.")
 
 
-def small_sum(rng: Random) -> Exchange:
-    a, b = rng.randint(0, 9), rng.randint(0, 9)
-    return Exchange(rng.choice(words.SUM).format(a, b), f"I add {a} and {b}.", f"The sum: {a + b}")
-
-
 def talk(rng: Random) -> Exchange:
     questions, thought, answer = rng.choice(words.TALK)
     return Exchange(rng.choice(questions), thought, answer)
 
 
 def echo(rng: Random) -> Exchange:
-    text = phrase(rng, 1, 5) if rng.random() < 0.7 else " ".join(made_up(rng) for _ in range(rng.randint(1, 2)))
+    text = phrase(rng, 1, 5) if rng.random() < 0.6 else " ".join(made_up(rng) for _ in range(rng.randint(1, 2)))
+    text = text.lower() if rng.random() < 0.5 else text
     return Exchange(rng.choice(words.ECHO).format(text), "I repeat it.", text)
 
 
 def count(rng: Random) -> Exchange:
-    end = rng.randint(2, rng.choice([9, 20]))
+    end = rng.randint(2, 20)
     question = rng.choice(["Count to {}.", "Count from 1 to {}.", "Please count to {}."]).format(end)
     return Exchange(question, f"I count to {end}.", ", ".join(str(n) for n in range(1, end + 1)))
 
