@@ -63,6 +63,8 @@ class Frames:
         lease = worker.leases.get((frame.job, frame.attempt))
         if lease is None:
             self._jobs.counters.late_frames += 1
+            if isinstance(frame, wire.Accepted):  # it would run to its window and hold its slot for ever
+                self._jobs.send(worker, wire.Cancel(job=frame.job, attempt=frame.attempt))
             return
         seq = None if isinstance(frame, wire.Accepted | wire.Refused) else frame.seq
         again = isinstance(frame, wire.Accepted) and lease.state is JobState.RUNNING

@@ -110,10 +110,16 @@ def test_frames_for_jobs_that_nobody_knows_do_nothing_but_ends_are_acknowledged(
     desk = Desk()
     desk.join()
     desk.delta(job="ghost", tokens="a")
-    desk.accepts(job="ghost")
     assert not desk.out
     desk.done(job="ghost", seq=4)
     assert desk.sent(wire.Ack)[0][1].items == (wire.AckItem(job="ghost", attempt=1, next_seq=5),)
+
+
+def test_an_attempt_that_nobody_knows_is_cancelled_when_a_worker_accepts_it() -> None:
+    desk = Desk()
+    desk.join()
+    desk.accepts(job="ghost", attempt=7)
+    assert desk.sent(wire.Cancel)[0][1] == wire.Cancel(job="ghost", attempt=7)
 
 
 def test_a_busy_worker_is_left_alone_for_as_long_as_it_says_and_no_longer() -> None:
