@@ -16,6 +16,7 @@ MAX_STOP_CHARS = 64
 MAX_CALLS = 1024  # of one answer
 
 TokenId = Annotated[int, Field(ge=0, lt=2**31)]
+StopText = Annotated[str, Field(max_length=MAX_STOP_CHARS)]
 TokenCount = Annotated[int, Field(ge=0, lt=2**31)]
 Bias = Annotated[float, Field(ge=-100, le=100)]
 Milliseconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
@@ -85,7 +86,7 @@ class ChatRequest(Frozen):
     preserve_thinking: bool = False
     reasoning_budget: TokenCount | None = None  # tokens after which the thought is closed
     max_tokens: int = Field(ge=1, lt=2**31)
-    stop: Annotated[tuple[str, ...], Field(max_length=MAX_STOPS)] = ()
+    stop: Annotated[tuple[StopText, ...], Field(max_length=MAX_STOPS)] = ()
     ignore_eos: bool = False
     sampling: Sampling = Sampling()
 

@@ -7,6 +7,7 @@ like a dead worker. What is queued when a socket drops is forgotten: the session
 import asyncio
 import logging
 import random
+import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +26,13 @@ PING_S = 10.0
 DIAL_TIMEOUT_S = 10.0
 BACKOFF_FIRST_S = 0.5
 BACKOFF_MOST_S = 30.0
+WELCOME_S = 10.0  # a peer that answers pings and nothing else is no coordinator
+STEADY_S = 10.0  # a connection that lasted so long was a good one: the pauses between dials start over
+COMPLAINTS = 16  # invalid frames, and errors that are logged, of one connection
 OUTBOX_BYTES = 4 * 1024 * 1024  # more than this unsent: the line is dead or far too slow, drop it and resume
+MOVE_MOST_S = 600.0
+# host and port alone: what else a URL may hold can make the resolver or the parser of URLs raise
+_ADDRESS = re.compile(r"(?P<scheme>wss?)://[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){0,8}(:(?P<port>[0-9]{1,5}))?")
 URGENT = (Capacity, Issue, Draining)
 
 
@@ -80,13 +87,15 @@ class Link:
         received: Callable[[ToWorker], None],
         lost: Callable[[], None],
     ) -> None:
-        self._url, self._key = address
+        self._home, self._key = address
+        self._url = self._home  # a Move may lead elsewhere; if nobody welcomes us there, home again
         self._hello = hello
         self._received = received
         self._lost = lost
         self._outbox: Outbox | None = None
         self._socket: ClientConnection | None = None
         self._move: Move | None = None
+        self._complaints = 0
         self.problem: str | None = "not connected yet"  # None: connected and welcomed
 
     def send(self, message: BaseModel) -> None:
@@ -96,27 +105,48 @@ class Link:
             self._abort()
 
     def redial(self, after_s: float, url: str | None) -> None:
+        if url is not None and not self._may_lead_to(url):
+            log.warning("the coordinator sends us to %.200r, which is no address for a worker: staying", url)
+            url = None
         self._move = Move(after_s, url)
         self._abort()
 
     async def run(self) -> None:
         """Dial until cancelled. Raises Fatal when dialling again is of no use."""
-        failures = 0
+        short = 0  # connections in a row that were refused or did not last
         while True:
-            welcomed = await self._once()
-            failures = 0 if welcomed else failures + 1
+            begun = asyncio.get_running_loop().time()
+            if not await self._try():
+                self._url = self._home
+            short = 0 if asyncio.get_running_loop().time() - begun >= STEADY_S else short + 1
             self._lost()
+            most = min(BACKOFF_MOST_S, BACKOFF_FIRST_S * 2 ** min(short, 10))
+            pause_s = random.uniform(0, most)  # full jitter: a restarted coordinator is not hit by all at once
             if self._move is not None:
-                pause_s, self._url = self._move.after_s, self._move.url or self._url
+                pause_s = max(min(self._move.after_s, MOVE_MOST_S), pause_s)
+                self._url = self._move.url or self._url
                 self._move = None
-            else:
-                most = min(BACKOFF_MOST_S, BACKOFF_FIRST_S * 2 ** min(failures, 10))
-                pause_s = random.uniform(0, most)  # full jitter: a restarted coordinator is not hit by all at once
             log.warning("coordinator: %s; dialling again in %.1f s", self.problem, pause_s)
             await asyncio.sleep(pause_s)
 
+    async def _try(self) -> bool:
+        """One connection, from dial to end; True if we were welcomed. Only home can turn us away for good."""
+        try:
+            return await self._once()
+        except Fatal as fatal:
+            if self._url == self._home:
+                raise
+            self.problem = str(fatal)
+            return False
+
+    def _may_lead_to(self, url: str) -> bool:
+        """The key goes along: never from an encrypted address to one that is not."""
+        address = _ADDRESS.fullmatch(url)
+        if address is None or (self._home.startswith("wss:") and address["scheme"] != "wss"):
+            return False
+        return 1 <= int(address["port"] or 1) <= 65535
+
     async def _once(self) -> bool:
-        """One connection, from dial to end. True if the coordinator welcomed us."""
         welcomed = False
         try:
             async with connect(
@@ -133,13 +163,17 @@ class Link:
             ) as socket:
                 if socket.subprotocol != SUBPROTOCOL:
                     raise Fatal(f"{self._url} does not speak {SUBPROTOCOL}: is it a Supernet coordinator?")
-                self._socket, self._outbox = socket, Outbox()
+                self._socket, self._outbox, self._complaints = socket, Outbox(), 0
                 self._outbox.put(self._hello())
                 writer = asyncio.create_task(self._write(socket, self._outbox), name="link writer")
+                patience = asyncio.get_running_loop().call_later(WELCOME_S, self._not_welcomed)
                 try:
                     async for frame in socket:
-                        welcomed = self._take(frame) or welcomed
+                        if self._take(frame):
+                            welcomed = True
+                            patience.cancel()
                 finally:
+                    patience.cancel()
                     writer.cancel()
                     await asyncio.gather(writer, return_exceptions=True)
                 self.problem = "the connection was closed"
@@ -159,15 +193,26 @@ class Link:
         try:
             message = to_worker(frame)
         except SupernetError as error:
-            log.warning("coordinator sent an invalid frame: %s", error.message)
+            self._complain(f"sent an invalid frame: {error.message}")
             self.send(Error(code=error.code, message=error.message))
+            if self._complaints >= COMPLAINTS:
+                self._abort()
             return False
         if isinstance(message, Error):
-            log.warning("coordinator: %s (%s)", message.message, message.code)
+            self._complain(f"{message.message} ({message.code})")
         if isinstance(message, Welcome):
             self.problem = None
         self._received(message)
         return isinstance(message, Welcome)
+
+    def _not_welcomed(self) -> None:
+        self._complain(f"no welcome within {WELCOME_S:.0f} s")
+        self._abort()
+
+    def _complain(self, what: str) -> None:
+        self._complaints += 1
+        if self._complaints <= COMPLAINTS:
+            log.warning("coordinator: %.300r", what)
 
     async def _write(self, socket: ClientConnection, outbox: Outbox) -> None:
         try:

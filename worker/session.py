@@ -143,7 +143,8 @@ class Session:
         key = JobKey(start.job, start.attempt)
         served = self.models.get(start.model)
         if key in self.attempts:
-            return self._send(_refused(key, ErrorCode.PROTOCOL_ERROR, "this attempt was started before"))
+            # not Refused: that would end the attempt that goes on
+            return self._send(Error(code=ErrorCode.PROTOCOL_ERROR, message=f"{key} was started before"))
         if self.drain_until is not None:
             return self._send(_refused(key, ErrorCode.WORKER_DRAINING, "this worker is leaving"))
         if served is None or served.status != "ready":

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from wire.chat import MAX_LOGPROBS, MAX_STOPS, MAX_TOP_K, CallDelta, ChatRequest, Message, Sampling
+from wire.chat import MAX_LOGPROBS, MAX_STOP_CHARS, MAX_STOPS, MAX_TOP_K, CallDelta, ChatRequest, Message, Sampling
 
 USER = (Message(role="user", content="hi"),)
 
@@ -45,6 +45,7 @@ def test_the_ends_of_every_range_are_allowed() -> None:
         {"max_tokens": 0},
         {"max_tokens": 1, "reasoning_budget": -1},
         {"max_tokens": 1, "stop": ("x",) * (MAX_STOPS + 1)},
+        {"max_tokens": 1, "stop": ("x" * (MAX_STOP_CHARS + 1),)},
         {"max_tokens": 1, "messages": ({"role": "developer"},)},
     ],
 )

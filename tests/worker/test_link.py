@@ -9,10 +9,11 @@ from http import HTTPStatus
 import pytest
 from websockets.asyncio.server import Request, Response, ServerConnection, serve
 from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
 
 from wire import messages
 from wire.codec import encode
-from wire.messages import Capacity, Error, Hello, ToWorker, Welcome
+from wire.messages import Capacity, Error, Hello, Move, ToWorker, Welcome
 from worker import link as link_module
 from worker.link import Fatal, Link, Outbox
 
@@ -144,6 +145,12 @@ async def test_a_frame_over_the_limit_costs_the_connection_and_nothing_else(monk
         assert rounds == 2
 
 
+async def welcomes(socket: ServerConnection) -> None:
+    await socket.recv()
+    await socket.send(encode(Welcome(session="s")))
+    await socket.wait_closed()
+
+
 async def test_a_move_leads_to_the_other_coordinator() -> None:
     async def stays(socket: ServerConnection) -> None:
         await socket.recv()
@@ -160,6 +167,109 @@ async def test_a_move_leads_to_the_other_coordinator() -> None:
         worker.link.redial(0, new)
         second = await worker.received.get()
         assert [first.session, second.session] == ["old", "new"]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "not a url", "http://127.0.0.1:1", "ws://", "ws://a:99999", "ws://....", "ws://a/b", "ws://[::1", "ws://ü"],
+)
+async def test_a_move_to_what_is_no_address_is_a_move_to_the_same_place(url: str) -> None:
+    async with coordinator(welcomes) as home, running(worker := Worker(home)):
+        await worker.received.get()
+        worker.link.redial(0, url)
+        assert (await worker.received.get()).type == "welcome"
+
+
+async def test_a_move_never_leads_from_an_encrypted_address_to_one_that_is_not() -> None:
+    link = Worker("wss://home").link
+    assert link._may_lead_to("wss://elsewhere:8443")
+    assert not link._may_lead_to("ws://elsewhere:8443")
+    assert Worker("ws://home").link._may_lead_to("wss://elsewhere")
+
+
+async def test_who_is_not_welcomed_where_a_move_led_goes_home() -> None:
+    def refuse(_: ServerConnection, __: Request) -> Response:
+        return Response(HTTPStatus.UNAUTHORIZED, "no", Headers({"Content-Length": "0"}), b"")
+
+    async with (
+        coordinator(welcomes) as home,
+        coordinator(welcomes, process_request=refuse) as other,
+        running(worker := Worker(home)),
+    ):
+        for url in (other, "ws://127.0.0.1:1"):
+            await worker.received.get()
+            worker.link.redial(0, url)
+        assert (await worker.received.get()).type == "welcome"
+
+
+async def test_a_peer_that_never_welcomes_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "WELCOME_S", 0.01)
+    rounds = 0
+
+    async def handler(socket: ServerConnection) -> None:
+        nonlocal rounds
+        rounds += 1
+        await socket.recv()
+        if rounds > 1:
+            await socket.send(encode(Welcome(session="s")))
+        await socket.wait_closed()
+
+    async with coordinator(handler) as url, running(worker := Worker(url)):
+        assert (await worker.received.get()).type == "welcome"
+        assert rounds == 2
+
+
+async def test_a_peer_that_talks_nonsense_is_left_after_some_of_it() -> None:
+    ended: asyncio.Queue[int] = asyncio.Queue()
+
+    async def handler(socket: ServerConnection) -> None:
+        await socket.recv()
+        await socket.send(encode(Welcome(session="s")))
+        answers = 0
+        with suppress(ConnectionClosed):
+            while True:
+                await socket.send("{")
+                await socket.recv()
+                answers += 1
+        await ended.put(answers)
+
+    async with coordinator(handler) as url, running(Worker(url)):
+        assert await ended.get() < link_module.COMPLAINTS
+        assert await ended.get() < link_module.COMPLAINTS, "and it is dialled again"
+
+
+async def test_moves_and_short_connections_are_answered_with_longer_and_longer_pauses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    most: list[float] = []
+    enough = asyncio.Event()
+
+    def uniform(low: float, high: float) -> float:
+        most.append(high)
+        if len(most) == 5:
+            enough.set()
+        return 0.0
+
+    monkeypatch.setattr(link_module, "BACKOFF_MOST_S", 0.008)
+    monkeypatch.setattr("worker.link.random.uniform", uniform)
+
+    async def sends_away(socket: ServerConnection) -> None:
+        await socket.recv()
+        await socket.send(encode(Welcome(session="s")))
+        await socket.send(encode(Move(after_s=0)))
+        await socket.wait_closed()
+
+    async with coordinator(sends_away) as url, running(worker := Worker(url)):
+
+        async def obey() -> None:
+            while True:
+                if isinstance(move := await worker.received.get(), Move):
+                    worker.link.redial(move.after_s, move.url)
+
+        obeying = asyncio.create_task(obey())
+        await enough.wait()
+        obeying.cancel()
+    assert most[:5] == [0.002, 0.004, 0.008, 0.008, 0.008]
 
 
 async def test_status_frames_overtake_tokens() -> None:

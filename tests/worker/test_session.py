@@ -122,10 +122,10 @@ def test_a_model_that_is_not_loaded_is_refused_by_name() -> None:
     assert "not served here" in sent(session.received(other, 0.0))[0].message  # type: ignore[attr-defined]
 
 
-def test_the_same_attempt_twice_is_refused_and_the_first_goes_on() -> None:
+def test_the_same_attempt_twice_is_an_error_and_the_first_goes_on() -> None:
     session = make()
     run(session)
-    assert types(session.received(start(), 0.0)) == ["refused"]
+    assert types(session.received(start(), 0.0)) == ["error"]
     assert types(session.engine(M, stepped("a", "x")[0])) == ["deltas"]
 
 
