@@ -30,6 +30,7 @@ from wire.messages import Error, Hello, ToCoordinator, ToWorker
 
 log = logging.getLogger("supernet.hub")
 
+LOGGED_CHARS = 300  # of a detail
 TICK_S = 0.25
 FROZEN_S = 2.0  # the timer is never this late unless the whole process stood still
 SLOW_CLIENT_S = 30.0
@@ -232,7 +233,7 @@ class Hub:
                 self._end(effect)
             case Noted():
                 text = "%s worker=%s job=%s %s"
-                log.info(text, effect.event, effect.worker or "-", effect.job or "-", effect.detail)
+                log.info(text, effect.event, effect.worker or "-", effect.job or "-", _in_one_line(effect.detail))
             case Drained():
                 self.drained.set()
             case Queued() | Placed():
@@ -264,3 +265,8 @@ class Hub:
         route.answers.undecided.discard(route.spec.id)
         if not route.answers.undecided:
             route.answers.decided.set()
+
+
+def _in_one_line(text: str) -> str:
+    """A worker's words may be in it: no line of the log, and no command to a terminal, is to be forged with them."""
+    return "".join(c if c.isprintable() else "?" for c in text[:LOGGED_CHARS])

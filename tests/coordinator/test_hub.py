@@ -184,3 +184,12 @@ def test_time_in_which_the_process_stood_still_does_not_count() -> None:
     times = iter([0.0, 1.0, 2.5, 100.0, 100.5])
     clock = Clock(lambda: next(times))
     assert [clock.now() for _ in range(4)] == [1.0, 2.5, 2.75, 3.25]
+
+
+async def test_a_worker_forges_no_line_of_the_log(caplog: Any) -> None:
+    caplog.set_level("INFO", "supernet.hub")
+    stage = Stage()
+    words = "boom\n2026-01-01 INFO supernet.hub worker joined \x1b[2J"
+    stage.hub.received("s1", wire.Issue(code="x", severity="error", message=words))
+    assert "boom" in caplog.text
+    assert all("\n" not in record.getMessage() and "\x1b" not in record.getMessage() for record in caplog.records)
