@@ -1,6 +1,6 @@
 """Workers come, drop and come back. A dropped socket is not a lost job: for a while its jobs wait for the worker.
 
-After a short grace they also stand in the queue: whatever comes first, a free slot elsewhere or the worker itself,
+At once, or after the grace that the operator gives, they also stand in the queue: whatever comes first, a free slot elsewhere or the worker itself,
 gets them. When the resume window is over the worker is gone.
 """
 
