@@ -1,7 +1,7 @@
 """Workers come, drop and come back. A dropped socket is not a lost job: for a while its jobs wait for the worker.
 
-At once, or after the grace that the operator gives, they also stand in the queue: whatever comes first, a free slot elsewhere or the worker itself,
-gets them. When the resume window is over the worker is gone.
+At once, or after the grace that the operator gives, they also stand in the queue: whatever comes first, a free slot
+elsewhere or the worker itself, gets them. When the resume window is over the worker is gone.
 """
 
 from coordinator.effects import Accepted, CloseWorker, Send
