@@ -1,116 +1,69 @@
-"""Keys: how they look, how they are checked, who they belong to, and that revoking one works within a second.
+"""Accounts and their keys: made, changed, checked; and that the end of one works within a second.
 
-A key is `sk-sn-`, 256 random bits in base 62, and a checksum: garbage is refused without looking anything up. What is
-stored is an HMAC-SHA256 under a secret that lies in a file beside the database, so that a stolen copy of the database
-is of no use. All keys in use are held in memory: checking one costs no query and works while the disk does not.
+All keys in use are held in memory: checking one costs no query and works while the disk does not.
 """
 
 import asyncio
-import hashlib
-import hmac
 import logging
-import os
 import secrets
-import string
-import zlib
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
-from coordinator.ledger.database import Database, LedgerError
-from coordinator.ledger.keys import AccountRow, KeyRow, add_account, add_key, find_account, list_keys
+from coordinator.apikeys import bearer, hash_key, make_key, well_formed
+from coordinator.ledger.database import Database
+from coordinator.ledger.errors import LedgerError
+from coordinator.ledger.keys import (
+    AccountRow,
+    KeyLimits,
+    KeyRow,
+    add_account,
+    add_key,
+    end_key,
+    find_account,
+    get_account,
+    get_key,
+    list_accounts,
+    list_keys,
+    revision_of,
+)
 from wire.errors import ErrorCode, SupernetError
 
 log = logging.getLogger("supernet.accounts")
 
-PREFIX = "sk-sn-"
 SCOPES = ("admin", "client", "worker")
 DEFAULT_SCOPES = ("client", "worker")
 DEFAULT_ACCOUNT = "default"
 REFRESH_S = 1.0
-_DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
-_BODY = 43  # base-62 digits of 256 bits
-_SUM = 6  # and of 32
+MAX_NAME = 128
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Whom a request comes from."""
+    """Whom a request comes from. Limits that are None are the operator's defaults."""
 
     key: str
     account: str
     scopes: tuple[str, ...]
+    weight: float = 1.0
+    rpm: int | None = None
+    tpm: int | None = None
+    concurrency: int | None = None
+    expires_ms: int | None = None
+
+    def expired(self, now_ms: int) -> bool:
+        return self.expires_ms is not None and self.expires_ms <= now_ms
 
 
-# ---- what a key looks like -------------------------------------------------------------------------------------------
-
-
-def make_key(random: bytes) -> str:
-    """32 random bytes -> a key."""
-    body = _base62(int.from_bytes(random, "big"), _BODY)
-    return PREFIX + body + _checksum(body)
-
-
-def well_formed(key: str) -> bool:
-    body, checksum = key[len(PREFIX) : -_SUM], key[-_SUM:]
-    right_size = len(key) == len(PREFIX) + _BODY + _SUM
-    return right_size and key.startswith(PREFIX) and key.isascii() and _checksum(body) == checksum
-
-
-def hash_key(pepper: bytes, key: str) -> str:
-    return hmac.new(pepper, key.encode(), hashlib.sha256).hexdigest()
-
-
-def _checksum(body: str) -> str:
-    return _base62(zlib.crc32(body.encode()), _SUM)
-
-
-def _base62(number: int, width: int) -> str:
-    digits = []
-    for _ in range(width):
-        number, digit = divmod(number, 62)
-        digits.append(_DIGITS[digit])
-    return "".join(reversed(digits))
-
-
-def bearer(headers: Mapping[str, str]) -> str | None:
-    """The key of a request: `Authorization: Bearer KEY`, or the older `api-key: KEY`."""
-    scheme, _, credentials = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and credentials.strip():
-        return credentials.strip()
-    return headers.get("api-key") or None
-
-
-# ---- the secret ------------------------------------------------------------------------------------------------------
-
-
-def read_pepper(database: Path) -> bytes:
-    """The secret beside the database, made at first use. Losing it makes every key invalid. Raises LedgerError."""
-    path = database.with_name(database.name + ".pepper")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        made = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        pepper = bytes.fromhex(path.read_text().strip())
-        if len(pepper) != 32:
-            raise LedgerError(f"{path} is damaged: restore it from a backup") from None
-        return pepper
-    except OSError as error:
-        raise LedgerError(f"cannot write {path}: {error.strerror}") from None
-    with os.fdopen(made, "w") as file:
-        file.write(secrets.token_hex(32))
-        file.flush()
-        os.fsync(file.fileno())
-    return bytes.fromhex(path.read_text())
-
-
-# ---- making keys -----------------------------------------------------------------------------------------------------
+# ---- making them -----------------------------------------------------------------------------------------------------
 
 
 def create_account(database: Database, name: str, at_ms: int) -> AccountRow:
-    account = AccountRow(f"acc_{secrets.token_hex(8)}", name, at_ms)
-    add_account(database, account)
+    """Raises LedgerError if the name is taken, or is none."""
+    account = AccountRow(f"acc_{secrets.token_hex(8)}", _checked(name), at_ms)
+    with database.transaction() as connection:
+        add_account(connection, account)
     return account
 
 
@@ -121,6 +74,8 @@ class Wish:
     name: str
     account: str = DEFAULT_ACCOUNT
     scopes: tuple[str, ...] = DEFAULT_SCOPES
+    limits: KeyLimits = field(default_factory=KeyLimits)
+    expires_ms: int | None = None
 
 
 def create_key(database: Database, pepper: bytes, wish: Wish, at_ms: int) -> tuple[str, KeyRow]:
@@ -128,23 +83,50 @@ def create_key(database: Database, pepper: bytes, wish: Wish, at_ms: int) -> tup
     unknown = sorted(set(wish.scopes) - set(SCOPES))
     if unknown or not wish.scopes:
         raise LedgerError(f"unknown scope {', '.join(unknown) or 'nothing'}: use some of {', '.join(SCOPES)}")
-    account = find_account(database, wish.account)
-    if account is None and wish.account == DEFAULT_ACCOUNT:
-        account = create_account(database, DEFAULT_ACCOUNT, at_ms)
-    if account is None:
-        raise LedgerError(f"there is no account named {wish.account!r}: make it with `account create`")
+    if any(limit is not None and limit < 1 for limit in (wish.limits.rpm, wish.limits.tpm, wish.limits.concurrency)):
+        raise LedgerError("a limit is at least 1: leave it out for the operator's default")
+    if wish.expires_ms is not None and wish.expires_ms <= at_ms:
+        raise LedgerError("the key would have expired already: give a time to come")
+    _checked(wish.name)
+    if wish.account == DEFAULT_ACCOUNT and find_account(database, DEFAULT_ACCOUNT) is None:
+        create_account(database, DEFAULT_ACCOUNT, at_ms)
+    key, row = _made(pepper, wish, get_account(database, wish.account).id, at_ms)
+    with database.transaction() as connection:
+        add_key(connection, row)
+    return key, row
+
+
+def regenerate_key(database: Database, pepper: bytes, key_id: str, at_ms: int) -> tuple[str, KeyRow]:
+    """A new key in the place of an old one, which dies in the same transaction. Raises LedgerError."""
+    old = get_key(database, key_id)
+    wish = Wish(old.name, old.account, old.scopes, old.limits, old.expires_ms)
+    key, row = _made(pepper, wish, old.account, at_ms)
+    with database.transaction() as connection:
+        end_key(connection, key_id, at_ms)
+        add_key(connection, row)
+    return key, row
+
+
+def _made(pepper: bytes, wish: Wish, account: str, at_ms: int) -> tuple[str, KeyRow]:
     key = make_key(secrets.token_bytes(32))
     row = KeyRow(
         id=f"key_{secrets.token_hex(8)}",
-        account=account.id,
+        account=account,
         name=wish.name,
         hash=hash_key(pepper, key),
         hint=f"{key[:10]}...{key[-4:]}",
         scopes=tuple(sorted(set(wish.scopes))),
         created_ms=at_ms,
+        limits=wish.limits,
+        expires_ms=wish.expires_ms,
     )
-    add_key(database, row)
     return key, row
+
+
+def _checked(name: str) -> str:
+    if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+        raise LedgerError(f"a name has 1 to {MAX_NAME} printable characters")
+    return name
 
 
 # ---- checking keys ---------------------------------------------------------------------------------------------------
@@ -157,10 +139,9 @@ class Accounts:
         self._database = database
         self._pepper = pepper
         self._thread = thread
-        self._version = database.version()
+        self._revision = revision_of(database)
         self._keys = self._load()
         self.healthy = True
-        self._fresh: dict[str, Principal] | None = None
         self.revoked: Callable[[frozenset[str]], None] = lambda keys: None  # told the ids of keys that have ended
 
     def authenticate(self, headers: Mapping[str, str], scope: str) -> Principal:
@@ -170,8 +151,8 @@ class Accounts:
             message = "You did not provide an API key: send it as 'Authorization: Bearer KEY'."
             raise SupernetError(ErrorCode.INVALID_API_KEY, message)
         principal = self._keys.get(hash_key(self._pepper, key)) if well_formed(key) else None
-        if principal is None:
-            message = "Incorrect API key provided: it is mistyped, unknown or revoked."
+        if principal is None or principal.expired(_now_ms()):
+            message = "Incorrect API key provided: it is mistyped, unknown, expired or revoked."
             raise SupernetError(ErrorCode.INVALID_API_KEY, message)
         if scope not in principal.scopes:
             message = f"This API key lacks the scope {scope!r}; it has {', '.join(principal.scopes)}."
@@ -179,35 +160,55 @@ class Accounts:
         return principal
 
     def in_use(self, key_id: str) -> bool:
-        return any(principal.key == key_id for principal in self._keys.values())
+        now_ms = _now_ms()
+        return any(principal.key == key_id and not principal.expired(now_ms) for principal in self._keys.values())
 
     async def run(self) -> None:
         """Until cancelled. A disk that fails leaves the keys as they were last seen."""
         while True:
             await asyncio.sleep(REFRESH_S)
             try:
-                await asyncio.get_running_loop().run_in_executor(self._thread, self._look)
+                await self.refresh()
             except LedgerError as error:
                 self.healthy = False
                 log.error("keys cannot be read: %s", error)
                 continue
             self.healthy = True
-            fresh = self._fresh
-            if fresh is not None:
-                before, self._keys, self._fresh = self._keys, fresh, None
-                ended = {principal.key for principal in before.values()} - {each.key for each in fresh.values()}
-                if ended:
-                    self.revoked(frozenset(ended))
 
-    def _look(self) -> None:
-        version = self._database.version()
-        if version != self._version:
-            self._fresh = self._load()
-            self._version = version
+    async def refresh(self) -> None:
+        """What has changed counts from here on, and what has ended is told. Raises LedgerError."""
+        fresh = await asyncio.get_running_loop().run_in_executor(self._thread, self._look)
+        before, now_ms = self._keys, _now_ms()
+        after = before if fresh is None else fresh
+        self._keys = {name: principal for name, principal in after.items() if not principal.expired(now_ms)}
+        ended = {principal.key for principal in before.values()} - {each.key for each in self._keys.values()}
+        if ended:
+            self.revoked(frozenset(ended))
+
+    def _look(self) -> dict[str, Principal] | None:
+        """None: nothing has changed."""
+        number = revision_of(self._database)
+        if number == self._revision:
+            return None
+        fresh = self._load()
+        self._revision = number
+        return fresh
 
     def _load(self) -> dict[str, Principal]:
+        owners = {account.id: account for account in list_accounts(self._database) if not account.disabled}
         return {
-            row.hash: Principal(row.id, row.account, row.scopes)
+            row.hash: _principal(row, owners[row.account])
             for row in list_keys(self._database)
-            if row.revoked_ms is None
+            if row.revoked_ms is None and row.account in owners
         }
+
+
+def _principal(row: KeyRow, owner: AccountRow) -> Principal:
+    limits = row.limits
+    return Principal(
+        row.id, owner.id, row.scopes, owner.weight, limits.rpm, limits.tpm, limits.concurrency, row.expires_ms
+    )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

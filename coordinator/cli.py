@@ -18,7 +18,8 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from coordinator.accounts import Accounts, read_pepper
+from coordinator.accounts import Accounts
+from coordinator.apikeys import pepper_file, read_pepper
 from coordinator.app import Services, create_app
 from coordinator.config import Config, read_catalog
 from coordinator.hub import Hub
@@ -133,7 +134,7 @@ def assembled(config: Config) -> Iterator[Running]:
     thread = ThreadPoolExecutor(1, "ledger")
     try:
         hub, usage = Hub(config.limits()), UsageWriter(database, thread)
-        accounts = Accounts(database, read_pepper(config.db), thread)
+        accounts = Accounts(database, read_pepper(config.pepper or pepper_file(config.db)), thread)
         accounts.revoked = hub.revoke
         yield Running(config, Services(hub, accounts, catalog, usage), database, thread)
     finally:

@@ -4,74 +4,150 @@ import json
 import sys
 import time
 from argparse import Namespace
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from coordinator.accounts import Wish, create_account, create_key, read_pepper
+from coordinator.accounts import Wish, create_account, create_key, regenerate_key
+from coordinator.apikeys import pepper_file, read_pepper
+from coordinator.config import Config
 from coordinator.ledger.database import Database
-from coordinator.ledger.keys import list_accounts, list_keys, revoke_key
+from coordinator.ledger.keys import (
+    KeyLimits,
+    KeyRow,
+    get_account,
+    list_accounts,
+    list_keys,
+    revoke_key,
+    set_account,
+)
 
 
-def run(arguments: Namespace, db: Path) -> None:
+@dataclass(frozen=True)
+class _Call:
+    """One command that is being carried out."""
+
+    arguments: Namespace
+    config: Config
+    database: Database
+
+    @property
+    def pepper(self) -> bytes:
+        return read_pepper(self.config.pepper or pepper_file(self.config.db))
+
+
+def run(arguments: Namespace, config: Config) -> None:
     """Raises LedgerError."""
-    database = Database(db)
+    database = Database(config.db)
     try:
-        _COMMANDS[arguments.command, arguments.action](arguments, database, db)
+        _COMMANDS[arguments.command, arguments.action](_Call(arguments, config, database))
     finally:
         database.close()
 
 
-def _key_create(arguments: Namespace, database: Database, db: Path) -> None:
-    scopes = tuple(scope.strip() for scope in arguments.scope.split(",") if scope.strip())
-    wish = Wish(arguments.name, arguments.account, scopes)
-    key, row = create_key(database, read_pepper(db), wish, _now_ms())
-    if arguments.json:
+# ---- keys ------------------------------------------------------------------------------------------------------------
+
+
+def _key_create(call: _Call) -> None:
+    asked = call.arguments
+    scopes = tuple(scope.strip() for scope in asked.scope.split(",") if scope.strip())
+    limits = KeyLimits(asked.rpm, asked.tpm, asked.concurrency)
+    wish = Wish(asked.name, asked.account, scopes, limits, asked.expires)
+    _show_once(call, *create_key(call.database, call.pepper, wish, _now_ms()))
+
+
+def _key_regenerate(call: _Call) -> None:
+    _show_once(call, *regenerate_key(call.database, call.pepper, call.arguments.id, _now_ms()))
+    print(f"{call.arguments.id} is revoked; a running coordinator knows within a second", file=sys.stderr)
+
+
+def _show_once(call: _Call, key: str, row: KeyRow) -> None:
+    if call.arguments.json:
         print(json.dumps({"key": key, "id": row.id, "account": row.account, "scopes": row.scopes}))
     else:
         print(key)
         print("This is the only time that the key is shown.", file=sys.stderr)
 
 
-def _key_list(arguments: Namespace, database: Database, db: Path) -> None:
-    names = {account.id: account.name for account in list_accounts(database)}
+def _key_list(call: _Call) -> None:
+    names = {account.id: account.name for account in list_accounts(call.database)}
     rows = [
-        {**asdict(key), "account": names[key.account], "scopes": ",".join(key.scopes)} for key in list_keys(database)
+        {**asdict(key), **asdict(key.limits), "account": names[key.account], "scopes": ",".join(key.scopes)}
+        for key in list_keys(call.database)
     ]
-    _table(arguments, rows, ("id", "name", "account", "scopes", "hint", "revoked_ms"))
+    columns = ("id", "name", "account", "scopes", "hint", "rpm", "tpm", "concurrency", "expires_ms", "revoked_ms")
+    _table(call, rows, columns)
 
 
-def _key_revoke(arguments: Namespace, database: Database, db: Path) -> None:
-    revoke_key(database, arguments.id, _now_ms())
-    print(f"{arguments.id} is revoked; a running coordinator knows within a second", file=sys.stderr)
+def _key_revoke(call: _Call) -> None:
+    revoke_key(call.database, call.arguments.id, _now_ms())
+    print(f"{call.arguments.id} is revoked; a running coordinator knows within a second", file=sys.stderr)
 
 
-def _account_create(arguments: Namespace, database: Database, db: Path) -> None:
-    account = create_account(database, arguments.name, _now_ms())
-    print(json.dumps(asdict(account)) if arguments.json else account.id)
+# ---- accounts --------------------------------------------------------------------------------------------------------
 
 
-def _account_list(arguments: Namespace, database: Database, db: Path) -> None:
-    _table(arguments, [asdict(account) for account in list_accounts(database)], ("id", "name", "created_ms"))
+def _account_create(call: _Call) -> None:
+    account = create_account(call.database, call.arguments.name, _now_ms())
+    print(json.dumps(asdict(account)) if call.arguments.json else account.id)
+
+
+def _account_list(call: _Call) -> None:
+    rows = [asdict(account) for account in list_accounts(call.database)]
+    _table(call, rows, ("id", "name", "weight", "disabled", "created_ms"))
+
+
+def _account_set(call: _Call) -> None:
+    _change_account(call, weight=call.arguments.weight)
+
+
+def _account_disable(call: _Call) -> None:
+    _change_account(call, disabled=True)
+
+
+def _account_enable(call: _Call) -> None:
+    _change_account(call, disabled=False)
+
+
+def _change_account(call: _Call, **values: Any) -> None:
+    account = get_account(call.database, call.arguments.account)
+    set_account(call.database, account.id, **values)
+    if call.arguments.json:
+        print(json.dumps({**asdict(account), **values}))
+    print(f"{account.name} is changed; a running coordinator knows within a second", file=sys.stderr)
 
 
 _COMMANDS = {
     ("key", "create"): _key_create,
     ("key", "list"): _key_list,
     ("key", "revoke"): _key_revoke,
+    ("key", "regenerate"): _key_regenerate,
     ("account", "create"): _account_create,
     ("account", "list"): _account_list,
+    ("account", "set"): _account_set,
+    ("account", "disable"): _account_disable,
+    ("account", "enable"): _account_enable,
 }
 
 
-def _table(arguments: Namespace, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
-    if arguments.json:
+def _table(call: _Call, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    """For people, times are read as times; programs get them as they are stored."""
+    if call.arguments.json:
         print(json.dumps([{name: row[name] for name in columns} for row in rows]))
         return
-    cells = [columns, *(tuple("-" if row[name] is None else str(row[name]) for name in columns) for row in rows)]
+    head = tuple(name.removesuffix("_ms") for name in columns)
+    cells = [head, *(tuple(_cell(name, row[name]) for name in columns) for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     for row in cells:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if name.endswith("_ms"):
+        return datetime.fromtimestamp(value / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return str(value)
 
 
 def _now_ms() -> int:

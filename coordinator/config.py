@@ -22,7 +22,8 @@ class Config:
 
     host: str = "127.0.0.1"
     port: int = 8080  # 0: any free one; it is printed
-    db: Path = Path("supernet-coordinator.db")
+    db: str | Path = "supernet-coordinator.db"  # a file of SQLite, or the URL of a PostgreSQL database
+    pepper: Path | None = None  # None: beside the file; in the working folder for PostgreSQL
     models: Path | None = None  # None: the catalogue that came with the package
     log_json: bool = False
     queue: int = Limits.queue
@@ -45,7 +46,8 @@ class Config:
 HELP = {
     "host": "address to listen on",
     "port": "port to listen on; 0 takes a free one",
-    "db": "SQLite file of accounts, keys and usage",
+    "db": "database of accounts, keys and money: a file (SQLite), or postgresql://USER@HOST/NAME",
+    "pepper": "file of the secret under which keys are hashed; without one, beside the database's file",
     "models": "catalogue (models.yaml)",
     "log_json": "one JSON object per log line",
     "queue": "most requests that wait, all together",
@@ -55,7 +57,7 @@ HELP = {
     "resume_window_s": "how long a dropped worker may take to come back; jobs that nobody else takes wait for it",
     "drain_s": "how long a stop waits for running answers",
 }
-_PARSERS = {"port": int, "queue": int, "queue_per_account": int, "db": Path, "models": Path}
+_PARSERS = {"port": int, "queue": int, "queue_per_account": int, "db": str, "pepper": Path, "models": Path}
 
 
 def build(flags: Mapping[str, Any], env: Mapping[str, str]) -> Config:

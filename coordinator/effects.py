@@ -11,13 +11,15 @@ from wire.messages import Delta, ToWorker
 class Report:
     """The account of one ended job. `usage.completion` is our own count of delivered tokens, never the worker's claim.
 
-    `worker` is the key of the worker that ended it, None when none ever had it. Times are seconds since submit.
+    `worker` is the key of the worker that ended it, None when none ever had it. `served` says who made the delivered
+    tokens: (worker key, tokens). Times are seconds since submit.
     """
 
     usage: Usage
     timings: Timings = field(default_factory=Timings)
     attempts: int = 0
     worker: str | None = None
+    served: tuple[tuple[str, int], ...] = ()
     queued_s: float = 0.0
     first_token_s: float | None = None
     total_s: float = 0.0

@@ -88,7 +88,15 @@ class Desk:
         name = secrets.token_hex(16)
         first = secrets.randbits(63) if job.seed is None else job.seed
         specs = [
-            JobSpec(f"{name}.{n}", principal.account, job.model.id, job.request, choice_seed(first, n), deadline_s)
+            JobSpec(
+                f"{name}.{n}",
+                principal.account,
+                job.model.id,
+                job.request,
+                choice_seed(first, n),
+                deadline_s,
+                principal.weight,
+            )
             for n in range(job.n)
         ]
 

@@ -110,10 +110,12 @@ class Frames:
         if not delta.tokens:  # no token stands for it: if the end is lost, another worker will say it again
             lease.last_words = delta
         elif not job.cancelled:
-            self._deliver(job, delta, now)
+            self._deliver(job, lease, delta, now)
 
-    def _deliver(self, job: Job, delta: wire.Delta, now: float) -> None:
+    def _deliver(self, job: Job, lease: Lease, delta: wire.Delta, now: float) -> None:
         job.delivered.extend(delta.tokens)
+        if delta.tokens:
+            job.served[lease.worker] = job.served.get(lease.worker, 0) + len(delta.tokens)
         self._jobs.counters.tokens += len(delta.tokens)
         if job.first_token_at is None and delta.tokens:
             job.first_token_at = now
@@ -155,7 +157,7 @@ class Frames:
             self._jobs.stop(job, now, done.usage)
             return
         if lease.last_words is not None:
-            self._deliver(job, lease.last_words, now)
+            self._deliver(job, lease, lease.last_words, now)
         del self._jobs.all[job.spec.id]
         self._jobs.counters.finished += 1
         report = self._jobs.report(job, now, done.usage, done.timings)

@@ -158,6 +158,7 @@ class Jobs:
             timings=timings or Timings(),
             attempts=job.starts,
             worker=job.worker,
+            served=tuple(job.served.items()),
             queued_s=(now if job.placed_at is None else job.placed_at) - job.submitted,
             first_token_s=None if job.first_token_at is None else job.first_token_at - job.submitted,
             total_s=now - job.submitted,

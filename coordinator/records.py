@@ -44,6 +44,7 @@ class JobSpec:
     """One answer to get. `seed` is chosen by the coordinator unless the client did.
 
     `deadline_s`: how long after its submission somebody still waits for it; None: until told otherwise.
+    `weight`: of its account's share where accounts compete.
     """
 
     id: str
@@ -52,6 +53,7 @@ class JobSpec:
     request: ChatRequest
     seed: int
     deadline_s: float | None = None
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ class Job:
     submitted: float
     waiting_since: float
     delivered: list[int] = field(default_factory=list)
+    served: dict[str, int] = field(default_factory=dict)  # delivered tokens by the worker that made them
     lease: Lease | None = None  # the attempt whose frames count
     starts: int = 0  # the number of the last attempt
     failures: int = 0

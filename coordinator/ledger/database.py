@@ -1,71 +1,81 @@
-"""One SQLite file: opened, locked, migrated, written in transactions. Blocking: the caller brings the thread.
+"""The database: opened, locked, migrated, written in transactions. Blocking: the caller brings the thread.
 
-SQLite up to the version that Python ships here (3.40) can corrupt a file in WAL mode when two connections write or
-checkpoint at the same instant (the WAL-reset bug), and the CLI may write while the server runs. So every transaction,
-and the checkpoints that commits and closes bring along, happen under one lock file that both take: never at the same
-instant. A second lock file, held for life, keeps a second server away.
+One SQLite file (the embedded default, in WAL mode, with the lock files of locks.py), or PostgreSQL, chosen by URL. One
+connection in either case: all writing of a coordinator is one writer's. After a lost connection the next transaction
+makes a new one.
 """
 
-import fcntl
-import os
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from sqlalchemy import Connection, Row, Select, create_engine, insert, inspect, select, update
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import URL, Connection, Engine, Row, Select, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.pool import NullPool
 
-from coordinator.ledger.tables import STEPS, metadata, schema
+from coordinator.ledger.errors import LedgerError
+from coordinator.ledger.locks import FileLocks
+from coordinator.ledger.migrate import migrate
 
-LOCK_S = 10.0  # a transaction takes milliseconds: whoever holds the lock longer is broken
-POLL_S = 0.005
 BUSY_MS = 5000
+CONNECT_S = 10
+SERVER_LOCK = 0x5EA7  # PostgreSQL's advisory lock that the one server holds
+# A transaction takes milliseconds: what waits longer for a lock or an answer is broken.
+POSTGRES = "-c lock_timeout=10000 -c statement_timeout=60000 -c idle_in_transaction_session_timeout=60000"
 
 
-class LedgerError(Exception):
-    """The database cannot be used; the text says what to do."""
+def url_of(address: str | Path) -> URL:
+    """A path is a SQLite file; `sqlite:///PATH` and `postgresql://USER@HOST/NAME` are URLs. Raises LedgerError."""
+    if isinstance(address, Path) or "://" not in address:
+        return URL.create("sqlite", database=str(address))
+    try:
+        url = make_url(address)
+    except ArgumentError:
+        raise LedgerError("the database's URL cannot be read; write postgresql://USER@HOST/NAME, or a path") from None
+    kind = url.get_backend_name()
+    if kind not in ("sqlite", "postgresql") or not url.database:
+        raise LedgerError(f"no database is to be had at {url}: give a file, or postgresql://USER@HOST/NAME")
+    return url.set(drivername="sqlite" if kind == "sqlite" else "postgresql+psycopg")
+
+
+def sqlite_file(address: str | Path) -> Path | None:
+    """None: it is not SQLite."""
+    url = url_of(address)
+    return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
 
 
 class Database:
     """The one connection of this process. Not for two threads at once."""
 
-    def __init__(self, path: Path, *, serve: bool = False) -> None:
-        """Open or create `path`. `serve`: this is the server, of which there is one. Raises LedgerError."""
-        self._path = path
+    def __init__(self, address: str | Path, *, serve: bool = False) -> None:
+        """Open, or create, and migrate. `serve`: this is the server, of which there is one. Raises LedgerError."""
+        url, file = url_of(address), sqlite_file(address)
+        self._name = str(file) if file else url.render_as_string(hide_password=True)
+        self._exclusive: Callable[[], AbstractContextManager[None]] = nullcontext
+        self._begin = "BEGIN" if file is None else "BEGIN IMMEDIATE"
         with ExitStack() as opened:
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-                self._writing = opened.enter_context(path.with_name(path.name + ".write-lock").open("w"))
-                if serve:
-                    _claim(opened.enter_context(path.with_name(path.name + ".server-lock").open("w")))
+                if file is not None:
+                    locks = FileLocks(file, serve=serve)
+                    opened.callback(locks.close)
+                    self._exclusive = locks.exclusive
+                engine = _postgres(url, serve) if file is None else _sqlite(url)
+                self._connection = opened.enter_context(self._connect(engine))
+                with self.transaction() as connection:
+                    migrate(connection)
             except OSError as error:
-                raise LedgerError(f"cannot open {path}: {error.strerror}; give another file with --db") from None
-            try:
-                self._connection = opened.enter_context(self._connect())
-                self._migrate()
+                raise LedgerError(f"cannot open {file}: {error.strerror}; give another file with --db") from None
             except DatabaseError as error:
-                raise LedgerError(f"{path} is not a usable database: {error.orig}") from None
+                raise LedgerError(f"{self._name} is not a usable database: {error.orig}") from None
             self._opened = opened.pop_all()
 
     @contextmanager
-    def _connect(self) -> Iterator[Connection]:
-        """The last connection to close checkpoints: opening and closing are writing too."""
-        engine = create_engine(
-            f"sqlite:///{self._path}",
-            poolclass=NullPool,
-            isolation_level="AUTOCOMMIT",  # transactions are begun by hand, as IMMEDIATE
-            connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000},
-        )
+    def _connect(self, engine: Engine) -> Iterator[Connection]:
+        """SQLite's last connection to close checkpoints: opening and closing are writing too."""
         with self._exclusive():
             connection = engine.connect()
         try:
-            with self._exclusive():
-                for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-                    connection.exec_driver_sql(f"PRAGMA {pragma}")
             yield connection
         finally:
             with self._exclusive():
@@ -73,66 +83,56 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """All of it or nothing, and durable when the block has been left."""
+        """All of it or nothing, and durable when the block has been left. Raises LedgerError if the lock is not had."""
         with self._exclusive():
-            self._connection.exec_driver_sql("BEGIN IMMEDIATE")
             try:
+                self._connection.exec_driver_sql(self._begin)
                 yield self._connection
+                self._connection.commit()
             except BaseException:
-                self._connection.exec_driver_sql("ROLLBACK")
+                self._connection.rollback()
                 raise
-            self._connection.exec_driver_sql("COMMIT")
 
     def query(self, select: Select[Any]) -> Sequence[Row[Any]]:
         """Read outside of a transaction. Raises LedgerError."""
         try:
             return self._connection.execute(select).all()
         except DatabaseError as error:
-            raise LedgerError(f"{self._path} cannot be read: {error.orig}") from None
-
-    def version(self) -> int:
-        """Changes whenever another process has written to the file (PRAGMA data_version). Raises LedgerError."""
-        try:
-            return int(self._connection.exec_driver_sql("PRAGMA data_version").scalar_one())
-        except DatabaseError as error:
-            raise LedgerError(f"{self._path} cannot be read: {error.orig}") from None
+            self._connection.rollback()
+            raise LedgerError(f"{self._name} cannot be read: {error.orig}") from None
 
     def close(self) -> None:
         self._opened.close()
 
-    @contextmanager
-    def _exclusive(self) -> Iterator[None]:
-        deadline = time.monotonic() + LOCK_S
-        while True:
-            try:
-                fcntl.flock(self._writing, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise LedgerError(f"{self._path} has been locked for {LOCK_S:.0f} s by another process") from None
-                time.sleep(POLL_S)
-        try:
-            yield
-        finally:
-            fcntl.flock(self._writing, fcntl.LOCK_UN)
 
-    def _migrate(self) -> None:
-        with self.transaction() as connection:
-            found = inspect(connection).has_table(schema.name)
-            version = connection.execute(select(schema.c.version)).scalar_one() if found else 0
-            if version > len(STEPS):
-                message = f"{self._path} was written by a newer version (schema {version}): upgrade this program"
-                raise LedgerError(message)
-            for tables in STEPS[version:]:
-                metadata.create_all(connection, tables=tables, checkfirst=False)
-            if not found:
-                connection.execute(insert(schema).values(version=len(STEPS)))
-            elif version < len(STEPS):
-                connection.execute(update(schema).values(version=len(STEPS)))
+def _sqlite(url: URL) -> Engine:
+    engine = create_engine(
+        url,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",  # transactions are begun by hand, as IMMEDIATE
+        connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000},
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: object) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
 
 
-def _claim(lock: IO[str]) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise LedgerError(f"another coordinator is running with this database ({lock.name} is held)") from None
+def _postgres(url: URL, serve: bool) -> Engine:
+    engine = create_engine(
+        url,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        connect_args={"autocommit": True, "connect_timeout": CONNECT_S, "options": POSTGRES},
+    )
+
+    @event.listens_for(engine, "connect")
+    def claim(connection: Any, _: object) -> None:
+        if serve and not connection.execute(f"SELECT pg_try_advisory_lock({SERVER_LOCK})").fetchone()[0]:
+            connection.close()
+            raise LedgerError("another coordinator is running with this database (its advisory lock is held)")
+
+    return engine

@@ -1,20 +1,22 @@
-"""The schema, and the numbered steps that lead to it. Money is whole nano-dollars, time Unix milliseconds."""
+"""The tables as the program reads and writes them; `migrations/` makes them. Money is whole nano-dollars, time Unix
+milliseconds."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Float, ForeignKey, Integer, MetaData, Table, Text
 
 metadata = MetaData()
-
-schema = Table("schema_version", metadata, Column("version", Integer, nullable=False))
 
 accounts = Table(
     "accounts",
     metadata,
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
-    Column("created_ms", Integer, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("weight", Float, nullable=False, server_default="1"),  # of its share where accounts compete
+    Column("disabled", Boolean, nullable=False, server_default="0"),
 )
 
 # `hash` is HMAC-SHA256 of the key; the key itself is nowhere. `hint` is enough to tell keys apart in a list.
+# Limits that are null are the operator's defaults.
 keys = Table(
     "keys",
     metadata,
@@ -24,36 +26,40 @@ keys = Table(
     Column("hash", Text, nullable=False, unique=True),
     Column("hint", Text, nullable=False),
     Column("scopes", Text, nullable=False),
-    Column("created_ms", Integer, nullable=False),
-    Column("revoked_ms", Integer),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger),
+    Column("rpm", BigInteger),  # requests a minute
+    Column("tpm", BigInteger),  # tokens a minute
+    Column("concurrency", BigInteger),  # requests at a time
+    Column("expires_ms", BigInteger),
 )
 
+# One row. It grows with every change of an account or a key: whoever holds them in memory looks at nothing else.
+revision = Table("revision", metadata, Column("number", BigInteger, nullable=False))
+
 # Append-only, one row for each ended job. `job` is unique, so that writing twice is writing once; prices stand in the
-# row, so that a later change of price changes nothing. A double-entry journal can be built from these rows alone.
+# row, so that a later change of price changes nothing.
 usage = Table(
     "usage",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("job", Text, nullable=False, unique=True),
-    Column("at_ms", Integer, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
     Column("account", Text, ForeignKey("accounts.id"), nullable=False),
     Column("key", Text, ForeignKey("keys.id"), nullable=False),
     Column("model", Text, nullable=False),
     Column("worker", Text),  # account/worker of the one that ended the job
     Column("attempts", Integer, nullable=False),
     Column("finish", Text, nullable=False),  # finish reason, `cancelled`, or the code of the error
-    Column("prompt", Integer, nullable=False),
-    Column("cached", Integer, nullable=False),
-    Column("completion", Integer, nullable=False),
-    Column("reasoning", Integer, nullable=False),
-    Column("price_prompt", Integer, nullable=False),
-    Column("price_completion", Integer, nullable=False),
-    Column("cost_nano", Integer, nullable=False),
-    Column("queued_ms", Integer, nullable=False),
-    Column("first_token_ms", Integer),
-    Column("total_ms", Integer, nullable=False),
+    Column("prompt", BigInteger, nullable=False),
+    Column("cached", BigInteger, nullable=False),
+    Column("completion", BigInteger, nullable=False),
+    Column("reasoning", BigInteger, nullable=False),
+    Column("price_prompt", BigInteger, nullable=False),
+    Column("price_completion", BigInteger, nullable=False),
+    Column("cost_nano", BigInteger, nullable=False),
+    Column("queued_ms", BigInteger, nullable=False),
+    Column("first_token_ms", BigInteger),
+    Column("total_ms", BigInteger, nullable=False),
     CheckConstraint("prompt >= 0 AND completion >= 0 AND cost_nano >= 0", name="usage_counts"),
 )
-
-# Step n brings a database from version n-1 to n. Steps are never changed once released, only added.
-STEPS: tuple[tuple[Table, ...], ...] = ((schema, accounts, keys, usage),)

@@ -7,10 +7,11 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from sqlalchemy import select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from coordinator.ledger.database import Database, LedgerError
+from coordinator.ledger.database import Database
+from coordinator.ledger.errors import LedgerError
 from coordinator.ledger.tables import usage
 
 log = logging.getLogger("supernet.ledger")
@@ -47,6 +48,7 @@ class UsageRow:
 def write(database: Database, rows: list[UsageRow]) -> None:
     """Rows of jobs that are recorded already change nothing."""
     with database.transaction() as connection:
+        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
         statement = insert(usage).on_conflict_do_nothing(index_elements=[usage.c.job])
         connection.execute(statement, [row.__dict__ for row in rows])
 

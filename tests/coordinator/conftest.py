@@ -12,7 +12,8 @@ import openai
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from coordinator.accounts import Wish, create_key, read_pepper
+from coordinator.accounts import Wish, create_key
+from coordinator.apikeys import pepper_file, read_pepper
 from coordinator.cli import Running, Server, assembled, listen, make_server, serve
 from coordinator.config import Config
 from coordinator.ledger.database import Database
@@ -128,7 +129,7 @@ def make_key(config: Config, **wish: Any) -> str:
     """As the CLI does: with a connection of its own."""
     database = Database(config.db)
     try:
-        return create_key(database, read_pepper(config.db), Wish(name="test", **wish), 0)[0]
+        return create_key(database, read_pepper(pepper_file(config.db)), Wish(name="test", **wish), 0)[0]
     finally:
         database.close()
 

@@ -1,61 +1,15 @@
-import secrets
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from coordinator.accounts import (
-    Accounts,
-    Wish,
-    bearer,
-    create_account,
-    create_key,
-    hash_key,
-    make_key,
-    read_pepper,
-    well_formed,
-)
-from coordinator.ledger.database import Database, LedgerError
-from coordinator.ledger.keys import list_keys, revoke_key
+from coordinator import accounts as accounts_module
+from coordinator.accounts import Accounts, Wish, create_account, create_key, regenerate_key
+from coordinator.apikeys import hash_key, make_key
+from coordinator.ledger.database import Database
+from coordinator.ledger.errors import LedgerError
+from coordinator.ledger.keys import KeyLimits, list_keys, revoke_key, set_account
 from wire.errors import ErrorCode, SupernetError
-
-
-@given(st.binary(min_size=32, max_size=32))
-def test_every_key_is_well_formed_and_every_typing_error_is_seen(random: bytes) -> None:
-    key = make_key(random)
-    assert well_formed(key)
-    assert len(key) == 55
-    for place in (6, 20, 48, 49, 54):
-        other = "a" if key[place] != "a" else "b"
-        assert not well_formed(key[:place] + other + key[place + 1 :])
-
-
-@pytest.mark.parametrize("garbage", ["", "sk-sn-", "sk-sn-" + "a" * 49, "x" * 56, "sk-sn-é" + "a" * 48, "sk-" * 5000])
-def test_garbage_is_no_key(garbage: str) -> None:
-    assert not well_formed(garbage)
-
-
-def test_different_randomness_gives_different_keys() -> None:
-    assert len({make_key(secrets.token_bytes(32)) for _ in range(100)}) == 100
-
-
-def test_the_key_is_taken_from_either_header() -> None:
-    assert bearer({"authorization": "Bearer k"}) == "k"
-    assert bearer({"authorization": "bearer  k "}) == "k"
-    assert bearer({"api-key": "k"}) == "k"
-    assert bearer({"authorization": "Basic k"}) is None
-    assert bearer({"authorization": "Bearer "}) is None
-    assert bearer({}) is None
-
-
-def test_the_secret_is_made_once_and_nobody_else_may_read_it(tmp_path: Path) -> None:
-    db = tmp_path / "c.db"
-    first = read_pepper(db)
-    assert len(first) == 32
-    assert read_pepper(db) == first
-    assert (tmp_path / "c.db.pepper").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_key_is_nowhere_on_disk(tmp_path: Path) -> None:
@@ -107,4 +61,78 @@ def test_a_revoked_key_is_not_loaded_and_not_revoked_twice(tmp_path: Path) -> No
     assert list_keys(database)[0].revoked_ms == 2
     with ThreadPoolExecutor(1) as thread, pytest.raises(SupernetError):
         Accounts(database, b"p" * 32, thread).authenticate({"authorization": f"Bearer {key}"}, "client")
+    database.close()
+
+
+async def test_an_expired_key_is_refused_at_once_and_its_sockets_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(tmp_path / "c.db")
+    key, row = create_key(database, b"p" * 32, Wish("x", expires_ms=1000), 1)
+    monkeypatch.setattr(accounts_module, "_now_ms", lambda: 999)
+    with ThreadPoolExecutor(1) as thread:
+        accounts = Accounts(database, b"p" * 32, thread)
+        told: list[frozenset[str]] = []
+        accounts.revoked = told.append
+        await accounts.refresh()
+        assert accounts.authenticate({"api-key": key}, "client").expires_ms == 1000
+        monkeypatch.setattr(accounts_module, "_now_ms", lambda: 1000)
+        with pytest.raises(SupernetError):
+            accounts.authenticate({"api-key": key}, "client")
+        assert not accounts.in_use(row.id)
+        assert told == []
+        await accounts.refresh()
+    assert told == [frozenset({row.id})]
+    database.close()
+
+
+async def test_keys_of_a_disabled_account_end_and_come_back_with_it(tmp_path: Path) -> None:
+    database = Database(tmp_path / "c.db")
+    alice = create_account(database, "alice", 1)
+    key, row = create_key(database, b"p" * 32, Wish("x", "alice", limits=KeyLimits(7, 8, 9)), 1)
+    with ThreadPoolExecutor(1) as thread:
+        accounts = Accounts(database, b"p" * 32, thread)
+        told: list[frozenset[str]] = []
+        accounts.revoked = told.append
+        set_account(database, alice.id, disabled=True)
+        await accounts.refresh()
+        assert told == [frozenset({row.id})]
+        with pytest.raises(SupernetError):
+            accounts.authenticate({"api-key": key}, "client")
+        set_account(database, alice.id, disabled=False, weight=3.0)
+        await accounts.refresh()
+        principal = accounts.authenticate({"api-key": key}, "client")
+    assert (principal.weight, principal.rpm, principal.tpm, principal.concurrency) == (3.0, 7, 8, 9)
+    database.close()
+
+
+def test_a_regenerated_key_is_like_the_old_one_which_is_dead(tmp_path: Path) -> None:
+    database = Database(tmp_path / "c.db")
+    wish = Wish("x", scopes=("client",), limits=KeyLimits(rpm=5), expires_ms=9000)
+    old, row = create_key(database, b"p" * 32, wish, 1)
+    key, new = regenerate_key(database, b"p" * 32, row.id, 2)
+    assert (new.name, new.account, new.scopes, new.limits, new.expires_ms) == (
+        "x",
+        row.account,
+        ("client",),
+        KeyLimits(rpm=5),
+        9000,
+    )
+    assert key != old
+    with ThreadPoolExecutor(1) as thread:
+        assert not Accounts(database, b"p" * 32, thread).in_use(row.id)
+    with pytest.raises(LedgerError, match="see `key list`"):
+        regenerate_key(database, b"p" * 32, row.id, 3)
+    database.close()
+
+
+def test_limits_times_and_names_are_checked_when_a_key_is_made(tmp_path: Path) -> None:
+    database = Database(tmp_path / "c.db")
+    with pytest.raises(LedgerError, match="at least 1"):
+        create_key(database, b"p", Wish("x", limits=KeyLimits(rpm=0)), 1)
+    with pytest.raises(LedgerError, match="a time to come"):
+        create_key(database, b"p", Wish("x", expires_ms=5), 5)
+    for name in ("", " ", "a\nb", "x" * 200):
+        with pytest.raises(LedgerError, match="printable"):
+            create_account(database, name, 1)
     database.close()

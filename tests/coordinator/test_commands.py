@@ -5,13 +5,17 @@ from pathlib import Path
 import pytest
 
 from coordinator import commands
-from coordinator.accounts import well_formed
-from coordinator.ledger.database import LedgerError
+from coordinator.apikeys import well_formed
+from coordinator.config import Config
+from coordinator.ledger.errors import LedgerError
+
+LIMITS = ("rpm", "tpm", "concurrency")
 
 
 def run(db: Path, command: str, action: str, **arguments: object) -> None:
-    defaults = {"json": True, "account": "default", "scope": "client,worker"}
-    commands.run(Namespace(command=command, action=action, **(defaults | arguments)), db)
+    defaults = {"json": True, "account": "default", "scope": "client,worker", "expires": None}
+    defaults |= {"rpm": None, "tpm": None, "concurrency": None}
+    commands.run(Namespace(command=command, action=action, **(defaults | arguments)), Config(db=db))
 
 
 def test_a_key_is_shown_once_with_its_scopes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,10 +44,52 @@ def test_lists_are_tables_for_people(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "alice" in capsys.readouterr().out
     run(tmp_path / "c.db", "key", "list", json=False)
     head, row = capsys.readouterr().out.splitlines()
-    assert head.split() == ["id", "name", "account", "scopes", "hint", "revoked_ms"]
+    assert head.split() == ["id", "name", "account", "scopes", "hint", *LIMITS, "expires", "revoked"]
     assert row.split()[1:4] == ["laptop", "alice", "client,worker"]
 
 
 def test_what_is_not_there_cannot_be_revoked(tmp_path: Path) -> None:
     with pytest.raises(LedgerError):
         run(tmp_path / "c.db", "key", "revoke", id="key_ghost")
+
+
+def test_a_key_has_limits_and_an_end_and_people_read_it_as_a_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits = {"rpm": 10, "tpm": 2000, "concurrency": 3, "expires": 4102444800000}
+    run(tmp_path / "c.db", "key", "create", name="x", **limits)
+    capsys.readouterr()
+    run(tmp_path / "c.db", "key", "list")
+    (key,) = json.loads(capsys.readouterr().out)
+    assert {name: key[name] for name in LIMITS} == {name: limits[name] for name in LIMITS}
+    assert key["expires_ms"] == limits["expires"]
+    run(tmp_path / "c.db", "key", "list", json=False)
+    assert "2100-01-01T00:00:00Z" in capsys.readouterr().out
+
+
+def test_a_key_is_regenerated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(tmp_path / "c.db", "key", "create", name="x")
+    old = json.loads(capsys.readouterr().out)
+    run(tmp_path / "c.db", "key", "regenerate", id=old["id"])
+    new = json.loads(capsys.readouterr().out)
+    assert well_formed(new["key"]) and new["key"] != old["key"]
+    run(tmp_path / "c.db", "key", "list")
+    ends = {key["id"]: key["revoked_ms"] for key in json.loads(capsys.readouterr().out)}
+    assert ends[old["id"]] is not None and ends[new["id"]] is None
+
+
+def test_an_account_is_weighed_disabled_and_enabled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    db = tmp_path / "c.db"
+    run(db, "account", "create", name="alice")
+    run(db, "account", "set", account="alice", weight=2.5)
+    run(db, "account", "disable", account="alice")
+    capsys.readouterr()
+    run(db, "account", "list")
+    (alice,) = json.loads(capsys.readouterr().out)
+    assert (alice["weight"], alice["disabled"]) == (2.5, True)
+    run(db, "account", "enable", account=alice["id"])
+    capsys.readouterr()
+    run(db, "account", "list")
+    assert json.loads(capsys.readouterr().out)[0]["disabled"] is False
+    with pytest.raises(LedgerError, match="no account named 'bob'"):
+        run(db, "account", "disable", account="bob")

@@ -29,6 +29,7 @@ def test_a_failed_attempt_continues_elsewhere_from_exactly_what_was_delivered() 
     desk.done("w2", attempt=2, seq=1)
     report = desk.one(Finished).report
     assert (report.usage.completion, report.attempts, report.worker) == (5, 2, "gpus/w2")
+    assert report.served == (("gpus/w1", 3), ("gpus/w2", 2))
 
 
 def test_a_job_that_lost_its_worker_goes_before_those_that_never_ran() -> None:

@@ -4,12 +4,6 @@ from pathlib import Path
 import pytest
 
 from coordinator.ledger.database import Database
-from coordinator.ledger.tables import STEPS, metadata
-
-
-def test_the_steps_together_make_every_table_once() -> None:
-    made = [table.name for step in STEPS for table in step]
-    assert sorted(made) == sorted(metadata.tables)
 
 
 def test_money_and_tokens_are_never_negative(tmp_path: Path) -> None:

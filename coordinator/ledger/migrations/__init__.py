@@ -1,0 +1,1 @@
+"""The steps that lead to the schema of this program, for Alembic."""
