@@ -20,6 +20,7 @@ HEARTBEAT_S = 5.0  # a Capacity frame at least this often
 DEAD_AFTER_S = 15.0  # three missed heartbeats: the worker is gone
 HELLO_TIMEOUT_S = 5.0
 RESUME_WINDOW_S = 60.0  # how long a dropped socket keeps its jobs
+EARNINGS = "earnings"  # a feature of Hello: the worker understands Earnings
 WINDOW_TOKENS = 512  # tokens of one job that may be on the way without an Ack; then its slot pauses
 
 Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
@@ -29,6 +30,7 @@ Sentence = Annotated[str, AfterValidator(lambda text: text[:4096])]
 # No number of a stranger is without a bound: an Infinity in a speed curve, or more tokens than a database column can
 # hold, was enough to end a coordinator.
 Count = Annotated[int, Field(ge=0, lt=2**53)]
+Nano = Annotated[int, Field(ge=0, lt=2**63)]  # money in nano-dollars; 2**53 would be 9 million dollars
 AttemptNumber = Annotated[int, Field(ge=1, lt=2**31)]
 Seconds = Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
@@ -292,11 +294,21 @@ class Move(Frozen):
     url: Text | None = None
 
 
+class Earnings(Frozen):
+    """What the worker's account has earned, in nano-dollars: held back still, free to be taken, and both since midnight
+    UTC. Only for a worker whose Hello names the feature EARNINGS."""
+
+    type: Literal["earnings"] = "earnings"
+    escrow_nano: Nano
+    available_nano: Nano
+    today_nano: Nano
+
+
 ToCoordinator = Annotated[
     Hello | Capacity | Accepted | Refused | Deltas | Done | Failed | Cancelled | Draining | Issue | Error,
     Field(discriminator="type"),
 ]
-ToWorker = Annotated[Welcome | Start | Cancel | Ack | Drain | Move | Error, Field(discriminator="type")]
+ToWorker = Annotated[Welcome | Start | Cancel | Ack | Drain | Move | Earnings | Error, Field(discriminator="type")]
 
 TO_COORDINATOR: TypeAdapter[ToCoordinator] = TypeAdapter(ToCoordinator)
 TO_WORKER: TypeAdapter[ToWorker] = TypeAdapter(ToWorker)

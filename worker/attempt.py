@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from wire.chat import ChatRequest, Part, Timings, Usage
 from wire.errors import ERRORS, ErrorCode
 from wire.job import ENDED, JobMessage, JobState, advance
-from wire.messages import Cancelled, Delta, Done, Failed, TokenLogprob
+from wire.messages import Cancelled, Delta, Done, Failed, Refused, TokenLogprob
 from worker.chat.answer import Answer
 from worker.engine.port import JobUsage, Token
 from worker.slots import JobKey
@@ -89,3 +89,11 @@ class Attempt:
 
 def timings(spent: JobUsage) -> Timings:
     return Timings(queued_ms=spent.queued_ms, prefill_ms=spent.prefill_ms, decode_ms=spent.decode_ms)
+
+
+def refused(key: JobKey, code: ErrorCode, message: str, param: str | None = None) -> Refused:
+    """There is no attempt: it was never started."""
+    retry_after_s = 1.0 if code is ErrorCode.WORKER_BUSY else None
+    return Refused(
+        job=key.job, attempt=key.attempt, code=code, message=message, param=param, retry_after_s=retry_after_s
+    )

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from wire.chat import ChatRequest
 from wire.errors import SupernetError
-from wire.messages import HEARTBEAT_S, Hardware, Hello, ModelOffer, ToWorker
+from wire.messages import EARNINGS, HEARTBEAT_S, Hardware, Hello, ModelOffer, ToWorker
 from worker import effects, state
 from worker.chat.prepared import Prepared
 from worker.engine import port
@@ -117,6 +117,7 @@ class Daemon:
             name=who.name,
             hardware=who.hardware,
             models=offers,
+            features=(EARNINGS,),
             resume=self._session.resume(),
         )
 
@@ -233,6 +234,7 @@ class Daemon:
             "coordinator": self._link.problem or "registered",
             "draining": self._session.drain_until is not None,
             "jobs": sum(not attempt.ended for attempt in self._session.attempts.values()),
+            "earnings": None if self._session.earnings is None else self._session.earnings.model_dump(exclude={"type"}),
             "models": [state.model_dump() for state in self._session.capacity().models],
             "engines": {name: asdict(pulse) for name, pulse in self._last_pulse.items()},
         }

@@ -24,6 +24,7 @@ from wire.messages import (
     Done,
     Drain,
     Draining,
+    Earnings,
     Error,
     Failed,
     Issue,
@@ -31,14 +32,13 @@ from wire.messages import (
     ModelState,
     ModelStatus,
     Move,
-    Refused,
     Resume,
     RunningJob,
     Start,
     ToWorker,
     Welcome,
 )
-from worker.attempt import Attempt, timings
+from worker.attempt import Attempt, refused, timings
 from worker.chat.answer import Answer
 from worker.chat.prepared import Prepared
 from worker.effects import Command, Effect, Leave, Prepare, Redial, Send
@@ -70,6 +70,7 @@ class Session:
     resume_window_s: float = RESUME_WINDOW_S
     lost_at: float | None = None
     drain_until: float | None = None
+    earnings: Earnings | None = None  # the last that the coordinator said, for the owner's eyes
     attempts: dict[JobKey, Attempt] = field(default_factory=dict)
     left: bool = False
 
@@ -109,6 +110,9 @@ class Session:
                 return self.drain(message.deadline_s, now)
             case Move():
                 return [Redial(message.after_s, message.url)]
+            case Earnings():
+                self.earnings = message
+                return []
             case Error():
                 return []  # logged by the shell: nothing here depends on it
 
@@ -146,12 +150,12 @@ class Session:
             # not Refused: that would end the attempt that goes on
             return self._send(Error(code=ErrorCode.PROTOCOL_ERROR, message=f"{key} was started before"))
         if self.drain_until is not None:
-            return self._send(_refused(key, ErrorCode.WORKER_DRAINING, "this worker is leaving"))
+            return self._send(refused(key, ErrorCode.WORKER_DRAINING, "this worker is leaving"))
         if served is None or served.status != "ready":
             state = "not served here" if served is None else served.status
-            return self._send(_refused(key, ErrorCode.MODEL_NOT_LOADED, f"model {start.model} is {state}"))
+            return self._send(refused(key, ErrorCode.MODEL_NOT_LOADED, f"model {start.model} is {state}"))
         if not served.slots.lease(key):
-            return self._send(_refused(key, ErrorCode.WORKER_BUSY, f"all {served.slots.count} slots are taken"))
+            return self._send(refused(key, ErrorCode.WORKER_BUSY, f"all {served.slots.count} slots are taken"))
         self.attempts[key] = Attempt(key, start.model, start.request, start.seed, start.delivered)
         return [Prepare(key, start.model, start.request, start.delivered)]
 
@@ -193,7 +197,7 @@ class Session:
         if attempt is None:
             return []
         self._drop(attempt)
-        return [] if attempt.abandoned else self._send(_refused(key, error.code, error.message, error.param))
+        return [] if attempt.abandoned else self._send(refused(key, error.code, error.message, error.param))
 
     def _drop(self, attempt: Attempt) -> None:
         del self.attempts[attempt.key]
@@ -237,7 +241,7 @@ class Session:
             case port.Stepped():
                 return self._stepped(event)
             case port.Ended():
-                attempt = self.attempts.get(_key(event.job))
+                attempt = self.attempts.get(JobKey.parse(event.job))
                 return [] if attempt is None or attempt.ended else self._over(attempt, event)
             case port.Ready():
                 return self._ready(model)
@@ -274,7 +278,7 @@ class Session:
         deltas: list[Delta] = []
         effects: list[Effect] = []
         for token in event.tokens:
-            attempt = self.attempts.get(_key(token.job))
+            attempt = self.attempts.get(JobKey.parse(token.job))
             if attempt is None or attempt.ended or attempt.stopping or attempt.answer is None:
                 continue
             deltas.append(attempt.delta(token, attempt.answer.push(token.piece)))
@@ -384,15 +388,3 @@ class Session:
     def _send(self, message: BaseModel) -> list[Effect]:
         """To the wire if there is one; job frames are in their replay buffer either way."""
         return [Send(message)] if self.welcomed else []
-
-
-def _refused(key: JobKey, code: ErrorCode, message: str, param: str | None = None) -> Refused:
-    retry_after_s = 1.0 if code is ErrorCode.WORKER_BUSY else None
-    return Refused(
-        job=key.job, attempt=key.attempt, code=code, message=message, param=param, retry_after_s=retry_after_s
-    )
-
-
-def _key(engine_job: str) -> JobKey:
-    job, _, attempt = engine_job.rpartition(".")
-    return JobKey(job, int(attempt))

@@ -12,6 +12,12 @@ class JobKey(NamedTuple):
     def __str__(self) -> str:
         return f"{self.job}.{self.attempt}"
 
+    @classmethod
+    def parse(cls, engine_job: str) -> "JobKey":
+        """The inverse of str(); a job's id may hold dots itself."""
+        job, _, attempt = engine_job.rpartition(".")
+        return cls(job, int(attempt))
+
 
 class Slots:
     """The slots of one loaded model and who holds them."""

@@ -23,6 +23,7 @@ from wire.messages import (
     Done,
     Drain,
     Draining,
+    Earnings,
     Error,
     Failed,
     Gpu,
@@ -103,6 +104,7 @@ FROM_COORDINATOR: list[BaseModel] = [
     Ack(items=(AckItem(job="j", attempt=1, next_seq=3),)),
     Drain(deadline_s=60.0),
     Move(after_s=1.5, url="wss://elsewhere"),
+    Earnings(escrow_nano=2**62, available_nano=5, today_nano=0),
     Error(code=ErrorCode.FRAME_TOO_LARGE, message="too much"),
 ]
 

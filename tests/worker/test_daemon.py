@@ -120,6 +120,7 @@ async def test_a_job_is_served_from_start_to_done(tmp_path: Path) -> None:
     async def play(they: Coordinator) -> None:
         hello = await they.welcome()
         assert (hello["worker"], hello["models"][0]["id"]) == ("w", M)
+        assert messages.EARNINGS in hello["features"]
         await they.start("a")
         assert (await they.until("accepted"))["job"] == "a"
         assert await they.text() == ANSWER.decode()

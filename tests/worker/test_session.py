@@ -12,6 +12,7 @@ from wire.messages import (
     AckItem,
     Cancel,
     Drain,
+    Earnings,
     Error,
     KeptJob,
     ModelOffer,
@@ -353,3 +354,11 @@ def test_a_broken_engine_is_told_apart_from_one_that_restarts(retry: float | Non
     session = make()
     session.engine(M, port.Down("gone", retry_in_s=retry))
     assert session.capacity().models[0].status == ("broken" if retry is None else "down")
+
+
+def test_what_was_earned_is_kept_for_the_owner_and_answered_with_nothing() -> None:
+    session = make()
+    assert session.earnings is None
+    earnings = Earnings(escrow_nano=3, available_nano=2, today_nano=1)
+    assert session.received(earnings, 0.0) == []
+    assert session.earnings == earnings

@@ -28,3 +28,8 @@ def test_another_attempt_at_the_same_job_is_another_lease() -> None:
     slots = Slots(2)
     assert slots.lease(A) and slots.lease(JobKey("a", 2))
     assert slots.free == 0
+
+
+def test_a_key_comes_back_from_the_name_that_the_engine_knows() -> None:
+    for key in (A, JobKey("dots.in.it", 12)):
+        assert JobKey.parse(str(key)) == key
