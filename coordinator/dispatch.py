@@ -11,6 +11,7 @@ from coordinator.effects import Drained, Effect, Queued
 from coordinator.frames import Frames
 from coordinator.jobs import Jobs
 from coordinator.records import Counters, Job, JobSpec, Lease, Limits, Peer, Worker
+from coordinator.trial import Trial
 from wire.errors import ErrorCode, SupernetError
 from wire.job import JobState
 from wire.messages import Hello, Move, ToCoordinator
@@ -40,7 +41,8 @@ class Dispatch:
         self._fleet = self._jobs.fleet
         self._waiting = self._jobs.waiting
         self._attendance = Attendance(self._jobs)
-        self._frames = Frames(self._jobs)
+        self._trial = Trial(self._jobs)
+        self._frames = Frames(self._jobs, self._trial)
         self._drain_until: float | None = None
         self._drained = False
 
@@ -77,6 +79,10 @@ class Dispatch:
             self._jobs.counters.refused_no_worker += 1
             message = f"no worker serves {spec.model} at the moment: try again later, or another model"
             self._jobs.fail(job, SupernetError(ErrorCode.NO_WORKER, message, retry_after_s=NO_WORKER_RETRY_S), now)
+        elif (blocked_s := self._jobs.poison.blocked_s(spec, now)) is not None:
+            self._jobs.counters.poison_blocked += 1
+            message = f"this request has crashed engines: it is not tried again for {blocked_s:.0f} s"
+            self._jobs.fail(job, SupernetError(ErrorCode.POISON_REQUEST, message), now)
         else:
             self._let_in(job, now)
         return self._jobs.flush()
@@ -136,7 +142,8 @@ class Dispatch:
             for job in self._waiting.order(model):
                 self._expire(job, now)
             self._jobs.place(model, now)
-        self._fleet.forget_rests(now)
+        self._trial.tick(now)
+        self._fleet.probation.forget(now)
         self._drain_step(now)
         return self._jobs.flush()
 
@@ -171,7 +178,7 @@ class Dispatch:
         """The worker never said that the slot is free. Its next Capacity tells whether it is."""
         self._jobs.counters.written_off += 1
         self._jobs.note("cancel not answered", worker.key, lease.job)
-        self._fleet.rest(worker, now)
+        self._jobs.rest(worker, now)
         self._fleet.release(lease)
         job = self._jobs.current(lease)
         if job is not None:

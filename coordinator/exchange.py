@@ -270,6 +270,12 @@ def cost_nano(model: ModelSpec, usage: Usage) -> int:
     return usage.prompt * model.price.prompt + usage.completion * model.price.completion
 
 
+def charge_nano(model: ModelSpec, end: JobEnd) -> int:
+    """What was delivered is paid for, whatever the end; a request that crashed engines and was given up costs nothing."""
+    poison = isinstance(end, Failed) and end.error.code is ErrorCode.POISON_REQUEST
+    return 0 if poison else cost_nano(model, end.report.usage)
+
+
 def _timing(report: Report) -> dict[str, str]:
     worker = hashlib.sha256((report.worker or "").encode()).hexdigest()[:12]
     headers = {
@@ -306,7 +312,7 @@ def _usage_row(spec: JobSpec, end: JobEnd, model: ModelSpec, principal: Principa
         reasoning=report.usage.reasoning,
         price_prompt=model.price.prompt,
         price_completion=model.price.completion,
-        cost_nano=cost_nano(model, report.usage),
+        cost_nano=charge_nano(model, end),
         queued_ms=round(report.queued_s * 1000),
         first_token_ms=None if report.first_token_s is None else round(report.first_token_s * 1000),
         total_ms=round(report.total_s * 1000),

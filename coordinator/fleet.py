@@ -1,10 +1,9 @@
-"""The workers, their seats and their rests: who is there, what is free, who may take a job."""
+"""The workers and their seats: who is there, what is free, who may take a job."""
 
 from coordinator.placement import Candidate, choose
-from coordinator.records import Job, Lease, Limits, Peer, Rest, Seat, Worker
+from coordinator.probation import Probation
+from coordinator.records import Job, Lease, Limits, Peer, Seat, Worker
 from wire.messages import DEAD_AFTER_S, Capacity, Hello
-
-KEEP_REST = 2.0  # a rest is forgotten this many times its longest length after it ended
 
 
 def key_of(hello: Hello, peer: Peer) -> str:
@@ -14,10 +13,9 @@ def key_of(hello: Hello, peer: Peer) -> str:
 
 class Fleet:
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.probation = Probation(limits)
         self.workers: dict[str, Worker] = {}
         self._sessions: dict[str, str] = {}
-        self._rests: dict[str, Rest] = {}
         self._served: dict[str, float] = {}  # when a worker of the model was last seen leaving
 
     # ---- membership ----------------------------------------------------------------------------------------------
@@ -87,21 +85,6 @@ class Fleet:
         if seat is not None:
             seat.held -= 1
 
-    # ---- faults --------------------------------------------------------------------------------------------------
-
-    def rest(self, worker: Worker, now: float) -> None:
-        """No jobs for it: 15 s after the first fault, doubled for each further one without a success between."""
-        rest = self._rests.setdefault(worker.key, Rest(0, 0.0))
-        rest.failures += 1
-        rest.until = now + min(self._limits.rest_s * 2 ** min(rest.failures - 1, 16), self._limits.rest_max_s)
-
-    def succeeded(self, worker: Worker) -> None:
-        self._rests.pop(worker.key, None)
-
-    def forget_rests(self, now: float) -> None:
-        old = now - KEEP_REST * self._limits.rest_max_s
-        self._rests = {key: rest for key, rest in self._rests.items() if rest.until > old}
-
     # ---- questions -----------------------------------------------------------------------------------------------
 
     def serving(self, model: str) -> list[Worker]:
@@ -139,13 +122,14 @@ class Fleet:
         return None if key is None else self.workers[key]
 
     def _open(self, worker: Worker, model: str, now: float) -> bool:
-        seat, rest = worker.seats[model], self._rests.get(worker.key)
-        rested = rest is None or rest.until <= now
-        return rested and seat.status == "ready" and seat.free > 0 and seat.busy_until <= now
+        return self.probation.may_serve(worker.key) and self.has_room(worker, model, now)
+
+    def has_room(self, worker: Worker, model: str, now: float) -> bool:
+        seat = worker.seats[model]
+        return seat.status == "ready" and seat.free > 0 and seat.busy_until <= now
 
     def _candidate(self, worker: Worker, model: str) -> Candidate:
-        seat, rest = worker.seats[model], self._rests.get(worker.key)
-        failures = 0 if rest is None else rest.failures
+        seat, failures = worker.seats[model], self.probation.failures(worker.key)
         return Candidate(worker.key, seat.held, seat.offer.context, seat.offer.speed, failures, worker.used)
 
     def _status(self, worker: Worker, model: str) -> str | None:

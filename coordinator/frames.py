@@ -4,6 +4,7 @@ from coordinator.effects import Accepted, Deliver, Finished
 from coordinator.honesty import believed, lie, weight
 from coordinator.jobs import Jobs
 from coordinator.records import Job, Lease, Worker
+from coordinator.trial import Trial
 from wire import messages as wire
 from wire.errors import ErrorCode, SupernetError
 from wire.job import IllegalTransition, JobMessage, JobState, advance
@@ -20,8 +21,9 @@ JobFrame = wire.Accepted | wire.Delta | End
 
 
 class Frames:
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: Jobs, trial: Trial) -> None:
         self._jobs = jobs
+        self._trial = trial
 
     def received(self, worker: Worker, message: wire.ToCoordinator, now: float) -> None:
         worker.seen = now
@@ -101,6 +103,7 @@ class Frames:
     def _delta(self, worker: Worker, lease: Lease, delta: wire.Delta, now: float) -> None:
         job = self._jobs.current(lease)
         if job is None:
+            lease.tokens += len(delta.tokens)  # of a test they are thrown away, but it had to give some
             return
         if wrong := lie(job, lease, delta, self._jobs.limits.window_tokens):
             self._violation(worker, lease, wrong, now)
@@ -134,7 +137,9 @@ class Frames:
         """By the worker's word the slot is free again."""
         self._jobs.fleet.release(lease)
         job = self._jobs.current(lease)
-        if job is not None:
+        if job is None:
+            self._trial.ended(worker, lease, frame, now)
+        else:
             job.lease = None
             seat = worker.seats.get(lease.model)
             if seat is not None and isinstance(frame, wire.Done | wire.Cancelled):
@@ -151,7 +156,9 @@ class Frames:
         self._jobs.place(lease.model, now)
 
     def _done(self, worker: Worker, lease: Lease, job: Job, done: wire.Done, now: float) -> None:
-        self._jobs.fleet.succeeded(worker)
+        if self._jobs.fleet.probation.failures(worker.key):
+            self._jobs.note("worker serves again", worker.key)
+        self._jobs.fleet.probation.succeeded(worker.key)
         self._jobs.waiting.served(lease.model, now - lease.since)
         if job.cancelled:
             self._jobs.stop(job, now, done.usage)

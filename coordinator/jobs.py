@@ -7,6 +7,7 @@ the front of the queue with the tokens that the client already has, and the next
 
 from coordinator.effects import Effect, Failed, Noted, Placed, Report, Send, Stopped
 from coordinator.fleet import Fleet
+from coordinator.poison import PoisonList
 from coordinator.records import Counters, Job, Lease, Limits, Worker
 from coordinator.waiting import Waiting
 from wire.chat import Timings, Usage
@@ -20,6 +21,7 @@ class Jobs:
         self.limits = limits
         self.fleet = Fleet(limits)
         self.waiting = Waiting(limits)
+        self.poison = PoisonList()
         self.counters = Counters()
         self.all: dict[str, Job] = {}
         self._out: list[Effect] = []
@@ -48,6 +50,10 @@ class Jobs:
         job.worker, job.error = worker.key, None
         job.placed_at = now if job.placed_at is None else job.placed_at
         self.counters.starts += 1
+        self.send_start(worker, job)
+        self.emit(Placed(job.spec.id, worker.key, job.starts))
+
+    def send_start(self, worker: Worker, job: Job) -> None:
         spec = job.spec
         start = Start(
             job=spec.id,
@@ -58,7 +64,6 @@ class Jobs:
             delivered=tuple(job.delivered),
         )
         self.send(worker, start)
-        self.emit(Placed(spec.id, worker.key, job.starts))
 
     # ---- an attempt is over --------------------------------------------------------------------------------------
 
@@ -69,6 +74,7 @@ class Jobs:
             self.stop(job, now)
         elif job.crashes >= self.limits.crashes:
             self.counters.poisoned += 1
+            self.poison.block(job.spec, now)
             message = f"{job.crashes} engines ended while they worked on this request: it is not tried again"
             self.fail(job, SupernetError(ErrorCode.POISON_REQUEST, message), now)
         elif self._tried_enough(job):
@@ -112,7 +118,13 @@ class Jobs:
 
     def blame(self, worker: Worker, job: Job, now: float) -> None:
         job.avoid.add(worker.incarnation)
-        self.fleet.rest(worker, now)
+        self.rest(worker, now)
+
+    def rest(self, worker: Worker, now: float) -> None:
+        """It failed somebody: no jobs for a while, and a test before it gets any."""
+        self.counters.rests += 1
+        self.fleet.probation.rest(worker.key, now)
+        self.note("worker rests", worker.key)
 
     def cancel_lease(self, worker: Worker, lease: Lease, now: float) -> None:
         """Ask for the slot back. Asking twice is of no use."""

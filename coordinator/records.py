@@ -185,14 +185,6 @@ class Worker:
 
 
 @dataclass
-class Rest:
-    """A worker that failed gets no jobs for a while. Kept apart from the worker: leaving does not wipe it out."""
-
-    failures: int
-    until: float
-
-
-@dataclass
 class Counters:
     """Grow from 0 until the process ends."""
 
@@ -220,3 +212,7 @@ class Counters:
     violations: int = 0
     duplicate_workers: int = 0
     poisoned: int = 0
+    poison_blocked: int = 0  # asked again while they were blocked
+    rests: int = 0
+    tests_passed: int = 0
+    tests_failed: int = 0

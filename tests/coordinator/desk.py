@@ -91,6 +91,13 @@ class Desk:
         alive = tuple(wire.RunningJob(job=j, attempt=a, next_seq=n) for j, a, n in jobs)
         return self.dial(worker, resume=wire.Resume(session=self.sessions[worker], jobs=alive))
 
+    def passes_test(self, worker: str = "w1") -> None:
+        """The worker does well what the coordinator tests it with; keeps the effects of the last word."""
+        _, test = self.started()
+        self.accepts(worker, test.job)
+        self.delta(worker, test.job, tokens="1 2 3")
+        self.done(worker, test.job, seq=1)
+
     # ---- clients and time ----------------------------------------------------------------------------------------
 
     def submit(

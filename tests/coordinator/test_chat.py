@@ -108,10 +108,13 @@ async def test_an_error_in_a_stream_is_an_event_and_no_done_follows(coordinator:
         async with http.stream("POST", "/v1/chat/completions", json={**ASK, "stream": True}) as response:
             text = (await response.aread()).decode()
         await failing
+        again = await http.post("/v1/chat/completions", json=ASK)
     assert response.status_code == 200
     last = text.rstrip().splitlines()[-1]
     assert json.loads(last[6:])["error"]["code"] == "poison_request"
     assert "[DONE]" not in text
+    assert (again.status_code, again.json()["error"]["code"]) == (422, "poison_request")
+    assert again.headers["x-should-retry"] == "false"
 
 
 async def test_the_official_client_raises_an_error_that_comes_in_a_stream(coordinator: Coordinator) -> None:

@@ -169,6 +169,8 @@ def test_a_cancel_that_is_never_answered_costs_the_worker_a_rest_and_not_the_job
     desk.passes(16, alive=("w1",))
     assert not desk.sent(wire.Start)
     desk.capacity(slots=1, free=1)
+    desk.passes(0.25, alive=("w1",))
+    desk.passes_test()
     assert desk.started()[1].job == "j2"
 
 

@@ -36,6 +36,23 @@ async def test_a_lost_worker_is_a_pause_and_nothing_else(coordinator: Coordinato
     assert text == "hello"
 
 
+async def test_what_a_poisonous_request_was_given_is_not_charged(coordinator: Coordinator) -> None:
+    async with coordinator.worker() as worker, coordinator.openai() as client:
+        await worker.join()
+        asking = asyncio.create_task(client.chat.completions.create(**ASK))
+        for attempt in (1, 2):
+            start = await worker.accept()
+            told = await worker.tell(start, "ab") if attempt == 1 else 0
+            crash = wire.Failed(
+                job=start.job, attempt=attempt, seq=told, code=ErrorCode.ENGINE_CRASHED, message="x", retryable=True
+            )
+            await worker.say(crash)
+        with pytest.raises(openai.UnprocessableEntityError):
+            await asking
+    (row,) = await written(coordinator, 1)
+    assert (row.finish, row.attempts, row.completion, row.cost_nano) == ("poison_request", 2, 2, 0)
+
+
 async def test_a_dropped_socket_is_resumed_by_its_worker(coordinator: Coordinator) -> None:
     async with coordinator.openai() as client:
         async with coordinator.worker() as worker:

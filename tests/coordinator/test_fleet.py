@@ -89,16 +89,12 @@ def test_who_failed_the_job_is_chosen_only_when_there_is_nobody_else() -> None:
     assert fleet.choose(again, 0) is second
 
 
-def test_rests_are_forgotten_long_after_they_ended() -> None:
-    fleet = Fleet(Limits(rest_s=10, rest_max_s=20))
+def test_a_worker_on_probation_has_room_and_takes_nothing() -> None:
+    fleet = Fleet(Limits())
     worker = fleet.add(hello(), PEER, 0)
     ready(fleet, worker)
-    fleet.rest(worker, 0)
-    assert not fleet.any_open(M, 9)
-    assert fleet.any_open(M, 10)
-    fleet.forget_rests(49)
-    fleet.rest(worker, 49)
-    assert not fleet.any_open(M, 68)  # the second fault in a row: 20 s
-    fleet.forget_rests(200)
-    fleet.rest(worker, 200)
-    assert fleet.any_open(M, 210)
+    fleet.probation.rest(worker.key, 0)
+    assert fleet.has_room(worker, M, 100)
+    assert not fleet.any_open(M, 100)
+    fleet.probation.end(worker.key, passed=True)
+    assert fleet.any_open(M, 100)

@@ -1,8 +1,10 @@
 """Failover: whatever happens to the worker, the client gets every token once and in order, or a typed error."""
 
+import pytest
+
 from coordinator.effects import Failed, Finished, Stopped
 from coordinator.records import Limits
-from tests.coordinator.desk import Desk, M
+from tests.coordinator.desk import REQUEST, Desk, M
 from wire import messages as wire
 from wire.errors import ErrorCode
 
@@ -88,7 +90,7 @@ def test_a_request_that_crashes_two_engines_is_not_tried_a_third_time() -> None:
         desk.accepts(worker, attempt=attempt)
         desk.fails(worker, attempt=attempt, code=ErrorCode.ENGINE_CRASHED)
     assert desk.one(Failed).error.code is ErrorCode.POISON_REQUEST
-    desk.submit("j2")
+    desk.submit("j2", account="another")
     assert desk.started()[0] in ("w1", "w2", "w3")  # no worker rests for it
 
 
@@ -104,7 +106,47 @@ def test_starts_that_are_nobodys_fault_are_bounded_too() -> None:
     assert desk.one(Failed).error.code is ErrorCode.WORKER_LOST
 
 
-def test_a_lone_worker_gets_its_job_back_after_its_rest() -> None:
+def test_a_poisonous_request_is_blocked_for_its_account_and_for_nobody_else() -> None:
+    desk = Desk()
+    desk.join("w1", slots=8)
+    desk.join("w2", slots=8)
+    desk.submit()
+    for attempt in (1, 2):
+        worker = desk.started()[0]
+        desk.accepts(worker, attempt=attempt)
+        desk.fails(worker, attempt=attempt, code=ErrorCode.ENGINE_CRASHED)
+    desk.submit("j2")
+    failed = desk.one(Failed)
+    assert (failed.error.code, failed.report.attempts) == (ErrorCode.POISON_REQUEST, 0)
+    assert "600 s" in failed.error.message
+    assert desk.dispatch.counters.poison_blocked == 1
+    desk.submit("j3", request=REQUEST.model_copy(update={"max_tokens": 5}))
+    desk.started()
+    desk.submit("j4", account="another")
+    desk.started()
+    desk.now += 600
+    desk.submit("j5")
+    desk.started()
+
+
+@pytest.mark.parametrize("code", [ErrorCode.INVALID_REQUEST, ErrorCode.CONTEXT_LENGTH_EXCEEDED])
+def test_a_clients_own_error_never_counts_against_the_worker(code: ErrorCode) -> None:
+    desk = Desk()
+    streaming(desk)
+    desk.fails(seq=1, code=code)
+    desk.submit("j2")
+    assert desk.started()[0] == "w1"
+    desk.refuses(job="j2", code=code)
+    desk.submit("j3")
+    assert desk.started()[0] == "w1"
+    desk.cancel("j3")
+    desk.cancelled(job="j3")
+    assert desk.dispatch.counters.rests == 0
+    desk.submit("j4")
+    assert desk.started()[0] == "w1"
+
+
+def test_a_lone_worker_gets_its_job_back_after_its_rest_and_a_test() -> None:
     desk = Desk()
     streaming(desk)
     desk.fails(seq=1)
@@ -112,6 +154,9 @@ def test_a_lone_worker_gets_its_job_back_after_its_rest() -> None:
     desk.passes(14, alive=("w1",))
     assert not desk.sent(wire.Start)
     desk.passes(2, alive=("w1",))
+    assert desk.started()[1].job != "j1"
+    desk.passes_test()
+    assert desk.started()[1].job == "j1"
     assert desk.started()[1].attempt == 2
 
 
@@ -135,6 +180,7 @@ def test_a_rest_doubles_with_each_fault_and_ends_with_a_success() -> None:
         desk.passes(rest_s - 0.5, alive=("w1",))
         assert not desk.sent(wire.Start)
         desk.passes(1, alive=("w1",))
+        desk.passes_test()
         assert desk.started()[1].attempt == attempt + 1
     desk.accepts(attempt=4)
     desk.done(attempt=4)
@@ -142,6 +188,7 @@ def test_a_rest_doubles_with_each_fault_and_ends_with_a_success() -> None:
     desk.accepts(job="j2")
     desk.fails(job="j2")
     desk.passes(16, alive=("w1",))
+    desk.passes_test()
     assert desk.started()[1].job == "j2"
 
 

@@ -9,6 +9,7 @@ from coordinator.hub import SLOW_CLIENT_S
 from tests.simulation import orders
 from tests.simulation.orders import Order
 from tests.simulation.world import OVERSHOOT, World
+from wire.errors import ErrorCode
 
 Event = Deliver | Finished | Failed | Stopped
 HABITS = ("reads", "reads", "reads", "slow", "leaves", "leaves", "stops reading")
@@ -62,6 +63,13 @@ class Clients:
             client.patience_tokens = dice.randrange(30)
         self._world.coordinator.submit(order.spec)
 
+    def _ask_again(self, order: Order) -> None:
+        """Some do, whatever they were told: the same request, as another job."""
+        dice = self._world.dice
+        if dice.random() < 0.5:
+            again = orders.again(order, next(self._numbers))
+            self._world.timeline.after(dice.uniform(0.01, 20), partial(self._come, again, "reads"))
+
     def _leave(self, client: Client) -> None:
         if not client.ended and self._world.coordinator is not None:
             self._world.history.note("leaves", client.order.spec.id)
@@ -86,6 +94,8 @@ class Clients:
             client.ended = True
             del self.open[job]
             self._world.history.end(job, type(event).__name__, event)
+            if isinstance(event, Failed) and event.error.code is ErrorCode.POISON_REQUEST:
+                self._ask_again(client.order)
             return
         self._world.history.deliver(event)
         if not client.inbox and not client.taken:

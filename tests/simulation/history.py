@@ -92,6 +92,8 @@ class History:
         for now, what, details in self.records:
             if what in NEVER:
                 yield f"{now:.3f}: {what} {details}"
+        yield from self._served_untested()
+        yield from self._asked_again()
         for job, story in self.stories.items():
             if story.late:
                 yield f"{job}: {story.late} deliveries after its end"
@@ -115,6 +117,32 @@ class History:
             yield f"{event.report.attempts} attempts"
         if how == "Finished" and event.report.usage.prompt != len(orders.prompt(story.order.spec.request)):
             yield f"billed a prompt of {event.report.usage.prompt} tokens"
+
+    def _served_untested(self) -> Iterator[str]:
+        """A worker that failed a job gets none before it has passed a test, or has ended another job well."""
+        resting: set[object] = set()
+        for now, what, details in self.records:
+            match what, details:
+                case "coordinator starts", _:
+                    resting.clear()  # it knows nothing of what was
+                case "noted", ("worker rests", worker, *_):
+                    resting.add(worker)
+                case "noted", ("test passed" | "worker serves again", worker, *_):
+                    resting.discard(worker)
+                case "placed", (job, worker, *_) if worker in resting:
+                    yield f"{now:.3f}: {job} was given to {worker} before its test"
+
+    def _asked_again(self) -> Iterator[str]:
+        """A request that was found to be poison gets no further try from the same coordinator."""
+        poison: set[object] = set()
+        for now, what, details in self.records:
+            match what, details:
+                case "coordinator starts", _:
+                    poison.clear()
+                case "end", (job, "Failed", ErrorCode.POISON_REQUEST):
+                    poison.add(self.stories[str(job)].order.question)
+                case "placed", (job, *_) if self.stories[str(job)].order.question in poison:
+                    yield f"{now:.3f}: {job} is known as poison and was placed"
 
     def undisturbed(self) -> Iterator[str]:
         """What must hold on top where lines were cut and nothing else went wrong."""

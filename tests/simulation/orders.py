@@ -6,7 +6,7 @@ an attempt may break off anywhere in them.
 
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from coordinator.records import JobSpec
 from wire.chat import CallDelta, ChatRequest, Content, FinishReason, Message, Part, Reasoning, Tool
@@ -33,6 +33,10 @@ class Order:
     finish: FinishReason
     poison: int | None = None
 
+    @property
+    def question(self) -> str:
+        return str(self.spec.request.messages[0].content)
+
 
 def order(number: int, kind: str, dice: random.Random) -> Order:
     """`hostile` cannot be prepared by any worker; `cut` ends by its max_tokens."""
@@ -49,6 +53,10 @@ def order(number: int, kind: str, dice: random.Random) -> Order:
     spec = JobSpec(f"j{number}", f"account{number % 3}", MODEL, request, seed)
     poison = dice.randrange(len(tokens)) if kind == "poison" else None
     return Order(spec, kind, tokens, joined(parts), finish, poison)
+
+
+def again(order: Order, number: int) -> Order:
+    return replace(order, spec=replace(order.spec, id=f"j{number}"))
 
 
 def prompt(request: ChatRequest) -> tuple[int, ...]:

@@ -17,7 +17,10 @@ from coordinator.effects import Deliver
 from coordinator.fleet import Fleet
 from coordinator.frames import Frames
 from coordinator.jobs import Jobs
+from coordinator.poison import PoisonList
+from coordinator.probation import Probation
 from coordinator.records import Lease
+from coordinator.trial import Trial
 from tests.simulation.__main__ import main
 from tests.simulation.simulation import simulate
 from tests.simulation.world import MODES, Mode
@@ -180,6 +183,22 @@ def a_job_is_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Jobs, "_tried_enough", lambda self, job: False)
 
 
+def a_rested_worker_serves_without_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    def around(original: Any, self: Probation, worker: str) -> bool:
+        rest = self._rests.get(worker)
+        return bool(original(self, worker)) or (rest is not None and rest.test is not None)
+
+    wrap(monkeypatch, Probation, "may_serve", around)
+
+
+def a_lost_test_is_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trial, "_watch", lambda self, key, lease, now: None)
+
+
+def poison_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PoisonList, "block", lambda self, spec, now: None)
+
+
 def ends_are_not_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
     def around(original: Any, self: Frames, worker: Any, frame: Any, now: float) -> None:
         send = self._jobs.send
@@ -207,6 +226,9 @@ PLANTS: list[tuple[Plant, Mode]] = [
     (silence_is_never_noticed, "safety"),  # 216
     (a_job_is_tried_for_ever, "safety"),  # 24
     (ends_are_not_acknowledged, "safety"),  # 0
+    (a_rested_worker_serves_without_a_test, "safety"),
+    (a_lost_test_is_waited_for_for_ever, "safety"),
+    (poison_is_not_remembered, "safety"),
 ]
 
 

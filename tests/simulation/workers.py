@@ -156,7 +156,8 @@ class Process:
                 self.connection.send_up(message)
 
     def _prepare(self, wanted: effects.Prepare) -> None:
-        if self.world.orders[wanted.key.job].kind == "hostile":
+        order = self.world.orders.get(wanted.key.job)  # None: the coordinator tests this worker
+        if order is not None and order.kind == "hostile":
             error = SupernetError(ErrorCode.INVALID_REQUEST, "this request crashed the tokeniser")
             self._perform(self.session.prepare_failed(wanted.key, error))
         else:
