@@ -18,7 +18,8 @@ from wire.messages import Hello, Move, ToCoordinator
 
 NO_WORKER_RETRY_S = 10.0
 RESTART_RETRY_S = 5.0
-MOVE_FIRST_S, MOVE_SPREAD_S = 1.0, 10.0  # workers come back spread over this time
+MOVE_FIRST_S = 1.0
+MOVE_EACH_S, MOVE_SPREAD_S = 0.02, 10.0  # workers come back one after another, the last after so long at most
 
 
 @dataclass(frozen=True)
@@ -216,8 +217,9 @@ class Dispatch:
             )
             self._jobs.fail(job, error, now)
         connected = [worker for worker in self._fleet.workers.values() if worker.connected]
+        each_s = min(MOVE_EACH_S, MOVE_SPREAD_S / max(len(connected), 1))
         for i, worker in enumerate(connected):
-            self._jobs.send(worker, Move(after_s=MOVE_FIRST_S + MOVE_SPREAD_S * i / len(connected)))
+            self._jobs.send(worker, Move(after_s=MOVE_FIRST_S + each_s * i))
         self._jobs.emit(Drained())
 
     # ---- questions -----------------------------------------------------------------------------------------------

@@ -271,7 +271,7 @@ def cost_nano(model: ModelSpec, usage: Usage) -> int:
 
 
 def charge_nano(model: ModelSpec, end: JobEnd) -> int:
-    """What was delivered is paid for, whatever the end; a request that crashed engines and was given up costs nothing."""
+    """What was delivered is paid for, whatever the end; a request that was given up as poison costs nothing."""
     poison = isinstance(end, Failed) and end.error.code is ErrorCode.POISON_REQUEST
     return 0 if poison else cost_nano(model, end.report.usage)
 

@@ -27,6 +27,8 @@ DIAL_TIMEOUT_S = 10.0
 BACKOFF_FIRST_S = 0.5
 BACKOFF_MOST_S = 30.0
 WELCOME_S = 10.0  # a peer that answers pings and nothing else is no coordinator
+RETURN_S = 20.0  # a coordinator that was there a moment ago is about to be there again: for so long
+RETURN_MOST_S = 2.0  # no pause is longer than this
 STEADY_S = 10.0  # a connection that lasted so long was a good one: the pauses between dials start over
 COMPLAINTS = 16  # invalid frames, and errors that are logged, of one connection
 OUTBOX_BYTES = 4 * 1024 * 1024  # more than this unsent: the line is dead or far too slow, drop it and resume
@@ -114,13 +116,17 @@ class Link:
     async def run(self) -> None:
         """Dial until cancelled. Raises Fatal when dialling again is of no use."""
         short = 0  # connections in a row that were refused or did not last
+        steady = -RETURN_S  # the end of the last one that did
         while True:
             begun = asyncio.get_running_loop().time()
             if not await self._try():
                 self._url = self._home
-            short = 0 if asyncio.get_running_loop().time() - begun >= STEADY_S else short + 1
+            now = asyncio.get_running_loop().time()
+            short = short + 1 if now - begun < STEADY_S else 0
+            steady = now if short == 0 else steady
             self._lost()
-            most = min(BACKOFF_MOST_S, BACKOFF_FIRST_S * 2 ** min(short, 10))
+            longest = RETURN_MOST_S if now - steady < RETURN_S else BACKOFF_MOST_S
+            most = min(longest, BACKOFF_FIRST_S * 2 ** min(short, 10))
             pause_s = random.uniform(0, most)  # full jitter: a restarted coordinator is not hit by all at once
             if self._move is not None:
                 pause_s = max(min(self._move.after_s, MOVE_MOST_S), pause_s)

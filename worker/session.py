@@ -317,7 +317,7 @@ class Session:
         self.models[attempt.model].slots.release(attempt.key)
         if attempt.abandoned:
             del self.attempts[attempt.key]
-            return []
+            return self._send(self.capacity())  # nobody is told of its end, but of the free slot, at once
         return self._send(frame)
 
     # ---- leaving -------------------------------------------------------------------------------------------------

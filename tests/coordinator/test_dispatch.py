@@ -1,5 +1,7 @@
 """Clients, deadlines, drain: dispatch as a transcript."""
 
+import pytest
+
 from coordinator.effects import CloseWorker, Drained, Failed, Finished, Queued, Stopped
 from coordinator.records import Limits
 from tests.coordinator.desk import Desk, M
@@ -268,6 +270,18 @@ def test_a_drain_refuses_new_jobs_finishes_the_old_and_then_sends_the_workers_aw
     assert desk.sent(wire.Move)[0][0] == "w1"
     desk.passes(1)
     assert not desk.all(Drained)
+
+
+@pytest.mark.parametrize(("workers", "last_s"), [(1, 1.0), (4, 1.06), (250, 5.98), (1000, 10.99)])
+def test_workers_are_sent_away_one_after_another_but_never_for_long(workers: int, last_s: float) -> None:
+    desk = Desk(Limits(workers_per_account=1000))
+    for n in range(workers):
+        desk.dial(f"w{n}")
+    desk.out = desk.dispatch.drain(300, desk.now)
+    pauses = [move.after_s for _, move in desk.sent(wire.Move)]
+    assert len(pauses) == workers
+    assert pauses == sorted(pauses)
+    assert (pauses[0], pauses[-1]) == (1.0, pytest.approx(last_s))
 
 
 def test_a_drain_ends_at_its_deadline_with_a_word_to_the_clients() -> None:

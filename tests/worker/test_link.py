@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from http import HTTPStatus
 
 import pytest
@@ -270,6 +270,37 @@ async def test_moves_and_short_connections_are_answered_with_longer_and_longer_p
         await enough.wait()
         obeying.cancel()
     assert most[:5] == [0.002, 0.004, 0.008, 0.008, 0.008]
+
+
+async def test_a_coordinator_that_was_there_a_moment_ago_is_asked_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    most: list[float] = []
+    enough = asyncio.Event()
+
+    def uniform(low: float, high: float) -> float:
+        most.append(high)
+        if len(most) == 6:
+            enough.set()
+        return 0.0
+
+    monkeypatch.setattr(link_module, "STEADY_S", 0.05)
+    monkeypatch.setattr(link_module, "RETURN_MOST_S", 0.004)
+    monkeypatch.setattr(link_module, "BACKOFF_MOST_S", 1.0)
+    monkeypatch.setattr("worker.link.random.uniform", uniform)
+
+    async def lives_a_while(socket: ServerConnection) -> None:
+        await socket.recv()
+        await socket.send(encode(Welcome(session="s")))
+        await asyncio.sleep(0.1)
+
+    async with AsyncExitStack() as stack:
+        async with coordinator(lives_a_while) as url:
+            worker = Worker(url)
+            await stack.enter_async_context(running(worker))
+            await worker.received.get()
+            while not worker.lost:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await enough.wait()
+    assert max(most[:6]) == 0.004
 
 
 async def test_status_frames_overtake_tokens() -> None:

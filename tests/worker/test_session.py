@@ -292,7 +292,9 @@ def test_what_the_coordinator_does_not_keep_is_stopped_without_a_word() -> None:
     session.link_lost(1.0)
     back = session.received(Welcome(session="s2"), 5.0)
     assert commands(back) == [port.Cancel("a.1")]
-    assert session.engine(M, port.Ended("a.1", "cancelled")) == []
+    (said,) = sent(session.engine(M, port.Ended("a.1", "cancelled")))
+    assert said == session.capacity()  # not of the job: of the slot, so that it is used again at once
+    assert said.models[0].free == 1
     assert not session.attempts and session.models[M].slots.free == 1
 
 
