@@ -32,7 +32,7 @@ from wire.errors import ErrorCode, SupernetError
 
 log = logging.getLogger("supernet.accounts")
 
-SCOPES = ("admin", "client", "worker")
+SCOPES = ("admin", "client", "metrics", "worker")
 DEFAULT_SCOPES = ("client", "worker")
 DEFAULT_ACCOUNT = "default"
 REFRESH_S = 1.0

@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -22,6 +23,7 @@ from coordinator.exchange import LEFT, Desk
 from coordinator.hub import Hub
 from coordinator.ledger.usage import UsageWriter
 from coordinator.link import WorkerLink
+from coordinator.metrics import Metrics
 from coordinator.openai_models import model_object
 from coordinator.openai_response import error_body
 from coordinator.responses import ResponsesApi
@@ -33,6 +35,7 @@ log = logging.getLogger("supernet.app")
 
 RETRY_S = 1.0  # when an error that may be retried does not say how long to wait
 LINGER_S, LINGER_BYTES = 5.0, 32 * 1024 * 1024
+OPENAPI = Path(__file__).with_name("openapi.json").read_bytes()
 SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -51,11 +54,13 @@ class Services:
 
 
 def create_app(services: Services) -> ASGIApp:
-    # No generated pages: they would describe raw-body routes wrongly and are one more thing to guard.
+    # Not the framework's own document: it knows nothing of raw bodies. `scripts/openapi` reads ours off the readers.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     desk = Desk(services.hub, services.accounts, services.catalog, services.usage)
     models = _Models(services, created=int(time.time()))
     probes = _Probes(services)
+    metrics = Metrics(services.hub.dispatch, services.catalog, services.usage)
+    services.hub.ended = metrics.job_ended
     app.add_api_route("/v1/chat/completions", ChatApi(desk).completions, methods=["POST"], response_model=None)
     app.add_api_route("/v1/responses", ResponsesApi(desk).create, methods=["POST"], response_model=None)
     app.add_api_route("/v1/models", models.all, methods=["GET"], response_model=None)
@@ -63,13 +68,16 @@ def create_app(services: Services) -> ASGIApp:
     for path in ("/health", "/livez"):
         app.add_api_route(path, probes.alive, methods=["GET", "HEAD"], response_model=None)
     app.add_api_route("/readyz", probes.ready, methods=["GET", "HEAD"], response_model=None)
+    app.add_api_route("/metrics", _Scrape(services, metrics).scrape, methods=["GET"], response_model=None)
+    app.add_api_route("/openapi.json", _openapi, methods=["GET"], response_model=None)
     app.add_api_websocket_route(WORKER_PATH, WorkerLink(services.hub, services.accounts, services.catalog).endpoint)
     app.add_exception_handler(SupernetError, _supernet_error)
     app.add_exception_handler(StarletteHTTPException, _http_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(ClientDisconnect, _client_left)
     app.add_exception_handler(Exception, _internal_error)
-    return _RequestId(app)
+    app.state.metrics = metrics
+    return _Edge(app, metrics)
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,22 @@ class _Probes:
             return JSONResponse({"status": "ready"})
         status = "draining" if self.services.hub.dispatch.draining else "database down"
         return JSONResponse({"status": status}, 503)
+
+
+@dataclass(frozen=True)
+class _Scrape:
+    services: Services
+    metrics: Metrics
+
+    async def scrape(self, request: Request) -> Response:
+        """With a key of its own scope, so that whoever watches can do nothing else."""
+        self.services.accounts.authenticate(request.headers, "metrics")
+        body, kind = self.metrics.exposition(request.headers.get("accept", ""))
+        return Response(body, media_type=kind)
+
+
+async def _openapi(request: Request) -> Response:
+    return Response(OPENAPI, media_type="application/json")
 
 
 # ---- errors ----------------------------------------------------------------------------------------------------------
@@ -156,6 +180,7 @@ class _LastWord(JSONResponse):
 
 async def _supernet_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, SupernetError)
+    request.app.state.metrics.refused(error.code.value)
     return error_response(error)
 
 
@@ -182,11 +207,12 @@ async def _internal_error(request: Request, error: Exception) -> Response:
     return JSONResponse(error_body(SupernetError(ErrorCode.INTERNAL_ERROR, message)), 500)
 
 
-class _RequestId:
-    """Every response has an x-request-id: the client's own if it is harmless, else a new one."""
+class _Edge:
+    """Every response has an x-request-id: the client's own if it is harmless, else a new one. And it is counted."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -199,6 +225,7 @@ class _RequestId:
         async def sender(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], (b"x-request-id", name.encode())]
+                self._metrics.answered(getattr(scope.get("route"), "path", None), message["status"])
             await send(message)
 
         await self._app(scope, receive, sender)

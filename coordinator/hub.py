@@ -124,6 +124,7 @@ class Hub:
     def __init__(self, limits: Limits | None = None) -> None:
         self.dispatch = Dispatch(limits)
         self.drained = asyncio.Event()
+        self.ended: Callable[[JobSpec, JobEnd], None] = lambda spec, end: None  # told of every end, for the metrics
         self._clock = Clock()
         self._routes: dict[str, _Route] = {}
         self._sockets: dict[str, _Socket] = {}
@@ -260,6 +261,7 @@ class Hub:
         if not isinstance(end, Stopped):  # a client that has left is told nothing
             route.inbox.put(route.choice, end, self.now())
         route.ended(route.spec, end)
+        self.ended(route.spec, end)
 
     def _decide(self, route: _Route) -> None:
         route.answers.undecided.discard(route.spec.id)

@@ -13,7 +13,9 @@ MAX_CALLS = 128
 MAX_ID_CHARS = 256
 ROLES = ("system", "developer", "user", "assistant", "tool")
 
-_NAME = re.compile(r"[^\s<|\\/>]{1,64}")  # OpenAI's own rule: nothing that could read as markup in a template
+# OpenAI's own rule: nothing that could read as markup in a template; and no control characters, of which only some are
+# white space, to Python others than to a client that reads the pattern in the API's document.
+_NAME = re.compile(r"[^\s\x00-\x1f\x7f-\x9f<|\\/>]{1,64}")
 
 
 def read_messages(body: Fields) -> tuple[tuple[Message, ...], bool]:

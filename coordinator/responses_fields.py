@@ -9,7 +9,7 @@ from typing import Any
 from coordinator.openai_fields import LIMITED as CHAT_LIMITED
 from coordinator.openai_fields import Fields
 
-_ITEM, _PART, _TEXT_PARTS = "input[]", "input[].content[]", ("input[].content[]", "input[].output[]")
+_ITEM, _TEXT_PARTS = "input[]", ("input[].content[]", "input[].output[]")
 _FUNCTIONS = ("tools[]", "tools[].tools[]")  # at the top, and inside of a namespace
 
 ACCEPTED: Mapping[str, str] = {
@@ -27,9 +27,9 @@ ACCEPTED: Mapping[str, str] = {
     f"{_ITEM}.namespace": "of an output: the call that it answers says it",
     f"{_ITEM}.parsed_arguments": "the OpenAI SDK's own decoded copy of `arguments`",
     **{f"{place}.prompt_cache_breakpoint": "a prefix is cached in any case" for place in _TEXT_PARTS},
-    f"{_PART}.annotations": "an earlier answer sent back whole: marks for display, not text",
-    f"{_PART}.logprobs": "an earlier answer sent back whole: figures about the text, not text",
-    f"{_PART}.parsed": "the OpenAI SDK's own decoded copy of the text",
+    **{f"{place}.annotations": "an earlier answer sent back: marks for display, not text" for place in _TEXT_PARTS},
+    **{f"{place}.logprobs": "an earlier answer sent back: figures about text, not text" for place in _TEXT_PARTS},
+    **{f"{place}.parsed": "the OpenAI SDK's own decoded copy of the text" for place in _TEXT_PARTS},
     **{f"{place}.output_schema": "what a tool returns is shown to the model when it returns" for place in _FUNCTIONS},
 }
 

@@ -40,6 +40,7 @@ OWNERS = {
     "uvicorn": ["coordinator/cli.py"],
     "sqlalchemy": ["coordinator/ledger/*.py", "coordinator/ledger/migrations/versions/*.py"],
     "alembic": [f"coordinator/ledger/{name}.py" for name in ("migrate", "migrations/*", "migrations/versions/*")],
+    "prometheus_client": ["coordinator/metrics.py"],
 }
 
 # Decisions without a clock, a socket, an await or a die: time, ids and randomness are arguments.

@@ -75,6 +75,15 @@ class UsageWriter:
     def full(self) -> bool:
         return len(self._rows) >= BACKLOG
 
+    @property
+    def backlog(self) -> int:
+        """Rows that are not on disk yet."""
+        return len(self._rows)
+
+    def lag_s(self, now_s: float) -> float:
+        """Age of the oldest of them; `now_s` in Unix seconds."""
+        return max(0.0, now_s - self._rows[0].at_ms / 1000) if self._rows else 0.0
+
     def put(self, row: UsageRow) -> None:
         """Never refuses: the work is done. Whoever lets work in asks `full` first."""
         self._rows.append(row)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 from coordinator import openai_fields, openai_request, responses_fields, responses_request
@@ -122,6 +123,7 @@ def unknown(api: Api) -> set[str]:
     return {field for field in asked if field not in known | inner and not field.endswith((".type", "type"))}
 
 
+@cache
 def catalog() -> Catalog:
     return parse(CATALOGUE, "the survey")
 

@@ -1,0 +1,158 @@
+"""The OpenAPI document: what is asked is read off the readers, what is answered is in answers.py."""
+
+from importlib.metadata import version
+from typing import Any
+
+from scripts.api_document import answers, raw, samples
+from scripts.api_document.requests import Describer
+from scripts.clients.fields import APIS
+from wire.errors import ERRORS
+
+Schema = dict[str, Any]
+
+_ABOUT = """Chat completions from other people's GPUs, as OpenAI's clients ask for them.
+
+Every field is also read in camelCase (`maxTokens`). null means that a field is not given. A field that is not listed
+is refused with 400, by name. A request may also be refused for what no schema says: two tools with one name, a call of
+a tool that is not declared, a schema that is nested too deep, an integer beyond 64 bits, messages that are too long for the model.
+
+Errors have OpenAI's envelope in every case, in a stream as an event. Workers connect to `/v1/worker`, a websocket,
+which is described in the documentation of the protocol."""
+
+_HEADERS: Schema = {
+    "x-request-id": {"schema": {"type": "string"}, "description": "The client's own, if it sent a harmless one."},
+}
+_TIMING: Schema = {
+    name: {"schema": {"type": "string"}, "description": words}
+    for name, words in {
+        "x-supernet-attempts": "Workers that were asked.",
+        "x-supernet-queue-ms": "Time in the queue.",
+        "x-supernet-ttft-ms": "Time to the first token.",
+        "x-supernet-worker": "A pseudonym of the worker.",
+    }.items()
+}
+_AGAIN: Schema = {name: {"schema": {"type": "string"}} for name in ("retry-after", "retry-after-ms")}
+
+_EVENT: Schema = {
+    "type": "object",
+    "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+    "required": ["data"],
+    "description": "Each server-sent event; `data` is JSON.",
+}
+
+# What any request with a key may meet, and what one that becomes a job may meet besides.
+_KEYED = (401, 403)
+_JOB = tuple(sorted({row.status for row in ERRORS.values()}))
+
+
+def _json(schema: Schema, words: str, headers: Schema | None = None) -> Schema:
+    return {
+        "description": words,
+        "headers": {**_HEADERS, **(headers or {})},
+        "content": {"application/json": {"schema": schema}},
+    }
+
+
+def _errors(*statuses: int) -> Schema:
+    return {
+        str(status): {"$ref": "#/components/responses/" + ("ErrorLater" if status in (429, 503) else "Error")}
+        for status in statuses
+    }
+
+
+def _get(words: str, schema: Schema, *statuses: int, key: bool = True, **more: Any) -> Schema:
+    return {
+        "get": {
+            "summary": words,
+            **({} if key else {"security": []}),
+            "responses": {"200": _json(schema, words), **_errors(*statuses, *(_KEYED if key else ()))},
+            **more,
+        }
+    }
+
+
+def _ask(words: str, body: str, answer: str, events: str, examples: dict[str, Schema]) -> Schema:
+    shown = {name: {"value": example} for name, example in examples.items()}
+    answered = _json({"$ref": f"#/components/schemas/{answer}"}, "The whole answer.", _TIMING)
+    answered["description"] = f"The whole answer; with `stream`, {events}."
+    answered["content"]["text/event-stream"] = {"schema": _EVENT}
+    return {
+        "post": {
+            "summary": words,
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {"schema": {"$ref": f"#/components/schemas/{body}"}, "examples": shown}
+                },
+            },
+            "responses": {"200": answered, **_errors(*_JOB)},
+        }
+    }
+
+
+def _paths() -> Schema:
+    one = {"name": "model", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+    status = {"$ref": "#/components/schemas/Status"}
+    ready = _get("Whether requests are taken.", status, key=False)
+    ready["get"]["responses"]["503"] = _json(status, "It drains, or its database is out of reach.")
+    return {
+        "/v1/chat/completions": _ask(
+            "Complete a conversation.",
+            "ChatRequest",
+            "ChatCompletion",
+            "events of ChatCompletionChunk, then `[DONE]`",
+            samples.EXAMPLES_CHAT,
+        ),
+        "/v1/responses": _ask(
+            "Complete a conversation, in the words of the Responses API. Stateless.",
+            "ResponsesRequest",
+            "Response",
+            "the events of the Responses API",
+            samples.EXAMPLES_RESPONSES,
+        ),
+        "/v1/models": _get("All models.", {"$ref": "#/components/schemas/Models"}),
+        "/v1/models/{model}": {
+            "parameters": [one],
+            **_get("One model.", {"$ref": "#/components/schemas/Model"}, 404),
+        },
+        "/health": _get("Whether the process runs.", status, key=False),
+        "/livez": _get("Whether the process runs.", status, key=False),
+        "/readyz": ready,
+        "/openapi.json": _get("This document.", {"type": "object"}, key=False),
+    }
+
+
+def document() -> Schema:
+    chat, responses = APIS
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Supernet",
+            "version": version("supernet"),
+            "description": _ABOUT,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "security": [{"bearer": []}, {"header": []}],
+        "paths": _paths(),
+        "components": {
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "header": {"type": "apiKey", "in": "header", "name": "api-key"},
+            },
+            "responses": {
+                "Error": _json({"$ref": "#/components/schemas/Error"}, "Refused or failed; the error says why."),
+                "ErrorLater": _json({"$ref": "#/components/schemas/Error"}, "Try again later.", _AGAIN),
+            },
+            "schemas": {
+                "ChatRequest": Describer(chat, raw.CHAT, raw.MORE_CHAT).schema(samples.CHAT),
+                "ChatCompletion": answers.COMPLETION,
+                "ChatCompletionChunk": answers.CHUNK,
+                "ResponsesRequest": Describer(responses, raw.RESPONSES, raw.MORE_RESPONSES).schema(samples.RESPONSES),
+                "Response": answers.RESPONSE,
+                "Models": answers.MODELS,
+                "Model": answers.MODEL,
+                "Status": answers.STATUS,
+                "Error": answers.ERROR,
+            },
+        },
+    }
