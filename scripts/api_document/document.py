@@ -90,6 +90,15 @@ def _ask(words: str, body: str, answer: str, events: str, examples: dict[str, Sc
     }
 
 
+_METRICS: Schema = {
+    "summary": "For Prometheus, with a key of the scope `metrics`.",
+    "responses": {
+        "200": {"description": "Text, or OpenMetrics.", "headers": _HEADERS, "content": {"text/plain": {}}},
+        **_errors(*_KEYED),
+    },
+}
+
+
 def _paths() -> Schema:
     one = {"name": "model", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     status = {"$ref": "#/components/schemas/Status"}
@@ -118,6 +127,7 @@ def _paths() -> Schema:
         "/health": _get("Whether the process runs.", status, key=False),
         "/livez": _get("Whether the process runs.", status, key=False),
         "/readyz": ready,
+        "/metrics": {"get": _METRICS},
         "/openapi.json": _get("This document.", {"type": "object"}, key=False),
     }
 

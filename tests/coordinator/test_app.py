@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 from collections.abc import AsyncIterator
 
@@ -9,6 +10,7 @@ import httpx
 import openai
 import pytest
 
+from coordinator.app import create_app
 from tests.coordinator.conftest import Coordinator, Start, make_key, until
 from tests.coordinator.test_chat import ASK
 from wire import messages as wire
@@ -46,7 +48,6 @@ async def test_probes_need_no_key(coordinator: Coordinator, path: str) -> None:
     [
         ("GET", "/", 404, "unknown_url"),
         ("GET", "/docs", 404, "unknown_url"),
-        ("GET", "/openapi.json", 404, "unknown_url"),
         ("POST", "/v1/embeddings", 404, "unknown_url"),
         ("GET", "/v1/chat/completions", 405, "method_not_allowed"),
         ("DELETE", "/v1/models/tiny", 405, "method_not_allowed"),
@@ -189,3 +190,13 @@ async def test_a_second_signal_ends_at_once_although_an_answer_runs(coordinator:
             await coordinator.task
         asked.cancel()
         await asyncio.gather(asked, return_exceptions=True)
+
+
+async def test_the_document_of_the_api_needs_no_key_and_names_every_route(coordinator: Coordinator) -> None:
+    async with httpx.AsyncClient(base_url=coordinator.url) as http:
+        response = await http.get("/openapi.json")
+    assert response.headers["content-type"] == "application/json"
+    app = create_app(coordinator.running.services)._app  # type: ignore[attr-defined]
+    served = {re.sub(r"\{(\w+?)(_id)?:path\}", r"{\1}", route.path) for route in app.routes}
+    api = {path for path in served if path.startswith("/v1/")} - {wire.WORKER_PATH}
+    assert api <= set(response.json()["paths"]) <= served
