@@ -14,7 +14,8 @@ _ABOUT = """Chat completions from other people's GPUs, as OpenAI's clients ask f
 
 Every field is also read in camelCase (`maxTokens`). null means that a field is not given. A field that is not listed
 is refused with 400, by name. A request may also be refused for what no schema says: two tools with one name, a call of
-a tool that is not declared, a schema that is nested too deep, an integer beyond 64 bits, messages that are too long for the model.
+a tool that is not declared, a schema that is nested too deep, an integer beyond 64 bits, messages that are too long
+for the model.
 
 Errors have OpenAI's envelope in every case, in a stream as an event. Workers connect to `/v1/worker`, a websocket,
 which is described in the documentation of the protocol."""
