@@ -58,6 +58,7 @@ PURE = [
     "worker/chat/*.py",
     "worker/engine/batch.py",
     "worker/engine/follow.py",
+    "worker/engine/pace.py",
     "worker/engine/port.py",
     "worker/engine/prefix.py",
     "coordinator/attendance.py",

@@ -67,6 +67,7 @@ def assemble(config: Config, report: weights.Report) -> Assembly:
         slots=config.slots,
         context=config.context,
         threads=config.threads,
+        longest_stall_ms=config.longest_stall_ms,
         reserve_bytes=config.reserve_mib * 2**20,
         gpu=build.gpu,
     )

@@ -78,6 +78,8 @@ def parser() -> argparse.ArgumentParser:
     put("--slots", type=_positive, metavar="N", help="jobs at once; planned from the memory if not given")
     put("--context", type=_positive, metavar="TOKENS", help="context of one job; planned if not given")
     put("--threads", type=_positive, metavar="N", help="CPU threads of the engine; planned if not given")
+    stall = "most milliseconds between two tokens of an answer while another prompt is read beside it (500)"
+    put("--longest-stall-ms", type=_positive, metavar="MS", help=stall)
     put("--reserve-mib", type=_natural, metavar="MIB", help="GPU memory left for your own use (512)")
     put("--drain-s", type=_natural, metavar="SECONDS", help="how long running jobs may take to finish on SIGTERM (120)")
     put("--log-json", action="store_true", default=None, help="log lines as JSON")

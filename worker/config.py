@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "SUPERNET_SLOTS": "slots",
     "SUPERNET_CONTEXT": "context",
     "SUPERNET_THREADS": "threads",
+    "SUPERNET_LONGEST_STALL_MS": "longest_stall_ms",
     "SUPERNET_RESERVE_MIB": "reserve_mib",
     "SUPERNET_DRAIN_S": "drain_s",
     "SUPERNET_LOG_JSON": "log_json",
@@ -47,6 +48,7 @@ class Config:
     slots: int | None = None
     context: int | None = None
     threads: int | None = None
+    longest_stall_ms: int = 500  # between two tokens of an answer, while a long prompt is read beside it
     reserve_mib: int = 512  # GPU memory left to the owner's own use
     drain_s: float = 120.0
     log_json: bool = False

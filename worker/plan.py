@@ -27,9 +27,6 @@ SHARED_MASK_LIMIT = 8 * 2**20
 # On a CPU every token steps over every cell of a shared cache, also those of others and of prefixes that are only kept:
 # measured 0.4 ms for 1,000 cells on SmolLM2, whose token takes 9 ms. Up to so many slots that buys the kept prefixes.
 MOST_SHARED_ON_CPU = 2
-# llama.cpp's attention works in tiles from so many rows on (GGML_FA_TILE_Q of ggml-cpu/common.h). Measured on SmolLM2
-# with 2,000 tokens in the cache: 64 rows take 617 ms, 32 rows 451.
-CPU_TILE = 64
 MASK_BYTES = 256 * MIB  # a bigger batch is not worth a larger mask than this
 
 
@@ -44,6 +41,7 @@ class Wishes:
     slots: int | None = None
     context: int | None = None
     threads: int | None = None
+    longest_stall_ms: int = 500
     reserve_bytes: int = 512 * MIB  # of each GPU, left to the owner's own use
     gpu: bool = True  # False: llama.cpp was built without GPU support, or the owner wants his GPU for himself
 
@@ -148,7 +146,7 @@ def _engine(model: Footprint, shape: _Shape, slots: int, anchors: int, machine: 
         slots=slots,
         context=shape.context,
         batch=max(batch, slots + anchors),
-        prefill_budget=batch // 2 if whole else CPU_TILE,
+        longest_stall_ms=wishes.longest_stall_ms,
         gpu_layers=_gpu_layers(model, shape),
         cpu_expert_layers=shape.cpu_experts,
         devices=shape.gpus if len(shape.gpus) < len(machine.hardware.gpus) else (),

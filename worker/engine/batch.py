@@ -1,8 +1,9 @@
 """Which tokens go into the next decode.
 
-Streams come first, one row each. What prompts may take is bounded while anybody streams, so that no prompt stalls them.
-Of that, half belongs to the oldest prompt, which therefore always advances; the other half goes to the shortest ones
-first, so that a question of ten tokens does not wait behind a book; what nobody else wants goes to the oldest again.
+Streams come first, one row each. What prompts may take is bounded while anybody streams, so that no prompt stalls them
+(`pace` says by how much). Of that, half belongs to the oldest prompt, which therefore always advances; the other half
+goes to the shortest ones first, so that a question of ten tokens does not wait behind a book; what nobody else wants
+goes to the oldest again.
 """
 
 from collections.abc import Sequence
@@ -35,17 +36,15 @@ class Slice:
     last: bool
 
 
-def plan(wants: Sequence[Want], batch: int, prefill_budget: int) -> list[Slice]:
-    """Slices of at most `batch` rows: streams in order of their sequence, then prompts, also in that order.
+def plan(wants: Sequence[Want], batch: int, prompt_rows: int) -> list[Slice]:
+    """Slices of at most `batch` rows: streams in order of their sequence, then prompts, also in that order, which get
+    at most `prompt_rows`.
 
     Order matters to llama.cpp, which runs a separate graph for each break in ascending sequence ids.
     """
     streams = sorted((want for want in wants if want.backlog == 1), key=lambda want: want.seq)[:batch]
     prompts = sorted((want for want in wants if want.backlog > 1), key=lambda want: want.age)
-    room = batch - len(streams)
-    if streams:
-        room = min(room, prefill_budget)
-    shares = _share(prompts, room)
+    shares = _share(prompts, min(batch - len(streams), prompt_rows))
     slices = [Slice(want.seq, 1, True) for want in streams]
     for want in sorted(prompts, key=lambda want: want.seq):
         if count := shares[want.seq]:

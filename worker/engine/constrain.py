@@ -89,6 +89,17 @@ class Matcher:
             raise _refuse(self._matcher.get_error())
         return np.unpackbits(bits, count=self._size, bitorder="little").view(np.bool_)
 
+    def forced(self) -> int | None:
+        """The next token where the text can go on in one way only; None: there is a choice, or the turn may end.
+
+        Of the tokens that spell what is forced it is the first one that the tokenizer would write, asked anew for each:
+        so it depends on the tokens before it alone, wherever an answer was cut and is continued.
+        """
+        if self._after is not None:
+            return None
+        tokens = self._matcher.compute_ff_tokens()
+        return tokens[0] if tokens else None
+
     def accepts(self, token: int) -> bool:
         return self._after is not None or self._matcher.validate_tokens([token]) == 1
 

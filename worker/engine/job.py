@@ -12,6 +12,8 @@ from worker.engine.follow import Lead
 from worker.engine.port import JobUsage, ReasoningLimit, Submit
 from worker.engine.sample import Row, Sampler, logprobs
 
+MOST_FORCED = 32  # tokens at once, of the 512 that may be on the way to a slow reader before its job is paused
+
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
@@ -114,33 +116,48 @@ class Job:
         self._started = self._first = self._last = now
         self._matcher = self.grammar.result() if self.grammar else None
 
-    def draw(self, row: Row, eog: frozenset[int]) -> Drawn | None:
-        """Choose the next token and add it; None: the model ended its turn. `row` is used up.
+    def draw(self, row: Row, eog: frozenset[int]) -> list[Drawn]:
+        """Choose the next token, and those that must follow it, and add them; none: the model ended its turn.
 
-        Raises SupernetError if no token can follow.
+        `row` is used up. Raises SupernetError if no token can follow. Who asked for logprobs gets one token at a time,
+        and the same ones: every token has a row of its own to tell them from.
         """
         wanted = self.submit.sampling.top_logprobs
         raw = row.copy() if wanted is not None else row
         token = self._choose(row, eog)
         if token in eog and not self.submit.ignore_eos:
-            return None
+            return []
+        self._add(token)
+        if wanted is not None:
+            logprob, top = logprobs(raw, token, wanted)
+            return [Drawn(token, logprob, tuple(top))]
+        drawn = [Drawn(token)]
+        while len(drawn) < MOST_FORCED and not self.over and (forced := self._forced(eog)) is not None:
+            self._add(forced)
+            drawn.append(Drawn(forced))
+        return drawn
+
+    def _add(self, token: int) -> None:
         self.tokens.append(token)
         self._sampler.saw((token,))
         if self._matcher:
             self._matcher.saw(token)
         if self._thought:
             self._thought.saw(token)
-        if wanted is None:
-            return Drawn(token)
-        logprob, top = logprobs(raw, token, wanted)
-        return Drawn(token, logprob, tuple(top))
 
-    def _choose(self, row: Row, eog: frozenset[int]) -> int:
+    def _forced(self, eog: frozenset[int]) -> int | None:
+        """The next token if the tokens so far leave no choice: a thought is being closed, or the grammar says so."""
         forced = self._thought.forced if self._thought else None
         if forced is not None and self._thought:
             if not self._matcher or self._matcher.accepts(forced):
                 return forced
             self._thought.leave()  # the thought is closed already, and the grammar has no place for the rest of it
+        forced = self._matcher.forced() if self._matcher else None
+        return None if forced in eog else forced
+
+    def _choose(self, row: Row, eog: frozenset[int]) -> int:
+        if (forced := self._forced(eog)) is not None:
+            return forced
         self._sampler.adjust(row)
         allowed = self._matcher.allowed() if self._matcher else None
         if allowed is not None:

@@ -188,7 +188,7 @@ def _chosen_devices(indices: Sequence[int]) -> Any:
 
 def _check(spec: EngineSpec) -> None:
     """Refuse what llama.cpp would answer with an abort, or with a context other than the one asked for."""
-    for name in ("slots", "context", "batch", "prefill_budget", "threads"):
+    for name in ("slots", "context", "batch", "longest_stall_ms", "threads"):
         if getattr(spec, name) < 1:
             raise _refuse(f"{name} must be at least 1")
     if spec.slots + spec.anchors > MAX_SEQUENCES or spec.anchors < 0:

@@ -16,6 +16,7 @@ from worker.engine.constrain import Grammars
 from worker.engine.follow import find
 from worker.engine.job import Drawn, Job, refusal
 from worker.engine.llama import RC_NO_CELLS, Feed, Model
+from worker.engine.pace import Pace
 from worker.engine.port import (
     Cancel,
     Command,
@@ -55,6 +56,7 @@ class Loop:
         dense = not model.unified and model.asynchronous
         self._prefixes = Prefixes(model.sequences, model.context, cuttable=not model.hybrid, dense=dense)
         self._grammars = Grammars(model.vocab)
+        self._pace = Pace(spec.longest_stall_ms / 1000, spec.batch)
         self._posted: SimpleQueue[Command | None] = SimpleQueue()  # None: look again
         self._heard: deque[Command] = deque()
         self._stopping = False
@@ -68,7 +70,7 @@ class Loop:
         self._ages = 0
         self._pulsed = clock()
         self._stall = self._stepped_s = 0.0
-        self._steps = self._prompt_tokens = self._cached_tokens = self._generated_tokens = 0
+        self._steps = self._prompt_tokens = self._cached_tokens = self._generated_tokens = self._forced_tokens = 0
 
     def post(self, command: Command) -> None:
         self._posted.put(command)
@@ -112,6 +114,7 @@ class Loop:
         if not self._drawing and not self._cutting:
             return
         rows = self._model.logits()
+        self._pace.ended(self._clock())
         for job in self._cutting:
             self._prefixes.keep(job.seq, self._model.checkpoint(job.seq))
         for job, row in zip(self._drawing, rows, strict=True):
@@ -125,23 +128,29 @@ class Loop:
         except SupernetError as error:
             self._end(job, "failed", error)
             return
-        if drawn is None:
+        for token in drawn:
+            self._stall = max(self._stall, job.came_out(self._clock()))
+            self._drawn.append((job.submit.job, token))
+        self._generated_tokens += len(drawn)
+        self._forced_tokens += max(0, len(drawn) - 1)
+        if not drawn:
             self._end(job, "stop")
-            return
-        self._stall = max(self._stall, job.came_out(self._clock()))
-        self._generated_tokens += 1
-        self._drawn.append((job.submit.job, drawn))
-        if job.over:
+        elif job.over:
             self._end(job, job.over)
 
     def _submit(self) -> None:
         """Put the next decode in flight."""
         jobs = {job.seq: job for job in self._eligible()}
         wants = [Want(job.seq, job.age, job.backlog, job.until_cut) for job in jobs.values()]
-        slices = plan(wants, self._spec.batch, self._spec.prefill_budget)
+        reading = [job for job in jobs.values() if job.backlog > 1]
+        streaming = any(job.beat is not None for job in jobs.values())
+        depth = max((job.fed for job in reading), default=0)
+        slices = plan(wants, self._spec.batch, self._pace.rows(depth) if streaming else self._spec.batch)
         self.busy = bool(slices)
         if not slices:
             return
+        if streaming and reading:
+            self._pace.began(depth, sum(part.count for part in slices if jobs[part.seq] in reading), self._clock())
         feeds = []
         for part in slices:
             job = jobs[part.seq]
@@ -349,6 +358,7 @@ class Loop:
             prompt_tokens=self._prompt_tokens,
             cached_tokens=self._cached_tokens,
             generated_tokens=self._generated_tokens,
+            forced_tokens=self._forced_tokens,
             longest_stall_ms=1000 * self._stall,
             step_ms=1000 * self._stepped_s,
             llama_ms=1000 * self._model.inside_s,

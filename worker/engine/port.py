@@ -20,7 +20,7 @@ class EngineSpec:
     slots: int  # jobs at once
     context: int  # tokens of one job, prompt and answer together
     batch: int = 512  # most rows of one decode
-    prefill_budget: int = 256  # most prompt rows of a step in which other jobs are streaming
+    longest_stall_ms: int = 500  # of a step in which jobs stream: slices of prompts are sized by it
     gpu_layers: int = 0  # -1: all
     cpu_expert_layers: int = 0  # first N layers whose experts stay in main memory
     devices: tuple[int, ...] = ()  # GPU indices; empty: all
@@ -167,6 +167,7 @@ class Pulse:
     prompt_tokens: int = 0
     cached_tokens: int = 0
     generated_tokens: int = 0
+    forced_tokens: int = 0  # of these, the ones that took no step of their own: the grammar left no choice
     longest_stall_ms: float = 0  # longest gap between two tokens of a streaming job since the last pulse
     step_ms: float = 0  # spent in steps that computed something
     llama_ms: float = 0  # of these, inside llama_decode and llama_synchronize; the rest is Python's share

@@ -81,7 +81,7 @@ class Driven:
     opened: ClassVar[list["Driven"]] = []
 
     def __init__(self, path: Path, kind: type[Model] = Mirrored, **spec: int) -> None:
-        shape = {"slots": 4, "context": 512, "batch": 128, "prefill_budget": 32} | spec
+        shape = {"slots": 4, "context": 512, "batch": 128, "longest_stall_ms": 1} | spec
         self.spec = EngineSpec(path=str(path), **shape)  # type: ignore[arg-type]
         self.model = kind(self.spec)
         self.opened.append(self)

@@ -23,7 +23,7 @@ def test_limits_hold_and_every_stream_has_its_row(wants: list[Want], batch: int,
     assert len(got) == len(slices)
     assert sum(got.values()) <= batch
     assert all(got[seq] == 1 for seq in streams)
-    assert not streams or prompts <= budget
+    assert prompts <= budget
     assert bool(slices) == bool(wants)
     for want in wants:
         assert got.get(want.seq, 0) <= want.most
@@ -39,7 +39,7 @@ def test_a_slice_is_last_only_if_it_ends_the_backlog(wants: list[Want], batch: i
 def test_nothing_is_left_unused_while_a_prompt_wants_it(wants: list[Want], batch: int, budget: int) -> None:
     got = rows(plan(wants, batch, budget))
     streams = sum(want.backlog == 1 for want in wants)
-    room = min(batch - streams, budget) if streams else batch
+    room = min(batch - streams, budget)
     taken = sum(got.get(want.seq, 0) for want in wants if want.backlog > 1)
     assert taken == min(room, sum(want.most for want in wants if want.backlog > 1))
 
@@ -65,8 +65,8 @@ def test_the_oldest_prompt_advances_by_half_whatever_comes_after_it() -> None:
     assert rows(plan([Want(0, 0, 10_000), *crowd, Want(20, 20, 1)], 512, 256))[0] >= 128
 
 
-def test_without_streams_a_prompt_may_fill_the_batch() -> None:
-    assert rows(plan([Want(0, 1, 10_000)], 512, 32)) == {0: 512}
+def test_a_prompt_may_fill_the_batch() -> None:
+    assert rows(plan([Want(0, 1, 10_000)], 512, 512)) == {0: 512}
 
 
 def test_a_slice_ends_where_the_state_is_to_be_saved() -> None:

@@ -71,6 +71,55 @@ def test_the_turn_may_end_only_where_the_grammar_is_complete(grammars: Grammars,
     assert follower.stopped
 
 
+def test_where_there_is_one_way_only_the_next_token_is_the_tokenizers(grammars: Grammars, vocab: Vocab) -> None:
+    follower = matcher(grammars, Constraint('start: "{\\"name\\": " /[0-9]/ ", and so on" ("!")?'))
+    for token in vocab.tokenize('{"name": ')[:-1]:
+        assert follower.forced() == token
+        follower.saw(token)
+    while (token := follower.forced()) is not None:
+        follower.saw(token)
+    follower.saw(vocab.tokenize("7")[0])
+    text = b""
+    while (token := follower.forced()) is not None:
+        follower.saw(token)
+        text += vocab.piece(token)
+    assert text in (b", and so o", b", and so on"), "its last letter might begin a longer token"
+    if text.endswith(b"o"):
+        follower.saw(vocab.tokenize("n")[0])
+    assert follower.forced() is None and vocab.eog <= set(allowed(follower)), "it may end here"
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_is_forced_is_allowed_and_the_same_however_the_answer_was_cut(
+    grammars: Grammars, vocab: Vocab, seed: int
+) -> None:
+    tight = Constraint(f'start: %json {SCHEMA[:-1]}, "x-guidance": {{"whitespace_flexible": false}}}}')
+    follower, rng = matcher(grammars, tight), np.random.default_rng(seed)
+    answer: list[int] = []
+    forced: list[int | None] = []
+    while not follower.stopped and len(answer) < 60:
+        token = follower.forced()
+        forced.append(token)
+        choice = allowed(follower)
+        if token is None:
+            token = int(rng.choice(choice))
+        assert token in choice
+        if token in vocab.eog:
+            break
+        follower.saw(token)
+        answer.append(token)
+    assert sum(token is not None for token in forced) > 5
+    for cut in range(len(answer)):
+        assert matcher(grammars, tight, tuple(answer[:cut])).forced() == forced[cut]
+
+
+def test_nothing_is_forced_before_the_constraint_begins(grammars: Grammars, vocab: Vocab) -> None:
+    follower = matcher(grammars, Constraint('start: "yes"', after=vocab.special["</think>"]))
+    assert follower.forced() is None
+    follower.saw(vocab.special["</think>"])
+    assert follower.forced() is not None
+
+
 def test_everything_is_free_until_the_token_after_which_it_applies(grammars: Grammars, vocab: Vocab) -> None:
     close = vocab.special["</think>"]
     follower = matcher(grammars, Constraint('start: "yes"', after=close))

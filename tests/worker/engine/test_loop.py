@@ -18,6 +18,7 @@ from wire.errors import ErrorCode
 from worker.engine.constrain import Matcher
 from worker.engine.llama import Feed, Model
 from worker.engine.loop import PULSE_S, WAITING_PER_SLOT
+from worker.engine.pace import FIRST_ROWS, LEAST_ROWS
 from worker.engine.port import (
     Cancel,
     Constraint,
@@ -191,7 +192,7 @@ def test_an_answer_that_was_delivered_whole_just_ends(path: Path) -> None:
 
 
 def test_a_long_prompt_does_not_stop_the_streams(path: Path) -> None:
-    engine = Driven(path, prefill_budget=16)
+    engine = Driven(path)
     engine.post(ask("stream", OTHERS[0], max_tokens=100))
     engine.step(5)
     before = len(engine.ids("stream"))
@@ -200,12 +201,26 @@ def test_a_long_prompt_does_not_stop_the_streams(path: Path) -> None:
     while not engine.ids("long"):
         engine.step()
         steps += 1
-    assert steps >= len(OTHERS[4]) // 16
+    assert steps >= (len(OTHERS[4]) - FIRST_ROWS) // LEAST_ROWS, "steps take longer than they may here"
     assert len(engine.ids("stream")) - before == steps
 
 
+def test_slices_grow_where_steps_take_less_than_they_may(path: Path) -> None:
+    engine = Driven(path, longest_stall_ms=4000, context=1024)
+    engine.post(ask("stream", OTHERS[0], max_tokens=100))
+    engine.step(5)
+    engine.post(ask("long", OTHERS[4] * 2))
+    before = engine.loop.pulse().prompt_tokens
+    taken = []
+    while not engine.ids("long"):
+        engine.step()
+        taken.append(engine.loop.pulse().prompt_tokens - before)
+        before += taken[-1]
+    assert [rows for rows in taken if rows] == [32, 64, 127, 127, 70]
+
+
 def test_a_short_prompt_overtakes_a_long_one(path: Path) -> None:
-    engine = Driven(path, prefill_budget=16, batch=32)
+    engine = Driven(path, batch=32)
     engine.post(ask("stream", OTHERS[0], max_tokens=200))
     engine.step(5)
     engine.post(ask("long", OTHERS[4]), ask("short", PROMPT[:8]))
@@ -387,9 +402,50 @@ def test_a_constraint_begins_after_the_thought_and_survives_a_failover(path: Pat
     assert whole.index(special["</think>"]) == 9
     text = b"".join(engine.model.vocab.piece(token) for token in whole[10:])
     assert is_right(text)
-    for delivered in (3, 10, 14):
-        other = Driven(path)
-        assert whole[:delivered] + other.run(replace(turn, delivered=tuple(whole[:delivered]))) == whole
+    other = Driven(path)
+    for delivered in range(1, len(whole)):
+        assert (
+            whole[:delivered] + other.run(replace(turn, job=f"{delivered}", delivered=tuple(whole[:delivered])))
+            == whole
+        )
+
+
+CALL = Constraint('start: "{\\"name\\": \\"get_weather\\", \\"arguments\\": {\\"days\\": " /[0-9]/ "}}"')
+
+
+def test_what_the_grammar_forces_takes_no_step_of_its_own(path: Path) -> None:
+    engine = Driven(path)
+    turn = ask("a", sampling=WILD, constraint=CALL, max_tokens=200, ignore_eos=False)
+    got = engine.run(turn)
+    assert engine.text("a").startswith(b'{"name": "get_weather", "arguments": {"days": ')
+    pulse = engine.loop.pulse()
+    assert pulse.generated_tokens == len(got) and pulse.forced_tokens > len(got) / 2
+    reading = -(-len(PROMPT) // 128)
+    assert pulse.steps - reading <= len(got) - pulse.forced_tokens
+    assert engine.run(replace(turn, job="logprobs", sampling=WILD.model_copy(update={"top_logprobs": 2}))) == got
+    assert all(token.logprob is not None for token in engine.tokens("logprobs"))
+    assert engine.loop.pulse().forced_tokens == pulse.forced_tokens, "with logprobs each has a row"
+
+
+def test_forced_tokens_count_towards_the_limit(path: Path) -> None:
+    engine = Driven(path)
+    whole = engine.run(ask("a", constraint=CALL, max_tokens=200, ignore_eos=False))
+    for limit in range(1, 8):
+        assert engine.run(ask(f"{limit}", constraint=CALL, max_tokens=limit)) == whole[:limit]
+        ended = engine.ended(f"{limit}")
+        assert ended and ended.reason == "length" and ended.usage.completion == limit
+
+
+def test_forced_tokens_beside_a_stream_and_a_long_prompt_change_neither(path: Path) -> None:
+    call = ask("call", sampling=WILD, constraint=CALL, max_tokens=200, ignore_eos=False)
+    stream, long = ask("stream", OTHERS[0], WILD, max_tokens=60), ask("long", OTHERS[4], WILD)
+    expected = [alone(path, job) for job in (call, stream, long)]
+    engine = Driven(path)
+    engine.post(stream)
+    engine.step(5)
+    engine.post(long, call)
+    engine.until("call", "stream", "long")
+    assert [engine.ids(job) for job in ("call", "stream", "long")] == expected
 
 
 class Slow(Future[Matcher]):
@@ -577,7 +633,7 @@ class Poisoned(Mirrored):
 def test_a_job_that_cannot_be_computed_fails_alone(path: Path) -> None:
     jobs = [ask("a", sampling=WILD), ask("b", OTHERS[0], WILD), ask("c", OTHERS[2])]
     expected = {job.job: alone(path, job, Poisoned) for job in jobs}
-    engine = Driven(path, Poisoned)
+    engine = Driven(path, Poisoned, longest_stall_ms=10_000)
     engine.post(*jobs)
     engine.step(6)
     engine.post(ask("bad", (*OTHERS[1], 251, 1, 2)))

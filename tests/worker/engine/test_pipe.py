@@ -86,7 +86,7 @@ MESSAGES: list[tuple[Codec[Any], object]] = [
     (FROM_ENGINE, Ready(4, 8192, 248320)),
     (FROM_ENGINE, Stepped((Token("j", 5, b"\xff\n\x00", float("-inf"), ((b"", -1.5), (b"\xf0", float("-inf")))),))),
     (FROM_ENGINE, Ended("j", "failed", JobUsage(1, 2, 3, 0.5, 1.5, 2.5), ErrorCode.ENGINE_ERROR, "why\nnot")),
-    (FROM_ENGINE, Pulse(1, 2, 3, 4, 5, 6, 7.5)),
+    (FROM_ENGINE, Pulse(1, 2, 3, 4, 5, 6, 3, 7.5)),
     (FROM_ENGINE, Down("gone", ("a", "b"), "a", 0.5)),
     (TO_PREPARER, PreparerSpec("x.gguf", 4096, "qwen-xml")),
     (TO_PREPARER, Prepare(REQUEST, (1, 2, 3))),
