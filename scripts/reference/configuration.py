@@ -1,0 +1,85 @@
+"""docs/configuration.md, from the two programs' own settings."""
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+from coordinator import config as coordinator
+from scripts.reference.tables import table
+from worker import cli
+from worker.config import ENVIRONMENT, Config
+
+WORKER = """# Configuration
+
+Made by `scripts/docs` from both programs: do not edit it here. One precedence everywhere: a flag wins over the
+environment, and that over the default. A variable that is not known is refused: it may be a typo.
+
+## Worker
+
+`supernet-worker`. As a service it reads `/etc/supernet/worker.env`, one `NAME=value` a line.
+"""
+
+COORDINATOR = """## Coordinator
+
+`supernet-coordinator serve`. Booleans in the environment are `1` or `0`.
+"""
+HEAD = ("flag", "variable", "default", "meaning")
+# What the program finds out by itself, in words: the value of one machine is of no use on another.
+FOUND_OUT = {
+    "models_dir": "`~/.cache/supernet/models`",
+    "state_dir": "`~/.local/state/supernet`",
+    "name": "the host's name",
+    "model": "the catalogue's default",
+    "catalogue": "built in",
+    "slots": "planned",
+    "context": "planned",
+    "threads": "planned",
+}
+
+
+def page() -> str:
+    """The whole of docs/configuration.md."""
+    return "\n".join([WORKER, table(HEAD, worker_rows()), "", COORDINATOR, table(HEAD, coordinator_rows()), ""])
+
+
+def worker_rows() -> list[tuple[str, str, str, str]]:
+    variables = {flag: name for name, flag in ENVIRONMENT.items()}
+    defaults = {field.name: field.default for field in fields(Config)}
+    return [
+        (
+            f"`{_flag(action)}`",
+            f"`{variables[action.dest]}`",
+            FOUND_OUT.get(action.dest) or _default(defaults.get(action.dest)),
+            action.help or "",
+        )
+        for action in settings(cli.parser())
+    ]
+
+
+def settings(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """The flags of the group "settings": those that may stand in the environment too."""
+    group = next(group for group in parser._action_groups if group.title == "settings")
+    return list(group._group_actions)
+
+
+def _flag(action: argparse.Action) -> str:
+    name = action.option_strings[0]
+    metavar = action.metavar or (action.dest.upper() if action.nargs is None else "")
+    return f"{name} {metavar}".strip()
+
+
+def coordinator_rows() -> list[tuple[str, str, str, str]]:
+    rows = []
+    for field in fields(coordinator.Config):
+        flag = "--" + field.name.replace("_", "-")
+        value = "built in" if field.name == "models" else _default(field.default)
+        rows.append((f"`{flag}`", f"`{coordinator.PREFIX}{field.name.upper()}`", value, coordinator.HELP[field.name]))
+    return rows
+
+
+def _default(value: object) -> str:
+    if value is None or value == "" or value == Path():
+        return "none"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
