@@ -116,7 +116,7 @@ class Hello(Frozen):
 
 
 class Capacity(Frozen):
-    """The heartbeat, and sent at once when anything in it changes."""
+    """The heartbeat. Sent at once too when a status, the slots, or a slot that the coordinator thinks taken changes."""
 
     type: Literal["capacity"] = "capacity"
     models: tuple[ModelState, ...] = Field((), max_length=32)

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from wire.chat import ChatRequest
 from wire.errors import SupernetError
-from wire.messages import EARNINGS, HEARTBEAT_S, Hardware, Hello, ModelOffer, ToWorker
+from wire.messages import EARNINGS, Hardware, Hello, ModelOffer, ToWorker
 from worker import effects, state
 from worker.chat.prepared import Prepared
 from worker.engine import port
@@ -162,7 +162,7 @@ class Daemon:
         while True:
             now = time.monotonic()
             self._perform(self._session.tick(now))
-            if now - beat >= HEARTBEAT_S - TICK_S:
+            if now - beat >= self._session.heartbeat_s - TICK_S:
                 beat = now
                 if self._session.welcomed:
                     self._link.send(self._session.capacity())

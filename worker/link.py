@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.frames import CloseCode
 
 from wire.codec import MAX_TO_WORKER_BYTES, encode, to_worker
 from wire.errors import CLOSE_DUPLICATE, FATAL_CLOSE_CODES, ErrorCode, SupernetError
@@ -22,6 +23,7 @@ from wire.messages import SUBPROTOCOL, WORKER_PATH, Capacity, Draining, Error, H
 
 log = logging.getLogger("supernet.link")
 
+LEAVING = CloseCode.GOING_AWAY  # a coordinator keeps nothing for a worker that leaves so
 PING_S = 10.0
 DIAL_TIMEOUT_S = 10.0
 BACKOFF_FIRST_S = 0.5
@@ -178,6 +180,9 @@ class Link:
                         if self._take(frame):
                             welcomed = True
                             patience.cancel()
+                except asyncio.CancelledError:
+                    await socket.close(LEAVING)  # else it would be 1011, which says that we may come back
+                    raise
                 finally:
                     patience.cancel()
                     writer.cancel()

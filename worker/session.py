@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from wire.errors import ErrorCode, SupernetError
 from wire.job import JobMessage, JobState
 from wire.messages import (
+    HEARTBEAT_S,
     RESUME_WINDOW_S,
     WINDOW_TOKENS,
     Accepted,
@@ -68,6 +69,7 @@ class Session:
     resuming: bool = False  # Hello has said which attempts go on, Welcome has not come
     window_tokens: int = WINDOW_TOKENS
     resume_window_s: float = RESUME_WINDOW_S
+    heartbeat_s: float = HEARTBEAT_S
     lost_at: float | None = None
     drain_until: float | None = None
     earnings: Earnings | None = None  # the last that the coordinator said, for the owner's eyes
@@ -120,6 +122,7 @@ class Session:
         self.id = welcome.session
         self.welcomed, self.resuming, self.lost_at = True, False, None
         self.window_tokens, self.resume_window_s = welcome.window_tokens, welcome.resume_window_s
+        self.heartbeat_s = welcome.heartbeat_s
         kept = {JobKey(job.job, job.attempt): job.next_seq for job in welcome.kept}
         effects: list[Effect] = [Send(self.capacity())]
         for attempt in list(self.attempts.values()):

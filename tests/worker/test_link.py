@@ -90,6 +90,21 @@ async def test_a_lost_socket_is_dialled_again() -> None:
         assert worker.lost >= 2
 
 
+async def test_a_worker_that_stops_says_that_it_will_not_come_back() -> None:
+    closed: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+
+    async def handler(socket: ServerConnection) -> None:
+        await socket.recv()
+        await socket.send(encode(Welcome(session="s")))
+        await socket.wait_closed()
+        closed.set_result(socket.close_code)
+
+    async with coordinator(handler) as url:
+        async with running(worker := Worker(url)):
+            await worker.received.get()
+        assert await closed == 1001  # the coordinator's LEAVING: anything else keeps its jobs waiting for a resume
+
+
 @pytest.mark.parametrize("status", [HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UPGRADE_REQUIRED])
 async def test_a_refused_key_or_version_ends_the_dialling_with_the_reason(status: HTTPStatus) -> None:
     def refuse(_: ServerConnection, __: Request) -> Response:
