@@ -17,6 +17,11 @@ class Tokenizer(Protocol):
         ...
 
     @property
+    def longest(self) -> int:
+        """Bytes of the longest token."""
+        ...
+
+    @property
     def template(self) -> str:
         """The model's own Jinja chat template; empty if the file has none."""
         ...

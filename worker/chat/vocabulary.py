@@ -36,9 +36,12 @@ class SpecialTokens:
         """Whether a text that is very long for `most` tokens has surely more, told from its beginning.
 
         llama.cpp takes 1 to 8 s for a MB of hostile text (blanks, tags), so all of it is read only where it may fit.
+        What would not even fit in the vocabulary's longest tokens is not read at all.
         """
         if len(text) <= _CHARACTERS * most:
             return False
+        if len(text) > tokenizer.longest * most:
+            return True
         count = 0
         for at in range(0, len(text), _SLICE):
             count += len(tokenizer.tokenize(text[at : at + _SLICE])) - _SEAM

@@ -115,6 +115,11 @@ class Vocab:
         self._marks = re.compile("|".join(map(re.escape, spelled)) or "(?!)")
         self.eog = frozenset(i for i in {*ends, *marks} if i >= 0 and lib.llama_vocab_is_eog(self._vocab, i))
 
+    @functools.cached_property
+    def longest(self) -> int:
+        """Bytes of the longest token."""
+        return max(len(self.piece(token)) for token in range(self.size))
+
     def tokenize(self, text: str) -> list[int]:
         """Tokens of plain text: none of them special, whatever the text says.
 

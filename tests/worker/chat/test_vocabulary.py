@@ -56,5 +56,18 @@ def test_a_text_is_longer_than_told_only_when_it_surely_is() -> None:
     assert special.longer_than(1000, "x" * 200_000, PLAIN)
     assert not special.longer_than(1000, "x" * 5000, PLAIN), "short enough to be read whole"
     blanks = ByteVocabulary("")
+    blanks.longest = 1000
     blanks.tokenize = lambda text: [32] * (len(text) // 1000)  # type: ignore[method-assign]
     assert not special.longer_than(1000, " " * 900_000, blanks), "a token may have many characters"
+
+
+def test_a_text_that_no_tokens_could_hold_is_not_read_at_all() -> None:
+    class Unread(ByteVocabulary):
+        def tokenize(self, text: str) -> list[int]:
+            raise AssertionError("read")
+
+    special = SpecialTokens(PLAIN.special)
+    longest = Unread("").longest
+    assert special.longer_than(1000, " " * (longest * 1000 + 1), Unread(""))
+    with pytest.raises(AssertionError, match="read"):
+        special.longer_than(1000, " " * (longest * 1000), Unread(""))

@@ -23,6 +23,10 @@ class ByteVocabulary:
     defined: tuple[str, ...] = DEFINED
 
     @cached_property
+    def longest(self) -> int:
+        return max(map(len, self.special), default=1)
+
+    @cached_property
     def special(self) -> dict[str, int]:
         return {text: 256 + i for i, text in enumerate((*self.control, *self.defined))}
 

@@ -1,0 +1,18 @@
+"""Every hostile request of scripts/hostile gets its status, and harms neither the worker nor the next request."""
+
+from scripts.hostile_requests.__main__ import client, honest, send
+from scripts.hostile_requests.cases import cases
+from tests.e2e.network import Network
+
+
+def test_each_gets_its_status_and_the_next_request_works(network: Network) -> None:
+    worker = network.workers[0]
+    with client(network) as http:
+        for case in cases():
+            outcome = send(http, network.key, case)
+            assert outcome.right, outcome
+            assert honest(http, network.key), f"after {case.name}"
+    assert worker.popen.poll() is None, "the worker ended"
+    said = worker.output()
+    # Nor did one of its children, which it would start anew.
+    assert "its request is refused" not in said and "crash" not in said, said[-2000:]
