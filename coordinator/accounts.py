@@ -12,8 +12,10 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from coordinator.apikeys import bearer, hash_key, make_key, well_formed
+from coordinator.ledger.commit import apply
 from coordinator.ledger.database import Database
 from coordinator.ledger.errors import LedgerError
+from coordinator.ledger.grants import starter
 from coordinator.ledger.keys import (
     AccountRow,
     KeyLimits,
@@ -28,6 +30,7 @@ from coordinator.ledger.keys import (
     list_keys,
     revision_of,
 )
+from coordinator.pricing import SPARK_NANO, STARTER_SPARK
 from wire.errors import ErrorCode, SupernetError
 
 log = logging.getLogger("supernet.accounts")
@@ -37,6 +40,7 @@ DEFAULT_SCOPES = ("client", "worker")
 DEFAULT_ACCOUNT = "default"
 REFRESH_S = 1.0
 MAX_NAME = 128
+STARTER_NANO = STARTER_SPARK * SPARK_NANO
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,12 @@ class Principal:
 # ---- making them -----------------------------------------------------------------------------------------------------
 
 
-def create_account(database: Database, name: str, at_ms: int) -> AccountRow:
-    """Raises LedgerError if the name is taken, or is none."""
+def create_account(database: Database, name: str, at_ms: int, starter_nano: int = STARTER_NANO) -> AccountRow:
+    """With its starter tokens. Raises LedgerError if the name is taken, or is none."""
     account = AccountRow(f"acc_{secrets.token_hex(8)}", _checked(name), at_ms)
     with database.transaction() as connection:
         add_account(connection, account)
+        apply(connection, [starter(account.id, starter_nano, at_ms)])
     return account
 
 
@@ -78,7 +83,9 @@ class Wish:
     expires_ms: int | None = None
 
 
-def create_key(database: Database, pepper: bytes, wish: Wish, at_ms: int) -> tuple[str, KeyRow]:
+def create_key(
+    database: Database, pepper: bytes, wish: Wish, at_ms: int, starter_nano: int = STARTER_NANO
+) -> tuple[str, KeyRow]:
     """The key, which is not to be had again, and what is stored of it. Raises LedgerError."""
     unknown = sorted(set(wish.scopes) - set(SCOPES))
     if unknown or not wish.scopes:
@@ -89,7 +96,7 @@ def create_key(database: Database, pepper: bytes, wish: Wish, at_ms: int) -> tup
         raise LedgerError("the key would have expired already: give a time to come")
     _checked(wish.name)
     if wish.account == DEFAULT_ACCOUNT and find_account(database, DEFAULT_ACCOUNT) is None:
-        create_account(database, DEFAULT_ACCOUNT, at_ms)
+        create_account(database, DEFAULT_ACCOUNT, at_ms, starter_nano)
     key, row = _made(pepper, wish, get_account(database, wish.account).id, at_ms)
     with database.transaction() as connection:
         add_key(connection, row)

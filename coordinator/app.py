@@ -18,10 +18,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coordinator.accounts import Accounts
+from coordinator.billing import Billing
 from coordinator.chat import ChatApi
 from coordinator.exchange import LEFT, Desk
 from coordinator.hub import Hub
-from coordinator.ledger.usage import UsageWriter
+from coordinator.ledger.writer import LedgerWriter
 from coordinator.link import WorkerLink
 from coordinator.metrics import Metrics
 from coordinator.openai_models import model_object
@@ -46,20 +47,21 @@ class Services:
     hub: Hub
     accounts: Accounts
     catalog: Catalog
-    usage: UsageWriter
+    ledger: LedgerWriter
+    billing: Billing
 
     @property
     def ready(self) -> bool:
-        return not self.hub.dispatch.draining and self.usage.healthy and self.accounts.healthy
+        return not self.hub.dispatch.draining and self.ledger.healthy and self.accounts.healthy
 
 
 def create_app(services: Services) -> ASGIApp:
     # Not the framework's own document: it knows nothing of raw bodies. `scripts/openapi` reads ours off the readers.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    desk = Desk(services.hub, services.accounts, services.catalog, services.usage)
+    desk = Desk(services.hub, services.accounts, services.catalog, services.billing)
     models = _Models(services, created=int(time.time()))
     probes = _Probes(services)
-    metrics = Metrics(services.hub.dispatch, services.catalog, services.usage)
+    metrics = Metrics(services.hub.dispatch, services.catalog, services.ledger)
     services.hub.ended = metrics.job_ended
     app.add_api_route("/v1/chat/completions", ChatApi(desk).completions, methods=["POST"], response_model=None)
     app.add_api_route("/v1/responses", ResponsesApi(desk).create, methods=["POST"], response_model=None)

@@ -35,6 +35,7 @@ def _keys(actions: Any) -> None:
     create.add_argument("--rpm", type=int, help="requests a minute (default: the server's)")
     create.add_argument("--tpm", type=int, help="tokens a minute (default: the server's)")
     create.add_argument("--concurrency", type=int, help="requests at a time (default: the server's)")
+    _setting(create, "starter_spark")
     _command(actions, "list", "all keys; what is secret of them is not to be had")
     for name, text in (
         ("revoke", "end a key; running coordinators know within a second"),
@@ -44,7 +45,9 @@ def _keys(actions: Any) -> None:
 
 
 def _accounts(actions: Any) -> None:
-    _command(actions, "create", "make an account").add_argument("--name", required=True)
+    create = _command(actions, "create", "make an account")
+    create.add_argument("--name", required=True)
+    _setting(create, "starter_spark")
     _command(actions, "list", "all accounts")
     change = _command(actions, "set", "change an account")
     change.add_argument("account", help="its name or id")

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import Request, Response
 
 from coordinator.effects import Deliver, Finished
-from coordinator.exchange import Desk, cost_nano, read_body
+from coordinator.exchange import Desk, read_body
 from coordinator.openai_request import ChatJob, parse
 from coordinator.openai_response import (
     DONE,
@@ -20,6 +20,7 @@ from coordinator.openai_response import (
     usage_chunk,
     with_usage,
 )
+from coordinator.pricing import Quote
 from wire.catalog import ModelSpec
 from wire.chat import Usage
 from wire.errors import SupernetError
@@ -32,19 +33,20 @@ class ChatApi:
     async def completions(self, request: Request) -> Response:
         principal = self.desk.accounts.authenticate(request.headers, "client")
         job = parse(await read_body(request), self.desk.catalog, request.headers)
-        exchange = self.desk.submit(job, principal, request.headers)
+        exchange = await self.desk.submit(job, principal, request.headers)
         envelope = Envelope(f"chatcmpl-{exchange.name}", exchange.created, job.model.id, fingerprint(job.model))
         if job.stream:
-            return await exchange.stream(request, _Chunks(envelope, job))
-        return await exchange.whole(request, _Completion(envelope, job))
+            return await exchange.stream(request, _Chunks(envelope, job, exchange.quote))
+        return await exchange.whole(request, _Completion(envelope, job, exchange.quote))
 
 
 class _Chunks:
     """A streamed answer. After an error the stream ends without [DONE]."""
 
-    def __init__(self, envelope: Envelope, job: ChatJob) -> None:
+    def __init__(self, envelope: Envelope, job: ChatJob, quote: Quote) -> None:
         self._envelope = envelope
         self._job = job
+        self._quote = quote
         self._chunks = [ChoiceChunks(envelope, choice, include_usage=job.include_usage) for choice in range(job.n)]
         self._usages: dict[int, Usage] = {}  # of each choice as far as known
 
@@ -70,7 +72,7 @@ class _Chunks:
         if not self._job.include_usage:
             return DONE
         total = total_usage(self._usages.values())
-        cost = {"cost_nano_usd": cost_nano(self._job.model, total)}
+        cost = self._quote.shown(total.prompt, total.completion, self._job.n)
         return sse(usage_chunk(self._envelope, total, cost)) + DONE
 
     def _sse(self, chunk: dict[str, Any]) -> bytes:
@@ -82,8 +84,9 @@ class _Chunks:
 class _Completion:
     """An answer that is sent whole."""
 
-    def __init__(self, envelope: Envelope, job: ChatJob) -> None:
+    def __init__(self, envelope: Envelope, job: ChatJob, quote: Quote) -> None:
         self._job = job
+        self._quote = quote
         self._collector = Collector(envelope, job.n)
 
     def delivered(self, choice: int, event: Deliver) -> None:
@@ -96,8 +99,8 @@ class _Completion:
         self._collector.finish(choice, event.finish_reason, event.report.usage)
 
     def whole(self) -> dict[str, Any]:
-        cost = {"cost_nano_usd": cost_nano(self._job.model, self._collector.usage)}
-        return self._collector.completion(cost)
+        used = self._collector.usage
+        return self._collector.completion(self._quote.shown(used.prompt, used.completion, self._job.n))
 
 
 def fingerprint(model: ModelSpec) -> str:

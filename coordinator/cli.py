@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import socket
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,10 +22,17 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from coordinator.accounts import Accounts
 from coordinator.apikeys import pepper_file, read_pepper
 from coordinator.app import Services, create_app
+from coordinator.billing import Billing
 from coordinator.config import Config, read_catalog
 from coordinator.hub import Hub
 from coordinator.ledger.database import Database
-from coordinator.ledger.usage import UsageWriter
+from coordinator.ledger.escrow import Terms
+from coordinator.ledger.prices import pin
+from coordinator.ledger.recovery import recover
+from coordinator.ledger.writer import LedgerWriter
+from coordinator.pricing import Units
+from coordinator.upkeep import Upkeep
+from wire.catalog import Catalog
 from wire.codec import MAX_TO_COORDINATOR_BYTES
 
 log = logging.getLogger("supernet.server")
@@ -125,6 +133,11 @@ class Running:
     database: Database
     thread: ThreadPoolExecutor
 
+    @property
+    def upkeep(self) -> Upkeep:
+        terms = Terms(self.config.escrow_s, self.config.escrow_jobs)
+        return Upkeep(self.database, self.thread, self.services.billing, terms)
+
 
 @contextmanager
 def assembled(config: Config) -> Iterator[Running]:
@@ -133,13 +146,24 @@ def assembled(config: Config) -> Iterator[Running]:
     database = Database(config.db, serve=True)
     thread = ThreadPoolExecutor(1, "ledger")
     try:
-        hub, usage = Hub(config.limits()), UsageWriter(database, thread)
+        hub, ledger = Hub(config.limits()), LedgerWriter(database, thread)
         accounts = Accounts(database, read_pepper(config.pepper or pepper_file(config.db)), thread)
         accounts.revoked = hub.revoke
-        yield Running(config, Services(hub, accounts, catalog, usage), database, thread)
+        billing = _billing(config, database, catalog, ledger)
+        yield Running(config, Services(hub, accounts, catalog, ledger, billing), database, thread)
     finally:
         thread.shutdown()
         database.close()
+
+
+def _billing(config: Config, database: Database, catalog: Catalog, ledger: LedgerWriter) -> Billing:
+    """First what an earlier process left behind is brought to an end."""
+    now_ms = time.time_ns() // 1_000_000
+    ended = recover(database, config.worker_share_bps, now_ms)
+    if ended:
+        log.warning("%d requests ran when the coordinator ended: what was delivered of them is billed", ended)
+    prices = {spec.id: (spec.price.prompt, spec.price.completion) for spec in catalog.models}
+    return Billing(ledger, pin(database, prices, now_ms), Units(config.sogni_nano), config.worker_share_bps)
 
 
 def listen(config: Config) -> socket.socket:
@@ -179,10 +203,12 @@ async def serve(running: Running, server: Server, listener: socket.socket) -> No
         side = [
             tasks.create_task(_named("timer", services.hub.run())),
             tasks.create_task(_named("keys", services.accounts.run())),
-            tasks.create_task(_named("usage", services.usage.run())),
+            tasks.create_task(_named("ledger", services.ledger.run())),
+            tasks.create_task(_named("billing", services.billing.run(services.hub.dispatch.served))),
+            tasks.create_task(_named("upkeep", running.upkeep.run())),
         ]
         await server.serve(sockets=[listener])
-        await services.usage.flushed(FLUSH_S)
+        await services.ledger.flushed(FLUSH_S)
         for task in side:
             task.cancel()
 

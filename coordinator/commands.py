@@ -21,6 +21,7 @@ from coordinator.ledger.keys import (
     revoke_key,
     set_account,
 )
+from coordinator.pricing import SPARK_NANO
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,10 @@ class _Call:
     @property
     def pepper(self) -> bytes:
         return read_pepper(self.config.pepper or pepper_file(self.config.db))
+
+    @property
+    def starter_nano(self) -> int:
+        return self.config.starter_spark * SPARK_NANO
 
 
 def run(arguments: Namespace, config: Config) -> None:
@@ -53,7 +58,7 @@ def _key_create(call: _Call) -> None:
     scopes = tuple(scope.strip() for scope in asked.scope.split(",") if scope.strip())
     limits = KeyLimits(asked.rpm, asked.tpm, asked.concurrency)
     wish = Wish(asked.name, asked.account, scopes, limits, asked.expires)
-    _show_once(call, *create_key(call.database, call.pepper, wish, _now_ms()))
+    _show_once(call, *create_key(call.database, call.pepper, wish, _now_ms(), call.starter_nano))
 
 
 def _key_regenerate(call: _Call) -> None:
@@ -88,7 +93,7 @@ def _key_revoke(call: _Call) -> None:
 
 
 def _account_create(call: _Call) -> None:
-    account = create_account(call.database, call.arguments.name, _now_ms())
+    account = create_account(call.database, call.arguments.name, _now_ms(), call.starter_nano)
     print(json.dumps(asdict(account)) if call.arguments.json else account.id)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import wire
+from coordinator.pricing import SHARE, STARTER_SPARK
 from coordinator.records import Limits
 from wire.catalog import Catalog, parse
 
@@ -32,6 +33,12 @@ class Config:
     resume_grace_s: float = Limits.resume_grace_s
     resume_window_s: float = Limits.resume_window_s
     drain_s: float = 300.0  # how long a stop waits for answers that are being given
+    starter_spark: int = STARTER_SPARK
+    bonus_spark: int = 50
+    sogni_nano: int = 10_000_000  # nano-dollars that one sogni is worth
+    worker_share_bps: int = 7000
+    escrow_s: float = 86_400.0
+    escrow_jobs: int = 0
 
     def limits(self) -> Limits:
         return Limits(
@@ -56,8 +63,16 @@ HELP = {
     "resume_grace_s": "how long the jobs of a dropped worker wait for it before a free slot elsewhere may have them",
     "resume_window_s": "how long a dropped worker may take to come back; jobs that nobody else takes wait for it",
     "drain_s": "how long a stop waits for running answers",
+    "starter_spark": "what a new account is given",
+    "bonus_spark": "what an account may claim once a day",
+    "sogni_nano": "what one sogni is worth, in nano-dollars",
+    "worker_share_bps": "share of a job's price that its worker gets, in basis points",
+    "escrow_s": "how long a worker's earnings wait before they are its owner's",
+    "escrow_jobs": "and with how many jobs the owner must have earned before",
 }
-_PARSERS = {"port": int, "queue": int, "queue_per_account": int, "db": str, "pepper": Path, "models": Path}
+_WHOLE = ("port", "queue", "queue_per_account", "starter_spark", "bonus_spark", "sogni_nano", "worker_share_bps")
+_PARSERS: dict[str, Any] = {"db": str, "pepper": Path, "models": Path}
+_PARSERS |= {name: int for name in (*_WHOLE, "escrow_jobs")}
 
 
 def build(flags: Mapping[str, Any], env: Mapping[str, str]) -> Config:
@@ -90,9 +105,18 @@ def _read(name: str, text: str, variable: str) -> Any:
 def _check(config: Config) -> None:
     if not 0 <= config.port <= 65535:
         raise ConfigError(f"port {config.port}: a port is 0 to 65535")
-    for name in ("queue", "queue_per_account"):
+    for name in ("queue", "queue_per_account", "escrow_jobs"):
         if getattr(config, name) < 0:
             raise ConfigError(f"{name} must not be negative")
+    for name in ("starter_spark", "bonus_spark"):
+        if not 0 <= getattr(config, name) <= 1_000_000:
+            raise ConfigError(f"{name} must be 0 to 1000000")
+    if not 1 <= config.sogni_nano <= 10**15:
+        raise ConfigError("sogni_nano must be 1 to 10^15: nano-dollars that one sogni is worth")
+    if not 0 <= config.worker_share_bps <= SHARE:
+        raise ConfigError(f"worker_share_bps must be 0 to {SHARE}: 7000 is 70 %")
+    if not 0 <= config.escrow_s <= 366 * 86_400:
+        raise ConfigError("escrow_s must be 0 to 31622400 seconds")
     for name in ("queue_wait_s", "resume_grace_s", "resume_window_s", "drain_s"):
         if not 0 <= getattr(config, name) <= 3600:
             raise ConfigError(f"{name} must be 0 to 3600 seconds")

@@ -242,6 +242,11 @@ class Dispatch:
         job = self._jobs.all.get(job_id)
         return None if job is None else self._waiting.place(job)
 
+    def served(self, job_id: str) -> tuple[tuple[str, int], ...] | None:
+        """Delivered tokens of a job by the worker that made them; None if it has ended."""
+        job = self._jobs.all.get(job_id)
+        return None if job is None else tuple(job.served.items())
+
     def running(self) -> int:
         return len(self._jobs.all)
 

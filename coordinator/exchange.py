@@ -19,15 +19,15 @@ from fastapi.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from coordinator.accounts import Accounts, Principal
-from coordinator.effects import Deliver, Failed, Finished, Report, Stopped
-from coordinator.hub import Answers, Hub, JobEnd
-from coordinator.ledger.usage import UsageRow, UsageWriter
+from coordinator.billing import Billing
+from coordinator.effects import Deliver, Failed, Finished, Report
+from coordinator.hub import Answers, Hub
 from coordinator.openai_request import ChatJob
 from coordinator.openai_response import sse_comment
 from coordinator.patience import patience_s
+from coordinator.pricing import Quote
 from coordinator.records import JobSpec
-from wire.catalog import Catalog, ModelSpec
-from wire.chat import Usage
+from wire.catalog import Catalog
 from wire.errors import ErrorCode, SupernetError
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -35,7 +35,6 @@ BODY_S = 30.0
 COMMIT_S = 2.0
 KEEP_ALIVE_S = 15.0  # proxies end a silent response after 60 to 100 s
 LEFT = 499  # nginx's word for a client that did not wait; nobody sees it
-ACCOUNTING_RETRY_S = 10.0
 
 T = TypeVar("T")
 
@@ -75,13 +74,11 @@ class Desk:
     hub: Hub
     accounts: Accounts
     catalog: Catalog
-    usage: UsageWriter
+    billing: Billing
 
-    def submit(self, job: ChatJob, principal: Principal, headers: Mapping[str, str]) -> "Exchange":
-        """Raises queue_full, or invalid_request if the headers name no proper time to wait."""
-        if self.usage.full:
-            message = "accounting is behind: try again in a moment"
-            raise SupernetError(ErrorCode.QUEUE_FULL, message, retry_after_s=ACCOUNTING_RETRY_S)
+    async def submit(self, job: ChatJob, principal: Principal, headers: Mapping[str, str]) -> "Exchange":
+        """Waits until the money is set aside. Raises insufficient_quota, queue_full, or invalid_request if the headers
+        name no proper time to wait."""
         patience = patience_s(headers)
         # Of a stream only the silence counts, and that is kept short: its client never has to give up.
         deadline_s = None if job.stream else patience
@@ -100,24 +97,22 @@ class Desk:
             for n in range(job.n)
         ]
 
-        def ended(spec: JobSpec, end: JobEnd) -> None:
-            if end.report.attempts:  # what no worker ever had is not worth a row
-                self.usage.put(_usage_row(spec, end, job.model, principal))
-
+        tab = await self.billing.open(name, job, principal)
         silence_s = KEEP_ALIVE_S if patience is None else min(KEEP_ALIVE_S, patience / 2)
-        return Exchange(name, int(time.time()), job, self.hub.submit(specs, ended), silence_s)
+        return Exchange(name, int(time.time()), job, self.hub.submit(specs, tab.ended), silence_s, tab.quote)
 
 
 @dataclass(frozen=True)
 class Exchange:
     """`name` is new and unguessable: ids of the answer are made from it. `created` in Unix seconds. A stream is never
-    silent for longer than `silence_s`."""
+    silent for longer than `silence_s`. `quote` says what its tokens cost."""
 
     name: str
     created: int
     job: ChatJob
     answers: Answers
     silence_s: float
+    quote: Quote
 
     async def stream(self, request: Request, telling: Telling) -> Response:
         """Raises the error of a job that failed before anything was said to the client."""
@@ -266,16 +261,6 @@ def choice_seed(first: int, choice: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{first}/{choice}".encode()).digest()[:8], "big") >> 1
 
 
-def cost_nano(model: ModelSpec, usage: Usage) -> int:
-    return usage.prompt * model.price.prompt + usage.completion * model.price.completion
-
-
-def charge_nano(model: ModelSpec, end: JobEnd) -> int:
-    """What was delivered is paid for, whatever the end; a request that was given up as poison costs nothing."""
-    poison = isinstance(end, Failed) and end.error.code is ErrorCode.POISON_REQUEST
-    return 0 if poison else cost_nano(model, end.report.usage)
-
-
 def _timing(report: Report) -> dict[str, str]:
     worker = hashlib.sha256((report.worker or "").encode()).hexdigest()[:12]
     headers = {
@@ -286,34 +271,3 @@ def _timing(report: Report) -> dict[str, str]:
     if report.first_token_s is not None:
         headers["x-supernet-ttft-ms"] = str(round(report.first_token_s * 1000))
     return headers
-
-
-def _usage_row(spec: JobSpec, end: JobEnd, model: ModelSpec, principal: Principal) -> UsageRow:
-    match end:
-        case Finished():
-            finish = str(end.finish_reason)
-        case Failed():
-            finish = end.error.code.value
-        case Stopped():
-            finish = "cancelled"
-    report = end.report
-    return UsageRow(
-        job=spec.id,
-        at_ms=time.time_ns() // 1_000_000,
-        account=principal.account,
-        key=principal.key,
-        model=model.id,
-        worker=report.worker,
-        attempts=report.attempts,
-        finish=finish,
-        prompt=report.usage.prompt,
-        cached=report.usage.cached,
-        completion=report.usage.completion,
-        reasoning=report.usage.reasoning,
-        price_prompt=model.price.prompt,
-        price_completion=model.price.completion,
-        cost_nano=charge_nano(model, end),
-        queued_ms=round(report.queued_s * 1000),
-        first_token_ms=None if report.first_token_s is None else round(report.first_token_s * 1000),
-        total_ms=round(report.total_s * 1000),
-    )

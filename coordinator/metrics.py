@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from coordinator.dispatch import Dispatch
 from coordinator.effects import Failed, Finished, Stopped
-from coordinator.ledger.usage import UsageWriter
+from coordinator.ledger.writer import LedgerWriter
 from coordinator.records import JobSpec
 from wire.catalog import Catalog
 
@@ -32,9 +32,9 @@ _APART = {"submitted", "finished", "failed", "stopped", "tokens", "moved_before_
 class Metrics:
     """Told of ends of jobs and of HTTP answers; everything else is asked for when somebody scrapes."""
 
-    def __init__(self, dispatch: Dispatch, catalog: Catalog, usage: UsageWriter) -> None:
+    def __init__(self, dispatch: Dispatch, catalog: Catalog, ledger: LedgerWriter) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_State(dispatch, catalog, usage))
+        self._registry.register(_State(dispatch, catalog, ledger))
 
         def counter(name: str, words: str, *labels: str) -> Counter:
             return Counter(f"supernet_{name}", words, labels, registry=self._registry)
@@ -102,17 +102,17 @@ class Metrics:
 class _State(Collector):
     """What is there now, and dispatch's own counters."""
 
-    def __init__(self, dispatch: Dispatch, catalog: Catalog, usage: UsageWriter) -> None:
+    def __init__(self, dispatch: Dispatch, catalog: Catalog, ledger: LedgerWriter) -> None:
         self._dispatch = dispatch
         self._models = [spec.id for spec in catalog.models]
-        self._usage = usage
+        self._ledger = ledger
 
     def collect(self) -> Iterator[Metric]:
         yield from self._fleet()
         yield from self._counters()
         yield _gauge("jobs_running", "Jobs that have not ended, waiting ones included.", self._dispatch.running())
-        yield _gauge("settle_backlog_rows", "Ended jobs that are not in the ledger yet.", self._usage.backlog)
-        lag_s = self._usage.lag_s(time.time())
+        yield _gauge("settle_backlog_rows", "Orders that the ledger has not carried out yet.", self._ledger.backlog)
+        lag_s = self._ledger.lag_s(time.monotonic())
         yield _gauge("settle_lag_seconds", "Age of the oldest of them.", lag_s)
         yield _gauge("draining", "1 while the coordinator takes no new jobs.", int(self._dispatch.draining))
 

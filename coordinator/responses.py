@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import Request, Response
 
 from coordinator.effects import Deliver, Finished
-from coordinator.exchange import Desk, Exchange, cost_nano, read_body
+from coordinator.exchange import Desk, Exchange, read_body
 from coordinator.openai_response import Envelope
 from coordinator.responses_request import ResponsesJob, parse
 from coordinator.responses_response import ResponseEvents, event_bytes
@@ -23,7 +23,7 @@ class ResponsesApi:
     async def create(self, request: Request) -> Response:
         principal = self.desk.accounts.authenticate(request.headers, "client")
         asked = parse(await read_body(request), self.desk.catalog, request.headers)
-        exchange = self.desk.submit(asked.chat, principal, request.headers)
+        exchange = await self.desk.submit(asked.chat, principal, request.headers)
         answer = _Answer(asked, exchange)
         try:
             if asked.chat.stream:
@@ -37,9 +37,9 @@ class _Answer:
     """One answer, streamed or whole: the same events make both."""
 
     def __init__(self, asked: ResponsesJob, exchange: Exchange) -> None:
-        self._model = asked.chat.model
+        self._quote = exchange.quote
         # This API has no place for a fingerprint.
-        envelope = Envelope(f"resp_{exchange.name}", exchange.created, self._model.id, fingerprint="")
+        envelope = Envelope(f"resp_{exchange.name}", exchange.created, asked.chat.model.id, fingerprint="")
         self._events = ResponseEvents(envelope, asked.repeated, asked.names)
 
     def first(self) -> bytes:
@@ -50,7 +50,7 @@ class _Answer:
 
     def finished(self, choice: int, event: Finished) -> bytes:
         usage = event.report.usage
-        cost = {"cost_nano_usd": cost_nano(self._model, usage)}
+        cost = self._quote.shown(usage.prompt, usage.completion)
         return _bytes(self._events.finish(event.finish_reason, usage, cost))
 
     def failed(self, error: SupernetError) -> bytes:

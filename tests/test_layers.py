@@ -70,7 +70,10 @@ PURE = [
     "coordinator/jobs.py",
     "coordinator/openai*.py",
     "coordinator/patience.py",
+    "coordinator/ledger/book.py",
+    "coordinator/ledger/orders.py",
     "coordinator/placement.py",
+    "coordinator/pricing.py",
     "coordinator/poison.py",
     "coordinator/probation.py",
     "coordinator/trial.py",
@@ -99,6 +102,7 @@ UNTESTED = {
     "worker/effects.py": "types only",
     "coordinator/effects.py": "types only",
     "coordinator/ledger/errors.py": "types only",
+    "coordinator/ledger/orders.py": "types only",
     "coordinator/ledger/migrations/*": "tests/coordinator/ledger/test_migrate.py goes through all steps",
 }
 

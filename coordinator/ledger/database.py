@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Row, Select, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError
 from sqlalchemy.pool import NullPool
 
 from coordinator.ledger.errors import LedgerError
@@ -83,18 +83,21 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """All of it or nothing, and durable when the block has been left. Raises LedgerError if the lock is not had."""
+        """All of it or nothing, and durable when the block has been left. Raises LedgerError when the database does not
+        take it now, IntegrityError or DataError when it never will."""
         with self._exclusive():
             try:
                 self._connection.exec_driver_sql(self._begin)
                 yield self._connection
                 self._connection.commit()
-            except BaseException:
+            except BaseException as error:
                 self._connection.rollback()
+                if isinstance(error, DatabaseError) and not isinstance(error, IntegrityError | DataError):
+                    raise LedgerError(f"{self._name} cannot be written: {error.orig}") from error
                 raise
 
-    def query(self, select: Select[Any]) -> Sequence[Row[Any]]:
-        """Read outside of a transaction. Raises LedgerError."""
+    def query(self, select: Select[Any]) -> Sequence[Any]:
+        """Rows, read outside of a transaction. Raises LedgerError."""
         try:
             return self._connection.execute(select).all()
         except DatabaseError as error:

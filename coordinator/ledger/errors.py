@@ -3,3 +3,7 @@
 
 class LedgerError(Exception):
     """The database, or what was asked of it, cannot be used; the text says what to do."""
+
+
+class CannotBeBooked(LedgerError):
+    """This order will never be carried out; the text says why. Others that came with it may be."""

@@ -16,6 +16,7 @@ from coordinator.accounts import Wish, create_key
 from coordinator.apikeys import pepper_file, read_pepper
 from coordinator.cli import Running, Server, assembled, listen, make_server, serve
 from coordinator.config import Config
+from coordinator.ledger.check import check
 from coordinator.ledger.database import Database
 from wire import messages as wire
 from wire.chat import Content, Usage
@@ -158,6 +159,7 @@ def start_coordinator(tmp_path: Path) -> Start:
             finally:
                 server.should_exit = server.force_exit = True
                 await task
+                assert check(running.database) == []
 
     return start
 

@@ -26,7 +26,11 @@ async def test_a_plain_answer_with_usage_and_cost_and_timing(coordinator: Coordi
     assert answer.choices[0].finish_reason == "stop"
     assert answer.usage is not None
     assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (5, 5)
-    assert answer.usage.model_extra == {"cost_nano_usd": 5 * 300 + 5 * 900}
+    assert answer.usage.model_extra == {
+        "cost": 0.000006,
+        "cost_nano_usd": 5 * 300 + 5 * 900,
+        "cost_details": {"usd": "0.000006", "spark": "0.0012", "sogni": "0"},
+    }
     assert raw.headers["x-supernet-attempts"] == "1"
     assert int(raw.headers["x-supernet-ttft-ms"]) >= 0
     assert raw.headers["x-request-id"].startswith("req_")

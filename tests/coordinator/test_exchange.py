@@ -6,7 +6,8 @@ from typing import Any
 import openai
 import pytest
 
-from coordinator.ledger.usage import UsageRow, read
+from coordinator.ledger.orders import UsageRow
+from coordinator.ledger.usage import read
 from tests.coordinator.conftest import Coordinator, FakeWorker, Start, delta, until
 from wire import messages as wire
 from wire.errors import ErrorCode

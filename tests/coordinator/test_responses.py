@@ -70,7 +70,9 @@ async def test_a_plain_answer(coordinator: Coordinator) -> None:
         "output_tokens": 2,
         "output_tokens_details": {"reasoning_tokens": 1},
         "total_tokens": 7,
+        "cost": 0.0000033,
         "cost_nano_usd": 5 * 300 + 2 * 900,
+        "cost_details": {"usd": "0.0000033", "spark": "0.00066", "sogni": "0"},
     }
     assert raw.headers["x-supernet-attempts"] == "1"
     assert (answer.instructions, answer.to_dict()["store"]) == ("Be brief.", False)

@@ -1,0 +1,32 @@
+from coordinator.ledger.database import Database
+from coordinator.ledger.escrow import Earned, Terms, earned, mature
+from coordinator.ledger.grants import Balance
+from coordinator.pricing import Payee
+from tests.coordinator.ledger.money import Client, client, do, hold, settle, spark
+
+
+def earn(database: Database, alice: Client, bob: Client, job: str, at_ms: int) -> None:
+    payee = Payee(f"{bob.account}/w", bob.account, 6)
+    do(database, hold(alice, job, 10), settle(alice, job, 10, (payee,), at_ms))
+
+
+def test_earnings_are_the_owners_after_a_while(database: Database) -> None:
+    alice, bob = client(database), client(database, "bob", 0)
+    for n, at_ms in enumerate((1000, 2000, 5000)):
+        earn(database, alice, bob, f"j{n}", at_ms)
+    assert mature(database, Terms(2.0, 0), 2999) == 0
+    assert mature(database, Terms(2.0, 0), 4000) == 2
+    assert spark(database, bob) == Balance(escrow=6, earned=12)
+    assert mature(database, Terms(2.0, 0), 4000) == 0
+    assert earned(database, [bob.account, alice.account], 2000) == {
+        bob.account: Earned(6, 12, 12),
+        alice.account: Earned(0, 0, 0),
+    }
+
+
+def test_a_newcomer_waits_until_it_has_earned_with_enough_jobs(database: Database) -> None:
+    alice, bob = client(database), client(database, "bob", 0)
+    earn(database, alice, bob, "j0", 10)
+    assert mature(database, Terms(0.0, 2), 1000) == 0
+    earn(database, alice, bob, "j1", 20)
+    assert mature(database, Terms(0.0, 2), 1000) == 2
