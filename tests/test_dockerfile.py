@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from worker import config
+from worker import cli, settings
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "Dockerfile.cuda").read_text()
@@ -160,8 +160,10 @@ def test_models_and_state_outlive_the_container_and_belong_to_its_user() -> None
 def test_every_setting_that_it_names_is_one_that_the_worker_knows() -> None:
     named = set(re.findall(r"\bSUPERNET_[A-Z_]+", TEXT))
     assert {"SUPERNET_COORDINATOR", "SUPERNET_KEY_FILE"} <= named
-    assert named <= set(config.ENVIRONMENT)
-    assert config.environment({name: value for name, value in environment().items() if name.startswith("SUPERNET_")})
+    made = cli.parser()
+    assert named <= {settings.variable(name) for name in settings.settings(made)}
+    ours = {name: value for name, value in environment().items() if name.startswith("SUPERNET_")}
+    assert "SUPERNET_STATE_DIR" in settings.find(made, made.parse_args([]), ours).places.values()
 
 
 def test_no_secret_is_built_in() -> None:

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from wire.messages import Issue
+from worker.issues import issue
 from worker.machine import Machine
 
 GIB = 2**30
@@ -21,12 +23,13 @@ MAX_ANSWER_BYTES = 1 * 2**20
 
 @dataclass(frozen=True)
 class Finding:
-    """`ok` False: serving will not work; None: it will, but see the message."""
+    """`ok` False: serving will not work; None: it will, but see the message. `code`: the problem's row of issues.py."""
 
     name: str
     ok: bool | None
     message: str
     remedy: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,64 +45,77 @@ Get = Callable[[str, dict[str, str]], Answer]
 
 @dataclass(frozen=True)
 class Target:
-    """What is checked. `coordinator` and `hub` are http(s) addresses; `needed_bytes` is what is still to download."""
+    """What is checked. `coordinator` is an http(s) address, `hub` that of the first file that has to be fetched (None:
+    all are here); `needed_bytes` is what is still to download."""
 
     coordinator: str | None
     key: str | None
-    hub: str | None  # None: nothing has to be fetched
+    hub: str | None
     folder: Path
     needed_bytes: int
+    hub_token: str | None = None
 
 
 @dataclass(frozen=True)
 class Probes:
-    """How to find out. `free_disk` takes a folder that may not exist yet; `gpu_offload`: can llama.cpp use a GPU."""
+    """How to find out. `free_disk` takes a folder that may not exist yet; `gpu_problems`: why llama.cpp cannot use the
+    GPUs of the machine; `model`: what is wrong with the files that are here, or how they do not fit; `daemon`: problems
+    that the running daemon has, None if none runs."""
 
     machine: Callable[[], Machine]
-    gpu_offload: Callable[[], bool]
+    gpu_problems: Callable[[Machine], tuple[Issue, ...]]
     free_disk: Callable[[Path], int]
+    model: Callable[[], Issue | str]
+    daemon: Callable[[], tuple[Issue, ...] | None]
     get: Get
 
 
 def check(target: Target, probes: Probes) -> list[Finding]:
     machine = probes.machine()
+    problems = {problem.code: problem for problem in probes.gpu_problems(machine)}
     return [
-        _driver(machine),
-        _gpu(machine, probes.gpu_offload()),
+        _driver(machine, problems.get("driver_too_old")),
+        _gpu(machine, problems.get("gpu_unused")),
         _memory(machine),
         _disk(target, probes.free_disk),
         _hub(target, probes.get),
+        _model(probes.model()),
         _coordinator(target, probes.get),
         _key(target, probes.get),
+        *_daemon(probes.daemon()),
     ]
 
 
-def _driver(machine: Machine) -> Finding:
+def _bad(name: str, problem: Issue) -> Finding:
+    """As bad as the problem's severity."""
+    return Finding(name, False if problem.severity == "error" else None, problem.message, problem.remedy, problem.code)
+
+
+def _driver(machine: Machine, too_old: Issue | None) -> Finding:
+    if too_old is not None:
+        return _bad("driver", too_old)
     if machine.hardware.gpus:
         return Finding("driver", True, f"NVIDIA driver {machine.hardware.gpus[0].driver}")
     note = "; ".join(machine.notes) or "no NVIDIA GPU was found"
-    remedy = "Install the NVIDIA driver, or in a container the NVIDIA Container Toolkit (--gpus all)."
-    return Finding("driver", None, f"{note}; the CPU works, slowly", remedy)
+    return _bad("driver", issue("driver_missing", f"{note}; the CPU works, slowly"))
 
 
-def _gpu(machine: Machine, offload: bool) -> Finding:
+def _gpu(machine: Machine, unused: Issue | None) -> Finding:
     gpus = machine.hardware.gpus
     text = ", ".join(
         f"{gpu.name} with {gpu.free_bytes / GIB:.1f} of {gpu.memory_bytes / GIB:.1f} GiB free" for gpu in gpus
     )
-    if gpus and not offload:
-        remedy = "Install llama-cpp-python built with CUDA (CMAKE_ARGS=-DGGML_CUDA=on, or a CUDA wheel)."
-        return Finding("gpu", False, f"{text}, but llama.cpp was built without GPU support", remedy)
+    if unused is not None:
+        return _bad("gpu", unused)
     if gpus and any(gpu.free_bytes < gpu.memory_bytes // 2 for gpu in gpus):
-        remedy = "Close what else uses the GPU (`nvidia-smi` lists it) to serve more."
-        return Finding("gpu", None, f"{text}: more than half of it is in use", remedy)
+        return _bad("gpu", issue("gpu_in_use", f"{text}: more than half of it is in use"))
     return Finding("gpu", True if gpus else None, text or f"none; {machine.physical_cores} CPU cores instead")
 
 
 def _memory(machine: Machine) -> Finding:
     text = f"{machine.available_bytes / GIB:.1f} of {machine.hardware.memory_bytes / GIB:.1f} GiB free"
     if machine.available_bytes < 2 * GIB:
-        return Finding("memory", False, f"{text}; the worker itself needs 2", "Close other programs.")
+        return _bad("memory", issue("not_enough_memory", f"{text}; the worker itself needs 2", "Close other programs."))
     return Finding("memory", True, text)
 
 
@@ -107,45 +123,61 @@ def _disk(target: Target, free_disk: Callable[[Path], int]) -> Finding:
     free = free_disk(target.folder)
     text = f"{free / GIB:.1f} GiB free in {target.folder}, {target.needed_bytes / GIB:.1f} GiB to download"
     if free < target.needed_bytes + GIB // 2:
-        return Finding("disk", False, text, "Free some space, or choose another folder with --models-dir.")
+        return _bad("disk", issue("disk_full", text))
     return Finding("disk", True, text)
 
 
 def _hub(target: Target, get: Get) -> Finding:
+    """Asks for the very file: a hub may answer and still not give it to this account."""
     if target.hub is None:
         return Finding("hub", True, "not needed: the model is here")
-    answer = get(target.hub, {})
-    if answer.status == 0 or answer.status >= 500:
-        remedy = "Check the network, a proxy (HTTPS_PROXY) and HF_ENDPOINT."
-        return Finding("hub", False, f"{target.hub} does not answer: {answer.text or answer.status}", remedy)
-    return Finding("hub", True, f"{target.hub} answers")
+    answer = get(target.hub, {"Authorization": f"Bearer {target.hub_token}"} if target.hub_token else {})
+    match answer.status:
+        case 401 | 403:
+            return _bad("hub", issue("gated_repository", f"{target.hub}: HTTP {answer.status}"))
+        case 404:
+            return _bad("hub", issue("not_found", f"{target.hub}: HTTP 404"))
+        case status if status == 0 or status >= 500:
+            why = answer.text or answer.status
+            return _bad("hub", issue("hub_unreachable", f"{target.hub} does not answer: {why}"))
+        case _:
+            return Finding("hub", True, f"{target.hub} can be fetched")
+
+
+def _model(found: Issue | str) -> Finding:
+    return Finding("model", True, found) if isinstance(found, str) else _bad("model", found)
 
 
 def _coordinator(target: Target, get: Get) -> Finding:
     if target.coordinator is None:
-        return Finding("coordinator", False, "none was named", "Name one with --coordinator wss://host.")
+        remedy = "Name one with --coordinator wss://host."
+        return _bad("coordinator", issue("coordinator_unreachable", "none was named", remedy))
     answer = get(f"{target.coordinator}/health", {})
     if answer.status == 200:
         return Finding("coordinator", True, f"{target.coordinator} answers")
     what = answer.text if answer.status == 0 else f"HTTP {answer.status}"
-    remedy = "Check the address, the network and a proxy or firewall on the way."
-    return Finding("coordinator", False, f"{target.coordinator}/health: {what}", remedy)
+    return _bad("coordinator", issue("coordinator_unreachable", f"{target.coordinator}/health: {what}"))
 
 
 def _key(target: Target, get: Get) -> Finding:
     if target.coordinator is None or not target.key:
-        return Finding("key", False, "no account key was given", "Give it with --key-file or SUPERNET_KEY.")
+        return _bad("key", issue("key_missing", "no account key was given"))
     answer = get(f"{target.coordinator}/v1/models", {"Authorization": f"Bearer {target.key}"})
     match answer.status:
         case 200:
             return Finding("key", True, "the coordinator accepts the key")
         case 401 | 403:
-            remedy = "Copy it again from your account; a revoked key needs a new one."
-            return Finding("key", False, f"the coordinator refuses the key (HTTP {answer.status})", remedy)
+            return _bad("key", issue("key_refused", f"the coordinator refuses the key (HTTP {answer.status})"))
         case 0:
             return Finding("key", False, f"it could not be tried: {answer.text}", "Solve the finding above first.")
         case status:
             return Finding("key", False, f"it could not be tried: HTTP {status}", "Try again later.")
+
+
+def _daemon(problems: tuple[Issue, ...] | None) -> list[Finding]:
+    if problems is None:
+        return [Finding("daemon", None, "not running")]
+    return [_bad("daemon", problem) for problem in problems] or [Finding("daemon", True, "running, without problems")]
 
 
 def passed(findings: list[Finding]) -> bool:
@@ -158,7 +190,8 @@ def show(findings: list[Finding], form: Literal["text", "json"]) -> str:
     rows = []
     for finding in findings:
         mark = {True: "ok", False: "FAIL", None: "note"}[finding.ok]
-        rows.append(f"{mark:5} {finding.name:12} {finding.message}")
+        code = f"{finding.code}: " if finding.code else ""
+        rows.append(f"{mark:5} {finding.name:12} {code}{finding.message}")
         rows += [f"{'':18} -> {finding.remedy}"] if finding.remedy else []
     return "\n".join(rows)
 

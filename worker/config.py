@@ -1,4 +1,4 @@
-"""The daemon's configuration: flags over environment over defaults, read once. Nothing below this file reads either."""
+"""The daemon's configuration: what an owner decides. `settings` finds it; nothing else reads the places."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,27 +6,7 @@ from pathlib import Path
 
 import wire
 from wire.catalog import Catalog, parse
-
-# environment variable -> the flag that it stands for; the CLI offers exactly these
-ENVIRONMENT = {
-    "SUPERNET_COORDINATOR": "coordinator",
-    "SUPERNET_KEY": "key",
-    "SUPERNET_KEY_FILE": "key_file",
-    "SUPERNET_MODEL": "model",
-    "SUPERNET_MODEL_FILE": "model_file",
-    "SUPERNET_MODELS": "catalogue",
-    "SUPERNET_MODELS_DIR": "models_dir",
-    "SUPERNET_STATE_DIR": "state_dir",
-    "SUPERNET_NAME": "name",
-    "SUPERNET_SLOTS": "slots",
-    "SUPERNET_CONTEXT": "context",
-    "SUPERNET_THREADS": "threads",
-    "SUPERNET_LONGEST_STALL_MS": "longest_stall_ms",
-    "SUPERNET_RESERVE_MIB": "reserve_mib",
-    "SUPERNET_DRAIN_S": "drain_s",
-    "SUPERNET_LOG_JSON": "log_json",
-}
-COORDINATOR_PREFIX = "SUPERNET_COORDINATOR_"  # the other program's variables may stand in the same environment
+from worker.schedule import Schedule
 
 
 class ConfigError(Exception):
@@ -35,7 +15,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that an owner decides. None means that the plan decides from the hardware."""
+    """Everything that an owner decides. None means that the plan decides from the hardware, or that it is off."""
 
     coordinator: str | None = None  # ws://host:port or wss://host
     key: str | None = None
@@ -50,19 +30,16 @@ class Config:
     threads: int | None = None
     longest_stall_ms: int = 500  # between two tokens of an answer, while a long prompt is read beside it
     reserve_mib: int = 512  # GPU memory left to the owner's own use
+    schedule: Schedule | None = None  # None: always
+    max_temperature_c: float | None = None
+    max_power_w: float | None = None  # of each GPU
+    yield_to_owner: bool = False
+    quiet_s: float = 300.0
     drain_s: float = 120.0
+    metrics: tuple[str, int] | None = None  # address and port
     log_json: bool = False
     hub: str = "https://huggingface.co"  # HF_ENDPOINT, which huggingface_hub obeys too
     visible_gpus: str | None = None  # CUDA_VISIBLE_DEVICES, which CUDA obeys too
-
-
-def environment(env: Mapping[str, str]) -> dict[str, str]:
-    """Settings found in `env`, by flag name. An unknown SUPERNET_ variable raises ConfigError: it may be a typo."""
-    known = {flag: env[name] for name, flag in ENVIRONMENT.items() if env.get(name)}
-    for name in env:
-        if name.startswith("SUPERNET_") and name not in ENVIRONMENT and not name.startswith(COORDINATOR_PREFIX):
-            raise ConfigError(f"unknown environment variable {name}; known are {', '.join(ENVIRONMENT)}")
-    return known
 
 
 def default_models_dir(env: Mapping[str, str]) -> Path:
@@ -73,10 +50,8 @@ def default_state_dir(env: Mapping[str, str]) -> Path:
     return Path(env.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "supernet"
 
 
-def read_key(key: str | None, key_file: Path | None) -> str | None:
-    """The key itself, or the first line of a file: a file keeps it out of `ps` and of unit files."""
-    if key or key_file is None:
-        return key
+def read_key(key_file: Path) -> str:
+    """The first line of a file: a file keeps the key out of `ps` and of unit files."""
     try:
         return key_file.read_text().splitlines()[0].strip()
     except (OSError, IndexError) as error:

@@ -1,7 +1,7 @@
 """The daemon: performs the session's effects, feeds it frames, engine events and ticks, and stops in order.
 
-Tasks, all in one group, so that none dies quietly: the link, one pump per engine, the ticker, and one short task per
-request that is being prepared (never more than there are slots).
+Tasks, all in one group, so that none dies quietly: the link, one pump per engine, the ticker, the sensors, and one
+short task per request that is being prepared (never more than there are slots).
 """
 
 import asyncio
@@ -9,27 +9,37 @@ import logging
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from wire.chat import ChatRequest
 from wire.errors import SupernetError
-from wire.messages import EARNINGS, Hardware, Hello, ModelOffer, ToWorker
-from worker import effects, state
+from wire.messages import EARNINGS, Cancel, Hardware, Hello, Issue, ModelOffer, Refused, Start, ToWorker
+from worker import effects
+from worker.availability import Availability, Moment, Offered, Rules
+from worker.background import in_thread
 from worker.chat.prepared import Prepared
 from worker.engine import port
+from worker.issues import issue
 from worker.link import Fatal, Link
+from worker.machine import Reading
 from worker.notify import notify
-from worker.session import Served, Session
-from worker.slots import Slots
+from worker.nvml import Sensors
+from worker.outage import Outage
+from worker.served import Served
+from worker.session import Session
+from worker.slots import JobKey, Slots
+from worker.status import Problem, Status, with_session
+from worker.tally import Tally
 
 log = logging.getLogger("supernet.daemon")
 
 TICK_S = 0.25
-STATUS_S = 2.0
+LOOK_S = 2.0  # between readings of the sensors, and decisions on the slots
+STALE_S = 15.0  # older readings say nothing: the driver hangs
 MOST_DRAIN_S = 86400.0  # the wire cannot say more
-EXIT_OK, EXIT_STOPPED, EXIT_CONFIG = 0, 1, 78  # 78: sysexits' EX_CONFIG; the service unit does not restart on it
+EXIT_OK, EXIT_STOPPED, EXIT_AGAIN, EXIT_CONFIG = 0, 1, 75, 78  # sysexits: TEMPFAIL, CONFIG (the unit does not restart)
+LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 class Preparer(Protocol):
@@ -62,22 +72,51 @@ class Identity:
     hardware: Hardware
 
 
+@dataclass(frozen=True)
+class Owner:
+    """What the owner of the machine decided, and how his GPUs are read (None: there are none).
+
+    `problems` are known from the start. `again_s`: leave with EXIT_AGAIN after so long; until then the daemon is here
+    only to say what is wrong.
+    """
+
+    rules: Rules = field(default_factory=Rules)
+    sensors: Sensors | None = None
+    drain_s: float = 120.0
+    problems: tuple[Issue, ...] = ()
+    again_s: float | None = None
+
+
 class Daemon:
     """One worker process at work. `run` returns the process's exit code."""
 
     def __init__(
-        self, identity: Identity, models: tuple[Model, ...], address: tuple[str, str], folder: Path, drain_s: float
+        self,
+        identity: Identity,
+        models: tuple[Model, ...],
+        address: tuple[str, str],
+        owner: Owner,
+        paused: bool = False,
     ) -> None:
         self._identity = identity
         self._models = {model.offer.id: model for model in models}
         self._session = Session({m.offer.id: Served(m.offer, Slots(m.offer.slots)) for m in models})
-        self._link = Link(address, self._hello, self._received, self._lost)
-        self._folder = folder
-        self._drain_s = min(drain_s, MOST_DRAIN_S)
+        self._link = Link(address, self._hello, self._received, self._session_lost)
+        self._owner = owner
+        self._drain_s = min(owner.drain_s, MOST_DRAIN_S)
         self._stop = asyncio.Event()
         self._preparing: set[asyncio.Task[None]] = set()
         self._exit = EXIT_OK
-        self._last_pulse: dict[str, port.Pulse] = {}
+        self._born = time.monotonic()
+        self.tally = Tally(tuple(self._models))
+        slots = max((model.offer.slots for model in models), default=0)
+        self._availability = Availability(owner.rules, slots)
+        self._offered = Offered(slots)
+        self._paused = paused
+        self._readings: tuple[float, tuple[Reading, ...]] = (self._born, ())
+        self._outage = Outage()
+        self._since: dict[str, float] = {}  # code of a problem -> time of the epoch at which it came
+        self.last_problem: Problem | None = None
 
     async def run(self) -> int:
         """Serve until drained or stopped: every engine is closed and every task gone when it returns."""
@@ -86,8 +125,11 @@ class Daemon:
         for number, handler in handlers.items():
             loop.add_signal_handler(number, handler)
         try:
+            self._begin(loop)
             tasks = [asyncio.create_task(self._dial(), name="link"), asyncio.create_task(self._tick(), name="ticker")]
             tasks += [asyncio.create_task(self._pump(m), name=f"engine {m.offer.id}") for m in self._models.values()]
+            if self._owner.sensors is not None:
+                tasks.append(asyncio.create_task(self._sense(self._owner.sensors), name="sensors"))
             stop = asyncio.create_task(self._stop.wait(), name="stop")
             done, _ = await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
             failed = [task for task in done if task is not stop]
@@ -102,8 +144,19 @@ class Daemon:
             for number in handlers:
                 loop.remove_signal_handler(number)
             await asyncio.gather(*(self._close(model) for model in self._models.values()))
-            (self._folder / "status.json").unlink(missing_ok=True)
         return self._exit
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        for problem in self._owner.problems:
+            self._perform(self._session.trouble(problem))
+        self._decide(time.monotonic())
+        if self._owner.again_s is not None:
+            notify(f"READY=1\nSTATUS={'; '.join(problem.message for problem in self._owner.problems)}"[:2000])
+            loop.call_later(self._owner.again_s, self._again)
+
+    def _again(self) -> None:
+        self._exit = EXIT_AGAIN
+        self._stop.set()
 
     # ---- events in -----------------------------------------------------------------------------------------------
 
@@ -122,19 +175,23 @@ class Daemon:
         )
 
     def _received(self, message: ToWorker) -> None:
-        self._perform(self._session.received(message, time.monotonic()))
+        now = time.monotonic()
+        if isinstance(message, Start):
+            self.tally.started(str(JobKey(message.job, message.attempt)), now)
+        self.tally.cancels += isinstance(message, Cancel)
+        self._perform(self._session.received(message, now))
         if message.type == "welcome":
             log.info("registered with the coordinator as %s", self._identity.worker)
             notify("STATUS=registered")
 
-    def _lost(self) -> None:
+    def _session_lost(self) -> None:
         self._session.link_lost(time.monotonic())
 
     async def _dial(self) -> None:
         try:
             await self._link.run()
         except Fatal as fatal:
-            log.error("%s", fatal)
+            self._perform(self._session.trouble(issue(fatal.code, str(fatal))))
             self._exit = EXIT_CONFIG
             self._stop.set()
             await asyncio.Event().wait()  # run() cancels this task with the others
@@ -143,34 +200,40 @@ class Daemon:
         name = model.offer.id
         async for event in model.engine.events():
             match event:
-                case port.Down():
-                    log.error("engine of %s: %s", name, event.message)
                 case port.Ready():
                     await self._warm(model)
                     log.info("%s is ready: %d slots of %d tokens", name, event.slots, event.context)
                     notify("READY=1\nSTATUS=ready")  # not at Welcome: a coordinator that is away is no failed start
                 case port.Loading():
                     notify(f"STATUS=loading {name}: {event.fraction:.0%}\nEXTEND_TIMEOUT_USEC=60000000")
-                case port.Pulse():
-                    self._last_pulse[name] = event
+                case port.Ended():
+                    _log_end(name, event)
                 case _:
                     pass
+            self.tally.engine(name, event, time.monotonic())
             self._perform(self._session.engine(name, event))
 
     async def _tick(self) -> None:
-        beat = status = 0.0
+        beat = look = 0.0
         while True:
             now = time.monotonic()
             self._perform(self._session.tick(now))
+            self._note(self._outage.look(self._link.problem, now))
             if now - beat >= self._session.heartbeat_s - TICK_S:
                 beat = now
                 if self._session.welcomed:
                     self._link.send(self._session.capacity())
-            if now - status >= STATUS_S:
-                status = now
+            if now - look >= LOOK_S:
+                look = now
                 notify("WATCHDOG=1")
-                state.write_status(self._folder, self._status())
+                self._decide(now)
             await asyncio.sleep(TICK_S)
+
+    async def _sense(self, sensors: Sensors) -> None:
+        """Read in a thread: a driver may take its time, or hang for good."""
+        while True:
+            self._readings = (time.monotonic(), await in_thread(sensors.read, "sensors"))
+            await asyncio.sleep(LOOK_S)
 
     def _signal(self) -> None:
         if self._session.drain_until is not None:
@@ -182,13 +245,76 @@ class Daemon:
         notify(f"STOPPING=1\nEXTEND_TIMEOUT_USEC={int((self._drain_s + 15) * 1e6)}")
         self._perform(self._session.drain(self._drain_s, time.monotonic()))
 
+    # ---- the owner -----------------------------------------------------------------------------------------------
+
+    def pause(self, paused: bool) -> None:
+        """Take no new jobs, or take them again; what runs goes on."""
+        self._paused = paused
+        self._decide(time.monotonic())
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        at, readings = self._readings
+        return readings if time.monotonic() - at < STALE_S else ()
+
+    def _decide(self, now: float) -> None:
+        """How many slots are offered from now on; why not all is a problem of its own, for the coordinator's pages."""
+        local = time.localtime()
+        minute = (local.tm_wday * 24 + local.tm_hour) * 60 + local.tm_min
+        busy = bool(self._session.attempts)
+        before, self._offered = (
+            self._offered,
+            self._availability.decide(Moment(self.readings, minute, now, self._paused, busy)),
+        )
+        self._perform(self._session.offer(self._offered.slots))
+        if before.reason is not None and before.reason != self._offered.reason:
+            self._perform(self._session.solved(before.reason, f"{self._offered.slots} slots are offered"))
+        if self._offered.reason is not None and before.reason != self._offered.reason:
+            self._perform(self._session.trouble(issue(self._offered.reason, self._offered.words)))
+
+    def _note(self, problem: Issue | None) -> None:
+        if problem is not None:
+            solved, trouble = self._session.solved, self._session.trouble
+            self._perform(trouble(problem) if problem.active else solved(problem.code, problem.message))
+
+    def _tell(self, problem: Issue) -> None:
+        """On the owner's terminal, and in the status for as long as it lasts."""
+        code = problem.code if problem.active else f"{problem.code} is over"
+        remedy = f" -> {problem.remedy}" if problem.active and problem.remedy else ""
+        log.log(LEVELS[problem.severity], "%s: %s%s", code, problem.message, remedy, extra={"issue": problem.code})
+        if not problem.active:
+            self._since.pop(problem.code, None)
+            return
+        since = self._since.setdefault(problem.code, time.time())
+        if problem.severity != "info":
+            self.last_problem = Problem(since=since, issue=problem)
+
+    def status(self, base: Status) -> Status:
+        """`base`: what does not depend on whether a model is served."""
+        active = self._session.problems.values()
+        problems = tuple(Problem(since=self._since.get(p.code, base.time), issue=p) for p in active)
+        known = base.model_copy(
+            update={
+                "coordinator": self._link.problem or "registered",
+                "gpus": self.readings,
+                "problems": problems,
+                "last_problem": self.last_problem or base.last_problem,
+            }
+        )
+        return with_session(known, self._session, self.tally, self._offered)
+
     # ---- effects out ---------------------------------------------------------------------------------------------
 
     def _perform(self, wanted: list[effects.Effect]) -> None:
         for effect in wanted:
             match effect:
                 case effects.Send():
+                    if isinstance(effect.message, Refused):
+                        key = JobKey(effect.message.job, effect.message.attempt)
+                        self.tally.was_refused(str(key), effect.message.code)
                     self._link.send(effect.message)
+                case effects.Tell():
+                    self._tell(effect.issue)
                 case effects.Command():
                     self._models[effect.model].engine.send(effect.command)
                 case effects.Prepare():
@@ -208,6 +334,9 @@ class Daemon:
             self._perform(self._session.prepare_failed(effect.key, error))
         else:
             self._perform(self._session.prepared(effect.key, prepared))
+        finally:
+            if effect.key not in self._session.attempts:
+                self.tally.gone(str(effect.key))
 
     def _prepare_over(self, task: asyncio.Task[None]) -> None:
         self._preparing.discard(task)
@@ -226,15 +355,11 @@ class Daemon:
     async def _close(self, model: Model) -> None:
         await asyncio.gather(model.engine.close(), model.preparer.close())
 
-    def _status(self) -> dict[str, Any]:
-        return {
-            "time": time.time(),
-            "worker": self._identity.worker,
-            "version": self._identity.version,
-            "coordinator": self._link.problem or "registered",
-            "draining": self._session.drain_until is not None,
-            "jobs": sum(not attempt.ended for attempt in self._session.attempts.values()),
-            "earnings": None if self._session.earnings is None else self._session.earnings.model_dump(exclude={"type"}),
-            "models": [state.model_dump() for state in self._session.capacity().models],
-            "engines": {name: asdict(pulse) for name, pulse in self._last_pulse.items()},
-        }
+
+def _log_end(model: str, ended: port.Ended) -> None:
+    key, usage = JobKey.parse(ended.job), ended.usage
+    level = logging.WARNING if ended.reason == "failed" else logging.INFO
+    counts = f"{usage.prompt} prompt tokens, {usage.cached} of them cached, {usage.completion} generated"
+    why = f": {ended.message}" if ended.message else ""
+    extra = {"job": key.job, "attempt": key.attempt, "model": model}
+    log.log(level, "job %s: %s, %s%s", ended.job, ended.reason, counts, why, extra=extra)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from wire.chat import ChatRequest
+from wire.messages import Issue
 from worker.engine import port
 from worker.slots import JobKey
 
@@ -14,6 +15,13 @@ class Send:
     """Put a frame on the wire."""
 
     message: BaseModel
+
+
+@dataclass(frozen=True)
+class Tell:
+    """Tell the owner: a problem has come, or is over (`active` False)."""
+
+    issue: Issue
 
 
 @dataclass(frozen=True)
@@ -47,4 +55,4 @@ class Leave:
     """Drained: nothing runs and every end has been acknowledged (or the deadline is over)."""
 
 
-Effect = Send | Prepare | Command | Redial | Leave
+Effect = Send | Tell | Prepare | Command | Redial | Leave

@@ -3,23 +3,15 @@
 Best effort, never fatal: a machine without a GPU, a driver or permission works on its CPU, and a note says why.
 """
 
-import contextlib
 import os
 import platform
-import warnings
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import psutil
 
-from wire.messages import Gpu, Hardware
+from wire.messages import Hardware
+from worker import nvml
 from worker.machine import Machine
-
-with warnings.catch_warnings():
-    # The pynvml package is a shell around nvidia-ml-py that says so on import; the module is the same.
-    warnings.simplefilter("ignore", FutureWarning)
-    import pynvml
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -27,71 +19,24 @@ CGROUP = Path("/sys/fs/cgroup")
 def detect(visible: str | None = None) -> Machine:
     """`visible` is CUDA_VISIBLE_DEVICES: llama.cpp sees only those GPUs, in that order."""
     notes: list[str] = []
-    cards = _gpus(notes)
-    gpus = tuple(gpu for _, gpu in _chosen(cards, visible, notes))
-    memory = psutil.virtual_memory()
-    limit, used = _memory_limit()
+    gpus = tuple(gpu for _, gpu in nvml.chosen(nvml.cards(notes), visible, notes))
+    total, available = memory()
     logical = _usable_cpus()
     hardware = Hardware(
         cpu=_cpu_name(),
         cpu_cores=logical,
-        memory_bytes=min(memory.total, limit or memory.total),
+        memory_bytes=total,
         gpus=gpus[:64],
     )
-    available = min(memory.available, limit - used if limit else memory.available)
-    return Machine(hardware, max(0, available), min(psutil.cpu_count(logical=False) or logical, logical), tuple(notes))
+    return Machine(hardware, available, min(psutil.cpu_count(logical=False) or logical, logical), tuple(notes))
 
 
-def _gpus(notes: list[str]) -> list[tuple[str, Gpu]]:
-    """(uuid, GPU) in NVML's order, that of the PCI bus."""
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError as error:
-        notes.append(f"no NVIDIA GPU can be used: {error}. `nvidia-smi` should work before this worker can use one")
-        return []
-    try:
-        driver = _text(pynvml.nvmlSystemGetDriverVersion())
-        found = []
-        for index in range(pynvml.nvmlDeviceGetCount()):
-            try:
-                found.append(_gpu(pynvml.nvmlDeviceGetHandleByIndex(index), driver))
-            except pynvml.NVMLError as error:
-                notes.append(f"GPU {index} is left out: {error}")
-        return found
-    except pynvml.NVMLError as error:
-        notes.append(f"the NVIDIA driver does not answer: {error}")
-        return []
-    finally:
-        with contextlib.suppress(pynvml.NVMLError):
-            pynvml.nvmlShutdown()
-
-
-def _gpu(handle: Any, driver: str) -> tuple[str, Gpu]:
-    memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-    name = _text(pynvml.nvmlDeviceGetName(handle))
-    gpu = Gpu(name=name, memory_bytes=int(memory.total), free_bytes=int(memory.free), driver=driver)
-    return _text(pynvml.nvmlDeviceGetUUID(handle)), gpu
-
-
-def _chosen(cards: list[tuple[str, Gpu]], visible: str | None, notes: list[str]) -> Iterable[tuple[str, Gpu]]:
-    """CUDA's rule: numbers or beginnings of UUIDs, and everything from the first one that does not exist is hidden."""
-    if visible is None:
-        return cards
-    chosen = []
-    for wish in (part.strip() for part in visible.split(",")):
-        matches = [
-            card for index, card in enumerate(cards) if wish == str(index) or (wish and card[0].startswith(wish))
-        ]
-        if len(matches) != 1:
-            if cards:
-                notes.append(f"CUDA_VISIBLE_DEVICES={visible} hides GPUs from {wish or 'its end'!r} on")
-            break
-        chosen.append(matches[0])
-    return chosen
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+def memory() -> tuple[int, int]:
+    """Main memory in bytes: all of it, and what can be taken now; within a container's limit."""
+    machine = psutil.virtual_memory()
+    limit, used = _memory_limit()
+    available = min(machine.available, limit - used if limit else machine.available)
+    return min(machine.total, limit or machine.total), max(0, available)
 
 
 def _usable_cpus() -> int:

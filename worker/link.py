@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.frames import CloseCode
 
 from wire.codec import MAX_TO_WORKER_BYTES, encode, to_worker
-from wire.errors import CLOSE_DUPLICATE, FATAL_CLOSE_CODES, ErrorCode, SupernetError
+from wire.errors import CLOSE_DUPLICATE, CLOSE_UNAUTHORIZED, FATAL_CLOSE_CODES, ErrorCode, SupernetError
 from wire.messages import SUBPROTOCOL, WORKER_PATH, Capacity, Draining, Error, Hello, Issue, ToWorker, Welcome
 
 log = logging.getLogger("supernet.link")
@@ -41,7 +41,14 @@ URGENT = (Capacity, Issue, Draining)
 
 
 class Fatal(Exception):
-    """The coordinator will never take this worker as it is configured: dialling again is of no use."""
+    """The coordinator will never take this worker as it is configured: dialling again is of no use.
+
+    `code` is a row of issues.py.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass
@@ -170,7 +177,10 @@ class Link:
                 max_queue=16,
             ) as socket:
                 if socket.subprotocol != SUBPROTOCOL:
-                    raise Fatal(f"{self._url} does not speak {SUBPROTOCOL}: is it a Supernet coordinator?")
+                    raise Fatal(
+                        "coordinator_refuses",
+                        f"{self._url} does not speak {SUBPROTOCOL}: is it a Supernet coordinator?",
+                    )
                 self._socket, self._outbox, self._complaints = socket, Outbox(), 0
                 self._outbox.put(self._hello())
                 writer = asyncio.create_task(self._write(socket, self._outbox), name="link writer")
@@ -195,7 +205,7 @@ class Link:
         except (OSError, TimeoutError, InvalidHandshake) as error:
             self.problem = f"{self._url} cannot be reached: {str(error) or type(error).__name__}"
         except InvalidURI as error:
-            raise Fatal(str(error)) from None
+            raise Fatal("coordinator_refuses", str(error)) from None
         finally:
             self._socket = self._outbox = None
         return welcomed
@@ -240,15 +250,20 @@ class Link:
         status = error.response.status_code
         said = bytes(error.response.body or b"")[:500].decode("utf-8", "replace")
         if status in (401, 403):
-            raise Fatal(f"the coordinator refused the key (HTTP {status}): {said}") from None
+            raise Fatal("key_refused", f"the coordinator refused the key (HTTP {status}): {said}") from None
         if status in (400, 404, 426):
-            raise Fatal(f"{self._url} does not take this worker (HTTP {status}): {said}") from None
+            raise Fatal(
+                "coordinator_refuses", f"{self._url} does not take this worker (HTTP {status}): {said}"
+            ) from None
         self.problem = f"HTTP {status}: {said}"
 
     def _closed(self, error: ConnectionClosed) -> None:
         close = error.rcvd
         if close is not None and close.code in FATAL_CLOSE_CODES:
-            raise Fatal(f"the coordinator closed the connection for good: {close.reason} ({close.code})") from None
+            code = "key_refused" if close.code == CLOSE_UNAUTHORIZED else "coordinator_refuses"
+            raise Fatal(
+                code, f"the coordinator closed the connection for good: {close.reason} ({close.code})"
+            ) from None
         if close is not None and close.code == CLOSE_DUPLICATE:
             self.problem = f"{ErrorCode.DUPLICATE_WORKER}: another worker with this id is connected ({close.reason})"
         else:

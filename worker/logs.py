@@ -1,9 +1,15 @@
-"""Log lines on stderr, for a person or as JSON. Prompts, answers and keys are never logged, so nothing is masked."""
+"""Log lines on stderr, for a person or as JSON. Prompts, answers and keys are never logged, so nothing is masked.
+
+A line that speaks of a job carries its id, and every JSON line that of the worker: `extra={"job": ...}` at the call.
+"""
 
 import json
 import logging
 import sys
 import time
+
+FIELDS = ("job", "attempt", "model", "issue")  # of a record's `extra`; no other reaches a line
+_worker: dict[str, str] = {}
 
 
 class JsonLines(logging.Formatter):
@@ -13,10 +19,17 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **_worker,
+            **{name: value for name in FIELDS if (value := getattr(record, name, None)) is not None},
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
+
+
+def name_worker(worker: str) -> None:
+    """From now on JSON lines say which worker speaks."""
+    _worker["worker"] = worker
 
 
 def configure(as_json: bool) -> None:

@@ -34,6 +34,10 @@ class PlanError(Exception):
     """The model does not fit, or the owner asked for what cannot be; the text says what would help."""
 
 
+class DoesNotFit(PlanError):
+    """There is not enough memory now; there may be once other programs are closed."""
+
+
 @dataclass(frozen=True)
 class Wishes:
     """What the owner decided himself; None leaves it to the plan."""
@@ -58,7 +62,7 @@ class _Shape:
 
 
 def plan(header: Header, path: str, spec: ModelSpec, machine: Machine, wishes: Wishes) -> Plan:
-    """Lay out the model at `path`. Raises PlanError, or GgufError when the header lacks what the sizes depend on."""
+    """Lay out the model at `path`. Raises PlanError, DoesNotFit, or GgufError for a header without its sizes."""
     model = footprint(header)
     context = _wanted_context(model, spec, wishes)
     for shape in _shapes(model, machine, wishes, context):
@@ -66,7 +70,7 @@ def plan(header: Header, path: str, spec: ModelSpec, machine: Machine, wishes: W
             engine, lines = found
             notes = machine.notes + _remarks(engine, shape, context, model, wishes)
             return Plan(spec.id, replace(engine, path=path), tuple(lines), notes)
-    raise PlanError(_what_would_help(model, spec, machine, wishes, context))
+    raise DoesNotFit(_what_would_help(model, spec, machine, wishes, context))
 
 
 def _wanted_context(model: Footprint, spec: ModelSpec, wishes: Wishes) -> int:

@@ -29,9 +29,6 @@ from wire.messages import (
     Error,
     Failed,
     Issue,
-    ModelOffer,
-    ModelState,
-    ModelStatus,
     Move,
     Resume,
     RunningJob,
@@ -42,21 +39,14 @@ from wire.messages import (
 from worker.attempt import Attempt, refused, timings
 from worker.chat.answer import Answer
 from worker.chat.prepared import Prepared
-from worker.effects import Command, Effect, Leave, Prepare, Redial, Send
+from worker.effects import Command, Effect, Leave, Prepare, Redial, Send, Tell
 from worker.engine import port
-from worker.slots import JobKey, Slots
+from worker.issues import issue, over
+from worker.served import Served
+from worker.slots import JobKey
 
 REPLAY_FRAMES = 256  # deltas of one replay frame: keeps it far below the codec's limit
 HAND_BACK_S = 5.0  # before the end of a drain: unfinished jobs go back, so that their last frames are acknowledged
-
-
-@dataclass
-class Served:
-    """One model of this worker."""
-
-    offer: ModelOffer
-    slots: Slots
-    status: ModelStatus = "loading"
 
 
 @dataclass
@@ -72,6 +62,7 @@ class Session:
     heartbeat_s: float = HEARTBEAT_S
     lost_at: float | None = None
     drain_until: float | None = None
+    problems: dict[str, Issue] = field(default_factory=dict)  # that are not over, by code
     earnings: Earnings | None = None  # the last that the coordinator said, for the owner's eyes
     attempts: dict[JobKey, Attempt] = field(default_factory=dict)
     left: bool = False
@@ -124,7 +115,7 @@ class Session:
         self.window_tokens, self.resume_window_s = welcome.window_tokens, welcome.resume_window_s
         self.heartbeat_s = welcome.heartbeat_s
         kept = {JobKey(job.job, job.attempt): job.next_seq for job in welcome.kept}
-        effects: list[Effect] = [Send(self.capacity())]
+        effects: list[Effect] = [Send(self.capacity()), *(Send(problem) for problem in self.problems.values())]
         for attempt in list(self.attempts.values()):
             if attempt.key in kept:
                 effects += self._replay(attempt, kept[attempt.key])
@@ -158,7 +149,7 @@ class Session:
             state = "not served here" if served is None else served.status
             return self._send(refused(key, ErrorCode.MODEL_NOT_LOADED, f"model {start.model} is {state}"))
         if not served.slots.lease(key):
-            return self._send(refused(key, ErrorCode.WORKER_BUSY, f"all {served.slots.count} slots are taken"))
+            return self._send(refused(key, ErrorCode.WORKER_BUSY, f"all {served.slots.offered} slots are taken"))
         self.attempts[key] = Attempt(key, start.model, start.request, start.seed, start.delivered)
         return [Prepare(key, start.model, start.request, start.delivered)]
 
@@ -254,23 +245,20 @@ class Session:
                 return []
 
     def _ready(self, model: str) -> list[Effect]:
-        served = self.models[model]
-        over = Issue(code="engine_down", severity="info", message=f"the engine of {model} runs again", active=False)
-        effects = self._send(over) if served.status in ("down", "broken") else []
-        served.status = "ready"
-        return [*self._send(self.capacity()), *effects]
+        self.models[model].status = "ready"
+        return [*self._send(self.capacity()), *self.solved("engine_down", f"the engine of {model} runs again")]
 
     def _down(self, model: str, event: port.Down) -> list[Effect]:
         """The engine died: its jobs end as retryable, the coordinator learns that the model is down, and why."""
         broken = event.retry_in_s is None
         self.models[model].status = "broken" if broken else "down"
-        issue = Issue(
-            code="engine_down",
-            severity="error" if broken else "warning",
-            message=f"the engine of {model} ended: {event.message}"[:4000],
-            remedy="see the worker's log; try fewer slots or less context" if broken else "it is being restarted",
-        )
-        effects = [*self._send(self.capacity()), *self._send(issue)]
+        what = f"the engine of {model} ended: {event.message}"[:4000]
+        effects = [
+            *self._send(self.capacity()),
+            *self.trouble(issue("engine_broken" if broken else "engine_down", what)),
+        ]
+        if broken:
+            effects += self.solved("engine_down", "it is not started any more")
         failed = port.Ended("", "failed", code=ErrorCode.ENGINE_CRASHED, message=event.message)
         for attempt in list(self.attempts.values()):
             if attempt.model == model and not attempt.ended and attempt.answer is not None:
@@ -323,6 +311,27 @@ class Session:
             return self._send(self.capacity())  # nobody is told of its end, but of the free slot, at once
         return self._send(frame)
 
+    # ---- the owner -----------------------------------------------------------------------------------------------
+
+    def offer(self, slots: int) -> list[Effect]:
+        """At most so many slots of each model from now on; what runs in more of them finishes."""
+        before = self.capacity()
+        for served in self.models.values():
+            served.slots.offered = min(slots, served.slots.count)
+        return [] if self.capacity() == before else self._send(self.capacity())
+
+    def trouble(self, problem: Issue) -> list[Effect]:
+        """Something is wrong until solved() says otherwise; a coordinator that comes back is told again."""
+        if self.problems.get(problem.code) == problem:
+            return []
+        self.problems[problem.code] = problem
+        return [Tell(problem), *self._send(problem)]
+
+    def solved(self, code: str, message: str) -> list[Effect]:
+        if self.problems.pop(code, None) is None:
+            return []
+        return [Tell(over(code, message)), *self._send(over(code, message))]
+
     # ---- leaving -------------------------------------------------------------------------------------------------
 
     def drain(self, deadline_s: float, now: float) -> list[Effect]:
@@ -358,17 +367,7 @@ class Session:
 
     def capacity(self) -> Capacity:
         draining = self.drain_until is not None
-        return Capacity(
-            models=tuple(
-                ModelState(
-                    id=name,
-                    status=served.status,
-                    slots=served.slots.count,
-                    free=0 if draining or served.status != "ready" else served.slots.free,
-                )
-                for name, served in self.models.items()
-            )
-        )
+        return Capacity(models=tuple(served.state(draining) for served in self.models.values()))
 
     def _live(self) -> list[Attempt]:
         """Attempts that a reattach can go on with: prepared, or ended and not acknowledged."""

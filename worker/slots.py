@@ -20,21 +20,26 @@ class JobKey(NamedTuple):
 
 
 class Slots:
-    """The slots of one loaded model and who holds them."""
+    """The slots of one loaded model and who holds them. `offered` may fall below what is held: nobody loses a lease."""
 
     def __init__(self, count: int) -> None:
         self.count = count
+        self.offered = count
         self._held: set[JobKey] = set()
 
     @property
+    def held(self) -> int:
+        return len(self._held)
+
+    @property
     def free(self) -> int:
-        return max(0, self.count - len(self._held))
+        return max(0, self.offered - len(self._held))
 
     def lease(self, key: JobKey) -> bool:
-        """Take a slot for `key`; False when all are held. Taking twice is a bug and raises ValueError."""
+        """Take a slot for `key`; False when all offered ones are held. Taking twice is a bug and raises ValueError."""
         if key in self._held:
             raise ValueError(f"{key} holds a slot already")
-        if len(self._held) >= self.count:
+        if len(self._held) >= self.offered:
             return False
         self._held.add(key)
         return True

@@ -1,13 +1,13 @@
-"""The daemon's folder: who this worker is, who holds the folder, and what the daemon last said of itself."""
+"""The daemon's folder: who this worker is, who holds the folder, and what must survive a restart."""
 
 import fcntl
-import json
 import os
 import uuid
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-STATUS_FRESH_S = 20.0
+PAUSED = "paused"
+LAST_PROBLEM = "last-problem.json"
 
 
 class StateError(Exception):
@@ -50,14 +50,13 @@ def write(path: Path, text: str) -> None:
     os.replace(new, path)
 
 
-def write_status(folder: Path, status: dict[str, Any]) -> None:
-    write(folder / "status.json", json.dumps(status))
+def is_paused(folder: Path) -> bool:
+    """A pause outlives restarts and reboots: it ends with --resume."""
+    return (folder / PAUSED).exists()
 
 
-def read_status(folder: Path, now: float) -> dict[str, Any] | None:
-    """What the daemon said within the last STATUS_FRESH_S seconds; None if it is silent or was never there."""
-    try:
-        status: dict[str, Any] = json.loads((folder / "status.json").read_text())
-    except (OSError, ValueError):
-        return None
-    return status if now - float(status.get("time", 0)) < STATUS_FRESH_S else None
+def set_paused(folder: Path, paused: bool) -> None:
+    if paused:
+        write(folder / PAUSED, "")
+    else:
+        (folder / PAUSED).unlink(missing_ok=True)

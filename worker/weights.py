@@ -23,10 +23,10 @@ from tqdm import tqdm
 
 from wire.catalog import File, ModelSpec
 from worker.checksum import digest, remember
-from worker.model_files import Progress, Report, Weights, WeightsError, local, shipped
+from worker.model_files import Progress, Report, Weights, WeightsError, checksum, local, shipped
 from worker.weights_store import Pin, Pinned, Store, size_of
 
-__all__ = ["Console", "Hub", "Progress", "Report", "Weights", "WeightsError", "ensure", "local"]
+__all__ = ["Console", "Hub", "Progress", "Report", "Weights", "WeightsError", "ensure", "local", "present"]
 
 TRANSFER_TRIES = 5  # connections in a row that bring nothing new
 WAIT_STEP_S = 1.0
@@ -66,6 +66,22 @@ def ensure(spec: ModelSpec, folder: Path, report: Report, hub: Hub | None = None
                     download.fetch_checked(pin, file)
     except OSError as error:
         raise store.problem(error) from error
+    return store.weights(pin)
+
+
+def present(spec: ModelSpec, folder: Path, report: Report) -> Weights | None:
+    """The files of `spec` if all are in `folder`; nothing is fetched, and nothing changed. Raises WeightsError when one
+    is not what it should be."""
+    store = Store(spec, folder.resolve(), report)
+    pin = store.read_pin()
+    if pin is None or not all(store.place(pin, file).is_file() for file in pin.files):
+        return None
+    for file in pin.files:
+        place = store.place(pin, file)
+        if size_of(place) != file.size or checksum(place, store.folder, report) != file.sha256:
+            raise WeightsError(
+                "damaged_file", f"{place} ({file.name}) is damaged", "It is fetched again at the next start."
+            )
     return store.weights(pin)
 
 

@@ -9,9 +9,9 @@ import json
 from itertools import count
 
 from wire.chat import Sampling
-from worker.cli import SCRIPTED_PACE_S
 from worker.engine.port import Ended, Stepped, Submit
 from worker.engine.scripted import ScriptedEngine
+from worker.serve import SCRIPTED_PACE_S
 
 SLOTS = 256
 CONTEXT = 8192

@@ -7,16 +7,21 @@ from pathlib import Path
 from coordinator import config as coordinator
 from scripts.reference.tables import table
 from worker import cli
-from worker.config import ENVIRONMENT, Config
+from worker.config import Config
+from worker.settings import settings, variable
 
 WORKER = """# Configuration
 
 Made by `scripts/docs` from both programs: do not edit it here. One precedence everywhere: a flag wins over the
-environment, and that over the default. A variable that is not known is refused: it may be a typo.
+environment, that over the file (the worker's), and that over the default. A variable or a line of the file that is not
+known is refused: it may be a typo.
 
 ## Worker
 
-`supernet-worker`. As a service it reads `/etc/supernet/worker.env`, one `NAME=value` a line.
+`supernet-worker`. The file is TOML: that of `--config` or `SUPERNET_CONFIG`, else `~/.config/supernet/worker.toml`,
+else `/etc/supernet/worker.toml`. A setting is named there as its flag, with underscores: `max_power_w = 300`,
+`yield_to_owner = true`, `schedule = "mon-fri 22:00-07:00"`. `supernet-worker --show-config` says where each value comes
+from.
 """
 
 COORDINATOR = """## Coordinator
@@ -43,23 +48,16 @@ def page() -> str:
 
 
 def worker_rows() -> list[tuple[str, str, str, str]]:
-    variables = {flag: name for name, flag in ENVIRONMENT.items()}
     defaults = {field.name: field.default for field in fields(Config)}
     return [
         (
             f"`{_flag(action)}`",
-            f"`{variables[action.dest]}`",
+            f"`{variable(action.dest)}`",
             FOUND_OUT.get(action.dest) or _default(defaults.get(action.dest)),
             action.help or "",
         )
-        for action in settings(cli.parser())
+        for action in settings(cli.parser()).values()
     ]
-
-
-def settings(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    """The flags of the group "settings": those that may stand in the environment too."""
-    group = next(group for group in parser._action_groups if group.title == "settings")
-    return list(group._group_actions)
 
 
 def _flag(action: argparse.Action) -> str:

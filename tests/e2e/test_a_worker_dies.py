@@ -1,6 +1,5 @@
 """Real processes, real signals. What a client sees when the machine behind its answer goes away."""
 
-import json
 import signal
 import threading
 
@@ -8,6 +7,7 @@ import pytest
 from openai import APIError, OpenAI
 
 from tests.e2e.network import MODEL, Network, until
+from worker import control
 
 LONG = {"model": MODEL, "messages": [{"role": "user", "content": "Hello!"}], "max_tokens": 2000, "stream": True}
 ENDLESS = {"extra_body": {"ignore_eos": True}}
@@ -54,12 +54,12 @@ def test_a_real_models_answer_goes_on_with_every_token_counted(network: Network,
 
 
 def _busy(network: Network) -> int:
-    """Which worker has the job: its status file says so."""
+    """Which worker has the job: its daemon says so."""
     found: list[int] = []
 
     def look() -> bool:
         for index, worker in enumerate(network.workers):
-            if json.loads((worker.state / "status.json").read_text())["jobs"]:
+            if (control.ask(worker.state, "status") or {"jobs": 0})["jobs"]:
                 found.append(index)
         return bool(found)
 

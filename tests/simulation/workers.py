@@ -16,7 +16,8 @@ from wire.messages import HEARTBEAT_S, Hello, ModelOffer, ToWorker
 from worker import effects
 from worker.engine import port
 from worker.link import BACKOFF_FIRST_S, BACKOFF_MOST_S
-from worker.session import Served, Session
+from worker.served import Served
+from worker.session import Session
 from worker.slots import Slots
 
 TICK_S = 0.25

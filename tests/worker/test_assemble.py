@@ -1,13 +1,17 @@
 """From configuration to plan, with a real file and this machine's hardware."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from wire.errors import SupernetError
-from wire.messages import SpeedPoint
+from wire.messages import Gpu, Hardware
 from worker import assemble
+from worker.assemble import Unready
 from worker.config import Config
+from worker.engine.probe import Build
+from worker.machine import Machine
 from worker.model_files import Progress
 
 CATALOGUE = """
@@ -23,7 +27,6 @@ models:
     price: {prompt: 1, completion: 2}
     licence: Apache-2.0
 """
-CURVE = [SpeedPoint(streams=1, decode_tps=10.0, prefill_tps=100.0, ttft_ms=5.0)]
 
 
 def ignore(_: Progress) -> None:
@@ -58,23 +61,20 @@ def test_an_unknown_model_is_named(config: Config) -> None:
         assemble.chosen(Config(model="gpt-9", catalogue=config.catalogue))
 
 
-def test_a_measured_curve_belongs_to_its_layout(config: Config) -> None:
-    made = assemble.assemble(config, ignore)
-    assert assemble.known_speed(made, config.state_dir) == ()
-    assemble.remember_speed(made, config.state_dir, CURVE)
-    assert assemble.known_speed(made, config.state_dir) == tuple(CURVE)
-    other = assemble.assemble(Config(**{**vars(config), "slots": 1}), ignore)
-    assert assemble.known_speed(other, config.state_dir) == ()
+def test_what_cannot_be_served_now_is_a_typed_problem(config: Config, tmp_path: Path) -> None:
+    (tmp_path / "bad.gguf").write_bytes(b"GGUF" + b"\xff" * 64)
+    with pytest.raises(Unready) as damaged:
+        assemble.assemble(replace(config, model_file=tmp_path / "bad.gguf"), ignore)
+    assert damaged.value.issue.code == "damaged_file"
+    with pytest.raises(Unready) as missing:
+        assemble.assemble(replace(config, model_file=tmp_path / "none.gguf"), ignore)
+    assert missing.value.issue.code == "not_found" and "none.gguf" in missing.value.issue.message
 
 
-def test_a_torn_curve_is_no_curve(config: Config) -> None:
-    made = assemble.assemble(config, ignore)
-    (config.state_dir / "speed.json").write_text('{"layout":')
-    assert assemble.known_speed(made, config.state_dir) == ()
-
-
-def test_a_check_looks_at_everything_and_needs_no_hub_for_a_local_file(config: Config) -> None:
-    findings = {finding.name: finding for finding in assemble.findings(config)}
-    assert {"driver", "gpu", "memory", "disk", "hub", "coordinator", "key"} <= set(findings)
-    assert findings["hub"].ok and findings["disk"].ok
-    assert findings["coordinator"].ok is False and findings["coordinator"].remedy
+def test_gpus_that_cannot_be_used_are_a_problem_and_the_cpu_serves() -> None:
+    card = Gpu(name="RTX", memory_bytes=24 << 30, driver="470.82.01")
+    machine = Machine(Hardware(gpus=(card,)), 8 << 30, 4)
+    assert assemble.gpu_problems(machine, Build(True, cuda=12))[0].code == "driver_too_old"
+    assert assemble.gpu_problems(machine, Build(False))[0].code == "gpu_unused"
+    assert assemble.gpu_problems(machine, Build(True, cuda=11)) == ()
+    assert assemble.gpu_problems(Machine(Hardware(), 1, 1), Build(False)) == ()

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from wire.messages import Gpu, Hardware
+from wire.messages import Gpu, Hardware, Issue
 from worker.check import Answer, Finding, Probes, Target, check, http_get, passed, show
+from worker.issues import issue
 from worker.machine import Machine
 
 GIB = 2**30
 CARD = Gpu(name="RTX 4090", memory_bytes=24 * GIB, free_bytes=23 * GIB, driver="580.65")
-TARGET = Target("https://coordinator.test", "sk-key", "https://hub.test", Path("/models"), 18 * GIB)
+FILE = "https://hub.test/a/b/resolve/main/c.gguf"
+TARGET = Target("https://coordinator.test", "sk-key", FILE, Path("/models"), 18 * GIB)
 
 
 def machine_with(*gpus: Gpu, available: int = 32 * GIB, notes: tuple[str, ...] = ()) -> Machine:
@@ -24,9 +26,11 @@ def machine_with(*gpus: Gpu, available: int = 32 * GIB, notes: tuple[str, ...] =
 def findings(
     target: Target = TARGET,
     machine: Machine | None = None,
-    offload: bool = True,
+    gpu_problems: tuple[Issue, ...] = (),
     free: int = 100 * GIB,
     answers: dict[str, Answer] | None = None,
+    model: Issue | str = "fits",
+    daemon: tuple[Issue, ...] | None = (),
 ) -> dict[str, Finding]:
     def get(url: str, headers: dict[str, str]) -> Answer:
         if url.endswith("/v1/models"):
@@ -35,13 +39,20 @@ def findings(
             assert headers == {}
         return (answers or {}).get(url, Answer(200))
 
-    probes = Probes(lambda: machine or machine_with(CARD), lambda: offload, lambda folder: free, get)
+    probes = Probes(
+        machine=lambda: machine or machine_with(CARD),
+        gpu_problems=lambda machine: gpu_problems,
+        free_disk=lambda folder: free,
+        model=lambda: model,
+        daemon=lambda: daemon,
+        get=get,
+    )
     return {finding.name: finding for finding in check(target, probes)}
 
 
 def test_when_all_is_well_everything_is_ok() -> None:
     found = findings()
-    assert list(found) == ["driver", "gpu", "memory", "disk", "hub", "coordinator", "key"]
+    assert list(found) == ["driver", "gpu", "memory", "disk", "hub", "model", "coordinator", "key", "daemon"]
     assert all(finding.ok is True for finding in found.values())
     assert "580.65" in found["driver"].message and "23.0 of 24.0 GiB free" in found["gpu"].message
 
@@ -53,9 +64,14 @@ def test_without_a_gpu_it_goes_on_with_a_note() -> None:
 
 
 def test_a_gpu_that_llama_cpp_cannot_use_is_a_failure() -> None:
-    found = findings(offload=False)
+    found = findings(gpu_problems=(issue("gpu_unused", "RTX 4090: built without GPU support"),))
     assert found["gpu"].ok is False and "CUDA" in found["gpu"].remedy
     assert not passed(list(found.values()))
+
+
+def test_a_driver_that_is_too_old_is_a_failure() -> None:
+    found = findings(gpu_problems=(issue("driver_too_old", "R470 cannot run CUDA 12"),))["driver"]
+    assert (found.ok, found.code) == (False, "driver_too_old")
 
 
 def test_a_gpu_that_others_use_is_a_note() -> None:
@@ -70,10 +86,33 @@ def test_too_little_memory_or_disk_is_a_failure() -> None:
 
 
 def test_a_hub_that_does_not_answer_fails_only_when_it_is_needed() -> None:
-    answers = {"https://hub.test": Answer(0, "no route")}
+    answers = {FILE: Answer(0, "no route")}
     assert findings(answers=answers)["hub"].ok is False
     here = Target(TARGET.coordinator, TARGET.key, None, TARGET.folder, 0)
     assert findings(here, answers=answers)["hub"].ok is True
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(401, "gated_repository"), (403, "gated_repository"), (404, "not_found"), (500, "hub_unreachable")],
+)
+def test_a_hub_that_does_not_give_the_file_is_told_by_its_problem(status: int, code: str) -> None:
+    found = findings(answers={FILE: Answer(status)})["hub"]
+    assert (found.ok, found.code) == (False, code) and found.remedy
+    assert findings(answers={FILE: Answer(302)})["hub"].ok is True
+
+
+def test_a_model_that_is_damaged_or_does_not_fit_is_a_failure() -> None:
+    for code in ("damaged_file", "not_enough_memory"):
+        found = findings(model=issue(code, "why"))["model"]
+        assert (found.ok, found.code) == (False, code)
+
+
+def test_what_troubles_the_running_daemon_is_told_too() -> None:
+    assert findings(daemon=None)["daemon"].ok is None
+    assert findings(daemon=())["daemon"].ok is True
+    assert findings(daemon=(issue("engine_broken", "it aborts"),))["daemon"].ok is False
+    assert findings(daemon=(issue("paused", "by its owner"),))["daemon"].ok is None
 
 
 def test_a_coordinator_that_does_not_answer_is_a_failure_with_its_reason() -> None:
@@ -100,7 +139,7 @@ def test_what_was_not_given_is_asked_for() -> None:
 def test_findings_are_shown_as_text_and_as_json() -> None:
     found = list(findings(free=0).values())
     text = show(found, "text")
-    assert "FAIL  disk" in text and "-> Free some space" in text and "ok    key" in text
+    assert "FAIL  disk         disk_full: " in text and "-> Free some space" in text and "ok    key" in text
     value = json.loads(show(found, "json"))
     assert value["ok"] is False
     assert value["findings"][3]["name"] == "disk" and value["findings"][3]["remedy"]

@@ -6,24 +6,6 @@ from worker import config
 from worker.config import ConfigError
 
 
-def test_variables_become_settings() -> None:
-    found = config.environment({"SUPERNET_KEY": "sk", "SUPERNET_SLOTS": "3", "PATH": "/bin"})
-    assert found == {"key": "sk", "slots": "3"}
-
-
-def test_an_unknown_variable_is_an_error_because_it_may_be_a_typo() -> None:
-    with pytest.raises(ConfigError, match="SUPERNET_SLOT;"):
-        config.environment({"SUPERNET_SLOT": "3"})
-
-
-def test_the_coordinators_variables_may_stand_beside_ours() -> None:
-    assert config.environment({"SUPERNET_COORDINATOR_PORT": "80"}) == {}
-
-
-def test_an_empty_variable_is_no_setting() -> None:
-    assert config.environment({"SUPERNET_KEY": ""}) == {}
-
-
 @pytest.mark.parametrize(
     ("given", "socket", "api"),
     [
@@ -44,10 +26,9 @@ def test_a_wrong_address_says_how_to_write_it(wrong: str) -> None:
 
 def test_a_key_file_gives_its_first_line(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("sk-1\nrest\n")
-    assert config.read_key(None, tmp_path / "key") == "sk-1"
-    assert config.read_key("sk-flag", tmp_path / "key") == "sk-flag"
+    assert config.read_key(tmp_path / "key") == "sk-1"
     with pytest.raises(ConfigError, match="nothing"):
-        config.read_key(None, tmp_path / "nothing")
+        config.read_key(tmp_path / "nothing")
 
 
 def test_the_shipped_catalogue_is_found_and_valid() -> None:

@@ -4,9 +4,9 @@ import asyncio
 import json
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +17,15 @@ from wire import messages
 from wire.chat import ChatRequest, Message
 from wire.codec import encode
 from wire.messages import Ack, AckItem, Cancel, Hardware, ModelOffer, Start, Welcome
+from worker import daemon as daemon_module
 from worker import link as link_module
-from worker.daemon import EXIT_CONFIG, EXIT_OK, EXIT_STOPPED, Daemon, Identity, Model
+from worker.availability import Rules
+from worker.daemon import EXIT_AGAIN, EXIT_CONFIG, EXIT_OK, EXIT_STOPPED, Daemon, Identity, Model, Owner
 from worker.engine.scripted import Faults, ScriptedEngine
+from worker.issues import issue
+from worker.machine import Reading
 from worker.scripted_preparer import ScriptedPreparer
+from worker.status import Status
 
 M = "scripted"
 ANSWER = b"one two three"
@@ -82,11 +87,16 @@ class Coordinator:
 class Running:
     """A daemon at work; its scripted engine's faults are switches."""
 
-    def __init__(self, url: str, folder: Path, pace_s: float = 0.0) -> None:
+    def __init__(self, url: str, pace_s: float = 0.0, owner: Owner | None = None) -> None:
         self.engine = ScriptedEngine(2, 1000, script=lambda prompt, seed: ANSWER, pace_s=pace_s)
         offer = ModelOffer(id=M, context=1000, slots=2)
         model = Model(offer, self.engine, ScriptedPreparer(1000))
-        self.task = asyncio.create_task(Daemon(WHO, (model,), (url, "sk"), folder, drain_s=60).run())
+        self.daemon = Daemon(WHO, (model,), (url, "sk"), owner or Owner(drain_s=60))
+        self.task = asyncio.create_task(self.daemon.run())
+
+    def status(self) -> Status:
+        base = Status(time=time.time(), pid=1, worker="w", name="box", version="0", uptime_s=0, phase="starting")
+        return self.daemon.status(base)
 
 
 @asynccontextmanager
@@ -116,7 +126,7 @@ async def finish(running: Running) -> int:
     return await running.task
 
 
-async def test_a_job_is_served_from_start_to_done(tmp_path: Path) -> None:
+async def test_a_job_is_served_from_start_to_done() -> None:
     async def play(they: Coordinator) -> None:
         hello = await they.welcome()
         assert (hello["worker"], hello["models"][0]["id"]) == ("w", M)
@@ -126,12 +136,12 @@ async def test_a_job_is_served_from_start_to_done(tmp_path: Path) -> None:
         assert await they.text() == ANSWER.decode()
 
     async with coordinator(play) as (url, played):
-        running = Running(url, tmp_path)
+        running = Running(url)
         await played
         assert await finish(running) == EXIT_OK
 
 
-async def test_a_crashed_engine_is_reported_and_serves_again(tmp_path: Path) -> None:
+async def test_a_crashed_engine_is_reported_and_serves_again() -> None:
     async def play(they: Coordinator) -> None:
         await they.welcome()
         running.engine.faults = Faults(crash_after=3, retry_in_s=0.0)
@@ -143,12 +153,12 @@ async def test_a_crashed_engine_is_reported_and_serves_again(tmp_path: Path) -> 
         assert await they.text() == ANSWER.decode()
 
     async with coordinator(play) as (url, played):
-        running = Running(url, tmp_path)
+        running = Running(url)
         await played
         assert await finish(running) == EXIT_OK
 
 
-async def test_a_cancel_ends_the_job(tmp_path: Path) -> None:
+async def test_a_cancel_ends_the_job() -> None:
     async def play(they: Coordinator) -> None:
         await they.welcome()
         await they.start("a", ignore_eos=True)
@@ -157,12 +167,12 @@ async def test_a_cancel_ends_the_job(tmp_path: Path) -> None:
         assert (await they.until("cancelled"))["job"] == "a"
 
     async with coordinator(play) as (url, played):
-        running = Running(url, tmp_path, pace_s=0.01)
+        running = Running(url, pace_s=0.01)
         await played
         assert await finish(running) == EXIT_OK
 
 
-async def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
+async def test_a_second_signal_stops_at_once() -> None:
     async def play(they: Coordinator) -> None:
         await they.welcome()
         await they.start("a", ignore_eos=True)
@@ -172,12 +182,12 @@ async def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     async with coordinator(play) as (url, played):
-        running = Running(url, tmp_path, pace_s=0.05)
+        running = Running(url, pace_s=0.05)
         assert await running.task == EXIT_STOPPED
         await played
 
 
-async def test_a_refused_key_is_a_configuration_error(tmp_path: Path) -> None:
+async def test_a_refused_key_is_a_configuration_error() -> None:
     def refuse(*_: object) -> Response:
         return Response(401, "Unauthorized", Headers({"Content-Length": "0"}), b"")
 
@@ -185,18 +195,122 @@ async def test_a_refused_key_is_a_configuration_error(tmp_path: Path) -> None:
         raise AssertionError("never opened")
 
     async with serve(handler, "127.0.0.1", 0, process_request=refuse) as server:
-        running = Running(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", tmp_path)
+        running = Running(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         assert await running.task == EXIT_CONFIG
+        last = running.daemon.last_problem
+        assert last is not None and last.issue.code == "key_refused" and "account" in last.issue.remedy
 
 
-async def test_the_status_file_is_there_while_the_daemon_runs(tmp_path: Path) -> None:
+async def test_the_status_says_how_it_is_and_what_was_earned() -> None:
     async def play(they: Coordinator) -> None:
         await they.welcome()
+        await they.socket.send(encode(messages.Earnings(escrow_nano=3, available_nano=2, today_nano=1)))
+        await they.start("a")
+        await they.text()
 
     async with coordinator(play) as (url, played):
-        running = Running(url, tmp_path)
+        running = Running(url)
         await played
-        status = json.loads((tmp_path / "status.json").read_text())
-        assert status["worker"] == "w" and status["models"][0]["slots"] == 2
+        status = running.status()
+        assert (status.phase, status.coordinator, status.models[0].slots) == ("serving", "registered", 2)
+        assert status.earnings is not None and status.earnings.available_nano == 2
+        assert status.models[0].ended == {"stop": 1} and status.models[0].completion_tokens == len(ANSWER)
         await finish(running)
-        assert not (tmp_path / "status.json").exists()
+
+
+async def test_a_pause_lets_what_runs_finish_and_takes_no_more_until_resume() -> None:
+    async def play(they: Coordinator) -> None:
+        await they.welcome()
+        await they.start("a", ignore_eos=True)
+        await they.until("deltas")
+        running.daemon.pause(True)
+        assert (await they.until("capacity"))["models"][0] == {"id": M, "status": "ready", "slots": 0, "free": 0}
+        assert (await they.until("issue"))["code"] == "paused"
+        await they.start("b")
+        refused = await they.until("refused")
+        assert (refused["job"], refused["code"]) == ("b", "worker_busy")
+        assert running.status().jobs == 1 and running.status().reason == "paused"
+        assert (await they.until("done"))["job"] == "a"
+        running.daemon.pause(False)
+        assert (await they.until("capacity"))["models"][0]["free"] == 2
+        issue = await they.until("issue")
+        assert (issue["code"], issue["active"]) == ("paused", False)
+
+    async with coordinator(play) as (url, played):
+        running = Running(url, pace_s=0.005)
+        await played
+        assert running.status().refused == {"worker_busy": 1}
+        assert await finish(running) == EXIT_OK
+
+
+class Gpu:
+    """Sensors of a card whose owner plays a game while `playing`."""
+
+    playing = False
+
+    def read(self) -> tuple[Reading, ...]:
+        return (Reading("RTX", 24, 12, temperature_c=50.0, others_utilisation=0.9 * self.playing, others_bytes=0),)
+
+
+async def test_the_owners_game_lowers_the_slots_and_the_coordinator_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon_module, "LOOK_S", 0.02)
+    monkeypatch.setattr(daemon_module, "TICK_S", 0.01)
+    gpu = Gpu()
+
+    async def slots(they: Coordinator, wanted: int) -> None:
+        while (await they.until("capacity"))["models"][0]["slots"] != wanted:
+            pass
+
+    async def play(they: Coordinator) -> None:
+        await they.welcome()
+        gpu.playing = True
+        await slots(they, 0)
+        assert (await they.until("issue"))["code"] == "owner_uses_gpu"
+        status = running.status()
+        assert status.reason == "owner_uses_gpu" and "RTX" in status.words and status.gpus[0].temperature_c == 50.0
+        gpu.playing = False
+        await slots(they, 2)
+
+    async with coordinator(play) as (url, played):
+        running = Running(url, owner=Owner(Rules(yields=True, quiet_s=0.1), gpu, 60))
+        await played
+        assert await finish(running) == EXIT_OK
+
+
+async def test_without_a_model_it_is_there_only_to_say_why_and_leaves_to_try_again() -> None:
+    async def play(they: Coordinator) -> None:
+        hello = await they.until("hello")
+        assert hello["models"] == []
+        await they.socket.send(encode(Welcome(session="s")))
+        issue = await they.until("issue")
+        assert (issue["code"], issue["severity"], issue["active"]) == ("disk_full", "error", True)
+
+    async with coordinator(play) as (url, played):
+        owner = Owner(problems=(issue("disk_full", "no space"),), again_s=1.0)
+        task = asyncio.create_task(Daemon(WHO, (), (url, "sk"), owner).run())
+        await played
+        assert await task == EXIT_AGAIN
+
+
+async def test_a_coordinator_that_comes_back_is_told_of_every_problem_again() -> None:
+    seen: list[str] = []
+    twice = asyncio.Event()
+
+    async def play(they: Coordinator) -> None:
+        await they.until("hello")
+        await they.socket.send(encode(Welcome(session="s")))
+        seen.append((await they.until("issue"))["code"])
+        if len(seen) == 2:
+            twice.set()
+        else:
+            they.socket.transport.abort()
+            raise ConnectionError("the line drops")
+
+    owner = Owner(problems=(issue("gpu_unused", "no CUDA"),), drain_s=60)
+    async with coordinator(play) as (url, played):
+        running = Running(url, owner=owner)
+        with pytest.raises(ConnectionError):
+            await played
+        await twice.wait()
+        assert seen == ["gpu_unused", "gpu_unused"]
+        assert await finish(running) == EXIT_OK

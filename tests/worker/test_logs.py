@@ -25,6 +25,18 @@ def test_a_json_line_has_time_level_and_message(capsys: pytest.CaptureFixture[st
     assert line["time"].endswith("Z")
 
 
+def test_a_json_line_names_worker_and_job_and_nothing_that_was_not_meant_for_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_worker", {})
+    logs.configure(as_json=True)
+    logs.name_worker("w-1")
+    logging.getLogger("supernet.x").info("done", extra={"job": "j", "attempt": 2, "prompt": "secret"})
+    line = json.loads(capsys.readouterr().err)
+    assert (line["worker"], line["job"], line["attempt"]) == ("w-1", "j", 2)
+    assert "secret" not in str(line) and "model" not in line
+
+
 def test_an_exception_is_in_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(as_json=True)
     try:

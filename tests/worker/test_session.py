@@ -23,7 +23,8 @@ from wire.messages import (
 from worker import effects
 from worker.chat.prepared import Prepared, Reading
 from worker.engine import port
-from worker.session import HAND_BACK_S, Served, Session
+from worker.served import Served
+from worker.session import HAND_BACK_S, Session
 from worker.slots import JobKey, Slots
 
 M = "tiny"

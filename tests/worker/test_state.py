@@ -31,13 +31,8 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         state.hold(tmp_path / "file" / "folder")
 
 
-def test_a_status_counts_while_it_is_fresh(tmp_path: Path) -> None:
-    state.write_status(tmp_path, {"time": 1000.0, "jobs": 2})
-    assert state.read_status(tmp_path, now=1001.0) == {"time": 1000.0, "jobs": 2}
-    assert state.read_status(tmp_path, now=1000.0 + state.STATUS_FRESH_S) is None
-
-
-def test_no_status_and_a_torn_one_are_no_status(tmp_path: Path) -> None:
-    assert state.read_status(tmp_path, now=0) is None
-    (tmp_path / "status.json").write_text('{"time":')
-    assert state.read_status(tmp_path, now=0) is None
+def test_a_pause_is_remembered_until_it_is_over(tmp_path: Path) -> None:
+    assert not state.is_paused(tmp_path)
+    for paused in (True, True, False, False):
+        state.set_paused(tmp_path, paused)
+        assert state.is_paused(tmp_path) == paused

@@ -1,0 +1,197 @@
+"""Each problem provoked for real, and looked for where the owner and the operator look: in the log, in --check and
+--status, and in the frame that the coordinator's pages show."""
+
+import asyncio
+import json
+import logging
+import os
+import random
+import shutil
+import signal
+import sys
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+import pytest
+
+from tests.hub import LoopbackHub
+from tests.worker.play import Coordinator, command, config_in, serving
+from tests.worker.test_hardware import Nvml
+from wire.messages import Hardware
+from worker import daemon, hardware, outage
+from worker.config import Config
+from worker.daemon import EXIT_CONFIG
+from worker.engine import probe
+from worker.machine import Machine
+
+FILES = {("someone/tiny-GGUF", "tiny.gguf"): b"GGUF" + random.Random(1).randbytes(1000)}
+pynvml = sys.modules["pynvml"]
+
+
+ask_once = cache(probe.ask)  # it starts a process, and the answer is always the same
+
+
+class Stage(NamedTuple):
+    folder: Path
+    log: pytest.LogCaptureFixture
+    out: pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def stage(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Stage:
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setattr(probe, "ask", ask_once)
+    monkeypatch.setattr("worker.cli.configure", lambda as_json: None)  # the log goes to caplog
+    caplog.set_level(logging.INFO, "supernet")
+    return Stage(tmp_path, caplog, capsys)
+
+
+async def shown(stage: Stage, config: Config, code: str) -> None:
+    """The problem is in the log with its remedy, in --check ."""
+    lines = [record.getMessage() for record in stage.log.records if getattr(record, "issue", None) == code]
+    assert any(line.startswith(f"{code}: ") and " -> " in line for line in lines)
+    stage.out.readouterr()
+    await command(config, "--check")
+    lines = stage.out.readouterr().out.splitlines()
+    at = next(n for n, line in enumerate(lines) if f" {code}: " in line)
+    assert "->" in lines[at + 1]
+
+
+async def in_status(stage: Stage, config: Config, code: str) -> None:
+    stage.out.readouterr()
+    await command(config, "--status", "--json")
+    status = json.loads(stage.out.readouterr().out)
+    assert code in [problem["issue"]["code"] for problem in status["problems"]]
+    await command(config, "--status")
+    assert code in stage.out.readouterr().out
+
+
+async def everywhere(stage: Stage, coordinator: Coordinator, config: Config, code: str) -> dict[str, Any]:
+    """While a service runs on `config`: the frame arrives, and all else says the same."""
+    frame = await coordinator.issue(code)
+    assert frame["message"] and frame["remedy"]
+    await in_status(stage, config, code)
+    await shown(stage, config, code)
+    return frame
+
+
+async def test_disk_full(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(stage.folder)._replace(free=2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    with LoopbackHub(FILES) as hub:
+        async with Coordinator().listening() as coordinator:
+            config = config_in(stage.folder, coordinator, hub=hub.endpoint)
+            async with serving(config):
+                await everywhere(stage, coordinator, config, "disk_full")
+
+
+async def test_gated_repository(stage: Stage) -> None:
+    with LoopbackHub(FILES, gated=True) as hub:
+        async with Coordinator().listening() as coordinator:
+            config = config_in(stage.folder, coordinator, hub=hub.endpoint)
+            async with serving(config):
+                assert "HF_TOKEN" in (await everywhere(stage, coordinator, config, "gated_repository"))["remedy"]
+
+
+async def test_damaged_file(stage: Stage) -> None:
+    (stage.folder / "bad.gguf").write_bytes(b"GGUF" + random.Random(2).randbytes(1000))
+    async with Coordinator().listening() as coordinator:
+        config = config_in(stage.folder, coordinator, model_file=stage.folder / "bad.gguf")
+        async with serving(config):
+            await everywhere(stage, coordinator, config, "damaged_file")
+
+
+async def test_driver_too_old(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The double of NVML says R580; CUDA 99 of the future asks for more. The CPU serves meanwhile."""
+    double = Nvml()
+    for name in [name for name in dir(double) if name.startswith("nvml")]:
+        monkeypatch.setattr(pynvml, name, getattr(double, name))
+    monkeypatch.setattr("worker.issues.OLDEST_DRIVER", {99: 900})
+    monkeypatch.setattr(probe, "ask", lambda: probe.Build(True, cuda=99))
+    async with Coordinator().listening() as coordinator:
+        config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
+        async with serving(config):
+            assert "R900" in (await everywhere(stage, coordinator, config, "driver_too_old"))["message"]
+            ready = {"id": "tiny", "status": "ready", "slots": 2, "free": 2}
+            await coordinator.until(lambda frame: frame["type"] == "capacity" and frame["models"] == [ready])
+
+
+async def test_not_enough_memory(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = Machine(Hardware(cpu="x", memory_bytes=2**30), 2**28, 1)
+    monkeypatch.setattr(hardware, "detect", lambda visible: small)
+    async with Coordinator().listening() as coordinator:
+        config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
+        async with serving(config):
+            await everywhere(stage, coordinator, config, "not_enough_memory")
+
+
+async def test_engine_crashing(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real engine, killed as the kernel kills for memory, until it is given up."""
+    monkeypatch.setattr("worker.engine.restart.FIRST_S", 0.01)
+    async with Coordinator().listening() as coordinator:
+        config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
+        async with serving(config):
+            killed: set[int] = set()
+            while not any(frame.get("code") == "engine_broken" for frame in coordinator.frames):
+                for child in psutil.Process().children():
+                    if "worker.engine.child" in child.cmdline() and child.pid not in killed:
+                        killed.add(child.pid)
+                        os.kill(child.pid, signal.SIGKILL)
+                await asyncio.sleep(0.01)
+            await coordinator.issue("engine_down")
+            await everywhere(stage, coordinator, config, "engine_broken")
+
+
+async def test_key_refused(stage: Stage) -> None:
+    """Whom the coordinator does not let in cannot tell it anything: the log, --check, and --status after the end."""
+    async with Coordinator(refuse=True).listening() as coordinator:
+        config = config_in(stage.folder, coordinator)
+        async with serving(config, scripted="-") as task:
+            assert await task == EXIT_CONFIG
+        await shown(stage, config, "key_refused")
+        await command(config, "--status")
+        assert "key_refused" in stage.out.readouterr().out
+
+
+async def test_coordinator_unreachable(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told to the owner while it lasts, and to the coordinator once it is back."""
+    monkeypatch.setattr(outage, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(daemon, "TICK_S", 0.02)
+    monkeypatch.setattr("worker.link.BACKOFF_MOST_S", 0.1)
+    async with Coordinator().listening() as coordinator:
+        pass  # its port is known, and nobody is there
+    config = config_in(stage.folder, coordinator)
+    async with serving(config, scripted="-"):
+        while not any(getattr(record, "issue", "") == outage.CODE for record in stage.log.records):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        await in_status(stage, config, outage.CODE)
+        await shown(stage, config, outage.CODE)
+        async with coordinator.listening():
+            frame = await coordinator.issue(outage.CODE)
+            while "out of reach" not in frame["message"]:
+                coordinator.frames.remove(frame)
+                frame = await coordinator.issue(outage.CODE)
+            assert frame["severity"] == "warning"
+
+
+async def test_a_problem_that_is_solved_lets_the_worker_serve(
+    stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.serve.AGAIN_FIRST_S", 0.2)
+    path = stage.folder / "later.gguf"
+    async with Coordinator().listening() as coordinator:
+        config = replace(config_in(stage.folder, coordinator), model_file=path)
+        async with serving(config):
+            await coordinator.issue("not_found")
+            shutil.copy(tiny_qwen3, path)
+            await coordinator.until(
+                lambda frame: frame["type"] == "capacity" and any(model["free"] == 2 for model in frame["models"])
+            )

@@ -1,0 +1,68 @@
+"""--check on the real machine, with real files. Each problem of test_every_issue.py passes through here too."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.hub import LoopbackHub
+from tests.worker.play import CATALOGUE
+from tests.worker.test_every_issue import ask_once
+from tests.worker.test_weights import SMALL
+from worker import inspection, weights
+from worker.check import Finding
+from worker.config import Config
+from worker.engine import probe
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    monkeypatch.setattr(probe, "ask", ask_once)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    (tmp_path / "models.yaml").write_text(CATALOGUE)
+    folders = {"models_dir": tmp_path / "models", "state_dir": tmp_path / "state"}
+    return Config(catalogue=tmp_path / "models.yaml", slots=2, context=256, **folders)
+
+
+def found(config: Config) -> dict[str, Finding]:
+    return {finding.name: finding for finding in inspection.findings(config)}
+
+
+def test_a_local_file_needs_no_hub_and_is_planned(config: Config, tiny_qwen3: Path) -> None:
+    findings = found(replace(config, model_file=tiny_qwen3))
+    assert findings["hub"].ok and findings["disk"].ok
+    assert findings["model"].ok and "2 jobs at once, 256 tokens" in findings["model"].message
+    assert findings["coordinator"].ok is False and findings["coordinator"].remedy
+    assert findings["daemon"].message == "not running"
+
+
+def test_a_model_that_is_not_here_yet_is_looked_for_on_the_hub(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    with LoopbackHub({("someone/tiny-GGUF", "tiny.gguf"): SMALL}) as hub:
+        findings = found(replace(config, hub=hub.endpoint))
+        assert findings["hub"].ok and findings["model"].ok and "not here yet" in findings["model"].message
+        monkeypatch.setenv("HF_TOKEN", "hf_x")
+        found(replace(config, hub=hub.endpoint))
+        assert hub.tokens == [None, "Bearer hf_x"]
+
+
+def test_a_fetched_file_that_was_damaged_since_is_found_and_left_alone(config: Config) -> None:
+    with LoopbackHub({("someone/tiny-GGUF", "tiny.gguf"): SMALL}) as hub:
+        spec = inspection.chosen(config)
+        path = weights.ensure(spec, config.models_dir, lambda _: None, weights.Hub(endpoint=hub.endpoint)).path
+    path.write_bytes(SMALL[:-1] + b"!")
+    findings = found(config)
+    assert (findings["model"].ok, findings["model"].code) == (False, "damaged_file") and findings["hub"].ok
+    assert path.exists()
+
+
+def test_a_wish_that_cannot_be_is_told(config: Config, tiny_qwen3: Path) -> None:
+    assert found(replace(config, model_file=tiny_qwen3, context=100_000))["model"].code == "impossible_wish"
+
+
+def test_a_model_larger_than_all_memory_is_told_before_it_is_fetched(config: Config) -> None:
+    assert config.catalogue is not None
+    big = CATALOGUE.replace("{name: tiny.gguf}", "{name: tiny.gguf, size_bytes: 99000000000000}")
+    config.catalogue.write_text(big)
+    with LoopbackHub({("someone/tiny-GGUF", "tiny.gguf"): SMALL}) as hub:
+        findings = found(replace(config, hub=hub.endpoint))
+    assert findings["model"].code == "not_enough_memory" and findings["disk"].code == "disk_full"

@@ -1,0 +1,111 @@
+"""The service around the daemon: its socket, its pause, its metrics. Problems are in test_every_issue.py."""
+
+import asyncio
+import json
+import os
+import signal
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.hub import LoopbackHub
+from tests.worker.play import Coordinator, command, config_in, serving
+from worker import control, state
+from worker.config import ConfigError
+from worker.daemon import EXIT_OK
+from worker.serve import WORDS, last_problem
+
+
+async def asked(folder: Path, word: str = "status") -> dict[str, object]:
+    answer = await asyncio.to_thread(control.ask, folder, word)
+    assert answer is not None
+    return answer
+
+
+async def test_a_pause_is_answered_by_the_daemon_and_outlives_it(tmp_path: Path) -> None:
+    async with Coordinator().listening() as coordinator:
+        config = config_in(tmp_path, coordinator)
+        for _ in range(2):
+            async with serving(config, WORDS):
+                await coordinator.until(lambda frame: frame["type"] == "hello")
+                paused = await asked(config.state_dir, "pause")
+                assert (paused["paused"], paused["reason"]) == (True, "paused")
+            coordinator.frames.clear()
+        async with serving(config, WORDS):
+            await coordinator.issue("paused")
+            assert (await asked(config.state_dir, "resume"))["reason"] is None
+        assert not state.is_paused(config.state_dir)
+
+
+async def test_an_unknown_word_is_an_error(tmp_path: Path) -> None:
+    async with Coordinator().listening() as coordinator:
+        config = config_in(tmp_path, coordinator)
+        async with serving(config, WORDS):
+            await coordinator.until(lambda frame: frame["type"] == "hello")
+            with pytest.raises(control.ControlError, match="status, pause, resume"):
+                await asked(config.state_dir, "dance")
+
+
+async def test_the_socket_answers_while_a_model_is_on_its_way_and_a_signal_ends_it(tmp_path: Path) -> None:
+    files = {("someone/tiny-GGUF", "tiny.gguf"): b"GGUF" + bytes(200_000)}
+    with LoopbackHub(files, hold_after=65536) as hub:
+        async with Coordinator().listening() as coordinator:
+            config = config_in(tmp_path, coordinator, hub=hub.endpoint)
+            async with serving(config) as task:
+                await asyncio.to_thread(hub.holding.wait, 60)
+                status = await asked(config.state_dir)
+                assert status["phase"] == "starting" and status["coordinator"] == ""
+                os.kill(os.getpid(), signal.SIGTERM)
+                assert await task == EXIT_OK
+            hub.release.set()
+
+
+async def test_metrics_are_served_where_the_owner_wants_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, unused_tcp_port: int
+) -> None:
+    async with Coordinator().listening() as coordinator:
+        config = config_in(tmp_path, coordinator, metrics=("127.0.0.1", unused_tcp_port))
+        async with serving(config, WORDS):
+            await coordinator.until(lambda frame: frame["type"] == "capacity" and frame["models"][0]["free"] == 2)
+
+            def scrape() -> str:
+                with urllib.request.urlopen(f"http://127.0.0.1:{unused_tcp_port}/metrics", timeout=10) as answer:
+                    return str(answer.read().decode())
+
+            text = await asyncio.to_thread(scrape)
+            assert 'supernet_worker_slots{model="tiny"} 2.0' in text and "supernet_worker_up 1.0" in text
+            other = config_in(tmp_path / "..", coordinator, metrics=("127.0.0.1", unused_tcp_port))
+            async with serving(other, WORDS) as task:
+                with pytest.raises(ConfigError, match="--metrics"):
+                    await task
+
+
+async def test_why_it_gave_up_is_forgotten_at_the_next_start(tmp_path: Path) -> None:
+    async with Coordinator(refuse=True).listening() as coordinator:
+        config = config_in(tmp_path, coordinator)
+        async with serving(config, WORDS) as task:
+            await task
+        last = last_problem(config.state_dir)
+        assert last is not None and last.issue.code == "key_refused"
+        coordinator.refuse = False
+        async with serving(config, WORDS):
+            await coordinator.until(lambda frame: frame["type"] == "hello")
+            assert last_problem(config.state_dir) is None
+
+
+async def test_status_pause_and_health_are_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async with Coordinator().listening() as coordinator:
+        config = config_in(tmp_path, coordinator)
+        assert await command(config, "--health") != EXIT_OK
+        assert "not running" in capsys.readouterr().out
+        async with serving(config, WORDS):
+            await coordinator.until(lambda frame: frame["type"] == "capacity" and frame["models"][0]["free"] == 2)
+            assert await command(config, "--health") == EXIT_OK
+            assert "registered, 0 jobs" in capsys.readouterr().out
+            assert await command(config, "--status") == EXIT_OK
+            assert "tiny   ready" in capsys.readouterr().out
+            assert await command(config, "--pause") == EXIT_OK
+            assert "also after a restart: nothing runs" in capsys.readouterr().out
+            assert await command(config, "--resume", "--json") == EXIT_OK
+            assert json.loads(capsys.readouterr().out)["paused"] is False

@@ -1,0 +1,139 @@
+"""Flags over environment over file over defaults, and that every value knows its place."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from worker import cli, settings
+from worker.config import Config, ConfigError
+from worker.settings import Found
+
+
+@pytest.fixture(autouse=True)
+def _no_system_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(settings, "SYSTEM_FILE", tmp_path / "etc" / "worker.toml")
+
+
+def found(*argv: str, file: str | None = None, tmp: Path | None = None, **env: str) -> Found:
+    made = cli.parser()
+    if file is not None and tmp is not None:
+        (tmp / "worker.toml").write_text(file)
+        (tmp / "worker.toml").chmod(0o600)
+        env["SUPERNET_CONFIG"] = str(tmp / "worker.toml")
+    return settings.find(made, made.parse_args(list(argv)), {"HOME": "/nobody", **env})
+
+
+def test_a_flag_wins_over_the_environment_that_over_the_file_and_that_over_the_default(tmp_path: Path) -> None:
+    file = "slots = 4\n"
+    steps: list[tuple[tuple[str, ...], dict[str, Any], int | None, str]] = [
+        ((), {}, None, "default"),
+        ((), {"file": file, "tmp": tmp_path}, 4, str(tmp_path / "worker.toml")),
+        ((), {"file": file, "tmp": tmp_path, "SUPERNET_SLOTS": "3"}, 3, "SUPERNET_SLOTS"),
+        (("--slots", "2"), {"file": file, "tmp": tmp_path, "SUPERNET_SLOTS": "3"}, 2, "--slots"),
+    ]
+    for argv, where, slots, place in steps:
+        made = found(*argv, **where)
+        assert (made.config.slots, made.places["slots"]) == (slots, place)
+
+
+def test_every_setting_can_stand_in_each_place(tmp_path: Path) -> None:
+    texts = {"schedule": "22:00-07:00", "metrics": "127.0.0.1:9100", "yield_to_owner": "yes", "log_json": "true"}
+    names = [field.name for field in fields(Config) if field.name not in ("hub", "visible_gpus")]
+    for name in names:
+        text = texts.get(name, "7")
+        by_variable = found(**{settings.variable(name): text})
+        by_file = found(file=f'{name} = "{text}"', tmp=tmp_path)
+        assert getattr(by_variable.config, name) == getattr(by_file.config, name) != getattr(Config(), name)
+        assert by_variable.places[name] == settings.variable(name) and by_file.places[name].endswith(".toml")
+
+
+def test_values_of_a_file_may_be_written_as_toml_writes_them(tmp_path: Path) -> None:
+    file = 'max_temperature_c = 79.5\nyield_to_owner = true\nlog_json = false\nschedule = "sat 10:00-12:00"\n'
+    config = found(file=file, tmp=tmp_path).config
+    assert (config.max_temperature_c, config.yield_to_owner, config.log_json) == (79.5, True, False)
+    assert config.schedule is not None and config.schedule.text == "sat 10:00-12:00"
+
+
+def test_a_switch_can_be_taken_back_by_a_flag() -> None:
+    assert found("--yield-to-owner").config.yield_to_owner
+    assert not found("--yield-to-owner", "no", SUPERNET_YIELD_TO_OWNER="1").config.yield_to_owner
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "says"),
+    [
+        ("SUPERNET_SLOTS", "0", "SUPERNET_SLOTS: '0'"),
+        ("SUPERNET_SLOTS", "many", "--slots"),
+        ("SUPERNET_SCHEDULE", "at night", "22:00-07:00"),
+        ("SUPERNET_METRICS", "9100", "--metrics"),
+        ("SUPERNET_LOG_JSON", "maybe", "--log-json"),
+        ("SUPERNET_MAX_POWER_W", "-5", "--max-power-w"),
+        ("SUPERNET_SLOT", "3", "unknown environment variable SUPERNET_SLOT;"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_named(variable: str, text: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        found(**{variable: text})
+
+
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [
+        ("slot = 3", "unknown setting 'slot'"),
+        ("slots = 0", "slots"),
+        ("slots = [1]", "one text"),
+        ("slots 3", r"worker\.toml"),
+        ('schedule = "never"', "never"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_with_its_setting(file: str, says: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=says):
+        found(file=file, tmp=tmp_path)
+
+
+def test_a_file_that_was_named_must_be_there_and_the_usual_places_need_not(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nothing\.toml"):
+        found("--config", str(tmp_path / "nothing.toml"))
+    assert found(XDG_CONFIG_HOME=str(tmp_path)).config.slots is None
+    (tmp_path / "supernet").mkdir()
+    (tmp_path / "supernet" / "worker.toml").write_text("slots = 5")
+    (tmp_path / "etc").mkdir()
+    settings.SYSTEM_FILE.write_text("slots = 6")
+    assert found(XDG_CONFIG_HOME=str(tmp_path)).config.slots == 5
+    assert found().config.slots == 6
+
+
+def test_the_nearer_way_to_give_a_key_wins_whichever_it_is(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("sk-file\nrest\n")
+    file = str(tmp_path / "key")
+    assert found("--key-file", file, SUPERNET_KEY="sk-env").config.key == "sk-file"
+    assert found("--key", "sk-flag", SUPERNET_KEY_FILE=file).config.key == "sk-flag"
+    assert found(file=f'key_file = "{file}"', tmp=tmp_path).config.key == "sk-file"
+    assert found(SUPERNET_KEY="sk-env", file=f'key_file = "{file}"', tmp=tmp_path).config.key == "sk-env"
+
+
+def test_a_file_with_a_key_must_not_be_read_by_others(tmp_path: Path) -> None:
+    path = tmp_path / "worker.toml"
+    path.write_text('key = "sk-1"')
+    path.chmod(0o644)
+    with pytest.raises(ConfigError, match="chmod 600"):
+        found("--config", str(path))
+    path.chmod(0o600)
+    assert found("--config", str(path)).config.key == "sk-1"
+
+
+def test_the_coordinators_variables_may_stand_beside_ours_and_an_empty_one_is_no_setting() -> None:
+    assert found(SUPERNET_COORDINATOR_PORT="80", SUPERNET_SLOTS="").config == found().config
+
+
+def test_what_is_shown_says_where_each_value_stood_and_never_the_key(tmp_path: Path) -> None:
+    made = found("--slots", "2", SUPERNET_KEY="sk-secret", CUDA_VISIBLE_DEVICES="0", file="context = 512", tmp=tmp_path)
+    table, value = settings.table(made), json.dumps(settings.shown(made))
+    assert "sk-secret" not in table + value and "SUPERNET_KEY" in table
+    rows = {line.split()[0]: line for line in table.splitlines()}
+    assert set(rows) == {field.name for field in fields(Config)}
+    assert rows["slots"].endswith("--slots") and rows["context"].endswith("worker.toml")
+    assert rows["visible_gpus"].endswith("CUDA_VISIBLE_DEVICES") and rows["drain_s"].endswith("default")

@@ -1,0 +1,102 @@
+"""What --check looks at, on the real machine: files, disk, hub, and the daemon that may be running."""
+
+import os
+import shutil
+from pathlib import Path
+
+from wire.catalog import ModelSpec
+from wire.messages import Issue
+from worker import check, control, gguf_header, hardware, weights
+from worker.assemble import chosen, gpu_problems, read_header, wishes
+from worker.config import Config, api_url
+from worker.engine import probe
+from worker.gguf_header import GgufError
+from worker.issues import issue
+from worker.machine import Machine
+from worker.plan import DoesNotFit, PlanError, plan
+from worker.status import Status
+from worker.weights import WeightsError
+
+GIB = 2**30
+
+
+def findings(config: Config) -> list[check.Finding]:
+    """Raises ConfigError or SupernetError when the configuration names no model of the catalogue."""
+    spec = chosen(config)
+    build = probe.ask()
+    here = _files(config, spec)
+    missing = here is None
+    first = spec.files[0].name
+    target = check.Target(
+        coordinator=api_url(config.coordinator) if config.coordinator else None,
+        key=config.key,
+        hub=f"{config.hub}/{spec.repository}/resolve/{spec.revision}/{first}" if missing else None,
+        folder=config.models_dir,
+        needed_bytes=sum(file.size_bytes or 0 for file in spec.files) if missing else 0,
+        hub_token=os.environ.get("HF_TOKEN"),
+    )
+    machine = hardware.detect(config.visible_gpus)
+    probes = check.Probes(
+        machine=lambda: machine,
+        gpu_problems=lambda machine: gpu_problems(machine, build),
+        free_disk=_free_disk,
+        model=lambda: _model(config, spec, here, machine, build),
+        daemon=lambda: _daemon(config.state_dir),
+        get=check.http_get,
+    )
+    return check.check(target, probes)
+
+
+def _files(config: Config, spec: ModelSpec) -> weights.Weights | Issue | None:
+    """The checked files, what is wrong with them, or None: they have to be fetched."""
+    try:
+        if config.model_file is not None:
+            return weights.local(config.model_file, config.models_dir, _quiet)
+        if spec.package is not None:
+            return weights.ensure(spec, config.models_dir, _quiet)
+        return weights.present(spec, config.models_dir, _quiet)
+    except WeightsError as error:
+        return issue(error.code, error.message, error.remedy)
+
+
+def _model(
+    config: Config, spec: ModelSpec, here: weights.Weights | Issue | None, machine: Machine, build: probe.Build
+) -> Issue | str:
+    """Does the model fit? Without its files only the sizes in the catalogue can tell."""
+    if isinstance(here, Issue):
+        return here
+    if here is None:
+        size = sum(file.size_bytes or 0 for file in spec.files)
+        room = machine.available_bytes + sum(gpu.free_bytes for gpu in machine.hardware.gpus)
+        if size > room:
+            text = f"{spec.id} alone takes {size / GIB:.1f} GiB, and {room / GIB:.1f} GiB of memory are free"
+            return issue("not_enough_memory", text)
+        return f"{spec.id} is not here yet; its {size / GIB:.1f} GiB may fit"
+    try:
+        header = gguf_header.join(read_header(part) for part in here.parts)
+        usable = build.gpu and not gpu_problems(machine, build)
+        made = plan(header, str(here.path), spec, machine, wishes(config, usable))
+    except GgufError as error:
+        return issue("damaged_file", f"{here.path} cannot be read: {error}")
+    except DoesNotFit as error:
+        return issue("not_enough_memory", str(error))
+    except PlanError as error:
+        return issue("impossible_wish", str(error))
+    return f"{spec.id} fits: {made.engine.slots} jobs at once, {made.engine.context} tokens each"
+
+
+def _daemon(folder: Path) -> tuple[Issue, ...] | None:
+    said = control.ask(folder, "status")
+    if said is None:
+        return None
+    return tuple(problem.issue for problem in Status.model_validate(said).problems)
+
+
+def _free_disk(folder: Path) -> int:
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def _quiet(_: weights.Progress) -> None:
+    """--check prints its findings alone."""

@@ -1,0 +1,75 @@
+"""Every problem that this worker can have, typed, each with a sentence that says what to do. Pure.
+
+One table for all who show them: the log, --check, --status, and the coordinator's pages by Issue frames.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from wire.messages import Issue
+
+Severity = Literal["info", "warning", "error"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """`error`: nothing is served until it is solved."""
+
+    severity: Severity
+    remedy: str
+
+
+ISSUES: dict[str, Row] = {
+    # the model's files
+    "disk_full": Row("error", "Free some space, or choose another folder with --models-dir."),
+    "gated_repository": Row("error", "Accept the model's terms on the hub with your account and set HF_TOKEN."),
+    "damaged_file": Row("error", "Fetch the file again: remove it and restart, or name another with --model-file."),
+    "hub_unreachable": Row("error", "Check the network, a proxy (HTTPS_PROXY) and HF_ENDPOINT."),
+    "not_found": Row("error", "Check repository, revision and file in the catalogue, or the path of --model-file."),
+    "unverifiable_file": Row("error", "Use the hub itself, not a mirror (HF_ENDPOINT)."),
+    "locked": Row("error", "Look after the other worker that fetches this model, or use another --models-dir."),
+    # the machine
+    "not_enough_memory": Row("error", "Close other programs, choose a smaller model, or ask for less (--context)."),
+    "impossible_wish": Row("error", "Change --slots or --context, or leave them to the plan."),
+    "driver_too_old": Row("error", "Install a newer NVIDIA driver (`nvidia-smi` shows the present one), and restart."),
+    "driver_missing": Row("info", "Install the NVIDIA driver, or in a container the NVIDIA Container Toolkit."),
+    "gpu_unused": Row("error", "Install the CUDA toolkit and run scripts/setup again: this llama.cpp knows no GPU."),
+    "gpu_in_use": Row("warning", "Close what else uses the GPU (`nvidia-smi` lists it) to serve more."),
+    "engine_down": Row("warning", "It is being restarted. If it comes again, see the worker's log."),
+    "engine_broken": Row("error", "See the worker's log, try fewer --slots or less --context, and restart."),
+    # the network
+    "coordinator_unreachable": Row("error", "Check the address, the network and a proxy or firewall on the way."),
+    "coordinator_refuses": Row("error", "Check the address of --coordinator, and upgrade this worker if it is old."),
+    "key_missing": Row("error", "Give the account's key with --key-file or SUPERNET_KEY."),
+    "key_refused": Row("error", "Copy the key again from your account; a revoked one needs a new one."),
+    # fewer slots than there are, because the owner wants it so (availability.py)
+    "paused": Row("info", "supernet-worker --resume"),
+    "off_schedule": Row("info", "Nothing: it opens by itself (--schedule)."),
+    "owner_uses_gpu": Row("info", "Nothing: slots come back when the GPU is quiet (--yield-to-owner)."),
+    "too_hot": Row("warning", "Let the GPU breathe; slots come back when it is cooler (--max-temperature-c)."),
+    "too_much_power": Row("info", "Nothing: slots come back below the ceiling (--max-power-w)."),
+}
+
+
+def issue(code: str, message: str, remedy: str = "") -> Issue:
+    """`remedy`: a better one than the table's, where more is known. Raises KeyError for a code without a row."""
+    row = ISSUES[code]
+    return Issue(code=code, severity=row.severity, message=message, remedy=remedy or row.remedy)
+
+
+def over(code: str, message: str) -> Issue:
+    """The problem is solved."""
+    return Issue(code=code, severity="info", message=message, active=False)
+
+
+# The oldest driver branch for programs of each major version of CUDA ("CUDA compatibility", table of minor version
+# compatibility, in NVIDIA's deployment guides).
+OLDEST_DRIVER = {11: 450, 12: 525, 13: 580}
+
+
+def driver_issue(driver: str, cuda: int) -> Issue | None:
+    """What is wrong with a driver, e.g. "535.183.01", for llama.cpp built with CUDA `cuda` (0: not known)."""
+    branch, least = driver.partition(".")[0], OLDEST_DRIVER.get(cuda, 0)
+    if not branch.isdecimal() or int(branch) >= least:
+        return None
+    return issue("driver_too_old", f"NVIDIA driver {driver} cannot run CUDA {cuda}: it takes R{least} or newer")

@@ -1,0 +1,235 @@
+"""Serving, from the first look at the model's files to the last answer: what cannot be served now is tried again.
+
+    fetch and lay out  --problem-->  a daemon without models, which tells the coordinator why  --after a while--> again
+          |
+          v
+       the daemon, until it is told to leave
+
+Through all of it the control socket answers the owner.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+import uuid
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from wire.messages import Hardware, ModelOffer
+from worker import assemble, control, hardware, logs, measured, state
+from worker.assemble import Assembly, Unready
+from worker.availability import Rules
+from worker.background import in_thread
+from worker.config import Config, ConfigError
+from worker.daemon import EXIT_AGAIN, EXIT_CONFIG, EXIT_OK, Daemon, Identity, Model, Owner
+from worker.engine import script
+from worker.engine.process import ProcessEngine
+from worker.engine.scripted import Script, ScriptedEngine
+from worker.metrics import Metrics, MetricsError
+from worker.notify import notify
+from worker.nvml import NvmlSensors, Sensors
+from worker.preparer import Preparer
+from worker.scripted_preparer import ScriptedPreparer
+from worker.scripted_sensors import ScriptedSensors
+from worker.status import Problem, Status
+from worker.weights import Progress, Report
+
+log = logging.getLogger("supernet.serve")
+
+AGAIN_FIRST_S = 15.0  # between tries to get the model ready, doubled each time
+AGAIN_MOST_S = 600.0
+BEAT_S = 5.0
+WORDS = "-"  # --scripted without a file
+SCRIPTED_PACE_S = 0.02  # 50 tokens a second for each job, as a mid-range GPU gives
+
+
+class Service:
+    """One process that serves. `scripted`: a script's file, or WORDS, instead of a model; `gpus`: its readings."""
+
+    def __init__(
+        self, config: Config, address: tuple[str, str], report: Report, scripted: str | None, gpus: Path | None
+    ) -> None:
+        self._config = config
+        self._address = address
+        self._show = report
+        self._scripted = scripted
+        self._scripted_gpus = gpus
+        self._born = time.monotonic()
+        self._worker = state.worker_id(config.state_dir)
+        self._paused = state.is_paused(config.state_dir)
+        self._progress = ""
+        self._daemon: Daemon | None = None
+        self._last: Problem | None = None
+
+    async def run(self) -> int:
+        """The process's exit code. Raises ConfigError and what else another try cannot help."""
+        logs.name_worker(self._worker)
+        (self._config.state_dir / state.LAST_PROBLEM).unlink(missing_ok=True)
+        async with control.listening(self._config.state_dir, self._answer), self._metrics():
+            pause_s = AGAIN_FIRST_S
+            while True:
+                try:
+                    code = await self._serve_once()
+                except Unready as unready:
+                    hopeless = Owner(problems=(unready.issue,), again_s=pause_s, drain_s=0)
+                    log.info("trying again in %.0f s", pause_s)
+                    code = await self._run(
+                        Daemon(self._identity(Hardware()), (), self._address, hopeless, self._paused)
+                    )
+                    pause_s = min(pause_s * 2, AGAIN_MOST_S)
+                if code != EXIT_AGAIN:
+                    break
+            if code == EXIT_CONFIG and self._last is not None:  # the socket is gone, but --status can still say why
+                state.write(self._config.state_dir / state.LAST_PROBLEM, self._last.model_dump_json())
+            return code
+
+    async def _serve_once(self) -> int:
+        if self._scripted is not None:
+            sensors = None if self._scripted_gpus is None else ScriptedSensors(self._scripted_gpus)
+            model, owner = _scripted(self._config, self._scripted), self._owner(sensors)
+            return await self._run(Daemon(self._identity(Hardware()), (model,), self._address, owner, self._paused))
+        assembly = await self._assembled()
+        if assembly is None:
+            return EXIT_OK
+        log.info("%s", assembly.plan.explain())
+        engine = ProcessEngine(assembly.plan.engine)
+        offer = assembly.offer(measured.known(self._config.state_dir, assembly))
+        preparer = Preparer(assembly.plan.engine.path, assembly.plan.engine.context, assembly.spec.format)
+        gpus = assembly.machine.hardware.gpus
+        own = NvmlSensors(self._config.visible_gpus, lambda: frozenset({engine.pid or 0} - {0})) if gpus else None
+        owner = self._owner(own, assembly)
+        who = self._identity(assembly.machine.hardware)
+        return await self._run(Daemon(who, (Model(offer, engine, preparer),), self._address, owner, self._paused))
+
+    async def _assembled(self) -> Assembly | None:
+        """The model, fetched and laid out in a thread; None: a signal came first. The watchdog is fed meanwhile."""
+        loop = asyncio.get_running_loop()
+        work = asyncio.create_task(in_thread(lambda: assemble.assemble(self._config, self._report), "assemble"))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, work.cancel)
+        try:
+            while not (await asyncio.wait({work}, timeout=BEAT_S))[0]:
+                notify("WATCHDOG=1")
+            return None if work.cancelled() else work.result()
+        finally:
+            self._progress = ""
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    async def _run(self, daemon: Daemon) -> int:
+        self._daemon = daemon
+        daemon.last_problem = self._last
+        try:
+            return await daemon.run()
+        finally:
+            self._daemon, self._last = None, daemon.last_problem
+
+    def _report(self, progress: Progress) -> None:
+        """From the thread that works: bytes of a file."""
+        done = f" {progress.done_bytes / progress.total_bytes:.0%}" if progress.total_bytes else ""
+        self._progress = f"{progress.phase} {progress.file}{done}"
+        self._show(progress)
+
+    def _identity(self, hardware: Hardware) -> Identity:
+        """A new instance for each daemon: none goes on with what another one began."""
+        return Identity(self._worker, uuid.uuid4().hex, version("supernet"), self._config.name, hardware)
+
+    def _owner(self, sensors: Sensors | None, assembly: Assembly | None = None) -> Owner:
+        config = self._config
+        rules = Rules(
+            schedule=config.schedule,
+            max_temperature_c=config.max_temperature_c,
+            max_power_w=config.max_power_w,
+            yields=config.yield_to_owner,
+            quiet_s=config.quiet_s,
+        )
+        if sensors is None and (rules.max_temperature_c or rules.max_power_w or rules.yields):
+            log.warning("no GPU can be read: the ceilings and --yield-to-owner have no effect")
+        return Owner(rules, sensors, config.drain_s, () if assembly is None else assembly.problems)
+
+    # ---- what the owner asks -------------------------------------------------------------------------------------
+
+    def _answer(self, word: str) -> dict[str, Any]:
+        match word:
+            case "status":
+                return self.status().model_dump(mode="json")
+            case "pause" | "resume":
+                self._paused = word == "pause"
+                state.set_paused(self._config.state_dir, self._paused)
+                if self._daemon is not None:
+                    self._daemon.pause(self._paused)
+                log.info("%s by the owner", "paused" if self._paused else "resumed")
+                return self.status().model_dump(mode="json")
+            case _:
+                return {"error": "unknown word; known are status, pause, resume"}
+
+    def status(self) -> Status:
+        total, available = hardware.memory()
+        base = Status(
+            time=time.time(),
+            pid=os.getpid(),
+            worker=self._worker,
+            name=self._config.name,
+            version=version("supernet"),
+            uptime_s=time.monotonic() - self._born,
+            phase="starting",
+            progress=self._progress,
+            paused=self._paused,
+            memory_bytes=total,
+            available_bytes=available,
+            last_problem=self._last,
+        )
+        return base if self._daemon is None else self._daemon.status(base)
+
+    @contextlib.asynccontextmanager
+    async def _metrics(self) -> AsyncIterator[None]:
+        if self._config.metrics is None:
+            yield
+            return
+        loop = asyncio.get_running_loop()
+
+        async def look() -> tuple[Status, Any]:
+            return self.status(), None if self._daemon is None else self._daemon.tally
+
+        try:
+            server = Metrics(self._config.metrics, lambda: asyncio.run_coroutine_threadsafe(look(), loop).result(5))
+        except MetricsError as error:
+            raise ConfigError(str(error)) from None
+        log.info("metrics at http://%s/metrics", server.address)
+        try:
+            yield
+        finally:
+            await in_thread(server.close, "metrics")
+
+
+def last_problem(folder: Path) -> Problem | None:
+    """Why the daemon that ran last gave up, if it did."""
+    try:
+        return Problem.model_validate_json((folder / state.LAST_PROBLEM).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _scripted(config: Config, file: str) -> Model:
+    spec = assemble.chosen(config)
+    slots, context = config.slots or 4, config.context or 8192
+    offer = ModelOffer(id=spec.id, context=context, slots=slots, features=("scripted",))
+    if file == WORDS:
+        return Model(offer, ScriptedEngine(slots, context, pace_s=SCRIPTED_PACE_S), ScriptedPreparer(context))
+    engine = ScriptedEngine(slots, context, script=_script(Path(file)))
+    opens_thought = spec.thinking and spec.format == "qwen-xml"
+    return Model(offer, engine, ScriptedPreparer(context, spec.format, opens_thought))
+
+
+def _script(file: Path) -> Script:
+    try:
+        return script.read(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--scripted {file}: {error}") from error

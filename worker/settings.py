@@ -1,0 +1,224 @@
+"""Where each setting stands: flags over environment over file over defaults, read once, with the place remembered.
+
+The file is TOML, one line for each setting, named as its flag: `max_temperature_c = 80`. It is that of --config, else
+~/.config/supernet/worker.toml, else /etc/supernet/worker.toml, which the service reads.
+"""
+
+import argparse
+import platform
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from worker.config import Config, ConfigError, default_models_dir, default_state_dir, read_key
+from worker.schedule import Schedule, ScheduleError
+from worker.schedule import parse as parse_schedule
+
+PREFIX = "SUPERNET_"
+RENAMED = {"SUPERNET_MODELS": "catalogue"}  # every other variable is named as its flag
+COORDINATOR_PREFIX = "SUPERNET_COORDINATOR_"  # the other program's variables may stand in the same environment
+SYSTEM_FILE = Path("/etc/supernet/worker.toml")
+SETTINGS = "settings"  # the parser's group of flags that may stand in environment and file too
+SECRET = ("key",)
+
+
+@dataclass(frozen=True)
+class Found:
+    """`places`: setting -> where its value stood: a flag, a variable, a file, or "default"."""
+
+    config: Config
+    places: dict[str, str]
+
+
+def flags(made: argparse.ArgumentParser) -> None:
+    """Every setting as a flag."""
+    put = made.add_argument_group(SETTINGS).add_argument
+    put("--coordinator", metavar="URL", help="wss://host or ws://host:port")
+    put("--key", help="the account's key; --key-file keeps it out of the process list")
+    put("--key-file", type=Path, metavar="FILE")
+    put("--model", metavar="ID", help="an id of models.yaml; the catalogue's default if not given")
+    put("--model-file", type=Path, metavar="FILE", help="a GGUF file of this machine instead of a download")
+    put("--catalogue", type=Path, metavar="FILE", help="another models.yaml")
+    put("--models-dir", type=Path, metavar="DIR", help="where downloaded weights are kept")
+    put("--state-dir", type=Path, metavar="DIR", help="this worker's identity; one for each worker of a machine")
+    put("--name", help="what the operator sees this worker as; the host's name if not given")
+    put("--slots", type=_positive, metavar="N", help="jobs at once; planned from the memory if not given")
+    put("--context", type=_positive, metavar="TOKENS", help="context of one job; planned if not given")
+    put("--threads", type=_positive, metavar="N", help="CPU threads of the engine; planned if not given")
+    stall = "most milliseconds between two tokens of an answer while another prompt is read beside it (500)"
+    put("--longest-stall-ms", type=_positive, metavar="MS", help=stall)
+    put("--reserve-mib", type=_natural, metavar="MIB", help="GPU memory left for your own use (512)")
+    schedule = 'serve only then, local time: "22:00-07:00" or "mon-fri 18:00-08:00, sat-sun 00:00-24:00"'
+    put("--schedule", type=_schedule, metavar="WINDOWS", help=schedule)
+    put("--max-temperature-c", type=_number, metavar="C", help="above it fewer slots are offered")
+    put("--max-power-w", type=_number, metavar="W", help="of one GPU; above it fewer slots are offered")
+    put("--yield-to-owner", **_SWITCH, help="no new jobs while other programs use the GPU")
+    put("--quiet-s", type=_natural, metavar="SECONDS", help="without such use, before slots are offered again (300)")
+    put("--drain-s", type=_natural, metavar="SECONDS", help="how long running jobs may take to finish on SIGTERM (120)")
+    put("--metrics", type=_address, metavar="ADDRESS:PORT", help="serve /metrics there for Prometheus")
+    put("--log-json", **_SWITCH, help="log lines as JSON")
+
+
+# ---- values of flags, also from variables and the file -------------------------------------------------------------
+
+
+def _positive(text: str) -> int:
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+def _natural(text: str) -> int:
+    if int(text) < 0:
+        raise ValueError
+    return int(text)
+
+
+def _number(text: str) -> float:
+    if not 0 < float(text) < 10_000:
+        raise ValueError
+    return float(text)
+
+
+def _truth(text: str) -> bool:
+    return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
+
+
+def _schedule(text: str) -> Schedule:
+    try:
+        return parse_schedule(text)
+    except ScheduleError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not 0 <= int(port) < 65536:
+        raise ValueError
+    return host.strip("[]"), int(port)
+
+
+_SWITCH: dict[str, Any] = {"nargs": "?", "const": True, "type": _truth, "metavar": "yes|no"}
+
+
+# ---- where they stand ----------------------------------------------------------------------------------------------
+
+
+def find(made: argparse.ArgumentParser, args: argparse.Namespace, env: Mapping[str, str]) -> Found:
+    """Raises ConfigError, which names the place and the setting."""
+    actions = settings(made)
+    values: dict[str, Any] = {"models_dir": default_models_dir(env), "state_dir": default_state_dir(env)}
+    values |= {"name": platform.node(), "visible_gpus": env.get("CUDA_VISIBLE_DEVICES")}
+    places: dict[str, str] = {}
+    if env.get("HF_ENDPOINT"):
+        values["hub"], places["hub"] = env["HF_ENDPOINT"].rstrip("/"), "HF_ENDPOINT"
+    if values["visible_gpus"] is not None:
+        places["visible_gpus"] = "CUDA_VISIBLE_DEVICES"
+    given = {name: value for name in actions if (value := getattr(args, name)) is not None}
+    layers = [
+        *_from_file(_file(args.config, env), actions),
+        *_from_environment(env, actions),
+        *((name, value, f"--{name.replace('_', '-')}") for name, value in given.items()),
+    ]
+    for name, value, place in layers:  # the later ones win, and one way to give the key takes the other one's place
+        for other in ("key", "key_file") if name in ("key", "key_file") else ():
+            values.pop(other, None)
+            places.pop(other, None)
+        values[name], places[name] = value, place
+    if (file := values.pop("key_file", None)) is not None:
+        values["key"], places["key"] = read_key(file), f"{file}, from {places.pop('key_file')}"
+    config = Config(**values)
+    return Found(config, {field.name: places.get(field.name, "default") for field in fields(Config)})
+
+
+def settings(made: argparse.ArgumentParser) -> dict[str, argparse.Action]:
+    """The flags that may stand in the environment and in the file too, by setting."""
+    group = next(group for group in made._action_groups if group.title == SETTINGS)
+    return {action.dest: action for action in group._group_actions}
+
+
+def variable(name: str) -> str:
+    return next((v for v, flag in RENAMED.items() if flag == name), PREFIX + name.upper())
+
+
+def _from_environment(env: Mapping[str, str], actions: dict[str, argparse.Action]) -> list[tuple[str, Any, str]]:
+    """An unknown SUPERNET_ variable is an error: it may be a typo."""
+    known = {variable(name): name for name in actions}
+    for name in env:
+        if name.startswith(PREFIX) and name not in (*known, "SUPERNET_CONFIG"):
+            if not name.startswith(COORDINATOR_PREFIX):
+                raise ConfigError(f"unknown environment variable {name}; known are {', '.join(known)}")
+    return [(known[v], _value(actions[known[v]], env[v], v), v) for v in known if env.get(v)]
+
+
+def _file(named: Path | None, env: Mapping[str, str]) -> Path | None:
+    if named is None and env.get("SUPERNET_CONFIG"):
+        named = Path(env["SUPERNET_CONFIG"])
+    if named is not None:
+        return named
+    home = Path(env.get("XDG_CONFIG_HOME") or Path(env.get("HOME") or Path.home()) / ".config")
+    candidates = (home / "supernet" / "worker.toml", SYSTEM_FILE)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _from_file(path: Path | None, actions: dict[str, argparse.Action]) -> list[tuple[str, Any, str]]:
+    if path is None:
+        return []
+    try:
+        with path.open("rb") as stream:
+            found = tomllib.load(stream)
+        readable = bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read the settings in {path}: {error}") from None
+    for name, value in found.items():
+        if name not in actions:
+            raise ConfigError(f"{path}: unknown setting {name!r}; known are {', '.join(actions)}")
+        if isinstance(value, dict | list):
+            raise ConfigError(f"{path}: {name} must be one text, number or true/false")
+    if "key" in found and readable:
+        raise ConfigError(f"{path} holds the key and others can read it: chmod 600 {path}, or use key_file")
+    return [(name, _value(actions[name], _text(value), f"{path}: {name}"), str(path)) for name, value in found.items()]
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _value(action: argparse.Action, text: str, place: str) -> Any:
+    try:
+        return action.type(text) if callable(action.type) else text
+    except argparse.ArgumentTypeError as error:
+        raise ConfigError(f"{place}: {error}") from None
+    except (ValueError, KeyError):
+        shown = "" if action.dest in SECRET else f" {text!r}"
+        raise ConfigError(f"{place}:{shown} cannot be used: see --help for {action.option_strings[0]}") from None
+
+
+# ---- for people ------------------------------------------------------------------------------------------------------
+
+
+def shown(found: Found) -> dict[str, dict[str, Any]]:
+    """Setting -> {value, from}; a key is never shown."""
+    rows: dict[str, dict[str, Any]] = {}
+    for field in fields(Config):
+        value = getattr(found.config, field.name)
+        if field.name in SECRET and value is not None:
+            value = "(set, not shown)"
+        elif isinstance(value, Schedule):
+            value = value.text
+        elif isinstance(value, tuple):
+            value = f"{value[0]}:{value[1]}"
+        elif isinstance(value, Path):
+            value = str(value)
+        rows[field.name] = {"value": value, "from": found.places[field.name]}
+    return rows
+
+
+def table(found: Found) -> str:
+    """One line a setting."""
+    rows = shown(found)
+    width = max(len(str(row["value"])) for row in rows.values())
+    return "\n".join(f"{name:18} {row['value']!s:{min(width, 48)}}  {row['from']}" for name, row in rows.items())

@@ -1,0 +1,113 @@
+"""What this worker has done since it started: counts and distributions, from the frames and engine events that pass by.
+
+Pure: times are arguments. `status` shows it to the owner, `metrics` to his monitoring.
+"""
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+
+from worker.engine import port
+
+TTFT_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+TOKEN_S = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0)
+STALLS = 60  # pulses, a minute: how long the longest stall is remembered
+
+
+@dataclass
+class Histogram:
+    """How often values fell at or below each bound; one more bucket takes the rest."""
+
+    bounds: tuple[float, ...]
+    counts: list[int] = field(default_factory=list)
+    total: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.counts = [0] * (len(self.bounds) + 1)
+
+    def add(self, value: float) -> None:
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+
+@dataclass
+class ModelTally:
+    """Of one model. Tokens and milliseconds are those that the engine reported."""
+
+    ended: dict[str, int] = field(default_factory=dict)  # by reason: stop, length, cancelled, failed
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    restarts: int = 0
+    decode_tps: float = 0.0  # of all jobs together, over the last second
+    prefill_tps: float = 0.0
+    longest_stall_ms: float = 0.0  # of the last minute
+    ttft: Histogram = field(default_factory=lambda: Histogram(TTFT_S))
+    token_time: Histogram = field(default_factory=lambda: Histogram(TOKEN_S))
+    pulse: port.Pulse | None = None
+    _pulsed: float = 0.0
+    _stalls: list[float] = field(default_factory=list)
+
+    def ended_job(self, ended: port.Ended) -> None:
+        usage = ended.usage
+        self.ended[ended.reason] = self.ended.get(ended.reason, 0) + 1
+        self.prompt_tokens += usage.prompt
+        self.cached_tokens += usage.cached
+        self.completion_tokens += usage.completion
+        if usage.completion > 1:  # the first token belongs to the prefill
+            self.token_time.add(usage.decode_ms / 1e3 / (usage.completion - 1))
+
+    def pulsed(self, pulse: port.Pulse, now: float) -> None:
+        """Speeds are the growth since the pulse before; an engine that started again counts from 0."""
+        before, seconds = self.pulse, now - self._pulsed
+        if before is not None and seconds > 0 and pulse.steps >= before.steps:
+            read = (pulse.prompt_tokens - pulse.cached_tokens) - (before.prompt_tokens - before.cached_tokens)
+            self.decode_tps = max(0, pulse.generated_tokens - before.generated_tokens) / seconds
+            self.prefill_tps = max(0, read) / seconds
+        self.pulse, self._pulsed = pulse, now
+        self._stalls = [*self._stalls[-STALLS + 1 :], pulse.longest_stall_ms]
+        self.longest_stall_ms = max(self._stalls)
+
+    def down(self, restarting: bool) -> None:
+        self.restarts += restarting
+        self.pulse, self.decode_tps, self.prefill_tps = None, 0.0, 0.0
+
+
+class Tally:
+    """`refused` by code and `models` by id; a job that waits for its first token is remembered until it ends."""
+
+    def __init__(self, models: tuple[str, ...]) -> None:
+        self.models = {model: ModelTally() for model in models}
+        self.refused: dict[str, int] = {}
+        self.cancels = 0  # asked for by the coordinator
+        self._waiting: dict[str, float] = {}  # engine's name of the job -> when it was started
+
+    def started(self, job: str, now: float) -> None:
+        self._waiting[job] = now
+
+    def was_refused(self, job: str, code: str) -> None:
+        self._waiting.pop(job, None)
+        self.refused[code] = self.refused.get(code, 0) + 1
+
+    def gone(self, job: str) -> None:
+        """It ended before it came to the engine."""
+        self._waiting.pop(job, None)
+
+    def engine(self, model: str, event: port.Event, now: float) -> None:
+        tally = self.models[model]
+        match event:
+            case port.Stepped():
+                for token in event.tokens:
+                    if (since := self._waiting.pop(token.job, None)) is not None:
+                        tally.ttft.add(now - since)
+            case port.Ended():
+                self._waiting.pop(event.job, None)
+                tally.ended_job(event)
+            case port.Pulse():
+                tally.pulsed(event, now)
+            case port.Down():
+                for job in event.jobs:
+                    self._waiting.pop(job, None)
+                    tally.ended["failed"] = tally.ended.get("failed", 0) + 1
+                tally.down(restarting=event.retry_in_s is not None)
+            case _:
+                pass
