@@ -11,6 +11,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tomllib
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -214,15 +215,13 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
 
 
 def test_the_unit_agrees_with_the_daemon() -> None:
-    from worker import config, daemon
+    from worker import config, daemon, settings
 
     assert int(setting("RestartPreventExitStatus")) == daemon.EXIT_CONFIG
-    assert float(setting("WatchdogSec")) >= 2 * daemon.STATUS_S
+    assert float(setting("WatchdogSec")) >= 2 * daemon.LOOK_S
     assert float(setting("TimeoutStopSec")) > config.Config().drain_s + 15
     given = dict(pair.split("=", 1) for pair in setting("Environment").split())
-    assert set(config.environment(given)) == {"state_dir", "models_dir", "log_json"}
-    assert given["SUPERNET_STATE_DIR"] == f"/var/lib/{setting('StateDirectory')}"
-    assert given["SUPERNET_MODELS_DIR"] == f"/var/cache/{setting('CacheDirectory')}"
+    assert given == {"SUPERNET_CONFIG": str(settings.SYSTEM_FILE), "SUPERNET_LOG_JSON": "1"}
 
 
 def test_nothing_in_the_unit_hides_the_gpu() -> None:
@@ -244,18 +243,24 @@ def install(box: Checkout, *args: str) -> tuple[Path, "subprocess.CompletedProce
     return root, box.run("install_service", "--root", str(root), *args)
 
 
+FRESH = {
+    "coordinator": "wss://net.example",
+    "key_file": "/etc/supernet/key",
+    "state_dir": f"/var/lib/{setting('StateDirectory')}",
+    "models_dir": f"/var/cache/{setting('CacheDirectory')}",
+}
 GIVEN = ("--coordinator", "wss://net.example", "--key-file")
 
 
 def test_a_first_installation_puts_everything_in_its_place(box: Checkout) -> None:
     root, done = install(box, *GIVEN, str(box.folder / "key.txt"))
     assert done.returncode == 0, done.stderr
-    settings = root / "etc/supernet/worker.env"
-    assert stat.S_IMODE(settings.stat().st_mode) == 0o600
-    assert set(settings.read_text().splitlines()) == {
-        "SUPERNET_COORDINATOR=wss://net.example",
-        "SUPERNET_KEY=sk-secret",
-    }
+    settings, key = root / "etc/supernet/worker.toml", root / "etc/supernet/key"
+    assert tomllib.loads(settings.read_text()) == FRESH
+    assert (key.read_text(), stat.S_IMODE(key.stat().st_mode)) == ("sk-secret\n", 0o640)
+    assert "sk-secret" not in settings.read_text() and stat.S_IMODE(settings.stat().st_mode) == 0o644
+    command = root / "usr/local/bin/supernet-worker"
+    assert command.readlink() == Path(setting("ExecStart"))
     assert (root / "etc/systemd/system/supernet-worker.service").read_bytes() == UNIT.read_bytes()
     assert (root / setting("ExecStart").lstrip("/")).parent.is_dir()
     assert "sk-secret" not in done.stdout + done.stderr
@@ -263,9 +268,9 @@ def test_a_first_installation_puts_everything_in_its_place(box: Checkout) -> Non
 
 def test_an_upgrade_changes_only_what_is_given_and_keeps_the_installation_before(box: Checkout) -> None:
     root, _ = install(box, *GIVEN, str(box.folder / "key.txt"))
-    settings = root / "etc/supernet/worker.env"
+    settings = root / "etc/supernet/worker.toml"
     with settings.open("a") as more:
-        more.write("SUPERNET_SLOTS=2\n")
+        more.write('# mine\nslots = 2\nschedule = "22:00-07:00"\n')
     current = root / "opt/supernet/current"
     seen = [current.resolve()]
     for _ in range(2):
@@ -273,12 +278,22 @@ def test_an_upgrade_changes_only_what_is_given_and_keeps_the_installation_before
         seen.append(current.resolve())
     assert len(set(seen)) == 3
     assert {path.resolve() for path in (root / "opt/supernet/releases").iterdir()} == set(seen[1:])
-    assert set(settings.read_text().splitlines()) == {
-        "SUPERNET_COORDINATOR=wss://net.example",
-        "SUPERNET_KEY=sk-secret",
-        "SUPERNET_SLOTS=2",
-        "SUPERNET_MODEL=some-model",
-    }
+    mine = {"slots": 2, "schedule": "22:00-07:00", "model": "some-model"}
+    assert tomllib.loads(settings.read_text()) == FRESH | mine and "# mine" in settings.read_text()
+    assert (root / "etc/supernet/key").read_text() == "sk-secret\n"
+
+
+def test_what_was_installed_is_what_the_worker_reads(box: Checkout) -> None:
+    """The very file, by the very parser; only the key's path is that below the test's folder."""
+    from worker import cli
+
+    root, _ = install(box, *GIVEN, str(box.folder / "key.txt"))
+    file = root / "etc/supernet/worker.toml"
+    file.write_text(file.read_text().replace("/etc/supernet/key", str(root / "etc/supernet/key")))
+    made = cli.parser()
+    found = cli.configuration(made, made.parse_args([]), {"SUPERNET_CONFIG": str(file)}).config
+    assert (found.coordinator, found.key) == ("wss://net.example", "sk-secret")
+    assert str(found.state_dir) == FRESH["state_dir"]
 
 
 def test_a_failed_setup_leaves_the_running_installation_as_it_was(box: Checkout) -> None:
@@ -296,7 +311,8 @@ def test_uninstalling_keeps_models_and_identity_until_a_purge(box: Checkout) -> 
         (root / folder).mkdir(parents=True)
     assert install(box, "--uninstall")[1].returncode == 0
     left = {path.relative_to(root).as_posix() for path in root.rglob("*")}
-    assert {"var/cache/supernet", "var/lib/supernet", "etc/supernet/worker.env"} <= left
+    assert {"var/cache/supernet", "var/lib/supernet", "etc/supernet/worker.toml", "etc/supernet/key"} <= left
+    assert not any(path.startswith("usr/local/bin/") for path in left)
     assert not any("opt/supernet" in path or path.endswith(".service") for path in left)
     assert install(box, "--uninstall", "--purge")[1].returncode == 0
     assert not [path for path in root.rglob("*") if path.name == "supernet"]
@@ -315,7 +331,7 @@ def test_a_dry_run_touches_nothing(box: Checkout) -> None:
         ((), "--coordinator"),
         (("--coordinator",), "needs a value"),
         (("--colour", "red"), "--help"),
-        (("--coordinator", "wss://x y", "--key-file", "key.txt"), "SUPERNET_COORDINATOR"),
+        (("--coordinator", "wss://x y", "--key-file", "key.txt"), "the coordinator has characters"),
     ],
 )
 def test_a_wrong_call_says_what_to_give(box: Checkout, args: tuple[str, ...], says: str) -> None:
