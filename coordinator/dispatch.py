@@ -10,6 +10,7 @@ from coordinator.attendance import Attendance
 from coordinator.effects import Drained, Effect, Queued
 from coordinator.frames import Frames
 from coordinator.jobs import Jobs
+from coordinator.prefix import trail
 from coordinator.records import Counters, Job, JobSpec, Lease, Limits, Peer, Worker
 from coordinator.trial import Trial
 from wire.errors import ErrorCode, SupernetError
@@ -20,6 +21,14 @@ NO_WORKER_RETRY_S = 10.0
 RESTART_RETRY_S = 5.0
 MOVE_FIRST_S = 1.0
 MOVE_EACH_S, MOVE_SPREAD_S = 0.02, 10.0  # workers come back one after another, the last after so long at most
+
+
+@dataclass(frozen=True, order=True)
+class Standing:
+    """A job's place in the queue, from 1, and the seconds until it starts, as far as that can be known."""
+
+    place: int
+    wait_s: float
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,8 @@ class Dispatch:
     def submit(self, spec: JobSpec, now: float) -> list[Effect]:
         """A new job: placed at once, queued, or failed with a reason that says when to come back."""
         self._jobs.counters.submitted += 1
-        job = Job(spec, submitted=now, waiting_since=now)
+        prompt = trail(spec.request, spec.account, spec.session)
+        job = Job(spec, submitted=now, waiting_since=now, trail=prompt)
         self._jobs.all[spec.id] = job
         if self._drain_until is not None:
             message = "the coordinator is about to restart: try again in a moment"
@@ -140,7 +150,7 @@ class Dispatch:
                     self._watch(worker, lease, now)
                 self._jobs.acknowledge(worker, list(worker.leases.values()))
         for model in self._waiting.models():
-            for job in self._waiting.order(model):
+            for job in self._waiting.jobs(model):
                 self._expire(job, now)
             self._jobs.place(model, now)
         self._trial.tick(now)
@@ -237,10 +247,13 @@ class Dispatch:
         """To look at, not to change."""
         return list(self._fleet.workers.values())
 
-    def place(self, job_id: str) -> int | None:
-        """The job's place in the queue, from 1; None if it does not wait."""
+    def standing(self, job_id: str) -> Standing | None:
+        """Where the job stands in the queue; None if it does not wait."""
         job = self._jobs.all.get(job_id)
-        return None if job is None else self._waiting.place(job)
+        place = None if job is None else self._waiting.place(job)
+        if job is None or place is None:
+            return None
+        return Standing(place, self._waiting.wait_s(job.spec.model, place, self._fleet.slots(job.spec.model)))
 
     def served(self, job_id: str) -> tuple[tuple[str, int], ...] | None:
         """Delivered tokens of a job by the worker that made them; None if it has ended."""
@@ -258,5 +271,5 @@ class Dispatch:
             slots=self._fleet.slots(model),
             free=sum(seat.free for seat in ready),
             context=self._fleet.longest_context(model),
-            waiting=len(self._waiting.order(model)),
+            waiting=self._waiting.count(model),
         )

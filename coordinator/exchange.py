@@ -8,6 +8,7 @@ end for success. A client that leaves is noticed at once, also while it waits an
 
 import asyncio
 import hashlib
+import math
 import secrets
 import time
 from collections.abc import Coroutine, Mapping
@@ -20,11 +21,13 @@ from starlette.types import Receive, Scope, Send
 
 from coordinator.accounts import Accounts, Principal
 from coordinator.billing import Billing
+from coordinator.dispatch import Standing
 from coordinator.effects import Deliver, Failed, Finished, Report
 from coordinator.hub import Answers, Hub
 from coordinator.openai_request import ChatJob
 from coordinator.openai_response import sse_comment
 from coordinator.patience import patience_s
+from coordinator.prefix import session_of
 from coordinator.pricing import Quote
 from coordinator.records import JobSpec
 from wire.catalog import Catalog
@@ -84,15 +87,17 @@ class Desk:
         deadline_s = None if job.stream else patience
         name = secrets.token_hex(16)
         first = secrets.randbits(63) if job.seed is None else job.seed
+        session = session_of(headers)
         specs = [
             JobSpec(
-                f"{name}.{n}",
-                principal.account,
-                job.model.id,
-                job.request,
-                choice_seed(first, n),
-                deadline_s,
-                principal.weight,
+                id=f"{name}.{n}",
+                account=principal.account,
+                model=job.model.id,
+                request=job.request,
+                seed=choice_seed(first, n),
+                deadline_s=deadline_s,
+                weight=principal.weight,
+                session=session,
             )
             for n in range(job.n)
         ]
@@ -159,6 +164,7 @@ class _EventStream(Response):
 
     def __init__(self, exchange: Exchange, telling: Telling) -> None:
         super().__init__(headers={"cache-control": "no-cache", "x-accel-buffering": "no"})
+        self.headers.update(_standing(exchange.answers.standing()))
         del self.headers["content-length"]
         self._answers = exchange.answers
         self._silence_s = exchange.silence_s
@@ -183,8 +189,10 @@ class _EventStream(Response):
         await send({"type": "http.response.body", "body": last, "more_body": False})
 
     def _place(self) -> bytes:
-        place = self._answers.place()
-        return b"" if place is None else sse_comment(f"queued, place {place}")
+        standing = self._answers.standing()
+        if standing is None:
+            return b""
+        return sse_comment(f"queued, place {standing.place}, about {math.ceil(standing.wait_s)} s")
 
     def _told(self, choice: int, event: Deliver | Finished | Failed) -> bytes:
         if self._error is not None:
@@ -259,6 +267,14 @@ def choice_seed(first: int, choice: int) -> int:
     if choice == 0:
         return first
     return int.from_bytes(hashlib.sha256(f"{first}/{choice}".encode()).digest()[:8], "big") >> 1
+
+
+def _standing(standing: Standing | None) -> dict[str, str]:
+    """For a stream that begins before its job does: what its client can expect."""
+    if standing is None:
+        return {}
+    wait_ms = str(round(standing.wait_s * 1000))
+    return {"x-supernet-queue-place": str(standing.place), "x-supernet-queue-wait-ms": wait_ms}
 
 
 def _timing(report: Report) -> dict[str, str]:

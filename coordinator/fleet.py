@@ -3,6 +3,7 @@
 from coordinator.placement import Candidate, choose
 from coordinator.probation import Probation
 from coordinator.records import Job, Lease, Limits, Peer, Seat, Worker
+from wire.chat import Usage
 from wire.messages import DEAD_AFTER_S, Capacity, Hello
 
 
@@ -39,7 +40,10 @@ class Fleet:
         self._sessions[peer.session] = worker.key
         worker.sessions.append(peer.session)
         worker.peer, worker.hello, worker.seen, worker.left, worker.draining = peer, hello, now, None, False
-        worker.seats = {offer.id: Seat(offer, offer.slots) for offer in hello.models}
+        before, worker.seats = worker.seats, {offer.id: Seat(offer, offer.slots) for offer in hello.models}
+        for model, seat in worker.seats.items():
+            if model in before:
+                seat.remembered = before[model].remembered
         for lease in worker.leases.values():
             if lease.model in worker.seats:
                 worker.seats[lease.model].held += 1
@@ -67,13 +71,17 @@ class Fleet:
             if seat is None:
                 continue
             seat.status, seat.slots = state.status, state.slots
+            if seat.status != "ready":
+                seat.remembered.forget()
             seat.hidden = max(0, seat.slots - seat.held - state.free)
 
     def lease(self, worker: Worker, job: Job, now: float) -> Lease:
         job.starts += 1
         lease = Lease(job.spec.id, job.starts, worker.key, job.spec.model, since=now, last_progress=now)
         worker.leases[lease.job, lease.attempt] = lease
-        worker.seats[lease.model].held += 1
+        seat = worker.seats[lease.model]
+        seat.held += 1
+        lease.known = seat.remembered.known(job.trail)
         worker.used = now
         return lease
 
@@ -84,6 +92,20 @@ class Fleet:
         seat = worker.seats.get(lease.model)
         if seat is not None:
             seat.held -= 1
+
+    # ---- prefixes ------------------------------------------------------------------------------------------------
+
+    def read(self, worker: Worker, job: Job) -> None:
+        """The worker's engine has read the job's prompt."""
+        seat = worker.seats.get(job.spec.model)
+        if seat is not None:
+            seat.remembered.remember(job.trail, seat.slots)
+
+    def counted(self, worker: Worker, lease: Lease, job: Job, usage: Usage) -> None:
+        """The worker says how much of the prompt it had."""
+        seat = worker.seats.get(lease.model)
+        if seat is not None:
+            seat.remembered.learn(lease.known, job.trail, usage.cached, usage.prompt)
 
     # ---- questions -----------------------------------------------------------------------------------------------
 
@@ -117,8 +139,8 @@ class Fleet:
         model = job.spec.model
         serving = self.serving(model)
         others = [worker for worker in serving if worker.incarnation not in job.avoid]
-        open_now = [self._candidate(w, model) for w in others or serving if self._open(w, model, now)]
-        key = choose(open_now, job.context)
+        open_now = [self._candidate(w, job) for w in others or serving if self._open(w, model, now)]
+        key = choose(open_now, job.context, job.prompt)
         return None if key is None else self.workers[key]
 
     def _open(self, worker: Worker, model: str, now: float) -> bool:
@@ -128,9 +150,17 @@ class Fleet:
         seat = worker.seats[model]
         return seat.status == "ready" and seat.free > 0 and seat.busy_until <= now
 
-    def _candidate(self, worker: Worker, model: str) -> Candidate:
-        seat, failures = worker.seats[model], self.probation.failures(worker.key)
-        return Candidate(worker.key, seat.held, seat.offer.context, seat.offer.speed, failures, worker.used)
+    def _candidate(self, worker: Worker, job: Job) -> Candidate:
+        seat = worker.seats[job.spec.model]
+        return Candidate(
+            worker=worker.key,
+            busy=seat.held,
+            context=seat.offer.context,
+            speed=seat.offer.speed,
+            failures=self.probation.failures(worker.key),
+            used=worker.used,
+            known=int(seat.remembered.known(job.trail) * seat.remembered.trust),
+        )
 
     def _status(self, worker: Worker, model: str) -> str | None:
         seat = worker.seats.get(model)

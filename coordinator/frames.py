@@ -108,6 +108,8 @@ class Frames:
         if wrong := lie(job, lease, delta, self._jobs.limits.window_tokens):
             self._violation(worker, lease, wrong, now)
             return
+        if lease.last_token is None and delta.tokens:
+            self._jobs.fleet.read(worker, job)
         lease.received(delta.seq, len(delta.tokens), now)
         lease.weight += weight(delta)
         if not delta.tokens:  # no token stands for it: if the end is lost, another worker will say it again
@@ -120,6 +122,7 @@ class Frames:
         if delta.tokens:
             job.served[lease.worker] = job.served.get(lease.worker, 0) + len(delta.tokens)
         self._jobs.counters.tokens += len(delta.tokens)
+        self._jobs.waiting.delivered(job)
         if job.first_token_at is None and delta.tokens:
             job.first_token_at = now
         self._jobs.emit(Deliver(job.spec.id, delta, len(job.delivered)))
@@ -159,12 +162,14 @@ class Frames:
         if self._jobs.fleet.probation.failures(worker.key):
             self._jobs.note("worker serves again", worker.key)
         self._jobs.fleet.probation.succeeded(worker.key)
-        self._jobs.waiting.served(lease.model, now - lease.since)
+        self._jobs.waiting.served(job, now - lease.since)
+        self._jobs.fleet.counted(worker, lease, job, done.usage)
         if job.cancelled:
             self._jobs.stop(job, now, done.usage)
             return
         if lease.last_words is not None:
             self._deliver(job, lease, lease.last_words, now)
+        self._jobs.waiting.ended(job, done.usage.prompt)
         del self._jobs.all[job.spec.id]
         self._jobs.counters.finished += 1
         report = self._jobs.report(job, now, done.usage, done.timings)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from coordinator.boxes import AnswerEvent, Inbox, Outbox
-from coordinator.dispatch import Dispatch
+from coordinator.dispatch import Dispatch, Standing
 from coordinator.effects import (
     Accepted,
     CloseWorker,
@@ -91,9 +91,9 @@ class Answers:
         """The error of a job that failed before the client was given anything of it; None if there is none."""
         return self._inbox.first_error()
 
-    def place(self) -> int | None:
-        """The last place in the queue among the jobs that wait."""
-        return max((place for job in self.jobs if (place := self._hub.place(job))), default=None)
+    def standing(self) -> Standing | None:
+        """Of the last one among the jobs that wait."""
+        return max((standing for job in self.jobs if (standing := self._hub.standing(job))), default=None)
 
     def cancel(self) -> None:
         """The client has left. Jobs that have ended are not touched."""
@@ -185,8 +185,8 @@ class Hub:
         delta = delivered.delta
         self._perform(self.dispatch.acknowledged(delivered.job, delta.attempt, delta.seq, self.now()))
 
-    def place(self, job: str) -> int | None:
-        return self.dispatch.place(job)
+    def standing(self, job: str) -> Standing | None:
+        return self.dispatch.standing(job)
 
     def drain(self, within_s: float) -> None:
         """Refuse new jobs; `drained` is set when the last has ended."""

@@ -38,7 +38,7 @@ class Jobs:
                 self._start(job, worker, now)
 
     def _start(self, job: Job, worker: Worker, now: float) -> None:
-        self.waiting.remove(job)
+        self.waiting.start(job)
         if job.lease is not None:  # its worker's socket dropped, and it has waited long enough for it
             lost = self.fleet.workers.get(job.lease.worker)
             if lost is not None:
@@ -151,6 +151,8 @@ class Jobs:
 
     def _end(self, job: Job, now: float) -> None:
         self.waiting.remove(job)
+        read = job.first_token_at is not None or (job.cancelled and job.starts > 0)
+        self.waiting.ended(job, job.prompt if read else 0)
         worker = None if job.lease is None else self.fleet.workers.get(job.lease.worker)
         if job.lease is not None and worker is not None and worker.connected:
             self.cancel_lease(worker, job.lease, now)

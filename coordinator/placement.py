@@ -1,7 +1,8 @@
 """Which worker gets a job: pure arithmetic on what is known of each.
 
 The one that would give a typical answer soonest at the load it would then have, by the speed curve that it measured
-itself; equals (within TIE) take turns, least recently used first.
+itself, and by how much of the prompt it need not read again because it has read it before (prefix.py). Of equals
+(within TIE) the one that knows more of it, then the least recently used.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,12 +14,15 @@ from wire.messages import SpeedPoint
 ANSWER_TOKENS = 256  # a typical answer: what decode speed is weighed against the time to the first token
 UNKNOWN_TPS = 10.0  # a worker that measured nothing is taken for a slow one, so that it still gets work
 UNKNOWN_TTFT_MS = 1000.0
+UNKNOWN_PREFILL_TPS = 500.0
+MEASURED_PROMPT = 512  # tokens of the prompt whose time to the first token a speed curve tells
 TIE = 0.05
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A worker with a free slot. `busy`: jobs it runs already; `failures`: faults since its last success."""
+    """A worker with a free slot. `busy`: jobs it runs already; `failures`: faults since its last success; `known`:
+    tokens of the job's prompt that it is believed to hold."""
 
     worker: str
     busy: int
@@ -26,24 +30,33 @@ class Candidate:
     speed: tuple[SpeedPoint, ...] = ()
     failures: int = 0
     used: float = 0.0
+    known: int = 0
 
 
-def choose(candidates: Iterable[Candidate], context: int = 0) -> str | None:
-    """The worker that should take the job, or None. `context`: tokens that a slot must at least hold."""
-    fitting = [(expected_s(c), c) for c in candidates if c.context >= context]
+def choose(candidates: Iterable[Candidate], context: int = 0, prompt: int = MEASURED_PROMPT) -> str | None:
+    """The worker that should take the job, or None. `context`: tokens that a slot must at least hold; `prompt`: tokens
+    of the job's prompt."""
+    fitting = [(expected_s(c, prompt), c) for c in candidates if c.context >= context]
     if not fitting:
         return None
     best = min(seconds for seconds, _ in fitting)
     equals = [candidate for seconds, candidate in fitting if seconds <= best * (1 + TIE)]
-    return min(equals, key=lambda c: (c.used, c.worker)).worker
+    return min(equals, key=lambda c: (-c.known, c.used, c.worker)).worker
 
 
-def expected_s(candidate: Candidate) -> float:
-    """Seconds until a typical answer would be complete, doubled for each recent fault."""
-    streams = candidate.busy + 1
-    tps = decode_tps(candidate.speed, streams) / streams
-    ttft_ms = _interpolate([(p.streams, p.ttft_ms) for p in candidate.speed], streams, UNKNOWN_TTFT_MS)
-    return float((ttft_ms / 1000 + ANSWER_TOKENS / max(tps, 0.01)) * 2 ** min(candidate.failures, 10))
+def expected_s(candidate: Candidate, prompt: int = MEASURED_PROMPT) -> float:
+    """Seconds until a typical answer to a prompt would be complete, doubled for each recent fault.
+
+    What the worker knows of the prompt is not read again: that is the whole gain of a prefix, in the same seconds as
+    the load that speaks against a busy worker.
+    """
+    streams, speed = candidate.busy + 1, candidate.speed
+    tps = decode_tps(speed, streams) / streams
+    prefill_tps = max(_interpolate([(p.streams, p.prefill_tps) for p in speed], streams, UNKNOWN_PREFILL_TPS), 1.0)
+    ttft_s = _interpolate([(p.streams, p.ttft_ms) for p in speed], streams, UNKNOWN_TTFT_MS) / 1000
+    around_s = max(ttft_s - MEASURED_PROMPT / prefill_tps, 0.0)  # what does not depend on the prompt
+    read_s = max(prompt - candidate.known, 0) / prefill_tps
+    return float((around_s + read_s + ANSWER_TOKENS / max(tps, 0.01)) * 2 ** min(candidate.failures, 10))
 
 
 def decode_tps(speed: Sequence[SpeedPoint], streams: int) -> float:

@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from statistics import median
 
+from coordinator.prefix import Remembered, Trail
 from wire.chat import ChatRequest
 from wire.errors import SupernetError
 from wire.job import JobState
@@ -44,7 +45,7 @@ class JobSpec:
     """One answer to get. `seed` is chosen by the coordinator unless the client did.
 
     `deadline_s`: how long after its submission somebody still waits for it; None: until told otherwise.
-    `weight`: of its account's share where accounts compete.
+    `weight`: of its account's share where accounts compete. `session`: the client's own name for the conversation.
     """
 
     id: str
@@ -54,6 +55,7 @@ class JobSpec:
     seed: int
     deadline_s: float | None = None
     weight: float = 1.0
+    session: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Lease:
     untaken: deque[tuple[int, int]] = field(default_factory=deque)  # (seq, tokens) the client has not taken
     untaken_tokens: int = 0
     tokens: int = 0  # of all its deltas
+    known: int = 0  # tokens of its prompt that the engine was believed to hold
     weight: int = 0  # bytes of all its deltas, about
     last_words: Delta | None = None  # what a parser still held when the tokens ended: the client's once Done is here
     last_progress: float = 0.0  # last token received, or last frame taken by the client
@@ -135,12 +138,19 @@ class Job:
     refusals: int = 0
     crashes: int = 0
     avoid: set[tuple[str, str]] = field(default_factory=set)  # (worker, instance) that failed it
+    trail: Trail = field(default_factory=Trail)  # of its prompt
+    charged: float = 0.0  # what its account's counter was advanced by for it, before the weight
     context: int = 0  # slots with less context than this are known to be too small
     cancelled: bool = False  # the client has left
     worker: str | None = None  # the last one that had it
     placed_at: float | None = None
     first_token_at: float | None = None
     error: SupernetError | None = None  # why it waits again
+
+    @property
+    def prompt(self) -> int:
+        """Tokens of its prompt, estimated."""
+        return self.trail.total
 
 
 @dataclass
@@ -153,6 +163,7 @@ class Seat:
     held: int = 0  # leases of ours
     hidden: int = 0  # slots that the worker's last Capacity shows as taken, and not by our leases
     busy_until: float = 0.0  # it refused for want of a slot
+    remembered: Remembered = field(default_factory=Remembered)  # prompts that its engine has read
 
     @property
     def free(self) -> int:

@@ -125,6 +125,10 @@ class Desk:
             out += self.dispatch.tick(self.now)
         self.out = out
 
+    def place(self, job: str = "j1") -> int | None:
+        standing = self.dispatch.standing(job)
+        return None if standing is None else standing.place
+
     # ---- what came out -------------------------------------------------------------------------------------------
 
     def all(self, kind: type[E]) -> list[E]:

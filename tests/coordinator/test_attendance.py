@@ -69,7 +69,7 @@ def test_without_a_free_slot_elsewhere_it_waits_for_the_whole_window() -> None:
     assert not desk.all(Failed)
     desk.redials("w1", jobs=(("j1", 1, 1),))
     assert desk.sent(wire.Welcome)[0][1].kept
-    assert desk.dispatch.place("j1") is None
+    assert desk.dispatch.standing("j1") is None
 
 
 def test_a_job_whose_worker_does_not_come_back_and_that_nobody_takes_fails_after_the_window() -> None:

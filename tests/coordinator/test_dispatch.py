@@ -70,7 +70,7 @@ def test_jobs_wait_in_order_and_a_free_slot_goes_to_the_first() -> None:
     desk.accepts()
     desk.done()
     assert desk.started()[1].job == "j2"
-    assert desk.dispatch.place("j3") == 1
+    assert desk.place("j3") == 1
 
 
 def test_a_full_queue_refuses_with_a_time_to_wait_and_counts_each_account_apart() -> None:
@@ -83,7 +83,7 @@ def test_a_full_queue_refuses_with_a_time_to_wait_and_counts_each_account_apart(
     assert error.code is ErrorCode.QUEUE_FULL
     assert error.retry_after_s and error.retry_after_s >= 1
     desk.submit("d", account="modest")
-    assert desk.one(Queued).place == 3
+    assert desk.one(Queued).place == 1, "it was served nothing yet"
     desk.submit("e", account="third")
     assert desk.one(Failed).error.code is ErrorCode.QUEUE_FULL
 
@@ -124,7 +124,7 @@ def test_cancelling_a_job_that_waits_ends_it_at_once() -> None:
     desk.cancel("j2")
     assert desk.one(Stopped).job == "j2"
     assert not desk.sent(wire.Cancel)
-    assert desk.dispatch.place("j2") is None
+    assert desk.dispatch.standing("j2") is None
 
 
 def test_the_slot_of_a_cancelled_job_is_free_only_when_the_worker_says_so() -> None:

@@ -36,7 +36,7 @@ def test_a_job_that_waits_leaves_the_queue_at_its_clients_deadline() -> None:
     assert desk.one(Queued).place == 2
     desk.passes(2, alive=("w1",))
     assert (desk.one(Failed).job, desk.one(Failed).error.code) == ("j2", ErrorCode.DEADLINE_EXCEEDED)
-    assert desk.dispatch.place("j3") == 1
+    assert desk.place("j3") == 1
     assert not desk.sent(wire.Cancel)
 
 

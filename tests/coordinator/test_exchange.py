@@ -104,7 +104,7 @@ async def test_a_waiting_stream_says_its_place(start_coordinator: Start) -> None
         start = await worker.accept()
         async with http.stream("POST", "/v1/chat/completions", json={**ASK, "stream": True}) as response:
             lines = response.aiter_lines()
-            assert await anext(lines) == ": queued, place 1"
+            assert await anext(lines) == ": queued, place 1, about 10 s"
             await worker.done(start, 0)
             await worker.serve("x")
             rest = "\n".join([line async for line in lines])

@@ -5,6 +5,7 @@ from typing import Any
 
 from coordinator import hub as module
 from coordinator.boxes import Close, Outbox
+from coordinator.dispatch import Standing
 from coordinator.effects import Deliver, Failed, Finished, Stopped
 from coordinator.hub import Answers, Clock, Hub
 from coordinator.records import JobSpec, Peer
@@ -152,7 +153,7 @@ async def test_a_revoked_key_closes_its_sockets_and_their_jobs_move_on() -> None
     assert frames[-2].code is ErrorCode.INVALID_API_KEY
     assert frames[-1].code == CLOSE_UNAUTHORIZED
     assert not stage.hub.dispatch.workers
-    assert answers.place() == 1
+    assert answers.standing() == Standing(1, 10.0)
 
 
 async def test_a_worker_that_does_not_read_is_dropped(monkeypatch: Any) -> None:

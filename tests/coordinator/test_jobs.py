@@ -41,7 +41,7 @@ def test_a_job_that_lost_its_worker_goes_before_those_that_never_ran() -> None:
     desk.accepts()
     desk.submit("j2")
     desk.fails(seq=0)
-    assert desk.dispatch.place("j1") == 1
+    assert desk.place("j1") == 1
     desk.join("w2", slots=1)
     assert desk.started() == ("w2", desk.started()[1])
     assert desk.started()[1].job == "j1"

@@ -1,3 +1,7 @@
+from dataclasses import replace
+
+import pytest
+
 from coordinator.placement import Candidate, choose, decode_tps, expected_s
 from wire.messages import SpeedPoint
 
@@ -51,3 +55,26 @@ def test_equals_take_turns() -> None:
 def test_a_slot_with_too_little_context_is_not_used() -> None:
     assert choose([Candidate("fast", 0, 1024, FAST), Candidate("slow", 0, 8192, SLOW)], context=4096) == "slow"
     assert choose([Candidate("fast", 0, 1024, FAST)], context=4096) is None
+
+
+def test_a_worker_that_knows_the_prompt_gets_the_job() -> None:
+    knows = Candidate("knows", 0, 4096, FAST, used=9.0, known=2000)
+    assert choose([Candidate("idle", 0, 4096, FAST), knows], prompt=2100) == "knows"
+    gain_s = expected_s(Candidate("idle", 0, 4096, FAST), 2100) - expected_s(knows, 2100)
+    assert gain_s == pytest.approx(1.0), "2,000 tokens at 2,000 a second"
+
+
+def test_unless_it_is_busier_than_the_gain_is_worth() -> None:
+    busy = Candidate("knows", 3, 4096, FAST, known=2000)  # the answer takes 2.6 s longer at 50 tokens a second
+    assert choose([Candidate("idle", 0, 4096, FAST), busy], prompt=2100) == "idle"
+    assert choose([Candidate("idle", 0, 4096, FAST), replace(busy, known=20_000)], prompt=20_100) == "knows"
+
+
+def test_a_prompt_of_the_measured_length_takes_the_measured_time() -> None:
+    assert expected_s(Candidate("a", 0, 4096, FAST)) == pytest.approx(0.1 + 0.256 - 0.1 + 2.56)  # 100 ms are less than
+    assert expected_s(Candidate("a", 0, 4096, SLOW)) == pytest.approx(512 / 500 + 256 / 20)  # 512 tokens take
+
+
+def test_a_worker_may_claim_anything_and_wins_no_time_before_zero() -> None:
+    odd = (SpeedPoint(streams=1, decode_tps=100, prefill_tps=0, ttft_ms=0),)
+    assert expected_s(Candidate("odd", 0, 4096, odd, known=9999), 100) == pytest.approx(2.56)

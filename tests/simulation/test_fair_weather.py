@@ -1,0 +1,70 @@
+"""Nobody is crowded out, and shares follow the weights: minutes of a network in virtual time."""
+
+import random
+from collections.abc import Callable
+from statistics import median
+
+import pytest
+
+from tests.simulation.fair_weather import Ask, Network, words
+from wire.chat import ChatRequest, Message
+
+SMALL_S = 4.0  # the small account asks this often, the greedy one 50 times as often: six times what the network can do
+TIMES = 50
+LASTS_S = 200.0
+
+
+def question(dice: random.Random, prompt: int, answer: int) -> ChatRequest:
+    return ChatRequest(messages=(Message(role="user", content=words(dice, prompt)),), max_tokens=answer)
+
+
+def arrivals(network: Network, dice: random.Random, mean_s: float, ask: Callable[[], object]) -> None:
+    def come() -> None:
+        ask()
+        network.timeline.after(dice.expovariate(1 / mean_s), come)
+
+    network.timeline.after(dice.expovariate(1 / mean_s), come)
+
+
+def waits_of_the_small_one(greedy: bool) -> tuple[list[float], Network]:
+    """Seconds until the first token; a request that never got one would be missing, so all must."""
+    network, dice = Network(), random.Random(1)
+    arrivals(network, random.Random(2), SMALL_S, lambda: network.ask("small", question(dice, 2000, 200)))
+    if greedy:
+        crowd = random.Random(3)
+        arrivals(network, crowd, SMALL_S / TIMES, lambda: network.ask("greedy", question(crowd, 500, 300)))
+    network.timeline.run(LASTS_S)
+    asks = [ask for ask in network.asks.values() if ask.spec.account == "small" and ask.at < LASTS_S - 40]
+    assert len(asks) > 30 and not any(ask.failed for ask in asks)
+    return [ask.first_token - ask.at for ask in asks if ask.first_token is not None], network
+
+
+def test_an_account_that_asks_50_times_as_much_does_not_double_the_wait_of_a_small_one() -> None:
+    alone, _ = waits_of_the_small_one(greedy=False)
+    beside, network = waits_of_the_small_one(greedy=True)
+    assert len(beside) == len(alone)
+    assert median(beside) <= 2 * median(alone), f"{median(alone):.2f} s alone, {median(beside):.2f} s beside"
+    refused = [ask.failed for ask in network.asks.values() if ask.failed]
+    assert set(refused) <= {"queue_full", "queue_timeout"} and len(refused) > 1000, "the greedy one really is too much"
+
+
+def test_shares_follow_the_weights_within_5_percent() -> None:
+    network = Network()
+    weights = {"one": 1.0, "two": 2.0, "four": 4.0}
+    shapes = {"one": (900, 100), "two": (100, 300), "four": (300, 150)}
+    for i, (account, weight) in enumerate(weights.items()):
+        dice = random.Random(i)
+
+        def again(
+            _: Ask | None = None, account: str = account, weight: float = weight, dice: random.Random = dice
+        ) -> None:
+            prompt, answer = shapes[account]
+            network.ask(account, question(dice, prompt, dice.randint(answer // 2, answer * 2)), weight, again)
+
+        for _ in range(30):  # more than there are slots: always waiting
+            again()
+    network.timeline.run(300.0)
+    served = network.served(since=60.0)
+    share = {account: tokens / sum(served.values()) for account, tokens in served.items()}
+    for account, weight in weights.items():
+        assert share[account] == pytest.approx(weight / 7, rel=0.05), share
