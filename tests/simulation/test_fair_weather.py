@@ -11,7 +11,7 @@ from wire.chat import ChatRequest, Message
 
 SMALL_S = 4.0  # the small account asks this often, the greedy one 50 times as often: six times what the network can do
 TIMES = 50
-LASTS_S = 200.0
+LASTS_S = 120.0
 
 
 def question(dice: random.Random, prompt: int, answer: int) -> ChatRequest:
@@ -35,7 +35,7 @@ def waits_of_the_small_one(greedy: bool) -> tuple[list[float], Network]:
         arrivals(network, crowd, SMALL_S / TIMES, lambda: network.ask("greedy", question(crowd, 500, 300)))
     network.timeline.run(LASTS_S)
     asks = [ask for ask in network.asks.values() if ask.spec.account == "small" and ask.at < LASTS_S - 40]
-    assert len(asks) > 30 and not any(ask.failed for ask in asks)
+    assert len(asks) > 10 and not any(ask.failed for ask in asks)
     return [ask.first_token - ask.at for ask in asks if ask.first_token is not None], network
 
 
@@ -45,7 +45,7 @@ def test_an_account_that_asks_50_times_as_much_does_not_double_the_wait_of_a_sma
     assert len(beside) == len(alone)
     assert median(beside) <= 2 * median(alone), f"{median(alone):.2f} s alone, {median(beside):.2f} s beside"
     refused = [ask.failed for ask in network.asks.values() if ask.failed]
-    assert set(refused) <= {"queue_full", "queue_timeout"} and len(refused) > 1000, "the greedy one really is too much"
+    assert set(refused) <= {"queue_full", "queue_timeout"} and len(refused) > 500, "the greedy one really is too much"
 
 
 def test_shares_follow_the_weights_within_5_percent() -> None:
