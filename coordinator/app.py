@@ -21,12 +21,14 @@ from coordinator.accounts import Accounts
 from coordinator.billing import Billing
 from coordinator.chat import ChatApi
 from coordinator.exchange import LEFT, Desk
+from coordinator.gate import Gate
 from coordinator.hub import Hub
 from coordinator.ledger.writer import LedgerWriter
 from coordinator.link import WorkerLink
 from coordinator.metrics import Metrics
 from coordinator.openai_models import model_object
 from coordinator.openai_response import error_body
+from coordinator.rates import Quota, RateLimited
 from coordinator.responses import ResponsesApi
 from wire.catalog import Catalog, ModelSpec
 from wire.errors import ErrorCode, SupernetError
@@ -49,6 +51,7 @@ class Services:
     catalog: Catalog
     ledger: LedgerWriter
     billing: Billing
+    quota: Quota
 
     @property
     def ready(self) -> bool:
@@ -58,7 +61,7 @@ class Services:
 def create_app(services: Services) -> ASGIApp:
     # Not the framework's own document: it knows nothing of raw bodies. `scripts/openapi` reads ours off the readers.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    desk = Desk(services.hub, services.accounts, services.catalog, services.billing)
+    desk = Desk(services.hub, services.accounts, services.catalog, services.billing, Gate(services.quota))
     models = _Models(services, created=int(time.time()))
     probes = _Probes(services)
     metrics = Metrics(services.hub.dispatch, services.catalog, services.ledger)
@@ -152,6 +155,8 @@ def error_response(error: SupernetError) -> Response:
         headers["retry-after-ms"] = str(math.ceil(wait_s * 1000))
     elif status < 500:
         headers["x-should-retry"] = "false"
+    if isinstance(error, RateLimited):
+        headers |= error.headers
     if error.code is ErrorCode.INVALID_API_KEY:
         headers["www-authenticate"] = "Bearer"
     if error.code is ErrorCode.REQUEST_TOO_LARGE:

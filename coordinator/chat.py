@@ -31,7 +31,7 @@ class ChatApi:
     desk: Desk
 
     async def completions(self, request: Request) -> Response:
-        principal = self.desk.accounts.authenticate(request.headers, "client")
+        principal = self.desk.admit(request.headers)
         job = parse(await read_body(request), self.desk.catalog, request.headers)
         exchange = await self.desk.submit(job, principal, request.headers)
         envelope = Envelope(f"chatcmpl-{exchange.name}", exchange.created, job.model.id, fingerprint(job.model))

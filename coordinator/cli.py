@@ -150,7 +150,7 @@ def assembled(config: Config) -> Iterator[Running]:
         accounts = Accounts(database, read_pepper(config.pepper or pepper_file(config.db)), thread)
         accounts.revoked = hub.revoke
         billing = _billing(config, database, catalog, ledger)
-        yield Running(config, Services(hub, accounts, catalog, ledger, billing), database, thread)
+        yield Running(config, Services(hub, accounts, catalog, ledger, billing, config.quota()), database, thread)
     finally:
         thread.shutdown()
         database.close()

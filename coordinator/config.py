@@ -7,6 +7,7 @@ from typing import Any
 
 import wire
 from coordinator.pricing import SHARE, STARTER_SPARK
+from coordinator.rates import Quota
 from coordinator.records import Limits
 from wire.catalog import Catalog, parse
 
@@ -30,6 +31,9 @@ class Config:
     queue: int = Limits.queue
     queue_per_account: int = Limits.queue_per_account
     queue_wait_s: float = Limits.queue_wait_s
+    rpm: int = Quota.rpm
+    tpm: int = Quota.tpm
+    concurrency: int = Quota.concurrency
     resume_grace_s: float = Limits.resume_grace_s
     resume_window_s: float = Limits.resume_window_s
     drain_s: float = 300.0  # how long a stop waits for answers that are being given
@@ -49,6 +53,9 @@ class Config:
             resume_window_s=self.resume_window_s,
         )
 
+    def quota(self) -> Quota:
+        return Quota(self.rpm, self.tpm, self.concurrency)
+
 
 HELP = {
     "host": "address to listen on",
@@ -60,6 +67,9 @@ HELP = {
     "queue": "most requests that wait, all together",
     "queue_per_account": "most requests of one account that wait",
     "queue_wait_s": "longest wait for a slot",
+    "rpm": "requests a minute of a key that has no limit of its own; 0: any number",
+    "tpm": "tokens a minute of such a key, prompts and answers; 0: any number",
+    "concurrency": "requests at a time of such a key; 0: any number",
     "resume_grace_s": "how long the jobs of a dropped worker wait for it before a free slot elsewhere may have them",
     "resume_window_s": "how long a dropped worker may take to come back; jobs that nobody else takes wait for it",
     "drain_s": "how long a stop waits for running answers",
@@ -70,9 +80,9 @@ HELP = {
     "escrow_s": "how long a worker's earnings wait before they are its owner's",
     "escrow_jobs": "and with how many jobs the owner must have earned before",
 }
-_WHOLE = ("port", "queue", "queue_per_account", "starter_spark", "bonus_spark", "sogni_nano", "worker_share_bps")
-_PARSERS: dict[str, Any] = {"db": str, "pepper": Path, "models": Path}
-_PARSERS |= {name: int for name in (*_WHOLE, "escrow_jobs")}
+_COUNTS = ("queue", "queue_per_account", "rpm", "tpm", "concurrency", "escrow_jobs")
+_WHOLE = ("port", *_COUNTS, "starter_spark", "bonus_spark", "sogni_nano", "worker_share_bps")
+_PARSERS: dict[str, Any] = {"db": str, "pepper": Path, "models": Path, **dict.fromkeys(_WHOLE, int)}
 
 
 def build(flags: Mapping[str, Any], env: Mapping[str, str]) -> Config:
@@ -105,7 +115,7 @@ def _read(name: str, text: str, variable: str) -> Any:
 def _check(config: Config) -> None:
     if not 0 <= config.port <= 65535:
         raise ConfigError(f"port {config.port}: a port is 0 to 65535")
-    for name in ("queue", "queue_per_account", "escrow_jobs"):
+    for name in _COUNTS:
         if getattr(config, name) < 0:
             raise ConfigError(f"{name} must not be negative")
     for name in ("starter_spark", "bonus_spark"):

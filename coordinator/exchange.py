@@ -23,7 +23,8 @@ from coordinator.accounts import Accounts, Principal
 from coordinator.billing import Billing
 from coordinator.dispatch import Standing
 from coordinator.effects import Deliver, Failed, Finished, Report
-from coordinator.hub import Answers, Hub
+from coordinator.gate import Gate
+from coordinator.hub import Answers, Hub, JobEnd
 from coordinator.openai_request import ChatJob
 from coordinator.openai_response import sse_comment
 from coordinator.patience import patience_s
@@ -78,10 +79,17 @@ class Desk:
     accounts: Accounts
     catalog: Catalog
     billing: Billing
+    gate: Gate
+
+    def admit(self, headers: Mapping[str, str]) -> Principal:
+        """Who asks, before anything of the request is read. Raises what `authenticate` raises, and RateLimited."""
+        principal = self.accounts.authenticate(headers, "client")
+        self.gate.knock(principal)
+        return principal
 
     async def submit(self, job: ChatJob, principal: Principal, headers: Mapping[str, str]) -> "Exchange":
-        """Waits until the money is set aside. Raises insufficient_quota, queue_full, or invalid_request if the headers
-        name no proper time to wait."""
+        """Waits until the money is set aside. Raises insufficient_quota, queue_full, RateLimited, or invalid_request if
+        the headers name no proper time to wait."""
         patience = patience_s(headers)
         # Of a stream only the silence counts, and that is kept short: its client never has to give up.
         deadline_s = None if job.stream else patience
@@ -102,15 +110,23 @@ class Desk:
             for n in range(job.n)
         ]
 
-        tab = await self.billing.open(name, job, principal)
+        with self.gate.enter(principal, job) as visit:
+            tab = await self.billing.open(name, job, principal)
+
+        def ended(spec: JobSpec, end: JobEnd) -> None:
+            visit.ended(spec, end)
+            tab.ended(spec, end)
+
         silence_s = KEEP_ALIVE_S if patience is None else min(KEEP_ALIVE_S, patience / 2)
-        return Exchange(name, int(time.time()), job, self.hub.submit(specs, tab.ended), silence_s, tab.quote)
+        answers = self.hub.submit(specs, ended)
+        return Exchange(name, int(time.time()), job, answers, silence_s, tab.quote, visit.limits)
 
 
 @dataclass(frozen=True)
 class Exchange:
     """`name` is new and unguessable: ids of the answer are made from it. `created` in Unix seconds. A stream is never
-    silent for longer than `silence_s`. `quote` says what its tokens cost."""
+    silent for longer than `silence_s`. `quote` says what its tokens cost, `limits` are headers that tell what is left of
+    the key's rate limits."""
 
     name: str
     created: int
@@ -118,6 +134,7 @@ class Exchange:
     answers: Answers
     silence_s: float
     quote: Quote
+    limits: dict[str, str]
 
     async def stream(self, request: Request, telling: Telling) -> Response:
         """Raises the error of a job that failed before anything was said to the client."""
@@ -153,7 +170,7 @@ class Exchange:
                         raise event.error
                     case _:
                         assert_never(event)
-        return JSONResponse(gathering.whole(), headers=_timing(reports[0]))
+        return JSONResponse(gathering.whole(), headers=_timing(reports[0]) | self.limits)
 
 
 class _EventStream(Response):
@@ -164,7 +181,7 @@ class _EventStream(Response):
 
     def __init__(self, exchange: Exchange, telling: Telling) -> None:
         super().__init__(headers={"cache-control": "no-cache", "x-accel-buffering": "no"})
-        self.headers.update(_standing(exchange.answers.standing()))
+        self.headers.update(_standing(exchange.answers.standing()) | exchange.limits)
         del self.headers["content-length"]
         self._answers = exchange.answers
         self._silence_s = exchange.silence_s

@@ -66,6 +66,13 @@ def trail(request: ChatRequest, account: str, session: str = "") -> Trail:
     return Trail(tuple(steps), tuple(tokens), total, known)
 
 
+def prompt_tokens(request: ChatRequest) -> int:
+    """About how many tokens a prompt has, at once."""
+    texts = (len(message.content) + len(message.reasoning or "") for message in request.messages)
+    tools = (len(tool.description) + len(str(tool.parameters)) for tool in request.tools)
+    return (sum(texts) + sum(tools)) // BYTES_PER_TOKEN + MESSAGE_TOKENS * len(request.messages)
+
+
 def session_of(headers: Mapping[str, str]) -> str:
     """What agents call the conversation (opencode sends both); empty if they say nothing."""
     name = headers.get("x-session-affinity") or headers.get("x-session-id") or ""

@@ -1,7 +1,7 @@
-"""What one key may ask for: requests a minute, tokens a minute, requests at a time. Pure: the clock is handed in.
+"""What one key may ask for: requests a minute, tokens a minute, requests at a time.
 
-Token buckets: a minute's worth may come at once, and fills up again evenly. Requests are counted before anything of them
-is read. Tokens are those that are billed: the prompt's estimate is taken when a request is let in, the rest when each
+Token buckets: a minute's worth may come at once, and fills up again evenly. Requests are counted before they are read.
+Tokens are those that are billed: the prompt's estimate is taken when a request is let in, the rest when each
 answer has ended, and the bucket may then stand below zero. Nobody is let in until it is above again, so that over time
 no key gets more than its limit, whatever it declares. To hold `max_tokens` back instead, as OpenAI does, would shut
 agents out that always ask for the most and use a hundredth of it (opencode: 32,000).
@@ -23,7 +23,7 @@ class Quota:
 
     rpm: int = 60
     tpm: int = 1_000_000
-    concurrency: int = 32
+    concurrency: int = 64
 
 
 class RateLimited(SupernetError):

@@ -21,7 +21,7 @@ class ResponsesApi:
     desk: Desk
 
     async def create(self, request: Request) -> Response:
-        principal = self.desk.accounts.authenticate(request.headers, "client")
+        principal = self.desk.admit(request.headers)
         asked = parse(await read_body(request), self.desk.catalog, request.headers)
         exchange = await self.desk.submit(asked.chat, principal, request.headers)
         answer = _Answer(asked, exchange)

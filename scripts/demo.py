@@ -185,7 +185,7 @@ class Demo:
     def start(self) -> tuple[Service, Process, Process]:
         db = str(self.folder / "coordinator.db")
         key = self.create_key(db)  # first: a running coordinator would hear of it only within a second
-        serve = ["coordinator", "serve", "--host", "127.0.0.1", "--port", "0", "--db", db, "--json"]
+        serve = ["coordinator", "serve", "--host", "127.0.0.1", "--port", "0", "--db", db, "--json", "--rpm", "0"]
         coordinator = self.spawn("coordinator", serve)
         port = self.listening(coordinator)
         service = Service("127.0.0.1", port, key, self.args.model)

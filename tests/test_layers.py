@@ -87,6 +87,7 @@ PURE = [
     "coordinator/prefix.py",
     "coordinator/probation.py",
     "coordinator/trial.py",
+    "coordinator/rates.py",
     "coordinator/records.py",
     "coordinator/responses_*.py",
     "coordinator/waiting.py",

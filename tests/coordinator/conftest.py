@@ -109,7 +109,7 @@ class Coordinator:
     task: asyncio.Task[None]  # the server's
 
     def openai(self, **options: Any) -> openai.AsyncOpenAI:
-        return openai.AsyncOpenAI(api_key=self.key, base_url=self.url + "/v1", **({"max_retries": 0} | options))
+        return openai.AsyncOpenAI(base_url=self.url + "/v1", **({"api_key": self.key, "max_retries": 0} | options))
 
     def http(self, key: str | None = None) -> httpx.AsyncClient:
         headers = {"authorization": f"Bearer {key or self.key}"}
@@ -146,7 +146,10 @@ def start_coordinator(tmp_path: Path) -> Start:
     async def start(**settings: Any) -> AsyncIterator[Coordinator]:
         models = tmp_path / "models.yaml"
         models.write_text(CATALOG)
-        config = Config(port=0, db=tmp_path / "coordinator.db", models=models, **settings)
+        # Many tests in a row with one key: the operator's own setting lets them.
+        config = Config(
+            port=0, db=tmp_path / "coordinator.db", models=models, **({"rpm": 0, "concurrency": 0} | settings)
+        )
         key = make_key(config)
         with assembled(config) as running, listen(config) as listener:
             up = asyncio.Event()

@@ -1,4 +1,16 @@
-from coordinator.prefix import FIRST_STEPS, LAST_STEPS, LEAST_TRUST, MOST_TRAILS, Remembered, Trail, session_of, trail
+import pytest
+
+from coordinator.prefix import (
+    FIRST_STEPS,
+    LAST_STEPS,
+    LEAST_TRUST,
+    MOST_TRAILS,
+    Remembered,
+    Trail,
+    prompt_tokens,
+    session_of,
+    trail,
+)
 from wire.chat import ChatRequest, Message, Tool
 
 SYSTEM = Message(role="system", content="You are a helpful programme. " * 40)
@@ -117,3 +129,8 @@ def test_the_workers_count_of_cached_tokens_corrects_the_belief() -> None:
     for _ in range(20):
         held.learn(prompt.total, prompt, length, length)
     assert held.trust > 0.9
+
+
+def test_a_prompt_is_about_as_long_as_its_chain_says() -> None:
+    request = chat("hello there " * 100, "hi", "again", tools=(Tool(name="look", parameters={"type": "object"}),))
+    assert prompt_tokens(request) == pytest.approx(trail(request, "a").total, rel=0.2)

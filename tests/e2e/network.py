@@ -94,7 +94,7 @@ class Network:
             "--queue-wait-s",
             "15",
         ]
-        args += ["--resume-window-s", "5"]
+        args += ["--resume-window-s", "5", "--rpm", "0", "--concurrency", "0"]
         args += ["--db", str(self.folder / "coordinator.db"), "--models", str(self.catalogue)]
         self.coordinator = self._spawn("coordinator", args)
         until(lambda: "listening" in self._coordinator().output(), self._coordinator())
