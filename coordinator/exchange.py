@@ -125,8 +125,8 @@ class Desk:
 @dataclass(frozen=True)
 class Exchange:
     """`name` is new and unguessable: ids of the answer are made from it. `created` in Unix seconds. A stream is never
-    silent for longer than `silence_s`. `quote` says what its tokens cost, `limits` are headers that tell what is left of
-    the key's rate limits."""
+    silent for longer than `silence_s`. `quote` says what its tokens cost, `limits` are headers that tell what is left
+    of the rate limits."""
 
     name: str
     created: int
