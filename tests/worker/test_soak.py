@@ -1,0 +1,14 @@
+"""A share of the soak in every run; all of it is `python -m tests.worker.soak`."""
+
+from pathlib import Path
+
+from tests.worker.soak import ENDS, GROWTH_MIB, growth_mib, soak
+
+OPERATIONS = 200
+
+
+async def test_whatever_is_ordered_every_job_ends_once_and_every_slot_is_free(tiny_qwen3: Path) -> None:
+    rig = await soak(tiny_qwen3, OPERATIONS, seed=7)
+    assert len(rig.ends) > OPERATIONS / 2
+    assert all(rig.said[end] for end in ENDS) and rig.said["crash"]
+    assert growth_mib(rig.sizes) < GROWTH_MIB
