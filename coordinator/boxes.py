@@ -11,6 +11,8 @@ from wire.errors import SupernetError
 from wire.messages import Ack, Cancel, Start, ToWorker
 
 OUTBOX_BYTES = 32 * 1024 * 1024  # two of the largest Starts; more unsent means that the line is dead
+UNREAD_BYTES = 256 * 1024  # of each choice: more than that, and the client has not read for UNREAD_S
+UNREAD_S = 1.0  # what a worker says all at once is no fault of the client, however much it is
 INBOX_BYTES = 2 * 1024 * 1024  # of each choice: more than workers are believed in two of their windows
 INBOX_TOKENS = 2048
 
@@ -95,7 +97,8 @@ class Inbox:
             self._bytes += weight(event.delta)
             self._tokens += len(event.delta.tokens)
         self._news.set()
-        return self._bytes <= INBOX_BYTES * self._choices and self._tokens <= INBOX_TOKENS * self._choices
+        patience = INBOX_BYTES if now - self.taken_at <= UNREAD_S else UNREAD_BYTES
+        return self._bytes <= patience * self._choices and self._tokens <= INBOX_TOKENS * self._choices
 
     def waiting_since(self) -> float | None:
         """Since when the client could have read and did not; None if it has read everything.

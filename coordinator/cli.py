@@ -45,6 +45,9 @@ HEADER_BYTES = 64 * 1024  # httptools itself has no limit
 HEADER_S = 10.0
 CLOSE_S = 5  # after the drain: what is left are last bytes
 FLUSH_S = 10.0
+# Tokens are small and slow. Without a bound the kernel keeps megabytes for a client that does not read, and it takes
+# minutes until anybody notices.
+SEND_BUFFER_BYTES = 128 * 1024
 USER_TIMEOUT_MS = 30_000  # unacknowledged data for so long: the kernel gives a half-open connection up
 
 
@@ -170,6 +173,7 @@ def listen(config: Config) -> socket.socket:
     """Raises OSError when the address is taken."""
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     listener = socket.create_server((config.host, config.port), family=family, backlog=BACKLOG)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # its connections inherit it
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
     return listener

@@ -134,7 +134,7 @@ class Dispatch:
             lease.take(seq, now)
             worker = self._fleet.workers[lease.worker]
             if worker.connected and lease.taken_seq - lease.acked_seq >= self.limits.ack_frames:
-                self._jobs.acknowledge(worker, [lease])
+                self._jobs.acknowledge(worker, [lease], now)
         return self._jobs.flush()
 
     # ---- time ----------------------------------------------------------------------------------------------------
@@ -148,7 +148,8 @@ class Dispatch:
             if worker.connected:
                 for lease in list(worker.leases.values()):
                     self._watch(worker, lease, now)
-                self._jobs.acknowledge(worker, list(worker.leases.values()))
+                due = [lease for lease in worker.leases.values() if lease.ack_due(now, self.limits)]
+                self._jobs.acknowledge(worker, due, now)
         for model in self._waiting.models():
             for job in self._waiting.jobs(model):
                 self._expire(job, now)

@@ -188,6 +188,7 @@ class _EventStream(Response):
         self._telling = telling
         self._unfinished = exchange.job.n
         self._error: SupernetError | None = None
+        self._attempts = 0  # of the choice that took most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -203,6 +204,8 @@ class _EventStream(Response):
             told = b"".join(self._told(choice, event) for choice, event in events)
             await _body(send, told if events else self._place() or sse_comment("ping"))
         last = self._telling.last() if self._error is None else self._telling.failed(self._error)
+        # Too late for a header: how often the answer was begun is known at its end.
+        last = sse_comment(f"x-supernet-attempts: {self._attempts}") + last
         await send({"type": "http.response.body", "body": last, "more_body": False})
 
     def _place(self) -> bytes:
@@ -219,9 +222,11 @@ class _EventStream(Response):
                 return self._telling.delivered(choice, event)
             case Finished():
                 self._unfinished -= 1
+                self._attempts = max(self._attempts, event.report.attempts)
                 return self._telling.finished(choice, event)
             case Failed():
                 self._error = event.error
+                self._attempts = max(self._attempts, event.report.attempts)
                 return b""
             case _:
                 assert_never(event)

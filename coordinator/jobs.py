@@ -180,11 +180,11 @@ class Jobs:
 
     # ---- acknowledgements ----------------------------------------------------------------------------------------
 
-    def acknowledge(self, worker: Worker, leases: list[Lease]) -> None:
+    def acknowledge(self, worker: Worker, leases: list[Lease], now: float) -> None:
         """Tell the worker what the clients have taken: its window opens, its replay buffer shrinks."""
         behind = [lease for lease in leases if self.current(lease) and lease.taken_seq > lease.acked_seq]
         for lease in behind:
-            lease.acked_seq = lease.taken_seq
+            lease.acked_seq, lease.acked_at = lease.taken_seq, now
         if behind:
             items = tuple(AckItem(job=x.job, attempt=x.attempt, next_seq=x.acked_seq) for x in behind)
             self.send(worker, Ack(items=items))

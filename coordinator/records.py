@@ -35,7 +35,8 @@ class Limits:
     resume_window_s: float = RESUME_WINDOW_S  # and this long to come back at all
     rest_s: float = 15.0  # a worker's first rest after a fault; doubles
     rest_max_s: float = 600.0
-    ack_frames: int = 32
+    ack_frames: int = 32  # so many taken: acknowledged at once
+    ack_s: float = 1.0  # fewer: together, after so long, unless they are much of the window
     window_tokens: int = WINDOW_TOKENS  # of one attempt on the way to the client; then its slot pauses
     workers_per_account: int = 256
 
@@ -83,6 +84,7 @@ class Lease:
     next_seq: int = 0  # the frame that must come next
     taken_seq: int = 0  # frames below it have been taken by the client
     acked_seq: int = 0  # frames below it have been acknowledged to the worker
+    acked_at: float = 0.0
     untaken: deque[tuple[int, int]] = field(default_factory=deque)  # (seq, tokens) the client has not taken
     untaken_tokens: int = 0
     tokens: int = 0  # of all its deltas
@@ -110,6 +112,11 @@ class Lease:
             self.untaken_tokens -= self.untaken.popleft()[1]
         self.taken_seq = max(self.taken_seq, seq + 1)
         self.last_progress = now
+
+    def ack_due(self, now: float, limits: Limits) -> bool:
+        """Worth a frame? The worker keeps for replay what is not acknowledged, and pauses at a whole window of it."""
+        behind = self.taken_seq - self.acked_seq
+        return behind > 0 and (now - self.acked_at >= limits.ack_s or 4 * behind >= limits.window_tokens)
 
     def stalled(self, now: float, limits: Limits) -> bool:
         """No token for too long. A slot that is paused because the client does not read is not stalled."""

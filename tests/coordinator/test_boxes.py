@@ -1,6 +1,15 @@
 import asyncio
 
-from coordinator.boxes import INBOX_BYTES, INBOX_TOKENS, OUTBOX_BYTES, Close, Inbox, Outbox
+from coordinator.boxes import (
+    INBOX_BYTES,
+    INBOX_TOKENS,
+    OUTBOX_BYTES,
+    UNREAD_BYTES,
+    UNREAD_S,
+    Close,
+    Inbox,
+    Outbox,
+)
 from coordinator.effects import Deliver, Failed, Report
 from tests.coordinator.desk import REQUEST, M
 from wire import messages as wire
@@ -90,6 +99,16 @@ async def test_an_inbox_is_bounded_in_tokens_and_bytes_for_each_choice() -> None
     assert Inbox(0).put(0, deliver("x" * INBOX_BYTES), 0)
     assert not Inbox(0).put(0, deliver("x" * (INBOX_BYTES + 1)), 0)
     assert Inbox(0, choices=2).put(0, deliver("x" * 2 * INBOX_BYTES), 0)
+
+
+async def test_a_client_that_has_not_read_for_a_while_is_kept_less_than_one_that_is_overrun() -> None:
+    box = Inbox(0)
+    assert box.put(0, deliver("x" * UNREAD_BYTES), 10)
+    assert box.put(0, deliver("x"), 10 + UNREAD_S)
+    assert not box.put(0, deliver("x"), 10.01 + UNREAD_S)
+    assert len(await box.take(1, 20)) == 3
+    assert box.put(0, deliver("x" * UNREAD_BYTES), 20)
+    assert box.put(0, deliver("x" * UNREAD_BYTES), 20.5)
 
 
 async def test_an_inbox_knows_since_when_nobody_reads() -> None:

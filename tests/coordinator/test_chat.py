@@ -117,6 +117,7 @@ async def test_an_error_in_a_stream_is_an_event_and_no_done_follows(coordinator:
     last = text.rstrip().splitlines()[-1]
     assert json.loads(last[6:])["error"]["code"] == "poison_request"
     assert "[DONE]" not in text
+    assert "\n: x-supernet-attempts: 2\n" in text
     assert (again.status_code, again.json()["error"]["code"]) == (422, "poison_request")
     assert again.headers["x-should-retry"] == "false"
 

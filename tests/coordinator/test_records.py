@@ -20,6 +20,19 @@ def test_taking_frames_frees_their_tokens_up_to_the_one_taken() -> None:
     assert lease.taken_seq == 2
 
 
+def test_few_frames_are_acknowledged_together_and_much_of_the_window_soon() -> None:
+    lease, limits = running(), Limits(window_tokens=16, ack_s=1)
+    for seq in range(8):
+        lease.received(seq, 1, now=100)
+    lease.acked_at = 100
+    assert not lease.ack_due(101, limits), "nothing was taken"
+    lease.take(0, 100)
+    assert not lease.ack_due(100.5, limits)
+    assert lease.ack_due(101, limits)
+    lease.take(3, 100)
+    assert lease.ack_due(100.5, limits)
+
+
 def test_the_first_token_may_take_long_and_the_next_ones_may_not() -> None:
     lease = running()
     assert not lease.stalled(LIMITS.first_token_s, LIMITS)
