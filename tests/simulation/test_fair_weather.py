@@ -6,6 +6,7 @@ from statistics import median
 
 import pytest
 
+from coordinator.records import Limits
 from tests.simulation.fair_weather import Ask, Network, words
 from wire.chat import ChatRequest, Message
 
@@ -48,23 +49,24 @@ def test_an_account_that_asks_50_times_as_much_does_not_double_the_wait_of_a_sma
     assert set(refused) <= {"queue_full", "queue_timeout"} and len(refused) > 500, "the greedy one really is too much"
 
 
+def keep_asking(network: Network, account: str, weight: float, shape: tuple[int, int], dice: random.Random) -> None:
+    """Thirty requests of the account at any time."""
+
+    def again(_: Ask | None = None) -> None:
+        prompt, answer = shape
+        network.ask(account, question(dice, prompt, dice.randint(answer // 2, answer * 2)), weight, again)
+
+    for _ in range(30):
+        again()
+
+
 def test_shares_follow_the_weights_within_5_percent() -> None:
-    network = Network()
-    weights = {"one": 1.0, "two": 2.0, "four": 4.0}
-    shapes = {"one": (900, 100), "two": (100, 300), "four": (300, 150)}
-    for i, (account, weight) in enumerate(weights.items()):
-        dice = random.Random(i)
-
-        def again(
-            _: Ask | None = None, account: str = account, weight: float = weight, dice: random.Random = dice
-        ) -> None:
-            prompt, answer = shapes[account]
-            network.ask(account, question(dice, prompt, dice.randint(answer // 2, answer * 2)), weight, again)
-
-        for _ in range(30):  # more than there are slots: always waiting
-            again()
+    network = Network(limits=Limits(queue_wait_s=3600.0))
+    keep_asking(network, "one", 1.0, (900, 100), random.Random(1))
+    keep_asking(network, "two", 2.0, (100, 300), random.Random(2))
+    keep_asking(network, "four", 4.0, (300, 150), random.Random(3))
     network.timeline.run(300.0)
     served = network.served(since=60.0)
     share = {account: tokens / sum(served.values()) for account, tokens in served.items()}
-    for account, weight in weights.items():
+    for account, weight in (("one", 1), ("two", 2), ("four", 4)):
         assert share[account] == pytest.approx(weight / 7, rel=0.05), share
