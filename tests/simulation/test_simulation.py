@@ -142,7 +142,7 @@ def last_words_are_told_before_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
         job = self._jobs.current(lease)
         if job is not None and lease.last_words is not None:
             lease.last_words = None
-            self._deliver(job, delta, now)
+            self._deliver(job, lease, delta, now)
 
     wrap(monkeypatch, Frames, "_delta", around)
 
