@@ -7,6 +7,7 @@ connections close. A second signal ends at once.
 import asyncio
 import json
 import logging
+import os
 import socket
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -31,6 +32,7 @@ from coordinator.ledger.prices import pin
 from coordinator.ledger.recovery import recover
 from coordinator.ledger.writer import LedgerWriter
 from coordinator.pricing import Units
+from coordinator.tracing import from_environment
 from coordinator.upkeep import Upkeep
 from wire.catalog import Catalog
 from wire.codec import MAX_TO_COORDINATOR_BYTES
@@ -149,7 +151,7 @@ def assembled(config: Config) -> Iterator[Running]:
     database = Database(config.db, serve=True)
     thread = ThreadPoolExecutor(1, "ledger")
     try:
-        hub, ledger = Hub(config.limits()), LedgerWriter(database, thread)
+        hub, ledger = Hub(config.limits(), from_environment(os.environ)), LedgerWriter(database, thread)
         accounts = Accounts(database, read_pepper(config.pepper or pepper_file(config.db)), thread)
         accounts.revoked = hub.revoke
         billing = _billing(config, database, catalog, ledger)

@@ -31,6 +31,7 @@ from coordinator.patience import patience_s
 from coordinator.prefix import session_of
 from coordinator.pricing import Quote
 from coordinator.records import JobSpec
+from coordinator.tracing import traceparent
 from wire.catalog import Catalog
 from wire.errors import ErrorCode, SupernetError
 
@@ -106,6 +107,7 @@ class Desk:
                 deadline_s=deadline_s,
                 weight=principal.weight,
                 session=session,
+                trace=traceparent(headers),
             )
             for n in range(job.n)
         ]

@@ -5,7 +5,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from coordinator.boxes import AnswerEvent, Inbox, Outbox
@@ -25,6 +25,7 @@ from coordinator.effects import (
     Stopped,
 )
 from coordinator.records import JobSpec, Limits, Peer
+from coordinator.tracing import Tracing
 from wire.errors import CLOSE_UNAUTHORIZED, ErrorCode, SupernetError
 from wire.messages import Error, Hello, ToCoordinator, ToWorker
 
@@ -121,9 +122,10 @@ class _Socket:
 class Hub:
     """All methods but `run` are plain. `dispatch` is to look at; only the hub calls what changes it."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, tracing: Tracing | None = None) -> None:
         self.dispatch = Dispatch(limits)
         self.drained = asyncio.Event()
+        self._tracing = tracing or Tracing()
         self.ended: Callable[[JobSpec, JobEnd], None] = lambda spec, end: None  # told of every end, for the metrics
         self._clock = Clock()
         self._routes: dict[str, _Route] = {}
@@ -170,6 +172,7 @@ class Hub:
     def submit(self, jobs: Sequence[JobSpec], ended: Callable[[JobSpec, JobEnd], None]) -> Answers:
         """One job for each choice. `ended` is told of the end of each, whether or not the client still listens."""
         now = self.now()
+        jobs = [replace(spec, trace=self._tracing.begin(spec)) for spec in jobs]
         inbox = Inbox(now, len(jobs))
         answers = Answers(self, jobs, inbox)
         for choice, spec in enumerate(jobs):
@@ -262,6 +265,7 @@ class Hub:
             route.inbox.put(route.choice, end, self.now())
         route.ended(route.spec, end)
         self.ended(route.spec, end)
+        self._tracing.end(route.spec, end)
 
     def _decide(self, route: _Route) -> None:
         route.answers.undecided.discard(route.spec.id)

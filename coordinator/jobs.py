@@ -62,6 +62,7 @@ class Jobs:
             request=spec.request,
             seed=spec.seed,
             delivered=tuple(job.delivered),
+            traceparent=spec.trace,
         )
         self.send(worker, start)
 

@@ -57,6 +57,7 @@ class JobSpec:
     deadline_s: float | None = None
     weight: float = 1.0
     session: str = ""
+    trace: str | None = None  # a W3C traceparent, for the worker
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ OWNERS = {
     "starlette": [f"coordinator/{name}.py" for name in ("app", "chat", "exchange", "link", "responses")],
     "uvicorn": ["coordinator/cli.py"],
     "sqlalchemy": ["coordinator/ledger/*.py", "coordinator/ledger/migrations/versions/*.py"],
+    "opentelemetry": ["coordinator/tracing.py", "worker/tracing.py"],
     "alembic": [f"coordinator/ledger/{name}.py" for name in ("migrate", "migrations/*", "migrations/versions/*")],
 }
 

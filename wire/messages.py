@@ -25,6 +25,7 @@ WINDOW_TOKENS = 512  # tokens of one job that may be on the way without an Ack; 
 
 Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
 Text = Annotated[str, Field(max_length=4096)]
+Traceparent = Annotated[str, Field(pattern=r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")]  # W3C Trace Context
 # Words for people are cut, not refused: a compiler's complaint that quoted a whole schema ended a worker.
 Sentence = Annotated[str, AfterValidator(lambda text: text[:4096])]
 # No number of a stranger is without a bound: an Infinity in a speed curve, or more tokens than a database column can
@@ -258,6 +259,7 @@ class Start(Frozen):
     request: ChatRequest
     seed: int = Field(ge=0, lt=2**63)
     delivered: tuple[TokenId, ...] = ()
+    traceparent: Traceparent | None = None
 
 
 class Cancel(Frozen):

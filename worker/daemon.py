@@ -31,6 +31,7 @@ from worker.session import Session
 from worker.slots import JobKey, Slots
 from worker.status import Problem, Status, with_session
 from worker.tally import Tally
+from worker.tracing import Tracing
 
 log = logging.getLogger("supernet.daemon")
 
@@ -97,10 +98,12 @@ class Daemon:
         address: tuple[str, str],
         owner: Owner,
         paused: bool = False,
+        tracing: Tracing | None = None,
     ) -> None:
         self._identity = identity
         self._models = {model.offer.id: model for model in models}
         self._session = Session({m.offer.id: Served(m.offer, Slots(m.offer.slots)) for m in models})
+        self._tracing = tracing or Tracing()
         self._link = Link(address, self._hello, self._received, self._session_lost)
         self._owner = owner
         self._drain_s = min(owner.drain_s, MOST_DRAIN_S)
@@ -176,6 +179,7 @@ class Daemon:
 
     def _received(self, message: ToWorker) -> None:
         now = time.monotonic()
+        self._tracing.received(message)
         if isinstance(message, Start):
             self.tally.started(str(JobKey(message.job, message.attempt)), now)
         self.tally.cancels += isinstance(message, Cancel)
@@ -309,6 +313,7 @@ class Daemon:
         for effect in wanted:
             match effect:
                 case effects.Send():
+                    self._tracing.sent(effect.message)
                     if isinstance(effect.message, Refused):
                         key = JobKey(effect.message.job, effect.message.attempt)
                         self.tally.was_refused(str(key), effect.message.code)

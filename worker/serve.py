@@ -39,6 +39,7 @@ from worker.preparer import Preparer
 from worker.scripted_preparer import ScriptedPreparer
 from worker.scripted_sensors import ScriptedSensors
 from worker.status import Problem, Status
+from worker.tracing import from_environment
 from worker.weights import Progress, Report
 
 log = logging.getLogger("supernet.serve")
@@ -64,6 +65,7 @@ class Service:
         self._born = time.monotonic()
         self._worker = state.worker_id(config.state_dir)
         self._paused = state.is_paused(config.state_dir)
+        self._tracing = from_environment(os.environ)
         self._progress = ""
         self._daemon: Daemon | None = None
         self._last: Problem | None = None
@@ -94,7 +96,9 @@ class Service:
         if self._scripted is not None:
             sensors = None if self._scripted_gpus is None else ScriptedSensors(self._scripted_gpus)
             model, owner = _scripted(self._config, self._scripted), self._owner(sensors)
-            return await self._run(Daemon(self._identity(Hardware()), (model,), self._address, owner, self._paused))
+            return await self._run(
+                Daemon(self._identity(Hardware()), (model,), self._address, owner, self._paused, self._tracing)
+            )
         assembly = await self._assembled()
         if assembly is None:
             return EXIT_OK
@@ -106,7 +110,9 @@ class Service:
         own = NvmlSensors(self._config.visible_gpus, lambda: frozenset({engine.pid or 0} - {0})) if gpus else None
         owner = self._owner(own, assembly)
         who = self._identity(assembly.machine.hardware)
-        return await self._run(Daemon(who, (Model(offer, engine, preparer),), self._address, owner, self._paused))
+        return await self._run(
+            Daemon(who, (Model(offer, engine, preparer),), self._address, owner, self._paused, self._tracing)
+        )
 
     async def _assembled(self) -> Assembly | None:
         """The model, fetched and laid out in a thread; None: a signal came first. The watchdog is fed meanwhile."""

@@ -132,6 +132,12 @@ class Network:
         with urllib.request.urlopen(request, timeout=10) as response:
             return json.load(response)
 
+    def post(self, path: str, body: Any) -> Any:
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
+            return json.load(response)
+
     def online(self) -> int:
         """How many workers serve the model now."""
         online: int = self.get(f"/v1/models/{MODEL}")["workers_online"]

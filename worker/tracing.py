@@ -1,0 +1,107 @@
+"""OpenTelemetry traces of the worker, an extra (`supernet[otel]`): one span per attempt, in the trace that Start names.
+Off unless the standard variables say where traces go (OTEL_EXPORTER_OTLP_ENDPOINT and its relatives).
+
+Spans hold counts, times and ids; never a word of a request or of an answer.
+"""
+
+import logging
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from wire.messages import Accepted, Cancelled, Deltas, Done, Failed, Refused, Start, ToWorker
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span, Tracer
+
+log = logging.getLogger("supernet.tracing")
+
+SERVICE = "supernet-worker"
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+MOST = 1024  # attempts that are followed at a time; more than any worker has slots
+
+Key = tuple[str, int]
+
+
+class Tracing:
+    """Told of every frame that comes and goes. Without a tracer it does nothing and costs nothing."""
+
+    def __init__(self, tracer: "Tracer | None" = None) -> None:
+        self._tracer = tracer
+        self._open: dict[Key, Span] = {}
+        self._silent: set[Key] = set()  # attempts without a token as yet
+
+    def received(self, message: ToWorker) -> None:
+        if self._tracer is None or not isinstance(message, Start) or len(self._open) >= MOST:
+            return
+        from opentelemetry.trace import SpanKind
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        given = {"traceparent": message.traceparent} if message.traceparent else {}
+        parent = TraceContextTextMapPropagator().extract(given)
+        span = self._tracer.start_span(f"serve {message.model}", parent, SpanKind.CONSUMER)
+        span.set_attribute("supernet.job", message.job)
+        span.set_attribute("supernet.attempt", message.attempt)
+        span.set_attribute("supernet.delivered_tokens", len(message.delivered))
+        key = (message.job, message.attempt)
+        self._open[key] = span
+        self._silent.add(key)
+
+    def sent(self, message: BaseModel) -> None:
+        if not self._open:
+            return
+        match message:
+            case Accepted():
+                self._event((message.job, message.attempt), "accepted")
+            case Deltas() if self._silent:
+                for item in message.items:
+                    key = (item.job, item.attempt)
+                    if key in self._silent:
+                        self._silent.discard(key)
+                        self._event(key, "first token")
+            case Done() | Cancelled():
+                span = self._closed((message.job, message.attempt))
+                if span is not None:
+                    span.set_attribute("gen_ai.usage.input_tokens", message.usage.prompt)
+                    span.set_attribute("gen_ai.usage.output_tokens", message.usage.completion)
+                    span.set_attribute("supernet.outcome", message.type)
+                    span.end()
+            case Failed() | Refused():
+                span = self._closed((message.job, message.attempt))
+                if span is not None:
+                    from opentelemetry.trace import StatusCode
+
+                    span.set_status(StatusCode.ERROR, message.code.value)
+                    span.end()
+            case _:
+                pass
+
+    def _event(self, key: Key, name: str) -> None:
+        span = self._open.get(key)
+        if span is not None:
+            span.add_event(name)
+
+    def _closed(self, key: Key) -> "Span | None":
+        self._silent.discard(key)
+        return self._open.pop(key, None)
+
+
+def from_environment(env: Mapping[str, str]) -> Tracing:
+    """Spans leave in batches, from a thread of the SDK's own; a collector that is away costs spans and nothing else."""
+    if env.get("OTEL_SDK_DISABLED", "").lower() == "true" or env.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
+        return Tracing()
+    if not any(env.get(name) for name in ENDPOINTS):
+        return Tracing()
+    if find_spec("opentelemetry") is None:
+        log.warning("traces are configured but cannot be sent: pip install 'supernet[otel]'")
+        return Tracing()
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    provider = TracerProvider(resource=Resource.create({"service.name": env.get("OTEL_SERVICE_NAME", SERVICE)}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    return Tracing(provider.get_tracer("supernet"))
