@@ -46,7 +46,7 @@ Get = Callable[[str, dict[str, str]], Answer]
 @dataclass(frozen=True)
 class Target:
     """What is checked. `coordinator` is an http(s) address, `hub` that of the first file that has to be fetched (None:
-    all are here); `needed_bytes` is what is still to download."""
+    all are here); `needed_bytes` is what is still to download. `serving`: the daemon runs, and holds memory itself."""
 
     coordinator: str | None
     key: str | None
@@ -54,19 +54,20 @@ class Target:
     folder: Path
     needed_bytes: int
     hub_token: str | None = None
+    serving: bool = False
 
 
 @dataclass(frozen=True)
 class Probes:
     """How to find out. `free_disk` takes a folder that may not exist yet; `gpu_problems`: why llama.cpp cannot use the
     GPUs of the machine; `model`: what is wrong with the files that are here, or how they do not fit; `daemon`: problems
-    that the running daemon has, None if none runs."""
+    that the running daemon has, or why it is not known."""
 
     machine: Callable[[], Machine]
     gpu_problems: Callable[[Machine], tuple[Issue, ...]]
     free_disk: Callable[[Path], int]
     model: Callable[[], Issue | str]
-    daemon: Callable[[], tuple[Issue, ...] | None]
+    daemon: Callable[[], tuple[Issue, ...] | str]
     get: Get
 
 
@@ -75,8 +76,8 @@ def check(target: Target, probes: Probes) -> list[Finding]:
     problems = {problem.code: problem for problem in probes.gpu_problems(machine)}
     return [
         _driver(machine, problems.get("driver_too_old")),
-        _gpu(machine, problems.get("gpu_unused")),
-        _memory(machine),
+        _gpu(machine, problems.get("gpu_unused"), target.serving),
+        _memory(machine, target.serving),
         _disk(target, probes.free_disk),
         _hub(target, probes.get),
         _model(probes.model()),
@@ -100,21 +101,21 @@ def _driver(machine: Machine, too_old: Issue | None) -> Finding:
     return _bad("driver", issue("driver_missing", f"{note}; the CPU works, slowly"))
 
 
-def _gpu(machine: Machine, unused: Issue | None) -> Finding:
+def _gpu(machine: Machine, unused: Issue | None, serving: bool) -> Finding:
     gpus = machine.hardware.gpus
     text = ", ".join(
         f"{gpu.name} with {gpu.free_bytes / GIB:.1f} of {gpu.memory_bytes / GIB:.1f} GiB free" for gpu in gpus
     )
     if unused is not None:
         return _bad("gpu", unused)
-    if gpus and any(gpu.free_bytes < gpu.memory_bytes // 2 for gpu in gpus):
+    if not serving and any(gpu.free_bytes < gpu.memory_bytes // 2 for gpu in gpus):
         return _bad("gpu", issue("gpu_in_use", f"{text}: more than half of it is in use"))
     return Finding("gpu", True if gpus else None, text or f"none; {machine.physical_cores} CPU cores instead")
 
 
-def _memory(machine: Machine) -> Finding:
+def _memory(machine: Machine, serving: bool) -> Finding:
     text = f"{machine.available_bytes / GIB:.1f} of {machine.hardware.memory_bytes / GIB:.1f} GiB free"
-    if machine.available_bytes < 2 * GIB:
+    if machine.available_bytes < 2 * GIB and not serving:
         return _bad("memory", issue("not_enough_memory", f"{text}; the worker itself needs 2", "Close other programs."))
     return Finding("memory", True, text)
 
@@ -174,9 +175,9 @@ def _key(target: Target, get: Get) -> Finding:
             return Finding("key", False, f"it could not be tried: HTTP {status}", "Try again later.")
 
 
-def _daemon(problems: tuple[Issue, ...] | None) -> list[Finding]:
-    if problems is None:
-        return [Finding("daemon", None, "not running")]
+def _daemon(problems: tuple[Issue, ...] | str) -> list[Finding]:
+    if isinstance(problems, str):
+        return [Finding("daemon", None, problems)]
     return [_bad("daemon", problem) for problem in problems] or [Finding("daemon", True, "running, without problems")]
 
 

@@ -4,11 +4,14 @@ import os
 import shutil
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from wire.catalog import ModelSpec
 from wire.messages import Issue
 from worker import check, control, gguf_header, hardware, weights
 from worker.assemble import chosen, gpu_problems, read_header, wishes
 from worker.config import Config, api_url
+from worker.control import ControlError
 from worker.engine import probe
 from worker.gguf_header import GgufError
 from worker.issues import issue
@@ -23,7 +26,8 @@ GIB = 2**30
 def findings(config: Config) -> list[check.Finding]:
     """Raises ConfigError or SupernetError when the configuration names no model of the catalogue."""
     spec = chosen(config)
-    build = probe.ask()
+    build, daemon = probe.ask(), _daemon(config.state_dir)
+    serving = isinstance(daemon, Status) and any(model.status == "ready" for model in daemon.models)
     here = _files(config, spec)
     missing = here is None
     first = spec.files[0].name
@@ -34,14 +38,15 @@ def findings(config: Config) -> list[check.Finding]:
         folder=config.models_dir,
         needed_bytes=sum(file.size_bytes or 0 for file in spec.files) if missing else 0,
         hub_token=os.environ.get("HF_TOKEN"),
+        serving=serving,
     )
     machine = hardware.detect(config.visible_gpus)
     probes = check.Probes(
         machine=lambda: machine,
         gpu_problems=lambda machine: gpu_problems(machine, build),
         free_disk=_free_disk,
-        model=lambda: _model(config, spec, here, machine, build),
-        daemon=lambda: _daemon(config.state_dir),
+        model=lambda: "the running daemon serves it" if serving else _model(config, spec, here, machine, build),
+        daemon=lambda: daemon if isinstance(daemon, str) else tuple(problem.issue for problem in daemon.problems),
         get=check.http_get,
     )
     return check.check(target, probes)
@@ -85,11 +90,15 @@ def _model(
     return f"{spec.id} fits: {made.engine.slots} jobs at once, {made.engine.context} tokens each"
 
 
-def _daemon(folder: Path) -> tuple[Issue, ...] | None:
-    said = control.ask(folder, "status")
-    if said is None:
-        return None
-    return tuple(problem.issue for problem in Status.model_validate(said).problems)
+def _daemon(folder: Path) -> Status | str:
+    """What the running daemon says of itself, or why nothing."""
+    try:
+        said = control.ask(folder, "status")
+        return "not running" if said is None else Status.model_validate(said)
+    except ControlError as error:
+        return str(error)
+    except ValidationError:
+        return "it is of another version: restart it"
 
 
 def _free_disk(folder: Path) -> int:

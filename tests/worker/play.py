@@ -21,6 +21,7 @@ from worker import cli
 from worker.config import Config
 from worker.serve import Service
 
+PATIENCE_S = 300  # a bound on waiting for real processes, far above what they need
 CATALOGUE = """
 default: tiny
 models:
@@ -51,7 +52,7 @@ class Coordinator:
 
     async def until(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """The first frame that is wanted, also of those that came before."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 for frame in self.frames:
                     if wanted(frame):

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def findings(
     free: int = 100 * GIB,
     answers: dict[str, Answer] | None = None,
     model: Issue | str = "fits",
-    daemon: tuple[Issue, ...] | None = (),
+    daemon: tuple[Issue, ...] | str = (),
 ) -> dict[str, Finding]:
     def get(url: str, headers: dict[str, str]) -> Answer:
         if url.endswith("/v1/models"):
@@ -79,6 +80,12 @@ def test_a_gpu_that_others_use_is_a_note() -> None:
     assert findings(machine=machine_with(busy))["gpu"].ok is None
 
 
+def test_what_the_running_daemon_itself_takes_is_no_problem() -> None:
+    full = machine_with(CARD.model_copy(update={"free_bytes": GIB}), available=GIB)
+    found = findings(replace(TARGET, serving=True), machine=full)
+    assert found["gpu"].ok and found["memory"].ok
+
+
 def test_too_little_memory_or_disk_is_a_failure() -> None:
     assert findings(machine=machine_with(CARD, available=GIB))["memory"].ok is False
     short = findings(free=10 * GIB)["disk"]
@@ -109,7 +116,7 @@ def test_a_model_that_is_damaged_or_does_not_fit_is_a_failure() -> None:
 
 
 def test_what_troubles_the_running_daemon_is_told_too() -> None:
-    assert findings(daemon=None)["daemon"].ok is None
+    assert findings(daemon="not running")["daemon"].ok is None
     assert findings(daemon=())["daemon"].ok is True
     assert findings(daemon=(issue("engine_broken", "it aborts"),))["daemon"].ok is False
     assert findings(daemon=(issue("paused", "by its owner"),))["daemon"].ok is None

@@ -1,20 +1,10 @@
 import json
 import logging
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 from worker import logs
-
-
-@pytest.fixture(autouse=True)
-def _root_untouched() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def test_a_json_line_has_time_level_and_message(capsys: pytest.CaptureFixture[str]) -> None:
