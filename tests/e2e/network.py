@@ -64,6 +64,7 @@ class Network:
     port: int = 0
     worker_port: int = 0  # where workers dial; 0: the coordinator's own port
     key: str = ""
+    db: str = "coordinator.db"
     coordinator: Process | None = None
     workers: list[Process] = field(default_factory=list)
 
@@ -95,14 +96,14 @@ class Network:
             "15",
         ]
         args += ["--resume-window-s", "5", "--rpm", "0", "--concurrency", "0"]
-        args += ["--db", str(self.folder / "coordinator.db"), "--models", str(self.catalogue)]
+        args += ["--db", str(self.folder / self.db), "--models", str(self.catalogue)]
         self.coordinator = self._spawn("coordinator", args)
         until(lambda: "listening" in self._coordinator().output(), self._coordinator())
         line = next(text for text in self._coordinator().output().splitlines() if "listening" in text)
         self.port = int(json.loads(line)["listening"].rsplit(":", 1)[1])
 
     def create_key(self, name: str, *options: str) -> str:
-        db = str(self.folder / "coordinator.db")
+        db = str(self.folder / self.db)
         args = [sys.executable, "-m", "coordinator", "key", "create", "--db", db, "--name", name, "--json", *options]
         out = subprocess.run(args, check=True, capture_output=True, timeout=PATIENCE_S)
         key: str = json.loads(out.stdout)["key"]
