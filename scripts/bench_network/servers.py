@@ -92,7 +92,7 @@ async def our_network(options: Options, folder: Path) -> AsyncIterator[Target]:
     target = Target(free_port(), create_key(db))
     serve = ["-m", "coordinator", "serve", "--port", str(target.port), "--db", str(db), "--models", str(catalogue)]
     waiting = ["--queue", str(2 * SLOTS), "--queue-per-account", str(2 * SLOTS)]
-    waiting += ["--rpm", "0", "--tpm", "0", "--concurrency", "0"]
+    waiting += ["--rpm", "0", "--tpm", "0", "--concurrency", "0"]  # of keys: what is measured is the machine
     script = folder / "words.json"
     script.write_text(json.dumps([{"when": "a", "say": "abcdefghijklmnop"}]))
     slots = ["--slots", str(SLOTS), "--context", str(CONTEXT)]
