@@ -79,9 +79,11 @@ _MODEL: tuple[tuple[type[Gauge] | type[Counter], str, str, Callable[[ModelView],
     (Gauge, "decode_tokens_per_second", "All jobs together, over the last second.", lambda m: m.decode_tps),
     (Gauge, "prefill_tokens_per_second", "All jobs together, over the last second.", lambda m: m.prefill_tps),
     (Gauge, "longest_stall_seconds", "Between two tokens, last minute.", lambda m: m.longest_stall_ms / 1e3),
+    (Gauge, "python_share_ratio", "Of the engine's last steps, what was not llama.cpp's.", lambda m: m.python_share),
     (Counter, "prompt_tokens", "Tokens of prompts, cached ones too.", lambda m: m.prompt_tokens),
     (Counter, "cached_tokens", "Tokens of prompts that did not have to be read again.", lambda m: m.cached_tokens),
     (Counter, "completion_tokens", "Generated tokens.", lambda m: m.completion_tokens),
+    (Counter, "forced_tokens", "Those of them that the grammar left no choice about.", lambda m: m.forced_tokens),
     (Counter, "engine_restarts", "How often the engine was started again after it ended.", lambda m: m.restarts),
 )
 

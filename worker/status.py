@@ -30,10 +30,12 @@ class ModelView(_Frozen):
     decode_tps: float = 0.0
     prefill_tps: float = 0.0
     longest_stall_ms: float = 0.0
+    python_share: float = 0.0
     ended: dict[str, int] = {}
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
+    forced_tokens: int = 0
     restarts: int = 0
 
 
@@ -86,10 +88,12 @@ def model_views(session: Session, tally: Tally) -> tuple[ModelView, ...]:
             decode_tps=round(tally.models[name].decode_tps, 1),
             prefill_tps=round(tally.models[name].prefill_tps, 1),
             longest_stall_ms=round(tally.models[name].longest_stall_ms, 1),
+            python_share=round(tally.models[name].python_share, 4),
             ended=dict(tally.models[name].ended),
             prompt_tokens=tally.models[name].prompt_tokens,
             cached_tokens=tally.models[name].cached_tokens,
             completion_tokens=tally.models[name].completion_tokens,
+            forced_tokens=tally.models[name].forced_tokens,
             restarts=tally.models[name].restarts,
         )
         for name, served in session.models.items()

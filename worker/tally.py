@@ -37,10 +37,12 @@ class ModelTally:
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
+    forced_tokens: int = 0  # of these, what a grammar left no choice about: they took no step of their own
     restarts: int = 0
     decode_tps: float = 0.0  # of all jobs together, over the last second
     prefill_tps: float = 0.0
     longest_stall_ms: float = 0.0  # of the last minute
+    python_share: float = 0.0  # 0 to 1 of the last steps' time: what was not llama.cpp's
     ttft: Histogram = field(default_factory=lambda: Histogram(TTFT_S))
     token_time: Histogram = field(default_factory=lambda: Histogram(TOKEN_S))
     pulse: port.Pulse | None = None
@@ -60,9 +62,11 @@ class ModelTally:
         """Speeds are the growth since the pulse before; an engine that started again counts from 0."""
         before, seconds = self.pulse, now - self._pulsed
         if before is not None and seconds > 0 and pulse.steps >= before.steps:
-            read = (pulse.prompt_tokens - pulse.cached_tokens) - (before.prompt_tokens - before.cached_tokens)
             self.decode_tps = max(0, pulse.generated_tokens - before.generated_tokens) / seconds
-            self.prefill_tps = max(0, read) / seconds
+            self.prefill_tps = max(0, pulse.prompt_tokens - before.prompt_tokens) / seconds
+            self.forced_tokens += max(0, pulse.forced_tokens - before.forced_tokens)
+            if (spent := pulse.step_ms - before.step_ms) > 0:
+                self.python_share = 1 - (pulse.llama_ms - before.llama_ms) / spent
         self.pulse, self._pulsed = pulse, now
         self._stalls = [*self._stalls[-STALLS + 1 :], pulse.longest_stall_ms]
         self.longest_stall_ms = max(self._stalls)

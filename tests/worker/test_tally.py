@@ -36,9 +36,18 @@ def test_speeds_are_the_growth_between_two_pulses() -> None:
     tally = Tally((M,))
     tally.engine(M, port.Pulse(steps=1, generated_tokens=10, prompt_tokens=100, cached_tokens=50), 1.0)
     tally.engine(M, port.Pulse(steps=9, generated_tokens=60, prompt_tokens=400, cached_tokens=150), 3.0)
-    assert (tally.models[M].decode_tps, tally.models[M].prefill_tps) == (25.0, 100.0)
+    assert (tally.models[M].decode_tps, tally.models[M].prefill_tps) == (25.0, 150.0)
     tally.engine(M, port.Pulse(steps=1, generated_tokens=5), 4.0)  # a new life of the engine counts from 0
     assert tally.models[M].decode_tps == 25.0
+
+
+def test_pythons_share_is_that_of_the_steps_between_two_pulses() -> None:
+    tally = Tally((M,))
+    tally.engine(M, port.Pulse(steps=1, step_ms=500, llama_ms=100, forced_tokens=2), 1.0)
+    tally.engine(M, port.Pulse(steps=9, step_ms=1500, llama_ms=1080, forced_tokens=7), 2.0)
+    tally.engine(M, port.Pulse(steps=9, step_ms=1500, llama_ms=1080, forced_tokens=7), 3.0)  # nothing was computed
+    assert tally.models[M].python_share == pytest.approx(0.02)
+    assert tally.models[M].forced_tokens == 5
 
 
 def test_the_longest_stall_is_forgotten_after_a_minute() -> None:

@@ -164,8 +164,8 @@ class Pulse:
     busy: int = 0
     waiting: int = 0
     steps: int = 0
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
+    prompt_tokens: int = 0  # that were computed
+    cached_tokens: int = 0  # that were not, because the cache had them
     generated_tokens: int = 0
     forced_tokens: int = 0  # of these, the ones that took no step of their own: the grammar left no choice
     longest_stall_ms: float = 0  # longest gap between two tokens of a streaming job since the last pulse
