@@ -17,6 +17,7 @@ UNKNOWN_TTFT_MS = 1000.0
 UNKNOWN_PREFILL_TPS = 500.0
 MEASURED_PROMPT = 512  # tokens of the prompt whose time to the first token a speed curve tells
 TIE = 0.05
+ROOM = 1.25  # of a slot for a prompt: it is estimated, and an answer follows
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,12 @@ class Candidate:
 def choose(candidates: Iterable[Candidate], context: int = 0, prompt: int = MEASURED_PROMPT) -> str | None:
     """The worker that should take the job, or None. `context`: tokens that a slot must at least hold; `prompt`: tokens
     of the job's prompt."""
-    fitting = [(expected_s(c, prompt), c) for c in candidates if c.context >= context]
-    if not fitting:
+    large = [c for c in candidates if c.context >= context]
+    if not large:
         return None
+    # The prompt's length is an estimate: it decides who is asked first, and only a worker's own count who cannot do it.
+    enough = min(max(c.context for c in large), prompt * ROOM)
+    fitting = [(expected_s(c, prompt), c) for c in large if c.context >= enough]
     best = min(seconds for seconds, _ in fitting)
     equals = [candidate for seconds, candidate in fitting if seconds <= best * (1 + TIE)]
     return min(equals, key=lambda c: (-c.known, c.used, c.worker)).worker

@@ -57,6 +57,14 @@ def test_a_slot_with_too_little_context_is_not_used() -> None:
     assert choose([Candidate("fast", 0, 1024, FAST)], context=4096) is None
 
 
+def test_a_long_prompt_goes_where_it_is_sure_to_fit_and_a_short_one_to_the_fastest() -> None:
+    small, large = Candidate("small", 0, 8192, FAST), Candidate("large", 0, 32768, SLOW)
+    assert choose([small, large], prompt=7000) == "large"
+    assert choose([small, large], prompt=6000) == "small"
+    assert choose([small], prompt=7000) == "small", "the length is an estimate: it may fit"
+    assert choose([small, large], prompt=100_000) == "large", "nor is it sure that it fits nowhere"
+
+
 def test_a_worker_that_knows_the_prompt_gets_the_job() -> None:
     knows = Candidate("knows", 0, 4096, FAST, used=9.0, known=2000)
     assert choose([Candidate("idle", 0, 4096, FAST), knows], prompt=2100) == "knows"
