@@ -151,8 +151,8 @@ class Accounts:
         self.healthy = True
         self.revoked: Callable[[frozenset[str]], None] = lambda keys: None  # told the ids of keys that have ended
 
-    def authenticate(self, headers: Mapping[str, str], scope: str) -> Principal:
-        """Raises SupernetError: invalid_api_key, or permission_denied when the key may not do this."""
+    def authenticate(self, headers: Mapping[str, str], *scopes: str) -> Principal:
+        """Who has one of the scopes. Raises SupernetError: invalid_api_key, or permission_denied without them."""
         key = bearer(headers)
         if key is None:
             message = "You did not provide an API key: send it as 'Authorization: Bearer KEY'."
@@ -161,8 +161,9 @@ class Accounts:
         if principal is None or principal.expired(_now_ms()):
             message = "Incorrect API key provided: it is mistyped, unknown, expired or revoked."
             raise SupernetError(ErrorCode.INVALID_API_KEY, message)
-        if scope not in principal.scopes:
-            message = f"This API key lacks the scope {scope!r}; it has {', '.join(principal.scopes)}."
+        if not set(scopes) & set(principal.scopes):
+            wanted = " or ".join(map(repr, scopes))
+            message = f"This API key lacks the scope {wanted}; it has {', '.join(principal.scopes)}."
             raise SupernetError(ErrorCode.PERMISSION_DENIED, message)
         return principal
 

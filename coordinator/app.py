@@ -30,6 +30,7 @@ from coordinator.openai_models import model_object
 from coordinator.openai_response import error_body
 from coordinator.rates import Quota, RateLimited
 from coordinator.responses import ResponsesApi
+from coordinator.web.routes import Dashboard, add_dashboard
 from wire.catalog import Catalog, ModelSpec
 from wire.errors import ErrorCode, SupernetError
 from wire.messages import WORKER_PATH
@@ -52,6 +53,7 @@ class Services:
     ledger: LedgerWriter
     billing: Billing
     quota: Quota
+    dashboard: Dashboard
 
     @property
     def ready(self) -> bool:
@@ -75,6 +77,7 @@ def create_app(services: Services) -> ASGIApp:
     app.add_api_route("/readyz", probes.ready, methods=["GET", "HEAD"], response_model=None)
     app.add_api_route("/metrics", _Scrape(services, metrics).scrape, methods=["GET"], response_model=None)
     app.add_api_route("/openapi.json", _openapi, methods=["GET"], response_model=None)
+    add_dashboard(app, services.dashboard)
     app.add_api_websocket_route(WORKER_PATH, WorkerLink(services.hub, services.accounts, services.catalog).endpoint)
     app.add_exception_handler(SupernetError, _supernet_error)
     app.add_exception_handler(StarletteHTTPException, _http_error)

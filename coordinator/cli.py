@@ -34,6 +34,8 @@ from coordinator.ledger.writer import LedgerWriter
 from coordinator.pricing import Units
 from coordinator.tracing import from_environment
 from coordinator.upkeep import Upkeep
+from coordinator.web.feed import Feed
+from coordinator.web.routes import Dashboard
 from wire.catalog import Catalog
 from wire.codec import MAX_TO_COORDINATOR_BYTES
 
@@ -155,7 +157,10 @@ def assembled(config: Config) -> Iterator[Running]:
         accounts = Accounts(database, read_pepper(config.pepper or pepper_file(config.db)), thread)
         accounts.revoked = hub.revoke
         billing = _billing(config, database, catalog, ledger)
-        yield Running(config, Services(hub, accounts, catalog, ledger, billing, config.quota()), database, thread)
+        feed = Feed(hub, catalog, lambda: ledger.healthy and accounts.healthy)
+        dashboard = Dashboard(feed, accounts, config.public_network)
+        services = Services(hub, accounts, catalog, ledger, billing, config.quota(), dashboard)
+        yield Running(config, services, database, thread)
     finally:
         thread.shutdown()
         database.close()
@@ -212,6 +217,7 @@ async def serve(running: Running, server: Server, listener: socket.socket) -> No
             tasks.create_task(_named("ledger", services.ledger.run())),
             tasks.create_task(_named("billing", services.billing.run(services.hub.dispatch.served))),
             tasks.create_task(_named("upkeep", running.upkeep.run())),
+            tasks.create_task(_named("network", services.dashboard.feed.run())),
         ]
         await server.serve(sockets=[listener])
         await services.ledger.flushed(FLUSH_S)

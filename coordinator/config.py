@@ -28,6 +28,7 @@ class Config:
     pepper: Path | None = None  # None: beside the file; in the working folder for PostgreSQL
     models: Path | None = None  # None: the catalogue that came with the package
     log_json: bool = False
+    public_network: bool = False  # the dashboard's view of the network needs no key; it names nobody
     queue: int = Limits.queue
     queue_per_account: int = Limits.queue_per_account
     queue_wait_s: float = Limits.queue_wait_s
@@ -64,6 +65,7 @@ HELP = {
     "pepper": "file of the secret under which keys are hashed; without one, beside the database's file",
     "models": "catalogue (models.yaml)",
     "log_json": "one JSON object per log line",
+    "public_network": "show the network to readers without a key too, naming nobody",
     "queue": "most requests that wait, all together",
     "queue_per_account": "most requests of one account that wait",
     "queue_wait_s": "longest wait for a slot",
@@ -100,7 +102,7 @@ def build(flags: Mapping[str, Any], env: Mapping[str, str]) -> Config:
 
 
 def _read(name: str, text: str, variable: str) -> Any:
-    if name == "log_json":
+    if name in ("log_json", "public_network"):
         if text.lower() not in ("0", "1", "true", "false"):
             raise ConfigError(f"{variable}={text!r}: write 1 or 0")
         return text.lower() in ("1", "true")

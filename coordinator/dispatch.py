@@ -248,6 +248,10 @@ class Dispatch:
         """To look at, not to change."""
         return list(self._fleet.workers.values())
 
+    def resting(self, now: float) -> dict[str, float]:
+        """Keys of workers that get no jobs after a fault -> seconds until they are tested."""
+        return self._fleet.probation.waiting(now)
+
     def standing(self, job_id: str) -> Standing | None:
         """Where the job stands in the queue; None if it does not wait."""
         job = self._jobs.all.get(job_id)

@@ -112,6 +112,7 @@ class Frames:
             self._jobs.fleet.read(worker, job)
         lease.received(delta.seq, len(delta.tokens), now)
         lease.weight += weight(delta)
+        worker.tokens[lease.model] += len(delta.tokens)
         if not delta.tokens:  # no token stands for it: if the end is lost, another worker will say it again
             lease.last_words = delta
         elif not job.cancelled:
@@ -164,6 +165,7 @@ class Frames:
         self._jobs.fleet.probation.succeeded(worker.key)
         self._jobs.waiting.served(job, now - lease.since)
         self._jobs.fleet.counted(worker, lease, job, done.usage)
+        worker.finished += 1
         if job.cancelled:
             self._jobs.stop(job, now, done.usage)
             return

@@ -125,6 +125,7 @@ class Jobs:
         """It failed somebody: no jobs for a while, and a test before it gets any."""
         self.counters.rests += 1
         self.fleet.probation.rest(worker.key, now)
+        worker.faults += 1
         self.note("worker rests", worker.key)
 
     def cancel_lease(self, worker: Worker, lease: Lease, now: float) -> None:

@@ -57,6 +57,10 @@ class Probation:
         rest = self._rests.get(worker)
         return rest is None or rest.passed
 
+    def waiting(self, now: float) -> dict[str, float]:
+        """Workers that may not serve yet -> seconds of their rest that are left; 0: the test decides."""
+        return {key: max(0.0, rest.until - now) for key, rest in self._rests.items() if not rest.passed}
+
     def failures(self, worker: str) -> int:
         """Faults since its last success."""
         rest = self._rests.get(worker)

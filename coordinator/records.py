@@ -1,6 +1,6 @@
 """What dispatch knows: limits, jobs, leases, workers, counters. Plain records; only dispatch and fleet write them."""
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -193,6 +193,9 @@ class Worker:
     sessions: deque[str] = field(default_factory=lambda: deque(maxlen=SESSIONS))  # it may name any of them to resume
     leases: dict[tuple[str, int], Lease] = field(default_factory=dict)
     issues: dict[str, Issue] = field(default_factory=dict)
+    tokens: Counter[str] = field(default_factory=Counter)  # received from it, by model
+    finished: int = 0  # jobs
+    faults: int = 0  # each was followed by a rest
 
     @property
     def connected(self) -> bool:

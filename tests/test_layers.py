@@ -36,8 +36,8 @@ OWNERS = {
     "tqdm": ["worker/weights.py"],
     "prometheus_client": ["coordinator/metrics.py", "worker/metrics.py"],  # each side has its own /metrics
     # exchange.py answers for every API; chat.py and responses.py are the handlers of one each.
-    "fastapi": [f"coordinator/{name}.py" for name in ("app", "chat", "exchange", "link", "responses")],
-    "starlette": [f"coordinator/{name}.py" for name in ("app", "chat", "exchange", "link", "responses")],
+    "fastapi": [f"coordinator/{name}.py" for name in ("app", "chat", "exchange", "link", "responses", "web/*")],
+    "starlette": [f"coordinator/{name}.py" for name in ("app", "chat", "exchange", "link", "responses", "web/*")],
     "uvicorn": ["coordinator/cli.py"],
     "sqlalchemy": ["coordinator/ledger/*.py", "coordinator/ledger/migrations/versions/*.py"],
     "opentelemetry": ["coordinator/tracing.py", "worker/tracing.py"],
@@ -78,6 +78,7 @@ PURE = [
     "coordinator/frames.py",
     "coordinator/honesty.py",
     "coordinator/jobs.py",
+    "coordinator/network*.py",
     "coordinator/openai*.py",
     "coordinator/patience.py",
     "coordinator/ledger/book.py",

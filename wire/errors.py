@@ -12,6 +12,7 @@ class ErrorCode(StrEnum):
     INVALID_API_KEY = "invalid_api_key"
     PERMISSION_DENIED = "permission_denied"
     MODEL_NOT_FOUND = "model_not_found"
+    UNKNOWN_WORKER = "unknown_worker"
     REQUEST_TOO_LARGE = "request_too_large"
     CONTEXT_LENGTH_EXCEEDED = "context_length_exceeded"
     INSUFFICIENT_QUOTA = "insufficient_quota"
@@ -57,6 +58,7 @@ ERRORS: dict[ErrorCode, ErrorRow] = {
     ErrorCode.INVALID_API_KEY: ErrorRow(401, "authentication_error", False),
     ErrorCode.PERMISSION_DENIED: ErrorRow(403, "permission_error", False),
     ErrorCode.MODEL_NOT_FOUND: ErrorRow(404, _CLIENT, False),
+    ErrorCode.UNKNOWN_WORKER: ErrorRow(404, _CLIENT, False),
     ErrorCode.REQUEST_TOO_LARGE: ErrorRow(413, _CLIENT, False),
     ErrorCode.CONTEXT_LENGTH_EXCEEDED: ErrorRow(400, _CLIENT, False),
     ErrorCode.INSUFFICIENT_QUOTA: ErrorRow(402, "insufficient_quota", False),

@@ -133,6 +133,31 @@ def _paths() -> Schema:
     }
 
 
+def _network() -> Schema:
+    """What the dashboard reads."""
+    worker = {"name": "worker", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+    network = _kind("network", "at_ms", "viewer", "totals", "history", "models", "problems", "workers")
+    one = _kind("network.worker", "id", "status", "hardware", "models", "issues", "tokens_per_second")
+    events = _get("The same as events: first whole, then each second what has changed.", network, 429)
+    events["get"]["responses"]["200"]["content"] = {"text/event-stream": {"schema": _EVENT}}
+    return {
+        "/v1/network": _get("The network now: workers, slots, queue, speed, problems; of others no names.", network),
+        "/v1/network/events": events,
+        "/v1/network/workers/{worker}": {
+            "parameters": [worker],
+            **_get("One worker, for its owner and the operator.", one, 404),
+        },
+    }
+
+
+def _kind(name: str, *required: str) -> Schema:
+    return {
+        "type": "object",
+        "properties": {"object": {"const": name}},
+        "required": ["object", *required],
+    }
+
+
 def document() -> Schema:
     chat, responses = APIS
     return {
@@ -144,7 +169,7 @@ def document() -> Schema:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "security": [{"bearer": []}, {"header": []}],
-        "paths": _paths(),
+        "paths": {**_paths(), **_network()},
         "components": {
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},

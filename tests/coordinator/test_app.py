@@ -46,7 +46,7 @@ async def test_probes_need_no_key(coordinator: Coordinator, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
-        ("GET", "/", 404, "unknown_url"),
+        ("GET", "/no/such/page", 404, "unknown_url"),
         ("GET", "/docs", 404, "unknown_url"),
         ("POST", "/v1/embeddings", 404, "unknown_url"),
         ("GET", "/v1/chat/completions", 405, "method_not_allowed"),

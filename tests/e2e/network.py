@@ -80,7 +80,7 @@ class Network:
         )
         return path
 
-    def start_coordinator(self) -> None:
+    def start_coordinator(self, *options: str) -> None:
         """Start (or restart, on the same port and database)."""
         self.key = self.key or self.create_key("test")
         args = [
@@ -97,7 +97,7 @@ class Network:
         ]
         args += ["--resume-window-s", "5", "--rpm", "0", "--concurrency", "0"]
         args += ["--db", str(self.folder / self.db), "--models", str(self.catalogue)]
-        self.coordinator = self._spawn("coordinator", args)
+        self.coordinator = self._spawn("coordinator", [*args, *options])
         until(lambda: "listening" in self._coordinator().output(), self._coordinator())
         line = next(text for text in self._coordinator().output().splitlines() if "listening" in text)
         self.port = int(json.loads(line)["listening"].rsplit(":", 1)[1])
@@ -108,6 +108,13 @@ class Network:
         out = subprocess.run(args, check=True, capture_output=True, timeout=PATIENCE_S)
         key: str = json.loads(out.stdout)["key"]
         return key
+
+    def create_stranger(self, account: str) -> str:
+        """A key of another account, which is made."""
+        db = str(self.folder / self.db)
+        args = [sys.executable, "-m", "coordinator", "account", "create", "--db", db, "--name", account]
+        subprocess.run(args, check=True, capture_output=True, timeout=PATIENCE_S)
+        return self.create_key(account, "--account", account)
 
     def start_worker(self, *options: str, key: str | None = None, name: str = "", wait: bool = True) -> Process:
         name = name or f"worker{len(self.workers)}"

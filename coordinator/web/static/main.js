@@ -1,0 +1,133 @@
+// Which page is shown, who is signed in, light or dark.
+
+import { ApiError, json, key } from "./api.js";
+import { h } from "./dom.js";
+import { networkPage } from "./network.js";
+import { playgroundPage } from "./playground.js";
+import { workerPage } from "./worker.js";
+
+const PAGES = [
+  [/^\/$/, "Network", networkPage],
+  [/^\/playground$/, "Playground", playgroundPage],
+  [/^\/workers\/([0-9a-f]{12})$/, "Worker", workerPage],
+];
+
+const root = document.getElementById("page");
+const signOut = document.getElementById("signout");
+let leave = () => {};
+
+/** What a page is given besides its root: how to ask for a key, and the parts of its address. */
+function show() {
+  leave();
+  const path = location.pathname.replace(/(.)\/$/, "$1");
+  const [, title, page, found] = match(path);
+  document.title = `${title} · Supernet`;
+  for (const anchor of document.querySelectorAll("nav a")) {
+    if (anchor.getAttribute("href") === path) anchor.setAttribute("aria-current", "page");
+    else anchor.removeAttribute("aria-current");
+  }
+  signOut.hidden = !key.get();
+  root.replaceChildren();
+  leave = page(root, { found, askForKey, again: show }) || (() => {});
+}
+
+function match(path) {
+  for (const [pattern, title, page] of PAGES) {
+    const found = pattern.exec(path);
+    if (found) return [pattern, title, page, found[1]];
+  }
+  return [null, "Not here", nothingHere];
+}
+
+function nothingHere(into) {
+  into.append(h("section", { class: "card narrow" }, h("h1", {}, "There is nothing here"), h("p", {}, "The address leads to no page.")));
+}
+
+export function go(path) {
+  history.pushState(null, "", path);
+  show();
+  scrollTo(0, 0);
+  root.focus({ preventScroll: true });
+}
+
+// ---- the key ----------------------------------------------------------------------------------------------------
+
+/** Puts the form in place of the page. `error`: why the key that was there is of no use. */
+function askForKey(error) {
+  if (error) key.forget();
+  signOut.hidden = true;
+  const field = h("input", {
+    id: "key", type: "password", name: "key", autocomplete: "off", spellcheck: "false", required: true,
+    placeholder: "sk-sn-…", "aria-describedby": "key-note key-error",
+  });
+  const problem = h("p", { id: "key-error", class: "problem-line", role: "alert" }, error ? error.message : "");
+  const form = h(
+    "form",
+    { onsubmit: (event) => signIn(event, field, problem) },
+    h("label", { for: "key" }, "API key"),
+    field,
+    problem,
+    h("button", { class: "primary", type: "submit" }, "Sign in"),
+    h("p", { id: "key-note", class: "muted" }, "The key stays in this tab and is forgotten when you close it. The operator makes one with ",
+      h("code", {}, "supernet-coordinator key create --name me"), "."),
+  );
+  root.replaceChildren(h("section", { class: "card narrow" }, h("h1", {}, "Sign in with your key"), form));
+  field.focus();
+}
+
+async function signIn(event, field, problem) {
+  event.preventDefault();
+  const before = key.get();
+  const given = field.value.trim();
+  if (/[^\x21-\x7e]/.test(given)) {
+    problem.textContent = "That is not a key: it holds characters that no key has.";
+    return;
+  }
+  key.set(given);
+  try {
+    await json("/v1/network");
+    show();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (before) key.set(before);
+    else key.forget();
+    problem.textContent = error.message;
+    field.select();
+  }
+}
+
+// ---- what is always there ---------------------------------------------------------------------------------------
+
+document.addEventListener("click", (event) => {
+  const anchor = event.target.closest("a[data-page]");
+  if (!anchor || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  event.preventDefault();
+  go(anchor.getAttribute("href"));
+});
+addEventListener("popstate", show);
+signOut.addEventListener("click", () => {
+  key.forget();
+  show();
+});
+
+const themeButton = document.getElementById("theme");
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const isDark = () => (document.documentElement.dataset.theme || (dark.matches ? "dark" : "light")) === "dark";
+function showTheme() {
+  themeButton.textContent = isDark() ? "☀" : "☾";
+  themeButton.setAttribute("aria-label", isDark() ? "Change to light colours" : "Change to dark colours");
+  dispatchEvent(new Event("themechange"));
+}
+themeButton.addEventListener("click", () => {
+  const next = isDark() ? "light" : "dark";
+  document.documentElement.dataset.theme = next;
+  try {
+    localStorage.setItem("supernet.theme", next);
+  } catch {
+    // It holds for this page then.
+  }
+  showTheme();
+});
+dark.addEventListener("change", showTheme);
+showTheme();
+show();
