@@ -35,6 +35,7 @@ class Played:
     speed: tuple[wire.SpeedPoint, ...] = ()
     draining: bool = False
     running: int = field(default=0, init=False)
+    sent: dict[tuple[str, int], int] = field(default_factory=dict, init=False)  # frames of each attempt
 
     async def run(self, url: str, key: str) -> None:
         """Until cancelled."""
@@ -94,6 +95,7 @@ class Played:
             part = Content(
                 text=self.text if self.text and seq == 0 else "" if self.text else WORDS[seq % len(WORDS)] + " "
             )
+            self.sent[start.job, start.attempt] = seq + 1
             await self._say(socket, wire.Deltas(items=(wire.Delta(**head, seq=seq, tokens=(seq + 1,), parts=(part,)),)))
         usage = Usage(prompt=50, cached=0, completion=self.tokens, reasoning=0)
         self.running -= 1
@@ -102,7 +104,8 @@ class Played:
     async def _cancelled(self, socket: ClientConnection, cancel: wire.Cancel) -> None:
         self.running -= 1
         usage = Usage(prompt=50, cached=0, completion=0, reasoning=0)
-        await self._say(socket, wire.Cancelled(job=cancel.job, attempt=cancel.attempt, seq=self.tokens, usage=usage))
+        seq = self.sent.get((cancel.job, cancel.attempt), 0)
+        await self._say(socket, wire.Cancelled(job=cancel.job, attempt=cancel.attempt, seq=seq, usage=usage))
 
     async def _say(self, socket: ClientConnection, message: Any) -> None:
         await socket.send(encode(message))
