@@ -12,6 +12,7 @@ export class Answer {
     this.finish = null;
     this.usage = null;
     this.place = null; // in the queue
+    this.waitS = 0; // how long that may take; 0: not said
     this.firstMs = null;
     this.totalMs = null;
     this.begun = performance.now();
@@ -60,7 +61,7 @@ export class Answer {
   }
 }
 
-const QUEUED = /queued, place (\d+)/;
+const QUEUED = /queued, place (\d+)(?:, about (\d+) s)?/;
 
 /** Asks, and calls `changed(answer)` at every event. Throws ApiError or AbortError; what came stays in `answer`. */
 export async function ask(body, answer, changed, signal) {
@@ -71,7 +72,10 @@ export async function ask(body, answer, changed, signal) {
     for await (const { comment, data } of events(response)) {
       if (comment !== undefined) {
         const found = QUEUED.exec(comment);
-        if (found) answer.place = Number(found[1]);
+        if (found) {
+          answer.place = Number(found[1]);
+          answer.waitS = Number(found[2] ?? 0);
+        }
       } else if (data === "[DONE]") ended = true;
       else answer.take(JSON.parse(data));
       changed(answer);

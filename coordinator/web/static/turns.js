@@ -60,7 +60,8 @@ export class AnswerView {
   }
 
   #state(answer) {
-    const waiting = answer.place !== null ? `Waiting: place ${answer.place} in the queue` : answer.firstMs === null ? "Reading…" : "";
+    const about = answer.waitS ? `, about ${answer.waitS} s` : "";
+    const waiting = answer.place !== null ? `Waiting: place ${answer.place} in the queue${about}` : answer.firstMs === null ? "Reading…" : "";
     say(this.state, waiting);
     this.state.hidden = !waiting || answer.totalMs !== null;
   }
