@@ -4,8 +4,10 @@ import json
 
 import pytest
 from openai import AuthenticationError, BadRequestError, NotFoundError, OpenAI
+from openai.types.chat.chat_completion import Choice
 
 from tests.e2e.network import MODEL, Network
+from worker.engine.llama import Vocab
 
 WEATHER = {
     "type": "function",
@@ -88,6 +90,48 @@ def test_a_forced_call_validates_against_its_schema(client: OpenAI, choice: obje
     arguments = json.loads(call.function.arguments)
     assert set(arguments) == {"city", "unit"} and arguments["unit"] in ("celsius", "fahrenheit")
     assert isinstance(arguments["city"], str)
+
+
+@pytest.mark.parametrize("thinking", [True, False])
+def test_an_answer_by_a_schema_is_valid_and_only_the_limit_cuts_it(client: OpenAI, thinking: bool) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"sky": {"enum": ["blue", "grey"]}, "degrees": {"type": "integer", "minimum": 0, "maximum": 9}},
+        "required": ["sky", "degrees"],
+        "additionalProperties": False,
+    }
+
+    def ask(max_tokens: int) -> Choice:
+        done = client.chat.completions.create(
+            model=MODEL,
+            messages=[{"role": "user", "content": "What is the weather like?"}],
+            response_format={"type": "json_schema", "json_schema": {"name": "w", "schema": schema, "strict": True}},
+            max_tokens=max_tokens,
+            extra_body={"chat_template_kwargs": {"enable_thinking": thinking}},
+        )
+        return done.choices[0]
+
+    whole = ask(400)
+    assert whole.finish_reason == "stop"
+    answer = json.loads(whole.message.content or "")
+    assert set(answer) == {"sky", "degrees"} and answer["sky"] in ("blue", "grey") and 0 <= answer["degrees"] <= 9
+    assert ask(3).finish_reason == "length"
+
+
+def test_a_thought_that_would_take_all_is_closed_so_that_an_answer_comes(client: OpenAI, network: Network) -> None:
+    close = Vocab(str(network.model_file)).special["</think>"]
+    done = client.chat.completions.create(
+        model=MODEL,
+        messages=HELLO,  # type: ignore[arg-type]
+        max_tokens=96,
+        logit_bias={str(close): -100},  # the model itself never ends its thought
+    )
+    assert done.usage is not None and done.usage.completion_tokens_details is not None
+    assert 32 <= (done.usage.completion_tokens_details.reasoning_tokens or 0) <= 40, (
+        "96 less the 64 kept for the answer"
+    )
+    assert (done.choices[0].message.model_extra or {})["reasoning_content"]
+    assert done.choices[0].message.content
 
 
 def test_models_are_listed_and_retrieved(client: OpenAI) -> None:
