@@ -40,6 +40,7 @@ DEFAULT_SCOPES = ("client", "worker")
 DEFAULT_ACCOUNT = "default"
 REFRESH_S = 1.0
 MAX_NAME = 128
+ACCOUNT_PREFIX = "acc_"
 STARTER_NANO = STARTER_SPARK * SPARK_NANO
 
 
@@ -65,7 +66,9 @@ class Principal:
 
 def create_account(database: Database, name: str, at_ms: int, starter_nano: int = STARTER_NANO) -> AccountRow:
     """With its starter tokens. Raises LedgerError if the name is taken, or is none."""
-    account = AccountRow(f"acc_{secrets.token_hex(8)}", _checked(name), at_ms)
+    if name.startswith(ACCOUNT_PREFIX):
+        raise LedgerError(f"a name that begins with {ACCOUNT_PREFIX} could be taken for an account's id")
+    account = AccountRow(f"{ACCOUNT_PREFIX}{secrets.token_hex(8)}", _checked(name), at_ms)
     with database.transaction() as connection:
         add_account(connection, account)
         apply(connection, [starter(account.id, starter_nano, at_ms)])

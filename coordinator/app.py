@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from coordinator.account import AccountApi
 from coordinator.accounts import Accounts
 from coordinator.billing import Billing
 from coordinator.chat import ChatApi
@@ -51,6 +52,7 @@ class Services:
     accounts: Accounts
     catalog: Catalog
     ledger: LedgerWriter
+    account: AccountApi
     billing: Billing
     quota: Quota
     dashboard: Dashboard
@@ -70,6 +72,7 @@ def create_app(services: Services) -> ASGIApp:
     services.hub.ended = metrics.job_ended
     app.add_api_route("/v1/chat/completions", ChatApi(desk).completions, methods=["POST"], response_model=None)
     app.add_api_route("/v1/responses", ResponsesApi(desk).create, methods=["POST"], response_model=None)
+    account_routes(app, services.account)
     app.add_api_route("/v1/models", models.all, methods=["GET"], response_model=None)
     app.add_api_route("/v1/models/{model_id:path}", models.one, methods=["GET"], response_model=None)
     for path in ("/health", "/livez"):
@@ -86,6 +89,21 @@ def create_app(services: Services) -> ASGIApp:
     app.add_exception_handler(Exception, _internal_error)
     app.state.metrics = metrics
     return _Edge(app, metrics)
+
+
+def account_routes(app: FastAPI, account: AccountApi) -> None:
+    for method, path, handler in (
+        ("GET", "/v1/account", account.show),
+        ("GET", "/v1/account/usage", account.usage),
+        ("POST", "/v1/account/bonus", account.claim),
+        ("POST", "/v1/account/earnings/spend", account.spend),
+        ("GET", "/v1/account/keys", account.keys),
+        ("POST", "/v1/account/keys", account.create),
+        ("POST", "/v1/account/keys/{key_id}/regenerate", account.regenerate),
+        ("DELETE", "/v1/account/keys/{key_id}", account.revoke),
+        ("GET", "/v1/estimate", account.estimate),
+    ):
+        app.add_api_route(path, handler, methods=[method], response_model=None)
 
 
 @dataclass(frozen=True)

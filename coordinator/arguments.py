@@ -2,12 +2,15 @@
 
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from coordinator.accounts import DEFAULT_ACCOUNT, DEFAULT_SCOPES, SCOPES
 from coordinator.config import HELP, Config
+from coordinator.ledger.grants import Reason
+from coordinator.pricing import CURRENCIES
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DATABASE = ("db", "pepper")  # what every command that works on the database may be given
@@ -23,6 +26,7 @@ def parser() -> ArgumentParser:
         _setting(serve, name)
     _keys(commands.add_parser("key", help="API keys").add_subparsers(dest="action", required=True))
     _accounts(commands.add_parser("account", help="accounts").add_subparsers(dest="action", required=True))
+    _money(commands)
     return root
 
 
@@ -57,6 +61,18 @@ def _accounts(actions: Any) -> None:
         ("enable", "its keys work again"),
     ):
         _command(actions, name, text).add_argument("account", help="its name or id")
+
+
+def _money(commands: Any) -> None:
+    grant = _command(commands, "grant", "give, book a deposit, or pay out what was earned")
+    grant.add_argument("account", help="its name or id")
+    grant.add_argument("amount", type=amount, help="of the currency: 100, 0.5")
+    grant.add_argument("--currency", choices=CURRENCIES, default="spark")
+    grant.add_argument("--reason", choices=get_args(Reason), default="grant", help="grant (the default): a present")
+    grant.add_argument("--note", default="", help="kept with the booking")
+    _setting(grant, "sogni_nano")
+    ledger = commands.add_parser("ledger", help="the books").add_subparsers(dest="action", required=True)
+    _command(ledger, "check", "does all money add up? exits with 1 if not")
 
 
 def _command(actions: Any, name: str, text: str) -> ArgumentParser:
@@ -94,6 +110,16 @@ def expiry(text: str) -> int:
     if when <= now:
         raise ArgumentTypeError(f"{text!r} is over already")
     return int(when.timestamp() * 1000)
+
+
+def amount(text: str) -> Fraction:
+    try:
+        value = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        value = Fraction(0)
+    if not 0 < value <= 10**9 or "/" in text:
+        raise ArgumentTypeError(f"{text!r} is no amount: write 100 or 0.5")
+    return value
 
 
 def weight(text: str) -> float:

@@ -65,6 +65,11 @@ class Billing:
         return frozenset(self._tabs)
 
     def tariff(self, model: str) -> Tariff:
+        """Raises model_not_found."""
+        if model not in self._tariffs:
+            known = ", ".join(self._tariffs)
+            message = f"There is no model {model[:128]!r}. Models: {known}."
+            raise SupernetError(ErrorCode.MODEL_NOT_FOUND, message, param="model")
         return self._tariffs[model]
 
     async def open(self, name: str, job: ChatJob, principal: Principal) -> Tab:

@@ -20,6 +20,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from coordinator.account import AccountApi
 from coordinator.accounts import Accounts
 from coordinator.apikeys import pepper_file, read_pepper
 from coordinator.app import Services, create_app
@@ -31,7 +32,7 @@ from coordinator.ledger.escrow import Terms
 from coordinator.ledger.prices import pin
 from coordinator.ledger.recovery import recover
 from coordinator.ledger.writer import LedgerWriter
-from coordinator.pricing import Units
+from coordinator.pricing import SPARK_NANO, Units
 from coordinator.tracing import from_environment
 from coordinator.upkeep import Upkeep
 from coordinator.web.feed import Feed
@@ -154,12 +155,15 @@ def assembled(config: Config) -> Iterator[Running]:
     thread = ThreadPoolExecutor(1, "ledger")
     try:
         hub, ledger = Hub(config.limits(), from_environment(os.environ)), LedgerWriter(database, thread)
-        accounts = Accounts(database, read_pepper(config.pepper or pepper_file(config.db)), thread)
+        pepper = read_pepper(config.pepper or pepper_file(config.db))
+        accounts = Accounts(database, pepper, thread)
         accounts.revoked = hub.revoke
         billing = _billing(config, database, catalog, ledger)
         feed = Feed(hub, catalog, lambda: ledger.healthy and accounts.healthy)
         dashboard = Dashboard(feed, accounts, config.public_network)
-        services = Services(hub, accounts, catalog, ledger, billing, config.quota(), dashboard)
+        bonus_nano = config.bonus_spark * SPARK_NANO
+        account = AccountApi(accounts, database, thread, ledger, billing, pepper, bonus_nano)
+        services = Services(hub, accounts, catalog, ledger, account, billing, config.quota(), dashboard)
         yield Running(config, services, database, thread)
     finally:
         thread.shutdown()

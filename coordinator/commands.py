@@ -11,7 +11,11 @@ from typing import Any
 from coordinator.accounts import Wish, create_account, create_key, regenerate_key
 from coordinator.apikeys import pepper_file, read_pepper
 from coordinator.config import Config
+from coordinator.ledger.check import check
+from coordinator.ledger.commit import commit
 from coordinator.ledger.database import Database
+from coordinator.ledger.errors import LedgerError
+from coordinator.ledger.grants import grant
 from coordinator.ledger.keys import (
     KeyLimits,
     KeyRow,
@@ -21,7 +25,8 @@ from coordinator.ledger.keys import (
     revoke_key,
     set_account,
 )
-from coordinator.pricing import SPARK_NANO
+from coordinator.ledger.orders import Short
+from coordinator.pricing import SPARK_NANO, Units, decimal
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ def run(arguments: Namespace, config: Config) -> None:
     """Raises LedgerError."""
     database = Database(config.db)
     try:
-        _COMMANDS[arguments.command, arguments.action](_Call(arguments, config, database))
+        _COMMANDS[arguments.command, getattr(arguments, "action", None)](_Call(arguments, config, database))
     finally:
         database.close()
 
@@ -122,7 +127,37 @@ def _change_account(call: _Call, **values: Any) -> None:
     print(f"{account.name} is changed; a running coordinator knows within a second", file=sys.stderr)
 
 
+# ---- money -----------------------------------------------------------------------------------------------------------
+
+
+def _grant(call: _Call) -> None:
+    asked = call.arguments
+    account = get_account(call.database, asked.account)
+    nano = asked.amount * Units(call.config.sogni_nano).of(asked.currency)
+    if nano.denominator != 1:
+        raise LedgerError(f"{asked.amount} {asked.currency} is no whole number of nano-dollars")
+    order = grant(account.id, asked.currency, int(nano), _now_ms(), asked.reason, asked.note)
+    (answer,) = commit(call.database, [order])
+    if isinstance(answer, Short):
+        raise LedgerError(f"{account.name} has earned ${decimal(answer.available)} that can be paid out, and no more")
+    if call.arguments.json:
+        print(json.dumps({"id": order.id, "account": account.id, "currency": asked.currency, "nano_usd": order.nano}))
+    print(f"booked: {asked.reason} of ${decimal(order.nano)} in {asked.currency}, {account.name}", file=sys.stderr)
+
+
+def _ledger_check(call: _Call) -> None:
+    found = check(call.database)
+    if call.arguments.json:
+        print(json.dumps({"ok": not found, "found": found}))
+    else:
+        print("\n".join(found) if found else "all money adds up")
+    if found:
+        sys.exit(1)
+
+
 _COMMANDS = {
+    ("grant", None): _grant,
+    ("ledger", "check"): _ledger_check,
     ("key", "create"): _key_create,
     ("key", "list"): _key_list,
     ("key", "revoke"): _key_revoke,

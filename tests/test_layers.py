@@ -19,6 +19,9 @@ ROOT = Path(__file__).parents[1]
 SIDES = ("wire", "worker", "coordinator")
 MAY_IMPORT = {"wire": {"wire"}, "worker": {"worker", "wire"}, "coordinator": {"coordinator", "wire"}}
 
+# Who speaks HTTP: exchange.py answers for every chat API; chat.py, responses.py and account.py handle one each.
+HANDLERS = ("account", "app", "chat", "exchange", "link", "responses", "web/*")
+
 # A foreign library -> the only files that may import it. One that is not here has no owner yet: give it one.
 OWNERS = {
     "pydantic": ["*"],  # the codec of the wire: frames and plain values that any room may name
@@ -35,9 +38,8 @@ OWNERS = {
     "filelock": ["worker/weights.py"],
     "tqdm": ["worker/weights.py"],
     "prometheus_client": ["coordinator/metrics.py", "worker/metrics.py"],  # each side has its own /metrics
-    # exchange.py answers for every API; chat.py and responses.py are the handlers of one each.
-    "fastapi": [f"coordinator/{name}.py" for name in ("app", "chat", "exchange", "link", "responses", "web/*")],
-    "starlette": [f"coordinator/{name}.py" for name in ("app", "chat", "exchange", "link", "responses", "web/*")],
+    "fastapi": [f"coordinator/{name}.py" for name in HANDLERS],
+    "starlette": [f"coordinator/{name}.py" for name in HANDLERS],
     "uvicorn": ["coordinator/cli.py"],
     "sqlalchemy": ["coordinator/ledger/*.py", "coordinator/ledger/migrations/versions/*.py"],
     "opentelemetry": ["coordinator/tracing.py", "worker/tracing.py"],

@@ -13,6 +13,7 @@ class ErrorCode(StrEnum):
     PERMISSION_DENIED = "permission_denied"
     MODEL_NOT_FOUND = "model_not_found"
     UNKNOWN_WORKER = "unknown_worker"
+    NOT_FOUND = "not_found"
     REQUEST_TOO_LARGE = "request_too_large"
     CONTEXT_LENGTH_EXCEEDED = "context_length_exceeded"
     INSUFFICIENT_QUOTA = "insufficient_quota"
@@ -59,6 +60,7 @@ ERRORS: dict[ErrorCode, ErrorRow] = {
     ErrorCode.PERMISSION_DENIED: ErrorRow(403, "permission_error", False),
     ErrorCode.MODEL_NOT_FOUND: ErrorRow(404, _CLIENT, False),
     ErrorCode.UNKNOWN_WORKER: ErrorRow(404, _CLIENT, False),
+    ErrorCode.NOT_FOUND: ErrorRow(404, _CLIENT, False),
     ErrorCode.REQUEST_TOO_LARGE: ErrorRow(413, _CLIENT, False),
     ErrorCode.CONTEXT_LENGTH_EXCEEDED: ErrorRow(400, _CLIENT, False),
     ErrorCode.INSUFFICIENT_QUOTA: ErrorRow(402, "insufficient_quota", False),

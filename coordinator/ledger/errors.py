@@ -7,3 +7,7 @@ class LedgerError(Exception):
 
 class CannotBeBooked(LedgerError):
     """This order will never be carried out; the text says why. Others that came with it may be."""
+
+
+class NotThere(LedgerError):
+    """No account or key of this name; the text says how to find one."""

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from coordinator.ledger.database import Database
 from coordinator.ledger.orders import PLATFORM, Purse, Transfer
-from coordinator.ledger.tables import balances
+from coordinator.ledger.tables import balances, journals
 from coordinator.pricing import Currency
 
 DAY_MS = 86_400_000
@@ -40,6 +40,12 @@ def starter(account: str, nano: int, at_ms: int) -> Transfer:
 def bonus(account: str, nano: int, at_ms: int) -> Transfer:
     """Once for each account and day (UTC)."""
     return _given(f"bonus:{account}:{at_ms // DAY_MS}", account, "spark", nano, at_ms, "daily bonus")
+
+
+def bonus_claimed(database: Database, account: str, at_ms: int) -> bool:
+    """Of that day."""
+    name = bonus(account, 0, at_ms).id
+    return bool(database.query(select(journals.c.id).where(journals.c.id == name)))
 
 
 def next_bonus_ms(at_ms: int) -> int:

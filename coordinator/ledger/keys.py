@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from coordinator.ledger.database import Database
-from coordinator.ledger.errors import LedgerError
+from coordinator.ledger.errors import LedgerError, NotThere
 from coordinator.ledger.tables import accounts, keys, revision
 
 
@@ -85,7 +85,7 @@ def get_account(database: Database, name: str) -> AccountRow:
     """Raises LedgerError if there is none of this name or id."""
     account = find_account(database, name)
     if account is None:
-        raise LedgerError(f"there is no account named {name!r}: make it with `account create`")
+        raise NotThere(f"there is no account named {name!r}: make it with `account create`")
     return account
 
 
@@ -136,8 +136,8 @@ def revoke_key(database: Database, key_id: str, at_ms: int) -> None:
         end_key(connection, key_id, at_ms)
 
 
-def _no_key(key_id: str) -> LedgerError:
-    return LedgerError(f"no key {key_id!r} is in use: see `key list`")
+def _no_key(key_id: str) -> NotThere:
+    return NotThere(f"no key {key_id!r} is in use: see `key list`")
 
 
 def _key(row: Any) -> KeyRow:

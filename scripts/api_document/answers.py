@@ -6,76 +6,76 @@ from wire.chat import FinishReason
 
 Schema = dict[str, Any]
 
-_TEXT: Schema = {"type": "string"}
-_TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
-_COUNT: Schema = {"type": "integer", "minimum": 0}
+TEXT: Schema = {"type": "string"}
+TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
+COUNT: Schema = {"type": "integer", "minimum": 0}
 
 
-def _object(properties: Schema, *optional: str) -> Schema:
+def thing(properties: Schema, *optional: str) -> Schema:
     """More keys may come in later versions: clients ignore what they do not know."""
     required = sorted(properties.keys() - set(optional))
     return {"type": "object", "properties": properties, "required": required}
 
 
-def _list(items: Schema) -> Schema:
+def listed(items: Schema) -> Schema:
     return {"type": "array", "items": items}
 
 
-ERROR = _object(
+ERROR = thing(
     {
-        "error": _object(
-            {"message": _TEXT, "type": _TEXT, "param": _TEXT_OR_NULL, "code": _TEXT, "retry_after": {"type": "number"}},
+        "error": thing(
+            {"message": TEXT, "type": TEXT, "param": TEXT_OR_NULL, "code": TEXT, "retry_after": {"type": "number"}},
             "retry_after",
         )
     }
 )
 
-_USAGE = _object(
+_USAGE = thing(
     {
-        "prompt_tokens": _COUNT,
-        "completion_tokens": _COUNT,
-        "total_tokens": _COUNT,
-        "prompt_tokens_details": _object({"cached_tokens": _COUNT}),
-        "completion_tokens_details": _object({"reasoning_tokens": _COUNT}),
+        "prompt_tokens": COUNT,
+        "completion_tokens": COUNT,
+        "total_tokens": COUNT,
+        "prompt_tokens_details": thing({"cached_tokens": COUNT}),
+        "completion_tokens_details": thing({"reasoning_tokens": COUNT}),
     }
 )
 _LOGPROB = {
-    "token": _TEXT,
+    "token": TEXT,
     "logprob": {"type": "number", "maximum": 0},
-    "bytes": _list({"type": "integer", "minimum": 0, "maximum": 255}),
+    "bytes": listed({"type": "integer", "minimum": 0, "maximum": 255}),
 }
 _LOGPROBS: Schema = {
     "anyOf": [
-        _object({"content": _list(_object({**_LOGPROB, "top_logprobs": _list(_object(_LOGPROB))}))}),
+        thing({"content": listed(thing({**_LOGPROB, "top_logprobs": listed(thing(_LOGPROB))}))}),
         {"type": "null"},
     ]
 }
 _REASON: Schema = {"enum": sorted(get_args(FinishReason))}
-_WARNINGS: Schema = {**_list(_TEXT), "description": "What was malformed in an answer that stands."}
-_CALL = _object(
-    {"id": _TEXT, "type": {"const": "function"}, "function": _object({"name": _TEXT, "arguments": _TEXT})},
+_WARNINGS: Schema = {**listed(TEXT), "description": "What was malformed in an answer that stands."}
+_CALL = thing(
+    {"id": TEXT, "type": {"const": "function"}, "function": thing({"name": TEXT, "arguments": TEXT})},
 )
-_MESSAGE = _object(
+_MESSAGE = thing(
     {
         "role": {"const": "assistant"},
-        "content": _TEXT_OR_NULL,
-        "refusal": _TEXT_OR_NULL,
-        "reasoning_content": {**_TEXT, "description": "The thought, apart from the answer."},
-        "tool_calls": _list(_CALL),
+        "content": TEXT_OR_NULL,
+        "refusal": TEXT_OR_NULL,
+        "reasoning_content": {**TEXT, "description": "The thought, apart from the answer."},
+        "tool_calls": listed(_CALL),
     },
     "reasoning_content",
     "tool_calls",
 )
-_HEAD: Schema = {"id": _TEXT, "created": _COUNT, "model": _TEXT, "system_fingerprint": _TEXT}
+_HEAD: Schema = {"id": TEXT, "created": COUNT, "model": TEXT, "system_fingerprint": TEXT}
 
-COMPLETION = _object(
+COMPLETION = thing(
     {
         **_HEAD,
         "object": {"const": "chat.completion"},
-        "choices": _list(
-            _object(
+        "choices": listed(
+            thing(
                 {
-                    "index": _COUNT,
+                    "index": COUNT,
                     "message": _MESSAGE,
                     "logprobs": _LOGPROBS,
                     "finish_reason": _REASON,
@@ -88,18 +88,18 @@ COMPLETION = _object(
     }
 )
 
-_DELTA = _object(
+_DELTA = thing(
     {
         "role": {"const": "assistant"},
-        "content": _TEXT,
-        "reasoning_content": _TEXT,
-        "tool_calls": _list(
-            _object(
+        "content": TEXT,
+        "reasoning_content": TEXT,
+        "tool_calls": listed(
+            thing(
                 {
-                    "index": _COUNT,
-                    "id": {**_TEXT, "description": "On the first piece of a call only, as are type and name."},
+                    "index": COUNT,
+                    "id": {**TEXT, "description": "On the first piece of a call only, as are type and name."},
                     "type": {"const": "function"},
-                    "function": _object({"name": _TEXT, "arguments": _TEXT}, "name"),
+                    "function": thing({"name": TEXT, "arguments": TEXT}, "name"),
                 },
                 "id",
                 "type",
@@ -108,14 +108,14 @@ _DELTA = _object(
     },
     *("role", "content", "reasoning_content", "tool_calls"),
 )
-CHUNK = _object(
+CHUNK = thing(
     {
         **_HEAD,
         "object": {"const": "chat.completion.chunk"},
-        "choices": _list(
-            _object(
+        "choices": listed(
+            thing(
                 {
-                    "index": _COUNT,
+                    "index": COUNT,
                     "delta": _DELTA,
                     "logprobs": _LOGPROBS,
                     "finish_reason": {"enum": [*_REASON["enum"], None]},
@@ -129,17 +129,17 @@ CHUNK = _object(
     "usage",
 )
 
-RESPONSE = _object(
+RESPONSE = thing(
     {
-        "id": _TEXT,
+        "id": TEXT,
         "object": {"const": "response"},
-        "created_at": _COUNT,
-        "model": _TEXT,
+        "created_at": COUNT,
+        "model": TEXT,
         "status": {"enum": ["in_progress", "completed", "incomplete", "failed"]},
         "error": {"type": ["object", "null"]},
         "incomplete_details": {"type": ["object", "null"]},
-        "output": _list(
-            _object({"id": _TEXT, "type": {"enum": ["reasoning", "message", "function_call"]}, "status": _TEXT})
+        "output": listed(
+            thing({"id": TEXT, "type": {"enum": ["reasoning", "message", "function_call"]}, "status": TEXT})
         ),
         "usage": {"type": ["object", "null"]},
         "store": {"const": False},
@@ -148,35 +148,35 @@ RESPONSE = _object(
     "warnings",
 )
 
-MODEL = _object(
+MODEL = thing(
     {
-        "id": _TEXT,
+        "id": TEXT,
         "object": {"const": "model"},
-        "created": _COUNT,
-        "owned_by": _TEXT,
-        "name": _TEXT,
+        "created": COUNT,
+        "owned_by": TEXT,
+        "name": TEXT,
         "context_length": {
-            **_COUNT,
+            **COUNT,
             "description": "Of the largest worker online, else the model's own.",
         },
-        "max_context_length": _COUNT,
-        "max_output_tokens": _COUNT,
-        "features": _list(_TEXT),
+        "max_context_length": COUNT,
+        "max_output_tokens": COUNT,
+        "features": listed(TEXT),
         "presets": {"type": "object", "description": "Sampling by thinking and task profile."},
-        "price": _object(
+        "price": thing(
             {
                 "currency": {"const": "USD"},
-                "prompt_nano_per_token": _COUNT,
-                "completion_nano_per_token": _COUNT,
-                "prompt_per_million": _TEXT,
-                "completion_per_million": _TEXT,
+                "prompt_nano_per_token": COUNT,
+                "completion_nano_per_token": COUNT,
+                "prompt_per_million": TEXT,
+                "completion_per_million": TEXT,
             }
         ),
-        "licence": _TEXT,
-        "workers_online": _COUNT,
-        "slots": _COUNT,
-        "free_slots": _COUNT,
+        "licence": TEXT,
+        "workers_online": COUNT,
+        "slots": COUNT,
+        "free_slots": COUNT,
     }
 )
-MODELS = _object({"object": {"const": "list"}, "data": _list(MODEL)})
-STATUS = _object({"status": _TEXT})
+MODELS = thing({"object": {"const": "list"}, "data": listed(MODEL)})
+STATUS = thing({"status": TEXT})

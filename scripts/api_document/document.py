@@ -3,7 +3,7 @@
 from importlib.metadata import version
 from typing import Any
 
-from scripts.api_document import answers, raw, samples
+from scripts.api_document import answers, money, raw, samples
 from scripts.api_document.requests import Describer
 from scripts.clients.fields import APIS
 from wire.errors import ERRORS
@@ -91,6 +91,15 @@ def _ask(words: str, body: str, answer: str, events: str, examples: dict[str, Sc
     }
 
 
+def _operation(method: str, words: str, schema: Schema, status: int, *errors: int, body: str | None = None) -> Schema:
+    asked: Schema = {}
+    if body is not None:
+        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{body}"}}}
+        asked = {"requestBody": {"required": True, "content": content}}
+    answered = {str(status): _json(schema, words), **_errors(*errors, *_KEYED)}
+    return {method: {"summary": words, **asked, "responses": answered}}
+
+
 _METRICS: Schema = {
     "summary": "For Prometheus, with a key of the scope `metrics`.",
     "responses": {
@@ -125,6 +134,7 @@ def _paths() -> Schema:
             "parameters": [one],
             **_get("One model.", {"$ref": "#/components/schemas/Model"}, 404),
         },
+        **money.paths(_operation),
         "/health": _get("Whether the process runs.", status, key=False),
         "/livez": _get("Whether the process runs.", status, key=False),
         "/readyz": ready,
@@ -185,6 +195,7 @@ def document() -> Schema:
                 "ChatCompletionChunk": answers.CHUNK,
                 "ResponsesRequest": Describer(responses, raw.RESPONSES, raw.MORE_RESPONSES).schema(samples.RESPONSES),
                 "Response": answers.RESPONSE,
+                "KeyRequest": money.KEY_REQUEST,
                 "Models": answers.MODELS,
                 "Model": answers.MODEL,
                 "Status": answers.STATUS,

@@ -3,7 +3,7 @@ from argparse import ArgumentTypeError
 
 import pytest
 
-from coordinator.arguments import expiry, parser, weight
+from coordinator.arguments import amount, expiry, parser, weight
 
 
 def test_an_end_is_a_while_from_now_or_a_date() -> None:
@@ -31,3 +31,10 @@ def test_every_command_that_works_on_the_database_can_be_told_where_it_is() -> N
     for words in (["key", "list"], ["key", "regenerate", "k"], ["account", "list"], ["account", "disable", "a"]):
         arguments = parser().parse_args([*words, "--db", "postgresql://me@db/x", "--json"])
         assert (arguments.db, arguments.json) == ("postgresql://me@db/x", True)
+
+
+def test_an_amount_is_a_decimal_number() -> None:
+    assert amount("0.1") * 10 == 1
+    for text in ("0", "-1", "1/3", "nan", "lots", "1e10"):
+        with pytest.raises(ArgumentTypeError):
+            amount(text)

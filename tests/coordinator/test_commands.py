@@ -1,5 +1,7 @@
 import json
+import sqlite3
 from argparse import Namespace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from coordinator.ledger.errors import LedgerError
 LIMITS = ("rpm", "tpm", "concurrency")
 
 
-def run(db: Path, command: str, action: str, **arguments: object) -> None:
+def run(db: Path, command: str, action: str | None, **arguments: object) -> None:
     defaults = {"json": True, "account": "default", "scope": "client,worker", "expires": None}
     defaults |= {"rpm": None, "tpm": None, "concurrency": None}
     commands.run(Namespace(command=command, action=action, **(defaults | arguments)), Config(db=db))
@@ -93,3 +95,25 @@ def test_an_account_is_weighed_disabled_and_enabled(tmp_path: Path, capsys: pyte
     assert json.loads(capsys.readouterr().out)[0]["disabled"] is False
     with pytest.raises(LedgerError, match="no account named 'bob'"):
         run(db, "account", "disable", account="bob")
+
+
+def test_money_is_granted_paid_in_and_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    db = tmp_path / "c.db"
+    run(db, "account", "create", name="alice")
+    capsys.readouterr()
+    money: dict[str, object] = {"account": "alice", "currency": "sogni", "note": "", "amount": Fraction("2.5")}
+    run(db, "grant", None, reason="deposit", **money)
+    assert json.loads(capsys.readouterr().out)["nano_usd"] == 25_000_000
+    with pytest.raises(LedgerError, match="has earned \\$0"):
+        run(db, "grant", None, reason="payout", **money)
+    with pytest.raises(LedgerError, match="no whole number"):
+        run(db, "grant", None, reason="grant", **(money | {"amount": Fraction(1, 3 * 10**7)}))
+    run(db, "ledger", "check")
+    assert json.loads(capsys.readouterr().out) == {"ok": True, "found": []}
+    with sqlite3.connect(db) as connection:
+        connection.execute("UPDATE balances SET nano = nano + 1")
+    connection.close()
+    with pytest.raises(SystemExit) as caught:
+        run(db, "ledger", "check", json=False)
+    assert caught.value.code == 1
+    assert "its entries say" in capsys.readouterr().out

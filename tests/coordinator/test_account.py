@@ -1,0 +1,112 @@
+"""The account's own API, asked over HTTP."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.coordinator.conftest import Coordinator, make_key
+
+ASK: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
+
+
+async def test_an_account_sees_what_it_has_and_what_it_used(coordinator: Coordinator) -> None:
+    async with coordinator.worker() as worker, coordinator.http() as http:
+        await worker.join()
+        before = (await http.get("/v1/account")).json()
+        assert before["balances"]["spark"]["available"] == {"nano_usd": 5 * 10**9, "usd": "5", "spark": "1000"}
+        asked = asyncio.create_task(http.post("/v1/chat/completions", json=ASK))
+        start = await worker.accept()
+        held = (await http.get("/v1/account")).json()["balances"]["spark"]["held"]
+        assert held["nano_usd"] > 0
+        await worker.done(start, await worker.tell(start, "hello"))
+        assert (await asked).status_code == 200
+        await coordinator.running.services.ledger.flushed(10)
+        after = (await http.get("/v1/account")).json()["balances"]["spark"]
+        assert (after["available"]["usd"], after["held"]["nano_usd"]) == ("4.999994", 0)
+        (row,) = (await http.get("/v1/account/usage", params={"days": 1})).json()["data"]
+        assert (row["model"], row["key_name"], row["requests"], row["cost_nano_usd"]) == ("tiny", "test", 1, 6000)
+        assert (await http.get("/v1/account/usage", params={"days": "x"})).status_code == 400
+
+
+async def test_the_bonus_is_there_once_a_day(coordinator: Coordinator) -> None:
+    async with coordinator.http() as http:
+        assert (await http.get("/v1/account")).json()["bonus"]["claimable"] is True
+        claimed = await http.post("/v1/account/bonus")
+        assert (claimed.status_code, claimed.json()["spark"]) == (200, "50")
+        again = await http.post("/v1/account/bonus")
+        assert again.status_code == 429
+        assert 0 < int(again.headers["retry-after"]) <= 86_400
+        account = (await http.get("/v1/account")).json()
+        assert account["bonus"]["claimable"] is False
+        assert account["balances"]["spark"]["available"]["spark"] == "1050"
+
+
+async def test_a_key_is_made_shown_once_regenerated_and_revoked_at_once(coordinator: Coordinator) -> None:
+    async with coordinator.http() as http:
+        wish = {"name": "ci", "scopes": ["client"], "rpm": 5, "expires_in_s": 99}
+        made = await http.post("/v1/account/keys", json=wish)
+        assert made.status_code == 201
+        key, name = made.json()["key"], made.json()["id"]
+        listed = (await http.get("/v1/account/keys")).json()["data"]
+        assert {each["name"] for each in listed} == {"test", "ci"}
+        assert key not in str(listed)
+        async with coordinator.http(key) as other:
+            assert (await other.get("/v1/models")).status_code == 200
+            again = (await http.post(f"/v1/account/keys/{name}/regenerate")).json()
+            assert (again["rpm"], again["scopes"]) == (5, ["client"])
+            assert (await other.get("/v1/models")).status_code == 401
+        async with coordinator.http(again["key"]) as other:
+            assert (await other.get("/v1/models")).status_code == 200
+            assert (await http.delete(f"/v1/account/keys/{again['id']}")).json()["deleted"] is True
+            assert (await other.get("/v1/models")).status_code == 401
+        assert (await http.delete(f"/v1/account/keys/{again['id']}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 400),
+        ({"name": "x", "scopes": ["root"]}, 403),
+        ({"name": "x", "scopes": []}, 400),
+        ({"name": "x", "scopes": "client"}, 400),
+        ({"name": "x", "scopes": ["admin"]}, 403),
+        ({"name": "x", "rpm": 0}, 400),
+        ({"name": "x", "colour": "red"}, 400),
+    ],
+)
+async def test_a_wish_that_cannot_be_granted_is_refused(
+    coordinator: Coordinator, body: dict[str, Any], status: int
+) -> None:
+    async with coordinator.http() as http:
+        assert (await http.post("/v1/account/keys", json=body)).status_code == status
+
+
+async def test_only_an_admin_sees_and_changes_another_account(coordinator: Coordinator) -> None:
+    admin = make_key(coordinator.config, scopes=("admin", "client"))
+    await coordinator.running.services.accounts.refresh()
+    async with coordinator.http() as http, coordinator.http(admin) as root:
+        assert (await http.get("/v1/account", params={"account": "default"})).status_code == 403
+        assert (await root.get("/v1/account", params={"account": "default"})).json()["name"] == "default"
+        assert (await root.get("/v1/account", params={"account": "ghost"})).status_code == 404
+        listed: httpx.Response = await root.get("/v1/account/keys")
+        stronger = next(key["id"] for key in listed.json()["data"] if "admin" in key["scopes"])
+        assert (await http.delete(f"/v1/account/keys/{stronger}")).status_code == 403
+
+
+async def test_earnings_are_made_spendable(coordinator: Coordinator) -> None:
+    async with coordinator.http() as http:
+        moved = (await http.post("/v1/account/earnings/spend")).json()["moved"]
+    assert moved["spark"]["nano_usd"] == 0
+
+
+async def test_an_estimate_is_exact(coordinator: Coordinator) -> None:
+    async with coordinator.http() as http:
+        asked = {"model": "tiny", "input_tokens": 1000, "max_output_tokens": 1001, "token_type": "spark"}
+        found = (await http.get("/v1/estimate", params=asked)).json()
+        assert found["cost"] == {"nano_usd": 1_200_900, "usd": "0.0012009", "spark": "0.24018", "sogni": "0.12009"}
+        assert found["price"] == {"version": 1, "prompt_nano_usd": 300, "completion_nano_usd": 900}
+        assert (await http.get("/v1/estimate", params={"model": "ghost"})).status_code == 404
+        for wrong in ({"input_tokens": "-1"}, {"max_output_tokens": "1.5"}, {"token_type": "gold"}):
+            assert (await http.get("/v1/estimate", params={"model": "tiny", **wrong})).status_code == 400
