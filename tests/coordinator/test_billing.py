@@ -14,6 +14,7 @@ from coordinator.billing import Billing, Tab, settled
 from coordinator.effects import Failed, Finished, Report, Stopped
 from coordinator.ledger.database import Database
 from coordinator.ledger.grants import Balance, balances_of
+from coordinator.ledger.keys import KeyLimits
 from coordinator.ledger.orders import Checkpoint
 from coordinator.ledger.usage import read
 from coordinator.ledger.writer import LedgerWriter
@@ -49,7 +50,8 @@ def poor_key(coordinator: Coordinator, name: str, nano: int) -> tuple[str, str]:
     database = Database(coordinator.config.db)
     account = create_account(database, name, 1, nano)
     database.close()
-    return make_key(coordinator.config, account=name), account.id
+    limits = KeyLimits(rpm=1000, concurrency=300)
+    return make_key(coordinator.config, account=name, limits=limits), account.id
 
 
 async def test_of_200_requests_at_once_exactly_as_many_run_as_the_balance_covers(start_coordinator: Start) -> None:
