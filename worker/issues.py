@@ -13,7 +13,7 @@ Severity = Literal["info", "warning", "error"]
 
 @dataclass(frozen=True)
 class Row:
-    """`error`: nothing is served until it is solved."""
+    """`error`: it serves nothing, or not as it could, until somebody acts."""
 
     severity: Severity
     remedy: str
