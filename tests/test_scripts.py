@@ -20,7 +20,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_S = 400  # a bound on waiting, not an assertion about speed
-COMMANDS = "setup test check demo bench gpu_check compat openapi hostile simulate docs conformance"
+COMMANDS = "setup test check demo bench gpu_check compat openapi hostile simulate docs conformance try_install"
 SCRIPTS = [*COMMANDS.split(), "install_service"]
 SHELL = [ROOT / "scripts" / name for name in SCRIPTS]
 SHELL.append(ROOT / ".ci" / "run")
