@@ -26,6 +26,7 @@ from coordinator.apikeys import pepper_file, read_pepper
 from coordinator.app import Services, create_app
 from coordinator.billing import Billing
 from coordinator.config import Config, read_catalog
+from coordinator.earnings import Teller
 from coordinator.hub import Hub
 from coordinator.ledger.database import Database
 from coordinator.ledger.escrow import Terms
@@ -221,6 +222,7 @@ async def serve(running: Running, server: Server, listener: socket.socket) -> No
             tasks.create_task(_named("ledger", services.ledger.run())),
             tasks.create_task(_named("billing", services.billing.run(services.hub.dispatch.served))),
             tasks.create_task(_named("upkeep", running.upkeep.run())),
+            tasks.create_task(_named("earnings", Teller(services.hub, running.database, running.thread).run())),
             tasks.create_task(_named("network", services.dashboard.feed.run())),
         ]
         await server.serve(sockets=[listener])

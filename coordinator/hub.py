@@ -159,6 +159,10 @@ class Hub:
         self._sockets.pop(session, None)
         self._perform(self.dispatch.worker_left(session, resumable, self.now()))
 
+    def tell(self, session: str, message: ToWorker) -> None:
+        """Something that concerns no job."""
+        self._send(session, message)
+
     def revoke(self, keys: frozenset[str]) -> None:
         """Close the sockets that were opened with these keys."""
         for session, socket in list(self._sockets.items()):
