@@ -35,7 +35,7 @@ class Plan:
         """A table that says what takes memory, how much and why."""
         engine = self.engine
         where = {-1: "all layers on the GPU", 0: "all layers on the CPU"}.get(engine.gpu_layers, "split GPU and CPU")
-        rows = [f"{self.model}: {engine.slots} jobs at once, {engine.context} tokens each, {where}", ""]
+        rows = [f"{self.model}: {engine.slots} jobs at once, {engine.context} tokens each, {where}", _how(engine), ""]
         for line in self.lines:
             rows.append(f"  {_PLACES[line.place]:4} {line.what:16} {line.bytes / MIB:10,.0f} MiB   {line.why}")
         for place, name in _PLACES.items():
@@ -54,3 +54,19 @@ class Plan:
             "ram_bytes": self.total("ram"),
             "notes": list(self.notes),
         }
+
+
+def _how(engine: EngineSpec) -> str:
+    """What was chosen besides sizes, in one line."""
+    chosen = [
+        f"cache in {engine.kv_type}, " + ("shared by all jobs" if engine.unified else "one for each job"),
+        "flash attention" if engine.flash_attention else "no flash attention",
+        f"{engine.threads} CPU threads",
+        f"streams stand still for {engine.longest_stall_ms} ms at most",
+    ]
+    if engine.gpu_layers:
+        gpus = ", ".join(map(str, engine.devices)) if engine.devices else "all"
+        chosen.insert(0, f"GPUs: {gpus}")
+    if engine.cpu_expert_layers:
+        chosen.append(f"experts of {engine.cpu_expert_layers} layers in main memory")
+    return "  " + "; ".join(chosen)

@@ -32,6 +32,19 @@ def test_the_head_says_where_the_layers_are() -> None:
         assert says in Plan("tiny", engine, ()).explain()
 
 
+def test_what_was_chosen_besides_sizes_is_told_in_the_second_line() -> None:
+    two = EngineSpec(
+        path="/m.gguf", slots=3, context=4096, gpu_layers=-1, devices=(0, 2), kv_type="q8_0", unified=False, threads=4,
+        cpu_expert_layers=7, longest_stall_ms=250,
+    )  # fmt: skip
+    assert Plan("tiny", two, ()).explain().splitlines()[1] == (
+        "  GPUs: 0, 2; cache in q8_0, one for each job; flash attention; 4 CPU threads; streams stand still for 250 ms"
+        " at most; experts of 7 layers in main memory"
+    )
+    assert "GPUs: all; cache in f16, shared by all jobs;" in PLAN.explain()
+    assert "GPU" not in Plan("tiny", EngineSpec(path="/m.gguf", slots=1, context=256), ()).explain().splitlines()[1]
+
+
 def test_as_data_it_is_json_with_bytes() -> None:
     value = json.loads(json.dumps(PLAN.to_dict()))
     assert (value["model"], value["engine"]["slots"], value["notes"]) == ("tiny", 3, ["the cache is small"])
