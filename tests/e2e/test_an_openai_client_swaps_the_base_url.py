@@ -134,6 +134,18 @@ def test_a_thought_that_would_take_all_is_closed_so_that_an_answer_comes(client:
     assert done.choices[0].message.content
 
 
+def test_a_system_prompt_that_another_chat_has_just_read_is_told_as_cached(client: OpenAI) -> None:
+    """The first still streams from its slot, so the second takes its beginning over into another."""
+    system = {"role": "system", "content": "Answer in one short sentence, and mind your manners. " * 20}
+    first, second = ([system, {"role": "user", "content": text}] for text in ("Hello!", "Who are you?"))
+    with client.chat.completions.create(model=MODEL, messages=first, max_tokens=1000, stream=True) as stream:  # type: ignore[arg-type]
+        next(stream)
+        done = client.chat.completions.create(model=MODEL, messages=second, max_tokens=8)  # type: ignore[arg-type]
+    details = done.usage.prompt_tokens_details  # type: ignore[union-attr]
+    assert details is not None and details.cached_tokens is not None
+    assert done.usage.prompt_tokens - 40 < details.cached_tokens < done.usage.prompt_tokens  # type: ignore[union-attr]
+
+
 def test_models_are_listed_and_retrieved(client: OpenAI) -> None:
     listed = list(client.models.list())
     assert [model.id for model in listed] == [MODEL]
