@@ -21,7 +21,8 @@ from coordinator.account import AccountApi
 from coordinator.accounts import Accounts
 from coordinator.billing import Billing
 from coordinator.chat import ChatApi
-from coordinator.exchange import LEFT, Desk
+from coordinator.desk import Desk
+from coordinator.exchange import LEFT
 from coordinator.gate import Gate
 from coordinator.hub import Hub
 from coordinator.ledger.writer import LedgerWriter
@@ -170,7 +171,7 @@ def error_response(error: SupernetError) -> Response:
     """OpenAI's envelope, and the headers that its clients obey: when to retry, or that it is of no use."""
     headers: dict[str, str] = {}
     status = error.row.status
-    if status in (429, 503):
+    if status in (429, 503) or (status == 409 and error.retry_after_s is not None):
         wait_s = RETRY_S if error.retry_after_s is None else error.retry_after_s
         headers["retry-after"] = str(math.ceil(wait_s))
         headers["retry-after-ms"] = str(math.ceil(wait_s * 1000))

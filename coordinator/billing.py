@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from coordinator.accounts import Principal
 from coordinator.effects import Failed, Finished, Report, Stopped
 from coordinator.ledger.errors import LedgerError
-from coordinator.ledger.orders import Checkpoint, Held, Hold, Settle, Short, UsageRow
+from coordinator.ledger.orders import Checkpoint, Done, Held, Hold, Settle, Short, UsageRow
 from coordinator.ledger.writer import LedgerWriter
 from coordinator.openai_request import ChatJob
 from coordinator.pricing import Bill, Quote, Served, Tariff, Units, bill, decimal, most, prompt_bound
@@ -51,6 +51,14 @@ class Tab:
             self.close(self)
 
 
+class Ended(Exception):
+    """A job of that name has been settled, for `charge`, or voided: it cannot be paid for twice."""
+
+    def __init__(self, charge: int) -> None:
+        super().__init__(charge)
+        self.charge = charge
+
+
 class Billing:
     def __init__(self, ledger: LedgerWriter, tariffs: Mapping[str, Tariff], units: Units, share_bps: int) -> None:
         self.units = units
@@ -73,7 +81,8 @@ class Billing:
         return self._tariffs[model]
 
     async def open(self, name: str, job: ChatJob, principal: Principal) -> Tab:
-        """Set aside the most that the request can cost. Raises insufficient_quota, queue_full: the ledger is behind."""
+        """Set aside the most that the request can cost. Raises insufficient_quota, queue_full: the ledger is behind,
+        Ended: a job of that name is over."""
         if self._ledger.full:
             raise _behind()
         tariff, context = self.tariff(job.model.id), job.model.context
@@ -109,6 +118,8 @@ class Billing:
                 self._ledger.put(Settle(hold.job, 0, (), (), hold.at_ms))
         if isinstance(answer, Short):
             raise self._short(hold, answer.available)
+        if isinstance(answer, Done):
+            raise Ended(answer.charge)
         assert isinstance(answer, Held)
         return answer
 

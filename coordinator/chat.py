@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import Request, Response
 
+from coordinator.desk import Asked, Desk
 from coordinator.effects import Deliver, Finished
-from coordinator.exchange import Desk, read_body
 from coordinator.openai_request import ChatJob, parse
 from coordinator.openai_response import (
     DONE,
@@ -31,9 +31,11 @@ class ChatApi:
     desk: Desk
 
     async def completions(self, request: Request) -> Response:
-        principal = self.desk.admit(request.headers)
-        job = parse(await read_body(request), self.desk.catalog, request.headers)
-        exchange = await self.desk.submit(job, principal, request.headers)
+        return await self.desk.once(request, self._answer)
+
+    async def _answer(self, request: Request, asked: Asked) -> Response:
+        job = parse(asked.body, self.desk.catalog, request.headers)
+        exchange = await self.desk.submit(job, asked, request.headers)
         envelope = Envelope(f"chatcmpl-{exchange.name}", exchange.created, job.model.id, fingerprint(job.model))
         if job.stream:
             return await exchange.stream(request, _Chunks(envelope, job, exchange.quote))

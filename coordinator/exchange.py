@@ -9,9 +9,7 @@ end for success. A client that leaves is noticed at once, also while it waits an
 import asyncio
 import hashlib
 import math
-import secrets
-import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, assert_never
 
@@ -19,20 +17,13 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from coordinator.accounts import Accounts, Principal
-from coordinator.billing import Billing
 from coordinator.dispatch import Standing
 from coordinator.effects import Deliver, Failed, Finished, Report
-from coordinator.gate import Gate
-from coordinator.hub import Answers, Hub, JobEnd
+from coordinator.hub import Answers
+from coordinator.idempotency import MOST_BYTES_EACH
 from coordinator.openai_request import ChatJob
 from coordinator.openai_response import sse_comment
-from coordinator.patience import patience_s
-from coordinator.prefix import session_of
 from coordinator.pricing import Quote
-from coordinator.records import JobSpec
-from coordinator.tracing import traceparent
-from wire.catalog import Catalog
 from wire.errors import ErrorCode, SupernetError
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -73,62 +64,10 @@ class Gathering(Protocol):
 
 
 @dataclass(frozen=True)
-class Desk:
-    """Where requests of all APIs become jobs."""
-
-    hub: Hub
-    accounts: Accounts
-    catalog: Catalog
-    billing: Billing
-    gate: Gate
-
-    def admit(self, headers: Mapping[str, str]) -> Principal:
-        """Who asks, before anything of the request is read. Raises what `authenticate` raises, and RateLimited."""
-        principal = self.accounts.authenticate(headers, "client")
-        self.gate.knock(principal)
-        return principal
-
-    async def submit(self, job: ChatJob, principal: Principal, headers: Mapping[str, str]) -> "Exchange":
-        """Waits until the money is set aside. Raises insufficient_quota, queue_full, RateLimited, or invalid_request if
-        the headers name no proper time to wait."""
-        patience = patience_s(headers)
-        # Of a stream only the silence counts, and that is kept short: its client never has to give up.
-        deadline_s = None if job.stream else patience
-        name = secrets.token_hex(16)
-        first = secrets.randbits(63) if job.seed is None else job.seed
-        session = session_of(headers)
-        specs = [
-            JobSpec(
-                id=f"{name}.{n}",
-                account=principal.account,
-                model=job.model.id,
-                request=job.request,
-                seed=choice_seed(first, n),
-                deadline_s=deadline_s,
-                weight=principal.weight,
-                session=session,
-                trace=traceparent(headers),
-            )
-            for n in range(job.n)
-        ]
-
-        with self.gate.enter(principal, job) as visit:
-            tab = await self.billing.open(name, job, principal)
-
-        def ended(spec: JobSpec, end: JobEnd) -> None:
-            visit.ended(spec, end)
-            tab.ended(spec, end)
-
-        silence_s = KEEP_ALIVE_S if patience is None else min(KEEP_ALIVE_S, patience / 2)
-        answers = self.hub.submit(specs, ended)
-        return Exchange(name, int(time.time()), job, answers, silence_s, tab.quote, visit.limits)
-
-
-@dataclass(frozen=True)
 class Exchange:
     """`name` is new and unguessable: ids of the answer are made from it. `created` in Unix seconds. A stream is never
     silent for longer than `silence_s`. `quote` says what its tokens cost, `limits` are headers that tell what is left
-    of the rate limits."""
+    of the rate limits. `stays`: the jobs go on when the client leaves, because it may come back for the answer."""
 
     name: str
     created: int
@@ -137,15 +76,17 @@ class Exchange:
     silence_s: float
     quote: Quote
     limits: dict[str, str]
+    stays: bool = False
 
     async def stream(self, request: Request, telling: Telling) -> Response:
         """Raises the error of a job that failed before anything was said to the client."""
         try:
-            await _unless_gone(request.receive, self.answers, self.answers.settle(min(COMMIT_S, self.silence_s)))
+            settled = self.answers.settle(min(COMMIT_S, self.silence_s))
+            await _unless_gone(request.receive, self.answers, settled, self.stays)
             error = self.answers.early_error()
             if error is not None:
                 raise error
-            return _EventStream(self, telling)
+            return EventStream(self, telling)
         except BaseException:
             self.answers.cancel()
             raise
@@ -153,7 +94,7 @@ class Exchange:
     async def whole(self, request: Request, gathering: Gathering) -> Response:
         """Raises the error of the first choice that fails."""
         try:
-            response = await _unless_gone(request.receive, self.answers, self._gathered(gathering))
+            response = await _unless_gone(request.receive, self.answers, self._gathered(gathering), self.stays)
             return response or Response(status_code=LEFT)
         finally:
             self.answers.cancel()
@@ -175,7 +116,7 @@ class Exchange:
         return JSONResponse(gathering.whole(), headers=_timing(reports[0]) | self.limits)
 
 
-class _EventStream(Response):
+class EventStream(Response):
     """Server-sent events. Written here and not with StreamingResponse, whose notice of a leaver depends on what
     version of ASGI the server claims (starlette 1.x: only below 2.4 does it listen while it sends)."""
 
@@ -191,24 +132,43 @@ class _EventStream(Response):
         self._unfinished = exchange.job.n
         self._error: SupernetError | None = None
         self._attempts = 0  # of the choice that took most
+        self._stays = exchange.stays
+        self._said = bytearray()  # all of it that is not a comment, if somebody wants it
+        self._ended: Callable[[bytes | None], None] | None = None
+
+    def record(self, ended: Callable[[bytes | None], None]) -> None:
+        """`ended` is told all that was said, or None if it did not come to a good end."""
+        self._ended = ended
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await _unless_gone(receive, self._answers, self._write(send))
+            finished = await _unless_gone(receive, self._answers, self._write(send), self._stays)
+        except BaseException:
+            finished = None
+            raise
         finally:
             self._answers.cancel()
+            if self._ended is not None:
+                self._ended(bytes(self._said) if finished else None)
 
-    async def _write(self, send: Send) -> None:
+    async def _write(self, send: Send) -> bool:
+        """Whether it came to a good end."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await _body(send, self._place() + self._telling.first())
+        await _body(send, self._place() + self._keep(self._telling.first()))
         while self._unfinished and self._error is None:
             events = await self._answers.take(self._silence_s)
-            told = b"".join(self._told(choice, event) for choice, event in events)
+            told = self._keep(b"".join(self._told(choice, event) for choice, event in events))
             await _body(send, told if events else self._place() or sse_comment("ping"))
         last = self._telling.last() if self._error is None else self._telling.failed(self._error)
         # Too late for a header: how often the answer was begun is known at its end.
-        last = sse_comment(f"x-supernet-attempts: {self._attempts}") + last
+        last = sse_comment(f"x-supernet-attempts: {self._attempts}") + self._keep(last)
         await send({"type": "http.response.body", "body": last, "more_body": False})
+        return self._error is None
+
+    def _keep(self, told: bytes) -> bytes:
+        if self._ended is not None and len(self._said) <= MOST_BYTES_EACH:
+            self._said += told
+        return told
 
     def _place(self) -> bytes:
         standing = self._answers.standing()
@@ -260,10 +220,12 @@ def _too_large() -> SupernetError:
     return SupernetError(ErrorCode.REQUEST_TOO_LARGE, message)
 
 
-async def _unless_gone(receive: Receive, answers: Answers, work: Coroutine[Any, Any, T]) -> T | None:
-    """Do the work; None if the client left first, or does not read. Nothing is left running."""
+async def _unless_gone(receive: Receive, answers: Answers, work: Coroutine[Any, Any, T], stays: bool) -> T | None:
+    """Do the work; None if the client left first (unless it `stays`), or does not read. Nothing is left running."""
     working = asyncio.create_task(work, name="answer")
-    others = [asyncio.create_task(_gone(receive), name="leaver"), asyncio.create_task(answers.cut.wait(), name="cut")]
+    others: list[asyncio.Task[Any]] = [asyncio.create_task(answers.cut.wait(), name="cut")]
+    if not stays:
+        others.append(asyncio.create_task(_gone(receive), name="leaver"))
     try:
         await asyncio.wait((working, *others), return_when=asyncio.FIRST_COMPLETED)
         return working.result() if working.done() else None

@@ -5,8 +5,9 @@ from typing import Any
 
 from fastapi import Request, Response
 
+from coordinator.desk import Asked, Desk
 from coordinator.effects import Deliver, Finished
-from coordinator.exchange import Desk, Exchange, read_body
+from coordinator.exchange import Exchange
 from coordinator.openai_response import Envelope
 from coordinator.responses_request import ResponsesJob, parse
 from coordinator.responses_response import ResponseEvents, event_bytes
@@ -21,12 +22,14 @@ class ResponsesApi:
     desk: Desk
 
     async def create(self, request: Request) -> Response:
-        principal = self.desk.admit(request.headers)
-        asked = parse(await read_body(request), self.desk.catalog, request.headers)
-        exchange = await self.desk.submit(asked.chat, principal, request.headers)
-        answer = _Answer(asked, exchange)
+        return await self.desk.once(request, self._answer)
+
+    async def _answer(self, request: Request, asked: Asked) -> Response:
+        job = parse(asked.body, self.desk.catalog, request.headers)
+        exchange = await self.desk.submit(job.chat, asked, request.headers)
+        answer = _Answer(job, exchange)
         try:
-            if asked.chat.stream:
+            if job.chat.stream:
                 return await exchange.stream(request, answer)
             return await exchange.whole(request, answer)
         except SupernetError as error:

@@ -20,7 +20,7 @@ SIDES = ("wire", "worker", "coordinator")
 MAY_IMPORT = {"wire": {"wire"}, "worker": {"worker", "wire"}, "coordinator": {"coordinator", "wire"}}
 
 # Who speaks HTTP: exchange.py answers for every chat API; chat.py, responses.py and account.py handle one each.
-HANDLERS = ("account", "app", "chat", "exchange", "link", "responses", "web/*")
+HANDLERS = ("account", "app", "chat", "desk", "exchange", "link", "responses", "web/*")
 
 # A foreign library -> the only files that may import it. One that is not here has no owner yet: give it one.
 OWNERS = {
@@ -79,6 +79,7 @@ PURE = [
     "coordinator/fleet.py",
     "coordinator/frames.py",
     "coordinator/honesty.py",
+    "coordinator/idempotency.py",
     "coordinator/jobs.py",
     "coordinator/network*.py",
     "coordinator/openai*.py",

@@ -87,7 +87,7 @@ class Book:
     def _hold(self, order: Hold) -> Answer:
         known = self.holds.get(order.job)
         if known is not None:
-            return Held(known.held) if known.state == "held" else Done(again=True)
+            return Held(known.held) if known.state == "held" else Done(again=True, charge=known.charge or 0)
         purses = {currency: self._balance(Purse(order.account, currency, "available")) for currency in CURRENCIES}
         taken = take(order.nano, purses, order.token_type)
         if taken is None:

@@ -120,9 +120,10 @@ class Short:
 
 @dataclass(frozen=True)
 class Done:
-    """Carried out; `again`: it had been already, and nothing was done now."""
+    """Carried out; `again`: it had been already, and nothing was done now. `charge`: what an ended job had cost."""
 
     again: bool = False
+    charge: int = 0
 
 
 Answer = Held | Short | Done
