@@ -93,7 +93,7 @@ async def test_the_bytes_of_a_stream_are_named_and_numbered_events_of_the_offici
         await serving
     assert response.headers["content-type"].startswith("text/event-stream")
     assert "[DONE]" not in text
-    blocks = [block.split("\n") for block in text.strip().split("\n\n")]
+    blocks = [block.split("\n") for block in text.strip().split("\n\n") if not block.startswith(":")]
     events = [json.loads(data.removeprefix("data: ")) for _, data in blocks]
     assert [name.removeprefix("event: ") for name, _ in blocks] == [event["type"] for event in events]
     assert [event["sequence_number"] for event in events] == list(range(len(events)))
