@@ -15,7 +15,7 @@ from fastapi.exceptions import HTTPException
 
 FOLDER = Path(__file__).parent / "static"
 PAGE = "index.html"
-PAGES = ("/", "/playground", "/workers/{worker}")
+PAGES = ("/", "/playground", "/account", "/workers/{worker}")
 MIN_GZIP_BYTES = 1024
 TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
 

@@ -13,6 +13,7 @@ from tests.e2e.browser import PATIENCE_MS, Visit, chromium, visit
 from tests.e2e.crowd import Played, crowd
 from tests.e2e.network import MODEL, Network
 from wire import messages as wire
+from worker.issues import ISSUES, issue
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -186,6 +187,39 @@ def test_an_error_is_told_in_words_and_can_be_tried_again(alone: Network, browse
             expect(page.locator(".question")).to_have_count(1)
 
 
+# ---- the account -----------------------------------------------------------------------------------------------------
+
+
+def test_an_account_shows_balance_and_usage_and_its_keys_can_be_changed(standing: Network, browser: Browser) -> None:
+    with visit(browser, standing.url) as here:
+        page = signed_in(here, standing, "/playground")
+        expect(page.get_by_label("Model", exact=True)).to_have_value(MODEL)
+        say(page, "Hello!")
+        expect(page.locator(".meta")).to_contain_text("cost")
+        page.get_by_role("link", name="Account").click()
+        expect(page.locator(".money")).to_contain_text("to spend")
+        expect(page.locator(".usage")).to_contain_text(re.compile(r"\$0\.0+\d+ for \d+ request"))
+        expect(page.locator(".usage .sums").first).to_contain_text(MODEL)
+        page.get_by_label("A new key for").fill(HOSTILE[:60])
+        page.get_by_role("button", name="Create key").click()
+        made = page.locator(".newkey code")
+        expect(made).to_contain_text("sk-sn-")
+        key = made.text_content()
+        page.get_by_role("button", name="I have it").click()
+        mine = page.locator(".keylist li").filter(has_text=HOSTILE[:60])
+        expect(mine).to_have_count(1)
+        here.picture("account")
+        assert here.too_wide() <= 0 and key not in page.content()
+        mine.get_by_role("button", name="Regenerate").click()
+        mine.get_by_role("button", name="sure").click()
+        expect(made).to_contain_text("sk-sn-")
+        assert made.text_content() != key
+        page.get_by_role("button", name="I have it").click()
+        mine.get_by_role("button", name="Revoke").click()
+        mine.get_by_role("button", name="for good").click()
+        expect(mine).to_have_count(0)
+
+
 # ---- the network, live -----------------------------------------------------------------------------------------------
 
 
@@ -223,25 +257,25 @@ def test_slots_light_up_while_they_stream(alone: Network, browser: Browser) -> N
         expect(page.locator("svg.curve")).to_have_attribute("aria-label", re.compile("90 at 1, 280 at 4"))
 
 
-def test_every_reported_problem_is_shown_with_what_to_do(alone: Network, browser: Browser) -> None:
-    """Whatever a worker reports: the three severities, and a code that this version has never heard of."""
-    issues = tuple(
-        wire.Issue(code=f"{severity}_code", severity=severity, message=f"It is {severity}.", remedy=f"Mend {severity}.")
-        for severity in ("info", "warning", "error")
-    )
+def test_every_problem_that_a_worker_can_have_is_shown_with_what_to_do(alone: Network, browser: Browser) -> None:
+    """The whole table of the worker, and a code that this version has never heard of."""
+    new = wire.Issue(code="from_the_future", severity="info", message="Something new.", remedy="Wait and see.")
+    issues = (*(issue(code, f"This is {code}.") for code in ISSUES), new)
     with crowd(alone.url, [(alone.key, Played("ill", MODEL, issues=issues))]), visit(browser, alone.url) as here:
         page = signed_in(here, alone)
         shown = page.locator(".problem")
-        expect(shown).to_have_count(3)
-        assert [card.get_attribute("data-code") for card in shown.all()] == ["error_code", "warning_code", "info_code"]
-        for issue in issues:
-            card = page.locator(f'.problem[data-code="{issue.code}"]')
-            expect(card).to_contain_text(issue.message)
-            expect(card).to_contain_text(issue.remedy)
-        expect(tile(page, "ill")).to_contain_text("3 problems")
+        expect(shown).to_have_count(len(issues))
+        severities = [card.get_attribute("class") for card in shown.all()]
+        assert severities == sorted(severities, key=["problem error", "problem warning", "problem info"].index)
+        for one in issues:
+            card = page.locator(f'.problem[data-code="{one.code}"]')
+            expect(card).to_contain_text(one.message)
+            expect(card).to_contain_text(one.remedy)
+        expect(tile(page, "ill")).to_contain_text(f"{len(issues)} problems")
         here.picture("problems")
         tile(page, "ill").get_by_role("link").click()
-        expect(page.locator(".problem")).to_have_count(3)
+        expect(page.locator("h1")).to_have_text("ill")
+        expect(shown).to_have_count(len(issues))
 
 
 def test_hostile_words_stay_words(alone: Network, browser: Browser) -> None:

@@ -1,5 +1,6 @@
 // Which page is shown, who is signed in, light or dark.
 
+import { accountPage } from "./account.js";
 import { ApiError, json, key } from "./api.js";
 import { h } from "./dom.js";
 import { networkPage } from "./network.js";
@@ -9,6 +10,7 @@ import { workerPage } from "./worker.js";
 const PAGES = [
   [/^\/$/, "Network", networkPage],
   [/^\/playground$/, "Playground", playgroundPage],
+  [/^\/account$/, "Account", accountPage],
   [/^\/workers\/([0-9a-f]{12})$/, "Worker", workerPage],
 ];
 

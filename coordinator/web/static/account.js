@@ -1,0 +1,87 @@
+// An account: what it has, what it has used, by day, model and key, and its keys.
+
+import { ApiError, json } from "./api.js";
+import { daysChart, sumsChart } from "./charts.js";
+import { h } from "./dom.js";
+import { compact, dollars, plural } from "./format.js";
+import { keysCard } from "./keys.js";
+
+const DAYS = 30;
+const KINDS = [["available", "to spend"], ["held", "held for running requests"], ["escrow", "earned, not yet matured"], ["earned", "earned, matured"]];
+
+export function accountPage(root, { askForKey }) {
+  const body = h("div", { class: "network" });
+  let gone = false;
+  root.append(body);
+
+  async function load() {
+    try {
+      const [account, usage, keys] = await Promise.all([json("/v1/account"), json(`/v1/account/usage?days=${DAYS}`), json("/v1/account/keys")]);
+      if (!gone) body.replaceChildren(...page(account, usage.data, keys.data, load));
+    } catch (error) {
+      if (gone) return;
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 401) return askForKey(error.message.startsWith("You did not") ? null : error);
+      body.replaceChildren(h("p", { class: "note", role: "alert" }, error.message));
+    }
+  }
+
+  load();
+  return () => (gone = true);
+}
+
+function page(account, usage, keys, again) {
+  return [
+    h("header", { class: "pagehead" }, h("h1", {}, account.name), h("p", { class: "muted" }, account.id)),
+    h("section", { class: "card" }, h("h2", {}, "Balance"), balance(account), actions(account, again)),
+    usageCard(usage),
+    keysCard(keys, again),
+  ];
+}
+
+function balance({ balances }) {
+  const all = Object.values(balances);
+  const total = (kind) => all.reduce((sum, purse) => sum + (purse[kind]?.nano_usd ?? 0), 0);
+  return h("dl", { class: "figures money" }, KINDS.filter(([kind]) => kind === "available" || total(kind)).map(([kind, words]) =>
+    h("div", {}, h("dt", {}, words, h("small", {}, inPurses(balances, kind))), h("dd", {}, dollars(total(kind))))));
+}
+
+/** The same amount as it lies in each purse. */
+function inPurses(balances, kind) {
+  const parts = Object.entries(balances).filter(([, purse]) => purse[kind]?.nano_usd).map(([currency, purse]) => `${purse[kind][currency]} ${currency}`);
+  return parts.join(", ");
+}
+
+function actions({ bonus, balances }, again) {
+  const said = h("p", { class: "problem-line", role: "alert" });
+  const act = (path) => async (event) => {
+    event.target.disabled = true;
+    try {
+      await json(path, { method: "POST" });
+      await again();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      said.textContent = error.message;
+      event.target.disabled = false;
+    }
+  };
+  const earned = Object.values(balances).some((purse) => purse.earned?.nano_usd);
+  const claim = bonus.claimable
+    ? h("button", { type: "button", class: "primary", onclick: act("/v1/account/bonus") }, `Claim today's bonus of ${bonus.spark} spark`)
+    : bonus.nano_usd ? h("span", { class: "muted" }, `Today's bonus is claimed; the next at ${new Date(bonus.next_at * 1000).toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit" })}.`) : null;
+  const spend = earned ? h("button", { type: "button", onclick: act("/v1/account/earnings/spend") }, "Make what was earned spendable") : null;
+  return h("div", {}, h("div", { class: "row" }, claim, spend), said);
+}
+
+function usageCard(rows) {
+  const cost = rows.reduce((sum, row) => sum + row.cost_nano_usd, 0);
+  const requests = rows.reduce((sum, row) => sum + row.requests, 0);
+  const tokens = rows.reduce((sum, row) => sum + row.prompt_tokens + row.completion_tokens, 0);
+  const head = h("p", { class: "muted" }, rows.length
+    ? `${dollars(cost)} for ${plural(requests, "request")} and ${compact(tokens)} tokens in the last ${DAYS} days`
+    : `Nothing was used in the last ${DAYS} days.`);
+  const parts = rows.length
+    ? [daysChart(rows, DAYS), h("div", { class: "halves" }, sumsChart("By model", rows, (row) => row.model), sumsChart("By key", rows, (row) => row.key_name || row.key))]
+    : [];
+  return h("section", { class: "card usage" }, h("h2", {}, "Usage"), head, parts);
+}
