@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -29,7 +30,7 @@ from coordinator.config import Config, read_catalog
 from coordinator.earnings import Teller
 from coordinator.hub import Hub
 from coordinator.ledger.database import Database
-from coordinator.ledger.escrow import Terms
+from coordinator.ledger.escrow import Terms, earned_by
 from coordinator.ledger.prices import pin
 from coordinator.ledger.recovery import recover
 from coordinator.ledger.writer import LedgerWriter
@@ -161,7 +162,7 @@ def assembled(config: Config) -> Iterator[Running]:
         accounts.revoked = hub.revoke
         billing = _billing(config, database, catalog, ledger)
         feed = Feed(hub, catalog, lambda: ledger.healthy and accounts.healthy)
-        dashboard = Dashboard(feed, accounts, config.public_network)
+        dashboard = Dashboard(feed, accounts, partial(earned_by, database), thread, config.public_network)
         bonus_nano = config.bonus_spark * SPARK_NANO
         account = AccountApi(accounts, database, thread, ledger, billing, pepper, bonus_nano)
         services = Services(hub, accounts, catalog, ledger, account, billing, config.quota(), dashboard)

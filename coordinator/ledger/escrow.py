@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, case, func, select, update
 
 from coordinator.ledger.commit import apply
 from coordinator.ledger.database import Database
@@ -77,3 +77,12 @@ def earned(database: Database, accounts: list[str], since_ms: int) -> dict[str, 
         account: Earned(have.get((account, "escrow"), 0), have.get((account, "earned"), 0), today.get(account, 0))
         for account in accounts
     }
+
+
+def earned_by(database: Database, account: str, worker: str) -> tuple[int, int]:
+    """What one worker of the account has earned since it was first seen, and how much of that is not yet matured.
+    Nano-dollars, all currencies together."""
+    mine = (earnings.c.account == account, earnings.c.worker == worker)
+    fresh = case((earnings.c.matured_ms.is_(None), earnings.c.nano), else_=0)
+    ((whole, young),) = database.query(select(func.sum(earnings.c.nano), func.sum(fresh)).where(*mine))
+    return int(whole or 0), int(young or 0)

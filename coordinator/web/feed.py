@@ -13,7 +13,7 @@ from typing import Any
 
 from coordinator.hub import Hub
 from coordinator.network import Look, Viewer, change, network_json, worker_id, worker_json
-from coordinator.network_watch import Watch
+from coordinator.network_watch import Watch, WorkerLook
 from wire.catalog import Catalog
 from wire.errors import ErrorCode, SupernetError
 
@@ -61,10 +61,14 @@ class Feed:
         return self._view(viewer).whole
 
     def worker(self, name: str, viewer: Viewer) -> dict[str, Any]:
+        """One worker in full. Raises what `find` raises."""
+        return worker_json(self.find(name, viewer), viewer)
+
+    def find(self, name: str, viewer: Viewer) -> WorkerLook:
         """One worker by its public id. Raises SupernetError if it is not there, or not this viewer's to see."""
         for worker in self._fresh().workers:
             if worker_id(worker.key) == name and viewer.sees(worker):
-                return worker_json(worker, viewer)
+                return worker
         message = "No worker of this account has that id at the moment: it is not connected, or belongs to another."
         raise SupernetError(ErrorCode.UNKNOWN_WORKER, message)
 

@@ -1,7 +1,8 @@
 """`/v1/network`: the network as JSON, as a stream of events, and each worker for its owner. And the pages."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from fastapi import FastAPI, Request, Response
@@ -21,10 +22,13 @@ PRIVATE = {"cache-control": "no-store", "vary": "authorization", "x-content-type
 
 @dataclass(frozen=True)
 class Dashboard:
-    """`public`: the network is shown to readers without a key too."""
+    """`earned` says what a worker (account, key) has earned, and how much of that is not yet matured; it asks the
+    database, on `thread`. `public`: the network is shown to readers without a key too."""
 
     feed: Feed
     accounts: Accounts
+    earned: Callable[[str, str], tuple[int, int]]
+    thread: Executor
     public: bool = False
 
     async def network(self, request: Request) -> Response:
@@ -40,6 +44,13 @@ class Dashboard:
         viewer = self._viewer(request)[0]
         found = self.feed.worker(request.path_params["worker"], viewer)
         return JSONResponse(found, headers=PRIVATE)
+
+    async def earnings(self, request: Request) -> Response:
+        worker = self.feed.find(request.path_params["worker"], self._viewer(request)[0])
+        loop = asyncio.get_running_loop()
+        whole, young = await loop.run_in_executor(self.thread, self.earned, worker.account, worker.key)
+        told = {"object": "network.earnings", "earned_nano_usd": whole, "escrow_nano_usd": young}
+        return JSONResponse(told, headers=PRIVATE)
 
     async def asked(self, viewer: Viewer, principal: Principal | None) -> AsyncIterator[bytes]:
         """The events until the coordinator stops, or the key is no longer good."""
@@ -97,6 +108,7 @@ def add_dashboard(app: FastAPI, dashboard: Dashboard) -> None:
         ("/v1/network", dashboard.network),
         ("/v1/network/events", dashboard.events),
         ("/v1/network/workers/{worker}", dashboard.worker),
+        ("/v1/network/workers/{worker}/earnings", dashboard.earnings),
     ):
         app.add_api_route(path, answer, methods=["GET"], response_model=None)
     add_files(app)

@@ -157,6 +157,10 @@ def _network() -> Schema:
             "parameters": [worker],
             **_get("One worker, for its owner and the operator.", one, 404),
         },
+        "/v1/network/workers/{worker}/earnings": {
+            "parameters": [worker],
+            **_get("What one worker has earned.", _kind("network.earnings", "earned_nano_usd", "escrow_nano_usd"), 404),
+        },
     }
 
 

@@ -10,17 +10,24 @@ import { Problems } from "./problems.js";
 import { STATUS } from "./tiles.js";
 
 const EVERY_MS = 1000;
+const EARNED_EVERY_MS = 20_000;
 const MAX_CELLS = 256;
 
 export function workerPage(root, { found, askForKey }) {
   const view = new WorkerView();
   const stop = new AbortController();
   let timer = 0;
+  let asked = -Infinity;
   root.append(view.node);
 
   async function look() {
     try {
-      if (!document.hidden) view.show(await json(`/v1/network/workers/${found}`, { signal: stop.signal }));
+      const path = `/v1/network/workers/${found}`;
+      if (performance.now() - asked > EARNED_EVERY_MS && !document.hidden) {
+        view.figures.earned = await json(`${path}/earnings`, { signal: stop.signal });
+        asked = performance.now();
+      }
+      if (!document.hidden) view.show(await json(path, { signal: stop.signal }));
     } catch (error) {
       if (stop.signal.aborted) return;
       if (!(error instanceof ApiError)) throw error;
@@ -124,6 +131,7 @@ class WorkerView {
 class Figures {
   constructor() {
     this.node = h("dl", { class: "figures" });
+    this.earned = null; // until it is known
     this.kept = new Map();
   }
 
@@ -134,7 +142,7 @@ class Figures {
       ["Answers given", whole(worker.finished)],
       ["Tokens served", compact(worker.tokens)],
       ["Faults", whole(worker.faults)],
-      ...(worker.earned ? [["Earned", dollars(worker.earned.available_nano + worker.earned.escrow_nano)]] : []),
+      ...(this.earned ? [["Earned", dollars(this.earned.earned_nano_usd)], ["Of that not yet matured", dollars(this.earned.escrow_nano_usd)]] : []),
     ];
     keep(this.node, this.kept, items, ([name]) => name, makeFigure);
   }

@@ -1,12 +1,17 @@
 """/v1/network with real sockets: who may look, and how long."""
 
+import asyncio
 import json
+from typing import Any
 
 import httpx
 
+from coordinator.accounts import create_account
 from coordinator.ledger.database import Database
 from coordinator.ledger.keys import revoke_key
 from tests.coordinator.conftest import Coordinator, Start, make_key, until
+
+MESSAGES: Any = [{"role": "user", "content": "hi"}]
 
 
 async def test_the_network_needs_a_key_of_any_scope(coordinator: Coordinator) -> None:
@@ -59,11 +64,34 @@ async def test_a_key_that_ends_ends_its_events(coordinator: Coordinator) -> None
             pass
 
 
+async def test_what_a_worker_earned_is_its_owners_to_see(coordinator: Coordinator) -> None:
+    """The owner is another account than the client: of its own jobs nobody earns."""
+    database = Database(coordinator.config.db)
+    create_account(database, "owner", 1)
+    database.close()
+    owner = make_key(coordinator.config, account="owner")
+    await until(lambda: len(coordinator.running.services.accounts._keys) == 2)
+    async with coordinator.worker(owner) as worker, coordinator.http(owner) as http, coordinator.openai() as client:
+        await worker.join("w1")
+        answering = asyncio.create_task(client.chat.completions.create(model="tiny", messages=MESSAGES, max_tokens=50))
+        await worker.serve("hello")
+        await answering
+        (tile,) = (await http.get("/v1/network")).json()["workers"]
+        path = f"/v1/network/workers/{tile['id']}/earnings"
+        await coordinator.running.services.ledger.flushed(10)
+        earned = (await http.get(path)).json()
+        async with coordinator.http() as other:
+            assert (await other.get(path)).status_code == 404
+    assert earned["escrow_nano_usd"] == earned["earned_nano_usd"] > 0
+
+
 async def test_a_worker_in_full(coordinator: Coordinator) -> None:
     async with coordinator.worker() as worker, coordinator.http() as http:
         await worker.join("w1")
         (tile,) = (await http.get("/v1/network")).json()["workers"]
         found = (await http.get(f"/v1/network/workers/{tile['id']}")).json()
+        earned = (await http.get(f"/v1/network/workers/{tile['id']}/earnings")).json()
+    assert earned == {"object": "network.earnings", "earned_nano_usd": 0, "escrow_nano_usd": 0}
     assert (found["object"], found["worker"], found["status"]) == ("network.worker", "w1", "ready")
 
 
