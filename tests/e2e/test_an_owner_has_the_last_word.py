@@ -1,0 +1,74 @@
+"""Real processes: what the owner says through `supernet-worker`, and what clients notice of it: nothing."""
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openai import OpenAI
+
+from tests.e2e.network import MODEL, PATIENCE_S, Network, Process, until
+from worker import control
+
+ASK: Any = {"model": MODEL, "messages": [{"role": "user", "content": "Hello!"}], "max_tokens": 8}
+LONG: Any = {**ASK, "max_tokens": 1000, "stream": True, "extra_body": {"ignore_eos": True}}
+
+
+def command(worker: Process, *argv: str) -> str:
+    """The command line against the running daemon, as its owner types it."""
+    args = [sys.executable, "-m", "worker", "--state-dir", str(worker.state), *argv]
+    done = subprocess.run(args, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_pause_finishes_what_runs_and_takes_no_more_until_resume_even_after_a_restart(
+    network: Network, client: OpenAI
+) -> None:
+    stream = iter(client.chat.completions.create(**LONG))
+    next(stream)
+    paused = control.ask(network.workers[0].state, "pause")  # the command would start slower than the model answers
+    assert paused is not None and (paused["jobs"], paused["paused"]) == (1, True)
+    assert list(stream)[-1].choices[0].finish_reason == "length"
+    network.workers[0].kill()
+    network.workers[0].wait()
+    until(lambda: network.online() == 0)
+    again = network.start_worker(name="worker0", wait=False)
+    until(lambda: "registered" in again.output(), again)
+    status = json.loads(command(again, "--status", "--json"))
+    assert (status["paused"], status["reason"], status["models"][0]["offered"]) == (True, "paused", 0)
+    with ThreadPoolExecutor(1) as waiting:
+        answer = waiting.submit(client.chat.completions.create, **ASK)
+        with pytest.raises(TimeoutError):
+            answer.result(timeout=0.5)
+        assert control.ask(again.state, "resume") is not None
+        assert answer.result(PATIENCE_S).usage.completion_tokens > 0
+    assert "registered" in command(again, "--health")
+
+
+def test_while_the_owner_plays_other_workers_serve_and_the_status_says_why(empty: Network, tmp_path: Path) -> None:
+    gpus = tmp_path / "gpus.json"
+
+    def card(busy: float) -> None:
+        reading = {"name": "RTX", "memory_bytes": 24, "used_bytes": 12, "others_utilisation": busy, "others_bytes": 0}
+        gpus.write_text(json.dumps([reading]))
+
+    card(0.0)
+    yielding = ("--yield-to-owner", "--quiet-s", "1", "--log-json")
+    gamer = empty.start_worker("--scripted", "--scripted-gpus", str(gpus), *yielding, name="gamer")
+    empty.start_worker("--scripted", name="other")
+    card(0.9)
+    until(lambda: json.loads(command(gamer, "--status", "--json"))["reason"] == "owner_uses_gpu", gamer)
+    assert "another program uses RTX (90%)" in command(gamer, "--status")
+    with OpenAI(base_url=empty.url + "/v1", api_key=empty.key, max_retries=0) as client:
+        for _ in range(3):
+            assert client.chat.completions.create(**ASK).usage is not None
+    status = json.loads(command(gamer, "--status", "--json"))
+    assert status["models"][0]["ended"] == {}
+    card(0.0)
+    until(lambda: json.loads(command(gamer, "--status", "--json"))["reason"] is None, gamer)
+    logged = [json.loads(line) for line in gamer.output().splitlines()]
+    assert any(line.get("issue") == "owner_uses_gpu" and line["worker"] == status["worker"] for line in logged)
