@@ -76,3 +76,8 @@ def test_without_its_pepper_a_database_knows_no_key(tmp_path: Path, tiny_chat: P
 
 def test_the_commands_for_keys_work(tmp_path: Path) -> None:
     assert "laptop" in run("Keys", tmp_path)
+
+
+def test_the_books_of_a_coordinator_that_has_served_nothing_add_up(tmp_path: Path) -> None:
+    run("Keys", tmp_path)  # a database that is there
+    run("Books", tmp_path)
