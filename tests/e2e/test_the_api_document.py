@@ -39,7 +39,8 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
         network.close()
 
 
-described = schemathesis.openapi.from_dict(json.loads(OPENAPI))
+# Not what changes an account: the keys of this very run are at stake. Nor the events of the network, which never end.
+described = schemathesis.openapi.from_dict(json.loads(OPENAPI)).exclude(path_regex="/v1/account/|/v1/network/events")
 
 
 @described.parametrize()
