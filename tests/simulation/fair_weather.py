@@ -30,15 +30,15 @@ BYTES = 4  # of a token here
 
 @dataclass(frozen=True)
 class Speed:
-    """Tokens a second: reading prompts, and decoding one stream and all slots."""
+    """Tokens a second: reading prompts, and decoding one stream alone, or one among as many as there are slots."""
 
     prefill: float = 2000.0
     alone: float = 40.0
-    full: float = 240.0
+    crowded: float = 30.0
 
     def decode(self, streams: int, slots: int) -> float:
         """Of all streams together."""
-        return self.alone + (self.full - self.alone) * (streams - 1) / max(slots - 1, 1)
+        return streams * (self.alone + (self.crowded - self.alone) * (streams - 1) / max(slots - 1, 1))
 
     def curve(self, slots: int) -> tuple[wire.SpeedPoint, ...]:
         """What such a worker measures of itself."""
