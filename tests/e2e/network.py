@@ -135,6 +135,13 @@ class Network:
             until(lambda: self.online() > before, worker)
         return worker
 
+    def start_swarm(self, first: int, count: int, keys: str, pace_s: float, slots: int = 1) -> None:
+        """Many scripted workers in one process; does not wait for them."""
+        args = ["-m", "tests.chaos.swarm_workers", "--coordinator", f"ws://127.0.0.1:{self.port}", "--keys", keys]
+        args += ["--first", str(first), "--workers", str(count), "--pace-s", str(pace_s)]
+        args += ["--slots", str(slots)]
+        self.workers.append(self._spawn(f"swarm{first}", args))
+
     def get(self, path: str) -> Any:
         request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {self.key}"})
         with urllib.request.urlopen(request, timeout=10) as response:

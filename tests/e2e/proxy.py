@@ -12,6 +12,8 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self._dead = False
+        self._flows = asyncio.Event()
+        self._flows.set()
         self.port = 0
 
     async def start(self) -> None:
@@ -25,6 +27,11 @@ class Proxy:
 
     def mend(self) -> None:
         self._dead = False
+        self._flows.set()
+
+    def hold(self) -> None:
+        """Nothing passes any more, and nobody is told: a half-open line."""
+        self._flows.clear()
 
     async def close(self) -> None:
         self.cut()
@@ -41,6 +48,8 @@ class Proxy:
         self._open |= both
         try:
             await asyncio.gather(self._copy(reader, there_writer), self._copy(there_reader, writer))
+        except asyncio.CancelledError:
+            pass  # the loop ends; asyncio's server would call that an error
         finally:
             self._open -= both
             for each in both:
@@ -49,6 +58,7 @@ class Proxy:
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
             while data := await reader.read(65536):
+                await self._flows.wait()
                 writer.write(data)
                 await writer.drain()
         writer.transport.abort()

@@ -1,0 +1,56 @@
+"""Short runs of what `scripts/chaos` does at length: nothing here is measured, all of it has to be right."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import __main__ as command
+from tests.chaos import cancel, faults, overload, swarm
+
+RIGHT = {"failed": 0, "wrong_texts": 0}
+ALL_RIGHT = {**RIGHT, "generated_twice": 0}
+
+
+@pytest.mark.parametrize("fault", ["kill", "cut", "roll"])
+def test_no_answer_is_lost_or_wrong(fault: str, tmp_path: Path) -> None:
+    count = 1 if fault == "cut" else 3
+    report = asyncio.run(faults.run(fault, 12, count, tmp_path, None))
+    rows = report.rows()
+    assert rows | ALL_RIGHT == rows, rows
+    assert (rows["faults"], len(report.streams) >= 12) == (count, True)
+    assert rows["tokens"] == faults.TOKENS * len(report.streams)
+
+
+def test_the_real_engine_loses_no_token_either(tmp_path: Path, tiny_chat: Path) -> None:
+    rows = asyncio.run(faults.run("kill", 12, 2, tmp_path, tiny_chat)).rows()
+    assert rows | ALL_RIGHT == rows, rows
+
+
+def test_a_slot_is_free_after_its_client_has_left(tmp_path: Path, tiny_chat: Path) -> None:
+    rows = asyncio.run(cancel.run(tmp_path, tiny_chat, 2))
+    assert rows["rounds"] == 2
+
+
+def test_whoever_cannot_be_served_is_told_when_to_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = asyncio.run(overload.run(tmp_path, 6))
+    assert (rows["failed"], rows["refused_without_retry_after"]) == (0, 0), rows
+    assert rows["deaf_client_cut_after_s"] != float("inf")
+
+
+def test_a_swarm_comes_back_and_every_token_is_in_its_place(tmp_path: Path) -> None:
+    rows = asyncio.run(swarm.run(tmp_path, 40, 40, 4, 0.2))
+    assert rows | RIGHT == rows, rows
+
+
+def test_the_command_prints_json_and_its_status_is_the_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def measured(asked: object, folder: Path) -> dict[str, object]:
+        return {"failed": 1}
+
+    monkeypatch.setattr(command, "measure", measured)
+    monkeypatch.setattr("sys.argv", ["chaos", "kill", "--json"])
+    assert command.main() == 1
+    assert json.loads(capsys.readouterr().out) == {"failed": 1}
