@@ -41,6 +41,13 @@ class Swarm:
             count = min(share, self.workers - first)
             self.network.start_swarm(first, count, keys, self.pace_s)
 
+    def restart_coordinator(self) -> None:
+        """kill -9, and a new one at the same address."""
+        assert self.network.coordinator is not None
+        self.network.coordinator.kill()
+        self.network.coordinator.wait()
+        self.network.start_coordinator()
+
     async def registered(self) -> float:
         """Seconds until every worker is there."""
         began = time.monotonic()
@@ -88,8 +95,7 @@ async def _run(swarm: Swarm, streams: int, seconds: float) -> dict[str, object]:
     latencies = [late for answer in answers for at, late in _latencies(answer) if before <= at <= after]
     say("the coordinator is killed and started again")
     killed = time.monotonic()
-    swarm.coordinator.kill()
-    await asyncio.to_thread(swarm.network.start_coordinator)
+    await asyncio.to_thread(swarm.restart_coordinator)
     up_s = time.monotonic() - killed
     again_s = await swarm.registered()
     cpu_s = spent.user + spent.system - cpu.user - cpu.system
