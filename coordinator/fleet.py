@@ -1,5 +1,7 @@
 """The workers and their seats: who is there, what is free, who may take a job."""
 
+from collections.abc import Iterator
+
 from coordinator.placement import Candidate, choose
 from coordinator.probation import Probation
 from coordinator.records import Job, Lease, Limits, Peer, Seat, Worker
@@ -111,15 +113,19 @@ class Fleet:
 
     def serving(self, model: str) -> list[Worker]:
         """Connected workers that take jobs of the model, or will once it is loaded."""
-        return [
-            worker
-            for worker in self.workers.values()
-            if worker.connected and not worker.draining and self._status(worker, model) not in (None, "broken")
-        ]
+        return list(self._serving(model))
+
+    def _serving(self, model: str) -> Iterator[Worker]:
+        """One by one: of a thousand workers the first often says enough."""
+        for worker in self.workers.values():
+            if worker.left is None and not worker.draining:
+                seat = worker.seats.get(model)
+                if seat is not None and seat.status != "broken":
+                    yield worker
 
     def hopeful(self, model: str, now: float) -> bool:
         """Is there a worker for the model, or was there one a moment ago?"""
-        return bool(self.serving(model)) or now - self._served.get(model, -DEAD_AFTER_S) < DEAD_AFTER_S
+        return any(True for _ in self._serving(model)) or now - self._served.get(model, -DEAD_AFTER_S) < DEAD_AFTER_S
 
     def count(self, account: str) -> int:
         return sum(worker.peer.account == account for worker in self.workers.values())
@@ -132,7 +138,7 @@ class Fleet:
 
     def any_open(self, model: str, now: float) -> bool:
         """Could any job of the model be placed now?"""
-        return any(self._open(worker, model, now) for worker in self.serving(model))
+        return any(self._open(worker, model, now) for worker in self._serving(model))
 
     def choose(self, job: Job, now: float) -> Worker | None:
         """The worker for the job; one that failed it before only when there is no other for the model at all."""
@@ -161,7 +167,3 @@ class Fleet:
             used=worker.used,
             known=int(seat.remembered.known(job.trail) * seat.remembered.trust),
         )
-
-    def _status(self, worker: Worker, model: str) -> str | None:
-        seat = worker.seats.get(model)
-        return None if seat is None else seat.status

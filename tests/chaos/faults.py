@@ -238,8 +238,8 @@ class Faults:
 async def run(fault: str, jobs: int, count: int, folder: Path, model: Path | None) -> Report:
     """`model`: served by the real engine; None: scripted engines."""
     # a cut line's jobs wait for their worker: nobody else is there to take them
-    network = Network(folder, model or folder / "no-model", thinking=False, options=("--resume-window-s", "60"))
-    await asyncio.to_thread(network.start_coordinator)
+    network = Network(folder, model or folder / "no-model", thinking=False)
+    await asyncio.to_thread(network.start_coordinator, "--resume-window-s", "60")
     proxy = None
     try:
         if fault == "cut":

@@ -43,10 +43,10 @@ class Crowd:
 
 async def run(folder: Path, seconds: float) -> dict[str, object]:
     options = ("--queue", str(QUEUE), "--queue-per-account", str(QUEUE))
-    network = Network(folder, folder / "no-model", options=options)
+    network = Network(folder, folder / "no-model")
     try:
-        await asyncio.to_thread(network.start_coordinator)
-        keys = [network.key, *(network.create_account(f"crowd{n}") for n in range(1, ACCOUNTS))]
+        await asyncio.to_thread(network.start_coordinator, *options)
+        keys = [network.key, *(network.create_stranger(f"crowd{n}") for n in range(1, ACCOUNTS))]
         network.start_swarm(0, WORKERS, network.key, PACE_S, SLOTS)
         await asyncio.to_thread(until, lambda: network.online() == WORKERS, network.workers[0])
         return await _run(network, keys, seconds)

@@ -29,13 +29,13 @@ def say(text: str) -> None:
 class Swarm:
     def __init__(self, folder: Path, workers: int, pace_s: float) -> None:
         self.workers, self.pace_s = workers, pace_s
-        options = ("--resume-window-s", "60", "--queue", str(workers), "--queue-per-account", str(workers))
-        self.network = Network(folder, folder / "no-model", options=options)
+        self.options = ("--resume-window-s", "60", "--queue", str(workers), "--queue-per-account", str(workers))
+        self.network = Network(folder, folder / "no-model")
 
     def start(self) -> None:
         accounts = -(-self.workers // ACCOUNT_WORKERS)
-        self.network.start_coordinator()
-        keys = ",".join(self.network.create_account(f"swarm{n}") for n in range(accounts))
+        self.network.start_coordinator(*self.options)
+        keys = ",".join(self.network.create_stranger(f"swarm{n}") for n in range(accounts))
         share = -(-self.workers // PROCESSES)
         for first in range(0, self.workers, share):
             count = min(share, self.workers - first)
@@ -46,7 +46,7 @@ class Swarm:
         assert self.network.coordinator is not None
         self.network.coordinator.kill()
         self.network.coordinator.wait()
-        self.network.start_coordinator()
+        self.network.start_coordinator(*self.options)
 
     async def registered(self) -> float:
         """Seconds until every worker is there."""

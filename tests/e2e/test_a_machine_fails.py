@@ -17,7 +17,6 @@ TOKENS = 900  # 18 s at the pace of a scripted engine: longer than a silent work
 @pytest.mark.parametrize("other", [True, False], ids=["another worker", "no other worker"])
 def test_a_line_that_dies_without_a_word_is_a_pause(empty: Network, other: bool) -> None:
     """With another worker the answer goes on there; without one the line is well again, and the worker resumes."""
-    empty.options = ("--resume-window-s", "60")
     answer, undisturbed = asyncio.run(_half_open(empty, other))
     assert answer.whole, answer.error
     assert answer.text == undisturbed.text
