@@ -226,9 +226,9 @@ PLANTS: list[tuple[Plant, Mode]] = [
     (silence_is_never_noticed, "safety"),  # 216
     (a_job_is_tried_for_ever, "safety"),  # 24
     (ends_are_not_acknowledged, "safety"),  # 0
-    (a_rested_worker_serves_without_a_test, "safety"),
-    (a_lost_test_is_waited_for_for_ever, "safety"),
-    (poison_is_not_remembered, "safety"),
+    (a_rested_worker_serves_without_a_test, "safety"),  # 6
+    (a_lost_test_is_waited_for_for_ever, "safety"),  # 99
+    (poison_is_not_remembered, "safety"),  # 48
 ]
 
 
