@@ -8,6 +8,7 @@ import http.client
 import json
 import sys
 import time
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -21,10 +22,11 @@ PIECES = 5  # tokens before the client leaves
 
 
 class Slots:
-    """Asks on one connection that stays open."""
+    """Asks on one connection, which stays open until `close`."""
 
     def __init__(self, network: Network) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", network.port, timeout=30)
+        self.close = self._connection.close
         self._headers = {"Authorization": f"Bearer {network.key}"}
 
     def free(self) -> int:
@@ -38,19 +40,23 @@ async def run(folder: Path, model: Path, rounds: int) -> dict[str, object]:
     try:
         await asyncio.to_thread(network.start_coordinator)
         await asyncio.to_thread(network.start_worker, "--slots", "1")
-        slots = Slots(network)
-        rows: dict[str, object] = {"rounds": rounds}
-        steps: list[float] = []
-        for when in ("decode", "prefill"):
-            freed = []
-            for n in range(rounds):
-                freed.append(await leave(network, slots, when, n, steps))
-                print(f"{when} {n + 1} of {rounds}", file=sys.stderr, flush=True)
-            rows[f"{when}_p50_ms"] = round(1000 * median(freed), 1)
-            rows[f"{when}_p99_ms"] = round(1000 * percentile(freed, 0.99), 1)
-        return rows | {"step_p50_ms": round(1000 * median(steps), 1)}
+        with closing(Slots(network)) as slots:
+            return await _run(network, slots, rounds)
     finally:
         network.close()
+
+
+async def _run(network: Network, slots: Slots, rounds: int) -> dict[str, object]:
+    rows: dict[str, object] = {"rounds": rounds}
+    steps: list[float] = []
+    for when in ("decode", "prefill"):
+        freed = []
+        for n in range(rounds):
+            freed.append(await leave(network, slots, when, n, steps))
+            print(f"{when} {n + 1} of {rounds}", file=sys.stderr, flush=True)
+        rows[f"{when}_p50_ms"] = round(1000 * median(freed), 1)
+        rows[f"{when}_p99_ms"] = round(1000 * percentile(freed, 0.99), 1)
+    return rows | {"step_p50_ms": round(1000 * median(steps), 1)}
 
 
 async def leave(network: Network, slots: Slots, when: str, n: int, steps: list[float]) -> float:
