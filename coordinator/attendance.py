@@ -102,7 +102,8 @@ class Attendance:
 
     def _resumed(self, lease: Lease, now: float) -> None:
         """The worker lists only what it has accepted; its Accepted and our last Ack may be lost with the old socket."""
-        lease.state, lease.since, lease.last_progress, lease.acked_seq = JobState.RUNNING, now, now, 0
+        lease.state, lease.since, lease.last_progress = JobState.RUNNING, now, now
+        lease.acked_seq, lease.acked_at = 0, 0.0
         self._jobs.emit(Accepted(lease.job, lease.attempt))
 
     def _welcome(self, worker: Worker, kept: tuple[KeptJob, ...]) -> None:

@@ -15,10 +15,11 @@ from coordinator.records import Counters, Job, JobSpec, Lease, Limits, Peer, Wor
 from coordinator.trial import Trial
 from wire.errors import ErrorCode, SupernetError
 from wire.job import JobState
-from wire.messages import Hello, Move, ToCoordinator
+from wire.messages import HEARTBEAT_S, Hello, Move, ToCoordinator
 
 NO_WORKER_RETRY_S = 10.0
 RESTART_RETRY_S = 5.0
+SILENT_S = 1.5 * HEARTBEAT_S  # nothing at all was heard of a worker
 MOVE_FIRST_S = 1.0
 MOVE_EACH_S, MOVE_SPREAD_S = 0.02, 10.0  # workers come back one after another, the last after so long at most
 
@@ -172,6 +173,8 @@ class Dispatch:
 
     def _watch(self, worker: Worker, lease: Lease, now: float) -> None:
         """Deadlines of one attempt."""
+        if now - worker.seen >= SILENT_S and not self._fleet.another_open(worker, lease.model, now):
+            return  # not its engine but its line: that has a deadline of its own, and after it the job may be resumed
         age = now - lease.since
         if lease.state is JobState.OFFERED and age >= self.limits.accept_s:
             self._jobs.counters.accept_timeouts += 1

@@ -140,6 +140,10 @@ class Fleet:
         """Could any job of the model be placed now?"""
         return any(self._open(worker, model, now) for worker in self._serving(model))
 
+    def another_open(self, worker: Worker, model: str, now: float) -> bool:
+        """Could anybody else take a job of the model now?"""
+        return any(other is not worker and self._open(other, model, now) for other in self._serving(model))
+
     def choose(self, job: Job, now: float) -> Worker | None:
         """The worker for the job; one that failed it before only when there is no other for the model at all."""
         model = job.spec.model

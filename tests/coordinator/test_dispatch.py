@@ -176,6 +176,33 @@ def test_a_cancel_that_is_never_answered_costs_the_worker_a_rest_and_not_the_job
     assert desk.started()[1].job == "j2"
 
 
+def test_a_lone_worker_of_which_nothing_is_heard_may_resume_its_job() -> None:
+    desk = Desk()
+    desk.join()
+    desk.submit()
+    desk.accepts()
+    desk.delta(tokens="abc")
+    desk.takes()
+    desk.passes(14)  # past the deadline of a stall
+    assert desk.dispatch.counters.stalls == 0
+    desk.passes(2)
+    assert desk.one(CloseWorker)
+    desk.redials(jobs=(("j1", 1, 5),))
+    assert desk.sent(wire.Welcome)[0][1].kept[0].next_seq == 1
+    assert desk.dispatch.counters.rests == 0
+
+
+def test_a_worker_that_is_heard_of_and_gives_no_token_has_stalled() -> None:
+    desk = Desk()
+    desk.join()
+    desk.submit()
+    desk.accepts()
+    desk.delta(tokens="abc")
+    desk.takes()
+    desk.passes(12, alive=("w1",))
+    assert desk.dispatch.counters.stalls == 1
+
+
 def test_an_offer_that_is_not_answered_goes_elsewhere_after_ten_seconds() -> None:
     desk = Desk()
     desk.join("w1")
