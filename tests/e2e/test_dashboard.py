@@ -145,6 +145,7 @@ def test_a_tool_call_is_shown_and_its_result_sent(standing: Network, browser: Br
         say(page, "What is the weather like in Warsaw?")
         call = page.locator(".call")
         expect(call).to_contain_text("get_weather")
+        expect(page.get_by_label("Result of")).to_be_visible()  # the call is whole
         assert json.loads(call.locator("pre").text_content() or "") == {"city": "Warsaw"}
         page.get_by_label("Result of").fill('{"temperature": 21}')
         here.picture("tool-call")
