@@ -12,7 +12,7 @@ from wire.chat import ChatRequest, Message
 
 SMALL_S = 4.0  # the small account asks this often, the greedy one 50 times as often: six times what the network can do
 TIMES = 50
-LASTS_S = 120.0
+LASTS_S = 200.0
 
 
 def question(dice: random.Random, prompt: int, answer: int) -> ChatRequest:
@@ -33,7 +33,12 @@ def waits_of_the_small_one(greedy: bool) -> tuple[list[float], Network]:
     arrivals(network, random.Random(2), SMALL_S, lambda: network.ask("small", question(dice, 2000, 200)))
     if greedy:
         crowd = random.Random(3)
-        arrivals(network, crowd, SMALL_S / TIMES, lambda: network.ask("greedy", question(crowd, 500, 300)))
+        arrivals(
+            network,
+            crowd,
+            SMALL_S / TIMES,
+            lambda: network.ask("greedy", question(crowd, 500, crowd.randint(100, 500))),
+        )
     network.timeline.run(LASTS_S)
     asks = [ask for ask in network.asks.values() if ask.spec.account == "small" and ask.at < LASTS_S - 40]
     assert len(asks) > 10 and not any(ask.failed for ask in asks)
