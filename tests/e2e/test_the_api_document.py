@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from coordinator.app import OPENAPI
 from tests.e2e.network import Network
 
-EXAMPLES = 15  # an operation; schemathesis covers each bound and each kind of every field besides
+EXAMPLES = 10  # an operation; schemathesis covers each bound and each kind of every field besides
 # What a request may be refused for though each of its fields is what it should be: the document says so in words.
 TOGETHER = re.compile(
     "are the same parameter|it needs '|no tool in 'tools' has this name|another tool has the same name"
