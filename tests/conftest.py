@@ -3,8 +3,12 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.models.make import write_qwen3, write_qwen35
+
+settings.register_profile("untimed", deadline=None)  # a machine with other work stands still for seconds
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
