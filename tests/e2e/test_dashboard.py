@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.browser import PATIENCE_MS, Visit, chromium, visit
 from tests.e2e.crowd import Played, crowd
-from tests.e2e.network import MODEL, Network
+from tests.e2e.network import MODEL, Network, until
 from wire import messages as wire
 from worker.issues import ISSUES, issue
 
@@ -31,14 +31,20 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory, tiny_chat: Path) -> Iterator[Network]:
-    """A coordinator without workers: each test brings its own, and they are gone when it ends."""
+def shared(tmp_path_factory: pytest.TempPathFactory, tiny_chat: Path) -> Iterator[Network]:
     network = Network(tmp_path_factory.mktemp("alone"), tiny_chat)
     try:
         network.start_coordinator()
         yield network
     finally:
         network.close()
+
+
+@pytest.fixture
+def alone(shared: Network) -> Network:
+    """A coordinator without workers: each test brings its own, and those of the test before have gone."""
+    until(lambda: not shared.get("/v1/network")["workers"])
+    return shared
 
 
 def signed_in(here: Visit, network: Network, path: str = "/") -> Page:
