@@ -8,6 +8,7 @@ nothing is kept, and no process has grown.
 
 import argparse
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -183,6 +184,13 @@ class Rig:
         await self.until(lambda: not self.pulse.busy)
         assert not self.pulse.waiting
 
+    def weigh(self) -> None:
+        """Note the engine's size, if it lives: one that was just killed has none."""
+        pid = self.engine.pid
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if pid and (size := resident_mib(pid)):
+                self.sizes.append((pid, size))
+
     def check(self) -> None:
         """What must hold when nothing runs. Raises AssertionError."""
         wrong = {job: ends for job, ends in self.ends.items() if len(ends) != 1}
@@ -206,8 +214,8 @@ async def soak(path: Path, operations: int, seed: int, progress: bool = False) -
             await rig.order()
             if pump.done():
                 pump.result()
-            if rig.engine.pid and number % 10 == 9:
-                rig.sizes.append((rig.engine.pid, resident_mib(rig.engine.pid)))
+            if number % 10 == 9:
+                rig.weigh()
             if progress and number % 500 == 499:
                 print(f"{number + 1} operations: {dict(rig.said)}", file=sys.stderr)
         await rig.rest()
