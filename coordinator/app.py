@@ -15,6 +15,7 @@ from fastapi.exceptions import HTTPException
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coordinator.account import AccountApi
@@ -216,13 +217,21 @@ async def _supernet_error(request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     """What the router says: no such path, no such method."""
     assert isinstance(error, StarletteHTTPException)
-    where = f"{request.method} {request.url.path[:200]}"
+    where, headers = f"{request.method} {request.url.path[:200]}", dict(error.headers or {})
     if error.status_code == 405:
-        code, message = "method_not_allowed", f"Not allowed to {where}: use {(error.headers or {}).get('Allow', '?')}."
+        allowed = _allowed(request)
+        headers["Allow"] = allowed
+        code, message = "method_not_allowed", f"Not allowed to {where}: use {allowed}."
     else:
         code, message = "unknown_url", f"Unknown request URL: {where}. Please check the URL for typos."
     body = {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code}}
-    return JSONResponse(body, error.status_code, {**(error.headers or {}), "x-should-retry": "false"})
+    return JSONResponse(body, error.status_code, {**headers, "x-should-retry": "false"})
+
+
+def _allowed(request: Request) -> str:
+    """The methods of all routes of this path: the router's own words name only those of the first."""
+    found = [route for route in request.app.routes if route.matches(request.scope)[0] is Match.PARTIAL]
+    return ", ".join(sorted({method for route in found for method in route.methods}))
 
 
 async def _client_left(request: Request, error: Exception) -> Response:

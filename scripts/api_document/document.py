@@ -3,7 +3,7 @@
 from importlib.metadata import version
 from typing import Any
 
-from scripts.api_document import account, answers, money, raw, samples
+from scripts.api_document import answers, money, network, raw, samples
 from scripts.api_document.requests import Describer
 from scripts.clients.fields import APIS
 from wire.errors import ERRORS
@@ -135,7 +135,7 @@ def _paths() -> Schema:
             **_get("One model.", {"$ref": "#/components/schemas/Model"}, 404),
         },
         **money.paths(_operation),
-        **account.paths(),
+        **network.paths(),
         "/health": _get("Whether the process runs.", status, key=False),
         "/livez": _get("Whether the process runs.", status, key=False),
         "/readyz": ready,

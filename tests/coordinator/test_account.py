@@ -110,3 +110,9 @@ async def test_an_estimate_is_exact(coordinator: Coordinator) -> None:
         assert (await http.get("/v1/estimate", params={"model": "ghost"})).status_code == 404
         for wrong in ({"input_tokens": "-1"}, {"max_output_tokens": "1.5"}, {"token_type": "gold"}):
             assert (await http.get("/v1/estimate", params={"model": "tiny", **wrong})).status_code == 400
+
+
+async def test_a_path_of_several_methods_names_all_of_them(coordinator: Coordinator) -> None:
+    async with coordinator.http() as http:
+        refused = await http.put("/v1/account/keys")
+        assert (refused.status_code, refused.headers["allow"]) == (405, "GET, POST")
