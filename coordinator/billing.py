@@ -72,6 +72,9 @@ class Billing:
         """Names of the requests whose holds somebody will end."""
         return frozenset(self._tabs)
 
+    def runs(self, name: str) -> bool:
+        return name in self._tabs
+
     def tariff(self, model: str) -> Tariff:
         """Raises model_not_found."""
         if model not in self._tariffs:

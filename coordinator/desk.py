@@ -13,7 +13,7 @@ from coordinator.billing import Billing, Ended, Tab
 from coordinator.exchange import KEEP_ALIVE_S, EventStream, Exchange, choice_seed, read_body
 from coordinator.gate import Gate
 from coordinator.hub import Hub, JobEnd
-from coordinator.idempotency import Idempotency, Kept, Run, fingerprint, key_of, spent
+from coordinator.idempotency import Idempotency, Kept, Run, fingerprint, key_of, spent, still_runs
 from coordinator.openai_request import ChatJob
 from coordinator.patience import patience_s
 from coordinator.prefix import session_of
@@ -82,11 +82,14 @@ class Desk:
         self.idempotency.end(run, kept, time.monotonic())
 
     async def _open(self, job: ChatJob, asked: "Asked") -> Tab:
-        """The money is set aside. A run of the same key that came to nothing has used its name up."""
+        """The money is set aside. A run of the same key that came to nothing has used its name up. One whose client has
+        been answered may still run: a worker has yet to say that it has let go of a choice."""
         run = asked.run
         if run is None:
             return await self.billing.open(secrets.token_hex(16), job, asked.principal)
         while run.attempt < MOST_RUNS:
+            if self.billing.runs(run.name()):
+                raise still_runs()
             try:
                 return await self.billing.open(run.name(), job, asked.principal)
             except Ended as ended:

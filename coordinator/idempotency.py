@@ -86,8 +86,7 @@ class Idempotency:
             message = "Another request was sent under this Idempotency-Key before: use a new key for a new request."
             raise SupernetError(ErrorCode.INVALID_REQUEST, message, param="Idempotency-Key")
         if known.kept is None:
-            message = "The first request with this Idempotency-Key still runs: try again in a moment."
-            raise SupernetError(ErrorCode.IDEMPOTENCY_CONFLICT, message, param="Idempotency-Key", retry_after_s=RETRY_S)
+            raise still_runs()
         if known.kept.body is None:
             raise spent()
         return known.kept
@@ -112,6 +111,11 @@ class Idempotency:
                 return
             del self._kept[name]
             self._bytes -= len(oldest.kept.body or b"") if oldest.kept else 0
+
+
+def still_runs() -> SupernetError:
+    message = "The first request with this Idempotency-Key still runs: try again in a moment."
+    return SupernetError(ErrorCode.IDEMPOTENCY_CONFLICT, message, param="Idempotency-Key", retry_after_s=RETRY_S)
 
 
 def spent() -> SupernetError:

@@ -9,6 +9,9 @@ import pytest
 
 from coordinator.ledger.usage import read
 from tests.coordinator.conftest import Coordinator, Start
+from wire import messages as wire
+from wire.chat import Usage
+from wire.errors import ErrorCode
 
 BODY: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "hi"}]}
 KEY = {"Idempotency-Key": "order-1"}
@@ -70,6 +73,27 @@ async def test_a_request_that_failed_may_be_tried_again_under_its_key(coordinato
         asking = asyncio.create_task(post(client))
         await worker.serve("hello")
         assert (await asking).status_code == 200
+
+
+async def test_a_key_is_busy_until_every_choice_of_its_failed_request_has_ended(coordinator: Coordinator) -> None:
+    async with coordinator.worker() as worker, coordinator.http() as client:
+        await worker.join()
+        first = asyncio.create_task(post(client, n=2))
+        bad, slow = await worker.accept(), await worker.accept()
+        fault = wire.Failed(
+            job=bad.job, attempt=1, seq=0, code=ErrorCode.INVALID_REQUEST, message="no", retryable=False
+        )
+        await worker.say(fault)
+        assert (await first).status_code == 400
+        early = await post(client, n=2)  # the worker has not said yet that it let go of the other choice
+        assert (early.status_code, early.json()["error"]["code"]) == (409, "idempotency_conflict")
+        usage = Usage(prompt=5, cached=0, completion=0, reasoning=0)
+        await worker.say(wire.Cancelled(job=slow.job, attempt=1, seq=0, usage=usage))
+        again = asyncio.create_task(post(client, n=2))
+        for start in (await worker.accept(), await worker.accept()):
+            await worker.done(start, await worker.tell(start, "hello"))
+        assert (await again).status_code == 200
+        assert await spent(coordinator) == 2 * (5 * 300 + 5 * 900)
 
 
 async def test_after_a_restart_the_key_is_not_charged_again_and_runs_nothing(start_coordinator: Start) -> None:
