@@ -215,9 +215,9 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
 
 
 def test_the_unit_agrees_with_the_daemon() -> None:
-    from worker import config, daemon, settings
+    from worker import config, daemon, exits, settings
 
-    assert int(setting("RestartPreventExitStatus")) == daemon.EXIT_CONFIG
+    assert int(setting("RestartPreventExitStatus")) == exits.EXIT_CONFIG
     assert float(setting("WatchdogSec")) >= 2 * daemon.LOOK_S
     assert float(setting("TimeoutStopSec")) > config.Config().drain_s + 15
     given = dict(pair.split("=", 1) for pair in setting("Environment").split())

@@ -10,18 +10,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 from wire.errors import SupernetError
-from worker import actions, settings, state
-from worker.assemble import Unready
-from worker.config import Config, ConfigError, worker_url
+from worker import owner, settings, state
+from worker.config import WORDS, Config, ConfigError, worker_url
 from worker.control import ControlError
-from worker.daemon import EXIT_CONFIG, EXIT_STOPPED
+from worker.exits import EXIT_CONFIG, EXIT_STOPPED
 from worker.logs import configure
+from worker.model_files import Progress, Report
 from worker.notify import notify
-from worker.plan import PlanError
-from worker.serve import WORDS, Service
 from worker.settings import Found
 from worker.state import StateError
-from worker.weights import Console, Progress, Report
 
 
 def parser() -> argparse.ArgumentParser:
@@ -72,11 +69,6 @@ def main(argv: list[str] | None = None, env: Mapping[str, str] | None = None) ->
     except ControlError as error:
         print(f"supernet-worker: {error}", file=sys.stderr)
         return EXIT_STOPPED
-    except Unready as error:
-        print(f"supernet-worker: {error.issue.code}: {error.issue.message}\n  -> {error.issue.remedy}", file=sys.stderr)
-        return EXIT_STOPPED  # a hub may be back, a disk may be emptied
-    except (PlanError, SupernetError) as error:
-        print(f"supernet-worker: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         return EXIT_STOPPED
     return EXIT_CONFIG
@@ -85,23 +77,41 @@ def main(argv: list[str] | None = None, env: Mapping[str, str] | None = None) ->
 def _act(args: argparse.Namespace, found: Found) -> int:
     config = found.config
     if args.status:
-        return actions.status(config, args.json)
+        return owner.status(config, args.json)
     if args.pause or args.resume:
-        return actions.pause(config, "pause" if args.pause else "resume", args.json)
+        return owner.pause(config, "pause" if args.pause else "resume", args.json)
     if args.health:
-        return actions.health(config, args.json)
+        return owner.health(config, args.json)
     if args.show_config:
-        return actions.show_config(found, args.json)
-    if args.check:
-        return actions.look(config, args.json)
-    if args.plan:
-        return actions.plan(config, _progress(), args.json)
-    if args.benchmark:
-        return actions.measure(config, _progress(), args.json)
-    return _serve(config, args.scripted, args.scripted_gpus)
+        return owner.show_config(found, args.json)
+    return _work(args, config)
+
+
+def _work(args: argparse.Namespace, config: Config) -> int:
+    """What needs the hub's client, drivers and llama.cpp, which take long to import: the actions above do without."""
+    from worker import actions
+    from worker.assemble import Unready
+    from worker.plan import PlanError
+
+    try:
+        if args.check:
+            return actions.look(config, args.json)
+        if args.plan:
+            return actions.plan(config, _progress(), args.json)
+        if args.benchmark:
+            return actions.measure(config, _progress(), args.json)
+        return _serve(config, args.scripted, args.scripted_gpus)
+    except Unready as error:
+        print(f"supernet-worker: {error.issue.code}: {error.issue.message}\n  -> {error.issue.remedy}", file=sys.stderr)
+        return EXIT_STOPPED  # a hub may be back, a disk may be emptied
+    except (PlanError, SupernetError) as error:
+        print(f"supernet-worker: {error}", file=sys.stderr)
+        return EXIT_CONFIG
 
 
 def _serve(config: Config, scripted: str | None, scripted_gpus: Path | None) -> int:
+    from worker.serve import Service
+
     if not config.coordinator:
         raise ConfigError("no coordinator: give --coordinator wss://host or SUPERNET_COORDINATOR")
     if not config.key:
@@ -114,6 +124,8 @@ def _serve(config: Config, scripted: str | None, scripted_gpus: Path | None) -> 
 @contextmanager
 def _progress() -> Iterator[Report]:
     """A bar on a terminal, log lines otherwise; the service manager is asked for patience while it goes on."""
+    from worker.weights import Console
+
     console = Console(sys.stderr)
 
     def report(progress: Progress) -> None:

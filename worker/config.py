@@ -8,6 +8,8 @@ import wire
 from wire.catalog import Catalog, parse
 from worker.schedule import Schedule
 
+WORDS = "-"  # --scripted without a file
+
 
 class ConfigError(Exception):
     """The configuration cannot work; the text says which setting and what to do."""

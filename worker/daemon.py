@@ -20,6 +20,7 @@ from worker.availability import Availability, Moment, Offered, Rules
 from worker.background import in_thread
 from worker.chat.prepared import Prepared
 from worker.engine import port
+from worker.exits import EXIT_AGAIN, EXIT_CONFIG, EXIT_OK, EXIT_STOPPED
 from worker.issues import issue
 from worker.link import Fatal, Link
 from worker.machine import Reading
@@ -39,7 +40,6 @@ TICK_S = 0.25
 LOOK_S = 2.0  # between readings of the sensors, and decisions on the slots
 STALE_S = 15.0  # older readings say nothing: the driver hangs
 MOST_DRAIN_S = 86400.0  # the wire cannot say more
-EXIT_OK, EXIT_STOPPED, EXIT_AGAIN, EXIT_CONFIG = 0, 1, 75, 78  # sysexits: TEMPFAIL, CONFIG (the unit does not restart)
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 

@@ -20,18 +20,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from wire.messages import Hardware, ModelOffer
 from worker import assemble, control, hardware, logs, measured, state
 from worker.assemble import Assembly, Unready
 from worker.availability import Rules
 from worker.background import in_thread
-from worker.config import Config, ConfigError
-from worker.daemon import EXIT_AGAIN, EXIT_CONFIG, EXIT_OK, Daemon, Identity, Model, Owner
+from worker.config import WORDS, Config, ConfigError
+from worker.daemon import Daemon, Identity, Model, Owner
 from worker.engine import script
 from worker.engine.process import ProcessEngine
 from worker.engine.scripted import Script, ScriptedEngine
+from worker.exits import EXIT_AGAIN, EXIT_CONFIG, EXIT_OK
 from worker.metrics import Metrics, MetricsError
 from worker.notify import notify
 from worker.nvml import NvmlSensors, Sensors
@@ -47,7 +46,6 @@ log = logging.getLogger("supernet.serve")
 AGAIN_FIRST_S = 15.0  # between tries to get the model ready, doubled each time
 AGAIN_MOST_S = 600.0
 BEAT_S = 5.0
-WORDS = "-"  # --scripted without a file
 SCRIPTED_PACE_S = 0.02  # 50 tokens a second for each job, as a mid-range GPU gives
 
 
@@ -213,14 +211,6 @@ class Service:
             yield
         finally:
             await in_thread(server.close, "metrics")
-
-
-def last_problem(folder: Path) -> Problem | None:
-    """Why the daemon that ran last gave up, if it did."""
-    try:
-        return Problem.model_validate_json((folder / state.LAST_PROBLEM).read_bytes())
-    except (OSError, ValidationError):
-        return None
 
 
 def _scripted(config: Config, file: str) -> Model:

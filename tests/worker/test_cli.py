@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from worker import cli, settings, state
-from worker.daemon import EXIT_CONFIG
+from worker.exits import EXIT_CONFIG
 
 
 @pytest.fixture(autouse=True)

@@ -20,8 +20,9 @@ from wire.messages import Ack, AckItem, Cancel, Hardware, ModelOffer, Start, Wel
 from worker import daemon as daemon_module
 from worker import link as link_module
 from worker.availability import Rules
-from worker.daemon import EXIT_AGAIN, EXIT_CONFIG, EXIT_OK, EXIT_STOPPED, Daemon, Identity, Model, Owner
+from worker.daemon import Daemon, Identity, Model, Owner
 from worker.engine.scripted import Faults, ScriptedEngine
+from worker.exits import EXIT_AGAIN, EXIT_CONFIG, EXIT_OK, EXIT_STOPPED
 from worker.issues import issue
 from worker.machine import Reading
 from worker.scripted_preparer import ScriptedPreparer

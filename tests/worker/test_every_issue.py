@@ -23,8 +23,8 @@ from tests.worker.test_hardware import Nvml
 from wire.messages import Hardware
 from worker import daemon, hardware, outage
 from worker.config import Config
-from worker.daemon import EXIT_CONFIG
 from worker.engine import probe
+from worker.exits import EXIT_CONFIG
 from worker.machine import Machine
 
 FILES = {("someone/tiny-GGUF", "tiny.gguf"): b"GGUF" + random.Random(1).randbytes(1000)}

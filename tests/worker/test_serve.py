@@ -12,9 +12,9 @@ import pytest
 from tests.hub import LoopbackHub
 from tests.worker.play import Coordinator, command, config_in, serving
 from worker import control, state
-from worker.config import ConfigError
-from worker.daemon import EXIT_OK
-from worker.serve import WORDS, last_problem
+from worker.config import WORDS, ConfigError
+from worker.exits import EXIT_OK
+from worker.owner import last_problem
 
 
 async def asked(folder: Path, word: str = "status") -> dict[str, object]:

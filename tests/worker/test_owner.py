@@ -1,0 +1,63 @@
+"""What the owner is told. --status and --pause of a running daemon are in test_serve.py."""
+
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.worker.test_inspection import config as config  # the fixture
+from tests.worker.test_screen import MODEL
+from tests.worker.test_status import base
+from worker import control, owner
+from worker.config import Config
+from worker.control import ControlError
+from worker.exits import EXIT_STOPPED
+
+SLOW = "huggingface_hub websockets pynvml psutil prometheus_client llama_cpp llguidance jinja2 numpy tqdm".split()
+LISTS_MODULES = "import sys; from worker.cli import main; main(); print(*sys.modules, file=sys.stderr)"
+
+
+@pytest.mark.parametrize("action", ["--health", "--status", "--pause", "--show-config"])
+def test_what_is_asked_often_imports_nothing_that_only_serving_needs(action: str, tmp_path: Path) -> None:
+    environment = {"SUPERNET_STATE_DIR": str(tmp_path), "HOME": str(tmp_path)}
+    command = [sys.executable, "-c", LISTS_MODULES, action]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "worker.owner" in done.stderr.split()
+    assert not set(SLOW) & set(done.stderr.split())
+
+
+def test_on_a_terminal_the_status_stays_and_refreshes_until_the_daemon_is_gone(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = base().model_copy(update={"models": (MODEL,), "phase": "serving", "coordinator": "registered"})
+    answers: list[Any] = [shown.model_dump(mode="json")] * 3 + [None]
+    monkeypatch.setattr(control, "ask", lambda folder, word: answers.pop(0))
+    monkeypatch.setattr(owner, "REFRESH_S", 0)
+    inside, outside = pty.openpty()
+    with os.fdopen(outside, "w") as terminal:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        assert owner.status(config, False) == EXIT_STOPPED
+    text = _all_of(inside)
+    assert text.count("142.3 tokens/s") == 3 and text.count(owner.HOME_AND_CLEAR) == 3
+    assert text.startswith(owner.ALTERNATE) and "not running" in text.split(owner.BACK)[1]
+
+
+def _all_of(terminal: int) -> str:
+    """What was written to the other side, which is closed."""
+    found = b""
+    with suppress(OSError):  # EIO: the end
+        while piece := os.read(terminal, 65536):
+            found += piece
+    os.close(terminal)
+    return found.decode()
+
+
+def test_a_daemon_of_another_version_is_an_error_that_says_so(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "ask", lambda folder, word: {"time": "of another age"})
+    with pytest.raises(ControlError, match="restart it"):
+        owner.status(config, True)
