@@ -54,8 +54,8 @@ def test_a_full_disk_refuses_work_and_harms_no_stream_and_ends_with_the_next_fre
     _, hard = process.rlimit(resource.RLIMIT_FSIZE)
     process.rlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:
-        answers = [asyncio.run(ask(empty, body(f"{n}", 20))) for n in range(3)]
-        assert all(a.whole or (a.status == 503 and "retry-after" in a.headers) for a in answers), answers
+        answers = [asyncio.run(ask(empty, body(f"{n}", 20))) for n in range(2)]
+        assert all(a.whole or (a.status in (429, 503) and "retry-after" in a.headers) for a in answers), answers
         until(lambda: _ready(empty) == 503, empty.coordinator)
         assert empty.get(f"/v1/models/{MODEL}")["workers_online"] == 1
     finally:
