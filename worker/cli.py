@@ -63,13 +63,18 @@ def main(argv: list[str] | None = None, env: Mapping[str, str] | None = None) ->
     try:
         found = configuration(made, args, os.environ if env is None else env)
         configure(found.config.log_json)
-        return _act(args, found)
+        code = _act(args, found)
+        sys.stdout.flush()
+        return code
     except (ConfigError, StateError) as error:
         print(f"supernet-worker: {error}", file=sys.stderr)
     except ControlError as error:
         print(f"supernet-worker: {error}", file=sys.stderr)
         return EXIT_STOPPED
     except KeyboardInterrupt:
+        return EXIT_STOPPED
+    except BrokenPipeError:  # the reader has what it wanted: | head, | grep -q
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor may the interpreter complain as it leaves
         return EXIT_STOPPED
     return EXIT_CONFIG
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.frames import CloseCode
@@ -83,6 +83,14 @@ class Outbox:
         frame = (self._urgent or self._data).popleft()
         self._bytes -= len(frame)
         return frame
+
+
+class _Said(BaseModel):
+    message: str
+
+
+class _Refusal(BaseModel):
+    error: _Said
 
 
 class Link:
@@ -248,7 +256,7 @@ class Link:
 
     def _refused(self, error: InvalidStatus) -> None:
         status = error.response.status_code
-        said = bytes(error.response.body or b"")[:500].decode("utf-8", "replace")
+        said = _in_words(bytes(error.response.body or b""))
         if status in (401, 403):
             raise Fatal("key_refused", f"the coordinator refused the key (HTTP {status}): {said}") from None
         if status in (400, 404, 426):
@@ -268,3 +276,11 @@ class Link:
             self.problem = f"{ErrorCode.DUPLICATE_WORKER}: another worker with this id is connected ({close.reason})"
         else:
             self.problem = "the connection was lost" if close is None else f"closed: {close.reason or close.code}"
+
+
+def _in_words(body: bytes) -> str:
+    """What a refusal says: the message of OpenAI's error object, or what else a proxy in between wrote."""
+    try:
+        return _Refusal.model_validate_json(body).error.message[:500]
+    except ValidationError:
+        return body[:500].decode("utf-8", "replace")

@@ -118,6 +118,20 @@ async def test_a_refused_key_or_version_ends_the_dialling_with_the_reason(status
             await Worker(url).link.run()
 
 
+async def test_the_reason_is_told_in_words_and_not_as_json() -> None:
+    body = json.dumps({"error": {"message": "The key is revoked.", "type": "authentication_error"}}).encode()
+
+    def refuse(_: ServerConnection, __: Request) -> Response:
+        return Response(HTTPStatus.UNAUTHORIZED, "no", Headers({"Content-Length": str(len(body))}), body)
+
+    async def handler(_: ServerConnection) -> None:
+        raise AssertionError("never opened")
+
+    async with coordinator(handler, process_request=refuse) as url:
+        with pytest.raises(Fatal, match=r"\(HTTP 401\): The key is revoked\.$"):
+            await Worker(url).link.run()
+
+
 async def test_a_server_that_is_no_coordinator_is_fatal() -> None:
     async def handler(socket: ServerConnection) -> None:
         await socket.wait_closed()

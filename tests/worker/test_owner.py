@@ -18,6 +18,7 @@ from worker.config import Config
 from worker.control import ControlError
 from worker.exits import EXIT_STOPPED
 
+ROOT = Path(__file__).parents[2]
 SLOW = "huggingface_hub websockets pynvml psutil prometheus_client llama_cpp llguidance jinja2 numpy tqdm".split()
 LISTS_MODULES = "import sys; from worker.cli import main; main(); print(*sys.modules, file=sys.stderr)"
 
@@ -61,3 +62,13 @@ def test_a_daemon_of_another_version_is_an_error_that_says_so(config: Config, mo
     monkeypatch.setattr(control, "ask", lambda folder, word: {"time": "of another age"})
     with pytest.raises(ControlError, match="restart it"):
         owner.status(config, True)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    inside, outside = os.pipe()
+    os.close(inside)  # as head does, early
+    environment = {"SUPERNET_STATE_DIR": str(tmp_path), "HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "worker", "--show-config"]
+    done = subprocess.run(command, env=environment, stdout=outside, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    os.close(outside)
+    assert (done.returncode, done.stderr) == (EXIT_STOPPED, "")
