@@ -74,7 +74,8 @@ class Sampling(Frozen):
 class ChatRequest(Frozen):
     """One answer to generate. `tool_choice` is none, auto, required, or the name of a declared tool as `name:NAME`.
 
-    `json_schema` constrains the answer (after any reasoning); `{}` means any JSON object.
+    `json_schema` constrains the answer (after any reasoning); `{}` means any JSON object. Without
+    `parallel_tool_calls` the first call ends the answer.
     """
 
     messages: tuple[Message, ...]

@@ -29,7 +29,7 @@ class Attempt:
     unacked: deque[Frame] = field(default_factory=deque)
     unacked_tokens: int = 0
     paused: bool = False
-    stopping: bool = False  # a stop string matched: the engine has been told, its last tokens are not wanted
+    stopping: bool = False  # the answer is over: the engine has been told, its last tokens are not wanted
     abandoned: bool = False  # the coordinator does not know it any more: nothing is said about it
     handed_back: bool = False  # a drain took it from the engine: it ends as Failed worker_draining
 

@@ -36,7 +36,8 @@ class ScriptedPreparer:
             raise SupernetError(ErrorCode.INVALID_REQUEST, "a delivered token is outside of this vocabulary")
         tools = () if request.tool_choice == "none" else request.tools
         opened = self._opens_thought and request.thinking
-        reading = Reading(self._format, in_reasoning=opened, reasons=True, tools=tools, stop=request.stop)
+        parallel = request.parallel_tool_calls
+        reading = Reading(self._format, opened, reasons=True, tools=tools, stop=request.stop, parallel=parallel)
         return Prepared(tuple(prompt), tuple(anchors), reading, tuple(bytes([token]) for token in delivered))
 
     async def close(self) -> None:

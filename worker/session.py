@@ -167,7 +167,7 @@ class Session:
             attempt.answer.push(piece)  # in silence: the client has what they meant
         attempt.step(JobMessage.ACCEPTED)
         accepted = Accepted(job=key.job, attempt=key.attempt)
-        if attempt.answer.stopped:  # the last delivered token completed a stop string
+        if attempt.answer.stopped:  # the last delivered token completed a stop string, or the only call
             attempt.stopping = True
             spent = port.JobUsage(prompt=len(prepared.prompt))
             return [*self._send(accepted), *self._over(attempt, port.Ended(str(key), "cancelled", spent))]

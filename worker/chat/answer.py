@@ -21,7 +21,8 @@ class Answer:
     the bytes alone, so replaying delivered tokens in silence leads to the same state.
 
     A thought ends at `</think>` or at a call to a declared tool. A call that cannot be read, or calls a tool that was
-    not declared, is content, with a Notice. Every push costs time in proportion to its piece.
+    not declared, is content, with a Notice. Where calls may not be parallel, the first one ends the answer. Every push
+    costs time in proportion to its piece.
     """
 
     def __init__(self, reading: Reading) -> None:
@@ -33,6 +34,8 @@ class Answer:
         self._thought_ends = (CLOSE, CALL_OPEN) if self._tools else (CLOSE,)
         self._any_thought_end = _any(self._thought_ends)
         self._stops = Stops(reading.stop)
+        self._parallel = reading.parallel
+        self._called = False  # the one call that may be made
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._text = ""  # read but not understood yet: bounded, see the steps
         self._mode: Literal["thought", "blank", "content", "opening", "call"] = "blank"
@@ -50,8 +53,8 @@ class Answer:
 
     @property
     def stopped(self) -> bool:
-        """A stop string was found: generation should be cancelled, and finish("stop") called."""
-        return self._stops.matched
+        """A stop string was found, or the only call made: generation should be cancelled, and finish("stop") called."""
+        return self._stops.matched or self._called
 
     def push(self, piece: bytes) -> list[Part]:
         """The bytes of one token; the parts that are certain now."""
@@ -204,6 +207,7 @@ class Answer:
 
     def _end_call(self) -> None:
         self._call = None
+        self._called = not self._parallel
         self._mode, self._blanks, self._follows = "blank", "", True
 
     # ---- ends ------------------------------------------------------------------------------------------------------

@@ -17,6 +17,11 @@ class Tokenizer(Protocol):
         ...
 
     @property
+    def size(self) -> int:
+        """Tokens, with ids from 0."""
+        ...
+
+    @property
     def longest(self) -> int:
         """Bytes of the longest token."""
         ...
@@ -41,6 +46,7 @@ class Reading:
 
     `in_reasoning`: the prompt ends inside an open thought. `reasons`: the vocabulary has `<think>`, so a thought may
     also be opened by the model. `tools` empty: nothing is parsed as a call (none declared, or tool_choice none).
+    `parallel` false: the answer is over with its first call.
     """
 
     format: ChatFormat
@@ -48,6 +54,7 @@ class Reading:
     reasons: bool = False
     tools: tuple[Tool, ...] = ()
     stop: tuple[str, ...] = ()
+    parallel: bool = True
 
 
 @dataclass(frozen=True)

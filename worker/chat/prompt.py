@@ -37,6 +37,7 @@ def prepare(
     template refuses or a schema beyond its bounds, MODEL_NOT_LOADED if the model's own file cannot be used.
     """
     check(request)
+    _check_bias(request, tokenizer.size)
     special, speech = _usable(tokenizer)
     pieces = _pieces(request, speech, format, now)
     tokens = _tokens(pieces, special, tokenizer, context)
@@ -47,6 +48,7 @@ def prepare(
         reasons=OPEN in special.ids,
         tools=request.tools if request.tool_choice != "none" else (),
         stop=request.stop,
+        parallel=request.parallel_tool_calls,
     )
     return Prepared(
         prompt=tuple(tokens),
@@ -56,6 +58,14 @@ def prepare(
         constraint=constraint(request, format, special.ids, in_reasoning),
         reasoning=_reasoning_limit(request, special, tokenizer, in_reasoning),
     )
+
+
+def _check_bias(request: ChatRequest, size: int) -> None:
+    """Only here is the vocabulary known, and a client still told so before anything is promised."""
+    outside = next((token for token, _ in request.sampling.logit_bias if token >= size), None)
+    if outside is not None:
+        message = f"Invalid 'logit_bias': this model has tokens 0 to {size - 1}, and {outside} is none of them."
+        raise SupernetError(ErrorCode.INVALID_REQUEST, message, param="logit_bias")
 
 
 def _usable(tokenizer: Tokenizer) -> tuple[SpecialTokens, Dialect]:

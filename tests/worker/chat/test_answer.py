@@ -235,6 +235,26 @@ CASES: dict[str, tuple[Reading, str, Message]] = {
         "<tool_call>\n<function=now>\nso < be it\n</function>\n</tool_call>",
         called(("now", {}), content="so < be it\n", notices=1),
     ),
+    "no parallel calls": (
+        replace(XML, parallel=False),
+        "I add.\n" + xml("add", a="1", b="2") + "\n" + xml("now") + "\nDone.",
+        called(ADD, content="I add.\n"),
+    ),
+    "no parallel calls in JSON": (
+        replace(JSON, parallel=False),
+        "<think>x</think>" + obj("add", '{"a": 1, "b": 2}') + "\n" + obj("now", "{}"),
+        called(ADD, reasoning="x"),
+    ),
+    "no parallel calls, and the next begins without an end": (
+        replace(XML, parallel=False),
+        "<tool_call>\n<function=now>\n<tool_call>\n<function=ping>\n</function>\n</tool_call>",
+        called(("now", {})),
+    ),
+    "no parallel calls: one that cannot be read is none": (
+        replace(JSON, parallel=False),
+        obj("rm", "{}") + obj("now", "{}") + obj("ping", "{}"),
+        called(("now", {}), content=obj("rm", "{}"), notices=1),
+    ),
     "undeclared tool is content": (XML, xml("rm", path="/"), Message(xml("rm", path="/"), notices=1)),
     "undeclared tool in a thought is thought": (
         XML_IN,

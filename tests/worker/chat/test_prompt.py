@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.worker.chat.vocabularies import CONTROL, DEFINED, PLAIN, QWEN3, QWEN35, ByteVocabulary, specials_of, text_of
 from wire.catalog import ChatFormat
-from wire.chat import ChatRequest, Message, Tool, ToolCall
+from wire.chat import ChatRequest, Message, Sampling, Tool, ToolCall
 from wire.errors import ErrorCode, SupernetError
 from worker.chat.answer import Answer
 from worker.chat.prepared import Prepared, Tokenizer
@@ -305,6 +305,14 @@ def test_of_many_anchors_the_outer_ones_are_kept() -> None:
     assert list(anchors) == sorted(set(anchors))
     length = made(QWEN3, ask(*[USER] * 200)).prompt
     assert QWEN3.piece(length[anchors[-1] + 1]) == b"a", "the generation prompt is one of them"
+
+
+def test_a_bias_of_a_token_that_there_is_not_is_refused_by_name() -> None:
+    size = QWEN3.size
+    made(QWEN3, ask(sampling=Sampling(logit_bias=((0, 1.0), (size - 1, 1.0)))))
+    with pytest.raises(SupernetError, match=f"0 to {size - 1}") as caught:
+        made(QWEN3, ask(sampling=Sampling(logit_bias=((size, 1.0),))))
+    assert (caught.value.code, caught.value.param) == (ErrorCode.INVALID_REQUEST, "logit_bias")
 
 
 def test_a_prompt_must_leave_room_for_one_token() -> None:

@@ -22,6 +22,10 @@ class ByteVocabulary:
     control: tuple[str, ...] = CONTROL
     defined: tuple[str, ...] = DEFINED
 
+    @property
+    def size(self) -> int:
+        return 256 + len(self.special)
+
     @cached_property
     def longest(self) -> int:
         return max(map(len, self.special), default=1)
