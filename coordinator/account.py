@@ -4,10 +4,11 @@ A key with the scope `admin` may look at and change another account: `?account=`
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -17,8 +18,9 @@ from fastapi.responses import JSONResponse
 from coordinator.accounts import Accounts, Principal, Wish, create_key, regenerate_key
 from coordinator.billing import Billing
 from coordinator.exchange import read_body
+from coordinator.gate import quota_of
 from coordinator.ledger.database import Database
-from coordinator.ledger.errors import LedgerError, NotThere
+from coordinator.ledger.errors import LedgerError, NotThere, Unavailable
 from coordinator.ledger.grants import balances_of, bonus, bonus_claimed, next_bonus_ms, spend_earned
 from coordinator.ledger.keys import AccountRow, KeyLimits, KeyRow, get_account, get_key, list_keys, revoke_key
 from coordinator.ledger.orders import Done, Transfer
@@ -27,11 +29,17 @@ from coordinator.ledger.writer import LedgerWriter
 from coordinator.openai_fields import Fields
 from coordinator.openai_json import invalid, load
 from coordinator.pricing import CURRENCIES, Currency, decimal
+from coordinator.rates import Quota, Rates
 from wire.errors import ErrorCode, SupernetError
+
+log = logging.getLogger("supernet.accounts")
 
 MAX_DAYS = 366
 MAX_KEYS = 100  # in use, of one account
 MAX_LIMIT = 10**9
+LOOKUPS = 120  # calls a minute of one account: each asks the thread that books everybody's money
+BOOK_S = 10.0  # a commit takes milliseconds
+RETRY_S = 10.0
 
 T = TypeVar("T")
 
@@ -45,6 +53,8 @@ class AccountApi:
     billing: Billing
     pepper: bytes
     bonus_nano: int
+    quota: Quota
+    rates: Rates = field(default_factory=Rates)  # of these calls, by account
 
     # ---- what there is -------------------------------------------------------------------------------------------
 
@@ -119,8 +129,13 @@ class AccountApi:
         return JSONResponse({"object": "account.earnings", "moved": shown})
 
     async def _book(self, order: Transfer) -> Done:
+        if self.ledger.full:
+            raise _behind()
         try:
-            answer = await self.ledger.ask(order)
+            async with asyncio.timeout(BOOK_S):
+                answer = await self.ledger.ask(order)
+        except TimeoutError:
+            raise _behind() from None
         except LedgerError as error:
             raise _refused(error) from None
         if not isinstance(answer, Done):
@@ -143,7 +158,7 @@ class AccountApi:
         """Shown once. A key makes no key that may do more than itself."""
         principal, account = await self._of(request)
         fields = Fields(load(await read_body(request)))
-        wish = _wish(fields, account.id, principal)
+        wish = self._wish(fields, account.id, principal)
         fields.finish()
         used = await self._do(lambda: list_keys(self.database, account.id))
         if sum(row.revoked_ms is None for row in used) >= MAX_KEYS:
@@ -155,7 +170,7 @@ class AccountApi:
 
     async def regenerate(self, request: Request) -> Response:
         """A new key like the old one, which is dead when this is answered."""
-        row = await self._own(request)
+        row = await self._own(request, renew=True)
         key, new = await self._change(lambda: regenerate_key(self.database, self.pepper, row.id, _now_ms()))
         return JSONResponse({**_key(new), "key": key}, 201)
 
@@ -164,14 +179,48 @@ class AccountApi:
         await self._change(lambda: revoke_key(self.database, row.id, _now_ms()))
         return JSONResponse({"object": "account.key.deleted", "id": row.id, "deleted": True})
 
-    async def _own(self, request: Request) -> KeyRow:
+    async def _own(self, request: Request, *, renew: bool = False) -> KeyRow:
         """The key of the path. One that may do more than the caller's is not the caller's to change."""
         principal, account = await self._of(request)
         row = await self._do(lambda: get_key(self.database, request.path_params["key_id"]))
         if row.account != account.id:
             raise SupernetError(ErrorCode.NOT_FOUND, "This account has no such key.")
         _within(principal, row.scopes)
+        if renew:
+            self._no_more(principal, row.limits, row.expires_ms)
         return row
+
+    def _wish(self, fields: Fields, account: str, principal: Principal) -> Wish:
+        """What is not said is as with the key that asks."""
+        scopes = fields.take("scopes")
+        if scopes is None:
+            scopes = [scope for scope in principal.scopes if scope != "admin"]
+        if not isinstance(scopes, list) or not scopes or not all(isinstance(scope, str) for scope in scopes):
+            raise invalid("scopes", "Invalid 'scopes': expected a list of names, such as ['client', 'worker'].")
+        _within(principal, tuple(scopes))
+        seconds = fields.integer("expires_in_s", 60, 10 * 366 * 86_400)
+        expires_ms = principal.expires_ms if seconds is None else _now_ms() + seconds * 1000
+        asked = {name: fields.integer(name, 1, MAX_LIMIT) for name in ("rpm", "tpm", "concurrency")}
+        limits = KeyLimits(**{name: getattr(principal, name) if n is None else n for name, n in asked.items()})
+        self._no_more(principal, limits, expires_ms)
+        name = fields.text("name", low=1, high=128)
+        if name is None:
+            raise invalid("name", "Missing 'name': say what the key is for.")
+        return Wish(name, account, tuple(scopes), limits, expires_ms)
+
+    def _no_more(self, principal: Principal, limits: KeyLimits, expires_ms: int | None) -> None:
+        """Nobody gets around the limits of his key by making, or renewing, one without them."""
+        if "admin" in principal.scopes:
+            return
+        mine, other = quota_of(principal, self.quota), quota_of(limits, self.quota)
+        for name in ("rpm", "tpm", "concurrency"):
+            most = getattr(mine, name)
+            if most and not 0 < getattr(other, name) <= most:
+                raise SupernetError(
+                    ErrorCode.PERMISSION_DENIED, f"This API key's own {name} is {most}: ask for no more."
+                )
+        if principal.expires_ms is not None and (expires_ms is None or expires_ms > principal.expires_ms):
+            raise SupernetError(ErrorCode.PERMISSION_DENIED, "This API key expires before that: ask for less time.")
 
     async def _change(self, work: Callable[[], T]) -> T:
         changed = await self._do(work)
@@ -203,6 +252,8 @@ class AccountApi:
         """Whose key it is, and the account that it is about."""
         name = request.query_params.get("account")
         principal = self.accounts.authenticate(request.headers, "client" if name is None else "admin")
+        if self.quota.rpm and "admin" not in principal.scopes:
+            self.rates.request(principal.account, Quota(LOOKUPS, 0, 0), time.monotonic())
         return principal, await self._do(lambda: get_account(self.database, name or principal.account))
 
     async def _do(self, work: Callable[[], T]) -> T:
@@ -212,24 +263,16 @@ class AccountApi:
             raise _refused(error) from None
 
 
+def _behind() -> SupernetError:
+    return SupernetError(ErrorCode.QUEUE_FULL, "accounting is behind: try again in a moment", retry_after_s=RETRY_S)
+
+
 def _refused(error: LedgerError) -> SupernetError:
+    if isinstance(error, Unavailable):  # what it says is for the operator, and in the log
+        log.error("the account API: %s", error)
+        return _behind()
     missing = isinstance(error, NotThere)
     return SupernetError(ErrorCode.NOT_FOUND if missing else ErrorCode.INVALID_REQUEST, str(error))
-
-
-def _wish(fields: Fields, account: str, principal: Principal) -> Wish:
-    scopes = fields.take("scopes")
-    if scopes is None:
-        scopes = [scope for scope in principal.scopes if scope != "admin"]
-    if not isinstance(scopes, list) or not scopes or not all(isinstance(scope, str) for scope in scopes):
-        raise invalid("scopes", "Invalid 'scopes': expected a list of names, such as ['client', 'worker'].")
-    _within(principal, tuple(scopes))
-    seconds = fields.integer("expires_in_s", 60, 10 * 366 * 86_400)
-    limits = KeyLimits(*(fields.integer(name, 1, MAX_LIMIT) for name in ("rpm", "tpm", "concurrency")))
-    name = fields.text("name", low=1, high=128)
-    if name is None:
-        raise invalid("name", "Missing 'name': say what the key is for.")
-    return Wish(name, account, tuple(scopes), limits, None if seconds is None else _now_ms() + seconds * 1000)
 
 
 def _within(principal: Principal, scopes: tuple[str, ...]) -> None:

@@ -164,7 +164,7 @@ def assembled(config: Config) -> Iterator[Running]:
         feed = Feed(hub, catalog, lambda: ledger.healthy and accounts.healthy)
         dashboard = Dashboard(feed, accounts, partial(earned_by, database), thread, config.public_network)
         bonus_nano = config.bonus_spark * SPARK_NANO
-        account = AccountApi(accounts, database, thread, ledger, billing, pepper, bonus_nano)
+        account = AccountApi(accounts, database, thread, ledger, billing, pepper, bonus_nano, config.quota())
         services = Services(hub, accounts, catalog, ledger, account, billing, config.quota(), dashboard)
         yield Running(config, services, database, thread)
     finally:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from coordinator.accounts import Principal
 from coordinator.effects import Failed, Finished, Stopped
+from coordinator.ledger.keys import KeyLimits
 from coordinator.openai_request import ChatJob
 from coordinator.prefix import prompt_tokens
 from coordinator.rates import Quota, Rates
@@ -67,5 +68,9 @@ class Gate:
             raise
 
     def _quota(self, principal: Principal) -> Quota:
-        own = {"rpm": principal.rpm, "tpm": principal.tpm, "concurrency": principal.concurrency}
-        return replace(self.quota, **{name: limit for name, limit in own.items() if limit is not None})
+        return quota_of(principal, self.quota)
+
+
+def quota_of(limits: Principal | KeyLimits, default: Quota) -> Quota:
+    own = {"rpm": limits.rpm, "tpm": limits.tpm, "concurrency": limits.concurrency}
+    return replace(default, **{name: limit for name, limit in own.items() if limit is not None})

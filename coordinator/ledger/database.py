@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, ma
 from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError
 from sqlalchemy.pool import NullPool
 
-from coordinator.ledger.errors import LedgerError
+from coordinator.ledger.errors import LedgerError, Unavailable
 from coordinator.ledger.locks import FileLocks
 from coordinator.ledger.migrate import migrate
 
@@ -93,7 +93,7 @@ class Database:
             except BaseException as error:
                 self._connection.rollback()
                 if isinstance(error, DatabaseError) and not isinstance(error, IntegrityError | DataError):
-                    raise LedgerError(f"{self._name} cannot be written: {error.orig}") from error
+                    raise Unavailable(f"{self._name} cannot be written: {error.orig}") from error
                 raise
 
     def query(self, select: Select[Any]) -> Sequence[Any]:
@@ -102,7 +102,7 @@ class Database:
             return self._connection.execute(select).all()
         except DatabaseError as error:
             self._connection.rollback()
-            raise LedgerError(f"{self._name} cannot be read: {error.orig}") from None
+            raise Unavailable(f"{self._name} cannot be read: {error.orig}") from None
 
     def close(self) -> None:
         self._opened.close()

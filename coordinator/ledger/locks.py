@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from coordinator.ledger.errors import LedgerError
+from coordinator.ledger.errors import LedgerError, Unavailable
 
 LOCK_S = 10.0  # a transaction takes milliseconds: whoever holds the lock longer is broken
 POLL_S = 0.005
@@ -48,7 +48,7 @@ class FileLocks:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     message = f"{self._database} has been locked for {LOCK_S:.0f} s by another process"
-                    raise LedgerError(message) from None
+                    raise Unavailable(message) from None
                 time.sleep(POLL_S)
         try:
             yield

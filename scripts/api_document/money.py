@@ -99,19 +99,22 @@ def paths(do: Do) -> Schema:
             whole |= operation
         return whole
 
-    create = do("post", "Make a key; it is shown once.", made, 201, 400, 404, 413, body="KeyRequest")
+    create = do("post", "Make a key; it is shown once.", made, 201, 400, 404, 413, 429, body="KeyRequest")
     replace = "A new key in the place of this one, which ends at once."
     spend = "What was earned with workers becomes spendable."
     return {
-        "/v1/account": path(do("get", "Balances and bonus.", ACCOUNT, 200, 404)),
+        "/v1/account": path(do("get", "Balances and bonus.", ACCOUNT, 200, 404, 429)),
         "/v1/account/usage": path(
-            do("get", "What was used, by day, model and key.", _list(USED), 200, 400, 404), parameters=[other, days]
+            do("get", "What was used, by day, model and key.", _list(USED), 200, 400, 404, 429),
+            parameters=[other, days],
         ),
         "/v1/account/bonus": path(do("post", "Claim the daily bonus.", bonus, 200, 404, 429)),
-        "/v1/account/earnings/spend": path(do("post", spend, moved, 200, 402, 404)),
-        "/v1/account/keys": path(do("get", "All keys, without their secrets.", _list(thing(_KEY)), 200, 404), create),
-        "/v1/account/keys/{key_id}/regenerate": path(do("post", replace, made, 201, 404), parameters=[other, key]),
-        "/v1/account/keys/{key_id}": path(do("delete", "End a key.", deleted, 200, 404), parameters=[other, key]),
+        "/v1/account/earnings/spend": path(do("post", spend, moved, 200, 402, 404, 429)),
+        "/v1/account/keys": path(
+            do("get", "All keys, without their secrets.", _list(thing(_KEY)), 200, 404, 429), create
+        ),
+        "/v1/account/keys/{key_id}/regenerate": path(do("post", replace, made, 201, 404, 429), parameters=[other, key]),
+        "/v1/account/keys/{key_id}": path(do("delete", "End a key.", deleted, 200, 404, 429), parameters=[other, key]),
         "/v1/estimate": path(
             do("get", "What so many tokens cost, exactly.", ESTIMATE, 200, 400, 404), parameters=asked
         ),

@@ -1,12 +1,16 @@
 """The account's own API, asked over HTTP."""
 
 import asyncio
+import time
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.coordinator.conftest import Coordinator, make_key
+from coordinator.ledger.database import Database
+from coordinator.ledger.errors import Unavailable
+from coordinator.ledger.keys import KeyLimits
+from tests.coordinator.conftest import Coordinator, Start, make_key
 
 ASK: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
 
@@ -116,3 +120,49 @@ async def test_a_path_of_several_methods_names_all_of_them(coordinator: Coordina
     async with coordinator.http() as http:
         refused = await http.put("/v1/account/keys")
         assert (refused.status_code, refused.headers["allow"]) == (405, "GET, POST")
+
+
+async def test_no_key_makes_or_renews_one_that_may_do_more(start_coordinator: Start) -> None:
+    async with start_coordinator(rpm=60, concurrency=64) as coordinator:
+        soon = time.time_ns() // 1_000_000 + 3_600_000
+        limited = make_key(coordinator.config, limits=KeyLimits(rpm=5), expires_ms=soon)
+        await coordinator.running.services.accounts.refresh()
+        async with coordinator.http() as http, coordinator.http(limited) as guest:
+            assert (await http.post("/v1/account/keys", json={"name": "x", "rpm": 61})).status_code == 403
+            assert (await http.post("/v1/account/keys", json={"name": "x", "rpm": 60})).status_code == 201
+            for more in ({"rpm": 6}, {"concurrency": 1000}, {"expires_in_s": 7200}):
+                assert (await guest.post("/v1/account/keys", json={"name": "x", **more})).status_code == 403, more
+            like = (await guest.post("/v1/account/keys", json={"name": "x"})).json()
+            assert (like["rpm"], like["expires"]) == (5, soon // 1000)
+            own = next(key for key in (await guest.get("/v1/account/keys")).json()["data"] if key["expires"] is None)
+            assert (await guest.post(f"/v1/account/keys/{own['id']}/regenerate")).status_code == 403
+            assert (await guest.post(f"/v1/account/keys/{like['id']}/regenerate")).status_code == 201
+
+
+async def test_who_looks_all_the_time_is_told_to_wait(
+    start_coordinator: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coordinator.account.LOOKUPS", 2)
+    async with start_coordinator(rpm=60) as coordinator, coordinator.http() as http:
+        answers = [await http.get("/v1/account/keys") for _ in range(5)]
+        assert (answers[0].status_code, answers[-1].status_code) == (200, 429)
+        assert "retry-after" in answers[-1].headers
+        assert (await http.get("/v1/models")).status_code == 200
+
+
+async def test_a_database_that_is_away_is_no_fault_of_the_client(
+    coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*args: Any) -> None:
+        raise Unavailable("/var/lib/secret.db cannot be written: database or disk is full")
+
+    monkeypatch.setattr(Database, "query", away)
+    monkeypatch.setattr(Database, "transaction", away)
+    monkeypatch.setattr("coordinator.account.BOOK_S", 0.1)
+    async with coordinator.http() as http:
+        answers = [await http.get("/v1/account"), await http.post("/v1/account/bonus")]
+        monkeypatch.undo()
+    for answer in answers:
+        assert answer.status_code == 429
+        assert "retry-after" in answer.headers
+        assert "secret" not in answer.text
