@@ -124,8 +124,11 @@ class Fleet:
                     yield worker
 
     def hopeful(self, model: str, now: float) -> bool:
-        """Is there a worker for the model, or was there one a moment ago?"""
-        return any(True for _ in self._serving(model)) or now - self._served.get(model, -DEAD_AFTER_S) < DEAD_AFTER_S
+        """Is there a worker for the model, or was there one a moment ago? One that offers no slots (paused, its
+        owner plays) may not for hours."""
+        if any(worker.seats[model].slots for worker in self._serving(model)):
+            return True
+        return now - self._served.get(model, -DEAD_AFTER_S) < DEAD_AFTER_S
 
     def count(self, account: str) -> int:
         return sum(worker.peer.account == account for worker in self.workers.values())

@@ -62,6 +62,15 @@ def test_a_model_is_hoped_for_while_its_last_worker_left_a_moment_ago() -> None:
     assert not fleet.hopeful(M, 115)
 
 
+def test_nobody_waits_for_workers_that_offer_no_slots() -> None:
+    fleet = Fleet(Limits())
+    worker = fleet.add(hello(), PEER, 0)
+    ready(fleet, worker, slots=0, free=0)
+    assert not fleet.hopeful(M, 0)
+    fleet.add(hello("w2"), PEER, 0)
+    assert fleet.hopeful(M, 0)
+
+
 def test_leases_survive_a_reattach_and_hold_their_slots() -> None:
     fleet = Fleet(Limits())
     worker = fleet.add(hello(), PEER, 0)
