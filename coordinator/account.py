@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
-from coordinator.accounts import Accounts, Principal, Wish, create_key, regenerate_key
+from coordinator.accounts import DEFAULT_SCOPES, Accounts, Principal, Wish, create_key, regenerate_key
 from coordinator.billing import Billing
 from coordinator.exchange import read_body
 from coordinator.gate import quota_of
@@ -194,7 +194,7 @@ class AccountApi:
         """What is not said is as with the key that asks."""
         scopes = fields.take("scopes")
         if scopes is None:
-            scopes = [scope for scope in principal.scopes if scope != "admin"]
+            scopes = [scope for scope in principal.scopes if scope != "admin"] or list(DEFAULT_SCOPES)
         if not isinstance(scopes, list) or not scopes or not all(isinstance(scope, str) for scope in scopes):
             raise invalid("scopes", "Invalid 'scopes': expected a list of names, such as ['client', 'worker'].")
         _within(principal, tuple(scopes))
@@ -251,7 +251,7 @@ class AccountApi:
     async def _of(self, request: Request) -> tuple[Principal, AccountRow]:
         """Whose key it is, and the account that it is about."""
         name = request.query_params.get("account")
-        principal = self.accounts.authenticate(request.headers, "client" if name is None else "admin")
+        principal = self.accounts.authenticate(request.headers, *(("client", "admin") if name is None else ("admin",)))
         if self.quota.rpm and "admin" not in principal.scopes:
             self.rates.request(principal.account, Quota(LOOKUPS, 0, 0), time.monotonic())
         return principal, await self._do(lambda: get_account(self.database, name or principal.account))

@@ -9,13 +9,14 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from coordinator.accounts import SCOPES, Accounts, Principal
+from coordinator.accounts import Accounts, Principal
 from coordinator.apikeys import bearer
 from coordinator.network import Viewer
 from coordinator.web.feed import Feed
 from coordinator.web.static import add_files
 
 JSON = "application/json"
+MAY_LOOK = ("admin", "client", "worker")  # the key of whoever scrapes metrics can do nothing else
 # What one viewer may see, nobody else's cache may keep.
 PRIVATE = {"cache-control": "no-store", "vary": "authorization", "x-content-type-options": "nosniff"}
 
@@ -63,7 +64,7 @@ class Dashboard:
         """Raises invalid_api_key, or permission_denied."""
         if self.public and bearer(request.headers) is None:
             return Viewer(None), None
-        principal = self.accounts.authenticate(request.headers, *SCOPES)
+        principal = self.accounts.authenticate(request.headers, *MAY_LOOK)
         return Viewer(principal.account, "admin" in principal.scopes), principal
 
 

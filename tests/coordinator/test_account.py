@@ -99,6 +99,15 @@ async def test_only_an_admin_sees_and_changes_another_account(coordinator: Coord
         assert (await http.delete(f"/v1/account/keys/{stronger}")).status_code == 403
 
 
+async def test_a_key_that_is_only_an_admins_has_an_account_page_too(coordinator: Coordinator) -> None:
+    admin = make_key(coordinator.config, scopes=("admin",))
+    await coordinator.running.services.accounts.refresh()
+    async with coordinator.http(admin) as root:
+        assert (await root.get("/v1/account")).json()["name"] == "default"
+        made = (await root.post("/v1/account/keys", json={"name": "laptop"})).json()
+        assert made["scopes"] == ["client", "worker"]
+
+
 async def test_earnings_are_made_spendable(coordinator: Coordinator) -> None:
     async with coordinator.http() as http:
         moved = (await http.post("/v1/account/earnings/spend")).json()["moved"]

@@ -14,13 +14,16 @@ from tests.coordinator.conftest import Coordinator, Start, make_key, until
 MESSAGES: Any = [{"role": "user", "content": "hi"}]
 
 
-async def test_the_network_needs_a_key_of_any_scope(coordinator: Coordinator) -> None:
+async def test_the_network_needs_a_key_but_not_the_one_that_scrapes_metrics(coordinator: Coordinator) -> None:
     async with httpx.AsyncClient(base_url=coordinator.url) as http:
         for path in ("/v1/network", "/v1/network/events", "/v1/network/workers/0123456789ab"):
             response = await http.get(path)
             assert (response.status_code, response.json()["error"]["code"]) == (401, "invalid_api_key")
     worker_key = make_key(coordinator.config, scopes=("worker",))
-    await until(lambda: len(coordinator.running.services.accounts._keys) == 2)
+    metrics_key = make_key(coordinator.config, scopes=("metrics",))
+    await until(lambda: len(coordinator.running.services.accounts._keys) == 3)
+    async with coordinator.http(metrics_key) as http:
+        assert (await http.get("/v1/network")).status_code == 403
     async with coordinator.http(worker_key) as http:
         response = await http.get("/v1/network")
     assert response.json()["viewer"] == "client"
