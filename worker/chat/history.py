@@ -30,11 +30,30 @@ def conversation(request: ChatRequest) -> list[dict[str, Any]]:
     """The messages for a template that knows tools.
 
     Templates want one system message, first: later ones are appended to it in their order. A thought that stands
-    inline in an assistant's text is taken out of it.
+    inline in an assistant's text is taken out of it. Results come in the order of their calls.
     """
     system = "\n\n".join(message.content for message in request.messages if message.role == "system")
     first = [{"role": "system", "content": plain(system)}] if system else []
-    return first + [_entry(message) for message in request.messages if message.role != "system"]
+    return first + [_entry(message) for message in _answered([m for m in request.messages if m.role != "system"])]
+
+
+def _answered(messages: list[Message]) -> list[Message]:
+    """The results behind a turn of calls in the order of the calls, by their ids: Qwen's templates show no ids, so the
+    model knows a result by its place, and clients send the one first that was there first. One without a call stays
+    behind those that have one."""
+    ordered: list[Message] = []
+    places: dict[str | None, int] = {}
+    results: list[Message] = []
+    for message in [*messages, None]:
+        if message is not None and message.role == "tool":
+            results.append(message)
+            continue
+        ordered += sorted(results, key=lambda result: places.get(result.tool_call_id, len(places)))
+        results = []
+        if message is not None:
+            ordered.append(message)
+            places = {call.id: place for place, call in enumerate(message.tool_calls)}
+    return ordered
 
 
 def flat_conversation(request: ChatRequest, tools: list[dict[str, Any]], format: ChatFormat) -> list[dict[str, Any]]:

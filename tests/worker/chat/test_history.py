@@ -83,3 +83,19 @@ def test_calls_are_written_as_the_model_writes_them() -> None:
         "Wait.\n<tool_call>\n<function=get>\n<parameter=a>\nx\n</parameter>\n<parameter=b>\n[1]\n</parameter>\n"
         "</function>\n</tool_call>"
     )
+
+
+def test_results_stand_in_the_order_of_their_calls() -> None:
+    calls = tuple(ToolCall(id=name, name="get", arguments="{}") for name in "abc")
+
+    def result(name: str) -> Message:
+        return Message(role="tool", content=name, tool_call_id=name)
+
+    told = ask(
+        Message(role="assistant", tool_calls=calls),
+        *map(result, "cxab"),
+        Message(role="user", content="and?"),
+        Message(role="assistant", tool_calls=calls[:1]),
+        result("a"),
+    )
+    assert [entry["content"] for entry in conversation(told)] == ["", "a", "b", "c", "x", "and?", "", "a"]
