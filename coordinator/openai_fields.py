@@ -29,6 +29,14 @@ ACCEPTED: Mapping[str, str] = {
     "messages[].tool_calls[].function.parsed_arguments": "the OpenAI SDK's own decoded copy of `arguments`",
 }
 
+# Checked, and then without an effect on the answer to a chat completion.
+LABELS: Mapping[str, str] = {
+    "user": "a label of the caller's own end user; nothing depends on it and it is not kept",
+    "safety_identifier": "OpenAI's new name of 'user'",
+    "metadata": "OpenAI gives it back with a stored completion, and nothing is stored here",
+    "messages[].name": "it is given to the model's template, and Qwen's templates write no names",
+}
+
 # Fields of OpenAI or of other servers that mean something which is not done here: what to do instead.
 REFUSED: Mapping[str, str] = {
     "functions": "use 'tools'",

@@ -1,7 +1,8 @@
 """Every request field of both APIs and what comes of it, found out by asking the code that reads requests.
 
-A field counts as honoured when a body with it makes another job than the body without; as taken or refused when the
-lists of the readers say so and a probe agrees. What a reader asks for and no table knows is an error: see `unknown`.
+A field counts as honoured when a body with it makes another job than the body without, and the list of labels does not
+have it; as taken or refused when the lists of the readers say so and a probe agrees. What a reader asks for and no
+table knows is an error: see `unknown`.
 """
 
 import json
@@ -56,6 +57,7 @@ class Api:
     read: Reader
     base: Body
     probes: Mapping[str, Probe]
+    labels: Mapping[str, str]
     accepted: Mapping[str, str]
     limited: Mapping[str, tuple[tuple[Any, ...], str]]
     refused: Mapping[str, str]
@@ -69,12 +71,16 @@ class Row:
     remark: str = ""
 
 
+_LEFT_OUT = {f"tools[] of type {name}": why for name, why in responses_fields.LEFT_OUT.items()}
+_LEFT_OUT |= {f"include[] with {name}": why for name, why in responses_fields.INCLUDED.items()}
+
 APIS = (
     Api(
         "/v1/chat/completions",
         openai_request.parse,
         CHAT_BASE,
         CHAT,
+        openai_fields.LABELS,
         openai_fields.ACCEPTED,
         openai_fields.LIMITED,
         openai_fields.REFUSED,
@@ -85,7 +91,8 @@ APIS = (
         responses_request.parse,
         RESPONSES_BASE,
         RESPONSES,
-        responses_fields.ACCEPTED,
+        {},
+        {**responses_fields.ACCEPTED, **_LEFT_OUT},
         responses_fields.LIMITED,
         responses_fields.REFUSED,
         RESPONSES_REFUSED,
@@ -131,7 +138,7 @@ def catalog() -> Catalog:
 def _honoured(api: Api, field: str, probe: Probe) -> Row:
     without, with_it = (api.read(_bytes({**api.base, **body}), catalog(), {}) for body in probe)
     assert without != with_it, f"{api.path}: {field} makes no difference"
-    return Row(field, "honoured")
+    return Row(field, "checked, no effect", api.labels[field]) if field in api.labels else Row(field, "honoured")
 
 
 def _error(api: Api, body: Body) -> SupernetError | None:

@@ -61,8 +61,9 @@ def page(runs: Runs) -> str:
 
 
 FIELDS = """\
-Read off the code that reads requests: a field is honoured when a body with it makes another job than the body without.
-A field that is not here is refused by name with 400. `sent by`: the clients above that sent it."""
+Read off the code that reads requests: a field is honoured when a body with it makes another job than the body without,
+and more than a label of it. A field that is not here is refused by name with 400. `sent by`: the clients above that
+sent it."""
 
 
 def _clients(runs: Runs) -> str:

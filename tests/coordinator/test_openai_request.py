@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from coordinator.openai_fields import ACCEPTED, LIMITED, REFUSED, camel
+from coordinator.openai_fields import ACCEPTED, LABELS, LIMITED, REFUSED, camel
 from coordinator.openai_request import BUDGETS, ChatJob, parse
 from wire.catalog import Catalog, File, ModelSpec, Preset, Presets, Price
 from wire.chat import ChatRequest, Message, Sampling, Tool
@@ -296,6 +296,12 @@ def with_accepted(path: str) -> dict[str, Any]:
 @pytest.mark.parametrize("path", ACCEPTED)
 def test_every_field_of_the_accepted_list_is_let_through_and_changes_nothing(path: str) -> None:
     assert job(**with_accepted(path)) == job(**with_accepted(""))
+
+
+@pytest.mark.parametrize("name", [name for name in LABELS if "." not in name])
+def test_labels_change_nothing_that_a_worker_is_asked(name: str) -> None:
+    value: Any = {"k": "v"} if name == "metadata" else "x"
+    assert job(**{name: value}).request == job().request
 
 
 @pytest.mark.parametrize("name", [name for name in LIMITED if "." not in name])
