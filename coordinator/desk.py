@@ -121,6 +121,7 @@ class Desk:
                 weight=principal.weight,
                 session=session,
                 trace=traceparent(headers),
+                key=principal.key,
             )
             for n in range(job.n)
         ]

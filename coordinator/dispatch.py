@@ -127,6 +127,14 @@ class Dispatch:
             self._jobs.stop(job, now)
         return self._jobs.flush()
 
+    def revoked(self, job_id: str, now: float) -> list[Effect]:
+        """The key that asked is not good any more."""
+        job = self._jobs.all.get(job_id)
+        if job is not None:
+            message = "The API key of this request has ended: it expired or was revoked."
+            self._jobs.fail(job, SupernetError(ErrorCode.INVALID_API_KEY, message), now)
+        return self._jobs.flush()
+
     def acknowledged(self, job_id: str, attempt: int, seq: int, now: float) -> list[Effect]:
         """The client has taken everything up to frame `seq` of `attempt`. Acks go out in batches and with ticks."""
         job = self._jobs.all.get(job_id)

@@ -164,12 +164,14 @@ class Hub:
         self._send(session, message)
 
     def revoke(self, keys: frozenset[str]) -> None:
-        """Close the sockets that were opened with these keys."""
+        """Close the sockets that were opened with these keys, and end the jobs that were asked for with them."""
         for session, socket in list(self._sockets.items()):
             if socket.peer.key in keys:
                 socket.outbox.put(Error(code=ErrorCode.INVALID_API_KEY, message="the key has been revoked"))
                 socket.outbox.close(CLOSE_UNAUTHORIZED, "the key has been revoked")
                 self.left(session, resumable=False)
+        for job in [job for job, route in self._routes.items() if route.spec.key in keys]:
+            self._perform(self.dispatch.revoked(job, self.now()))
 
     # ---- clients -------------------------------------------------------------------------------------------------
 

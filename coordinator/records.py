@@ -58,6 +58,7 @@ class JobSpec:
     weight: float = 1.0
     session: str = ""
     trace: str | None = None  # a W3C traceparent, for the worker
+    key: str = ""  # the id of the key that asked: with it the job ends
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ import pytest
 from coordinator.ledger.database import Database
 from coordinator.ledger.errors import Unavailable
 from coordinator.ledger.keys import KeyLimits
-from tests.coordinator.conftest import Coordinator, Start, make_key
+from coordinator.ledger.usage import read
+from tests.coordinator.conftest import Coordinator, Start, make_key, until
+from wire import messages as wire
 
 ASK: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
 
@@ -175,3 +177,25 @@ async def test_a_database_that_is_away_is_no_fault_of_the_client(
         assert answer.status_code == 429
         assert "retry-after" in answer.headers
         assert "secret" not in answer.text
+
+
+async def test_with_a_key_the_streams_that_it_opened_end(coordinator: Coordinator) -> None:
+    async with coordinator.worker() as worker, coordinator.http() as http:
+        await worker.join()
+        made = (await http.post("/v1/account/keys", json={"name": "leaked", "scopes": ["client"]})).json()
+        async with coordinator.http(made["key"]) as other:
+            asked = asyncio.create_task(other.post("/v1/chat/completions", json=ASK | {"stream": True}))
+            mine = asyncio.create_task(http.post("/v1/chat/completions", json=ASK))
+            starts = [await worker.accept(), await worker.accept()]
+            for start in starts:
+                await worker.tell(start, "hel")
+            await until(lambda: coordinator.running.services.hub.dispatch.counters.tokens == 6)
+            assert (await http.delete(f"/v1/account/keys/{made['id']}")).status_code == 200
+            assert '"code":"invalid_api_key"' in (await asked).text
+        cancel = await worker.hear(wire.Cancel)
+        kept = next(start for start in starts if start.job != cancel.job)
+        await worker.done(kept, await worker.tell(kept, "lo", 3))
+        assert (await mine).json()["choices"][0]["message"]["content"] == "hello"
+        assert await coordinator.running.services.ledger.flushed(10)
+        costs = {row.finish: row.cost_nano for row in read(coordinator.running.database)}
+        assert costs == {"invalid_api_key": 3 * 900, "stop": 5 * 300 + 5 * 900}
