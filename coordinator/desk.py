@@ -122,6 +122,7 @@ class Desk:
                 session=session,
                 trace=traceparent(headers),
                 key=principal.key,
+                bound=tab.quote.bound,
             )
             for n in range(job.n)
         ]

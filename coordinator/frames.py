@@ -147,7 +147,9 @@ class Frames:
             job.lease = None
             seat = worker.seats.get(lease.model)
             if seat is not None and isinstance(frame, wire.Done | wire.Cancelled):
-                frame = frame.model_copy(update={"usage": believed(frame.usage, seat.offer.context)})
+                frame = frame.model_copy(
+                    update={"usage": believed(frame.usage, min(seat.offer.context, job.spec.bound))}
+                )
             match frame:
                 case wire.Done():
                     self._done(worker, lease, job, frame, now)

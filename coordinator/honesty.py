@@ -45,7 +45,7 @@ def lie(job: Job, lease: Lease, delta: Delta, window_tokens: int) -> str | None:
     return None
 
 
-def believed(usage: Usage, context: int) -> Usage:
-    """A prompt is no longer than the slot that held it, whatever the worker claims."""
-    prompt = min(usage.prompt, context)
+def believed(usage: Usage, most: int) -> Usage:
+    """A prompt is no longer than its text and the slot that held it allow, whatever the worker claims."""
+    prompt = min(usage.prompt, most)
     return usage.model_copy(update={"prompt": prompt, "cached": min(usage.cached, prompt)})

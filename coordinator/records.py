@@ -59,6 +59,7 @@ class JobSpec:
     session: str = ""
     trace: str | None = None  # a W3C traceparent, for the worker
     key: str = ""  # the id of the key that asked: with it the job ends
+    bound: int = 2**31  # tokens of the prompt, at most: no worker is believed more
 
 
 @dataclass(frozen=True)

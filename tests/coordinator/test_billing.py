@@ -22,6 +22,7 @@ from coordinator.openai_request import parse
 from coordinator.pricing import Quote, Tariff, Units, most, prompt_bound
 from coordinator.records import JobSpec
 from tests.coordinator.conftest import CATALOG, Coordinator, Start, make_key, until
+from wire import messages as wire
 from wire.catalog import parse as parse_catalog
 from wire.chat import Usage
 from wire.errors import ErrorCode, SupernetError
@@ -207,3 +208,23 @@ async def test_a_full_backlog_lets_nobody_in(start_coordinator: Start, monkeypat
 def test_running_requests_are_known_by_name() -> None:
     with ThreadPoolExecutor(1) as thread:
         assert Billing(LedgerWriter(None, thread), {}, Units(1), 0).running == frozenset()  # type: ignore[arg-type]
+
+
+async def test_the_usage_that_a_client_is_told_is_what_is_billed_whatever_the_worker_claims(
+    coordinator: Coordinator,
+) -> None:
+    async with coordinator.worker() as worker, coordinator.http() as http:
+        await worker.join()
+        asked = asyncio.create_task(http.post("/v1/chat/completions", json=ASK))
+        start = await worker.accept()
+        usage = Usage(prompt=4000, cached=4000, completion=4000)
+        done = wire.Done(
+            job=start.job, attempt=1, seq=await worker.tell(start, "hey"), finish_reason="stop", usage=usage
+        )
+        await worker.say(done)
+        told = (await asked).json()["usage"]
+        assert await coordinator.running.services.ledger.flushed(5)
+        (row,) = await in_ledger(coordinator, read)
+    bound = prompt_bound(job().request, 4096)
+    assert (told["prompt_tokens"], told["completion_tokens"]) == (row.prompt, row.completion) == (bound, 3)
+    assert told["cost_nano_usd"] == row.cost_nano == bound * 300 + 3 * 900

@@ -205,4 +205,4 @@ async def test_a_context_beyond_the_catalogues_is_not_believed_nor_a_prompt_long
         start = await worker.accept()
         usage = Usage(prompt=10**9, cached=0, completion=0)
         await worker.say(wire.Done(job=start.job, attempt=1, seq=0, finish_reason="stop", usage=usage))
-        assert (await answer).json()["usage"]["prompt_tokens"] == 4096
+        assert (await answer).json()["usage"]["prompt_tokens"] < 512  # what two letters and a template can be
