@@ -122,7 +122,9 @@ def _memory(machine: Machine, serving: bool) -> Finding:
 
 def _disk(target: Target, free_disk: Callable[[Path], int]) -> Finding:
     free = free_disk(target.folder)
-    text = f"{free / GIB:.1f} GiB free in {target.folder}, {target.needed_bytes / GIB:.1f} GiB to download"
+    known = target.needed_bytes or target.hub is None  # a catalogue need not give sizes; the hub does at the download
+    needed = f"{target.needed_bytes / GIB:.1f} GiB to download" if known else "the catalogue gives no size to download"
+    text = f"{free / GIB:.1f} GiB free in {target.folder}, {needed}"
     if free < target.needed_bytes + GIB // 2:
         return _bad("disk", issue("disk_full", text))
     return Finding("disk", True, text)

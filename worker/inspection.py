@@ -76,7 +76,7 @@ def _model(
         if size > room:
             text = f"{spec.id} alone takes {size / GIB:.1f} GiB, and {room / GIB:.1f} GiB of memory are free"
             return issue("not_enough_memory", text)
-        return f"{spec.id} is not here yet; its {size / GIB:.1f} GiB may fit"
+        return f"{spec.id} is not here yet; " + (f"its {size / GIB:.1f} GiB may fit" if size else "its size is unknown")
     try:
         header = gguf_header.join(read_header(part) for part in here.parts)
         usable = build.gpu and not gpu_problems(machine, build)

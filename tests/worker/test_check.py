@@ -90,6 +90,8 @@ def test_too_little_memory_or_disk_is_a_failure() -> None:
     assert findings(machine=machine_with(CARD, available=GIB))["memory"].ok is False
     short = findings(free=10 * GIB)["disk"]
     assert short.ok is False and "10.0 GiB free in /models, 18.0 GiB to download" in short.message
+    unknown = findings(replace(TARGET, needed_bytes=0), free=10 * GIB)["disk"]
+    assert unknown.ok and "no size" in unknown.message
 
 
 def test_a_hub_that_does_not_answer_fails_only_when_it_is_needed() -> None:
