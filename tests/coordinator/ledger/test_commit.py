@@ -32,7 +32,8 @@ def test_doing_it_again_changes_nothing(database: Database) -> None:
     once = do(database, hold(alice))
     assert do(database, hold(alice)) == once
     do(database, settle(alice))
-    for again in (hold(alice), settle(alice), settle(alice, charge=0), Checkpoint("j", (("a/w", 1),))):
+    assert do(database, hold(alice)) == [Done(again=True, charge=60)]
+    for again in (settle(alice), settle(alice, charge=0), Checkpoint("j", (("a/w", 1),))):
         assert do(database, again) == [Done(again=True)]
     assert spark(database, alice) == Balance(available=940)
     assert len(read(database)) == 1
