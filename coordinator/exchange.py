@@ -142,17 +142,18 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            finished = await _unless_gone(receive, self._answers, self._write(send), self._stays)
-        except BaseException:
-            finished = None
-            raise
+            await _unless_gone(receive, self._answers, self._write(send), self._stays)
         finally:
             self._answers.cancel()
-            if self._ended is not None:
-                self._ended(bytes(self._said) if finished else None)
+            self._tell_end(None)
 
-    async def _write(self, send: Send) -> bool:
-        """Whether it came to a good end."""
+    def _tell_end(self, said: bytes | None) -> None:
+        """Once; what is told later is not wanted."""
+        if self._ended is not None:
+            self._ended(said)
+            self._ended = None
+
+    async def _write(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await _body(send, self._place() + self._keep(self._telling.first()))
         while self._unfinished and self._error is None:
@@ -162,8 +163,9 @@ class EventStream(Response):
         last = self._telling.last() if self._error is None else self._telling.failed(self._error)
         # Too late for a header: how often the answer was begun is known at its end.
         last = sse_comment(f"x-supernet-attempts: {self._attempts}") + self._keep(last)
+        if self._error is None:
+            self._tell_end(bytes(self._said))  # before the client knows the end: it may ask for the same again at once
         await send({"type": "http.response.body", "body": last, "more_body": False})
-        return self._error is None
 
     def _keep(self, told: bytes) -> bytes:
         if self._ended is not None and len(self._said) <= MOST_BYTES_EACH:

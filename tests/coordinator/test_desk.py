@@ -6,7 +6,10 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
+from coordinator.exchange import EventStream
+from coordinator.idempotency import Idempotency
 from coordinator.ledger.usage import read
 from tests.coordinator.conftest import Coordinator, Start
 from wire import messages as wire
@@ -48,6 +51,34 @@ async def test_the_same_request_twice_is_one_job_and_one_charge(coordinator: Coo
         assert await spent(coordinator) == cost > 0
         other = await post(client, stream=stream, max_tokens=7)
         assert (other.status_code, other.json()["error"]["param"]) == (400, "Idempotency-Key")
+
+
+async def test_a_stream_is_kept_before_its_client_knows_the_end(
+    coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[bool] = []
+    respond, put = EventStream.__call__, Idempotency.end
+
+    def end(self: Idempotency, *args: Any) -> None:
+        kept.append(True)
+        put(self, *args)
+
+    async def watched(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sender(message: Message) -> None:
+            if message["type"] == "http.response.body" and not message["more_body"]:
+                assert kept, "who reads the end may ask again at once"
+            await send(message)
+
+        await respond(self, scope, receive, sender)
+
+    monkeypatch.setattr(Idempotency, "end", end)
+    monkeypatch.setattr(EventStream, "__call__", watched)
+    async with coordinator.worker() as worker, coordinator.http() as client:
+        await worker.join()
+        asking = asyncio.create_task(post(client, stream=True))
+        await worker.serve("hello")
+        assert (await asking).text.endswith("data: [DONE]\n\n")
+    assert kept == [True]
 
 
 async def test_a_client_that_leaves_can_come_back_for_the_answer(coordinator: Coordinator) -> None:
