@@ -16,7 +16,7 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from coordinator.accounts import DEFAULT_SCOPES, Accounts, Principal, Wish, create_key, regenerate_key
-from coordinator.billing import Billing
+from coordinator.billing import Billing, behind
 from coordinator.exchange import read_body
 from coordinator.gate import quota_of
 from coordinator.ledger.database import Database
@@ -39,7 +39,6 @@ MAX_KEYS = 100  # in use, of one account
 MAX_LIMIT = 10**9
 LOOKUPS = 120  # calls a minute of one account: each asks the thread that books everybody's money
 BOOK_S = 10.0  # a commit takes milliseconds
-RETRY_S = 10.0
 
 T = TypeVar("T")
 
@@ -130,12 +129,12 @@ class AccountApi:
 
     async def _book(self, order: Transfer) -> Done:
         if self.ledger.full:
-            raise _behind()
+            raise behind()
         try:
             async with asyncio.timeout(BOOK_S):
                 answer = await self.ledger.ask(order)
         except TimeoutError:
-            raise _behind() from None
+            raise behind() from None
         except LedgerError as error:
             raise _refused(error) from None
         if not isinstance(answer, Done):
@@ -263,14 +262,10 @@ class AccountApi:
             raise _refused(error) from None
 
 
-def _behind() -> SupernetError:
-    return SupernetError(ErrorCode.QUEUE_FULL, "accounting is behind: try again in a moment", retry_after_s=RETRY_S)
-
-
 def _refused(error: LedgerError) -> SupernetError:
     if isinstance(error, Unavailable):  # what it says is for the operator, and in the log
         log.error("the account API: %s", error)
-        return _behind()
+        return behind()
     missing = isinstance(error, NotThere)
     return SupernetError(ErrorCode.NOT_FOUND if missing else ErrorCode.INVALID_REQUEST, str(error))
 

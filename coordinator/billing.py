@@ -87,7 +87,7 @@ class Billing:
         """Set aside the most that the request can cost. Raises insufficient_quota, queue_full: the ledger is behind,
         Ended: a job of that name is over."""
         if self._ledger.full:
-            raise _behind()
+            raise behind()
         tariff, context = self.tariff(job.model.id), job.model.context
         bound = prompt_bound(job.request, context)
         nano = most(tariff, bound, job.request.max_tokens, context, job.n)
@@ -115,7 +115,7 @@ class Billing:
             async with asyncio.timeout(HOLD_S):
                 answer = await self._ledger.ask(hold)
         except (TimeoutError, LedgerError):
-            raise _behind() from None
+            raise behind() from None
         finally:
             if answer is None:  # it may have been carried out, or will be
                 self._ledger.put(Settle(hold.job, 0, (), (), hold.at_ms))
@@ -226,7 +226,8 @@ def _row(tab: Tab, spec: JobSpec, end: JobEnd, cost: int, now_ms: int) -> UsageR
     )
 
 
-def _behind() -> SupernetError:
+def behind() -> SupernetError:
+    """What a client is told when the database is too slow, or away."""
     return SupernetError(ErrorCode.QUEUE_FULL, "accounting is behind: try again in a moment", retry_after_s=RETRY_S)
 
 

@@ -23,8 +23,12 @@ def commit(database: Database, orders: Sequence[Order]) -> list[Answer]:
     """The answers, in order; durable when they are here. Raises CannotBeBooked. Raises LedgerError, and then nothing
     has happened, or (the connection was lost while committing) all of it: giving the orders again does no harm."""
     try:
-        with database.transaction() as connection:
-            return apply(connection, orders)
+        try:
+            with database.transaction() as connection:
+                return apply(connection, orders)
+        except IntegrityError:  # PostgreSQL: another process made the same purse meanwhile; by now it is there
+            with database.transaction() as connection:
+                return apply(connection, orders)
     except (IntegrityError, DataError, ValueError) as error:
         raise CannotBeBooked(f"it cannot be booked: {error}") from error
 

@@ -1,7 +1,13 @@
 """What the ledger promises, on SQLite and on PostgreSQL."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from coordinator.ledger import commit as commits
+from coordinator.ledger.check import check
+from coordinator.ledger.commit import commit
 from coordinator.ledger.database import Database
 from coordinator.ledger.errors import CannotBeBooked
 from coordinator.ledger.grants import Balance, balances_of, bonus, grant
@@ -93,3 +99,24 @@ def test_a_bonus_is_given_once_a_day(database: Database) -> None:
     assert do(database, bonus(alice.account, 5, 10), bonus(alice.account, 5, 20)) == [Done(), Done(again=True)]
     assert do(database, bonus(alice.account, 5, day + 1)) == [Done()]
     assert spark(database, alice).available == 1010
+
+
+def test_two_processes_may_fill_the_same_new_purse_at_once(
+    postgres: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres()
+    one, other = Database(url), Database(url)
+    read, orders = commits._read, [grant("acc", "sogni", nano, 1, "grant", "") for nano in (5, 7)]
+
+    def overtaken(connection: Any, asked: Any) -> Any:
+        book = read(connection, asked)
+        monkeypatch.setattr(commits, "_read", read)
+        commit(other, orders[:1])
+        return book
+
+    monkeypatch.setattr(commits, "_read", overtaken)
+    assert commit(one, orders[1:]) == [Done()]
+    assert balances_of(one, "acc")["sogni"].available == 12
+    assert check(one) == []
+    one.close()
+    other.close()
