@@ -93,7 +93,7 @@ class Answer:
                     at = self._in_opening(text, at)
                 case "call":
                     at = self._in_call(text, at)
-            if at == before and mode == self._mode and call is self._call:
+            if (at == len(text) and not final) or (at == before and mode == self._mode and call is self._call):
                 break
         self._text = text[at:]
 

@@ -8,6 +8,8 @@ def held_from(text: str, start: int, tags: Iterable[str]) -> int:
 
     At most the longest tag less one character is held, so a caller rescans a bounded tail per token.
     """
+    if "<" not in text:
+        return len(text)
     tags = tuple(tags)
     longest = max((len(tag) for tag in tags), default=0)
     at = text.find("<", max(start, len(text) - longest + 1))
