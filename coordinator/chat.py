@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from fastapi import Request, Response
@@ -56,7 +57,8 @@ class _Chunks:
         return b"".join(sse(chunks.first()) for chunks in self._chunks)
 
     def delivered(self, choice: int, event: Deliver) -> bytes:
-        self._usages[choice] = Usage(prompt=0, cached=0, completion=event.completion, reasoning=0)
+        if self._job.continuous_usage:
+            self._usages[choice] = Usage(prompt=0, cached=0, completion=event.completion, reasoning=0)
         logprobs = event.delta.logprobs
         chunks = self._chunks[choice].part(event.delta.parts[0] if event.delta.parts else None, logprobs)
         for part in event.delta.parts[1:]:
@@ -105,6 +107,7 @@ class _Completion:
         return self._collector.completion(self._quote.shown(used.prompt, used.completion, self._job.n))
 
 
+@cache
 def fingerprint(model: ModelSpec) -> str:
     """Changes when the weights or their format do."""
     digest = hashlib.sha256(model.model_dump_json(include={"repository", "revision", "package", "files"}).encode())

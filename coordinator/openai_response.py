@@ -18,6 +18,7 @@ from wire.messages import TokenLogprob
 Json = dict[str, Any]
 
 DONE = b"data: [DONE]\n\n"
+_EVENT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)  # json.dumps would make one for each event
 LOWEST_LOGPROB = -9999.0  # OpenAI's figure for "too unlikely to say"; JSON has no minus infinity
 
 
@@ -33,7 +34,7 @@ class Envelope:
 
 def sse(data: Json) -> bytes:
     """One event. Pure ASCII: some clients split lines at U+2028 or U+0085 too, which JSON may hold unescaped."""
-    return b"data: " + json.dumps(data, separators=(",", ":"), allow_nan=False).encode() + b"\n\n"
+    return b"data: " + _EVENT.encode(data).encode() + b"\n\n"
 
 
 def sse_comment(text: str) -> bytes:
