@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, Select, Table, bindparam, insert, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from coordinator.ledger.book import Book, HoldState
@@ -56,21 +56,15 @@ def _read(connection: Connection, orders: Iterable[Order]) -> Book:
         jobs.add(order.job)
         owners |= {payee.account for payee in order.payees} if isinstance(order, Settle) else set()
         owners |= {getattr(order, "account", PLATFORM)}
-    found = {row.job: _hold(row) for row in _all(connection, select(holds).with_for_update(), holds.c.job, jobs)}
+    found = {row.job: _hold(row) for row in _all(connection, _HOLDS, jobs)}
     owners |= {hold.account for hold in found.values()}
-    locking = select(balances).order_by(balances.c.owner, balances.c.currency, balances.c.kind).with_for_update()
-    purses = {
-        Purse(row.owner, row.currency, row.kind): row.nano
-        for row in _all(connection, locking, balances.c.owner, owners)
-    }
-    known = {row.id for row in _all(connection, select(journals.c.id), journals.c.id, names)}
+    purses = {Purse(row.owner, row.currency, row.kind): row.nano for row in _all(connection, _BALANCES, owners)}
+    known = {row.id for row in _all(connection, _JOURNALS, names)}
     return Book(purses, found, known)
 
 
-def _all(connection: Connection, statement: Any, column: Any, values: set[str]) -> Sequence[Any]:
-    if not values:
-        return ()
-    return connection.execute(statement.where(column.in_(sorted(values)))).all()
+def _all(connection: Connection, statement: Select[Any], among: set[str]) -> Sequence[Any]:
+    return connection.execute(statement, {"among": sorted(among)}).all() if among else ()
 
 
 def _hold(row: Any) -> HoldState:
@@ -133,9 +127,20 @@ def _state(hold: HoldState) -> dict[str, Any]:
 
 def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     if rows:
-        connection.execute(insert(table), rows)
+        connection.execute(_INSERT[table], rows)
 
 
+# Statements are made once: SQLAlchemy takes longer to make one and its key in the cache than SQLite to carry it out.
+_AMONG = bindparam("among", expanding=True)
+_HOLDS = select(holds).where(holds.c.job.in_(_AMONG)).with_for_update()
+_BALANCES = (
+    select(balances)
+    .where(balances.c.owner.in_(_AMONG))
+    .order_by(balances.c.owner, balances.c.currency, balances.c.kind)
+    .with_for_update()
+)
+_JOURNALS = select(journals.c.id).where(journals.c.id.in_(_AMONG))
+_INSERT = {table: insert(table) for table in (balances, journals, entries, holds, earnings, usage)}
 _BALANCE = (
     update(balances)
     .where(*(balances.c[name] == bindparam(f"_{name}") for name in ("owner", "currency", "kind")))
