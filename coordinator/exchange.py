@@ -225,16 +225,16 @@ def _too_large() -> SupernetError:
 async def _unless_gone(receive: Receive, answers: Answers, work: Coroutine[Any, Any, T], stays: bool) -> T | None:
     """Do the work; None if the client left first (unless it `stays`), or does not read. Nothing is left running."""
     working = asyncio.create_task(work, name="answer")
-    others: list[asyncio.Task[Any]] = [asyncio.create_task(answers.cut.wait(), name="cut")]
+    tasks: list[asyncio.Task[Any]] = [working]
     if not stays:
-        others.append(asyncio.create_task(_gone(receive), name="leaver"))
+        tasks.append(asyncio.create_task(_gone(receive), name="leaver"))
     try:
-        await asyncio.wait((working, *others), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((*tasks, answers.cut), return_when=asyncio.FIRST_COMPLETED)
         return working.result() if working.done() else None
     finally:
-        for task in (working, *others):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(working, *others, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _gone(receive: Receive) -> None:

@@ -66,7 +66,7 @@ class Answers:
         self.undecided = set(self.jobs)  # no worker has accepted them yet, and they have not ended
         self.open = set(self.jobs)
         self.decided = asyncio.Event()
-        self.cut = asyncio.Event()  # the client does not read: stop writing to it
+        self.cut: asyncio.Future[None] = asyncio.get_running_loop().create_future()  # the client does not read: stop writing to it
         self._taken: dict[str, Deliver] = {}  # the last of each job that the client has in its hands
 
     async def settle(self, within_s: float) -> None:
@@ -210,7 +210,8 @@ class Hub:
 
     def _cut(self, answers: Answers) -> None:
         log.info("a client does not read: its request is cancelled")
-        answers.cut.set()
+        if not answers.cut.done():  # of several choices each may say so
+            answers.cut.set_result(None)
         answers.cancel()
 
     # ---- effects -------------------------------------------------------------------------------------------------
@@ -260,7 +261,7 @@ class Hub:
     def _answer(self, delivered: Deliver) -> None:
         route = self._routes[delivered.job]
         self._decide(route)
-        if not route.inbox.put(route.choice, delivered, self.now()) and not route.answers.cut.is_set():
+        if not route.inbox.put(route.choice, delivered, self.now()) and not route.answers.cut.done():
             self._cut(route.answers)
 
     def _end(self, end: JobEnd) -> None:
