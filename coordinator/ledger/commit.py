@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Connection, Select, Table, bindparam, insert, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from coordinator.ledger.book import Book, HoldState
@@ -131,7 +131,7 @@ def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) ->
 
 
 # Statements are made once: SQLAlchemy takes longer to make one and its key in the cache than SQLite to carry it out.
-_AMONG = bindparam("among", expanding=True)
+_AMONG: BindParameter[Any] = bindparam("among", expanding=True)
 _HOLDS = select(holds).where(holds.c.job.in_(_AMONG)).with_for_update()
 _BALANCES = (
     select(balances)
