@@ -66,9 +66,8 @@ class Answers:
         self.undecided = set(self.jobs)  # no worker has accepted them yet, and they have not ended
         self.open = set(self.jobs)
         self.decided = asyncio.Event()
-        self.cut: asyncio.Future[None] = (
-            asyncio.get_running_loop().create_future()
-        )  # the client does not read: stop writing to it
+        # Done once the client does not read: stop writing to it.
+        self.cut: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._taken: dict[str, Deliver] = {}  # the last of each job that the client has in its hands
 
     async def settle(self, within_s: float) -> None:

@@ -1,7 +1,7 @@
 """The test of a worker that has rested: a job of a few tokens that belongs to nobody.
 
-It holds a slot like any other, and the worker cannot tell it from one. A worker that gives tokens and an end may serve
-again; one that fails, falls silent or breaks the protocol rests once more, and longer.
+It holds a slot like any other job. A worker that gives tokens and an end may serve again; one that fails, falls silent
+or breaks the protocol rests once more, and longer.
 """
 
 from hashlib import sha256
