@@ -72,9 +72,8 @@ def create_app(services: Services) -> ASGIApp:
     probes = _Probes(services)
     metrics = Metrics(services.hub.dispatch, services.catalog, services.ledger)
     services.hub.ended = metrics.job_ended
-    # Plain routes: what they read is a raw body, and FastAPI's own would prepare parameters that are not there.
-    app.add_route("/v1/chat/completions", ChatApi(desk).completions, methods=["POST"])
-    app.add_route("/v1/responses", ResponsesApi(desk).create, methods=["POST"])
+    app.add_api_route("/v1/chat/completions", ChatApi(desk).completions, methods=["POST"], response_model=None)
+    app.add_api_route("/v1/responses", ResponsesApi(desk).create, methods=["POST"], response_model=None)
     account_routes(app, services.account)
     app.add_api_route("/v1/models", models.all, methods=["GET"], response_model=None)
     app.add_api_route("/v1/models/{model_id:path}", models.one, methods=["GET"], response_model=None)

@@ -91,7 +91,7 @@ async def test_other_methods_are_refused_and_hold_nothing(coordinator: Coordinat
     assert coordinator.running.services.hub.dispatch.running() == 0
 
 
-async def test_a_key_that_is_revoked_lets_its_answer_end_and_opens_no_other(coordinator: Coordinator) -> None:
+async def test_a_key_that_is_revoked_ends_its_answer_and_opens_no_other(coordinator: Coordinator) -> None:
     accounts = coordinator.running.services.accounts
     mine = accounts.authenticate({"authorization": f"Bearer {coordinator.key}"}, "client").key
 
@@ -106,12 +106,14 @@ async def test_a_key_that_is_revoked_lets_its_answer_end_and_opens_no_other(coor
         await worker.join()
         asking = asyncio.create_task(http.post("/v1/chat/completions", json=ASK))
         start = await worker.accept()
-        seq = await worker.tell(start, "half ")
+        await worker.tell(start, "half ")
         await asyncio.to_thread(revoke)
         await until(lambda: not accounts.in_use(mine))
         assert (await http.post("/v1/chat/completions", json=ASK)).status_code == 401
-        await worker.done(start, await worker.tell(start, "and half", seq))
-        assert (await asking).json()["choices"][0]["message"]["content"] == "half and half"
+        assert (await worker.hear(wire.Cancel)).job == start.job
+        ended = await asking
+        assert ended.status_code == 401
+        assert ended.json()["error"]["code"] == "invalid_api_key"
 
 
 def known(coordinator: Coordinator, key: str) -> bool:

@@ -166,7 +166,8 @@ def test_items_turns_and_calls_are_bounded() -> None:
 @pytest.mark.parametrize("path", [path for path in ACCEPTED if path.startswith("input[].")])
 def test_marks_of_items_are_let_through_and_change_nothing(path: str) -> None:
     def items() -> list[dict[str, Any]]:
-        made = [USER, call("a"), output("a", [{"type": "input_text", "text": "x"}]), said("y"), thought("z")]
+        results = [output(name, [{"type": f"{name}_text", "text": "x"}]) for name in ("input", "output")]
+        made = [USER, call("input"), call("output"), *results, said("y"), thought("z")]
         return [*made, {"role": "user", "content": [{"type": "input_text", "text": "w"}]}]
 
     steps = path.removeprefix("input[].").split(".")
