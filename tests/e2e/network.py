@@ -107,6 +107,8 @@ class Network:
         args = [sys.executable, "-m", "coordinator", "key", "create", "--db", db, "--name", name, "--json", *options]
         out = subprocess.run(args, check=True, capture_output=True, timeout=PATIENCE_S)
         key: str = json.loads(out.stdout)["key"]
+        if self.coordinator is not None and self.coordinator.popen.poll() is None:
+            until(lambda: self._knows(key), self.coordinator)  # it looks once a second
         return key
 
     def create_stranger(self, account: str) -> str:
@@ -166,6 +168,15 @@ class Network:
                 process.kill()
         for process in processes:
             process.wait()
+
+    def _knows(self, key: str) -> bool:
+        request = urllib.request.Request(self.url + "/v1/models", headers={"Authorization": f"Bearer {key}"})
+        try:
+            urllib.request.urlopen(request, timeout=10).close()
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code != 401  # 403: known, but of another scope
+        return True
 
     def _coordinator(self) -> Process:
         assert self.coordinator is not None, "start_coordinator comes first"

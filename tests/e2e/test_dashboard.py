@@ -222,6 +222,7 @@ def test_an_account_shows_balance_and_usage_and_its_keys_can_be_changed(standing
         expect(made).to_contain_text("sk-sn-")
         assert made.text_content() != key
         page.get_by_role("button", name="I have it").click()
+        expect(made).to_have_count(0)  # the list is there anew: the old row's key has gone already
         mine.get_by_role("button", name="Revoke").click()
         mine.get_by_role("button", name="for good").click()
         expect(mine).to_have_count(0)
