@@ -133,15 +133,18 @@ class Rig:
 
     # ---- orders ------------------------------------------------------------------------------------------------------
 
-    async def order(self) -> None:
-        match self.draw.choices(list(ORDERS), list(ORDERS.values()))[0]:
+    async def obey(self, order: str) -> None:
+        match order:
             case "submit":
                 self._submit()
             case "cancel" if open_ := [job for job, ends in self.ends.items() if not ends]:
                 self.perform(self.session.received(Cancel(job=self.draw.choice(open_), attempt=1), 0.0))
-            case "crash" if (pid := self.engine.pid) and self.ready:
-                os.kill(pid, signal.SIGKILL)
-                self.said["crash"] += 1
+            case "crash":
+                await self.until(lambda: self.ready and self.engine.pid is not None)
+                assert (pid := self.engine.pid)
+                with contextlib.suppress(ProcessLookupError):  # the crash before this one is not noticed yet
+                    os.kill(pid, signal.SIGKILL)
+                    self.said["crash"] += 1
             case _:
                 self.acknowledge()
         await self._breathe()
@@ -210,8 +213,10 @@ async def soak(path: Path, operations: int, seed: int, progress: bool = False) -
     pump = asyncio.create_task(rig.pump())
     try:
         await rig.preparer.start()
-        for number in range(operations):
-            await rig.order()
+        # drawn before anything runs: what comes when must not depend on how fast this machine is
+        orders = rig.draw.choices(list(ORDERS), list(ORDERS.values()), k=operations)
+        for number, order in enumerate(orders):
+            await rig.obey(order)
             if pump.done():
                 pump.result()
             if number % 10 == 9:
