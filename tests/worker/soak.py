@@ -141,7 +141,8 @@ class Rig:
                 self.perform(self.session.received(Cancel(job=self.draw.choice(open_), attempt=1), 0.0))
             case "crash":
                 await self.until(lambda: self.ready and self.engine.pid is not None)
-                assert (pid := self.engine.pid)
+                pid = self.engine.pid
+                assert pid is not None
                 with contextlib.suppress(ProcessLookupError):  # the crash before this one is not noticed yet
                     os.kill(pid, signal.SIGKILL)
                     self.said["crash"] += 1
