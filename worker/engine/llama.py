@@ -274,6 +274,23 @@ class Model:
         self.inside_s = 0.0  # seconds that llama_decode and llama_synchronize have taken, for all decodes
         self._make_batch(spec.batch)
 
+    def warm(self) -> float:
+        """Put one token through every tensor, twice: the first time weights come from the disk and a GPU's kernels are
+        loaded, which belongs to loading and would make the first step look like a hang. Seconds of the second time.
+        """
+        took = 0.0
+        lib.llama_set_warmup(self._context, True)
+        for _ in range(2):
+            began = time.perf_counter()
+            if code := self.decode([Feed(0, 0, [0], True)]):
+                raise _refuse(f"the model computes nothing (code {code})")
+            self.logits()
+            took = time.perf_counter() - began
+            self.clear(0)
+        lib.llama_set_warmup(self._context, False)
+        self.inside_s = 0.0
+        return took
+
     def _make_batch(self, rows: int) -> None:
         """One llama_batch over numpy memory: 64 rows are filled in 3 us instead of 50 through ctypes."""
         self._token, self._pos = np.zeros(rows, np.int32), np.zeros(rows, np.int32)

@@ -36,6 +36,7 @@ from worker.engine.prefix import Placement, Prefixes
 from worker.engine.sample import Row
 
 PULSE_S = 0.5  # the port promises one a second
+LONGEST_STEP_S = 5.0  # without streams: a step cannot pulse, and 20 s of silence are a hang
 WAITING_PER_SLOT = 4
 
 Reason = Literal["stop", "length", "cancelled", "failed"]
@@ -56,7 +57,9 @@ class Loop:
         dense = not model.unified and model.asynchronous
         self._prefixes = Prefixes(model.sequences, model.context, cuttable=not model.hybrid, dense=dense)
         self._grammars = Grammars(model.vocab)
-        self._pace = Pace(spec.longest_stall_ms / 1000, spec.batch)
+        self._beside_streams = Pace(spec.longest_stall_ms / 1000, spec.batch)
+        self._alone = Pace(LONGEST_STEP_S, spec.batch, row_s=model.warm())
+        self._pace = self._alone  # of the step in hand
         self._posted: SimpleQueue[Command | None] = SimpleQueue()  # None: look again
         self._heard: deque[Command] = deque()
         self._stopping = False
@@ -112,6 +115,8 @@ class Loop:
     def _collect(self) -> None:
         """Wait for the decode, save the states that were asked for, draw the tokens."""
         if not self._drawing and not self._cutting:
+            if not self._model.asynchronous:
+                self._pace.ended(self._clock())
             return
         rows = self._model.logits()
         self._pace.ended(self._clock())
@@ -145,11 +150,12 @@ class Loop:
         reading = [job for job in jobs.values() if job.backlog > 1]
         streaming = any(job.beat is not None for job in jobs.values())
         depth = max((job.fed for job in reading), default=0)
-        slices = plan(wants, self._spec.batch, self._pace.rows(depth) if streaming else self._spec.batch)
+        self._pace = self._beside_streams if streaming else self._alone
+        slices = plan(wants, self._spec.batch, self._pace.rows(depth))
         self.busy = bool(slices)
         if not slices:
             return
-        if streaming and reading:
+        if reading:
             self._pace.began(depth, sum(part.count for part in slices if jobs[part.seq] in reading), self._clock())
         feeds = []
         for part in slices:

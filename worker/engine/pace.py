@@ -1,4 +1,5 @@
-"""How many prompt rows go into a step beside streams, so that no stream stands still for longer than it may.
+"""How many prompt rows go into a step, so that it takes no longer than it may: beside streams none may stand still for
+long, and without them a step must end before the supervisor takes its silence for a hang.
 
 What a row costs is learnt from the steps themselves, and apart for each depth of the prompt (a power of two): attention
 makes a row at 6,000 tokens several times as dear as one at 100. Pure: the loop tells what a step took.
@@ -12,11 +13,13 @@ _SHALLOW = 511  # up to so many tokens the depth makes no difference
 
 
 class Pace:
-    """`limit_s`: seconds that a step with streams may take. `most`: rows of a whole batch."""
+    """`limit_s`: seconds that a step may take. `most`: rows of a whole batch. `row_s`: what one row alone takes, which
+    is more than it adds to others; without it the first step is a careful guess."""
 
-    def __init__(self, limit_s: float, most: int) -> None:
+    def __init__(self, limit_s: float, most: int, row_s: float | None = None) -> None:
         self._aim_s = limit_s * AIM
         self._most = most
+        self._first = FIRST_ROWS if row_s is None else self._aim_s / row_s
         self._rows: dict[int, float] = {}  # by bit length of the depth: rows that take as long as they may
         self._under_way: tuple[int, int, float] | None = None  # depth, rows and begin of a step
 
@@ -28,7 +31,7 @@ class Pace:
         """A depth not seen yet is judged by the nearest: a shallower one is halved for each doubling from there."""
         if below := [seen for seen in self._rows if seen <= level]:
             return self._rows[max(below)] * 0.5 ** (level - max(below))
-        return self._rows[min(self._rows)] if self._rows else FIRST_ROWS
+        return self._rows[min(self._rows)] if self._rows else self._first
 
     def began(self, depth: int, rows: int, now: float) -> None:
         self._under_way = (depth, rows, now)

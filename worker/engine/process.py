@@ -25,14 +25,11 @@ class Patience:
     """Seconds of silence after which the engine counts as hung, and seconds that it has to end by itself."""
 
     loading_s: float = 300.0  # a driver that compiles kernels for a new card says nothing for minutes
-    silent_s: float = 20.0
+    silent_s: float = 20.0  # a step cannot pulse; the loop keeps each under 5 s (loop.LONGEST_STEP_S)
     close_s: float = 5.0
 
 
-def patience_for(spec: EngineSpec) -> Patience:
-    """A step cannot pulse: 512 rows of a prompt take a GPU under a second, a CPU with a large model half a minute."""
-    on_gpu = spec.gpu_layers == -1 and spec.cpu_expert_layers == 0
-    return Patience() if on_gpu else Patience(silent_s=120.0)
+PATIENCE = Patience()
 
 
 class ProcessEngine:
@@ -48,13 +45,13 @@ class ProcessEngine:
         spec: EngineSpec,
         *,
         command: Sequence[str] = CHILD,
-        patience: Patience | None = None,
+        patience: Patience = PATIENCE,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._spec = replace(spec, path=os.path.abspath(spec.path))  # the child has another working directory
         self._command = command
-        self._patience = patience or patience_for(spec)
+        self._patience = patience
         self._clock = clock
         self._sleep = sleep
         self._policy = RestartPolicy()

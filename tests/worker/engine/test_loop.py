@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tests.worker.engine.driven import Driven, Mirrored
 from wire.chat import Sampling
 from wire.errors import ErrorCode
+from worker.engine import loop
 from worker.engine.constrain import Matcher
 from worker.engine.llama import Feed, Model
 from worker.engine.loop import PULSE_S, WAITING_PER_SLOT
@@ -217,6 +218,18 @@ def test_slices_grow_where_steps_take_less_than_they_may(path: Path) -> None:
         taken.append(engine.loop.pulse().prompt_tokens - before)
         before += taken[-1]
     assert [rows for rows in taken if rows] == [32, 64, 127, 127, 70]
+
+
+def test_without_streams_too_no_step_may_look_like_a_hang(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "LONGEST_STEP_S", 0.5)
+    engine = Driven(path)
+    engine.post(ask("long", OTHERS[4]))
+    before, taken = 0, []
+    while not engine.ids("long"):
+        engine.step()  # takes a second
+        taken.append(engine.loop.pulse().prompt_tokens - before)
+        before += taken[-1]
+    assert taken[0] > LEAST_ROWS and set(taken[2:-2]) == {LEAST_ROWS}
 
 
 def test_a_short_prompt_overtakes_a_long_one(path: Path) -> None:

@@ -86,3 +86,11 @@ def test_a_step_lasts_from_its_begin_to_its_end(now: float) -> None:
     timed.ended(now + 0.25)
     timed.ended(now + 50)  # a step in which nothing was read
     assert timed.rows(0) == told.rows(0) != FIRST_ROWS
+
+
+def test_where_one_row_was_timed_the_first_step_is_no_longer_than_it_may_be() -> None:
+    row_s = small_cpu(0, 1)
+    steps = read(Pace(5.0, BATCH, row_s), 6000, small_cpu)
+    assert steps[0][0] == int(5.0 * AIM / row_s)
+    assert max(took for _, took in steps) < 5.0
+    assert steps[3][0] > 2 * steps[0][0], "rows together cost less than rows alone"

@@ -19,7 +19,7 @@ from wire.errors import ErrorCode
 from worker.child_process import LOG_BURST, LOG_CHARS, ROOT
 from worker.engine.mailbox import ROOM
 from worker.engine.port import Cancel, Down, Ended, EngineSpec, Event, Loading, Ready, Stepped, Submit
-from worker.engine.process import Patience, ProcessEngine, patience_for
+from worker.engine.process import Patience, ProcessEngine
 
 SPEC = EngineSpec(path="no-file.gguf", slots=2, context=4096, gpu_layers=-1)
 
@@ -206,13 +206,6 @@ async def test_loading_may_be_silent_for_longer() -> None:
     bench.time.pass_by(20)
     assert "silent for 300 s" in (await bench.until(Down)).message
     await bench.engine.close()
-
-
-def test_where_a_cpu_computes_a_step_may_take_longer() -> None:
-    assert patience_for(SPEC).silent_s == 20
-    on_cpu = EngineSpec(path="x", slots=1, context=1, gpu_layers=0)
-    experts_on_cpu = EngineSpec(path="x", slots=1, context=1, gpu_layers=-1, cpu_expert_layers=3)
-    assert patience_for(on_cpu).silent_s == patience_for(experts_on_cpu).silent_s == 120
 
 
 async def test_the_fifth_crash_in_ten_minutes_is_the_last() -> None:
