@@ -94,6 +94,12 @@ def test_too_little_memory_or_disk_is_a_failure() -> None:
     assert unknown.ok and "no size" in unknown.message
 
 
+def test_a_model_that_is_here_needs_no_room_on_the_disk() -> None:
+    here = replace(TARGET, needed_bytes=0, hub=None)
+    assert findings(here, free=GIB // 10)["disk"].ok
+    assert findings(here, free=0)["disk"].ok is False
+
+
 def test_a_hub_that_does_not_answer_fails_only_when_it_is_needed() -> None:
     answers = {FILE: Answer(0, "no route")}
     assert findings(answers=answers)["hub"].ok is False
