@@ -11,13 +11,14 @@ class Proxy:
         self._target = target
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._lines: set[asyncio.Task[None]] = set()
         self._dead = False
         self._flows = asyncio.Event()
         self._flows.set()
         self.port = 0
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._forward, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     def cut(self) -> None:
@@ -38,22 +39,34 @@ class Proxy:
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
+        for line in self._lines:
+            line.cancel()
+        await asyncio.gather(*self._lines, return_exceptions=True)
 
-    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """No coroutine: one that is cancelled before it runs would leave its socket to the garbage collector."""
         if self._dead:
             writer.transport.abort()
             return
-        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target)
-        both = {writer, there_writer}
-        self._open |= both
-        try:
-            await asyncio.gather(self._copy(reader, there_writer), self._copy(there_reader, writer))
-        except asyncio.CancelledError:
-            pass  # the loop ends; asyncio's server would call that an error
-        finally:
-            self._open -= both
-            for each in both:
-                each.transport.abort()
+        self._open.add(writer)
+        line = asyncio.create_task(self._forward(reader, writer))
+        self._lines.add(line)
+        line.add_done_callback(lambda line: self._ended(line, writer))
+
+    def _ended(self, line: asyncio.Task[None], writer: asyncio.StreamWriter) -> None:
+        self._lines.discard(line)
+        self._open.discard(writer)
+        writer.transport.abort()
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):  # nobody there
+            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            self._open.add(there_writer)
+            try:
+                await asyncio.gather(self._copy(reader, there_writer), self._copy(there_reader, writer))
+            finally:
+                self._open.discard(there_writer)
+                there_writer.transport.abort()
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
