@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from openai import OpenAI
+from openai import LengthFinishReasonError, OpenAI
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion
 
@@ -58,7 +58,10 @@ def ask(client: OpenAI, stream: bool, **request: Any) -> ChatCompletion:
     options = {"stream": True, "stream_options": {"include_usage": True}}
     for chunk in client.chat.completions.create(model=MODEL, **request, **options):  # type: ignore[call-overload]
         state.handle_chunk(chunk)
-    return state.get_final_completion()
+    try:
+        return state.get_final_completion()
+    except LengthFinishReasonError as cut:  # the client parses no answer that max_tokens cut
+        return cut.completion
 
 
 def loop(
@@ -141,6 +144,42 @@ def test_the_trained_model_calls_answers_and_calls_again(trained: OpenAI, stream
     messages, steps = loop(trained, stream, messages, tools, tools=declared, max_tokens=300)
     assert steps == [[("get_time", {"city": "Oslo"})]]
     assert "12:34" in messages[-1]["content"]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_of_a_demanded_call_that_is_cut_a_client_sees_the_call_or_nothing(trained: OpenAI, stream: bool) -> None:
+    asked: Message = {
+        "messages": user("What is the weather like in Warsaw?"),
+        "tools": [_about_a_city("get_weather", "Weather of a city")],
+        "tool_choice": "required",
+        "parallel_tool_calls": False,
+        "extra_body": {"chat_template_kwargs": {"enable_thinking": False}},
+    }
+    named = []
+    for most in range(1, 100):
+        choice = ask(trained, stream, **asked, max_tokens=most).choices[0]
+        calls = [call.function for call in choice.message.tool_calls or []]  # type: ignore[union-attr]
+        assert not choice.message.content
+        assert [call.name for call in calls] in ([], ["get_weather"])
+        named.append(bool(calls))
+        if choice.finish_reason == "tool_calls":
+            assert json.loads(calls[0].arguments) == {"city": "Warsaw"}
+            break
+        assert choice.finish_reason == "length"
+    assert choice.finish_reason == "tool_calls"
+    assert named == sorted(named) and not named[0] and named[-2], "nothing, then the call as far as it came"
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_a_thought_that_is_closed_by_force_leaves_no_tag_in_the_answer(trained: OpenAI, stream: bool) -> None:
+    """At this heat the trained model goes on behind the forced `</think>`, and about once in ten closes again."""
+    asked: Message = {"messages": user("What is the weather in Oslo and Berlin?"), "max_tokens": 68, "temperature": 2}
+    asked |= {"tools": [_about_a_city("get_weather", "Weather of a city")], "top_p": 1, "extra_body": {"top_k": 0}}
+    for seed in range(60):
+        message = ask(trained, stream, **asked, seed=seed).choices[0].message
+        thought = (message.model_extra or {}).get("reasoning_content", "")
+        assert thought
+        assert not any(tag in f"{thought}{message.content}" for tag in ("<think>", "</think>"))
 
 
 def _about_a_city(name: str, about: str) -> Message:

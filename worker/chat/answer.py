@@ -14,6 +14,7 @@ from worker.chat.reasoning import CLOSE, OPEN, Thought
 from worker.chat.stops import Stops, held_from
 
 _MOST_BLANKS = 256  # white space held back before text whose kind is not known yet
+_MARK = "\ud800"  # stands behind a tag that came as one token while the answer is read: no UTF-8 text can hold it
 
 
 class Answer:
@@ -21,20 +22,29 @@ class Answer:
     the bytes alone, so replaying delivered tokens in silence leads to the same state.
 
     A thought ends at `</think>` or at a call to a declared tool. A call that cannot be read, or calls a tool that was
-    not declared, is content, with a Notice. Where calls may not be parallel, the first one ends the answer. Every push
-    costs time in proportion to its piece.
+    not declared, is content, with a Notice. Where calls may not be parallel, the first one ends the answer. What a
+    token limit cuts before a call has its name is content too, as it may be text; but where nothing but calls was let
+    through it is no text of anybody's, and left out. A tag of `Reading.tokens` counts only if it is a whole piece: a
+    model that quotes a text with tags in it neither ends its thought nor calls anything. Every push costs time in
+    proportion to its piece.
     """
 
     def __init__(self, reading: Reading) -> None:
         self.reasoning_tokens = 0
         self._reads_thoughts = reading.reasons or reading.in_reasoning
         self._tools = {tool.name: tool for tool in reading.tools}
-        self._openers = _openers(reading) if self._tools else ()
-        self._any_opener = _any(self._openers)
-        self._thought_ends = (CLOSE, CALL_OPEN) if self._tools else (CLOSE,)
+        self._tokens = frozenset(tag.encode() for tag in reading.tokens)
+        self._open, self._close, self._call_open = (
+            tag + _MARK if tag in reading.tokens else tag for tag in (OPEN, CLOSE, CALL_OPEN)
+        )
+        self._openers = (self._call_open, *_bare_openers(reading)) if self._tools else ()
+        self._openers_in_text = () if reading.whole else self._openers
+        self._any_opener = _any(self._openers_in_text)
+        self._thought_ends = (self._close, self._call_open) if self._tools else (self._close,)
         self._any_thought_end = _any(self._thought_ends)
         self._stops = Stops(reading.stop)
         self._parallel = reading.parallel
+        self._demanded = reading.demanded
         self._called = False  # the one call that may be made
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._text = ""  # read but not understood yet: bounded, see the steps
@@ -61,16 +71,19 @@ class Answer:
         if self.stopped:
             return []
         thinking = self._thinking()
-        self._read(self._decoder.decode(piece), final=False)
+        self._read(self._decoder.decode(piece) + (_MARK if piece in self._tokens else ""), final=False)
         if thinking or self._thinking():
             self.reasoning_tokens += 1
         return self._drain()
 
     def finish(self, reason: Literal["stop", "length"]) -> tuple[list[Part], FinishReason]:
         """The end of the answer. `length`: it was cut, and the arguments of an open call stay as they are."""
+        cut = reason == "length"
         if not self.stopped:
+            if cut and self._demanded and self._mode in ("blank", "content"):
+                self._text = self._text[: held_from(self._text, 0, self._openers)]
             self._read(self._decoder.decode(b"", final=True), final=True)
-        self._end(cut=reason == "length")
+        self._end(cut)
         self._content_now(self._stops.flush())
         finish: FinishReason = "tool_calls" if self._calls and reason == "stop" else reason
         return self._drain(), finish
@@ -100,13 +113,13 @@ class Answer:
     def _in_thought(self, text: str, at: int, final: bool) -> int:
         if self._thought.empty:
             at = _skip_blank(text, at)
-            if text.startswith(OPEN, at):
-                return at + len(OPEN)
+            if text.startswith(self._open, at):
+                return at + len(self._open)
         edge, tag = _first(text, at, self._any_thought_end)
         if tag is None and not final:
-            edge = held_from(text, at, (OPEN, *self._thought_ends) if self._thought.empty else self._thought_ends)
+            edge = held_from(text, at, (self._open, *self._thought_ends) if self._thought.empty else self._thought_ends)
         self._think(text[at:edge])
-        if tag == CLOSE:
+        if tag == self._close:
             self._end_thought()
         elif tag is not None:
             self._open_call(tag, from_thought=True)
@@ -120,11 +133,11 @@ class Answer:
             self._blanks = self._blanks.rpartition("\n")[2][-_MOST_BLANKS:]
         elif len(self._blanks) > _MOST_BLANKS:
             self._mode = "content"
-        tags = (*self._openers, OPEN, CLOSE) if self._reads_thoughts else self._openers
+        tags = (*self._openers, self._open, self._close) if self._reads_thoughts else self._openers
         tag = next((tag for tag in tags if text.startswith(tag, at)), None)
-        if tag == OPEN:
+        if tag == self._open:
             self._mode, self._blanks, self._thought = "thought", "", Thought()
-        elif tag == CLOSE:
+        elif tag == self._close:
             self._blanks, self._follows = "", True
         elif tag is not None:
             self._open_call(tag, from_thought=False)
@@ -138,7 +151,7 @@ class Answer:
     def _in_content(self, text: str, at: int, final: bool) -> int:
         edge, tag = _first(text, at, self._any_opener)
         if tag is None and not final:
-            edge = held_from(text, at, self._openers)
+            edge = held_from(text, at, self._openers_in_text)
         self._content(text[at:edge])
         if tag is not None and not self.stopped:
             self._open_call(tag, from_thought=False)
@@ -152,7 +165,7 @@ class Answer:
         self._sink = Sink(self._tools, self._calls)
         self._call = None
         self._mode = "opening"
-        if tag != CALL_OPEN:  # the whole of <function=NAME>, without the tag around it
+        if tag != self._call_open:  # the whole of <function=NAME>, without the tag around it
             self._call = XmlCall(self._sink)
             self._call.take(tag, 0)
             self._mode = "call"
@@ -186,10 +199,13 @@ class Answer:
             self._calls += 1
             self._content_now(self._stops.flush())
         for part in self._sink.parts:
-            if isinstance(part, Content):
-                self._content(part.text)
-            else:
-                self._parts.append(part)
+            match part:
+                case Content(text=text):
+                    self._content(text)
+                case CallDelta(arguments=arguments):
+                    self._parts.append(part.model_copy(update={"arguments": arguments.replace(_MARK, "")}))
+                case _:
+                    self._parts.append(part)
         self._sink.parts.clear()
 
     def _refuse(self) -> None:
@@ -215,13 +231,15 @@ class Answer:
     def _end(self, cut: bool) -> None:
         if self._mode == "call" and self._call is not None:
             self._call.end(self._text, 0, cut)
-            if self._call.state == "refused":
-                self._raw.append(self._text)
-                self._refuse()
-            else:
-                self._collect("")
+        if cut and self._demanded and self._mode in ("opening", "call") and not self._sink.named:
+            self._parts.append(Notice(text="the answer was cut before its call had a name"))
         elif self._mode == "opening":
             self._refuse()
+        elif self._mode == "call" and self._call is not None and self._call.state == "refused":
+            self._raw.append(self._text)
+            self._refuse()
+        elif self._mode == "call":
+            self._collect("")
 
     def _end_thought(self) -> None:
         self._mode, self._blanks, self._follows = "blank", "", True
@@ -232,11 +250,11 @@ class Answer:
         return self._mode == "thought" or (self._mode in ("opening", "call") and self._from_thought and bool(self._raw))
 
     def _think(self, text: str) -> None:
-        if text := self._thought.add(text):
+        if text := self._thought.add(text.replace(_MARK, "")):
             self._parts.append(ReasoningPart(text=text))
 
     def _content(self, text: str) -> None:
-        self._content_now(self._stops.add(text))
+        self._content_now(self._stops.add(text.replace(_MARK, "")))
 
     def _content_now(self, text: str) -> None:
         if text:
@@ -259,10 +277,9 @@ class Answer:
         return joined
 
 
-def _openers(reading: Reading) -> tuple[str, ...]:
+def _bare_openers(reading: Reading) -> tuple[str, ...]:
     """Qwen3-Coder at times leaves out the first `<tool_call>`; naming a declared tool is as good."""
-    bare = tuple(f"{FUNCTION_OPEN}{tool.name}>" for tool in reading.tools) if reading.format == "qwen-xml" else ()
-    return (CALL_OPEN, *bare)
+    return tuple(f"{FUNCTION_OPEN}{tool.name}>" for tool in reading.tools) if reading.format == "qwen-xml" else ()
 
 
 def _skip_blank(text: str, at: int) -> int:

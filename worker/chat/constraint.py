@@ -72,8 +72,8 @@ def constraint(
 ) -> Constraint | None:
     """The constraint of a checked request; None if the answer is free.
 
-    Inside an open thought the grammar begins behind `</think>`. Where the model opens its thought itself the grammar
-    begins with an optional thought.
+    Inside an open thought the grammar begins behind `</think>`, or with a `<tool_call>` that ends the thought. Where
+    the model opens its thought itself the grammar begins with an optional thought.
     """
     body = _Grammar(special, format)
     alternatives = _alternatives(body, request)
@@ -87,7 +87,8 @@ def constraint(
         body.rule("thought", f"{body.tag(OPEN)} TEXT {body.tag(CLOSE)} BREAK")
         start = f"thought? ({start})"
     rules = [f"start: {start}", *body.rules, r"TEXT: /(?s:.*)/", r"BREAK: /[ \r\n]{0,4}/"]
-    return Constraint(plain("%llguidance {}\n" + "\n".join(rules) + "\n"), after)
+    call = special.get(CALL_OPEN) if after is not None and _chosen(request) else None
+    return Constraint(plain("%llguidance {}\n" + "\n".join(rules) + "\n"), after, call)
 
 
 def _alternatives(grammar: _Grammar, request: ChatRequest) -> list[str]:

@@ -46,7 +46,9 @@ class Reading:
 
     `in_reasoning`: the prompt ends inside an open thought. `reasons`: the vocabulary has `<think>`, so a thought may
     also be opened by the model. `tools` empty: nothing is parsed as a call (none declared, or tool_choice none).
-    `parallel` false: the answer is over with its first call.
+    `parallel` false: the answer is over with its first call. `demanded`: a grammar lets through nothing but calls.
+    `whole`: a grammar lets through calls or one JSON value, so what is inside that value is no call. `tokens`: tags
+    that are tokens of the model: spelled by other tokens they are text, such as a model quotes from its prompt.
     """
 
     format: ChatFormat
@@ -55,6 +57,9 @@ class Reading:
     tools: tuple[Tool, ...] = ()
     stop: tuple[str, ...] = ()
     parallel: bool = True
+    demanded: bool = False
+    whole: bool = False
+    tokens: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 from wire.catalog import ChatFormat
 from wire.chat import ChatRequest
 from wire.errors import ErrorCode, SupernetError
+from worker.chat.call import CALL_OPEN
 from worker.chat.constraint import check, constraint
 from worker.chat.dialect import Dialect, Pieces, dialect
 from worker.chat.history import conversation, flat_conversation, tool_definitions
@@ -16,7 +17,7 @@ from worker.engine.port import ReasoningLimit
 
 _MOST_ANCHORS = 64
 _FAR_TOO_LONG = 2  # contexts: up to there a client is told how long exactly its messages are
-_LEAST_ANSWER = 64  # tokens kept for the answer where the request sets no budget for the thought
+_LEAST_ANSWER = 64  # tokens kept for the answer behind a thought
 
 
 def prepare(
@@ -49,6 +50,10 @@ def prepare(
         tools=request.tools if request.tool_choice != "none" else (),
         stop=request.stop,
         parallel=request.parallel_tool_calls,
+        demanded=request.tool_choice not in ("auto", "none"),
+        whole=request.json_schema is not None,
+        # a template that does not write calls itself is told of them in plain text, so they may come back as such
+        tokens=tuple(tag for tag in (OPEN, CLOSE, CALL_OPEN) if tag in speech.template.writes),
     )
     return Prepared(
         prompt=tuple(tokens),
@@ -56,7 +61,9 @@ def prepare(
         reading=reading,
         delivered_pieces=tuple(tokenizer.piece(token) for token in delivered),
         constraint=constraint(request, format, special.ids, in_reasoning),
-        reasoning=_reasoning_limit(request, special, tokenizer, in_reasoning),
+        reasoning=_reasoning_limit(
+            request, special, tokenizer, reading, room=min(request.max_tokens, context - len(tokens))
+        ),
     )
 
 
@@ -178,18 +185,26 @@ def _anchors(tokens: list[int], start: int | None) -> tuple[int, ...]:
 
 
 def _reasoning_limit(
-    request: ChatRequest, special: SpecialTokens, tokenizer: Tokenizer, opened: bool
+    request: ChatRequest, special: SpecialTokens, tokenizer: Tokenizer, reading: Reading, room: int
 ) -> ReasoningLimit | None:
-    """The thought may take what the request says, else three quarters of the answer, less if that would leave fewer
-    than 64 tokens for the words: an answer that is all thought is none."""
+    """The thought may take three quarters of the room, less if that would leave fewer than 64 tokens for the words, or
+    if the request says so: an answer that is all thought is none. Where calls are read, one ends the thought as it does
+    for `Answer`: no tag is forced into its arguments."""
     if not request.thinking or OPEN not in special.ids or CLOSE not in special.ids:
         return None
-    budget = request.reasoning_budget
-    if budget is None:
-        budget = max(0, request.max_tokens - max(_LEAST_ANSWER, request.max_tokens // 4))
+    budget = max(0, room - max(_LEAST_ANSWER, room // 4))
+    if request.reasoning_budget is not None:
+        budget = min(budget, request.reasoning_budget)
     close = (
         *special.tokenize("\n", tokenizer),
         special.ids[CLOSE],
         *special.tokenize("\n\n", tokenizer),
     )
-    return ReasoningLimit(budget=budget, open=special.ids[OPEN], end=special.ids[CLOSE], close=close, opened=opened)
+    return ReasoningLimit(
+        budget=budget,
+        open=special.ids[OPEN],
+        end=special.ids[CLOSE],
+        close=close,
+        opened=reading.in_reasoning,
+        call=special.ids.get(CALL_OPEN) if reading.tools else None,
+    )

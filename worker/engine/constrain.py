@@ -66,23 +66,24 @@ def _refuse(message: str) -> SupernetError:
 
 
 class Matcher:
-    """Follows one answer. Tokens before `Constraint.after` are free; a grammar that is complete has `stopped`."""
+    """Follows one answer. Tokens before the grammar begins are free; a grammar that is complete has `stopped`."""
 
-    def __init__(self, matcher: LLMatcher, after: int | None, size: int) -> None:
+    def __init__(self, matcher: LLMatcher, constraint: Constraint, size: int) -> None:
         self._matcher = matcher
-        self._after = after
+        self.waits_for = constraint.after  # the token behind which the grammar begins; None: it has begun
+        self._call = constraint.call
         self._size = size
 
     @property
     def stopped(self) -> bool:
-        return self._after is None and bool(self._matcher.is_stopped())
+        return self.waits_for is None and bool(self._matcher.is_stopped())
 
     def allowed(self) -> NDArray[np.bool_] | None:
         """Which tokens may come next, of the whole vocabulary; None: all. End-of-turn tokens only where it may end.
 
         Raises SupernetError(INVALID_REQUEST) if the grammar grew past its limits.
         """
-        if self._after is not None:
+        if self.waits_for is not None:
             return None
         bits = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
         if self._matcher.is_error():
@@ -95,19 +96,21 @@ class Matcher:
         Of the tokens that spell what is forced it is the first one that the tokenizer would write, asked anew for each:
         so it depends on the tokens before it alone, wherever an answer was cut and is continued.
         """
-        if self._after is not None:
+        if self.waits_for is not None:
             return None
         tokens = self._matcher.compute_ff_tokens()
         return tokens[0] if tokens else None
 
     def accepts(self, token: int) -> bool:
-        return self._after is not None or self._matcher.validate_tokens([token]) == 1
+        return self.waits_for is not None or self._matcher.validate_tokens([token]) == 1
 
     def saw(self, token: int) -> None:
         """Raises SupernetError(INVALID_REQUEST) if the grammar does not allow the token here."""
-        if self._after is not None:
-            self._after = None if token == self._after else self._after
-        elif not self._matcher.consume_token(token):
+        if self.waits_for is not None and token != self._call:
+            self.waits_for = None if token == self.waits_for else self.waits_for
+            return
+        self.waits_for = None
+        if not self._matcher.consume_token(token):
             raise _refuse(self._matcher.get_error() or f"token {token} does not belong there")
 
 
@@ -129,7 +132,7 @@ class Grammars:
         return LLTokenizer(TokenizerWrapper(_Tokenizer(self._vocab)), eos_token=sorted(self._vocab.eog))
 
     def _compile(self, constraint: Constraint, delivered: Sequence[int]) -> Matcher:
-        matcher = Matcher(self._fresh(constraint.grammar), constraint.after, self._vocab.size)
+        matcher = Matcher(self._fresh(constraint.grammar), constraint, self._vocab.size)
         for token in delivered:
             matcher.saw(token)
         return matcher

@@ -25,12 +25,17 @@ class Drawn:
 
 
 class Thought:
-    """Counts the tokens of a thought and closes it by force when they are too many."""
+    """Counts the tokens of a thought and closes it by force when they are too many. See `ReasoningLimit`."""
 
     def __init__(self, limit: ReasoningLimit) -> None:
         self._limit = limit
-        self._inside = limit.opened
+        self.end = limit.end
+        self.inside = limit.opened
+        self._blanks = frozenset(limit.close) - {limit.end}
+        self._may_open = True  # no text since the answer began or the last thought ended
+        self._ends = (limit.end, limit.call)
         self._spent = 0
+        self.barred: tuple[int, ...] = ()  # tokens that must not be drawn
         self._closing: int | None = None  # index into limit.close of the next forced token
         self._judge()
 
@@ -40,22 +45,25 @@ class Thought:
 
     def saw(self, token: int) -> None:
         if self._closing is not None:
-            self._closing += token == self._limit.close[self._closing]
-            if self._closing == len(self._limit.close):
+            if token == self._limit.end:
+                self.barred = (self._limit.open, self._limit.end)
+            self._closing += 1
+            if self._closing == len(self._limit.close) or token != self._limit.close[self._closing - 1]:
                 self.leave()
-        elif not self._inside:
-            self._inside = token == self._limit.open
-        elif token == self._limit.end:
-            self._inside = False
+        elif self.inside:
+            self.inside = token not in self._ends
+            self._may_open = token == self._limit.end
+            self._spent += self.inside
         else:
-            self._spent += 1
+            self.inside = self._may_open and token == self._limit.open
+            self._may_open &= token in self._blanks
         self._judge()
 
     def leave(self) -> None:
-        self._closing, self._inside = None, False
+        self._closing, self.inside = None, False
 
     def _judge(self) -> None:
-        if self._inside and self._closing is None and self._spent >= self._limit.budget:
+        if self.inside and self._closing is None and self._spent >= self._limit.budget:
             self._closing = 0
 
 
@@ -164,7 +172,17 @@ class Job:
             np.copyto(row, -np.inf, where=~allowed)
         if self.submit.ignore_eos:
             row[list(eog)] = -np.inf
-        return self._sampler.draw(row, self.answered)
+        if self._thought:
+            row[list(self._thought.barred)] = -np.inf
+        token = self._sampler.draw(row, self.answered)
+        return self._instead_of_end(token) if token in eog else token
+
+    def _instead_of_end(self, end: int) -> int:
+        """Qwen now and then ends its turn in the middle of a thought: then it is the thought that ends there."""
+        if self._thought and self._thought.inside:
+            return self._thought.end
+        after = self._matcher.waits_for if self._matcher else None
+        return end if after is None else after
 
     def came_out(self, now: float) -> float:
         """A token was drawn: seconds since the one before, 0 for the first."""

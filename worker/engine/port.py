@@ -33,18 +33,23 @@ class EngineSpec:
 
 @dataclass(frozen=True)
 class Constraint:
-    """A llguidance grammar (Lark text) that the answer must match, from the start or once token `after` was drawn."""
+    """A llguidance grammar (Lark text) that the answer must match: from the start, or once token `after` was drawn,
+    or from the token `call` on if that comes first. An end of turn before it begins is answered with `after`."""
 
     grammar: str
     after: int | None = None
+    call: int | None = None
 
 
 @dataclass(frozen=True)
 class ReasoningLimit:
     """Close a thought by force: after `budget` tokens inside it the tokens `close` are emitted instead of drawn ones.
 
-    `opened`: the prompt ends inside the thought; else it starts when token `open` is drawn.
-    `end` is the token that ends a thought by itself.
+    `opened`: the prompt ends inside the thought; else it starts when token `open` is drawn with nothing before it but
+    blank tokens of `close`: behind text it is text. `end` and `call` are the tokens that end a thought by themselves.
+    A thought that was closed by force is the last one: neither `open` nor `end` is drawn any more, so a model that
+    goes on thinking cannot leave a stray tag in its answer. An end of turn inside a thought becomes `end`: a thought is
+    no answer.
     """
 
     budget: int
@@ -52,6 +57,7 @@ class ReasoningLimit:
     end: int
     close: tuple[int, ...]
     opened: bool
+    call: int | None = None
 
 
 # ---- commands ----------------------------------------------------------------------------------------------------

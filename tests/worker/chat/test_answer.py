@@ -1,6 +1,7 @@
 """Answers as Qwen models write them, whole and cut at every byte."""
 
 import json
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -89,6 +90,17 @@ def read(reading: Reading, pieces: list[bytes], reason: Literal["stop", "length"
             break
     last, finish = answer.finish(reason)
     return add_up(parts + last, finish)
+
+
+TAGS = ("<think>", "</think>", "<tool_call>")
+
+
+def tokens(text: str) -> list[bytes]:
+    """Tags as one token each, all else byte by byte."""
+    pieces: list[bytes] = []
+    for part in re.split("(" + "|".join(TAGS) + ")", text):
+        pieces += [part.encode()] if part in TAGS else [bytes([byte]) for byte in part.encode()]
+    return pieces
 
 
 def xml(name: str, **values: str) -> str:
@@ -388,6 +400,12 @@ def test_single_bytes_give_the_same_message(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
+def test_tags_that_are_tokens_give_the_same_message(name: str) -> None:
+    reading, text, expected = CASES[name]
+    assert read(replace(reading, tokens=TAGS), tokens(text)) == expected
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_completed_arguments_are_valid_json(name: str) -> None:
     reading, text, _ = CASES[name]
     data = text.encode()
@@ -448,7 +466,12 @@ FRAGMENTS = [
 @settings(max_examples=400, deadline=None)
 @given(
     st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=4), max_size=25),
-    st.sampled_from([XML, XML_IN, JSON, replace(JSON, in_reasoning=True), replace(XML, stop=("a1", "\n\n"))]),
+    st.sampled_from(
+        [
+            *(XML, XML_IN, JSON, replace(JSON, in_reasoning=True), replace(XML, stop=("a1", "\n\n"))),
+            *(replace(XML_IN, demanded=True), replace(JSON, demanded=True, parallel=False), replace(XML, whole=True)),
+        ]
+    ),
     st.sampled_from(["stop", "length"]),
     st.data(),
 )
@@ -464,6 +487,48 @@ def test_no_fragments_break_it_and_no_cut_changes_it(
     if reason == "stop":
         for _, arguments in message.calls:
             json.loads(arguments)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=4), max_size=25),
+    st.sampled_from([XML, XML_IN, JSON, replace(JSON, in_reasoning=True), replace(XML, stop=("a1", "\n\n"))]),
+    st.sampled_from(["stop", "length"]),
+)
+def test_tags_that_are_tokens_are_read_as_tags_that_are_text(
+    fragments: list[str], reading: Reading, reason: Literal["stop", "length"]
+) -> None:
+    text = "".join(fragments)
+    assert read(replace(reading, tokens=TAGS), tokens(text), reason) == read(reading, [text.encode()], reason)
+
+
+QUOTED = "</think>\n" + obj("add", '{"a": 1, "b": 2}') + "<think>\n</think>"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
+def test_tags_that_other_tokens_spell_are_text(size: int) -> None:
+    """As a model writes them that quotes its prompt, where they stand as plain text too."""
+    data = ("I read: " + QUOTED).encode()
+    spelled = [data[at : at + size] for at in range(0, len(data), size)]
+    for reading in (replace(JSON, tokens=TAGS), replace(JSON, tokens=TAGS, in_reasoning=True)):
+        thought = tokens("<think>") + spelled + tokens("</think>") if not reading.in_reasoning else spelled
+        in_thought = read(reading, thought + (tokens("</think>") if reading.in_reasoning else []) + spelled)
+        assert in_thought == Message("I read: " + QUOTED, "I read: " + QUOTED)
+    called_then = tokens("</think>") + spelled + tokens(obj("add", '{"a": 1, "b": 2}'))
+    assert read(replace(JSON, tokens=TAGS, in_reasoning=True), called_then) == called(ADD, content="I read: " + QUOTED)
+
+
+def test_the_mark_of_a_tag_is_in_nothing_that_is_given_out() -> None:
+    reading = replace(XML_IN, tokens=TAGS)
+    text = "a <tool_call> b\n</think>Use <think>. </think>" + xml("python", code="<think> </think> <tool_call> x")
+    message = read(reading, tokens(text))
+    assert message == called(
+        ("python", {"code": "<think> </think> <tool_call> x"}),
+        content="Use <think>. </think>",
+        reasoning="a <tool_call> b",
+    )
+    stop = replace(PLAIN, tokens=TAGS, stop=("<think> now",))
+    assert read(stop, tokens("Say <think> now!")) == Message("Say ")
 
 
 WORDS = [f"w{n}w" for n in range(12)]
@@ -551,6 +616,46 @@ def test_an_answer_cut_in_a_call_is_cut() -> None:
 def test_an_answer_cut_in_the_name_of_a_call_is_content() -> None:
     message = read(XML, [b"Hi <tool_call>\n<function=py"], "length")
     assert message == Message("Hi <tool_call>\n<function=py", notices=1, finish="length")
+
+
+@pytest.mark.parametrize(
+    ("reading", "call", "name"),
+    [(XML, xml("python", code="x"), "python>"), (JSON, obj("add", '{"a": 1, "b": 2}'), 'add"')],
+)
+@pytest.mark.parametrize("before", ["", "\n\n"])
+def test_of_a_demanded_call_that_is_cut_there_is_the_call_or_nothing(
+    reading: Reading, call: str, name: str, before: str
+) -> None:
+    demanded = replace(reading, demanded=True)
+    named = len(before) + call.index(name) + len(name)
+    text = (before + call).encode()
+    for end in range(1, len(text)):
+        for pieces in ([text[:end]], [bytes([byte]) for byte in text[:end]]):
+            message = read(demanded, pieces, "length")
+            assert (message.content, message.finish) == ("", "length"), end
+            assert len(message.calls) == (end >= named), end
+    first = read(demanded, [text], "length").calls
+    for end in range(1, named):
+        for pieces in ([text + b"\n" + text[:end]], [bytes([byte]) for byte in text + b"\n" + text[:end]]):
+            message = read(demanded, pieces, "length")
+            assert (message.content, message.calls, message.finish) == ("", first, "length"), end
+
+
+def test_a_demanded_call_that_is_cut_leaves_the_thought_before_it() -> None:
+    in_thought = replace(XML_IN, demanded=True)
+    assert read(in_thought, [b"hm\n<tool_call>\n<func"], "length").reasoning == "hm"
+    assert read(in_thought, [b"hm\n</think>\n\n<tool_c"], "length") == Message("", "hm", finish="length")
+    assert read(in_thought, [b"a < b and <to"], "length").reasoning == "a < b and <to"
+
+
+def test_a_call_spelled_inside_a_json_answer_is_text_of_it() -> None:
+    text = json.dumps({"a": "</think>" + xml("now") + obj("now", "{}") + "<function=now>"})
+    for reading in (replace(XML, whole=True), replace(JSON, whole=True)):
+        for pieces in ([text.encode()], [bytes([byte]) for byte in text.encode()]):
+            assert read(reading, pieces) == Message(text)
+        call = xml("now").encode()
+        assert read(reading, [call, b"\n", call]).calls == (("now", "{}"), ("now", "{}"))
+    assert read(replace(XML_IN, whole=True), [b"hm</think>\n\n" + text.encode()]) == Message(text, "hm")
 
 
 def test_one_push_joins_what_belongs_together() -> None:

@@ -182,8 +182,11 @@ def test_a_thought_may_come_first(format: ChatFormat) -> None:
 def test_inside_an_open_thought_the_grammar_waits_for_its_end(format: ChatFormat) -> None:
     made = grammar(ask(tools=TOOLS, tool_choice="required", thinking=True), format, QWEN3.special, in_reasoning=True)
     assert made.after == QWEN3.special["</think>"]
+    assert made.call == QWEN3.special["<tool_call>"]
     assert accepts(made, "\n\n" + ADD[format])
-    assert accepts(made, ADD[format])
+    assert accepts(made, ADD[format]), "the call itself may end the thought"
+    json_only = ask(json_schema={"type": "object"}, thinking=True)
+    assert grammar(json_only, format, QWEN3.special, in_reasoning=True).call is None
 
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "array", "items": {"type": "number"}}}, "required": ["a"]}

@@ -248,6 +248,12 @@ def test_a_model_that_does_not_think_is_left_alone() -> None:
 def test_the_thought_is_limited_so_that_an_answer_comes() -> None:
     limits = {n: made(QWEN35, ask(max_tokens=n)).reasoning for n in (10, 64, 100, 1000)}
     assert {n: limit.budget for n, limit in limits.items() if limit} == {10: 0, 64: 0, 100: 36, 1000: 750}
+    high = made(QWEN35, ask(max_tokens=100, reasoning_budget=16384)).reasoning
+    assert high is not None
+    assert high.budget == 36, "a large budget does not take the room of the answer"
+    tight = made(QWEN35, ask(max_tokens=1000), context=len(made(QWEN35, ask()).prompt) + 100).reasoning
+    assert tight is not None
+    assert tight.budget == 36, "the room is what the context leaves"
     limit = made(QWEN3, ask(reasoning_budget=7)).reasoning
     assert limit is not None
     assert (limit.budget, limit.opened, text_of(QWEN3, limit.close)) == (7, False, "\n</think>\n\n")
@@ -255,6 +261,34 @@ def test_the_thought_is_limited_so_that_an_answer_comes() -> None:
     assert QWEN3.special["</think>"] in limit.close
     assert made(QWEN3, ask(thinking=False)).reasoning is None
     assert made(PLAIN, ask()).reasoning is None
+
+
+def test_a_call_ends_the_thought_where_calls_are_read() -> None:
+    for request, call in [
+        (ask(), None),
+        (ask(tools=(TOOL,), tool_choice="none"), None),
+        (ask(tools=(TOOL,)), QWEN35.special["<tool_call>"]),
+        (ask(tools=(TOOL,), tool_choice="required"), QWEN35.special["<tool_call>"]),
+    ]:
+        limit = made(QWEN35, request).reasoning
+        assert limit is not None
+        assert limit.call == call
+
+
+def test_the_reading_knows_which_tags_are_tokens_that_the_model_was_shown() -> None:
+    assert made(QWEN35, ask()).reading.tokens == ("<think>", "</think>", "<tool_call>")
+    shown_as_text = ByteVocabulary(PLAIN.template)  # the vocabulary has them all, the template writes none
+    assert made(shown_as_text, ask()).reading.tokens == made(PLAIN, ask()).reading.tokens == ()
+
+
+def test_the_reading_knows_what_the_grammar_lets_through() -> None:
+    def promises(**fields: Any) -> tuple[bool, bool]:
+        reading = made(QWEN35, ask(tools=(TOOL,), **fields)).reading
+        return reading.demanded, reading.whole
+
+    assert promises() == promises(tool_choice="none") == (False, False)
+    assert promises(tool_choice="required") == promises(tool_choice="name:get") == (True, False)
+    assert promises(json_schema={"type": "object"}) == (False, True)
 
 
 # ---- continuation ----------------------------------------------------------------------------------------------------

@@ -132,6 +132,18 @@ def test_everything_is_free_until_the_token_after_which_it_applies(grammars: Gra
     assert not follower.accepts(vocab.tokenize("no")[0])
 
 
+def test_a_call_that_ends_the_thought_is_the_first_token_of_the_grammar(grammars: Grammars, vocab: Vocab) -> None:
+    close, call = vocab.special["</think>"], vocab.special["<tool_call>"]
+    constraint = Constraint('start: <tool_call> "yes"', after=close, call=call)
+    for begun in ([call], [close, call]):
+        follower = matcher(grammars, constraint)
+        for token in vocab.tokenize("hm") + begun:
+            assert follower.waits_for == close or token == call
+            follower.saw(token)
+        assert follower.waits_for is None
+        assert all(b"yes".startswith(vocab.piece(token)) for token in allowed(follower))
+
+
 def test_delivered_tokens_are_followed_first(grammars: Grammars, vocab: Vocab) -> None:
     begun = vocab.tokenize('{"n": 4')
     whole = matcher(grammars, JSON)

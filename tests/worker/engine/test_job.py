@@ -9,18 +9,18 @@ from worker.engine.job import Job, Thought, refusal
 from worker.engine.port import ReasoningLimit, Submit
 from worker.engine.sample import Sampler
 
-OPEN, END, BREAK = 90, 91, 92
+OPEN, END, BREAK, CALL = 90, 91, 92, 93
 CLOSE = (BREAK, END)
 
 
 def limit(budget: int, opened: bool = True) -> ReasoningLimit:
-    return ReasoningLimit(budget, OPEN, END, CLOSE, opened)
+    return ReasoningLimit(budget, OPEN, END, CLOSE, opened, CALL)
 
 
 def answer(thought: Thought, drawn: list[int]) -> list[int]:
-    """What comes out if the model would draw these tokens."""
+    """What comes out if the model would draw these tokens, the next one where one must not be drawn."""
     out: list[int] = []
-    rest = iter(drawn)
+    rest = (token for token in drawn if token not in thought.barred)
     while (token := thought.forced if thought.forced is not None else next(rest, None)) is not None:
         out.append(token)
         thought.saw(token)
@@ -40,7 +40,28 @@ def test_a_budget_of_nothing_closes_at_once() -> None:
 
 
 def test_a_thought_may_begin_in_the_answer() -> None:
-    assert answer(Thought(limit(2, opened=False)), [1, 2, 3, OPEN, 4, 5, 6]) == [1, 2, 3, OPEN, 4, 5, *CLOSE, 6]
+    assert answer(Thought(limit(2, opened=False)), [OPEN, 4, 5, 6]) == [OPEN, 4, 5, *CLOSE, 6]
+    assert answer(Thought(limit(2, opened=False)), [BREAK, OPEN, 4, 5, 6]) == [BREAK, OPEN, 4, 5, *CLOSE, 6]
+
+
+def test_a_tag_behind_text_opens_no_thought_so_none_is_closed_there() -> None:
+    for drawn in ([1, OPEN, 4, 5, 6, 7], [OPEN, 4, END, BREAK, 1, OPEN, 5, 6, 7, END, 8]):
+        assert answer(Thought(limit(2, opened=False)), drawn) == drawn
+
+
+def test_a_call_ends_the_thought_so_nothing_is_forced_into_it() -> None:
+    assert answer(Thought(limit(3)), [1, 2, CALL, 4, 5, 6, 7]) == [1, 2, CALL, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("again", [[END], [4, END], [4, 5, END, END], [OPEN, 4, END], [END, OPEN, 4, END]])
+def test_a_thought_that_was_closed_by_force_is_neither_closed_nor_opened_again(again: list[int]) -> None:
+    out = answer(Thought(limit(2)), [1, 2, *again, 6])
+    assert out == [1, 2, *CLOSE, *(token for token in again if token not in (OPEN, END)), 6]
+
+
+def test_a_thought_that_ended_by_itself_bars_nothing() -> None:
+    drawn = [1, END, 4, END, 5, OPEN, 6]
+    assert answer(Thought(limit(3)), drawn) == drawn
 
 
 def test_a_second_thought_has_what_the_first_has_left() -> None:

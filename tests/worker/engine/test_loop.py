@@ -376,6 +376,55 @@ def test_a_thought_over_its_budget_is_closed(path: Path) -> None:
     assert got[:13] + again == got
 
 
+class ClosesAgain(Mirrored):
+    """It wants nothing but `</think>` from the first one on: a model that does not notice that its thought is over."""
+
+    def _row(self, held: list[int]) -> NDArray[np.float32]:
+        row, close = super()._row(held), self.vocab.special["</think>"]
+        row[close] = 100 if close in held else -100
+        return row
+
+
+def test_a_thought_that_was_closed_by_force_is_not_closed_again(path: Path) -> None:
+    engine = Driven(path, ClosesAgain)
+    special = engine.model.vocab.special
+    close = (10, special["</think>"], 10)
+    limit = ReasoningLimit(4, special["<think>"], special["</think>"], close, opened=True)
+    turn = ask("a", reasoning=limit)
+    got = engine.run(turn)
+    assert got[4:7] == list(close)
+    assert len(got) == LENGTH and got.count(special["</think>"]) == 1
+    for delivered in (5, 6, 7, 12):
+        rest = Driven(path, ClosesAgain).run(replace(turn, delivered=tuple(got[:delivered])))
+        assert got[:delivered] + rest == got
+
+
+class EndsInThought(Mirrored):
+    """It ends its turn at the tenth token, thought or not, and five tokens after its thought."""
+
+    def _row(self, held: list[int]) -> NDArray[np.float32]:
+        row, close = super()._row(held), self.vocab.special["</think>"]
+        row[close] = -100
+        ends = len(held) == len(PROMPT) + 10 or (close in held and held.index(close) == len(held) - 6)
+        row[min(self.vocab.eog)] = 100 if ends else -100
+        return row
+
+
+def test_a_turn_that_ends_in_the_thought_goes_on_behind_it(path: Path) -> None:
+    engine = Driven(path, EndsInThought)
+    special = engine.model.vocab.special
+    limit = ReasoningLimit(100, special["<think>"], special["</think>"], (special["</think>"],), opened=True)
+    turn = ask("a", reasoning=limit, ignore_eos=False)
+    got = engine.run(turn)
+    ended = engine.ended("a")
+    assert ended and ended.reason == "stop"
+    assert (len(got), got.index(special["</think>"])) == (16, 10)
+    for delivered in (9, 10, 11, 12):
+        rest = Driven(path, EndsInThought).run(replace(turn, delivered=tuple(got[:delivered])))
+        assert got[:delivered] + rest == got
+    assert len(alone(path, replace(turn, reasoning=None), EndsInThought)) == 10
+
+
 # ---- constraints
 
 
@@ -421,6 +470,32 @@ def test_a_constraint_begins_after_the_thought_and_survives_a_failover(path: Pat
             whole[:delivered] + other.run(replace(turn, job=f"{delivered}", delivered=tuple(whole[:delivered])))
             == whole
         )
+
+
+def test_an_answer_does_not_end_in_the_thought_before_its_constraint(path: Path) -> None:
+    engine = Driven(path)
+    special, end = engine.model.vocab.special, min(engine.model.vocab.eog)
+    limit = ReasoningLimit(5, special["<think>"], special["</think>"], (special["</think>"],), opened=True)
+    wants_to_end = Sampling(temperature=0, logit_bias=((end, 100.0),))
+    constraint = Constraint('start: "a" | "b"', after=special["</think>"])
+    for number, reasoning in enumerate((limit, None)):
+        turn = ask(f"{number}", sampling=wants_to_end, reasoning=reasoning, constraint=constraint, ignore_eos=False)
+        assert engine.run(turn)[:-1] == [special["</think>"]]
+        assert engine.text(f"{number}")[-1:] in (b"a", b"b")
+        ended = engine.ended(f"{number}")
+        assert ended and ended.reason == "stop"
+
+
+def test_a_call_that_ends_the_thought_must_be_right_too(path: Path) -> None:
+    engine = Driven(path)
+    special = engine.model.vocab.special
+    calls = Sampling(temperature=0, logit_bias=((special["<tool_call>"], 100.0),))
+    constraint = Constraint(f"start: <tool_call> %json {SCHEMA}", special["</think>"], special["<tool_call>"])
+    turn = ask("a", sampling=calls, constraint=constraint, max_tokens=400, ignore_eos=False)
+    got = engine.run(turn)
+    assert got[0] == special["<tool_call>"]
+    assert is_right(b"".join(engine.model.vocab.piece(token) for token in got[1:]))
+    assert got[:5] + Driven(path).run(replace(turn, delivered=tuple(got[:5]))) == got
 
 
 CALL = Constraint('start: "{\\"name\\": \\"get_weather\\", \\"arguments\\": {\\"days\\": " /[0-9]/ "}}"')
