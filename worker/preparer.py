@@ -142,7 +142,7 @@ class Preparer:
         end = await self._end()
         self._still_open()
         log.error("the preparer %s; its request is refused", end)
-        raise SupernetError(ErrorCode.INVALID_REQUEST, f"this request {why}")
+        raise SupernetError(ErrorCode.INVALID_REQUEST, f"This request {why}.")
 
     async def _open(self) -> ChildProcess:
         """The child, started anew if it is gone."""
