@@ -115,6 +115,8 @@ class Link:
         self._socket: ClientConnection | None = None
         self._move: Move | None = None
         self._complaints = 0
+        self._given_up = False  # by us
+        self._cut = False  # the line broke under a welcomed worker, and nobody meant it to
         self.problem: str | None = "not connected yet"  # None: connected and welcomed
 
     def send(self, message: BaseModel) -> None:
@@ -133,14 +135,14 @@ class Link:
     async def run(self) -> None:
         """Dial until cancelled. Raises Fatal when dialling again is of no use."""
         short = 0  # connections in a row that were refused or did not last
-        steady = -RETURN_S  # the end of the last one that did
+        steady = -RETURN_S  # the end of the last one that did, or whose line broke
         while True:
             begun = asyncio.get_running_loop().time()
             if not await self._try():
                 self._url = self._home
             now = asyncio.get_running_loop().time()
             short = short + 1 if now - begun < STEADY_S else 0
-            steady = now if short == 0 else steady
+            steady = now if short == 0 or self._cut else steady
             self._lost()
             longest = RETURN_MOST_S if now - steady < RETURN_S else BACKOFF_MOST_S
             most = min(longest, BACKOFF_FIRST_S * 2 ** min(short, 10))
@@ -170,7 +172,7 @@ class Link:
         return 1 <= int(address["port"] or 1) <= 65535
 
     async def _once(self) -> bool:
-        welcomed = False
+        welcomed = self._cut = False
         try:
             async with connect(
                 self._url + WORKER_PATH,
@@ -189,7 +191,7 @@ class Link:
                         "coordinator_refuses",
                         f"{self._url} does not speak {SUBPROTOCOL}: is it a Supernet coordinator?",
                     )
-                self._socket, self._outbox, self._complaints = socket, Outbox(), 0
+                self._socket, self._outbox, self._complaints, self._given_up = socket, Outbox(), 0, False
                 self._outbox.put(self._hello())
                 writer = asyncio.create_task(self._write(socket, self._outbox), name="link writer")
                 patience = asyncio.get_running_loop().call_later(WELCOME_S, self._not_welcomed)
@@ -209,6 +211,7 @@ class Link:
         except InvalidStatus as error:
             self._refused(error)
         except ConnectionClosed as error:
+            self._cut = welcomed and error.rcvd is None and not self._given_up
             self._closed(error)
         except (OSError, TimeoutError, InvalidHandshake) as error:
             self.problem = f"{self._url} cannot be reached: {str(error) or type(error).__name__}"
@@ -252,6 +255,7 @@ class Link:
 
     def _abort(self) -> None:
         if self._socket is not None:
+            self._given_up = True
             self._socket.transport.abort()  # at once: a polite close would wait behind a line that does not move
 
     def _refused(self, error: InvalidStatus) -> None:

@@ -21,7 +21,7 @@ from statistics import median
 from openai import APIError, AsyncOpenAI
 
 from tests.chaos.client import percentile
-from tests.e2e.network import MODEL, Network, Process
+from tests.e2e.network import MODEL, Network, Process, until
 from tests.e2e.proxy import Proxy
 
 PROMPTS = 16  # different requests; each is asked once undisturbed
@@ -225,9 +225,10 @@ class Faults:
         await asyncio.to_thread(self.start_worker, self.names[victim.popen.pid])
 
     async def cut(self) -> None:
-        """The line is dead for five seconds, then it works again."""
+        """The line is dead for five seconds, then it works again; the next time once the worker is back."""
         assert self.proxy is not None
         while not self.over:
+            await asyncio.to_thread(until, lambda: self.network.online() > 0)
             await asyncio.sleep(random.uniform(0.5, 1.5))
             self.proxy.cut()
             self.moments.append(time.monotonic())

@@ -332,6 +332,32 @@ async def test_a_coordinator_that_was_there_a_moment_ago_is_asked_again_soon(mon
     assert max(most[:6]) == 0.004
 
 
+async def test_a_line_that_breaks_again_and_again_is_dialled_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its jobs wait: a coordinator that lets a worker in and hangs up is another matter (see above)."""
+    most: list[float] = []
+    enough = asyncio.Event()
+
+    def uniform(low: float, high: float) -> float:
+        most.append(high)
+        if len(most) == 8:
+            enough.set()
+        return 0.0
+
+    monkeypatch.setattr(link_module, "RETURN_MOST_S", 0.004)
+    monkeypatch.setattr(link_module, "BACKOFF_MOST_S", 1.0)
+    monkeypatch.setattr("worker.link.random.uniform", uniform)
+
+    async def breaks(socket: ServerConnection) -> None:
+        await socket.recv()
+        await socket.send(encode(Welcome(session="s")))
+        await asyncio.sleep(0.02)
+        socket.transport.abort()
+
+    async with coordinator(breaks) as url, running(Worker(url)):
+        await enough.wait()
+    assert max(most) == 0.004
+
+
 async def test_status_frames_overtake_tokens() -> None:
     outbox = Outbox()
     outbox.put(Error(code="protocol_error", message="data"))  # type: ignore[arg-type]
