@@ -8,7 +8,7 @@ from coordinator.effects import Deliver, Failed, Finished
 from coordinator.honesty import weight
 from wire.codec import encode
 from wire.errors import SupernetError
-from wire.messages import Ack, Cancel, Start, ToWorker
+from wire.messages import Ack, Cancel, Start, ToWorker, Welcome
 
 OUTBOX_BYTES = 32 * 1024 * 1024  # two of the largest Starts; more unsent means that the line is dead
 UNREAD_BYTES = 256 * 1024  # of each choice: more than that, and the client has not read for UNREAD_S
@@ -46,9 +46,9 @@ class Outbox:
             self._bulk.append(frame)
         elif isinstance(message, Cancel) and (message.job, message.attempt) in self._starting:
             self._bulk.append(frame)
-        elif isinstance(message, Ack | Cancel):
+        elif isinstance(message, Welcome | Ack | Cancel):  # Welcome is put first, so nothing overtakes it here
             self._urgent.append(frame)
-        else:  # Welcome is the first of all; an Error or a Move may wait behind a Start
+        else:  # an Error or a Move may wait behind a Start
             self._bulk.append(frame)
         self._bytes += len(frame)
         self._news.set()

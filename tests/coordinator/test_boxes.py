@@ -52,11 +52,13 @@ async def test_a_cancel_does_not_overtake_its_own_start() -> None:
     assert await drain(box, 2) == ["cancel", "start"]
 
 
-async def test_welcome_comes_before_the_starts_that_follow_it() -> None:
+async def test_nothing_overtakes_a_welcome() -> None:
+    """A worker drops what comes before it, and an Ack that is lost is not sent again."""
     box = Outbox()
     box.put(wire.Welcome(session="s", window_tokens=512))
     box.put(start("a"))
-    assert await drain(box, 2) == ["welcome", "start"]
+    box.put(wire.Ack(items=()))
+    assert await drain(box, 3) == ["welcome", "ack", "start"]
 
 
 async def test_a_close_comes_after_what_was_put_before_and_nothing_after_it() -> None:
