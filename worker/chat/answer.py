@@ -6,7 +6,7 @@ from typing import Literal
 
 from wire.chat import CallDelta, Content, FinishReason, Notice, Part
 from wire.chat import Reasoning as ReasoningPart
-from worker.chat.call import CALL_OPEN, FUNCTION_OPEN, Call, Sink
+from worker.chat.call import CALL_OPEN, FUNCTION_OPEN, MARK, Call, Sink
 from worker.chat.prepared import Reading
 from worker.chat.qwen_json import JsonCall
 from worker.chat.qwen_xml import XmlCall
@@ -14,7 +14,6 @@ from worker.chat.reasoning import CLOSE, OPEN, Thought
 from worker.chat.stops import Stops, held_from
 
 _MOST_BLANKS = 256  # white space held back before text whose kind is not known yet
-_MARK = "\ud800"  # stands behind a tag that came as one token while the answer is read: no UTF-8 text can hold it
 
 
 class Answer:
@@ -35,7 +34,7 @@ class Answer:
         self._tools = {tool.name: tool for tool in reading.tools}
         self._tokens = frozenset(tag.encode() for tag in reading.tokens)
         self._open, self._close, self._call_open = (
-            tag + _MARK if tag in reading.tokens else tag for tag in (OPEN, CLOSE, CALL_OPEN)
+            tag + MARK if tag in reading.tokens else tag for tag in (OPEN, CLOSE, CALL_OPEN)
         )
         self._openers = (self._call_open, *_bare_openers(reading)) if self._tools else ()
         self._openers_in_text = () if reading.whole else self._openers
@@ -71,7 +70,7 @@ class Answer:
         if self.stopped:
             return []
         thinking = self._thinking()
-        self._read(self._decoder.decode(piece) + (_MARK if piece in self._tokens else ""), final=False)
+        self._read(self._decoder.decode(piece) + (MARK if piece in self._tokens else ""), final=False)
         if thinking or self._thinking():
             self.reasoning_tokens += 1
         return self._drain()
@@ -203,7 +202,7 @@ class Answer:
                 case Content(text=text):
                     self._content(text)
                 case CallDelta(arguments=arguments):
-                    self._parts.append(part.model_copy(update={"arguments": arguments.replace(_MARK, "")}))
+                    self._parts.append(part.model_copy(update={"arguments": arguments.replace(MARK, "")}))
                 case _:
                     self._parts.append(part)
         self._sink.parts.clear()
@@ -250,11 +249,11 @@ class Answer:
         return self._mode == "thought" or (self._mode in ("opening", "call") and self._from_thought and bool(self._raw))
 
     def _think(self, text: str) -> None:
-        if text := self._thought.add(text.replace(_MARK, "")):
+        if text := self._thought.add(text.replace(MARK, "")):
             self._parts.append(ReasoningPart(text=text))
 
     def _content(self, text: str) -> None:
-        self._content_now(self._stops.add(text.replace(_MARK, "")))
+        self._content_now(self._stops.add(text.replace(MARK, "")))
 
     def _content_now(self, text: str) -> None:
         if text:

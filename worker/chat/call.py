@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from wire.chat import CallDelta, Content, Notice, Part, Tool
+from wire.chat import MAX_CALLS, CallDelta, Content, Notice, Part, Tool
 
 CALL_OPEN = "<tool_call>"
 CALL_CLOSE = "</tool_call>"
 FUNCTION_OPEN = "<function="
 FUNCTION_CLOSE = "</function>"
 MOST_NOTICES = 8  # of one call
+MARK = "\ud800"  # stands behind a tag that came as one token while the answer is read: no UTF-8 text can hold it
 
 
 def begins(text: str, at: int, tag: str) -> bool:
@@ -33,9 +34,13 @@ class Sink:
     notices: list[str] = field(default_factory=list)
 
     def name(self, name: str) -> bool:
-        """The call's name is known; False if it must not be made because no such tool was declared."""
+        """The call's name is known; False if it must not be made: no such tool was declared, or an answer has no room
+        for one more call."""
         if name not in self.tools:
             self.refusal = f"the model called {name[:64]!r}, which is not a declared tool"
+            return False
+        if self.index >= MAX_CALLS:
+            self.refusal = f"the model called more than {MAX_CALLS} times: the rest is text"
             return False
         self.named = True
         self.parts.append(CallDelta(index=self.index, name=name))

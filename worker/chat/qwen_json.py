@@ -4,8 +4,9 @@ import json
 import re
 from typing import Literal
 
-from worker.chat.call import CALL_CLOSE, Sink, begins
+from worker.chat.call import CALL_CLOSE, MARK, Sink, begins
 from worker.chat.json_stream import JsonStream
+from worker.chat.values import escaped, shown
 
 _BLANK = re.compile(r"\s*")
 _ARGUMENTS = ("arguments", "parameters")
@@ -174,7 +175,7 @@ class JsonCall:
         elif self._at == "value" and rest.startswith("{"):
             self._other(rest)
         elif text := _string(rest):
-            self._sink.stray(text)
+            self._sink.stray(shown(text))
 
     def _refuse(self, why: str) -> None:
         self._sink.refusal = f"a tool call could not be read: {why}"
@@ -183,6 +184,7 @@ class JsonCall:
 
 def _string(written: str) -> str:
     """The text of a JSON string; another value as it was written."""
+    written = written.replace(MARK, "")
     return str(json.loads(written)) if written.startswith('"') else written
 
 
@@ -193,5 +195,5 @@ def _unwrapped(written: str) -> str:
         stream = JsonStream()
         stream.take(inner, 0)
         if inner.startswith("{") and stream.done:
-            return stream.drain()
+            return escaped(stream.drain())
     return "{}" if written == "null" else written

@@ -6,7 +6,7 @@ The values are raw text: what JSON they are is decided by the tool's schema.
 import re
 from typing import Literal
 
-from worker.chat.call import CALL_CLOSE, CALL_OPEN, FUNCTION_CLOSE, FUNCTION_OPEN, Sink, begins
+from worker.chat.call import CALL_CLOSE, CALL_OPEN, FUNCTION_CLOSE, FUNCTION_OPEN, MARK, Sink, begins
 from worker.chat.values import is_text, json_types, quoted, to_json
 
 PARAMETER_OPEN = "<parameter="
@@ -219,6 +219,7 @@ class XmlCall:
             self._mode = "maybe_null" if self._types == _NULLABLE_TEXT else "collect"
 
     def _add(self, text: str) -> None:
+        text = text.replace(MARK, "")
         if not text or self._mode == "drop":
             return
         if self._mode == "stream":

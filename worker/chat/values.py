@@ -2,12 +2,14 @@
 
 import ast
 import json
+import re
 from typing import Any
 
 ANY = frozenset({"string", "number", "integer", "boolean", "null", "array", "object"})
 _STRING = frozenset({"string"})
 _MOST_DEPTH = 32
 _MOST_LITERAL = 65_536  # characters handed to Python's parser, which recurses
+_SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which only an escape can spell
 _PYTHON = {"True": "true", "False": "false", "None": "null"}
 
 
@@ -106,6 +108,16 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+def escaped(written: str) -> str:
+    """JSON text as UTF-8 can hold it: half a character stays the escape that it was."""
+    return _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", written)
+
+
+def shown(text: str) -> str:
+    """Text as UTF-8 can hold it: half a character becomes the sign for what cannot be read."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
 def _loads(text: str) -> tuple[Any] | None:
     """The value in a tuple, so that null is not nothing."""
     try:
@@ -124,6 +136,6 @@ def _from_python(text: str, types: frozenset[str]) -> str:
     if text[:1] not in ("{", "[", "(") or not types & {"array", "object"} or len(text) > _MOST_LITERAL:
         return ""
     try:
-        return json.dumps(ast.literal_eval(text), ensure_ascii=False, allow_nan=False)
+        return escaped(json.dumps(ast.literal_eval(text), ensure_ascii=False, allow_nan=False))
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return ""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wire.chat import CallDelta, Content, Notice, Part, Reasoning, Tool
+from wire.chat import MAX_CALLS, CallDelta, Content, Notice, Part, Reasoning, Tool
 from worker.chat.answer import Answer
 from worker.chat.prepared import Reading
 
@@ -656,6 +656,49 @@ def test_a_call_spelled_inside_a_json_answer_is_text_of_it() -> None:
         call = xml("now").encode()
         assert read(reading, [call, b"\n", call]).calls == (("now", "{}"), ("now", "{}"))
     assert read(replace(XML_IN, whole=True), [b"hm</think>\n\n" + text.encode()]) == Message(text, "hm")
+
+
+HALF = "\\ud83d"  # as JSON spells one half of a character: UTF-8 has no bytes for it
+ROWS = Tool(name="rows", parameters={"properties": {"rows": {"type": "array"}}})
+
+
+@pytest.mark.parametrize("half", [HALF, "\\ud800", "\\udc00"])
+def test_half_a_character_never_gets_out_of_its_escape(half: str) -> None:
+    """No frame and no response could hold it."""
+    inside = json.dumps({"name": "now", "arguments": "ARGUMENTS"}).replace(
+        "ARGUMENTS", '{\\"a\\": \\"x' + half + '\\"}'
+    )
+    outputs = [
+        (JSON, f"<tool_call>\n{inside}\n</tool_call>", [("now", '{"a": "x' + half + '"}')], ""),
+        (JSON, '<tool_call>\n{"name": "now", "note": "x' + half, [("now", "{}")], "x\ufffd"),
+        (replace(XML, tools=(ROWS,)), xml("rows", rows=f"['x{half}']"), [("rows", '{"rows": ["x' + half + '"]}')], ""),
+    ]
+    for reading, text, calls, content in outputs:
+        for pieces in ([text.encode()], tokens(text)):
+            message = read(replace(reading, tokens=TAGS if len(pieces) > 1 else ()), pieces)
+            assert (list(message.calls), message.content) == (calls, content)
+            for said in (message.content, *(arguments for _, arguments in message.calls)):
+                said.encode()
+
+
+def test_the_mark_of_a_tag_hides_nothing_from_a_call() -> None:
+    reading = replace(XML, tools=(ROWS,), tokens=TAGS)
+    assert read(reading, tokens(xml("rows", rows="['<think>', None]"))).calls == (
+        ("rows", '{"rows": ["<think>", null]}'),
+    )
+    answer = Answer(replace(JSON, tokens=TAGS))
+    parts = [part for piece in tokens(obj("a<think>b", "{}")) for part in answer.push(piece)]
+    assert [part.text for part in parts if isinstance(part, Notice)] == [
+        "the model called 'a<think>b', which is not a declared tool"
+    ]
+
+
+@pytest.mark.parametrize("reading", [XML, JSON])
+def test_more_calls_than_an_answer_can_hold_are_text(reading: Reading) -> None:
+    call = xml("now") if reading is XML else obj("now", "{}")
+    message = read(reading, [call.encode()] * (MAX_CALLS + 2))
+    assert len(message.calls) == MAX_CALLS
+    assert (message.content, message.notices) == (call + call, 2)
 
 
 def test_one_push_joins_what_belongs_together() -> None:
