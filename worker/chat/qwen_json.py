@@ -6,7 +6,8 @@ from typing import Literal
 
 from worker.chat.call import CALL_CLOSE, MARK, Sink, begins
 from worker.chat.json_stream import JsonStream
-from worker.chat.values import escaped, shown
+from worker.chat.template import plain
+from worker.chat.values import escaped
 
 _BLANK = re.compile(r"\s*")
 _ARGUMENTS = ("arguments", "parameters")
@@ -175,7 +176,7 @@ class JsonCall:
         elif self._at == "value" and rest.startswith("{"):
             self._other(rest)
         elif text := _string(rest):
-            self._sink.stray(shown(text))
+            self._sink.stray(plain(text))
 
     def _refuse(self, why: str) -> None:
         self._sink.refusal = f"a tool call could not be read: {why}"

@@ -113,11 +113,6 @@ def escaped(written: str) -> str:
     return _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", written)
 
 
-def shown(text: str) -> str:
-    """Text as UTF-8 can hold it: half a character becomes the sign for what cannot be read."""
-    return _SURROGATE.sub("\ufffd", text)
-
-
 def _loads(text: str) -> tuple[Any] | None:
     """The value in a tuple, so that null is not nothing."""
     try:

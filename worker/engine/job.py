@@ -44,12 +44,14 @@ class Thought:
         return None if self._closing is None else self._limit.close[self._closing]
 
     def saw(self, token: int) -> None:
+        if token != self.forced:
+            self.put_off()
         if self._closing is not None:
             if token == self._limit.end:
                 self.barred = (self._limit.open, self._limit.end)
             self._closing += 1
-            if self._closing == len(self._limit.close) or token != self._limit.close[self._closing - 1]:
-                self.leave()
+            if self._closing == len(self._limit.close):
+                self._leave()
         elif self.inside:
             self.inside = token not in self._ends
             self._may_open = token == self._limit.end
@@ -59,7 +61,14 @@ class Thought:
             self._may_open &= token in self._blanks
         self._judge()
 
-    def leave(self) -> None:
+    def put_off(self) -> None:
+        """What is to be forced has no place here: in the middle of a character the thought is closed behind it, and
+        behind `</think>` the rest is left out."""
+        if self._closing is not None and self._limit.end not in self._limit.close[self._closing :]:
+            self._leave()
+        self._closing = None
+
+    def _leave(self) -> None:
         self._closing, self.inside = None, False
 
     def _judge(self) -> None:
@@ -159,7 +168,7 @@ class Job:
         if forced is not None and self._thought:
             if not self._matcher or self._matcher.accepts(forced):
                 return forced
-            self._thought.leave()  # the thought is closed already, and the grammar has no place for the rest of it
+            self._thought.put_off()
         forced = self._matcher.forced() if self._matcher else None
         return None if forced in eog else forced
 

@@ -567,6 +567,32 @@ def test_of_a_forced_end_of_a_thought_only_what_the_grammar_has_room_for_is_kept
     assert got[3:] == [special["</think>"], letters["a"], letters["c"]]
 
 
+class ThinksInEmoji(Mirrored):
+    """It opens a thought and goes on with a character of four tokens, for ever."""
+
+    def _row(self, held: list[int]) -> NDArray[np.float32]:
+        row, at = super()._row(held), len(held) - len(PROMPT)
+        row[self.vocab.special["</think>"]] = -100
+        row[self.vocab.tokenize("😀")[(at - 1) % 4] if at else self.vocab.special["<think>"]] = 100
+        return row
+
+
+@pytest.mark.parametrize("budget", [4, 5, 6, 7])
+def test_a_thought_in_a_grammar_is_closed_behind_a_character_never_inside_it(path: Path, budget: int) -> None:
+    engine = Driven(path, ThinksInEmoji)
+    special = engine.model.vocab.special
+    opens, closes = special["<think>"], special["</think>"]
+    limit = ReasoningLimit(budget, opens, closes, (10, closes, 10), opened=False)
+    grammar = Constraint(f'start: thought? "x"\nthought: <[{opens}]> TEXT <[{closes}]> "+"?\nTEXT: /(?s:.*)/')
+    turn = ask("a", reasoning=limit, constraint=grammar, ignore_eos=False)
+    got = engine.run(turn)
+    assert got.index(closes) == 2 + 4 * -(-budget // 4)
+    assert engine.text("a").endswith(b"x")
+    for delivered in range(1, len(got)):
+        rest = Driven(path, ThinksInEmoji).run(replace(turn, delivered=tuple(got[:delivered])))
+        assert got[:delivered] + rest == got
+
+
 def test_a_grammar_that_cannot_be_used_fails_its_job_only(path: Path) -> None:
     engine = Driven(path)
     engine.post(ask("bad", constraint=Constraint("start: nowhere")), ask("good"))
