@@ -15,7 +15,7 @@ from wire.schema_limits import check_schema
 from worker.chat.call import CALL_CLOSE, CALL_OPEN
 from worker.chat.reasoning import CLOSE, OPEN
 from worker.chat.template import plain
-from worker.chat.values import json_types
+from worker.chat.values import json_types, listed
 from worker.engine.port import Constraint
 
 _MOST_CALLS = 16  # a model that may call in parallel must not do so for ever
@@ -168,12 +168,13 @@ _UNTIL_CLOSED = r"/(?s:.*)\n<\/parameter>\n/"
 
 
 def _xml_value(grammar: _Grammar, name: str, tool: Tool, schema: object) -> str:
-    """A value and its closing tag: raw text where text is allowed, one of the values of an enum of texts, else JSON."""
+    """A value and its closing tag: one of those that the schema lists if there are texts among them, else raw text
+    where text is allowed, else JSON."""
     fields = schema if isinstance(schema, dict) else {}
-    allowed = fields.get("enum", [fields["const"]] if "const" in fields else None)
-    if isinstance(allowed, list) and allowed and all(isinstance(value, str) for value in allowed):
-        choice = " | ".join(_text(value + "\n</parameter>\n") for value in allowed)
-        return grammar.rule(name, choice)
+    allowed = listed(schema, tool.parameters) or []
+    if any(isinstance(value, str) for value in allowed):
+        written = [value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in allowed]
+        return grammar.rule(name, " | ".join(_text(f"{value}\n</parameter>\n") for value in dict.fromkeys(written)))
     if "string" in json_types(schema, tool.parameters):
         return grammar.rule("text", _UNTIL_CLOSED, lazy=True)
     defined: dict[str, Any] = {w: tool.parameters[w] for w in ("$defs", "definitions") if w in tool.parameters}

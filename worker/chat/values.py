@@ -40,6 +40,36 @@ def _types(schema: object, root: dict[str, Any], seen: set[str], depth: int) -> 
     return types | {"null"} if schema.get("nullable") is True else types
 
 
+def listed(schema: object, root: dict[str, Any]) -> list[Any] | None:
+    """The values of a schema that lists all it admits, as an enum does, also behind a `$ref` or in branches; else None.
+
+    Of an enum those that are not of the type beside it are left out, unless none is.
+    """
+    return _listed(schema, root, set(), 0)
+
+
+def _listed(schema: object, root: dict[str, Any], seen: set[str], depth: int) -> list[Any] | None:
+    """Every reference is followed once, as in `_types`."""
+    if not isinstance(schema, dict) or depth > _MOST_DEPTH:
+        return None
+    if "const" in schema:
+        return [schema["const"]]
+    if isinstance(values := schema.get("enum"), list):
+        types = json_types({"type": schema.get("type")}, {})
+        types |= {"integer"} if "number" in types else set()
+        return [value for value in values if _type_of(value) in types] or values
+    if schema.get("type") == "null":
+        return [None]
+    if isinstance(ref := schema.get("$ref"), str) and ref not in seen:
+        seen.add(ref)
+        return _listed(_resolve(ref, root), root, seen, depth + 1)
+    branches = schema.get("anyOf", schema.get("oneOf"))
+    if isinstance(branches, list) and branches and "type" not in schema:
+        each = [_listed(branch, root, seen, depth + 1) for branch in branches]
+        return None if None in each else [value for values in each for value in values or ()]
+    return None
+
+
 def _own_types(schema: dict[str, Any]) -> frozenset[str] | None:
     declared = schema.get("type")
     if isinstance(declared, str) and declared in ANY:

@@ -163,6 +163,28 @@ def test_parameters_in_xml(parameters: str, right: bool) -> None:
     assert accepts(made, RUN.format(parameters)) == right
 
 
+LISTS: dict[str, dict[str, Any]] = {
+    "nullable": {"type": ["string", "null"], "enum": ["a", "b", None]},
+    "optional": {"anyOf": [{"enum": ["a", "b"], "type": "string"}, {"type": "null"}], "default": None},
+    "elsewhere": {"anyOf": [{"$ref": "#/$defs/unit"}, {"const": None}]},
+}
+
+
+@pytest.mark.parametrize("schema", LISTS.values(), ids=list(LISTS))
+def test_a_value_out_of_a_list_in_xml(schema: dict[str, Any]) -> None:
+    """As pydantic writes an optional enum, and as OpenAI's strict mode wants one."""
+    parameters = {"properties": {"x": schema}, "required": ["x"], "$defs": {"unit": {"enum": ["a", "b"]}}}
+    tools = (Tool(name="run", parameters=parameters),)
+    made = grammar(ask(tools=tools, tool_choice="required"), "qwen-xml", QWEN3.special)
+    for written, value in (("a", "a"), ("b", "b"), ("null", None), ("c", ...), ("", ...), ("None", ...)):
+        text = RUN.format(f"<parameter=x>\n{written}\n</parameter>\n")
+        assert accepts(made, text) == (value is not ...), written
+        answer = Answer(Reading("qwen-xml", tools=tools))
+        parts = answer.push(text.encode()) + answer.finish("stop")[0]
+        arguments = "".join(part.arguments for part in parts if isinstance(part, CallDelta))
+        assert value is ... or json.loads(arguments) == {"x": value}
+
+
 def test_text_of_a_value_cannot_hold_a_special_token() -> None:
     made = grammar(ask(tools=TOOLS, tool_choice="name:run"), "qwen-xml", QWEN3.special)
     assert not accepts(made, RUN.format("<parameter=code>\n<think>\n</parameter>\n"))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from worker.chat.values import ANY, is_text, json_types, to_json
+from worker.chat.values import ANY, is_text, json_types, listed, to_json
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,23 @@ def test_values(text: str, types: set[str], value: Any) -> None:
 def test_only_text_is_text() -> None:
     assert is_text(frozenset({"string"}))
     assert not is_text(frozenset({"string", "null"}))
+
+
+@pytest.mark.parametrize(
+    ("schema", "values"),
+    [
+        ({"enum": ["a", None, 1]}, ["a", None, 1]),
+        ({"type": "string", "enum": ["a", None, 1]}, ["a"]),
+        ({"type": "number", "enum": [1, 2.5, "a"]}, [1, 2.5]),
+        ({"type": "integer", "enum": ["a"]}, ["a"]),
+        ({"const": "a"}, ["a"]),
+        ({"oneOf": [{"const": "a"}, {"$ref": "#/$defs/a"}]}, ["a", "a"]),
+        ({"anyOf": [{"const": "a"}, {"type": "string"}]}, None),
+        ({"$ref": "#/$defs/round"}, None),
+        ({"type": "string"}, None),
+        (True, None),
+    ],
+)
+def test_lists(schema: object, values: list[Any] | None) -> None:
+    root = {"$defs": {"a": {"const": "a"}, "round": {"anyOf": [{"$ref": "#/$defs/round"}] * 9}}}
+    assert listed(schema, root) == values
