@@ -58,8 +58,8 @@ class XmlCall:
         while self.state == "open":
             before, where = at, self._at
             at = steps[where](text, at)
-            if at == before and self._at == where:
-                break
+            if (at == before and self._at == where) or (at > before and where == "stray"):
+                break  # behind stray text too: a stop string in it ends the answer there
         return at
 
     def end(self, text: str, at: int, cut: bool) -> None:

@@ -606,6 +606,15 @@ def test_after_a_stop_nothing_comes() -> None:
     assert answer.finish("stop") == ([], "stop")
 
 
+@pytest.mark.parametrize("reason", ["stop", "length"])
+def test_a_stop_string_before_a_parameter_ends_the_answer_there(reason: Literal["stop", "length"]) -> None:
+    text = "<tool_call>\n<function=edit>\nwait, no!\n<parameter=new>\nx\n</parameter>\n</function>\n</tool_call>"
+    reading = replace(XML, stop=(", no",))
+    whole = read(reading, [text.encode()], reason)
+    assert (whole.content, whole.calls) == ("wait", (("edit", "{}" if reason == "stop" else ""),))
+    assert read(reading, [bytes([byte]) for byte in text.encode()], reason) == whole
+
+
 def test_an_answer_cut_in_a_call_is_cut() -> None:
     text = "<tool_call>\n<function=python>\n<parameter=code>\nprint("
     assert read(XML, [text.encode()], "length") == Message(calls=(("python", '{"code": "print('),), finish="length")
