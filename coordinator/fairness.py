@@ -6,16 +6,31 @@ slots, so each has counters of its own.
 
 An account that comes back after a pause starts no lower than the floor, the counter of the account that was served
 last: what it did not use while it was away, it cannot save up.
+
+To be next is worth nothing while no slot becomes free, and answers of one length that began together end together. So
+an account that crowds the others leaves a few slots free. What that is worth, and what it costs, stands in
+docs/benchmarks.md.
 """
 
 PROMPT_WEIGHT = 1 / 3  # of a completion token's 1: the ratio of their prices, 300 to 900 nano-dollars
 MOST_COUNTERS = 4096
 LEAST_WEIGHT = 0.001
+ROOM_ONE_OF, MOST_ROOM = 16, 4  # with more slots than 64, one becomes free soon enough
 
 
 def cost(prompt: int, completion: int) -> float:
     """What serving so many tokens costs, in tokens of the completion."""
     return prompt * PROMPT_WEIGHT + completion
+
+
+def room(slots: int) -> int:
+    """How many slots are left free by whoever crowds the others."""
+    return min(slots // ROOM_ONE_OF, MOST_ROOM)
+
+
+def crowds(held: int, accounts: int, slots: int) -> bool:
+    """Does an account that holds so many slots leave too few for one more, besides the accounts that hold any?"""
+    return held * (accounts + 1) >= slots
 
 
 class Fairness:

@@ -1,7 +1,9 @@
 """The workers and their seats: who is there, what is free, who may take a job."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from coordinator.fairness import crowds, room
 from coordinator.placement import Candidate, choose
 from coordinator.probation import Probation
 from coordinator.records import Job, Lease, Limits, Peer, Seat, Worker
@@ -20,6 +22,7 @@ class Fleet:
         self.workers: dict[str, Worker] = {}
         self._sessions: dict[str, str] = {}
         self._served: dict[str, float] = {}  # when a worker of the model was last seen leaving
+        self._held: defaultdict[str, Counter[str]] = defaultdict(Counter)  # leases by model and account
 
     # ---- membership ----------------------------------------------------------------------------------------------
 
@@ -63,6 +66,8 @@ class Fleet:
     def remove(self, worker: Worker) -> None:
         self._sessions.pop(worker.peer.session, None)
         del self.workers[worker.key]
+        for lease in worker.leases.values():
+            self._holds(lease, -1)
 
     # ---- seats ---------------------------------------------------------------------------------------------------
 
@@ -79,10 +84,12 @@ class Fleet:
 
     def lease(self, worker: Worker, job: Job, now: float) -> Lease:
         job.starts += 1
-        lease = Lease(job.spec.id, job.starts, worker.key, job.spec.model, since=now, last_progress=now)
+        spec = job.spec
+        lease = Lease(spec.id, job.starts, worker.key, spec.model, spec.account, since=now, last_progress=now)
         worker.leases[lease.job, lease.attempt] = lease
         seat = worker.seats[lease.model]
         seat.held += 1
+        self._holds(lease, 1)
         lease.known = seat.remembered.known(job.trail)
         worker.used = now
         return lease
@@ -91,9 +98,16 @@ class Fleet:
         worker = self.workers.get(lease.worker)
         if worker is None or worker.leases.pop((lease.job, lease.attempt), None) is None:
             return
+        self._holds(lease, -1)
         seat = worker.seats.get(lease.model)
         if seat is not None:
             seat.held -= 1
+
+    def _holds(self, lease: Lease, more: int) -> None:
+        held = self._held[lease.model]
+        held[lease.account] += more
+        if not held[lease.account]:
+            del held[lease.account]
 
     # ---- prefixes ------------------------------------------------------------------------------------------------
 
@@ -142,6 +156,14 @@ class Fleet:
     def any_open(self, model: str, now: float) -> bool:
         """Could any job of the model be placed now?"""
         return any(self._open(worker, model, now) for worker in self._serving(model))
+
+    def room_is_kept(self, account: str, model: str, now: float) -> bool:
+        """Are the slots that are free now kept from the account, for one that holds fewer?"""
+        held, slots = self._held[model], self.slots(model)
+        if not crowds(held[account], len(held), slots):
+            return False
+        free = sum(worker.seats[model].free for worker in self._serving(model) if self._open(worker, model, now))
+        return free <= room(slots)
 
     def another_open(self, worker: Worker, model: str, now: float) -> bool:
         """Could anybody else take a job of the model now?"""

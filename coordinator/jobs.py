@@ -33,6 +33,8 @@ class Jobs:
         for job in self.waiting.order(model):
             if not self.fleet.any_open(model, now):
                 return
+            if not job.starts and self.fleet.room_is_kept(job.spec.account, model, now):
+                return  # nor may those behind it have them: the order is that of the tokens served
             worker = self.fleet.choose(job, now)
             if worker is not None:
                 self._start(job, worker, now)

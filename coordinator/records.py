@@ -82,6 +82,7 @@ class Lease:
     attempt: int
     worker: str
     model: str
+    account: str  # whose job it is
     since: float  # Start or Cancel sent, or Accepted received
     state: JobState = JobState.OFFERED
     next_seq: int = 0  # the frame that must come next

@@ -335,3 +335,36 @@ def test_a_worker_that_falls_silent_loses_its_stream_first_and_its_socket_after_
     assert not desk.all(CloseWorker)
     desk.passes(1.5, alive=("w2",))
     assert desk.one(CloseWorker).session == "s1"
+
+
+def test_an_account_that_crowds_leaves_a_slot_to_whoever_comes_next() -> None:
+    desk = Desk()
+    desk.join(slots=16)
+    for n in range(20):
+        desk.submit(f"j{n}", account="greedy")
+    assert desk.dispatch.online(M).free == 1
+    assert desk.place("j15") == 1
+    desk.submit("small", account="small")
+    assert desk.started()[1].job == "small"
+    desk.accepts(job="small")
+    desk.delta(job="small", tokens="x")
+    desk.done(job="small", seq=1)
+    assert desk.dispatch.online(M).free == 1, "it is kept again"
+    desk.accepts(job="j0")
+    desk.delta(job="j0", tokens="x")
+    desk.done(job="j0", seq=1)
+    assert desk.started()[1].job == "j15"
+
+
+def test_a_job_that_has_to_move_gets_the_slot_that_is_left_free() -> None:
+    desk = Desk()
+    desk.join(slots=16)
+    for n in range(16):
+        desk.submit(f"j{n}", account="greedy")
+    assert desk.place("j15") == 1
+    desk.join("w2", slots=1)
+    worker, start = desk.started()
+    assert (worker, start.job) == ("w2", "j15"), "two slots were free now"
+    desk.drops("w2", resumable=False)
+    worker, start = desk.started()
+    assert (worker, start.job, start.attempt) == ("w1", "j15", 2)

@@ -10,8 +10,8 @@ def hello(name: str = "w", instance: str = "a", slots: int = 2) -> Hello:
     return Hello(worker=name, instance=instance, models=(ModelOffer(id=M, context=4096, slots=slots),))
 
 
-def job() -> Job:
-    return Job(JobSpec("j", "client", M, REQUEST, 1), 0, 0)
+def job(name: str = "j", account: str = "client") -> Job:
+    return Job(JobSpec(name, account, M, REQUEST, 1), 0, 0)
 
 
 def ready(fleet: Fleet, worker: Worker, slots: int = 2, free: int = 2) -> None:
@@ -107,3 +107,37 @@ def test_a_worker_on_probation_has_room_and_takes_nothing() -> None:
     assert not fleet.any_open(M, 100)
     fleet.probation.end(worker.key, passed=True)
     assert fleet.any_open(M, 100)
+
+
+def test_whoever_holds_many_slots_leaves_one_of_sixteen() -> None:
+    fleet = Fleet(Limits())
+    worker = fleet.add(hello(slots=16), PEER, 0)
+    ready(fleet, worker, slots=16, free=16)
+    leases = [fleet.lease(worker, job(f"j{n}"), 0) for n in range(14)]
+    assert not fleet.room_is_kept("client", M, 0)
+    leases.append(fleet.lease(worker, job("j14"), 0))
+    assert fleet.room_is_kept("client", M, 0)
+    assert not fleet.room_is_kept("another", M, 0)
+    fleet.release(leases[0])
+    fleet.release(leases[0])
+    assert not fleet.room_is_kept("client", M, 0)
+
+
+def test_a_small_network_keeps_no_room() -> None:
+    fleet = Fleet(Limits())
+    worker = fleet.add(hello(slots=15), PEER, 0)
+    ready(fleet, worker, slots=15, free=15)
+    for n in range(14):
+        fleet.lease(worker, job(f"j{n}"), 0)
+    assert not fleet.room_is_kept("client", M, 0)
+
+
+def test_what_a_worker_ran_that_is_gone_is_held_no_more() -> None:
+    fleet = Fleet(Limits())
+    gone = fleet.add(hello("gone", slots=16), PEER, 0)
+    leases = [fleet.lease(gone, job(f"j{n}"), 0) for n in range(16)]
+    fleet.remove(gone)
+    fleet.release(leases[0])
+    worker = fleet.add(hello(slots=16), Peer("s2", "acc", "k"), 0)
+    ready(fleet, worker, slots=16, free=1)
+    assert not fleet.room_is_kept("client", M, 0)

@@ -18,7 +18,7 @@ def job(top_logprobs: int | None = None, max_tokens: int = 4000) -> Job:
 
 
 def lease() -> Lease:
-    return Lease("j1", 1, "w", M, since=0)
+    return Lease("j1", 1, "w", M, "a", since=0)
 
 
 def delta(tokens: int = 1, *parts: Part, logprobs: int = 0) -> wire.Delta:

@@ -2,7 +2,7 @@ from coordinator.probation import KEEP_S, Probation
 from coordinator.records import Lease, Limits
 from tests.coordinator.desk import M
 
-TEST = Lease("t", 1, "w", M, since=0)
+TEST = Lease("t", 1, "w", M, "a", since=0)
 
 
 def test_a_rest_is_over_with_its_time_and_a_passed_test() -> None:

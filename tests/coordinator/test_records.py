@@ -6,7 +6,7 @@ LIMITS = Limits()
 
 
 def running() -> Lease:
-    return Lease("j", 1, "w", "m", since=0, state=JobState.RUNNING)
+    return Lease("j", 1, "w", "m", "a", since=0, state=JobState.RUNNING)
 
 
 def test_taking_frames_frees_their_tokens_up_to_the_one_taken() -> None:

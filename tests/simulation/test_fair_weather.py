@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from statistics import median
 
 import pytest
@@ -27,17 +28,26 @@ def arrivals(network: Network, dice: random.Random, mean_s: float, ask: Callable
     network.timeline.after(dice.expovariate(1 / mean_s), come)
 
 
-def waits_of_the_small_one(greedy: bool) -> tuple[list[float], Network]:
+@dataclass(frozen=True)
+class Load:
+    """Tokens: the small account's prompts, and the greedy one's answers, from the shortest to the longest."""
+
+    prompt: int
+    shortest: int
+    longest: int
+
+
+def waits_of_the_small_one(load: Load, greedy: bool) -> tuple[list[float], Network]:
     """Seconds until the first token; a request that never got one would be missing, so all must."""
     network, dice = Network(), random.Random(1)
-    arrivals(network, random.Random(2), SMALL_S, lambda: network.ask("small", question(dice, 2000, 200)))
+    arrivals(network, random.Random(2), SMALL_S, lambda: network.ask("small", question(dice, load.prompt, 200)))
     if greedy:
         crowd = random.Random(3)
         arrivals(
             network,
             crowd,
             SMALL_S / TIMES,
-            lambda: network.ask("greedy", question(crowd, 500, crowd.randint(100, 500))),
+            lambda: network.ask("greedy", question(crowd, 500, crowd.randint(load.shortest, load.longest))),
         )
     network.timeline.run(LASTS_S)
     asks = [ask for ask in network.asks.values() if ask.spec.account == "small" and ask.at < LASTS_S - 40]
@@ -45,9 +55,18 @@ def waits_of_the_small_one(greedy: bool) -> tuple[list[float], Network]:
     return [ask.first_token - ask.at for ask in asks if ask.first_token is not None], network
 
 
-def test_an_account_that_asks_50_times_as_much_does_not_double_the_wait_of_a_small_one() -> None:
-    alone, _ = waits_of_the_small_one(greedy=False)
-    beside, network = waits_of_the_small_one(greedy=True)
+@pytest.mark.parametrize(
+    "load",
+    [
+        pytest.param(Load(2000, 100, 500), id="answers of all lengths"),
+        pytest.param(Load(2000, 300, 300), id="answers of one length, whose slots become free in waves"),
+        pytest.param(Load(200, 100, 500), id="short prompts, which alone wait for next to nothing"),
+        pytest.param(Load(200, 500, 1500), id="short prompts beside long answers"),
+    ],
+)
+def test_an_account_that_asks_50_times_as_much_does_not_double_the_wait_of_a_small_one(load: Load) -> None:
+    alone, _ = waits_of_the_small_one(load, greedy=False)
+    beside, network = waits_of_the_small_one(load, greedy=True)
     assert len(beside) == len(alone)
     assert median(beside) <= 2 * median(alone), f"{median(alone):.2f} s alone, {median(beside):.2f} s beside"
     refused = [ask.failed for ask in network.asks.values() if ask.failed]
