@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from coordinator.fairness import crowds, room
-from coordinator.placement import Candidate, choose
+from coordinator.placement import ANSWER_TOKENS, Candidate, choose
 from coordinator.probation import Probation
 from coordinator.records import Job, Lease, Limits, Peer, Seat, Worker
 from wire.chat import Usage
@@ -169,13 +169,14 @@ class Fleet:
         """Could anybody else take a job of the model now?"""
         return any(other is not worker and self._open(other, model, now) for other in self._serving(model))
 
-    def choose(self, job: Job, now: float) -> Worker | None:
-        """The worker for the job; one that failed it before only when there is no other for the model at all."""
+    def choose(self, job: Job, now: float, answer: float = ANSWER_TOKENS) -> Worker | None:
+        """The worker for the job, whose answer is expected to have so many tokens; one that failed it before only when
+        there is no other for the model at all."""
         model = job.spec.model
         serving = self.serving(model)
         others = [worker for worker in serving if worker.incarnation not in job.avoid]
         open_now = [self._candidate(w, job) for w in others or serving if self._open(w, model, now)]
-        key = choose(open_now, job.context, job.prompt)
+        key = choose(open_now, job.context, job.prompt, answer)
         return None if key is None else self.workers[key]
 
     def _open(self, worker: Worker, model: str, now: float) -> bool:

@@ -35,7 +35,7 @@ class Jobs:
                 return
             if not job.starts and self.fleet.room_is_kept(job.spec.account, model, now):
                 return  # nor may those behind it have them: the order is that of the tokens served
-            worker = self.fleet.choose(job, now)
+            worker = self.fleet.choose(job, now, self.waiting.expected(job))
             if worker is not None:
                 self._start(job, worker, now)
 

@@ -1,8 +1,8 @@
 """Which worker gets a job: pure arithmetic on what is known of each.
 
-The one that would give a typical answer soonest at the load it would then have, by the speed curve that it measured
-itself, and by how much of the prompt it need not read again because it has read it before (prefix.py). Of equals
-(within TIE) the one that knows more of it, then the least recently used.
+The one that would give the answer soonest at the load it would then have, by the length that answers usually have, the
+speed curve that it measured itself, and how much of the prompt it need not read again because it has read it before
+(prefix.py). Of equals (within TIE) the one that knows more of it, then the least recently used.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from wire.messages import SpeedPoint
 
-ANSWER_TOKENS = 256  # a typical answer: what decode speed is weighed against the time to the first token
+ANSWER_TOKENS = 256.0  # a typical answer, where none is known: what decode speed is weighed against reading the prompt
 UNKNOWN_TPS = 10.0  # a worker that measured nothing is taken for a slow one, so that it still gets work
 UNKNOWN_TTFT_MS = 1000.0
 UNKNOWN_PREFILL_TPS = 500.0
@@ -34,22 +34,25 @@ class Candidate:
     known: int = 0
 
 
-def choose(candidates: Iterable[Candidate], context: int = 0, prompt: int = MEASURED_PROMPT) -> str | None:
+def choose(
+    candidates: Iterable[Candidate], context: int = 0, prompt: int = MEASURED_PROMPT, answer: float = ANSWER_TOKENS
+) -> str | None:
     """The worker that should take the job, or None. `context`: tokens that a slot must at least hold; `prompt`: tokens
-    of the job's prompt."""
+    of the job's prompt; `answer`: those to be expected of its answer. What a busy worker costs grows with the answer,
+    so one taken for too long drives conversations away from where their prefix is."""
     large = [c for c in candidates if c.context >= context]
     if not large:
         return None
     # The prompt's length is an estimate: it decides who is asked first, and only a worker's own count who cannot do it.
     enough = min(max(c.context for c in large), prompt * ROOM)
-    fitting = [(expected_s(c, prompt), c) for c in large if c.context >= enough]
+    fitting = [(expected_s(c, prompt, answer), c) for c in large if c.context >= enough]
     best = min(seconds for seconds, _ in fitting)
     equals = [candidate for seconds, candidate in fitting if seconds <= best * (1 + TIE)]
     return min(equals, key=lambda c: (-c.known, c.used, c.worker)).worker
 
 
-def expected_s(candidate: Candidate, prompt: int = MEASURED_PROMPT) -> float:
-    """Seconds until a typical answer to a prompt would be complete, doubled for each recent fault.
+def expected_s(candidate: Candidate, prompt: int = MEASURED_PROMPT, answer: float = ANSWER_TOKENS) -> float:
+    """Seconds until an answer to a prompt would be complete, doubled for each recent fault.
 
     What the worker knows of the prompt is not read again: that is the whole gain of a prefix, in the same seconds as
     the load that speaks against a busy worker.
@@ -60,7 +63,7 @@ def expected_s(candidate: Candidate, prompt: int = MEASURED_PROMPT) -> float:
     ttft_s = _interpolate([(p.streams, p.ttft_ms) for p in speed], streams, UNKNOWN_TTFT_MS) / 1000
     around_s = max(ttft_s - MEASURED_PROMPT / prefill_tps, 0.0)  # what does not depend on the prompt
     read_s = max(prompt - candidate.known, 0) / prefill_tps
-    return float((around_s + read_s + ANSWER_TOKENS / max(tps, 0.01)) * 2 ** min(candidate.failures, 10))
+    return float((around_s + read_s + answer / max(tps, 0.01)) * 2 ** min(candidate.failures, 10))
 
 
 def decode_tps(speed: Sequence[SpeedPoint], streams: int) -> float:

@@ -174,8 +174,12 @@ class Waiting:
         if not job.starts:
             line.fairness.chosen(job.spec.account)
         self.remove(job)
-        expected = min(line.completion, job.spec.request.max_tokens)
-        self._charge(job, max(job.charged, cost(job.prompt, round(expected))))
+        self._charge(job, max(job.charged, cost(job.prompt, round(self.expected(job)))))
+
+    def expected(self, job: Job) -> float:
+        """Tokens of its answer: what answers of the model have been of late, and no more than it asks for."""
+        line = self._lines.get(job.spec.model)
+        return min(COMPLETION if line is None else line.completion, job.spec.request.max_tokens)
 
     def delivered(self, job: Job) -> None:
         """It has been served more tokens."""

@@ -76,6 +76,7 @@ def test_unless_it_is_busier_than_the_gain_is_worth() -> None:
     busy = Candidate("knows", 3, 4096, FAST, known=2000)  # the answer takes 2.6 s longer at 50 tokens a second
     assert choose([Candidate("idle", 0, 4096, FAST), busy], prompt=2100) == "idle"
     assert choose([Candidate("idle", 0, 4096, FAST), replace(busy, known=20_000)], prompt=20_100) == "knows"
+    assert choose([Candidate("idle", 0, 4096, FAST), busy], prompt=2100, answer=64) == "knows", "a short one: 0.6 s"
 
 
 def test_a_prompt_of_the_measured_length_takes_the_measured_time() -> None:

@@ -174,3 +174,14 @@ def test_the_wait_is_estimated_from_measured_service_and_the_slots_there_are() -
     assert waiting.wait_s(M, 2, 4) == 2.0
     waiting.served(done, 1e6)
     assert waiting.retry_after_s(M, 1) == 60.0
+
+
+def test_an_answer_is_expected_to_be_what_answers_were_and_no_longer_than_it_may_be() -> None:
+    waiting = Waiting(Limits())
+    assert waiting.expected(job("first", 0)) == COMPLETION
+    short = job("short", 0)
+    short.delivered.extend([0] * 56)
+    waiting.served(short, 1.0)
+    assert waiting.expected(job("next", 1)) == COMPLETION - 20
+    request = REQUEST.model_copy(update={"max_tokens": 10})
+    assert waiting.expected(Job(JobSpec("j", "a", M, request, seed=1), 0, 0)) == 10
