@@ -30,11 +30,11 @@ TICK_S = 0.25
 class SmallDaemon:
     """What the daemon does, without files, signals and child processes."""
 
-    def __init__(self, name: str, address: tuple[str, str], slots: int, pace_s: float) -> None:
+    def __init__(self, name: str, address: tuple[str, str], slots: int, pace_s: float, read_s: float) -> None:
         self._name = name
         offer = ModelOffer(id=MODEL, context=CONTEXT, slots=slots, features=("scripted",))
         self._session = Session({MODEL: Served(offer, Slots(slots))})
-        self._engine = ScriptedEngine(slots, CONTEXT, pace_s=pace_s)
+        self._engine = ScriptedEngine(slots, CONTEXT, pace_s=pace_s, read_s=read_s)
         self._preparer = ScriptedPreparer(CONTEXT)
         self._link = Link(address, self._hello, self._received, self._lost)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -107,7 +107,7 @@ class SmallDaemon:
 async def swarm(asked: argparse.Namespace) -> None:
     keys = asked.keys.split(",")
     daemons = [
-        SmallDaemon(f"w{n}", (asked.coordinator, keys[n % len(keys)]), asked.slots, asked.pace_s)
+        SmallDaemon(f"w{n}", (asked.coordinator, keys[n % len(keys)]), asked.slots, asked.pace_s, asked.read_s)
         for n in range(asked.first, asked.first + asked.workers)
     ]
     await asyncio.gather(*(daemon.run() for daemon in daemons))
@@ -121,6 +121,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--slots", type=int, default=1)
     parser.add_argument("--pace-s", type=float, default=0.5)
+    parser.add_argument("--read-s", type=float, default=0.0, help="for each token of a prompt")
     uvloop.run(swarm(parser.parse_args()))
 
 

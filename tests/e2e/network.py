@@ -111,11 +111,12 @@ class Network:
             until(lambda: self._knows(key), self.coordinator)  # it looks once a second
         return key
 
-    def create_stranger(self, account: str) -> str:
+    def create_stranger(self, account: str, weight: float = 1.0) -> str:
         """A key of another account, which is made."""
         db = str(self.folder / self.db)
-        args = [sys.executable, "-m", "coordinator", "account", "create", "--db", db, "--name", account]
-        subprocess.run(args, check=True, capture_output=True, timeout=PATIENCE_S)
+        for what in (["create", "--name", account], ["set", account, "--weight", str(weight)]):
+            args = [sys.executable, "-m", "coordinator", "account", *what, "--db", db]
+            subprocess.run(args, check=True, capture_output=True, timeout=PATIENCE_S)
         return self.create_key(account, "--account", account)
 
     def start_worker(self, *options: str, key: str | None = None, name: str = "", wait: bool = True) -> Process:
@@ -137,11 +138,13 @@ class Network:
             until(lambda: self.online() > before, worker)
         return worker
 
-    def start_swarm(self, first: int, count: int, keys: str, pace_s: float, slots: int = 1) -> None:
+    def start_swarm(
+        self, first: int, count: int, keys: str, pace_s: float, slots: int = 1, read_s: float = 0.0
+    ) -> None:
         """Many scripted workers in one process; does not wait for them."""
         args = ["-m", "tests.chaos.swarm_workers", "--coordinator", f"ws://127.0.0.1:{self.port}", "--keys", keys]
         args += ["--first", str(first), "--workers", str(count), "--pace-s", str(pace_s)]
-        args += ["--slots", str(slots)]
+        args += ["--slots", str(slots), "--read-s", str(read_s)]
         self.workers.append(self._spawn(f"swarm{first}", args))
 
     def get(self, path: str) -> Any:

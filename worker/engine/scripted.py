@@ -66,6 +66,7 @@ class _Job:
     position: int  # of the next token in the answer
     came: float
     admitted: float = 0.0
+    read: float = 0.0  # when its prompt is
     paused: bool = False
     cancelled: bool = False
 
@@ -88,7 +89,8 @@ class _Job:
 
 
 class ScriptedEngine:
-    """The Engine of port.py. One step, a token for every job in a slot, takes `pace_s` seconds."""
+    """The Engine of port.py. One step, a token for every job in a slot, takes `pace_s` seconds; prompts are read one
+    after the other, `read_s` for each token."""
 
     def __init__(
         self,
@@ -97,12 +99,14 @@ class ScriptedEngine:
         *,
         script: Script = words,
         pace_s: float = 0.0,
+        read_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._slots, self._context = slots, context
         self._script = script
-        self._pace_s = pace_s
+        self._pace_s, self._read_s = pace_s, read_s
+        self._read_until = 0.0
         self._clock, self._sleep = clock, sleep
         self._mail = Mailbox()
         self._running: dict[str, _Job] = {}
@@ -181,17 +185,19 @@ class ScriptedEngine:
 
     def _step(self) -> None:
         """Admit, give every job its token, end those that are over."""
+        now = self._clock()
         while self._waiting and len(self._running) < self._slots:
             name = next(iter(self._waiting))
-            self._running[name] = self._waiting.pop(name)
-            self._running[name].admitted = self._clock()
+            job = self._running[name] = self._waiting.pop(name)
+            self._read_until = max(self._read_until, now) + self._read_s * len(job.submit.prompt)
+            job.admitted, job.read = now, self._read_until
         for job in [job for job in self._waiting.values() if job.cancelled]:
             self._end(job, Ended(job.submit.job, "cancelled"))
         tokens: list[Token] = []
         ends: list[tuple[_Job, Ended]] = []
         for job in self._running.values():
             end = Ended(job.submit.job, "cancelled") if job.cancelled else job.ending(self._context)
-            if end is None and not job.paused:
+            if end is None and not job.paused and job.read <= now:
                 tokens.append(job.token())
                 end = job.ending(self._context)
             if end is not None:

@@ -22,9 +22,11 @@ def submit(job: str = "j", max_tokens: int = 1000, delivered: bytes = b"", seed:
 
 
 class Bench:
-    def __init__(self, slots: int = 4, context: int = 4096) -> None:
+    def __init__(self, slots: int = 4, context: int = 4096, read_s: float = 0.0) -> None:
         self.time = ManualTime()
-        self.engine = ScriptedEngine(slots, context, clock=self.time.clock, pace_s=1.0, sleep=self._sleep)
+        self.engine = ScriptedEngine(
+            slots, context, clock=self.time.clock, pace_s=1.0, read_s=read_s, sleep=self._sleep
+        )
         self._events = self.engine.events()
         self.manual = False
 
@@ -140,6 +142,30 @@ async def test_one_step_carries_a_token_of_every_job_in_a_slot() -> None:
             case Ended(job):
                 seen.append(f"{job}.")
     assert seen == ["ab", "ab", "a.", "b.", "c", "c", "c."]
+    await bench.engine.close()
+
+
+async def test_prompts_are_read_one_after_the_other() -> None:
+    bench = Bench(slots=2, read_s=1.0)
+    await bench.until(Ready)
+    bench.engine.send(submit("a", max_tokens=5))
+    bench.engine.send(submit("b", max_tokens=5))
+    begun = bench.time.now
+    first: dict[str, float] = {}
+    while len(first) < 2:
+        for token in (await bench.until(Stepped)).tokens:
+            first.setdefault(token.job, bench.time.now - begun)
+    assert first["a"] >= len(PROMPT) and first["b"] - first["a"] == len(PROMPT)
+    await bench.engine.close()
+
+
+async def test_a_job_whose_prompt_is_being_read_can_be_cancelled() -> None:
+    bench = Bench(slots=1, read_s=1000.0)
+    await bench.until(Ready)
+    bench.engine.send(submit("reads"))
+    bench.engine.send(Cancel("reads"))
+    ended = await bench.until(Ended)
+    assert (ended.reason, ended.usage.completion) == ("cancelled", 0)
     await bench.engine.close()
 
 
