@@ -1,4 +1,5 @@
-"""Placement by prefix beside placement at random: the real dispatch, the engine's own index, in virtual time.
+"""Placement by prefix beside placement at random: the real dispatch, the engine's own index, in virtual time; with
+--real N, N runs on real parts besides (real.py).
 
 Conversations of several turns come to four workers, each under a long system prompt. Workers take time as GPUs do, and
 what they need not read again is decided by worker/engine/prefix.py. Both ways see the same conversations.
@@ -7,14 +8,13 @@ what they need not read again is decided by worker/engine/prefix.py. Both ways s
 import argparse
 import random
 import time
-from collections.abc import Iterable
 from functools import partial
 from statistics import median
-from unittest.mock import patch
 
-from coordinator.placement import Candidate
 from coordinator.prefix import Remembered, trail
 from coordinator.records import Limits
+from scripts.bench_placement import real
+from scripts.bench_placement.at_random import placed_at_random
 from scripts.bench_rows import Row, as_json, row, table
 from tests.simulation.fair_weather import Ask, Network, words
 from wire.chat import ChatRequest, Message
@@ -27,12 +27,6 @@ CASES = {"own system prompts": (16, False), "hybrid model": (16, True), "3 share
 SYSTEM_TOKENS, QUESTION_TOKENS, ANSWER_TOKENS = 600, 150, 150
 THINK_S = 10.0
 LASTS_S = 900.0
-
-
-def at_random(dice: random.Random, candidates: Iterable[Candidate], *_: object, **__: object) -> str | None:
-    """Any worker with a free slot."""
-    names = [candidate.worker for candidate in candidates]
-    return dice.choice(names) if names else None
 
 
 class Talk:
@@ -72,7 +66,7 @@ def compared(name: str, runs: int, programs: int, hybrid: bool) -> list[Row]:
     ours, chance = [], []
     for seed in range(runs):
         ours.append(measure(seed, programs, hybrid))
-        with patch("coordinator.fleet.choose", partial(at_random, random.Random(seed))):
+        with placed_at_random(seed):
             chance.append(measure(seed, programs, hybrid))
     return [
         row(f"{name}: prompt tokens from cache", "share", [x for x, _ in ours], [x for x, _ in chance]),
@@ -101,9 +95,11 @@ def _micros(work: partial[object], times: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser("scripts/bench placement", description=__doc__)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--real", type=int, default=0, metavar="N", help="runs on real parts: minutes (default 0)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     rows = [each for name, load in CASES.items() for each in compared(name, options.runs, *load)] + cost(options.runs)
+    rows += real.compared(options.real) if options.real else []
     print(as_json(rows) if options.json else table(rows))
 
 

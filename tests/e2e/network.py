@@ -65,6 +65,7 @@ class Network:
     worker_port: int = 0  # where workers dial; 0: the coordinator's own port
     key: str = ""
     db: str = "coordinator.db"
+    program: str = "coordinator"  # the module that serves
     coordinator: Process | None = None
     workers: list[Process] = field(default_factory=list)
 
@@ -85,7 +86,7 @@ class Network:
         self.key = self.key or self.create_key("test")
         args = [
             "-m",
-            "coordinator",
+            self.program,
             "serve",
             "--host",
             "127.0.0.1",
