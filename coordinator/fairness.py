@@ -8,14 +8,15 @@ An account that comes back after a pause starts no lower than the floor, the cou
 last: what it did not use while it was away, it cannot save up.
 
 To be next is worth nothing while no slot becomes free, and answers of one length that began together end together. So
-an account that crowds the others leaves a few slots free. What that is worth, and what it costs, stands in
-docs/benchmarks.md.
+an account that crowds the others leaves a few slots free, for as long as there are others. What that is worth, and what
+it costs, stands in docs/benchmarks.md.
 """
 
 PROMPT_WEIGHT = 1 / 3  # of a completion token's 1: the ratio of their prices, 300 to 900 nano-dollars
 MOST_COUNTERS = 4096
 LEAST_WEIGHT = 0.001
 ROOM_ONE_OF, MOST_ROOM = 16, 4  # with more slots than 64, one becomes free soon enough
+GUEST_S = 600.0  # who was served so long ago is not expected any more: slots are left free for nobody
 
 
 def cost(prompt: int, completion: int) -> float:

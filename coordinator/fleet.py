@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from coordinator.fairness import crowds, room
+from coordinator.fairness import GUEST_S, crowds, room
 from coordinator.placement import ANSWER_TOKENS, Candidate, choose
 from coordinator.probation import Probation
 from coordinator.records import Job, Lease, Limits, Peer, Seat, Worker
@@ -23,6 +23,7 @@ class Fleet:
         self._sessions: dict[str, str] = {}
         self._served: dict[str, float] = {}  # when a worker of the model was last seen leaving
         self._held: defaultdict[str, Counter[str]] = defaultdict(Counter)  # leases by model and account
+        self._guests: defaultdict[str, dict[str, float]] = defaultdict(dict)  # by model: last start
 
     # ---- membership ----------------------------------------------------------------------------------------------
 
@@ -90,6 +91,11 @@ class Fleet:
         seat = worker.seats[lease.model]
         seat.held += 1
         self._holds(lease, 1)
+        guests = self._guests[lease.model]
+        guests.pop(lease.account, None)
+        guests[lease.account] = now
+        while now - guests[oldest := next(iter(guests))] > GUEST_S:
+            del guests[oldest]
         lease.known = seat.remembered.known(job.trail)
         worker.used = now
         return lease
@@ -160,7 +166,8 @@ class Fleet:
     def room_is_kept(self, account: str, model: str, now: float) -> bool:
         """Are the slots that are free now kept from the account, for one that holds fewer?"""
         held, slots = self._held[model], self.slots(model)
-        if not crowds(held[account], len(held), slots):
+        last_of_others = next((at for other, at in reversed(self._guests[model].items()) if other != account), -GUEST_S)
+        if now - last_of_others >= GUEST_S or not crowds(held[account], len(held), slots):
             return False
         free = sum(worker.seats[model].free for worker in self._serving(model) if self._open(worker, model, now))
         return free <= room(slots)

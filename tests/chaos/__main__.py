@@ -17,7 +17,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from coordinator.fairness import MOST_ROOM
 from tests.chaos import cancel, faults, overload, swarm
 
 MODEL_FILE = Path(__file__).parents[1] / "models" / "tiny-qwen3-chat.gguf"
@@ -43,8 +42,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=50, help="cancel: leavers of each kind (50)")
     parser.add_argument("--seconds", type=float, default=60, help="overload, swarm: how long (60)")
     parser.add_argument("--workers", type=int, default=1000, help="swarm: how many (1000)")
-    streams = 1000 - MOST_ROOM  # what is left free beside them by one account (coordinator/fairness.py)
-    parser.add_argument("--streams", type=int, default=streams, help=f"swarm: how many at once ({streams})")
+    parser.add_argument("--streams", type=int, default=1000, help="swarm: how many at once (1000)")
     parser.add_argument("--pace-s", type=float, default=1.0, help="swarm: seconds between two tokens of a stream (1)")
     parser.add_argument("--json", action="store_true", help="the result as one line of JSON")
     return parser.parse_args()

@@ -337,18 +337,24 @@ def test_a_worker_that_falls_silent_loses_its_stream_first_and_its_socket_after_
     assert desk.one(CloseWorker).session == "s1"
 
 
+def visits(desk: Desk, account: str, name: str) -> None:
+    """One short answer, for which there must be a slot."""
+    desk.submit(name, account=account)
+    assert desk.started()[1].job == name
+    desk.accepts(job=name)
+    desk.delta(job=name, tokens="x")
+    desk.done(job=name, seq=1)
+
+
 def test_an_account_that_crowds_leaves_a_slot_to_whoever_comes_next() -> None:
     desk = Desk()
     desk.join(slots=16)
+    visits(desk, "small", "before")
     for n in range(20):
         desk.submit(f"j{n}", account="greedy")
     assert desk.dispatch.online(M).free == 1
     assert desk.place("j15") == 1
-    desk.submit("small", account="small")
-    assert desk.started()[1].job == "small"
-    desk.accepts(job="small")
-    desk.delta(job="small", tokens="x")
-    desk.done(job="small", seq=1)
+    visits(desk, "small", "again")
     assert desk.dispatch.online(M).free == 1, "it is kept again"
     desk.accepts(job="j0")
     desk.delta(job="j0", tokens="x")
@@ -359,6 +365,7 @@ def test_an_account_that_crowds_leaves_a_slot_to_whoever_comes_next() -> None:
 def test_a_job_that_has_to_move_gets_the_slot_that_is_left_free() -> None:
     desk = Desk()
     desk.join(slots=16)
+    visits(desk, "small", "before")
     for n in range(16):
         desk.submit(f"j{n}", account="greedy")
     assert desk.place("j15") == 1

@@ -1,3 +1,4 @@
+from coordinator.fairness import GUEST_S
 from coordinator.fleet import Fleet, key_of
 from coordinator.records import Job, JobSpec, Limits, Peer, Worker
 from tests.coordinator.desk import REQUEST, M
@@ -113,6 +114,7 @@ def test_whoever_holds_many_slots_leaves_one_of_sixteen() -> None:
     fleet = Fleet(Limits())
     worker = fleet.add(hello(slots=16), PEER, 0)
     ready(fleet, worker, slots=16, free=16)
+    fleet.release(fleet.lease(worker, job("guest", "another"), 0))
     leases = [fleet.lease(worker, job(f"j{n}"), 0) for n in range(14)]
     assert not fleet.room_is_kept("client", M, 0)
     leases.append(fleet.lease(worker, job("j14"), 0))
@@ -127,14 +129,29 @@ def test_a_small_network_keeps_no_room() -> None:
     fleet = Fleet(Limits())
     worker = fleet.add(hello(slots=15), PEER, 0)
     ready(fleet, worker, slots=15, free=15)
+    fleet.release(fleet.lease(worker, job("guest", "another"), 0))
     for n in range(14):
         fleet.lease(worker, job(f"j{n}"), 0)
     assert not fleet.room_is_kept("client", M, 0)
 
 
+def test_slots_are_left_free_only_while_there_is_somebody_to_have_them() -> None:
+    fleet = Fleet(Limits())
+    worker = fleet.add(hello(slots=17), PEER, 0)
+    ready(fleet, worker, slots=17, free=17)
+    leases = [fleet.lease(worker, job(f"j{n}"), 0) for n in range(16)]
+    assert not fleet.room_is_kept("client", M, 0), "it is alone"
+    fleet.release(fleet.lease(worker, job("guest", "another"), 0))
+    assert fleet.room_is_kept("client", M, 0)
+    fleet.release(leases[0])
+    fleet.lease(worker, job("j16"), GUEST_S)
+    assert not fleet.room_is_kept("client", M, GUEST_S), "nobody else has come for ten minutes"
+
+
 def test_what_a_worker_ran_that_is_gone_is_held_no_more() -> None:
     fleet = Fleet(Limits())
     gone = fleet.add(hello("gone", slots=16), PEER, 0)
+    fleet.release(fleet.lease(gone, job("guest", "another"), 0))
     leases = [fleet.lease(gone, job(f"j{n}"), 0) for n in range(16)]
     fleet.remove(gone)
     fleet.release(leases[0])
