@@ -83,7 +83,9 @@ class Coordinator:
         self._perform(self.dispatch.drain(within_s, self._now))
 
     def stop(self) -> None:
-        """Gone with all it knew; the kernels of the workers hear of it."""
+        """Gone with all it knew; the kernels of the workers hear of it. Once: it may be killed as it drains."""
+        if not self._running:
+            return
         self._running = False
         self._world.history.counters(self.dispatch.counters)
         for connection in self._open:

@@ -176,12 +176,13 @@ class Engine:
         if noticed:
             self.process.later(HANG_S, lambda: self.crash("hung") if life == self._life else None)
         else:
-            self.process.later(STALLED_S, lambda: self._missed(life, connection))
+            there = set(self._jobs)
+            self.process.later(STALLED_S, lambda: self._missed(there, life, connection))
 
-    def _missed(self, life: int, connection: "Connection | None") -> None:
-        """A job that runs on a stopped engine, on a line that was never cut, must have been taken away by now."""
+    def _missed(self, there: set[str], life: int, connection: "Connection | None") -> None:
+        """A job that ran as the engine stopped, on a line that was never cut, must have been taken away by now."""
         whole = connection is not None and connection is self.process.connection and not connection.up.dead
-        for job in self._jobs.values():
+        for job in (job for name, job in self._jobs.items() if name in there):
             if whole and life == self._life and self.moods.hung and not job.paused and not job.cancelled:
                 self.process.world.history.note("stall missed", self.process.name, job.submit.job)
 

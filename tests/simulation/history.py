@@ -145,10 +145,14 @@ class History:
                     yield f"{now:.3f}: {job} is known as poison and was placed"
 
     def undisturbed(self) -> Iterator[str]:
-        """What must hold on top where lines were cut and nothing else went wrong."""
+        """What must hold on top where lines were cut and nothing else went wrong. One slot behind a line that is cut every
+        two seconds serves little: whoever waited for its beginning for as long as anybody may is told so.
+        """
         for job, story in self.stories.items():
-            _, how, event = story.ends[0]
-            if how == "Failed":
+            _, _, event = story.ends[0]
+            if isinstance(event, Failed) and not (
+                event.error.code is ErrorCode.QUEUE_TIMEOUT and event.report.attempts == 0
+            ):
                 yield f"{job}: failed: {event}"
         for (job, position), times in self.made.items():
             if times > 1:

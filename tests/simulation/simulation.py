@@ -127,7 +127,8 @@ def _left_over(world: World) -> list[str]:
     dispatch = world.coordinator.dispatch
     if dispatch.running() or dispatch.online(orders.MODEL).waiting:
         found.append(f"dispatch holds {dispatch.running()} jobs, {dispatch.online(orders.MODEL).waiting} wait")
-    if dispatch.online(orders.MODEL).workers != len(world.machines):
+    honest = sum(not machine.liar.ever for machine in world.machines)  # a liar may say for good that it is leaving
+    if not honest <= dispatch.online(orders.MODEL).workers <= len(world.machines):
         found.append(f"dispatch knows {[worker.key for worker in dispatch.workers]}")
     for worker in dispatch.workers:
         seat = worker.seats[orders.MODEL]
