@@ -145,8 +145,10 @@ class History:
                     yield f"{now:.3f}: {job} is known as poison and was placed"
 
     def undisturbed(self) -> Iterator[str]:
-        """What must hold on top where lines were cut and nothing else went wrong. One slot behind a line that is cut every
-        two seconds serves little: whoever waited for its beginning for as long as anybody may is told so.
+        """What must hold on top where lines were cut and nothing else went wrong.
+
+        One slot behind a line that is cut every two seconds serves little: who waited as long as anybody may, and for
+        whom nothing had begun, is told so.
         """
         for job, story in self.stories.items():
             _, _, event = story.ends[0]
