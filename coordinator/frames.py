@@ -9,9 +9,17 @@ from wire import messages as wire
 from wire.errors import ErrorCode, SupernetError
 from wire.job import IllegalTransition, JobMessage, JobState, advance
 
-# What a worker may say about a request and be believed. Any other code is the worker's own trouble: a stranger's
-# machine must not be able to tell a client that his key is bad or his money gone.
-CLIENT_FAULTS = frozenset({ErrorCode.INVALID_REQUEST, ErrorCode.REQUEST_TOO_LARGE, ErrorCode.CONTEXT_LENGTH_EXCEEDED})
+# What a worker may say about a request and be believed: it ends the job, and nobody is blamed. A bug in reading an
+# answer (INTERNAL_ERROR) is among it, as it is met again wherever its tokens are replayed. Any other code is the
+# worker's own trouble: a stranger's machine must not be able to tell a client that his key is bad or his money gone.
+FINAL = frozenset(
+    {
+        ErrorCode.INVALID_REQUEST,
+        ErrorCode.REQUEST_TOO_LARGE,
+        ErrorCode.CONTEXT_LENGTH_EXCEEDED,
+        ErrorCode.INTERNAL_ERROR,
+    }
+)
 BUSY_MIN_S, BUSY_MAX_S = 0.25, 10.0  # how long a worker that refused for want of a slot is left alone
 NOT_LOADED_S = 5.0  # one heartbeat: by then the worker has said what is loaded
 ISSUES = 32
@@ -189,7 +197,7 @@ class Frames:
             if self._jobs.fleet.longest_context(job.spec.model) >= job.context:
                 self._jobs.move(job, error, now)
                 return
-        if refused.code in CLIENT_FAULTS:
+        if refused.code in FINAL:
             self._jobs.fail(job, error, now)
             return
         job.refusals += 1
@@ -207,7 +215,7 @@ class Frames:
 
     def _failed(self, worker: Worker, job: Job, failed: wire.Failed, now: float) -> None:
         error = SupernetError(failed.code, failed.message, param=failed.param)
-        if failed.code in CLIENT_FAULTS:
+        if failed.code in FINAL:
             self._jobs.fail(job, error, now)
             return
         if failed.code is ErrorCode.WORKER_DRAINING:

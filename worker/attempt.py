@@ -3,11 +3,13 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from wire.chat import ChatRequest, Part, Timings, Usage
+from wire.chat import ChatRequest, FinishReason, Part, Timings, Usage
+from wire.codec import encode
 from wire.errors import ERRORS, ErrorCode
 from wire.job import ENDED, JobMessage, JobState, advance
 from wire.messages import Cancelled, Delta, Done, Failed, Refused, TokenLogprob
 from worker.chat.answer import Answer
+from worker.chat.prepared import Prepared
 from worker.engine.port import JobUsage, Token
 from worker.slots import JobKey
 
@@ -29,6 +31,7 @@ class Attempt:
     unacked: deque[Frame] = field(default_factory=deque)
     unacked_tokens: int = 0
     paused: bool = False
+    broken: bool = False  # its answer cannot be read: a bug, which ends this attempt and nothing else
     stopping: bool = False  # the answer is over: the engine has been told, its last tokens are not wanted
     abandoned: bool = False  # the coordinator does not know it any more: nothing is said about it
     handed_back: bool = False  # a drain took it from the engine: it ends as Failed worker_draining
@@ -40,8 +43,15 @@ class Attempt:
     def step(self, message: JobMessage) -> None:
         self.state = advance(self.state, message)
 
+    def begin(self, prepared: Prepared) -> Answer:
+        answer = Answer(prepared.reading)
+        for piece in prepared.delivered_pieces:
+            answer.push(piece)  # in silence: the client has what they meant
+        self.answer = answer
+        return answer
+
     def delta(self, token: Token | None, parts: list[Part]) -> Delta:
-        """Number one step's outcome and remember it for replay."""
+        """Number one step's outcome and remember it for replay. Raises if it cannot be put on the wire."""
         logprobs: tuple[TokenLogprob, ...] = ()
         if token is not None and token.logprob is not None:
             top = tuple((tuple(piece), logprob) for piece, logprob in token.top)
@@ -54,6 +64,7 @@ class Attempt:
             parts=tuple(parts),
             logprobs=logprobs,
         )
+        encode(delta)  # here it can cost its own job only; in the frame it travels with those of others
         self.step(JobMessage.DELTA)
         self._remember(delta)
         return delta
@@ -65,6 +76,17 @@ class Attempt:
     def failed(self, code: ErrorCode, message: str) -> Failed:
         key, seq, retryable = self.key, self.next_seq, ERRORS[code].retryable
         return Failed(job=key.job, attempt=key.attempt, seq=seq, code=code, message=message, retryable=retryable)
+
+    def done(self, finish_reason: FinishReason, spent: JobUsage) -> Done:
+        key, usage, timings = self.key, self.usage(spent), _timings(spent)
+        return Done(
+            job=key.job,
+            attempt=key.attempt,
+            seq=self.next_seq,
+            finish_reason=finish_reason,
+            usage=usage,
+            timings=timings,
+        )
 
     def cancelled(self, spent: JobUsage) -> Cancelled:
         return Cancelled(job=self.key.job, attempt=self.key.attempt, seq=self.next_seq, usage=self.usage(spent))
@@ -87,7 +109,7 @@ class Attempt:
             self.unacked_tokens += len(frame.tokens)
 
 
-def timings(spent: JobUsage) -> Timings:
+def _timings(spent: JobUsage) -> Timings:
     return Timings(queued_ms=spent.queued_ms, prefill_ms=spent.prefill_ms, decode_ms=spent.decode_ms)
 
 

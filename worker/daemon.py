@@ -320,6 +320,10 @@ class Daemon:
                     self._link.send(effect.message)
                 case effects.Tell():
                     self._tell(effect.issue)
+                case effects.Bug():
+                    key = effect.key
+                    extra = {"job": key.job, "attempt": key.attempt}
+                    log.error("job %s: a bug in reading its answer", key, exc_info=effect.error, extra=extra)
                 case effects.Command():
                     self._models[effect.model].engine.send(effect.command)
                 case effects.Prepare():

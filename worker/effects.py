@@ -25,6 +25,14 @@ class Tell:
 
 
 @dataclass(frozen=True)
+class Bug:
+    """Reading this attempt's answer went wrong in a way that nobody foresaw: for the log, with its traceback."""
+
+    key: JobKey
+    error: Exception
+
+
+@dataclass(frozen=True)
 class Prepare:
     """Render and tokenise a request; answered by prepared() or prepare_failed()."""
 
@@ -55,4 +63,4 @@ class Leave:
     """Drained: nothing runs and every end has been acknowledged (or the deadline is over)."""
 
 
-Effect = Send | Tell | Prepare | Command | Redial | Leave
+Effect = Send | Tell | Bug | Prepare | Command | Redial | Leave

@@ -36,16 +36,16 @@ from wire.messages import (
     ToWorker,
     Welcome,
 )
-from worker.attempt import Attempt, refused, timings
-from worker.chat.answer import Answer
+from worker.attempt import Attempt, refused
 from worker.chat.prepared import Prepared
-from worker.effects import Command, Effect, Leave, Prepare, Redial, Send, Tell
+from worker.effects import Bug, Command, Effect, Leave, Prepare, Redial, Send, Tell
 from worker.engine import port
 from worker.issues import issue, over
 from worker.served import Served
 from worker.slots import JobKey
 
 REPLAY_FRAMES = 256  # deltas of one replay frame: keeps it far below the codec's limit
+BROKEN = "This worker could not read the answer of the model: that is a bug, and has been logged."
 HAND_BACK_S = 5.0  # before the end of a drain: unfinished jobs go back, so that their last frames are acknowledged
 
 
@@ -162,12 +162,13 @@ class Session:
         if self.resuming:  # Hello did not name it: it goes to someone else, and must not be generated twice
             self._drop(attempt)
             return []
-        attempt.answer = Answer(prepared.reading)
-        for piece in prepared.delivered_pieces:
-            attempt.answer.push(piece)  # in silence: the client has what they meant
+        try:
+            answer = attempt.begin(prepared)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must cost this job only
+            return [Bug(key, error), *self.prepare_failed(key, SupernetError(ErrorCode.INTERNAL_ERROR, BROKEN))]
         attempt.step(JobMessage.ACCEPTED)
         accepted = Accepted(job=key.job, attempt=key.attempt)
-        if attempt.answer.stopped:  # the last delivered token completed a stop string, or the only call
+        if answer.stopped:  # the last delivered token completed a stop string, or the only call
             attempt.stopping = True
             spent = port.JobUsage(prompt=len(prepared.prompt))
             return [*self._send(accepted), *self._over(attempt, port.Ended(str(key), "cancelled", spent))]
@@ -272,8 +273,12 @@ class Session:
             attempt = self.attempts.get(JobKey.parse(token.job))
             if attempt is None or attempt.ended or attempt.stopping or attempt.answer is None:
                 continue
-            deltas.append(attempt.delta(token, attempt.answer.push(token.piece)))
-            if attempt.answer.stopped:
+            try:
+                deltas.append(attempt.delta(token, attempt.answer.push(token.piece)))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the others of this step go on
+                attempt.broken = True
+                effects.append(Bug(attempt.key, error))
+            if attempt.broken or attempt.answer.stopped:
                 attempt.stopping = True
                 effects.append(Command(attempt.model, port.Cancel(token.job)))
             effects += self._flow(attempt)
@@ -281,6 +286,8 @@ class Session:
 
     def _over(self, attempt: Attempt, ended: port.Ended) -> list[Effect]:
         """The engine is done with a job: say what that means."""
+        if attempt.broken:
+            return self._end(attempt, attempt.failed(ErrorCode.INTERNAL_ERROR, BROKEN))
         if ended.reason == "failed":
             return self._end(attempt, attempt.failed(ended.code or ErrorCode.ENGINE_ERROR, ended.message))
         if ended.reason == "cancelled" and not attempt.stopping:
@@ -291,17 +298,13 @@ class Session:
             return self._end(attempt, attempt.cancelled(ended.usage))
         assert attempt.answer is not None, "only a submitted job can be over"
         cut = ended.reason == "length" and not attempt.stopping  # else the stop string was in the last token
-        parts, finish_reason = attempt.answer.finish("length" if cut else "stop")
-        effects = self._send(Deltas(items=(attempt.delta(None, parts),))) if parts else []
-        done = Done(
-            job=attempt.key.job,
-            attempt=attempt.key.attempt,
-            seq=attempt.next_seq,
-            finish_reason=finish_reason,
-            usage=attempt.usage(ended.usage),
-            timings=timings(ended.usage),
-        )
-        return [*effects, *self._end(attempt, done)]
+        try:
+            parts, finish_reason = attempt.answer.finish("length" if cut else "stop")
+            effects = self._send(Deltas(items=(attempt.delta(None, parts),))) if parts else []
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must cost this job only
+            failed = attempt.failed(ErrorCode.INTERNAL_ERROR, BROKEN)
+            return [Bug(attempt.key, error), *self._end(attempt, failed)]
+        return [*effects, *self._end(attempt, attempt.done(finish_reason, ended.usage))]
 
     def _end(self, attempt: Attempt, frame: Done | Failed | Cancelled) -> list[Effect]:
         attempt.end(frame)

@@ -155,6 +155,22 @@ def test_the_requests_own_fault_ends_the_job_with_the_workers_explanation() -> N
     assert (error.code, error.message, error.param) == (ErrorCode.INVALID_REQUEST, "no", "messages")
 
 
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_bug_in_reading_an_answer_is_not_met_again_elsewhere_and_is_nobodys_fault(refused: bool) -> None:
+    desk = Desk()
+    desk.join("w1")
+    desk.join("w2")
+    desk.submit()
+    worker = desk.started()[0]
+    if refused:
+        desk.refuses(worker, code=ErrorCode.INTERNAL_ERROR)
+    else:
+        desk.accepts(worker)
+        desk.fails(worker, code=ErrorCode.INTERNAL_ERROR)
+    assert desk.one(Failed).error.code is ErrorCode.INTERNAL_ERROR
+    assert desk.dispatch.counters.rests == 0 and not desk.sent(wire.Start)
+
+
 @pytest.mark.parametrize(
     "code", [ErrorCode.INVALID_API_KEY, ErrorCode.INSUFFICIENT_QUOTA, ErrorCode.POISON_REQUEST, ErrorCode.NO_WORKER]
 )

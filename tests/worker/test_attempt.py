@@ -2,10 +2,10 @@
 
 import pytest
 
-from wire.chat import ChatRequest, Content, Message, Usage
+from wire.chat import ChatRequest, Content, Message, Timings, Usage
 from wire.job import IllegalTransition, JobMessage, JobState
 from wire.messages import Done
-from worker.attempt import Attempt, timings
+from worker.attempt import Attempt
 from worker.chat.answer import Answer
 from worker.chat.prepared import Reading
 from worker.engine.port import JobUsage, Token
@@ -52,6 +52,13 @@ def test_logprobs_travel_as_bytes_because_a_token_may_be_half_a_character() -> N
     assert (logprob.bytes, logprob.logprob, logprob.top) == ((0xC3,), -0.5, (((0x78,), -1.0),))
 
 
+def test_what_cannot_be_put_on_the_wire_is_not_kept_for_replay() -> None:
+    attempt = running()
+    with pytest.raises(ValueError, match="surrogates"):
+        attempt.delta(token(7), [Content(text="a\ud800")])
+    assert (attempt.next_seq, attempt.unacked_tokens, list(attempt.unacked)) == (0, 0, [])
+
+
 def test_nothing_follows_an_end() -> None:
     attempt = running()
     attempt.end(done(attempt))
@@ -72,4 +79,5 @@ def test_usage_counts_reasoning_where_it_is_read() -> None:
 
 
 def test_timings_are_the_engines() -> None:
-    assert timings(JobUsage(queued_ms=1, prefill_ms=2, decode_ms=3)).decode_ms == 3
+    spent = JobUsage(queued_ms=1, prefill_ms=2, decode_ms=3)
+    assert running().done("stop", spent).timings == Timings(queued_ms=1, prefill_ms=2, decode_ms=3)

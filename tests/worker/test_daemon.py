@@ -14,12 +14,13 @@ from websockets.asyncio.server import Response, ServerConnection, serve
 from websockets.datastructures import Headers
 
 from wire import messages
-from wire.chat import ChatRequest, Message
+from wire.chat import ChatRequest, Content, Message
 from wire.codec import encode
 from wire.messages import Ack, AckItem, Cancel, Hardware, ModelOffer, Start, Welcome
 from worker import daemon as daemon_module
 from worker import link as link_module
 from worker.availability import Rules
+from worker.chat.answer import Answer
 from worker.daemon import Daemon, Identity, Model, Owner
 from worker.engine.scripted import Faults, ScriptedEngine
 from worker.exits import EXIT_AGAIN, EXIT_CONFIG, EXIT_OK, EXIT_STOPPED
@@ -140,6 +141,27 @@ async def test_a_job_is_served_from_start_to_done() -> None:
         running = Running(url)
         await played
         assert await finish(running) == EXIT_OK
+
+
+async def test_a_bug_in_reading_an_answer_ends_that_job_and_the_worker_serves_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def play(they: Coordinator) -> None:
+        await they.welcome()
+        with monkeypatch.context() as patch:
+            patch.setattr(Answer, "push", lambda self, piece: [Content(text="\ud800")])
+            await they.start("a")
+            failed = await they.until("failed")
+        assert (failed["job"], failed["code"], failed["retryable"]) == ("a", "internal_error", False)
+        await they.start("b")
+        assert await they.text() == ANSWER.decode()
+
+    async with coordinator(play) as (url, played):
+        running = Running(url)
+        await played
+        assert await finish(running) == EXIT_OK
+    (record,) = [record for record in caplog.records if "a bug in reading" in record.getMessage()]
+    assert record.exc_info and "a.1" in record.getMessage()
 
 
 async def test_a_crashed_engine_is_reported_and_serves_again() -> None:

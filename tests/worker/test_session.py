@@ -1,11 +1,11 @@
 """The session as a transcript: frames and engine events in, effects out. No socket, no clock, no engine."""
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from pydantic import BaseModel
 
-from wire.chat import ChatRequest, Message
+from wire.chat import ChatRequest, Content, FinishReason, Message, Part
 from wire.errors import ErrorCode, SupernetError
 from wire.messages import (
     Ack,
@@ -20,7 +20,9 @@ from wire.messages import (
     Start,
     Welcome,
 )
+from worker import attempt as attempt_module
 from worker import effects
+from worker.chat.answer import Answer
 from worker.chat.prepared import Prepared, Reading
 from worker.engine import port
 from worker.served import Served
@@ -187,6 +189,80 @@ def test_delivered_tokens_are_replayed_in_silence() -> None:
     rest = session.engine(M, port.Stepped((port.Token("a.1", 12, b"\xa9!"),)))
     over = session.engine(M, port.Ended("a.1", "stop"))
     assert content(rest) + content(over) == "é!", "half a character of the first attempt is finished by the second"
+
+
+class Broken(Answer):
+    """An answer with a bug in it, wherever `!` or `?` comes; and `s` brings half a character from nowhere."""
+
+    ends_well = True
+
+    def push(self, piece: bytes) -> list[Part]:
+        if piece == b"!":
+            raise RecursionError("a bug")
+        self.ends_well &= piece != b"?"
+        return [Content(text="\ud800")] if piece == b"s" else super().push(piece)
+
+    def finish(self, reason: Literal["stop", "length"]) -> tuple[list[Part], FinishReason]:
+        assert self.ends_well, "a bug"
+        return super().finish(reason)
+
+
+def bugs(found: list[effects.Effect]) -> list[str]:
+    return [type(effect.error).__name__ for effect in found if isinstance(effect, effects.Bug)]
+
+
+@pytest.mark.parametrize(("piece", "error"), [("!", "RecursionError"), ("s", "PydanticSerializationError")])
+def test_a_bug_in_reading_an_answer_ends_that_job_and_no_other(
+    monkeypatch: pytest.MonkeyPatch, piece: str, error: str
+) -> None:
+    monkeypatch.setattr(attempt_module, "Answer", Broken)
+    session = make()
+    run(session, "a")
+    run(session, "b")
+    both = port.Stepped((port.Token("a.1", 10, piece.encode()), port.Token("b.1", 10, b"fine")))
+    found = session.engine(M, both)
+    assert (bugs(found), commands(found), content(found)) == ([error], [port.Cancel("a.1")], "fine")
+    assert session.engine(M, port.Stepped((port.Token("a.1", 11, b"x"),))) == []
+    assert session.models[M].slots.free == 0, "the engine still has it"
+    found = session.engine(M, port.Ended("a.1", "cancelled", port.JobUsage()))
+    failed = sent(found)[0]
+    assert (failed.type, failed.code, failed.seq, failed.retryable) == ("failed", ErrorCode.INTERNAL_ERROR, 0, False)  # type: ignore[attr-defined]
+    assert session.models[M].slots.free == 1
+    session.engine(M, stepped("b", " still")[0])
+    assert types(session.engine(M, port.Ended("b.1", "stop", port.JobUsage()))) == ["done"]
+
+
+@pytest.mark.parametrize("reason", ["stop", "failed", "cancelled"])
+def test_a_bug_is_a_bug_however_the_engine_ends_the_job(
+    monkeypatch: pytest.MonkeyPatch, reason: Literal["stop", "failed", "cancelled"]
+) -> None:
+    monkeypatch.setattr(attempt_module, "Answer", Broken)
+    session = make()
+    run(session)
+    session.engine(M, stepped("a", "!")[0])
+    session.received(Cancel(job="a", attempt=1), 0.0)
+    assert types(session.engine(M, port.Ended("a.1", reason, port.JobUsage()))) == ["failed"]
+
+
+def test_a_bug_in_the_end_of_an_answer_ends_that_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempt_module, "Answer", Broken)
+    session = make()
+    run(session)
+    session.engine(M, stepped("a", "?")[0])
+    found = session.engine(M, port.Ended("a.1", "stop", port.JobUsage()))
+    assert (bugs(found), types(found)) == (["AssertionError"], ["failed"])
+    assert session.models[M].slots.free == 2
+
+
+def test_a_bug_in_reading_delivered_tokens_again_refuses_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempt_module, "Answer", Broken)
+    session = make()
+    session.received(start(delivered=(1,)), 0.0)
+    found = session.prepared(JobKey("a", 1), prepared(delivered=(b"!",)))
+    assert (bugs(found), commands(found)) == (["RecursionError"], [])
+    refused = sent(found)[0]
+    assert (refused.type, refused.code) == ("refused", ErrorCode.INTERNAL_ERROR)  # type: ignore[attr-defined]
+    assert session.models[M].slots.free == 2 and not session.attempts
 
 
 def test_a_crashed_engine_fails_its_jobs_as_retryable_and_says_so() -> None:
