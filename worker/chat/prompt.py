@@ -37,7 +37,7 @@ def prepare(
     Raises SupernetError: CONTEXT_LENGTH_EXCEEDED if not one token fits behind the prompt, INVALID_REQUEST for what the
     template refuses or a schema beyond its bounds, MODEL_NOT_LOADED if the model's own file cannot be used.
     """
-    check(request)
+    check(request, format)
     _check_bias(request, tokenizer.size)
     special, speech = _usable(tokenizer)
     pieces = _pieces(request, speech, format, now)
@@ -189,19 +189,23 @@ def _reasoning_limit(
 ) -> ReasoningLimit | None:
     """The thought may take three quarters of the room, less if that would leave fewer than 64 tokens for the words, or
     if the request says so: an answer that is all thought is none. Where calls are read, one ends the thought as it does
-    for `Answer`: no tag is forced into its arguments."""
-    if not request.thinking or OPEN not in special.ids or CLOSE not in special.ids:
+    for `Answer`: no tag is forced into its arguments. None where a thought is not wanted: a model that was shown an
+    empty one would now and then write its tags into the text, or think all the same."""
+    if OPEN not in special.ids or CLOSE not in special.ids:
         return None
     budget = max(0, room - max(_LEAST_ANSWER, room // 4))
     if request.reasoning_budget is not None:
         budget = min(budget, request.reasoning_budget)
+    wanted = request.thinking or reading.in_reasoning
+    if not wanted and CLOSE not in reading.tokens:
+        return None
     close = (
         *special.tokenize("\n", tokenizer),
         special.ids[CLOSE],
         *special.tokenize("\n\n", tokenizer),
     )
     return ReasoningLimit(
-        budget=budget,
+        budget=budget if wanted else None,
         open=special.ids[OPEN],
         end=special.ids[CLOSE],
         close=close,

@@ -32,10 +32,13 @@ class Thought:
         self.end = limit.end
         self.inside = limit.opened
         self._blanks = frozenset(limit.close) - {limit.end}
-        self._may_open = True  # no text since the answer began or the last thought ended
+        self._may_open = limit.budget is not None  # and no text since the answer began or the last thought ended
+        self._ended = False  # a thought has, with its tag
         self._ends = (limit.end, limit.call)
         self._spent = 0
         self.barred: tuple[int, ...] = ()  # tokens that must not be drawn
+        if limit.budget is None:
+            self._bar()
         self._closing: int | None = None  # index into limit.close of the next forced token
         self._judge()
 
@@ -48,17 +51,19 @@ class Thought:
             self.put_off()
         if self._closing is not None:
             if token == self._limit.end:
-                self.barred = (self._limit.open, self._limit.end)
+                self._bar()
             self._closing += 1
             if self._closing == len(self._limit.close):
                 self._leave()
         elif self.inside:
             self.inside = token not in self._ends
-            self._may_open = token == self._limit.end
+            self._may_open = self._ended = token == self._limit.end
             self._spent += self.inside
         else:
             self.inside = self._may_open and token == self._limit.open
             self._may_open &= token in self._blanks
+            if self._ended and not self.inside and not self._may_open:
+                self._bar()
         self._judge()
 
     def put_off(self) -> None:
@@ -68,11 +73,15 @@ class Thought:
             self._leave()
         self._closing = None
 
+    def _bar(self) -> None:
+        self.barred = (self._limit.open, self._limit.end)
+
     def _leave(self) -> None:
         self._closing, self.inside = None, False
 
     def _judge(self) -> None:
-        if self.inside and self._closing is None and self._spent >= self._limit.budget:
+        budget = self._limit.budget
+        if self.inside and self._closing is None and budget is not None and self._spent >= budget:
             self._closing = 0
 
 

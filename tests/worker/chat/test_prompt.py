@@ -259,8 +259,23 @@ def test_the_thought_is_limited_so_that_an_answer_comes() -> None:
     assert (limit.budget, limit.opened, text_of(QWEN3, limit.close)) == (7, False, "\n</think>\n\n")
     assert (limit.open, limit.end) == (QWEN3.special["<think>"], QWEN3.special["</think>"])
     assert QWEN3.special["</think>"] in limit.close
-    assert made(QWEN3, ask(thinking=False)).reasoning is None
     assert made(PLAIN, ask()).reasoning is None
+
+
+@pytest.mark.parametrize("vocabulary", [QWEN3, QWEN35])
+def test_where_no_thought_is_wanted_its_tags_are_not_drawn(vocabulary: ByteVocabulary) -> None:
+    for budget in (None, 7):
+        off = made(vocabulary, ask(thinking=False, reasoning_budget=budget)).reasoning
+        assert off is not None and off.budget is None and not off.opened
+    shown_as_text = ByteVocabulary(PLAIN.template)  # it does not think: where it writes a tag, that is text
+    assert made(shown_as_text, ask(thinking=False)).reasoning is None
+
+
+def test_a_thought_that_is_continued_is_limited_although_no_new_one_is_wanted() -> None:
+    begun = said("assistant", reasoning="Hm, so")
+    made_of_it = made(QWEN3, ask(USER, begun, thinking=False, max_tokens=100))
+    assert made_of_it.reading.in_reasoning
+    assert made_of_it.reasoning is not None and (made_of_it.reasoning.budget, made_of_it.reasoning.opened) == (36, True)
 
 
 def test_a_call_ends_the_thought_where_calls_are_read() -> None:

@@ -13,7 +13,7 @@ OPEN, END, BREAK, CALL = 90, 91, 92, 93
 CLOSE = (BREAK, END)
 
 
-def limit(budget: int, opened: bool = True) -> ReasoningLimit:
+def limit(budget: int | None, opened: bool = True) -> ReasoningLimit:
     return ReasoningLimit(budget, OPEN, END, CLOSE, opened, CALL)
 
 
@@ -45,8 +45,8 @@ def test_a_thought_may_begin_in_the_answer() -> None:
 
 
 def test_a_tag_behind_text_opens_no_thought_so_none_is_closed_there() -> None:
-    for drawn in ([1, OPEN, 4, 5, 6, 7], [OPEN, 4, END, BREAK, 1, OPEN, 5, 6, 7, END, 8]):
-        assert answer(Thought(limit(2, opened=False)), drawn) == drawn
+    drawn = [1, OPEN, 4, 5, 6, 7]
+    assert answer(Thought(limit(2, opened=False)), drawn) == drawn
 
 
 def test_a_call_ends_the_thought_so_nothing_is_forced_into_it() -> None:
@@ -59,9 +59,20 @@ def test_a_thought_that_was_closed_by_force_is_neither_closed_nor_opened_again(a
     assert out == [1, 2, *CLOSE, *(token for token in again if token not in (OPEN, END)), 6]
 
 
-def test_a_thought_that_ended_by_itself_bars_nothing() -> None:
-    drawn = [1, END, 4, END, 5, OPEN, 6]
+@pytest.mark.parametrize("text", [4, CALL, END])
+def test_behind_a_thought_and_text_no_tag_comes_any_more(text: int) -> None:
+    assert answer(Thought(limit(3)), [1, END, BREAK, text, END, 5, OPEN, 6]) == [1, END, BREAK, text, 5, 6]
+    assert answer(Thought(limit(3, opened=False)), [OPEN, 1, END, text, END, 5, OPEN]) == [OPEN, 1, END, text, 5]
+
+
+def test_what_looked_like_a_call_in_a_thought_may_still_be_closed() -> None:
+    drawn = [1, CALL, 4, END, 5]
     assert answer(Thought(limit(3)), drawn) == drawn
+
+
+def test_where_no_thought_is_wanted_neither_tag_comes() -> None:
+    drawn = [OPEN, BREAK, END, 1, OPEN, CALL, END, 2]
+    assert answer(Thought(limit(None, opened=False)), drawn) == [BREAK, 1, CALL, 2]
 
 
 def test_a_second_thought_has_what_the_first_has_left() -> None:

@@ -13,8 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.worker.engine.driven import Driven, Mirrored
-from wire.chat import Sampling
+from wire.chat import ChatRequest, Content, Message, Sampling
 from wire.errors import ErrorCode
+from worker.chat.answer import Answer
+from worker.chat.prompt import prepare
 from worker.engine import loop
 from worker.engine.constrain import Matcher
 from worker.engine.llama import Feed, Model
@@ -423,6 +425,26 @@ def test_a_turn_that_ends_in_the_thought_goes_on_behind_it(path: Path) -> None:
         rest = Driven(path, EndsInThought).run(replace(turn, delivered=tuple(got[:delivered])))
         assert got[:delivered] + rest == got
     assert len(alone(path, replace(turn, reasoning=None), EndsInThought)) == 10
+
+
+@pytest.mark.parametrize("thinking", [True, False])
+def test_no_tag_of_a_thought_stands_in_the_text_of_an_answer(tiny_chat: Path, thinking: bool) -> None:
+    """Trained weights that must go on behind the end of their turn wrote `</think>` into four of five answers."""
+    engine = Driven(tiny_chat, Model)
+    hello, sampling = Message(role="user", content="Hello!"), Sampling(temperature=1)
+    for seed in (860, *range(9)):
+        request = ChatRequest(messages=(hello,), max_tokens=90, thinking=thinking, ignore_eos=True, sampling=sampling)
+        made = prepare(request, (), 512, engine.model.vocab, "qwen-json")
+        turn = Submit(f"{seed}", made.prompt, 90, sampling, seed, reasoning=made.reasoning, ignore_eos=True)
+        got = engine.run(turn)
+        answer = Answer(made.reading)
+        parts = [part for token in got for part in answer.push(engine.model.vocab.piece(token))]
+        content = "".join(part.text for part in parts if isinstance(part, Content))
+        assert content and "think>" not in content
+        if seed == 860:
+            for delivered in range(1, 90, 8):
+                rest = engine.run(replace(turn, job=f"after {delivered}", delivered=tuple(got[:delivered])))
+                assert got[:delivered] + rest == got
 
 
 # ---- constraints
