@@ -6,10 +6,9 @@ from typing import Any
 
 from coordinator.openai_fields import Fields, kind
 from coordinator.openai_json import invalid
-from wire.chat import Message, ToolCall
+from wire.chat import MAX_CALLS, Message, ToolCall
 
 MAX_MESSAGES = 2048
-MAX_CALLS = 128
 MAX_ID_CHARS = 256
 ROLES = ("system", "developer", "user", "assistant", "tool")
 

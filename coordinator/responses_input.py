@@ -13,7 +13,6 @@ from typing import Any, Literal
 from coordinator.openai_fields import Fields, kind
 from coordinator.openai_json import invalid
 from coordinator.openai_messages import (
-    MAX_CALLS,
     MAX_MESSAGES,
     PartKind,
     optional_tool_name,
@@ -22,7 +21,7 @@ from coordinator.openai_messages import (
     tool_name,
 )
 from coordinator.responses_fields import ResponsesFields
-from wire.chat import Message, ToolCall
+from wire.chat import MAX_CALLS, Message, ToolCall
 
 MAX_ITEMS = 2 * MAX_MESSAGES  # a thought, a call and its output are three items and two messages
 

@@ -13,7 +13,7 @@ MAX_LOGPROBS = 20
 MIN_REPETITION_PENALTY = 0.01  # it divides: far smaller ones make a logit infinite
 MAX_STOPS = 4
 MAX_STOP_CHARS = 64
-MAX_CALLS = 1024  # of one answer
+MAX_CALLS = 1024  # of one answer, and so of one that is sent back
 
 TokenId = Annotated[int, Field(ge=0, lt=2**31)]
 StopText = Annotated[str, Field(max_length=MAX_STOP_CHARS)]

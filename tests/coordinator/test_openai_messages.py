@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from coordinator.openai_fields import Fields
-from coordinator.openai_messages import MAX_CALLS, MAX_MESSAGES, read_messages
-from wire.chat import Message, ToolCall
+from coordinator.openai_messages import MAX_MESSAGES, read_messages
+from wire.chat import MAX_CALLS, CallDelta, Message, ToolCall
 from wire.errors import ErrorCode, SupernetError
 
 USER = {"role": "user", "content": "Hi"}
@@ -157,6 +157,12 @@ def test_an_answer_can_be_sent_back_as_the_sdk_dumps_it() -> None:
     assert message == Message(
         role="assistant", reasoning="why", tool_calls=(ToolCall(id="call_1", name="look", arguments="{}"),)
     )
+
+
+def test_as_many_calls_as_an_answer_may_hold_can_be_sent_back() -> None:
+    CallDelta(index=MAX_CALLS - 1)
+    (message,) = read({"role": "assistant", "tool_calls": [CALL] * MAX_CALLS})
+    assert len(message.tool_calls) == MAX_CALLS == 1024
 
 
 def test_an_empty_answer_is_a_turn_too() -> None:

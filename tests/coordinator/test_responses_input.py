@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from coordinator.openai_messages import MAX_CALLS, MAX_MESSAGES
+from coordinator.openai_messages import MAX_MESSAGES
 from coordinator.responses_fields import ACCEPTED, ResponsesFields
 from coordinator.responses_input import MAX_ITEMS, read_input
-from wire.chat import Message, ToolCall
+from wire.chat import MAX_CALLS, Message, ToolCall
 from wire.errors import ErrorCode, SupernetError
 
 USER = {"role": "user", "content": "Hi"}
