@@ -5,6 +5,7 @@ expression there never matches a special token, so text cannot run over a `<tool
 """
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,7 @@ from worker.chat.values import json_types, listed
 from worker.engine.port import Constraint
 
 _MOST_CALLS = 16  # a model that may call in parallel must not do so for ever
+_PARAMETER = r"[^<>\r\n]{1,128}"  # a name as `XmlCall` reads it from between `<parameter=` and `>`
 _ANY_OBJECT: dict[str, Any] = {"type": "object"}
 # One way to write JSON in a call: the one that Qwen's templates show. In an answer line breaks are allowed too, but
 # few: white space is the one thing that a grammar lets a confused model repeat for ever.
@@ -48,13 +50,16 @@ class _Grammar:
         return "%json " + json.dumps({**schema, "x-guidance": style})
 
 
-def check(request: ChatRequest) -> None:
-    """Refuse schemas that must not reach a grammar compiler, and a choice of a tool that was not declared.
+def check(request: ChatRequest, format: ChatFormat) -> None:
+    """Refuse schemas that must not reach a grammar compiler, parameters that no call of this format can name, and a
+    choice of a tool that was not declared.
 
     Raises SupernetError(INVALID_REQUEST) that names the field.
     """
     for tool in request.tools:
         check_schema(tool.parameters, "tools")
+        if format == "qwen-xml":
+            _check_names(tool)
     if request.json_schema is not None:
         check_schema(request.json_schema, "response_format")
     if request.tool_choice == "required" and not request.tools:
@@ -65,6 +70,18 @@ def check(request: ChatRequest) -> None:
         raise SupernetError(
             ErrorCode.INVALID_REQUEST, "tool_choice names a tool that is not declared.", param="tool_choice"
         )
+
+
+def _check_names(tool: Tool) -> None:
+    properties = tool.parameters.get("properties")
+    for name in properties if isinstance(properties, dict) else ():
+        if not re.fullmatch(_PARAMETER, name) or name != name.strip():
+            raise SupernetError(
+                ErrorCode.INVALID_REQUEST,
+                f"Invalid 'tools': this model cannot name the parameter {name[:64]!r} of '{tool.name}' in a call. "
+                "Rename it: 1 to 128 characters, no '<', '>' or line break, and no white space at either end.",
+                param="tools",
+            )
 
 
 def constraint(
@@ -159,7 +176,7 @@ def _xml_call(grammar: _Grammar, index: int, tool: Tool, exact: bool) -> str:
             parts.append(parameter if isinstance(required, list) and name in required else parameter + "?")
     elif not exact:
         value = grammar.rule("text", _UNTIL_CLOSED, lazy=True)
-        parts.append(f'("<parameter=" /[^<>\\r\\n]{{1,128}}/ ">\\n" {value}){{0,64}}')
+        parts.append(f'("<parameter=" /{_PARAMETER}/ ">\\n" {value}){{0,64}}')
     return " ".join([*parts, '"</function>"'])
 
 

@@ -9,7 +9,7 @@ from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 from tests.worker.chat.vocabularies import QWEN3
 from wire.catalog import ChatFormat
 from wire.chat import CallDelta, ChatRequest, Message, Tool
-from wire.errors import SupernetError
+from wire.errors import ErrorCode, SupernetError
 from worker.chat.answer import Answer
 from worker.chat.constraint import check, constraint
 from worker.chat.prepared import Reading
@@ -72,7 +72,7 @@ def ask(**fields: Any) -> ChatRequest:
 def grammar(
     request: ChatRequest, format: ChatFormat, special: dict[str, int], in_reasoning: bool = False
 ) -> Constraint:
-    check(request)
+    check(request, format)
     made = constraint(request, format, special, in_reasoning)
     assert made is not None
     return made
@@ -267,5 +267,26 @@ def test_a_free_answer_has_no_grammar() -> None:
 )
 def test_what_is_refused(fields: dict[str, Any], param: str) -> None:
     with pytest.raises(SupernetError) as caught:
-        check(ask(**fields))
+        check(ask(**fields), "qwen-json")
     assert caught.value.param == param
+
+
+@pytest.mark.parametrize("name", ["a>b", "a<b", " a", "a\u00a0", "a\nb", "a\rb", "", "a" * 129, "</parameter>"])
+def test_a_parameter_that_no_xml_call_can_name_is_refused(name: str) -> None:
+    parameters = {"type": "object", "properties": {"ok": {}, name: {"type": "string"}}}
+    request = ask(tools=(Tool(name="t", parameters=parameters),))
+    with pytest.raises(SupernetError, match="Rename it") as caught:
+        check(request, "qwen-xml")
+    assert (caught.value.code, caught.value.param) == (ErrorCode.INVALID_REQUEST, "tools")
+    check(request, "qwen-json")
+
+
+@pytest.mark.parametrize("name", ["a", "a b", "filter[x]", "$top", "größe", "a=b&c", "'\"", "a" * 128])
+def test_a_parameter_that_an_xml_call_can_name_comes_back_as_it_was(name: str) -> None:
+    tool = Tool(name="t", strict=True, parameters={"properties": {name: {"type": "integer"}}, "required": [name]})
+    made = grammar(ask(tools=(tool,), tool_choice="required"), "qwen-xml", QWEN3.special)
+    text = f"<tool_call>\n<function=t>\n<parameter={name}>\n1\n</parameter>\n</function>\n</tool_call>"
+    assert accepts(made, text)
+    answer = Answer(Reading("qwen-xml", tools=(tool,)))
+    parts = answer.push(text.encode()) + answer.finish("stop")[0]
+    assert json.loads("".join(part.arguments for part in parts if isinstance(part, CallDelta))) == {name: 1}
