@@ -9,6 +9,7 @@ from wire.errors import ERRORS, ErrorCode
 from wire.job import ENDED, JobMessage, JobState, advance
 from wire.messages import Cancelled, Delta, Done, Failed, Refused, TokenLogprob
 from worker.chat.answer import Answer
+from worker.chat.constraint import constrained_by
 from worker.chat.prepared import Prepared
 from worker.engine.port import JobUsage, Token
 from worker.slots import JobKey
@@ -74,8 +75,17 @@ class Attempt:
         self._remember(frame)
 
     def failed(self, code: ErrorCode, message: str) -> Failed:
-        key, seq, retryable = self.key, self.next_seq, ERRORS[code].retryable
-        return Failed(job=key.job, attempt=key.attempt, seq=seq, code=code, message=message, retryable=retryable)
+        # the only fault that an engine finds in a checked request is a grammar that is no good
+        param = constrained_by(self.request) if code is ErrorCode.INVALID_REQUEST else None
+        return Failed(
+            job=self.key.job,
+            attempt=self.key.attempt,
+            seq=self.next_seq,
+            code=code,
+            message=message,
+            param=param,
+            retryable=ERRORS[code].retryable,
+        )
 
     def done(self, finish_reason: FinishReason, spent: JobUsage) -> Done:
         key, usage, timings = self.key, self.usage(spent), _timings(spent)

@@ -277,6 +277,16 @@ def test_a_crashed_engine_fails_its_jobs_as_retryable_and_says_so() -> None:
     assert session.capacity().models[0].free == 2
 
 
+def test_a_grammar_that_is_no_good_is_the_fault_of_a_field_with_a_name() -> None:
+    session = make()
+    wanted = REQUEST.model_copy(update={"json_schema": {"type": "string", "pattern": "("}})
+    session.received(start().model_copy(update={"request": wanted}), 0.0)
+    session.prepared(JobKey("a", 1), prepared())
+    no_good = port.Ended("a.1", "failed", code=ErrorCode.INVALID_REQUEST, message="the grammar cannot be used")
+    (failed,) = sent(session.engine(M, no_good))
+    assert (failed.code, failed.param) == (ErrorCode.INVALID_REQUEST, "response_format")  # type: ignore[attr-defined]
+
+
 def test_a_job_that_is_not_acknowledged_is_paused_and_goes_on_after_the_ack() -> None:
     session = make(window=4)
     run(session)

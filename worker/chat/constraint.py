@@ -108,6 +108,13 @@ def constraint(
     return Constraint(plain("%llguidance {}\n" + "\n".join(rules) + "\n"), after, call)
 
 
+def constrained_by(request: ChatRequest) -> str | None:
+    """The field of the request that its grammar comes from; None if it may be either of two."""
+    if request.json_schema is None or request.tool_choice not in ("auto", "none"):
+        return "tools"
+    return None if _chosen(request) else "response_format"
+
+
 def _alternatives(grammar: _Grammar, request: ChatRequest) -> list[str]:
     free = request.tool_choice == "auto"
     tools = _chosen(request)

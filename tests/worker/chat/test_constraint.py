@@ -11,7 +11,7 @@ from wire.catalog import ChatFormat
 from wire.chat import CallDelta, ChatRequest, Message, Tool
 from wire.errors import ErrorCode, SupernetError
 from worker.chat.answer import Answer
-from worker.chat.constraint import check, constraint
+from worker.chat.constraint import check, constrained_by, constraint
 from worker.chat.prepared import Reading
 from worker.engine.port import Constraint
 
@@ -249,6 +249,19 @@ def test_an_answer_by_schema_or_a_call() -> None:
 def test_words_that_llguidance_does_not_know_are_passed_over() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string", "format": "colour", "contentEncoding": "x"}}}
     assert accepts(grammar(ask(json_schema=schema), "qwen-json", QWEN3.special), '{"a": "x"}')
+
+
+def test_the_field_that_a_grammar_comes_from_is_known_where_there_is_one_only() -> None:
+    schema = {"type": "object"}
+    for fields, field in [
+        ({"tools": STRICT}, "tools"),
+        ({"tools": TOOLS, "tool_choice": "required", "json_schema": schema}, "tools"),
+        ({"tools": TOOLS, "tool_choice": "name:now", "json_schema": schema}, "tools"),
+        ({"tools": TOOLS, "tool_choice": "none", "json_schema": schema}, "response_format"),
+        ({"json_schema": schema}, "response_format"),
+        ({"tools": TOOLS, "json_schema": schema}, None),
+    ]:
+        assert constrained_by(ask(**fields)) == field
 
 
 def test_a_free_answer_has_no_grammar() -> None:
