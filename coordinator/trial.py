@@ -68,7 +68,7 @@ class Trial:
 
     def _watch(self, key: str, lease: Lease, now: float) -> None:
         worker = self._fleet.workers.get(key)
-        if worker is None or (lease.job, lease.attempt) not in worker.leases:
+        if worker is None or not worker.connected or (lease.job, lease.attempt) not in worker.leases:
             self._fleet.probation.end(key, passed=False)  # it went with its worker's connection
         elif lease.state is JobState.CANCELLING or now - lease.since >= TEST_S:
             self._jobs.cancel_lease(worker, lease, now)

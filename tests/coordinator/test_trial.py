@@ -108,3 +108,14 @@ def test_a_test_holds_a_slot_and_gives_it_back() -> None:
     desk.delta(job=test, tokens="1")
     desk.done(job=test, seq=1)
     assert desk.dispatch.online(M).free == 2
+
+
+def test_a_test_that_was_cut_short_with_its_line_is_no_fault_and_is_made_again() -> None:
+    desk, test = rested()
+    desk.accepts(job=test)
+    desk.drops()
+    desk.passes(30)
+    assert desk.dispatch.counters.tests_failed == 0
+    desk.join()
+    desk.passes(0.5, alive=("w1",))
+    assert desk.started()[1].job != test

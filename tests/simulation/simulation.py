@@ -82,7 +82,8 @@ def _new_jobs(world: World) -> list[str]:
         world.timeline.run(world.timeline.now + 2)
         _until_idle(world)
     world.timeline.run(world.timeline.now + LAST_S)
-    return [job for job in world.history.stories if job not in before]
+    stories = world.history.stories.items()
+    return [job for job, story in stories if job not in before and story.order.kind in orders.HEALTHY]  # no late retry
 
 
 def _outcome(world: World, nemesis: Nemesis, late: list[str]) -> Outcome:
