@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from wire.chat import MAX_CALLS
+
 Json = dict[str, Any]
 
 MARKS = ("<|im_end|>", "<|im_start|>", "<think>", "</think>", "<tool_call>", "<|vision_start|>", "<|endoftext|>")
@@ -213,7 +215,8 @@ def _large() -> Iterator[Hostile]:
     yield _ask("tools over their size", chat(tools=[_tool({}, description="x" * 300_000)]), 400)
     yield _ask("128 tools with the same name", chat(tools=[_tool({})] * 128), 400)
     yield _ask("50,000 text parts", chat([{"type": "text", "text": "x"}] * 50_000), 400)
-    yield _ask("129 calls in a turn", {"messages": [{"role": "user", "content": "x"}, _many_calls(129)]}, 400)
+    calls = _many_calls(MAX_CALLS + 1)
+    yield _ask(f"{MAX_CALLS + 1:,} calls in a turn", {"messages": [{"role": "user", "content": "x"}, calls]}, 400)
 
 
 def _many_calls(number: int) -> Json:
