@@ -9,17 +9,12 @@ from wire import messages as wire
 from wire.errors import ErrorCode, SupernetError
 from wire.job import IllegalTransition, JobMessage, JobState, advance
 
-# What a worker may say about a request and be believed: it ends the job, and nobody is blamed. A bug in reading an
-# answer (INTERNAL_ERROR) is among it, as it is met again wherever its tokens are replayed. Any other code is the
-# worker's own trouble: a stranger's machine must not be able to tell a client that his key is bad or his money gone.
-FINAL = frozenset(
-    {
-        ErrorCode.INVALID_REQUEST,
-        ErrorCode.REQUEST_TOO_LARGE,
-        ErrorCode.CONTEXT_LENGTH_EXCEEDED,
-        ErrorCode.INTERNAL_ERROR,
-    }
-)
+# What a worker may say about a request and be believed. Any other code is the worker's own trouble: a stranger's
+# machine must not be able to tell a client that his key is bad or his money gone.
+CLIENT_FAULTS = frozenset({ErrorCode.INVALID_REQUEST, ErrorCode.REQUEST_TOO_LARGE, ErrorCode.CONTEXT_LENGTH_EXCEEDED})
+# The engine died, or reading the answer met a bug: it may be the request's doing, so the worker does not rest for it,
+# and a second worker decides.
+SUSPECT = frozenset({ErrorCode.ENGINE_CRASHED, ErrorCode.INTERNAL_ERROR})
 BUSY_MIN_S, BUSY_MAX_S = 0.25, 10.0  # how long a worker that refused for want of a slot is left alone
 NOT_LOADED_S = 5.0  # one heartbeat: by then the worker has said what is loaded
 ISSUES = 32
@@ -197,7 +192,7 @@ class Frames:
             if self._jobs.fleet.longest_context(job.spec.model) >= job.context:
                 self._jobs.move(job, error, now)
                 return
-        if refused.code in FINAL:
+        if refused.code in CLIENT_FAULTS:
             self._jobs.fail(job, error, now)
             return
         job.refusals += 1
@@ -209,22 +204,27 @@ class Frames:
                 seat.busy_until = now + min(max(wait_s, BUSY_MIN_S), BUSY_MAX_S)
             case ErrorCode.MODEL_NOT_LOADED if seat is not None:
                 seat.busy_until = now + NOT_LOADED_S
+            case ErrorCode.INTERNAL_ERROR:
+                self._suspect(worker, job)
             case _:
                 self._jobs.blame(worker, job, now)
         self._jobs.move(job, error, now)
 
     def _failed(self, worker: Worker, job: Job, failed: wire.Failed, now: float) -> None:
         error = SupernetError(failed.code, failed.message, param=failed.param)
-        if failed.code in FINAL:
+        if failed.code in CLIENT_FAULTS:
             self._jobs.fail(job, error, now)
             return
         if failed.code is ErrorCode.WORKER_DRAINING:
             worker.draining = True
-        elif failed.code is ErrorCode.ENGINE_CRASHED:  # it may be the request's doing: the worker does not rest for it
-            job.crashes += 1
-            job.failures += 1
-            job.avoid.add(worker.incarnation)
+        elif failed.code in SUSPECT:
+            self._suspect(worker, job)
         else:
             job.failures += 1
             self._jobs.blame(worker, job, now)
         self._jobs.move(job, error, now)
+
+    def _suspect(self, worker: Worker, job: Job) -> None:
+        job.crashes += 1
+        job.failures += 1
+        job.avoid.add(worker.incarnation)

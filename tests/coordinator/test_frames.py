@@ -156,18 +156,19 @@ def test_the_requests_own_fault_ends_the_job_with_the_workers_explanation() -> N
 
 
 @pytest.mark.parametrize("refused", [True, False])
-def test_a_bug_in_reading_an_answer_is_not_met_again_elsewhere_and_is_nobodys_fault(refused: bool) -> None:
+def test_a_bug_in_reading_an_answer_may_be_the_requests_doing_and_a_second_worker_decides(refused: bool) -> None:
     desk = Desk()
-    desk.join("w1")
-    desk.join("w2")
+    for name in ("w1", "w2", "w3"):
+        desk.join(name)
     desk.submit()
-    worker = desk.started()[0]
-    if refused:
-        desk.refuses(worker, code=ErrorCode.INTERNAL_ERROR)
-    else:
-        desk.accepts(worker)
-        desk.fails(worker, code=ErrorCode.INTERNAL_ERROR)
-    assert desk.one(Failed).error.code is ErrorCode.INTERNAL_ERROR
+    for attempt in (1, 2):
+        worker = desk.started()[0]
+        if refused:
+            desk.refuses(worker, attempt=attempt, code=ErrorCode.INTERNAL_ERROR)
+        else:
+            desk.accepts(worker, attempt=attempt)
+            desk.fails(worker, attempt=attempt, code=ErrorCode.INTERNAL_ERROR)
+    assert desk.one(Failed).error.code is ErrorCode.POISON_REQUEST
     assert desk.dispatch.counters.rests == 0 and not desk.sent(wire.Start)
 
 
