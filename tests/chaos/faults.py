@@ -29,6 +29,7 @@ TOKENS = 150
 STREAMS = 6  # at once: fewer than three workers' slots, so that a job of the fourth finds a free one
 KILL_EVERY_S = 2.5
 CUT_S = 5.0
+REGISTERED = "registered with the coordinator"  # in a worker's log
 TOLD = 100  # streams between two words on how it goes
 MOVED = re.compile(r" moved worker=\S+ job=([0-9a-f]+)\.\d+ (\d+) tokens delivered")
 
@@ -201,7 +202,12 @@ class Faults:
         return len(self.moments) >= self.count
 
     def start_worker(self, name: str) -> Process:
-        worker = self.network.start_worker(*self._options, name=name)
+        worker = self.network.start_worker(*self._options, name=name, wait=False)
+        # a worker that was killed a moment ago may still be counted: so the new one must have come, and all be there
+        until(
+            lambda: REGISTERED in worker.output() and self.network.online() >= len(self.network.workers),
+            worker,
+        )
         self.names[worker.popen.pid] = name
         return worker
 

@@ -1,13 +1,17 @@
 """Which tokens go into the next decode.
 
 Streams come first, one row each. What prompts may take is bounded while anybody streams, so that no prompt stalls them
-(`pace` says by how much). Of that, half belongs to the oldest prompt, which therefore always advances; the other half
-goes to the shortest ones first, so that a question of ten tokens does not wait behind a book; what nobody else wants
-goes to the oldest again.
+(`pace` says by how much), and while several prompts are read, so that some answers begin before all prompts are done.
+The oldest prompt goes first: one after the other they cost no more than side by side, and most begin sooner. But where
+another is less than half as long, half of the rows go to the shortest ones, so that a question of ten tokens does not
+wait behind a book; what nobody else wants goes to the oldest again.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+STRETCH = 4 / 3  # a slice may be so much longer if it ends its prompt: the pace aims at three quarters of its limit
+LEAST = 16  # rows of a slice that ends nothing: a sequence more in a batch costs as much as some rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +42,13 @@ class Slice:
 
 def plan(wants: Sequence[Want], batch: int, prompt_rows: int) -> list[Slice]:
     """Slices of at most `batch` rows: streams in order of their sequence, then prompts, also in that order, which get
-    at most `prompt_rows`.
+    at most `prompt_rows`, or a third more if that ends the oldest.
 
     Order matters to llama.cpp, which runs a separate graph for each break in ascending sequence ids.
     """
     streams = sorted((want for want in wants if want.backlog == 1), key=lambda want: want.seq)[:batch]
     prompts = sorted((want for want in wants if want.backlog > 1), key=lambda want: want.age)
-    shares = _share(prompts, min(batch - len(streams), prompt_rows))
+    shares = _share(prompts, prompt_rows, batch - len(streams))
     slices = [Slice(want.seq, 1, True) for want in streams]
     for want in sorted(prompts, key=lambda want: want.seq):
         if count := shares[want.seq]:
@@ -52,16 +56,21 @@ def plan(wants: Sequence[Want], batch: int, prompt_rows: int) -> list[Slice]:
     return slices
 
 
-def _share(prompts: Sequence[Want], room: int) -> dict[int, int]:
-    """Rows for each prompt (by sequence), the oldest of them being first in `prompts`."""
+def _share(prompts: Sequence[Want], room: int, most: int) -> dict[int, int]:
+    """Rows for each prompt (by sequence), the oldest of them being first in `prompts`. Never more than `most`."""
     shares = {want.seq: 0 for want in prompts}
+    room = min(room, most)
     if not prompts:
         return shares
     oldest, *others = prompts
-    reserved = min(oldest.most, (room + 1) // 2)
+    overtaken = any(2 * want.backlog <= oldest.backlog for want in others)
+    if not overtaken and room < oldest.most == oldest.backlog <= min(int(room * STRETCH), most):
+        room = oldest.most
+    reserved = min(oldest.most, (room + 1) // 2 if overtaken else room)
     room -= reserved
     for want in sorted(others, key=lambda want: (want.backlog, want.age)):
-        shares[want.seq] = min(want.most, room)
-        room -= shares[want.seq]
+        if room >= min(want.most, LEAST):
+            shares[want.seq] = min(want.most, room)
+            room -= shares[want.seq]
     shares[oldest.seq] = min(oldest.most, reserved + room)
     return shares

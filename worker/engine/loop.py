@@ -57,7 +57,7 @@ class Loop:
         dense = not model.unified and model.asynchronous
         self._prefixes = Prefixes(model.sequences, model.context, cuttable=not model.hybrid, dense=dense)
         self._grammars = Grammars(model.vocab)
-        self._beside_streams = Pace(spec.longest_stall_ms / 1000, spec.batch)
+        self._in_company = Pace(spec.longest_stall_ms / 1000, spec.batch)
         self._alone = Pace(LONGEST_STEP_S, spec.batch, row_s=model.warm())
         self._pace = self._alone  # of the step in hand
         self._posted: SimpleQueue[Command | None] = SimpleQueue()  # None: look again
@@ -148,9 +148,10 @@ class Loop:
         jobs = {job.seq: job for job in self._eligible()}
         wants = [Want(job.seq, job.age, job.backlog, job.until_cut) for job in jobs.values()]
         reading = [job for job in jobs.values() if job.backlog > 1]
-        streaming = any(job.beat is not None for job in jobs.values())
+        # of several prompts those that end first have their answer begin while the others are still read
+        others_wait = len(reading) > 1 or any(job.beat is not None for job in jobs.values())
         depth = max((job.fed for job in reading), default=0)
-        self._pace = self._beside_streams if streaming else self._alone
+        self._pace = self._in_company if others_wait else self._alone
         slices = plan(wants, self._spec.batch, self._pace.rows(depth))
         self.busy = bool(slices)
         if not slices:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.engine.batch import Slice, Want, plan
+from worker.engine.batch import LEAST, STRETCH, Slice, Want, plan
 
 wants_of = st.lists(st.tuples(st.integers(1, 700), st.integers(0, 300)), min_size=0, max_size=20).map(
     lambda sizes: [Want(seq, 100 - seq, backlog, cut) for seq, (backlog, cut) in enumerate(sizes)]
@@ -23,7 +23,7 @@ def test_limits_hold_and_every_stream_has_its_row(wants: list[Want], batch: int,
     assert len(got) == len(slices)
     assert sum(got.values()) <= batch
     assert all(got[seq] == 1 for seq in streams)
-    assert prompts <= budget
+    assert prompts <= budget * STRETCH
     assert bool(slices) == bool(wants)
     for want in wants:
         assert got.get(want.seq, 0) <= want.most
@@ -36,12 +36,12 @@ def test_a_slice_is_last_only_if_it_ends_the_backlog(wants: list[Want], batch: i
 
 
 @given(wants_of, st.integers(20, 600), st.integers(1, 600))
-def test_nothing_is_left_unused_while_a_prompt_wants_it(wants: list[Want], batch: int, budget: int) -> None:
+def test_no_more_is_left_unused_than_is_worth_a_slice(wants: list[Want], batch: int, budget: int) -> None:
     got = rows(plan(wants, batch, budget))
     streams = sum(want.backlog == 1 for want in wants)
     room = min(batch - streams, budget)
     taken = sum(got.get(want.seq, 0) for want in wants if want.backlog > 1)
-    assert taken == min(room, sum(want.most for want in wants if want.backlog > 1))
+    assert taken > min(room, sum(want.most for want in wants if want.backlog > 1)) - LEAST
 
 
 def test_streams_come_first_and_in_order_of_their_sequence() -> None:
@@ -57,12 +57,20 @@ def test_a_short_prompt_is_not_stuck_behind_a_long_one() -> None:
 
 def test_of_many_the_shortest_goes_before_those_that_came_earlier() -> None:
     got = rows(plan([Want(0, 1, 10_000), Want(1, 2, 5_000), Want(2, 3, 20), Want(3, 4, 1)], 512, 64))
-    assert got == {3: 1, 2: 20, 0: 32, 1: 12}
+    assert got == {3: 1, 2: 20, 0: 32 + 12}, "12 rows are not worth a slice"
 
 
 def test_the_oldest_prompt_advances_by_half_whatever_comes_after_it() -> None:
     crowd = [Want(seq, seq, 100) for seq in range(1, 12)]
     assert rows(plan([Want(0, 0, 10_000), *crowd, Want(20, 20, 1)], 512, 256))[0] >= 128
+
+
+def test_prompts_of_one_length_are_read_one_after_the_other() -> None:
+    wants = [Want(seq, seq, 31) for seq in range(4)]
+    assert rows(plan(wants, 512, 28)) == {0: 31}, "a little more than it may be, for it ends the prompt"
+    assert rows(plan(wants, 512, 20)) == {0: 20}
+    assert rows(plan(wants, 512, 50)) == {0: 31, 1: 19}
+    assert rows(plan(wants, 30, 28)) == {0: 28}
 
 
 def test_a_prompt_may_fill_the_batch() -> None:
