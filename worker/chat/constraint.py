@@ -14,8 +14,8 @@ from wire.chat import ChatRequest, Tool
 from wire.errors import ErrorCode, SupernetError
 from wire.schema_limits import check_schema
 from worker.chat.call import CALL_CLOSE, CALL_OPEN
+from worker.chat.plain import plain
 from worker.chat.reasoning import CLOSE, OPEN
-from worker.chat.template import plain
 from worker.chat.values import json_types, listed
 from worker.engine.port import Constraint
 

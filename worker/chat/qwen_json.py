@@ -6,7 +6,7 @@ from typing import Literal
 
 from worker.chat.call import CALL_CLOSE, MARK, Sink, begins
 from worker.chat.json_stream import JsonStream
-from worker.chat.template import plain
+from worker.chat.plain import plain
 from worker.chat.values import escaped
 
 _BLANK = re.compile(r"\s*")

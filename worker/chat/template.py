@@ -97,11 +97,6 @@ class Template:
         return _MARKS.sub(lambda match: self._literals.get(match.group(), "\ufffd"), text)
 
 
-def plain(text: str) -> str:
-    """The text without lone surrogates, which no UTF-8 text can hold but escapes of JSON can."""
-    return _MARKS.sub("\ufffd", text)
-
-
 def _to_json(value: Any, ensure_ascii: bool = False, indent: int | None = None, **rest: Any) -> str:
     """As the Hub's renderer writes JSON, not as jinja2 does for HTML."""
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, **rest)

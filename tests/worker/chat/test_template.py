@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from wire.errors import ErrorCode, SupernetError
-from worker.chat.template import MOST_CHARACTERS, Template, plain
+from worker.chat.template import MOST_CHARACTERS, Template
 
 LITERALS = ("<|im_start|>", "<|im_end|>", "<s>", "<s>x")
 
@@ -31,11 +31,6 @@ def test_the_longest_literal_is_meant() -> None:
 
 def test_a_literal_in_a_condition_does_not_match_text() -> None:
     assert rendered("{{ 'yes' if '<s>' in text else 'no' }}", text="a <s> b") == [(False, "no")]
-
-
-def test_lone_surrogates_are_no_text() -> None:
-    assert plain("a\ud800b") == "a\ufffdb"
-    assert plain("a😀b") == "a😀b"
 
 
 def test_blocks_are_trimmed_and_loops_controlled() -> None:
