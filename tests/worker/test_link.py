@@ -267,20 +267,26 @@ async def test_a_peer_that_talks_nonsense_is_left_after_some_of_it() -> None:
         assert await ended.get() < link_module.COMPLAINTS, "and it is dialled again"
 
 
-async def test_moves_and_short_connections_are_answered_with_longer_and_longer_pauses(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def pauses(monkeypatch: pytest.MonkeyPatch, count: int) -> tuple[list[float], asyncio.Event]:
+    """The longest that each pause between two dials might have been, and set once there were so many; none is made."""
     most: list[float] = []
     enough = asyncio.Event()
 
     def uniform(low: float, high: float) -> float:
         most.append(high)
-        if len(most) == 5:
+        if len(most) == count:
             enough.set()
         return 0.0
 
-    monkeypatch.setattr(link_module, "BACKOFF_MOST_S", 0.008)
     monkeypatch.setattr("worker.link.random.uniform", uniform)
+    return most, enough
+
+
+async def test_moves_and_short_connections_are_answered_with_longer_and_longer_pauses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    most, enough = pauses(monkeypatch, 5)
+    monkeypatch.setattr(link_module, "BACKOFF_MOST_S", 0.008)
 
     async def sends_away(socket: ServerConnection) -> None:
         await socket.recv()
@@ -302,19 +308,10 @@ async def test_moves_and_short_connections_are_answered_with_longer_and_longer_p
 
 
 async def test_a_coordinator_that_was_there_a_moment_ago_is_asked_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    most: list[float] = []
-    enough = asyncio.Event()
-
-    def uniform(low: float, high: float) -> float:
-        most.append(high)
-        if len(most) == 6:
-            enough.set()
-        return 0.0
-
+    most, enough = pauses(monkeypatch, 6)
     monkeypatch.setattr(link_module, "STEADY_S", 0.05)
     monkeypatch.setattr(link_module, "RETURN_MOST_S", 0.004)
     monkeypatch.setattr(link_module, "BACKOFF_MOST_S", 1.0)
-    monkeypatch.setattr("worker.link.random.uniform", uniform)
 
     async def lives_a_while(socket: ServerConnection) -> None:
         await socket.recv()
@@ -334,18 +331,9 @@ async def test_a_coordinator_that_was_there_a_moment_ago_is_asked_again_soon(mon
 
 async def test_a_line_that_breaks_again_and_again_is_dialled_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its jobs wait: a coordinator that lets a worker in and hangs up is another matter (see above)."""
-    most: list[float] = []
-    enough = asyncio.Event()
-
-    def uniform(low: float, high: float) -> float:
-        most.append(high)
-        if len(most) == 8:
-            enough.set()
-        return 0.0
-
+    most, enough = pauses(monkeypatch, 8)
     monkeypatch.setattr(link_module, "RETURN_MOST_S", 0.004)
     monkeypatch.setattr(link_module, "BACKOFF_MOST_S", 1.0)
-    monkeypatch.setattr("worker.link.random.uniform", uniform)
 
     async def breaks(socket: ServerConnection) -> None:
         await socket.recv()

@@ -190,7 +190,7 @@ class Job:
             np.copyto(row, -np.inf, where=~allowed)
         if self.submit.ignore_eos:
             row[list(eog)] = -np.inf
-        if self._thought:
+        if self._thought and self._thought.barred:
             row[list(self._thought.barred)] = -np.inf
         token = self._sampler.draw(row, self.answered)
         return self._instead_of_end(token) if token in eog else token
