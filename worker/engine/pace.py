@@ -46,15 +46,15 @@ class Pace:
     def took(self, depth: int, rows: int, seconds: float) -> None:
         """A step with streams put `rows` of prompts through the model in `seconds`.
 
-        The streams' own rows take time too, so fewer rows save less than their share: too long a step is answered with
-        the square of its excess. A step that was not full says nothing, unless it was too long all the same.
+        A step that was not full says nothing, unless it was longer than the aim. One over the limit is answered with
+        the square of its excess: the streams' own rows take time too, so fewer rows save less than their share.
         """
         level, excess = _level(depth), seconds / self._aim_s
         known = self._known(level)
-        if excess > 1:
+        if excess > 1 / AIM:
             self._rows[level] = max(LEAST_ROWS, min(rows, known) / excess**2)
-        elif rows >= min(int(known), self._most):
-            self._rows[level] = min(rows / max(excess, 1 / _GROWTH), self._most)
+        elif excess > 1 or rows >= min(int(known), self._most):
+            self._rows[level] = max(LEAST_ROWS, min(rows / max(excess, 1 / _GROWTH), self._most))
 
 
 def _level(depth: int) -> int:

@@ -94,3 +94,12 @@ def test_where_one_row_was_timed_the_first_step_is_no_longer_than_it_may_be() ->
     assert steps[0][0] == int(5.0 * AIM / row_s)
     assert max(took for _, took in steps) < 5.0
     assert steps[3][0] > 2 * steps[0][0], "rows together cost less than rows alone"
+
+
+def test_a_slice_let_go_to_the_end_of_its_prompt_does_not_shorten_the_next() -> None:
+    """`batch` lets a slice be a third longer if that ends a prompt: the limit holds, so no fault is found in it."""
+    pace = Pace(LIMIT_S, BATCH)
+    read(pace, 500, small_cpu)
+    usual = pace.rows(0)
+    pace.took(0, usual * 4 // 3, 0.97 * LIMIT_S)
+    assert pace.rows(0) >= usual
