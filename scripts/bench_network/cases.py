@@ -8,7 +8,9 @@ from statistics import median
 from scripts.bench_network.client import Answer, Ask, Target, rounds, throughput
 
 STREAMS = 8
-ROUNDS = 6  # answers of a stream in one run; the first is not counted: all of them begin at once
+ROUNDS = {"real": 6, "paced": 24}  # answers of a stream in one run; the first is not counted: all begin at once
+THINK_S = 0.1  # at most, between two answers: without it each question comes right behind a step of the engine, and all
+# that a path adds to the first token is hidden in the wait for the next step
 STEPS = (1, 4, 16, 64, 256)  # streams at once for requests per second
 ANSWER_TOKENS = 16  # of one answer there
 SECONDS = 5.0
@@ -28,16 +30,19 @@ def chats(model: str, seed: int) -> list[list[Ask]]:
     the streams do not stay in step."""
     chance = random.Random(seed)
     return [
-        [Ask(model, " ".join(chance.choices(WORDS, k=24)), chance.randint(16, 48)) for _ in range(ROUNDS)]
+        [
+            Ask(model, " ".join(chance.choices(WORDS, k=24)), chance.randint(16, 48), chance.uniform(0, THINK_S))
+            for _ in range(ROUNDS[model])
+        ]
         for _ in range(STREAMS)
     ]
 
 
 async def latency(target: Target, model: str, seed: int, streams: int = STREAMS) -> Latency:
     """`streams` at once; the same seed asks the same."""
-    asks = chats(model, seed)
-    answers = await rounds(target, streams, ROUNDS, lambda stream, number: asks[stream][number])
-    return summary([answer for number, answer in enumerate(answers) if number % ROUNDS])
+    asks, many = chats(model, seed), ROUNDS[model]
+    answers = await rounds(target, streams, many, lambda stream, number: asks[stream][number])
+    return summary([answer for number, answer in enumerate(answers) if number % many])
 
 
 def summary(answers: Sequence[Answer]) -> Latency:

@@ -10,8 +10,19 @@ import pytest_asyncio
 
 from scripts.bench_network import cases, servers
 from scripts.bench_network.__main__ import added, parser, requests
-from scripts.bench_network.client import Answer, Ask, BenchError, Connection, Target, connections, rounds, throughput
+from scripts.bench_network.client import (
+    Answer,
+    Ask,
+    BenchError,
+    Closed,
+    Connection,
+    Target,
+    connections,
+    rounds,
+    throughput,
+)
 from scripts.bench_network.servers import Options, Servers, free_port, running, started
+from scripts.bench_network.upstream import END, HEAD, frame
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -23,7 +34,7 @@ async def network(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
 
 
 async def test_each_case_measures_all_sides(network: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cases, "ROUNDS", 2)
+    monkeypatch.setattr(cases, "ROUNDS", {"paced": 2})
     latencies = await added(network, "paced", network.upstream, pairs=1)
     assert [row.case.partition(": ")[2] for row in latencies] == [
         "TTFT p50 beside alone",
@@ -59,6 +70,31 @@ async def test_a_connection_that_the_server_closed_is_opened_again(network: Serv
         connection.close()
         await asyncio.sleep(0)
         assert (await connection.ask(Ask("instant", "a", 4))).events == 4
+
+
+async def test_a_server_may_close_a_kept_connection_after_the_next_request_was_sent_but_not_a_new_one() -> None:
+    """As llama-server does behind each streamed answer."""
+    requests = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal requests
+        while requests < 4 and (await reader.readuntil(b'"stream": true}')):
+            requests += 1
+            if requests in (1, 3):
+                event = frame(b'{"content":"a"}')
+                writer.write(HEAD + event + event + frame(b"[DONE]") + END)
+            else:
+                break
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        async with connections(Target(server.sockets[0].getsockname()[1]), 1) as (connection,):
+            assert [(await connection.ask(Ask("instant", "a", 2))).events for _ in range(2)] == [2, 2]
+            assert requests == 3
+            connection.close()
+            await asyncio.sleep(0)
+            with pytest.raises(Closed):
+                await connection.ask(Ask("instant", "a", 2))
 
 
 async def test_an_event_that_arrives_in_pieces_is_one_token_and_one_without_text_is_none() -> None:
