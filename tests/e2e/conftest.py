@@ -1,10 +1,13 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from openai import OpenAI
 
+from tests.e2e import conversation as said
 from tests.e2e.network import Network
+from wire.catalog import ChatFormat
 
 
 @pytest.fixture
@@ -41,3 +44,19 @@ def standing(tmp_path_factory: pytest.TempPathFactory, tiny_chat: Path) -> Itera
 def client(network: Network) -> Iterator[OpenAI]:
     with OpenAI(base_url=network.url + "/v1", api_key=network.key, max_retries=0) as made:
         yield made
+
+
+@pytest.fixture(scope="module", params=get_args(ChatFormat))
+def scripted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAI]:
+    """A client of a network whose worker follows the script, in each format."""
+    folder = tmp_path_factory.mktemp("scripted")
+    network = Network(folder, folder / "no model", format=request.param)
+    script = folder / "script.json"
+    script.write_text(said.script(request.param))
+    try:
+        network.start_coordinator()
+        network.start_worker("--scripted", str(script))
+        with OpenAI(base_url=network.url + "/v1", api_key=network.key, max_retries=0) as client:
+            yield client
+    finally:
+        network.close()

@@ -1,9 +1,8 @@
 """An agent's loop through the Responses API, as Codex runs it: real processes, the unchanged openai client."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from openai import OpenAI
@@ -12,42 +11,25 @@ from pydantic import BaseModel
 
 from tests.e2e import conversation as said
 from tests.e2e.network import MODEL, Network
-from wire.catalog import ChatFormat
 
 STEPS = 8  # an agent that has not answered by then never will
 TOOL: Any = {"type": "function", "strict": False, **said.WEATHER["function"]}  # type: ignore[dict-item]
 
 
-@pytest.fixture(scope="module", params=get_args(ChatFormat))
-def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAI]:
-    """Of a network whose worker follows the script, in each format."""
-    folder = tmp_path_factory.mktemp("responses")
-    network = Network(folder, folder / "no model", format=request.param)
-    script = folder / "script.json"
-    script.write_text(said.script(request.param))
-    try:
-        network.start_coordinator()
-        network.start_worker("--scripted", str(script))
-        with OpenAI(base_url=network.url + "/v1", api_key=network.key, max_retries=0) as made:
-            yield made
-    finally:
-        network.close()
-
-
-def ask(client: OpenAI, stream: bool, **request: Any) -> Response:
+def ask(scripted: OpenAI, stream: bool, **request: Any) -> Response:
     """One response; a streamed one is put together by the client's own code."""
     if not stream:
-        whole: Response = client.responses.create(model=MODEL, **request)
+        whole: Response = scripted.responses.create(model=MODEL, **request)
         return whole
-    with client.responses.stream(model=MODEL, **request) as events:
+    with scripted.responses.stream(model=MODEL, **request) as events:
         return events.get_final_response()
 
 
-def loop(client: OpenAI, stream: bool, items: list[Any]) -> tuple[str, list[Any], list[list[str]]]:
+def loop(scripted: OpenAI, stream: bool, items: list[Any]) -> tuple[str, list[Any], list[list[str]]]:
     """Run calls and feed their results back until the model answers: the answer, all items, the cities of each step."""
     steps: list[list[str]] = []
     for _ in range(STEPS):
-        response = ask(client, stream, input=items, tools=[TOOL])
+        response = ask(scripted, stream, input=items, tools=[TOOL])
         assert response.status == "completed"
         items = [*items, *(item.to_dict() for item in response.output)]
         calls = [item for item in response.output if item.type == "function_call"]
@@ -68,8 +50,8 @@ def user(text: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-def test_one_call_after_another_leads_to_the_answer(client: OpenAI, stream: bool) -> None:
-    answer, items, steps = loop(client, stream, user(said.IN_TURN))
+def test_one_call_after_another_leads_to_the_answer(scripted: OpenAI, stream: bool) -> None:
+    answer, items, steps = loop(scripted, stream, user(said.IN_TURN))
     assert (answer, steps) == (said.IN_TURN_ANSWER, [["Paris"], ["Rome"]])
     assert [item["type"] for item in items[1:]] == [
         *("reasoning", "function_call", "function_call_output"),
@@ -81,16 +63,16 @@ def test_one_call_after_another_leads_to_the_answer(client: OpenAI, stream: bool
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-def test_three_calls_at_once_and_a_conversation_that_goes_on(client: OpenAI, stream: bool) -> None:
-    answer, items, steps = loop(client, stream, user(said.AT_ONCE))
+def test_three_calls_at_once_and_a_conversation_that_goes_on(scripted: OpenAI, stream: bool) -> None:
+    answer, items, steps = loop(scripted, stream, user(said.AT_ONCE))
     assert (answer, steps) == (said.AT_ONCE_ANSWER, [["Oslo", "Cairo", "Lima"]])
-    answer, _, steps = loop(client, stream, items + user(said.IN_TURN))
+    answer, _, steps = loop(scripted, stream, items + user(said.IN_TURN))
     assert (answer, steps) == (said.IN_TURN_ANSWER, [["Paris"], ["Rome"]])
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-def test_a_thought_is_an_item_of_its_own_and_is_counted(client: OpenAI, stream: bool) -> None:
-    response = ask(client, stream, input=said.HELLO)
+def test_a_thought_is_an_item_of_its_own_and_is_counted(scripted: OpenAI, stream: bool) -> None:
+    response = ask(scripted, stream, input=said.HELLO)
     assert [item.type for item in response.output] == ["reasoning", "message"]
     assert response.output_text == said.HELLO_ANSWER
     assert response.usage is not None
@@ -105,12 +87,12 @@ class Reading(BaseModel):
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-def test_an_answer_is_parsed_into_a_model(client: OpenAI, stream: bool) -> None:
+def test_an_answer_is_parsed_into_a_model(scripted: OpenAI, stream: bool) -> None:
     if stream:
-        with client.responses.stream(model=MODEL, input=said.AS_JSON, text_format=Reading) as events:
+        with scripted.responses.stream(model=MODEL, input=said.AS_JSON, text_format=Reading) as events:
             parsed = events.get_final_response().output_parsed
     else:
-        parsed = client.responses.parse(model=MODEL, input=said.AS_JSON, text_format=Reading).output_parsed
+        parsed = scripted.responses.parse(model=MODEL, input=said.AS_JSON, text_format=Reading).output_parsed
     assert parsed == Reading(city="Paris", degrees=18)
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from openai import LengthFinishReasonError, OpenAI
@@ -12,26 +12,9 @@ from openai.types.chat import ChatCompletion
 
 from tests.e2e import conversation as said
 from tests.e2e.network import MODEL, Network
-from wire.catalog import ChatFormat
 
 Message = dict[str, Any]
 STEPS = 8  # an agent that has not answered by then never will
-
-
-@pytest.fixture(scope="module", params=get_args(ChatFormat))
-def scripted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAI]:
-    """A client of a network whose worker follows the script, in each format."""
-    folder = tmp_path_factory.mktemp("scripted")
-    network = Network(folder, folder / "no model", format=request.param)
-    script = folder / "script.json"
-    script.write_text(said.script(request.param))
-    try:
-        network.start_coordinator()
-        network.start_worker("--scripted", str(script))
-        with OpenAI(base_url=network.url + "/v1", api_key=network.key, max_retries=0) as client:
-            yield client
-    finally:
-        network.close()
 
 
 @pytest.fixture(scope="module")
