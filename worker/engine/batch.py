@@ -10,7 +10,9 @@ wait behind a book; what nobody else wants goes to the oldest again.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-STRETCH = 4 / 3  # a slice may be so much longer if it ends its prompt: the pace aims at three quarters of its limit
+from worker.engine.pace import AIM
+
+STRETCH = 1 / AIM  # a slice may be so much longer if it ends its prompt: the pace aims short of its limit
 LEAST = 16  # rows of a slice that ends nothing: a sequence more in a batch costs as much as some rows
 
 
