@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from coordinator.app import OPENAPI
 from coordinator.openai_fields import ACCEPTED, LABELS, LIMITED, REFUSED, camel
 from coordinator.openai_request import BUDGETS, ChatJob, parse
 from wire.catalog import Catalog, File, ModelSpec, Preset, Presets, Price
@@ -519,7 +520,16 @@ def test_any_bytes_are_a_job_or_a_refusal(body: bytes) -> None:
     assert isinstance(outcome(body), SupernetError | ChatJob)
 
 
-KNOWN = {*NAMES, *(camel(name) for name in NAMES), "messages", "model"}
+def known(path: str) -> set[str]:
+    """Every field that a reader of requests asks for, in both spellings: the document is made by watching it. The words
+    in our code are among the texts that Hypothesis tries."""
+    schemas = json.loads(OPENAPI)["components"]["schemas"]
+    post = json.loads(OPENAPI)["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    names = schemas[post["$ref"].rpartition("/")[2]]["properties"]
+    return {*names, *map(camel, names)}
+
+
+KNOWN = known("/v1/chat/completions") | {*REFUSED, *map(camel, REFUSED)}
 
 
 @settings(max_examples=150, deadline=None)
