@@ -6,6 +6,7 @@ One request, one answer, in turn. Anything but a SupernetError ends the process,
 import resource
 import sys
 import traceback
+from functools import lru_cache
 
 from wire.errors import SupernetError
 from worker.child_setup import Pipe, enter, leave
@@ -22,6 +23,7 @@ from worker.engine.pipe import (
 # For one request, beyond what the loaded vocabulary takes. Measured: llama.cpp takes 120 bytes to tokenise one byte of
 # text, and a request has at most 16 MiB. RLIMIT_DATA and not RLIMIT_AS: a mapped model file must not count.
 REQUEST_BYTES = 3 << 30
+KNOWN_GRAMMARS = 32  # found to be good: requests of one application repeat their tools and schemas
 
 
 def main() -> None:
@@ -42,8 +44,12 @@ def serve(pipe: Pipe) -> None:
     if not isinstance(spec, PreparerSpec):
         raise ValueError("the first line must be the preparer's spec")
     # imported here, where stdout is already out of reach: the libraries print while they are loaded
+    from worker.chat.constraint import constrained_by
     from worker.chat.prompt import prepare
+    from worker.engine.constrain import examine
     from worker.engine.llama import Vocab
+
+    known = lru_cache(KNOWN_GRAMMARS)(examine)
 
     try:
         vocab = Vocab(spec.path)
@@ -57,6 +63,12 @@ def serve(pipe: Pipe) -> None:
             answer = prepare(asked.request, asked.delivered, spec.context, vocab, spec.format)
         except SupernetError as error:
             pipe.write(FROM_PREPARER.encode(_refused(error)))
+            continue
+        try:  # here, where it may hang or die: in the engine it would take everybody's answers along
+            if answer.constraint:
+                known(answer.constraint.grammar)
+        except SupernetError as error:
+            pipe.write(FROM_PREPARER.encode(Refused(error.code, error.message, constrained_by(asked.request))))
         else:
             pipe.write(FROM_PREPARER.encode(answer))
 

@@ -226,6 +226,25 @@ async def test_a_delivered_token_that_no_vocabulary_has_costs_only_its_request(r
     await soon(real.prepare(ask("hello"), ()))
 
 
+async def test_a_schema_that_nobody_can_compile_costs_its_request_and_no_engine(tiny_qwen35: Path) -> None:
+    """A kilobyte of it made llguidance take 2.4 GB in 27 s."""
+    real = Preparer(str(tiny_qwen35), 4096, "qwen-xml", prepare_s=1.0)
+    met = {"allOf": [{"type": "string", "pattern": f".*{i}.*"} for i in range(100, 140)]}
+    with pytest.raises(SupernetError, match="took too long") as caught:
+        await soon(real.prepare(ask("hello").model_copy(update={"json_schema": met}), ()))
+    assert caught.value.code is ErrorCode.INVALID_REQUEST
+    await soon(real.prepare(ask("hello"), ()))
+    await real.close()
+
+
+async def test_a_schema_that_cannot_be_used_is_refused_by_its_field(real: Preparer) -> None:
+    with pytest.raises(SupernetError, match="nonsense") as caught:
+        await soon(real.prepare(ask("hello").model_copy(update={"json_schema": {"type": "nonsense"}}), ()))
+    assert (caught.value.code, caught.value.param) == (ErrorCode.INVALID_REQUEST, "response_format")
+    usable = ask("hello").model_copy(update={"json_schema": {"type": "integer"}})
+    assert (await soon(real.prepare(usable, ()))).constraint
+
+
 async def test_a_file_that_is_no_model_sends_the_job_elsewhere(tmp_path: Path) -> None:
     path = tmp_path / "broken.gguf"
     path.write_bytes(b"GGUF" + b"\xff" * 1000)

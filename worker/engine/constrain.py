@@ -65,6 +65,24 @@ def _refuse(message: str) -> SupernetError:
     return SupernetError(ErrorCode.INVALID_REQUEST, f"the answer's grammar cannot be used: {words}")
 
 
+def examine(grammar: str) -> None:
+    """Raises SupernetError(INVALID_REQUEST) for a grammar that cannot be used, as far as a vocabulary does not matter.
+
+    To be called first, in a process whose time and memory are bounded: llguidance looks without any limit of its own
+    for a text that all patterns of an `allOf` match. Measured with patterns of a few characters: 16 take a second, 20
+    take 27 s and 2.4 GB, and with 24 it aborts its process for want of memory.
+    """
+    _check_size(grammar)
+    wrong, said = LLMatcher.validate_grammar_with_warnings(grammar, limits=_LIMITS)
+    if wrong:
+        raise _refuse(said[0])
+
+
+def _check_size(grammar: str) -> None:
+    if len(grammar) > MAX_GRAMMAR_BYTES:
+        raise _refuse(f"it has {len(grammar)} characters, and {MAX_GRAMMAR_BYTES} are allowed")
+
+
 class Matcher:
     """Follows one answer. Tokens before the grammar begins are free; a grammar that is complete has `stopped`."""
 
@@ -138,8 +156,7 @@ class Grammars:
         return matcher
 
     def _fresh(self, grammar: str) -> LLMatcher:
-        if len(grammar) > MAX_GRAMMAR_BYTES:
-            raise _refuse(f"it has {len(grammar)} characters, and {MAX_GRAMMAR_BYTES} are allowed")
+        _check_size(grammar)
         if grammar not in self._ready:
             matcher = LLMatcher(self._tokenizer.result(), grammar, log_level=0, limits=_LIMITS)
             if matcher.is_error():
