@@ -70,8 +70,9 @@ def _share(prompts: Sequence[Want], room: int, most: int) -> dict[int, int]:
         room = oldest.most
     reserved = min(oldest.most, (room + 1) // 2 if overtaken else room)
     room -= reserved
-    for want in sorted(others, key=lambda want: (want.backlog, want.age)):
-        if room >= min(want.most, LEAST):
+    for place, want in enumerate(sorted(others, key=lambda want: (want.backlog, want.age))):
+        # the shortest has its half however small that is: it would stand still for as long as the oldest is read
+        if room >= min(want.most, LEAST) or (overtaken and place == 0):
             shares[want.seq] = min(want.most, room)
             room -= shares[want.seq]
     shares[oldest.seq] = min(oldest.most, reserved + room)

@@ -1,5 +1,6 @@
 """What goes into a decode."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,6 +72,13 @@ def test_prompts_of_one_length_are_read_one_after_the_other() -> None:
     assert rows(plan(wants, 512, 20)) == {0: 20}
     assert rows(plan(wants, 512, 50)) == {0: 31, 1: 19}
     assert rows(plan(wants, 30, 28)) == {0: 28}
+
+
+@pytest.mark.parametrize("budget", [8, 12, 20, 30])
+@pytest.mark.parametrize("short", [2, 10, 20, 40, 300])
+def test_the_shortest_advances_beside_a_long_prompt_on_the_slowest_machine_too(short: int, budget: int) -> None:
+    wants = [Want(0, 1, 6_000), Want(1, 2, short), Want(2, 3, 1)]
+    assert rows(plan(wants, 128, budget))[1] == min(short, budget // 2)
 
 
 def test_a_prompt_may_fill_the_batch() -> None:
