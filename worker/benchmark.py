@@ -1,13 +1,15 @@
 """How fast this machine serves: prefill and decode speed and time to first token at 1, 2, 4 … streams.
 
-Drives the engine through its port, as the daemon does, with random prompts that share no prefix. The curve is shown
-by --benchmark and travels in Hello, where placement uses it.
+Drives the engine through its port, as the daemon does, with random prompts that share no prefix. Prompts are read
+first, then answers to them are measured while all of them stream: an engine that reads prompts one after the other has
+finished the first answer before the last begins, and the time for reading would count against decoding. The curve is
+shown by --benchmark and travels in Hello, where placement uses it.
 """
 
 import random
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from wire.chat import Sampling
 from wire.messages import SpeedPoint
@@ -23,35 +25,28 @@ class BenchmarkError(Exception):
 
 @dataclass
 class Stream:
-    """What one measured job saw; times in seconds on the caller's clock."""
+    """What one measured job saw; times in seconds on the caller's clock, those of its tokens in order."""
 
     sent: float
-    first: float = 0.0
-    last: float = 0.0
-    tokens: int = 0
-    usage: port.JobUsage | None = None
+    times: list[float] = field(default_factory=list)
+    prompt: int = 0  # tokens of it that were computed
 
 
-@dataclass
-class Run:
-    """All streams of one measurement."""
-
-    streams: dict[str, Stream] = field(default_factory=dict)
-
-    def point(self) -> SpeedPoint:
-        streams = list(self.streams.values())
-        started, first = min(s.sent for s in streams), max(s.first for s in streams)
-        ended = max(s.last for s in streams)
-        prompt = sum(s.usage.prompt for s in streams if s.usage)
-        # the first token of each stream comes out of its prefill, so it counts for neither speed
-        decoded = sum(s.tokens - 1 for s in streams)
-        decoding = ended - min(s.first for s in streams)
-        return SpeedPoint(
-            streams=len(streams),
-            decode_tps=round(decoded / decoding, 2) if decoding > 0 else 0.0,
-            prefill_tps=round(prompt / (first - started), 2) if first > started else 0.0,
-            ttft_ms=round(1e3 * sum(s.first - s.sent for s in streams) / len(streams), 2),
-        )
+def point(reading: Sequence[Stream], speaking: Sequence[Stream]) -> SpeedPoint:
+    """`reading`: jobs that ended with their first token; `speaking`: as many whose prompts had been read."""
+    firsts = [stream.times[0] for stream in reading]
+    read_s = max(firsts) - min(stream.sent for stream in reading)
+    begin, end = max(stream.times[0] for stream in speaking), min(stream.times[-1] for stream in speaking)
+    if end <= begin:  # they did not stream together after all
+        begin, end = min(stream.times[0] for stream in speaking), max(stream.times[-1] for stream in speaking)
+    decoded = sum(begin < time <= end for stream in speaking for time in stream.times)
+    waited_s = sum(first - stream.sent for first, stream in zip(firsts, reading, strict=True))
+    return SpeedPoint(
+        streams=len(speaking),
+        decode_tps=round(decoded / (end - begin), 2) if end > begin else 0.0,
+        prefill_tps=round(sum(stream.prompt for stream in reading) / read_s, 2) if read_s > 0 else 0.0,
+        ttft_ms=round(1e3 * waited_s / len(reading), 2),
+    )
 
 
 def widths(slots: int) -> list[int]:
@@ -69,12 +64,16 @@ async def measure(
     events = engine.events()
     ready = await _ready(events, progress)
     prompt = max(1, min(PROMPT_TOKENS, ready.context // 2))
-    answer = max(2, min(ANSWER_TOKENS, ready.context - prompt))
+    answer = max(2, min(ANSWER_TOKENS, ready.context - prompt - 1))
     points = []
     for streams in [0, *widths(ready.slots)]:  # the first run, of one stream, warms caches and is not counted
-        run = await _run(engine, events, clock, _jobs(streams or 1, prompt, answer, ready.vocab, salt=streams))
+        jobs = _jobs(streams or 1, prompt, ready.vocab, salt=streams)
+        reading = await _run(engine, events, clock, jobs)
+        # a token more: what was read can be taken over at its very end, by a hybrid model too
+        jobs = [replace(job, job=job.job + "+", prompt=(*job.prompt, job.prompt[0]), max_tokens=answer) for job in jobs]
+        speaking = await _run(engine, events, clock, jobs)
         if streams:
-            points.append(run.point())
+            points.append(point(reading, speaking))
             progress(f"{streams} streams: decode {points[-1].decode_tps} tokens/s, prefill {points[-1].prefill_tps}")
     return points
 
@@ -92,7 +91,7 @@ async def _ready(events: AsyncIterator[port.Event], progress: Callable[[str], No
     raise BenchmarkError("the engine was closed")
 
 
-def _jobs(streams: int, prompt: int, answer: int, vocab: int, salt: int) -> list[port.Submit]:
+def _jobs(streams: int, prompt: int, vocab: int, salt: int) -> list[port.Submit]:
     draw = random.Random(salt)
     # a margin at both ends: control tokens sit there, and one of them could end a prompt's sense for some models
     low, high = (256, vocab - 256) if vocab > 1024 else (1, vocab - 1)
@@ -100,7 +99,7 @@ def _jobs(streams: int, prompt: int, answer: int, vocab: int, salt: int) -> list
         port.Submit(
             job=f"bench.{salt}-{n}",
             prompt=tuple(draw.randrange(low, high) for _ in range(prompt)),
-            max_tokens=answer,
+            max_tokens=1,
             sampling=Sampling(temperature=0),
             seed=n,
             ignore_eos=True,
@@ -111,30 +110,29 @@ def _jobs(streams: int, prompt: int, answer: int, vocab: int, salt: int) -> list
 
 async def _run(
     engine: port.Engine, events: AsyncIterator[port.Event], clock: Callable[[], float], jobs: list[port.Submit]
-) -> Run:
-    run = Run()
+) -> list[Stream]:
+    streams: dict[str, Stream] = {}
     for job in jobs:
-        run.streams[job.job] = Stream(sent=clock())
+        streams[job.job] = Stream(sent=clock())
         engine.send(job)
-    left = set(run.streams)
+    left = set(streams)
     async for event in events:
         match event:
             case port.Stepped():
                 now = clock()
                 for token in event.tokens:
-                    stream = run.streams[token.job]
-                    stream.first, stream.last, stream.tokens = stream.first or now, now, stream.tokens + 1
+                    streams[token.job].times.append(now)
             case port.Ended():
                 if event.reason != "length":
                     raise BenchmarkError(f"a measured job ended with {event.reason}: {event.message}")
-                run.streams[event.job].usage = event.usage
+                streams[event.job].prompt = event.usage.prompt - event.usage.cached
                 left.discard(event.job)
             case port.Down():
                 raise BenchmarkError(f"the engine ended: {event.message}")
             case _:
                 pass
         if not left:
-            return run
+            return list(streams.values())
     raise BenchmarkError("the engine was closed")
 
 

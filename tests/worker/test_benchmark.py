@@ -4,7 +4,7 @@ import pytest
 
 from wire.messages import SpeedPoint
 from worker import benchmark
-from worker.benchmark import BenchmarkError, Run, Stream
+from worker.benchmark import BenchmarkError, Stream
 from worker.engine import port
 from worker.engine.scripted import Faults, ScriptedEngine
 
@@ -15,9 +15,38 @@ def test_the_curve_doubles_up_to_the_slots(slots: int, expected: list[int]) -> N
 
 
 def test_a_point_is_arithmetic_on_what_the_streams_saw() -> None:
-    usage = port.JobUsage(prompt=100)
-    run = Run({"a": Stream(0.0, 1.0, 3.0, 11, usage), "b": Stream(0.0, 2.0, 3.0, 11, usage)})
-    assert run.point() == SpeedPoint(streams=2, decode_tps=10.0, prefill_tps=100.0, ttft_ms=1500.0)
+    reading = [Stream(0.0, [1.0], 100), Stream(0.0, [2.0], 100)]
+    speaking = [Stream(2.0, [3.0, 4.0, 5.0]), Stream(2.0, [3.5, 4.5, 5.5, 6.5])]
+    found = benchmark.point(reading, speaking)
+    assert found == SpeedPoint(streams=2, decode_tps=2.0, prefill_tps=100.0, ttft_ms=1500.0)
+
+
+def test_answers_that_did_not_overlap_are_measured_all_the_same() -> None:
+    reading = [Stream(0.0, [1.0], 100), Stream(0.0, [2.0], 100)]
+    speaking = [Stream(2.0, [3.0, 4.0]), Stream(2.0, [5.0, 6.0])]
+    assert benchmark.point(reading, speaking).decode_tps == 1.0
+
+
+class Recorded(ScriptedEngine):
+    """Keeps what was sent to it."""
+
+    def __init__(self, slots: int, context: int) -> None:
+        super().__init__(slots, context)
+        self.sent: list[port.Submit] = []
+
+    def send(self, command: port.Command) -> None:
+        if isinstance(command, port.Submit):
+            self.sent.append(command)
+        super().send(command)
+
+
+async def test_decoding_is_measured_on_prompts_that_have_been_read() -> None:
+    engine = Recorded(2, 1000)
+    await benchmark.measure(engine, progress=lambda _: None)
+    await engine.close()
+    read = {job.prompt for job in engine.sent if job.max_tokens == 1}
+    answered = [job.prompt[:-1] for job in engine.sent if job.max_tokens > 1]
+    assert len(read) == len(answered) and read == set(answered)
 
 
 async def test_a_curve_is_measured_through_the_port() -> None:
