@@ -79,7 +79,7 @@ def read_commands(pipe: Pipe, loop: "Loop") -> None:
             if isinstance(command, EngineSpec):
                 raise Garbled("a second spec")
             loop.post(command)
-    except Garbled:
+    except Exception:  # noqa: BLE001 - the whole thread is this loop: an engine that hears nothing more must not live on
         traceback.print_exc()
     loop.stop()
     time.sleep(LEAVE_S)

@@ -14,6 +14,7 @@ import pytest
 from wire.chat import Sampling
 from wire.errors import ErrorCode
 from worker.child_process import ROOT
+from worker.engine.child import read_commands
 from worker.engine.pipe import FROM_ENGINE, TO_ENGINE
 from worker.engine.port import Cancel, Down, Ended, EngineSpec, Event, Loading, Pulse, Ready, Stepped, Submit
 from worker.engine.process import CHILD, ProcessEngine
@@ -150,3 +151,26 @@ def test_no_foreign_library_is_loaded_before_the_pipe_is_private() -> None:
         "import sys, worker.engine.child; print([m for m in ('llama_cpp', 'numpy', 'llguidance') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT, check=True).stdout == b"[]\n"
+
+
+class Ears:
+    """A pipe with one command in it, and a loop that is only told to stop."""
+
+    stopped = False
+
+    def read(self, limit: int) -> bytes:
+        return TO_ENGINE.encode(Cancel("a"))
+
+    def post(self, command: object) -> None:
+        raise MemoryError
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+def test_an_engine_that_cannot_read_its_commands_any_more_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    ears, left = Ears(), list[int]()
+    monkeypatch.setattr("worker.engine.child.leave", left.append)
+    monkeypatch.setattr("worker.engine.child.LEAVE_S", 0.0)
+    read_commands(ears, ears)  # type: ignore[arg-type]
+    assert ears.stopped and left == [1]
