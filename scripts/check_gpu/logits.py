@@ -5,6 +5,7 @@ A process of its own for each device: a broken driver takes it along, and memory
 """
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -50,10 +51,18 @@ def compare(one: Rows, other: Rows) -> Likeness:
 
 
 def ask(model: Path, folder: Path, layers: int) -> tuple[Rows, str]:
-    """Run this file on one device: its logits, and llama.cpp's words about offloading. Raises RuntimeError."""
+    """Run this file on one device: its logits, and llama.cpp's words about offloading. Raises RuntimeError.
+
+    The CPU's share of the work must not see the GPU: with no layer on it llama.cpp still sends it every product with 32
+    rows or more (ggml-cuda.cu, offload_op), so that prompts would be compared with themselves.
+    """
     out = folder / f"logits{layers}.npy"
     command = [sys.executable, "-m", "scripts.check_gpu.logits", str(model), str(out), str(layers)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+    env = os.environ | ({} if layers else {"CUDA_VISIBLE_DEVICES": ""})
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, env=env)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"{model.name} with {layers} layers on the GPU: no logits in {PATIENCE_S:.0f} s") from None
     if ended.returncode:
         raise RuntimeError(f"{model.name} with {layers} layers on the GPU: {ended.stderr.strip()[-500:]}")
     return np.load(out), json.loads(ended.stdout.splitlines()[-1])["offloaded"]

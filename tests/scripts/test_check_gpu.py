@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from scripts.check_gpu import logits
+from scripts.check_gpu.__main__ import CheckFailed, Wanted, _alike
 from scripts.check_gpu.random_model import QWEN36_35B_A3B, TINY, tensors, write
 from worker import gguf_header
 from worker.engine.llama import Feed, Model
@@ -72,6 +73,19 @@ def test_rows_are_alike_unless_they_are_not() -> None:
     broken[:] = np.nan
     assert not logits.compare(rows, broken).good
     assert not logits.compare(rows, np.zeros_like(rows)).good
+
+
+@pytest.mark.parametrize("said", ["", "3/5", "0/5"])
+def test_layers_that_are_not_known_to_be_on_the_gpu_fail_the_check(
+    said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rows = np.random.default_rng(0).standard_normal((20, 300)).astype(np.float32)
+    wanted = Wanted(tiny=True, cpu=False, peer=None, pairs=1, folder=tmp_path)
+    monkeypatch.setattr(logits, "ask", lambda model, folder, layers: (rows, said))
+    with pytest.raises(CheckFailed, match="not all layers"):
+        _alike("model", tmp_path / "model.gguf", wanted)
+    monkeypatch.setattr(logits, "ask", lambda model, folder, layers: (rows, "5/5"))
+    assert "layers offloaded: 5/5" in _alike("model", tmp_path / "model.gguf", wanted)
 
 
 def test_the_whole_check_runs_where_there_is_no_gpu() -> None:

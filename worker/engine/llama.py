@@ -47,16 +47,20 @@ class Feed(NamedTuple):
 
 
 class _Log:
-    """llama.cpp's log: warnings go to stderr, and the last few are kept for error messages."""
+    """llama.cpp's log: warnings go to stderr, and the last few are kept for error messages. `tap`, if it is a list,
+    gets every line: the check of a GPU reads there what was put on it."""
 
     def __init__(self) -> None:
         self.recent: deque[str] = deque(maxlen=4)
+        self.tap: list[str] | None = None
         self._level = 0
         self.callback = lib.llama_log_callback(self._hear)
 
     def _hear(self, level: int, text: bytes, _data: object) -> None:
         self._level = self._level if level == _CONTINUED else level
         line = text.decode("utf-8", "replace")
+        if self.tap is not None:
+            self.tap.append(line)
         if self._level >= _WARN and not any(known in line for known in _EXPECTED):
             self.recent.append(line.strip())
             sys.stderr.write(line)

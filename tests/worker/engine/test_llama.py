@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.models.make import write_qwen3
 from wire.errors import ErrorCode, SupernetError
+from worker.engine import llama
 from worker.engine.llama import (
     RC_NO_CELLS,
     Feed,
@@ -266,6 +267,13 @@ def test_nothing_is_printed_while_all_goes_well(path: Path, capfd: pytest.Captur
     model.decode([Feed(0, 0, PROMPT, True)])
     model.close()
     assert capfd.readouterr() == ("", "")
+
+
+def test_who_listens_hears_what_llama_cpp_says_while_it_loads(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = list[str]()
+    monkeypatch.setattr(llama._log, "tap", heard)
+    Model(EngineSpec(str(path), slots=1, context=64)).close()
+    assert any("load_tensors" in line for line in heard)
 
 
 def test_the_build_describes_itself() -> None:
