@@ -17,8 +17,8 @@ from worker.machine import Machine
 GIB = 2**30
 RUNTIME_BYTES = 640 * MIB  # of each GPU: CUDA context, kernels, cuBLAS workspaces; llama.cpp's log does not show them
 RAM_RESERVE_BYTES = 1 * GIB  # for the daemon itself, the second process and the system
-CHECKPOINTS = 32  # saved states of a hybrid model in main memory (engine/prefix.py keeps at most 2 GiB of them)
-CHECKPOINT_BYTES = 2 * GIB
+SAVED_STATES = 32  # of a hybrid model, in main memory: where conversations can be continued
+MOST_SAVED_BYTES = 2 * GIB  # about 32 of Qwen3.6-35B-A3B's 63 MiB
 LEAST_CONTEXT = 4096  # below this a smaller cache is no longer a service: say that it does not fit
 MAX_SEQUENCES = 256  # LLAMA_MAX_SEQ
 # The mask of one shared cache costs about 1 ns for each row and cell on one host thread (measured 15-20 ms for 64 rows
@@ -158,6 +158,7 @@ def _engine(model: Footprint, shape: _Shape, slots: int, anchors: int, machine: 
         kv_type=shape.kv_type,
         unified=unified,
         anchors=anchors,
+        saved_bytes=min(MOST_SAVED_BYTES, SAVED_STATES * sum(model.state_bytes)),
     )
 
 
@@ -214,8 +215,11 @@ def _extra_lines(model: Footprint, engine: EngineSpec, shape: _Shape, cells: int
         ):  # ggml-cuda/fattn-common.cuh unpacks a layer's keys and values to f16 while it reads
             one_layer = max(model.cache_values) * 2 * (cells if engine.unified else engine.context * engine.slots)
             lines.append(Line("unpacked cache", "gpu", one_layer, "one layer at a time, back to f16"))
-    saved = min(CHECKPOINT_BYTES, CHECKPOINTS * sum(model.state_bytes))
-    lines.append(Line("saved states", "ram", saved, "conversations that can be continued without reading them again"))
+    lines.append(
+        Line(
+            "saved states", "ram", engine.saved_bytes, "conversations that can be continued without reading them again"
+        )
+    )
     return lines
 
 

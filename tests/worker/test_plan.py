@@ -159,6 +159,15 @@ def test_unused_layers_are_counted_in_gpu_layers() -> None:
     assert found.engine.gpu_layers == on_gpu + 2
 
 
+def test_the_engine_keeps_no_more_saved_states_than_the_plan_has_counted(tiny_qwen35: Path) -> None:
+    with tiny_qwen35.open("rb") as stream:
+        small = read(stream, tiny_qwen35.stat().st_size)
+    for header, spec in ((large_header(), MEDIUM), (small, MEDIUM)):
+        found = planned(machine(ram_gib=64), spec, header=header)
+        counted = next(line.bytes for line in found.lines if line.what == "saved states")
+        assert found.engine.saved_bytes == counted > 0
+
+
 def test_the_plan_explains_every_byte() -> None:
     found = planned(machine(24))
     text = found.explain()

@@ -55,7 +55,9 @@ class Loop:
         # A gap between separate caches is a second pass over the weights: dear on a GPU, which reads them anew. A CPU
         # computes as much either way, and gains more from the prefix that a job is not put on top of.
         dense = not model.unified and model.asynchronous
-        self._prefixes = Prefixes(model.sequences, model.context, cuttable=not model.hybrid, dense=dense)
+        self._prefixes = Prefixes(
+            model.sequences, model.context, cuttable=not model.hybrid, dense=dense, saved_bytes=spec.saved_bytes
+        )
         self._grammars = Grammars(model.vocab)
         self._in_company = Pace(spec.longest_stall_ms / 1000, spec.batch)
         self._alone = Pace(LONGEST_STEP_S, spec.batch, row_s=model.warm())

@@ -29,6 +29,7 @@ class EngineSpec:
     flash_attention: bool = True
     unified: bool = True  # one cache for all slots: prefixes are shared for nothing
     anchors: int = 0  # spare sequences that keep shared prefixes
+    saved_bytes: int = 2 * 2**30  # main memory for saved states of a hybrid model
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 MIN_REUSE = 16  # tokens; less is computed again sooner than a checkpoint is copied
-CHECKPOINT_BYTES = 2 * 2**30  # main memory for checkpoints: about 32 of Qwen3.6-35B-A3B's 63 MiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +48,19 @@ class _Held:
 
 
 class Prefixes:
-    """The index over `sequences` sequences of up to `context` tokens.
+    """The index over `sequences` sequences of up to `context` tokens, with checkpoints of `saved_bytes` at most.
 
     `cuttable`: the model is attention-only. `dense`: separate caches, where a gap between running sequences costs
     llama.cpp a graph: jobs take the lowest free sequence then, not the least valuable one.
     """
 
-    def __init__(self, sequences: int, context: int, *, cuttable: bool, dense: bool = False) -> None:
+    def __init__(
+        self, sequences: int, context: int, *, cuttable: bool, dense: bool = False, saved_bytes: int = 2 * 2**30
+    ) -> None:
         self._held = [_Held(np.empty(context, np.int32)) for _ in range(sequences)]
         self._cuttable = cuttable
         self._dense = dense
+        self._saved_bytes = saved_bytes
         self._clock = 0
 
     def place(self, prompt: Sequence[int]) -> Placement:
@@ -146,7 +148,7 @@ class Prefixes:
         held.checkpoints[held.length] = _Checkpoint(state, self._clock)
         while True:
             every = {id(kept): kept for other in self._held for kept in other.checkpoints.values()}
-            if sum(len(kept.state) for kept in every.values()) <= CHECKPOINT_BYTES:
+            if sum(len(kept.state) for kept in every.values()) <= self._saved_bytes:
                 return
             oldest = min(every.values(), key=lambda kept: kept.used)
             for other in self._held:

@@ -1,10 +1,8 @@
 """The index of prefixes, without a model."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.engine import prefix
 from worker.engine.prefix import Placement, Prefixes
 
 SYSTEM = list(range(100, 140))
@@ -148,9 +146,8 @@ def test_evict_never_takes_a_running_sequence() -> None:
     assert index.evict() is None
 
 
-def test_checkpoints_stay_within_their_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prefix, "CHECKPOINT_BYTES", 250)
-    index = Prefixes(4, 512, cuttable=False)
+def test_checkpoints_stay_within_their_memory() -> None:
+    index = Prefixes(4, 512, cuttable=False, saved_bytes=250)
     for begin in (0, 100, 200):
         place = index.place(list(range(begin, begin + 41)))
         index.grow(place.target, list(range(begin, begin + 40)))
