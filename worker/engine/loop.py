@@ -151,7 +151,7 @@ class Loop:
         wants = [Want(job.seq, job.age, job.backlog, job.until_cut) for job in jobs.values()]
         reading = [job for job in jobs.values() if job.backlog > 1]
         # of several prompts those that end first have their answer begin while the others are still read
-        others_wait = len(reading) > 1 or any(job.beat is not None for job in jobs.values())
+        others_wait = len(jobs) > 1
         depth = max((job.fed for job in reading), default=0)
         self._pace = self._in_company if others_wait else self._alone
         slices = plan(wants, self._spec.batch, self._pace.rows(depth))

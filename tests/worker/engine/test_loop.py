@@ -234,6 +234,29 @@ def test_without_streams_too_no_step_may_look_like_a_hang(path: Path, monkeypatc
     assert taken[0] > LEAST_ROWS and set(taken[2:-2]) == {LEAST_ROWS}
 
 
+def test_a_stream_that_was_paused_is_not_stopped_by_a_long_prompt(path: Path) -> None:
+    engine = Driven(path)
+    engine.post(ask("stream", OTHERS[0], max_tokens=100))
+    engine.step(5)
+    engine.post(Pause("stream"))
+    engine.step()
+    before = engine.loop.pulse().prompt_tokens
+    engine.post(ask("long", OTHERS[4]), Continue("stream"))
+    engine.step()
+    assert engine.loop.pulse().prompt_tokens - before <= FIRST_ROWS
+
+
+def test_a_short_prompt_and_a_stream_with_forced_tokens_do_not_wait_behind_a_long_prompt(path: Path) -> None:
+    """On a machine where so few rows fit into a step that half of them are few."""
+    engine = Driven(path, context=2048)
+    words = Constraint('start: "one, " "two, three, four, five, six, seven, eight, nine, ten"')
+    engine.loop._grammars.compile(words, ()).result()
+    short = ask("short", OTHERS[0], max_tokens=200)
+    engine.post(ask("long", OTHERS[4] * 8), short, ask("forced", PROMPT[:20], constraint=words, max_tokens=99))
+    engine.step(80)
+    assert engine.ids("short") and engine.ended("forced") and not engine.ids("long")
+
+
 def test_a_short_prompt_overtakes_a_long_one(path: Path) -> None:
     engine = Driven(path, batch=32)
     engine.post(ask("stream", OTHERS[0], max_tokens=200))
