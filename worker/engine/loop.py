@@ -331,6 +331,8 @@ class Loop:
                 self._empty(job.seq)
             self._prefixes.release(job.seq)
         self._waiting.pop(job.submit.job, None)
+        if job.grammar:
+            job.grammar.cancel()  # if its turn has not come: whoever leaves does not hold up the grammars of others
         usage = job.usage(self._clock())
         code, message = (error.code, error.message) if error else (None, "")
         self._ended.append(Ended(job.submit.job, reason, usage, code, message))

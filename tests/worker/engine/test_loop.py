@@ -602,6 +602,29 @@ def test_a_slow_grammar_holds_up_its_own_job_only(path: Path, monkeypatch: pytes
     assert engine.text("slow") == b"yes"
 
 
+def test_whoever_leaves_does_not_hold_up_the_grammars_of_others(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Driven(path)
+    grammars, begun, go_on, compiled = engine.loop._grammars, threading.Event(), threading.Event(), list[str]()
+    really = grammars._compile
+
+    def slow(constraint: Constraint, delivered: Sequence[int]) -> Matcher:
+        begun.set()
+        assert go_on.wait(30)
+        compiled.append(constraint.grammar)
+        return really(constraint, delivered)
+
+    monkeypatch.setattr(grammars, "_compile", slow)
+    engine.post(*(ask(f"j{i}", constraint=Constraint(f'start: "{i}"')) for i in range(5)))
+    engine.step()
+    assert begun.wait(30)
+    engine.post(*(Cancel(f"j{i}") for i in range(4)))
+    engine.step()
+    go_on.set()
+    engine.until("j4")
+    assert engine.text("j4") == b"4"
+    assert compiled == ['start: "0"', 'start: "4"']
+
+
 def test_of_a_forced_end_of_a_thought_only_what_the_grammar_has_room_for_is_kept(path: Path) -> None:
     engine = Driven(path)
     special, letters = engine.model.vocab.special, {text: engine.model.vocab.tokenize(text)[0] for text in "abc"}
