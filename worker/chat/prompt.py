@@ -1,15 +1,17 @@
 """A request made ready: the model's own template rendered, tokens made of it, and how the answer must be read."""
 
+import json
 from datetime import datetime
 from typing import Any
 
 from wire.catalog import ChatFormat
 from wire.chat import ChatRequest
 from wire.errors import ErrorCode, SupernetError
-from worker.chat.call import CALL_OPEN
+from worker.chat.call import CALL_OPEN, FUNCTION_OPEN
 from worker.chat.constraint import check, constraint
 from worker.chat.dialect import Dialect, Pieces, dialect
 from worker.chat.history import conversation, flat_conversation, tool_definitions
+from worker.chat.plain import plain
 from worker.chat.prepared import Prepared, Reading, Tokenizer
 from worker.chat.reasoning import CLOSE, OPEN
 from worker.chat.vocabulary import SpecialTokens, special_tokens
@@ -184,6 +186,11 @@ def _anchors(tokens: list[int], start: int | None) -> tuple[int, ...]:
     return tuple(found)
 
 
+def _heads(name: str) -> tuple[str, str]:
+    """How a call of this tool begins, in either notation: `Answer` takes both."""
+    return plain(f"{FUNCTION_OPEN}{name}>"), plain(f'{{"name":{json.dumps(name, ensure_ascii=False)}')
+
+
 def _reasoning_limit(
     request: ChatRequest, special: SpecialTokens, tokenizer: Tokenizer, reading: Reading, room: int
 ) -> ReasoningLimit | None:
@@ -211,4 +218,5 @@ def _reasoning_limit(
         close=close,
         opened=reading.in_reasoning,
         call=special.ids.get(CALL_OPEN) if reading.tools else None,
+        calls=tuple(call for tool in reading.tools for call in _heads(tool.name)),
     )

@@ -1,5 +1,6 @@
 """One job in the engine: its tokens, how the next one is chosen, and when the answer is over."""
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Literal
@@ -27,8 +28,11 @@ class Drawn:
 class Thought:
     """Counts the tokens of a thought and closes it by force when they are too many. See `ReasoningLimit`."""
 
-    def __init__(self, limit: ReasoningLimit) -> None:
+    def __init__(self, limit: ReasoningLimit, piece: Callable[[int], bytes] = lambda _: b"") -> None:
         self._limit = limit
+        self._piece = piece
+        self._calls = tuple(_dense(call.encode()) for call in limit.calls)
+        self._head: bytes | None = None  # what stands behind a `call` of which is not known yet whether it is one
         self.end = limit.end
         self.inside = limit.opened
         self._blanks = frozenset(limit.close) - {limit.end}
@@ -43,12 +47,19 @@ class Thought:
         self._judge()
 
     @property
+    def lasts(self) -> bool:
+        """The thought is not over, so an end of turn here would leave an answer without a word."""
+        return self.inside or self._head is not None
+
+    @property
     def forced(self) -> int | None:
         return None if self._closing is None else self._limit.close[self._closing]
 
     def saw(self, token: int) -> None:
         if token != self.forced:
             self.put_off()
+        if self._head is not None:
+            self._read_on(token)
         if self._closing is not None:
             if token == self._limit.end:
                 self._bar()
@@ -59,12 +70,25 @@ class Thought:
             self.inside = token not in self._ends
             self._may_open = self._ended = token == self._limit.end
             self._spent += self.inside
+            if token == self._limit.call and self._calls:
+                self._head = b""
         else:
             self.inside = self._may_open and token == self._limit.open
             self._may_open &= token in self._blanks
             if self._ended and not self.inside and not self._may_open:
                 self._bar()
         self._judge()
+
+    def _read_on(self, token: int) -> None:
+        """Where no declared tool is called the thought goes on, as it does for who reads the answer (`chat.answer`)."""
+        head = _dense((self._head or b"") + self._piece(token))
+        if any(head.startswith(call) for call in self._calls):
+            self._head = None
+        elif any(call.startswith(head) for call in self._calls):
+            self._head = head
+            self._spent += 1
+        else:
+            self._head, self.inside = None, True
 
     def put_off(self) -> None:
         """What is to be forced has no place here: in the middle of a character the thought is closed behind it, and
@@ -85,13 +109,19 @@ class Thought:
             self._closing = 0
 
 
+def _dense(text: bytes) -> bytes:
+    return b"".join(text.split())
+
+
 class Job:
     """A Submit being served. `tokens` are the prompt and the answer so far, the first `fed` of which the cache holds.
 
     `limit`: most tokens of the answer, delivered ones included. Times are the clock's seconds.
     """
 
-    def __init__(self, submit: Submit, limit: int, age: int, now: float) -> None:
+    def __init__(
+        self, submit: Submit, limit: int, age: int, now: float, piece: Callable[[int], bytes] = lambda _: b""
+    ) -> None:
         self.submit = submit
         self.limit = limit
         self.age = age
@@ -109,7 +139,7 @@ class Job:
         self._came = self._started = self._first = self._last = now
         self._emitted = 0
         self._matcher: Matcher | None = None
-        self._thought = Thought(submit.reasoning) if submit.reasoning else None
+        self._thought = Thought(submit.reasoning, piece) if submit.reasoning else None
         self._sampler = Sampler(submit.sampling, submit.seed, submit.prompt)
         self._sampler.saw(submit.delivered)
         if self._thought:
@@ -197,7 +227,7 @@ class Job:
 
     def _instead_of_end(self, end: int) -> int:
         """Qwen now and then ends its turn in the middle of a thought: then it is the thought that ends there."""
-        if self._thought and self._thought.inside:
+        if self._thought and self._thought.lasts:
             return self._thought.end
         after = self._matcher.waits_for if self._matcher else None
         return end if after is None else after

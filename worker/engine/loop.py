@@ -260,7 +260,7 @@ class Loop:
             self._ended.append(Ended(submit.job, "failed", usage, error.code, error.message))
             return
         self._ages += 1
-        job = Job(submit, limit, self._ages, self._clock())
+        job = Job(submit, limit, self._ages, self._clock(), self._model.vocab.piece)
         if submit.constraint:
             job.grammar = self._grammars.compile(submit.constraint, submit.delivered)
             job.grammar.add_done_callback(lambda _: self._posted.put(None))

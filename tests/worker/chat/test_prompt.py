@@ -262,6 +262,16 @@ def test_the_thought_is_limited_so_that_an_answer_comes() -> None:
     assert made(PLAIN, ask()).reasoning is None
 
 
+def test_a_thought_ends_with_a_call_of_a_declared_tool_only() -> None:
+    tools = (Tool(name="find"), Tool(name="say"))
+    limit = made(QWEN35, ask(tools=tools)).reasoning
+    assert limit is not None and limit.call == QWEN35.special["<tool_call>"]
+    assert limit.calls == ("<function=find>", '{"name":"find"', "<function=say>", '{"name":"say"')
+    for nothing in (ask(), ask(tools=tools, tool_choice="none")):
+        without = made(QWEN35, nothing).reasoning
+        assert without is not None and without.call is None and not without.calls
+
+
 @pytest.mark.parametrize("vocabulary", [QWEN3, QWEN35])
 def test_where_no_thought_is_wanted_its_tags_are_not_drawn(vocabulary: ByteVocabulary) -> None:
     for budget in (None, 7):

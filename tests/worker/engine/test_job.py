@@ -1,10 +1,15 @@
 """One job: closing a thought, ending an answer, refusing what cannot be served."""
 
+import random
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from wire.chat import Sampling
+from wire.chat import Sampling, Tool
 from wire.errors import ErrorCode
+from worker.chat.answer import Answer
+from worker.chat.prepared import Reading
 from worker.engine.job import Job, Thought, refusal
 from worker.engine.port import ReasoningLimit, Submit
 from worker.engine.sample import Sampler
@@ -68,6 +73,81 @@ def test_behind_a_thought_and_text_no_tag_comes_any_more(text: int) -> None:
 def test_what_looked_like_a_call_in_a_thought_may_still_be_closed() -> None:
     drawn = [1, CALL, 4, END, 5]
     assert answer(Thought(limit(3)), drawn) == drawn
+
+
+PIECES = {CALL: b"<tool_call>", 21: b"\n<func", 22: b"tion=find", 23: b">", 24: b"er>", END: b"</think>", BREAK: b"\n"}
+CALLS = ("<function=find>", '{"name":"find"')
+
+
+def thought(budget: int) -> Thought:
+    return Thought(replace(limit(budget), calls=CALLS), lambda token: PIECES.get(token, b"x"))
+
+
+def test_a_call_of_a_declared_tool_ends_the_thought() -> None:
+    drawn = [1, CALL, 21, 22, 23, 5, 5, 5, 5]
+    assert answer(thought(3), drawn) == drawn
+
+
+@pytest.mark.parametrize("other", [[21, 22, 24], [21, 5], [5]])
+def test_in_a_thought_what_calls_no_declared_tool_is_part_of_it(other: list[int]) -> None:
+    assert answer(thought(5), [1, CALL, *other, *[6] * 9])[-len(CLOSE) - 9 :].count(END) == 1
+    begun = thought(9)
+    for token in (1, CALL, *other):
+        begun.saw(token)
+        assert begun.lasts
+    begun.saw(END)
+    assert not begun.lasts
+
+
+def test_an_end_of_turn_before_a_call_has_its_name_is_in_the_thought() -> None:
+    begun = thought(9)
+    for token, lasts in ((1, True), (CALL, True), (21, True), (22, True), (23, False)):
+        begun.saw(token)
+        assert begun.lasts == lasts
+
+
+TAGS = {256: b"<think>", 257: b"</think>", 258: b"<tool_call>", 259: b"</tool_call>"}
+SAID = [
+    b"\n<function=find>\n",
+    b"<function=rm>",
+    b"\n<function=",
+    b"fin>",
+    b"</function>\n",
+    b'{"name": "rm", "arguments": {}}',
+]
+SAID += [
+    b'\n{"name": "find", "arguments": {"q": "x"}}\n',
+    b'{ "name":"fin"',
+    b', "arguments": {}}',
+    b" ",
+    b"say",
+    b"{",
+    b"<",
+]
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_engine_and_reader_agree_on_how_long_a_thought_lasts(seed: int) -> None:
+    draw = random.Random(seed)
+    tools = (Tool(name="find"), Tool(name="fin"))
+    calls = ("<function=find>", '{"name":"find"', "<function=fin>", '{"name":"fin"')
+    engine = Thought(
+        ReasoningLimit(10**6, 256, 257, (10, 257, 10), True, 258, calls), lambda t: TAGS.get(t, bytes([t % 256]))
+    )
+    reading = Reading(
+        "qwen-xml", in_reasoning=True, reasons=True, tools=tools, tokens=("<think>", "</think>", "<tool_call>")
+    )
+    reader = Answer(reading)
+    for part in draw.choices([*([tag] for tag in TAGS), *map(list, SAID)], k=9):
+        for token in part:
+            if token not in engine.barred:
+                engine.saw(token)
+                reader.push(TAGS.get(token, bytes([token % 256])))
+        if reader._calls:
+            assert not engine.lasts
+            return
+        if engine.lasts == engine.inside and reader._call is None:  # else it may be a call, or not
+            assert engine.inside == (reader._mode == "thought")
 
 
 def test_where_no_thought_is_wanted_neither_tag_comes() -> None:

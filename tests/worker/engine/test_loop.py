@@ -13,9 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.worker.engine.driven import Driven, Mirrored
-from wire.chat import ChatRequest, Content, Message, Sampling
+from wire.chat import ChatRequest, Content, Message, Sampling, Tool
 from wire.errors import ErrorCode
 from worker.chat.answer import Answer
+from worker.chat.prepared import Reading
 from worker.chat.prompt import prepare
 from worker.engine import loop
 from worker.engine.constrain import Matcher
@@ -448,6 +449,36 @@ def test_a_turn_that_ends_in_the_thought_goes_on_behind_it(path: Path) -> None:
         rest = Driven(path, EndsInThought).run(replace(turn, delivered=tuple(got[:delivered])))
         assert got[:delivered] + rest == got
     assert len(alone(path, replace(turn, reasoning=None), EndsInThought)) == 10
+
+
+class CallsNobody(Mirrored):
+    """Calls a tool that nobody has declared in its thought, ends its turn, and says a word behind the thought."""
+
+    def _row(self, held: list[int]) -> NDArray[np.float32]:
+        special, end = self.vocab.special, min(self.vocab.eog)
+        call = self.vocab.tokenize("\n<function=rm>\n</function>\n")
+        thought = [special["<tool_call>"], *call, special["</tool_call>"], end]
+        said = held[len(PROMPT) :]
+        behind = [*self.vocab.tokenize("ok"), end]
+        plan = thought if special["</think>"] not in said else behind
+        row = super()._row(held)
+        row[plan[len(said) if plan is thought else len(said) - len(thought)]] = 100
+        return row
+
+
+def test_a_turn_that_ends_in_the_thought_behind_a_call_of_nobody_goes_on(path: Path) -> None:
+    engine = Driven(path, CallsNobody)
+    special, tools = engine.model.vocab.special, (Tool(name="find"),)
+    opens, closes, call = (special[tag] for tag in ("<think>", "</think>", "<tool_call>"))
+    limit = ReasoningLimit(100, opens, closes, (closes,), True, call, ("<function=find>",))
+    turn = ask("a", reasoning=limit, ignore_eos=False, max_tokens=99)
+    got = engine.run(turn)
+    answer = Answer(Reading("qwen-xml", True, True, tools, tokens=("<think>", "</think>", "<tool_call>")))
+    parts = [part for token in got for part in answer.push(engine.model.vocab.piece(token))] + answer.finish("stop")[0]
+    assert "".join(part.text for part in parts if isinstance(part, Content)) == "ok"
+    for delivered in range(1, len(got)):
+        rest = Driven(path, CallsNobody).run(replace(turn, delivered=tuple(got[:delivered])))
+        assert got[:delivered] + rest == got
 
 
 @pytest.mark.parametrize("thinking", [True, False])
