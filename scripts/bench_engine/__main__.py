@@ -14,6 +14,7 @@ from scripts import bench_rows
 from scripts.bench_engine.cases import CASES, Case, Numbers, warm_up
 from scripts.bench_engine.sides import BenchError, Ours, Peer, Shape, Side, ends, ours, peer
 from scripts.bench_engine.texts import Texts
+from wire.errors import SupernetError
 from worker.engine.llama import Vocab
 from worker.gguf_header import GgufError
 from worker.plan import PlanError
@@ -117,7 +118,7 @@ def main() -> int:
     cases = [case for case in CASES if not given.case or case.name in given.case]
     try:
         rows = asyncio.run(run(cases, options))
-    except (BenchError, GgufError, PlanError, OSError) as error:
+    except (BenchError, GgufError, PlanError, SupernetError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     print(bench_rows.as_json(rows) if given.json else bench_rows.table(rows))
