@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import WebSocket, WebSocketDisconnect
+from fastapi import Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import JSONResponse
 from starlette.websockets import WebSocketDisconnected
 
@@ -72,6 +72,12 @@ class WorkerLink:
             await socket.close(refusal.code, refusal.error.message[:120])
         except WebSocketDisconnect:
             pass  # before it was welcomed: nothing depends on it
+
+    async def asked(self, request: Request) -> Response:
+        """No socket, only the question whether this key may open one: `supernet-worker --check`."""
+        self.accounts.authenticate(request.headers, "worker")
+        upgrade = SupernetError(ErrorCode.VERSION_MISMATCH, f"open a websocket with the subprotocol {SUBPROTOCOL}")
+        return JSONResponse(error_body(upgrade), UPGRADE_REQUIRED, {"upgrade": "websocket"})
 
     # ---- hello ---------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from wire.messages import Issue
+from wire.messages import WORKER_PATH, Issue
 from worker.issues import issue
 from worker.machine import Machine
 
@@ -166,12 +166,18 @@ def _coordinator(target: Target, get: Get) -> Finding:
 def _key(target: Target, get: Get) -> Finding:
     if target.coordinator is None or not target.key:
         return _bad("key", issue("key_missing", "no account key was given"))
-    answer = get(f"{target.coordinator}/v1/models", {"Authorization": f"Bearer {target.key}"})
+    bearer = {"Authorization": f"Bearer {target.key}"}
+    answer = get(f"{target.coordinator}{WORKER_PATH}", bearer)
+    if answer.status == 404:  # an older coordinator, which has no answer there for whoever opens no socket
+        answer = get(f"{target.coordinator}/v1/models", bearer)
     match answer.status:
-        case 200:
+        case 200 | 426:  # Upgrade Required: whether the key may run a worker was looked at before
             return Finding("key", True, "the coordinator accepts the key")
-        case 401 | 403:
-            return _bad("key", issue("key_refused", f"the coordinator refuses the key (HTTP {answer.status})"))
+        case 401:
+            return _bad("key", issue("key_refused", "the coordinator refuses the key (HTTP 401)"))
+        case 403:
+            message = "the key is good, but not for a worker (HTTP 403)"
+            return _bad("key", issue("key_refused", message, "Take a key with the scope worker."))
         case 0:
             return Finding("key", False, f"it could not be tried: {answer.text}", "Solve the finding above first.")
         case status:

@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from coordinator import link
 from coordinator.ledger.database import Database
 from coordinator.ledger.keys import list_keys, revoke_key
-from tests.coordinator.conftest import Coordinator, FakeWorker, until
+from tests.coordinator.conftest import Coordinator, FakeWorker, make_key, until
 from wire import messages as wire
 from wire.chat import Usage
 from wire.codec import encode, to_worker
@@ -206,3 +206,17 @@ async def test_a_context_beyond_the_catalogues_is_not_believed_nor_a_prompt_long
         usage = Usage(prompt=10**9, cached=0, completion=0)
         await worker.say(wire.Done(job=start.job, attempt=1, seq=0, finish_reason="stop", usage=usage))
         assert (await answer).json()["usage"]["prompt_tokens"] < 512  # what two letters and a template can be
+
+
+@pytest.mark.parametrize(("scopes", "status"), [(("worker",), 426), (("client",), 403), (("client", "worker"), 426)])
+async def test_who_opens_no_socket_is_told_whether_his_key_may(
+    coordinator: Coordinator, scopes: tuple[str, ...], status: int
+) -> None:
+    """`supernet-worker --check` asks so: a key that may run workers need not be one that may chat."""
+    key = make_key(coordinator.config, scopes=scopes)
+    await coordinator.running.services.accounts.refresh()
+    async with coordinator.http(key) as http:
+        answer = await http.get(wire.WORKER_PATH)
+    assert answer.status_code == status
+    async with coordinator.http("sk-sn-guess") as http:
+        assert (await http.get(wire.WORKER_PATH)).status_code == 401

@@ -34,7 +34,7 @@ def findings(
     daemon: tuple[Issue, ...] | str = (),
 ) -> dict[str, Finding]:
     def get(url: str, headers: dict[str, str]) -> Answer:
-        if url.endswith("/v1/models"):
+        if url.endswith(("/v1/worker", "/v1/models")):
             assert headers == {"Authorization": "Bearer sk-key"}
         else:
             assert headers == {}
@@ -138,11 +138,21 @@ def test_a_coordinator_that_does_not_answer_is_a_failure_with_its_reason() -> No
     assert "HTTP 502" in findings(answers=answers)["coordinator"].message
 
 
-@pytest.mark.parametrize(("status", "says"), [(401, "refuses"), (403, "refuses"), (500, "HTTP 500"), (0, "tried")])
+@pytest.mark.parametrize(
+    ("status", "says"), [(401, "refuses"), (403, "not for a worker"), (500, "HTTP 500"), (0, "tried")]
+)
 def test_a_key_that_is_not_accepted_is_a_failure(status: int, says: str) -> None:
-    found = findings(answers={"https://coordinator.test/v1/models": Answer(status, "down")})["key"]
+    found = findings(answers={"https://coordinator.test/v1/worker": Answer(status, "down")})["key"]
     assert found.ok is False and says in found.message and found.remedy
     assert "sk-key" not in found.message
+
+
+@pytest.mark.parametrize(("worker", "models", "fine"), [(426, 403, True), (404, 200, True), (404, 401, False)])
+def test_the_key_is_asked_for_at_the_door_of_workers(worker: int, models: int, fine: bool) -> None:
+    """A key for workers alone lists no models; and an older coordinator has no such door."""
+    at = "https://coordinator.test/v1/"
+    found = findings(answers={f"{at}worker": Answer(worker), f"{at}models": Answer(models)})["key"]
+    assert found.ok is fine
 
 
 def test_what_was_not_given_is_asked_for() -> None:
