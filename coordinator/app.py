@@ -224,10 +224,19 @@ async def _http_error(request: Request, error: Exception) -> Response:
         allowed = _allowed(request)
         headers["Allow"] = allowed
         code, message = "method_not_allowed", f"Not allowed to {where}: use {allowed}."
+    elif _typed(request):
+        nothing: Response = request.app.state.nothing_here.response(request, error.status_code)
+        return nothing
     else:
         code, message = "unknown_url", f"Unknown request URL: {where}. Please check the URL for typos."
     body = {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code}}
     return JSONResponse(body, error.status_code, {**headers, "x-should-retry": "false"})
+
+
+def _typed(request: Request) -> bool:
+    """By a person into a browser, who is to see a page. Programs of the API are told in JSON."""
+    asked, path = request.headers.get("accept", ""), request.url.path
+    return request.method in ("GET", "HEAD") and "text/html" in asked and not path.startswith(("/v1/", "/web/"))
 
 
 def _allowed(request: Request) -> str:

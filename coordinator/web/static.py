@@ -56,14 +56,14 @@ class File:
     packed: bytes | None  # gzip; None where it is not worth it
     etag: str
 
-    def response(self, request: Request) -> Response:
+    def response(self, request: Request, status: int = 200) -> Response:
         headers = {**HEADERS, "etag": self.etag}
         asked = request.headers.get("if-none-match", "")
-        if self.etag in (tag.strip().removeprefix("W/") for tag in asked.split(",")):
+        if status == 200 and self.etag in (tag.strip().removeprefix("W/") for tag in asked.split(",")):
             return Response(status_code=304, headers=headers)
         if self.packed is not None and "gzip" in request.headers.get("accept-encoding", ""):
-            return Response(self.packed, headers={**headers, "content-encoding": "gzip"}, media_type=self.kind)
-        return Response(self.plain, headers=headers, media_type=self.kind)
+            return Response(self.packed, status, {**headers, "content-encoding": "gzip"}, self.kind)
+        return Response(self.plain, status, headers, self.kind)
 
 
 def read_files(folder: Path = FOLDER) -> dict[str, File]:
@@ -79,8 +79,9 @@ def _read(path: Path) -> File:
 
 
 def add_files(app: FastAPI) -> None:
-    """Every page is the same document: its script looks at the address."""
+    """Every page is the same document: its script looks at the address, also at one that leads nowhere."""
     files = read_files()
+    app.state.nothing_here = files[PAGE]
 
     async def page(request: Request) -> Response:
         return files[PAGE].response(request)

@@ -27,6 +27,19 @@ async def test_every_page_is_the_document_under_a_strict_policy(coordinator: Coo
     assert response.headers["referrer-policy"] == "no-referrer"
 
 
+async def test_an_address_that_leads_nowhere_is_a_page_for_a_browser_and_json_for_a_program(
+    coordinator: Coordinator,
+) -> None:
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    etag = (await get(coordinator, "/")).headers["etag"]
+    page = await get(coordinator, "/no/such/page", **browser, **{"if-none-match": etag})
+    assert page.status_code == 404 and page.text.startswith("<!doctype html>")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    for path, accept in (("/no/such/page", "*/*"), ("/v1/nothing", browser["accept"])):
+        told = await get(coordinator, path, accept=accept)
+        assert (told.status_code, told.json()["error"]["code"]) == (404, "unknown_url")
+
+
 async def test_an_unchanged_file_is_not_sent_again(coordinator: Coordinator) -> None:
     first = await get(coordinator, "/web/main.js")
     assert first.headers["cache-control"] == "no-cache"
