@@ -46,6 +46,7 @@ class Fleet:
         self._sessions[peer.session] = worker.key
         worker.sessions.append(peer.session)
         worker.peer, worker.hello, worker.seen, worker.left, worker.draining = peer, hello, now, None, False
+        worker.issues.clear()  # it tells those that are left again after the Welcome; one may have ended meanwhile
         before, worker.seats = worker.seats, {offer.id: Seat(offer, offer.slots) for offer in hello.models}
         for model, seat in worker.seats.items():
             if model in before:

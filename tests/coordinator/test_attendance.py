@@ -38,6 +38,20 @@ def test_a_dropped_socket_resumes_where_it_was_without_a_new_start() -> None:
     assert desk.dispatch.counters.finished == 1
 
 
+def test_a_problem_that_ended_while_the_line_was_down_is_over() -> None:
+    """Nobody could be told of its end then; what is left is told again after the Welcome."""
+    desk = Desk()
+    desk.join("w1")
+    desk.says("w1", wire.Issue(code="too_hot", severity="warning", message="84 degrees"))
+    assert [list(worker.issues) for worker in desk.dispatch.workers] == [["too_hot"]]
+    desk.drops()
+    desk.passes(1)
+    desk.redials()
+    assert [list(worker.issues) for worker in desk.dispatch.workers] == [[]]
+    desk.says("w1", wire.Issue(code="paused", severity="info", message="by its owner"))
+    assert [list(worker.issues) for worker in desk.dispatch.workers] == [["paused"]]
+
+
 def test_with_a_free_slot_elsewhere_a_job_moves_at_once() -> None:
     desk = Desk()
     streaming(desk)
