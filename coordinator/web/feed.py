@@ -20,6 +20,7 @@ from wire.errors import ErrorCode, SupernetError
 LOOK_S = 1.0
 MAX_VIEWERS = 256
 MAX_VIEWERS_OF_ONE = 32
+MAX_VIEWERS_WITHOUT_KEY = 128  # nobody tells them apart: they share a bound, and leave room for those with a key
 RETRY_S = 30.0
 
 
@@ -74,7 +75,8 @@ class Feed:
 
     def admit(self, viewer: Viewer) -> None:
         """Raises rate_limit_exceeded when too many watch."""
-        if self._watching.total() >= MAX_VIEWERS or self._watching[viewer.account] >= MAX_VIEWERS_OF_ONE:
+        most = MAX_VIEWERS_WITHOUT_KEY if viewer.account is None else MAX_VIEWERS_OF_ONE
+        if self._watching.total() >= MAX_VIEWERS or self._watching[viewer.account] >= most:
             message = "Too many dashboards are open: close one, or look again in half a minute."
             raise SupernetError(ErrorCode.RATE_LIMIT_EXCEEDED, message, retry_after_s=RETRY_S)
 

@@ -89,6 +89,20 @@ async def test_only_so_many_may_watch(feed: Feed, monkeypatch: pytest.MonkeyPatc
     feed.admit(ME)
 
 
+async def test_visitors_without_a_key_are_not_held_to_the_bound_of_one_account(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_VIEWERS_OF_ONE", 2)
+    monkeypatch.setattr(module, "MAX_VIEWERS_WITHOUT_KEY", 4)
+    nobody = Viewer(None)
+    for _ in range(4):
+        feed.admit(nobody)
+        feed.enter(nobody)
+    with pytest.raises(SupernetError):
+        feed.admit(nobody)
+    feed.admit(ME)
+
+
 async def test_nothing_is_remembered_of_viewers_who_have_gone(hub: Hub, feed: Feed) -> None:
     await told(feed, ME, 1)
     feed._look()
