@@ -123,7 +123,7 @@ class Watch:
         return WorkerLook(
             key=worker.key,
             account=worker.peer.account,
-            name=worker.hello.name or worker.hello.worker,
+            name=_seen(worker.hello.name) or worker.hello.worker,
             version=worker.hello.version,
             hardware=worker.hello.hardware,
             status=status,
@@ -149,6 +149,11 @@ class Watch:
             tps=round(self._rates.setdefault(pair, Rate()).look(now, tokens), 1),
             tokens=tokens,
         )
+
+
+def _seen(name: str) -> str:
+    """Only what can be seen of it: a name of blanks or of marks without width is a link that nobody can click."""
+    return "".join(char for char in name[:256] if char.isprintable()).strip()
 
 
 def arranged(before: Sequence[Held | None], held: Iterable[Held], slots: int) -> list[Held | None]:

@@ -1,7 +1,11 @@
 """What is seen of the network from second to second."""
 
+import pytest
+
 from coordinator.network_watch import Rate, Watch, WorkerLook, arranged
-from tests.coordinator.desk import Desk
+from coordinator.records import Peer
+from tests.coordinator.desk import Desk, M
+from wire import messages as wire
 
 
 def look(watch: Watch, desk: Desk) -> WorkerLook:
@@ -88,3 +92,14 @@ def test_a_worker_that_failed_rests() -> None:
     desk.fails()
     seen = look(watch, desk)
     assert (seen.status, seen.faults) == ("resting", 1) and seen.rest_s and seen.rest_s > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("attic", "attic"), (" \u200b\u202e ", "w1"), ("", "w1"), ("a\u202eb\n", "ab"), ("地下室 4090", "地下室 4090")],
+)
+def test_a_worker_has_a_name_that_can_be_seen(name: str, shown: str) -> None:
+    desk, watch = Desk(), Watch()
+    hello = wire.Hello(worker="w1", instance="a", name=name, models=(wire.ModelOffer(id=M, context=4096, slots=1),))
+    desk.dispatch.worker_joined(hello, Peer("s1", "gpus", "key-1"), desk.now)
+    assert look(watch, desk).name == shown
