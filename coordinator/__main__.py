@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+import time
 
 from coordinator import commands
 from coordinator.arguments import parser
@@ -37,13 +38,19 @@ def _log(config: Config) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
+_FIELDS = ("event", "worker", "job")  # of a record's `extra`; no other reaches a line
+
+
 class _JsonLines(logging.Formatter):
+    """The same shape as a worker's lines: times in UTC, and ids in fields of their own."""
+
     def format(self, record: logging.LogRecord) -> str:
         line = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{record.msecs:03.0f}",
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **{name: value for name in _FIELDS if (value := getattr(record, name, None))},
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

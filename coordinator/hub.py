@@ -245,7 +245,9 @@ class Hub:
                 self._end(effect)
             case Noted():
                 text = "%s worker=%s job=%s %s"
-                log.info(text, effect.event, effect.worker or "-", effect.job or "-", _in_one_line(effect.detail))
+                ids = {"event": effect.event, "worker": effect.worker, "job": effect.job}
+                detail = _in_one_line(effect.detail)
+                log.info(text, effect.event, effect.worker or "-", effect.job or "-", detail, extra=ids)
             case Drained():
                 self.drained.set()
             case Queued() | Placed():

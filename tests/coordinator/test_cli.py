@@ -1,6 +1,7 @@
 """The real process: commands, address, signals."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from coordinator.__main__ import _JsonLines
 from tests.coordinator.conftest import CATALOG
 
 
@@ -101,4 +103,12 @@ def test_a_signal_ends_an_idle_server_cleanly(server: tuple[subprocess.Popen[str
     assert process.stderr is not None
     lines = [json.loads(line) for line in process.stderr.read().splitlines()]
     assert any("draining" in line["message"] for line in lines)
+    assert all(line["time"].endswith("Z") for line in lines)  # as a worker says it, whatever the zone of the machine
     assert not [line for line in lines if line["level"] in ("error", "critical")]
+
+
+def test_a_json_line_has_ids_in_fields_of_their_own_and_nothing_that_was_not_meant_for_it() -> None:
+    given = {"msg": "moved", "levelname": "INFO", "worker": "acc_1/w-1", "job": "j.0", "event": "", "prompt": "secret"}
+    line = json.loads(_JsonLines().format(logging.makeLogRecord(given)))
+    assert (line["worker"], line["job"], line["message"]) == ("acc_1/w-1", "j.0", "moved")
+    assert "secret" not in str(line) and "event" not in line
