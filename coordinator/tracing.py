@@ -102,7 +102,9 @@ def from_environment(env: Mapping[str, str]) -> Tracing:
     if not any(env.get(name) for name in ENDPOINTS):
         return Tracing()
     if find_spec("opentelemetry") is None:
-        log.warning("traces are configured but cannot be sent: pip install 'supernet[otel]'")
+        log.warning(
+            "traces are configured but cannot be sent: the extra otel is not installed (docs/operations/monitoring.md)"
+        )
         return Tracing()
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource

@@ -34,8 +34,10 @@ class Tracing:
         self._silent: set[Key] = set()  # attempts without a token as yet
 
     def received(self, message: ToWorker) -> None:
-        if self._tracer is None or not isinstance(message, Start) or len(self._open) >= MOST:
+        if self._tracer is None or not isinstance(message, Start):
             return
+        if len(self._open) >= MOST:  # attempts that a lost line took with it never say that they ended
+            self._lost(next(iter(self._open)))
         from opentelemetry.trace import SpanKind
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -83,6 +85,14 @@ class Tracing:
         if span is not None:
             span.add_event(name)
 
+    def _lost(self, key: Key) -> None:
+        from opentelemetry.trace import StatusCode
+
+        span = self._closed(key)
+        if span is not None:
+            span.set_status(StatusCode.ERROR, "lost")
+            span.end()
+
     def _closed(self, key: Key) -> "Span | None":
         self._silent.discard(key)
         return self._open.pop(key, None)
@@ -95,7 +105,9 @@ def from_environment(env: Mapping[str, str]) -> Tracing:
     if not any(env.get(name) for name in ENDPOINTS):
         return Tracing()
     if find_spec("opentelemetry") is None:
-        log.warning("traces are configured but cannot be sent: pip install 'supernet[otel]'")
+        log.warning(
+            "traces are configured but cannot be sent: the extra otel is not installed (docs/operations/monitoring.md)"
+        )
         return Tracing()
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource

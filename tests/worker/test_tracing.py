@@ -81,3 +81,15 @@ def test_without_configuration_nothing_is_traced() -> None:
         tracing.received(start())
         tracing.sent(wire.Done(job="j", attempt=1, seq=0, finish_reason="stop", usage=USAGE))
         assert tracing.__dict__ == Tracing().__dict__
+
+
+def test_attempts_that_never_end_do_not_end_the_tracing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.tracing.MOST", 2)
+    traced = Traced()
+    for number in range(5):
+        traced.tracing.received(start(job=f"lost{number}"))
+    traced.tracing.received(start())
+    traced.tracing.sent(wire.Done(job="j", attempt=1, seq=0, finish_reason="stop", usage=USAGE))
+    *lost, last = traced.spans()
+    assert [span.status.description for span in lost] == ["lost"] * 4
+    assert last.attributes is not None and last.attributes["supernet.job"] == "j"
