@@ -25,8 +25,8 @@ def _lines(status: Status) -> Iterator[str]:
     for model in status.models:
         yield ""
         yield from _model(model)
-    if status.models and status.words:
-        yield f"  fewer slots   {status.words}"
+    if status.words or status.paused:  # a pause counts before there is a model too, and must not be forgotten
+        yield f"  fewer slots   {status.words or 'paused by its owner; --resume goes on'}"
     if status.refused:
         yield "  refused       " + ", ".join(f"{count} {code}" for code, count in sorted(status.refused.items()))
     yield ""

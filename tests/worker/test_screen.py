@@ -57,6 +57,18 @@ def test_a_download_and_a_last_problem_are_told() -> None:
     assert "hub_unreachable: no route (over)" in text
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"phase": "starting"},
+        {"phase": "waiting", "reason": "paused", "words": "paused by its owner; --resume goes on"},
+    ],
+)
+def test_a_pause_is_told_also_while_there_is_no_model(given: Any) -> None:
+    problems = (Problem(since=0.0, issue=issue("paused", "by its owner")),)
+    assert "paused by its owner; --resume" in page(paused=True, problems=problems, **given)
+
+
 def test_words_of_a_stranger_move_no_cursor() -> None:
     assert "\x1b" not in page(coordinator="closed: \x1b[2J\x07")
 
