@@ -332,10 +332,14 @@ def test_a_dry_run_touches_nothing(box: Checkout) -> None:
         (("--coordinator",), "needs a value"),
         (("--colour", "red"), "--help"),
         (("--coordinator", "wss://x y", "--key-file", "key.txt"), "the coordinator has characters"),
+        (("--coordinator", "net.example", "--key-file", "key.txt"), "wss://host"),
+        (("--purge",), "--uninstall"),
+        (("--coordinator", "wss://net.example", "--key-file", "blank.txt"), "no key"),
     ],
 )
 def test_a_wrong_call_says_what_to_give(box: Checkout, args: tuple[str, ...], says: str) -> None:
-    root, done = install(box, *(str(box.folder / arg) if arg == "key.txt" else arg for arg in args))
+    (box.folder / "blank.txt").write_text("\nsk-secret\n")
+    root, done = install(box, *(str(box.folder / arg) if arg.endswith(".txt") else arg for arg in args))
     assert done.returncode != 0
     assert says in done.stderr
     assert not root.exists()
