@@ -142,6 +142,25 @@ def test_a_chat_shows_thought_answer_and_cost(standing: Network, browser: Browse
         assert "<think>" not in (answer.text_content() or "")
 
 
+def test_a_chat_and_its_settings_outlive_another_page_and_not_the_key(standing: Network, browser: Browser) -> None:
+    with visit(browser, standing.url) as here:
+        page = signed_in(here, standing, "/playground")
+        expect(page.get_by_label("Model", exact=True)).to_have_value(MODEL)
+        page.get_by_label("Most tokens").fill("7")
+        say(page, "Hello!")
+        expect(page.locator(".meta")).to_contain_text("7 tokens out")
+        page.get_by_role("link", name="Account").click()
+        expect(page.get_by_role("heading", name="Balance")).to_be_visible()
+        page.get_by_role("link", name="Playground").click()
+        expect(page.locator(".turn")).to_have_count(2)
+        expect(page.get_by_label("Most tokens")).to_have_value("7")
+        page.get_by_role("button", name="Sign out").click()
+        here.sign_in(standing.key)
+        expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+        expect(page.get_by_label("Most tokens")).to_have_value("")
+        expect(page.locator(".turn")).to_have_count(0)
+
+
 def test_a_tool_call_is_shown_and_its_result_sent(standing: Network, browser: Browser) -> None:
     with visit(browser, standing.url) as here:
         page = signed_in(here, standing, "/playground")
@@ -155,6 +174,10 @@ def test_a_tool_call_is_shown_and_its_result_sent(standing: Network, browser: Br
         assert json.loads(call.locator("pre").text_content() or "") == {"city": "Warsaw"}
         page.get_by_label("Result of").fill('{"temperature": 21}')
         here.picture("tool-call")
+        page.get_by_role("link", name="Network").click()
+        expect(page.get_by_role("heading", name="Models")).to_be_visible()
+        page.get_by_role("link", name="Playground").click()  # the call still waits for its result
+        page.get_by_label("Result of").fill('{"temperature": 21}')
         page.locator(".results").get_by_role("button", name="Send").click()
         expect(page.locator(".result")).to_contain_text("21")
         expect(page.locator(".answer").nth(1).locator(".meta")).to_contain_text("out")

@@ -4,7 +4,7 @@ import { accountPage } from "./account.js";
 import { ApiError, json, key } from "./api.js";
 import { h } from "./dom.js";
 import { networkPage } from "./network.js";
-import { playgroundPage } from "./playground.js";
+import { forget, playgroundPage } from "./playground.js";
 import { workerPage } from "./worker.js";
 
 const PAGES = [
@@ -109,6 +109,7 @@ document.addEventListener("click", (event) => {
 addEventListener("popstate", show);
 signOut.addEventListener("click", () => {
   key.forget();
+  forget();
   show();
 });
 

@@ -8,9 +8,17 @@ import { AnswerView, questionNode, resultNode, resultsForm } from "./turns.js";
 
 const NEAR_END = 120; // px: who is this near to the end is taken along
 
-// The conversation outlives a look at another page, not the tab.
+// The conversation and its knobs outlive a look at another page, not the tab and not the key.
 let messages = [];
 let turns = [];
+let settings = null;
+
+/** Whoever signs in next is somebody else. */
+export function forget() {
+  messages = [];
+  turns = [];
+  settings = null;
+}
 
 export function playgroundPage(root, { askForKey }) {
   const view = new Playground(askForKey);
@@ -23,7 +31,7 @@ class Playground {
   constructor(askForKey) {
     this.askForKey = askForKey;
     this.running = null;
-    this.settings = new Settings();
+    this.settings = settings ??= new Settings();
     this.hello = h("div", { class: "hello muted" }, h("h1", {}, "Playground"), h("p", {}, "Ask something. What you write goes to a worker of this network, whose owner could read it."));
     this.log = h("div", { class: "log", role: "log", "aria-label": "Conversation", "aria-live": "off" }, turns);
     this.text = h("textarea", {
@@ -40,6 +48,7 @@ class Playground {
   async begin() {
     this.hello.hidden = messages.length > 0;
     this.fresh.hidden = messages.length === 0;
+    this.#askForResults();
     try {
       const { data } = await json("/v1/models");
       this.settings.offer(data, new URLSearchParams(location.search).get("model"));
@@ -145,10 +154,16 @@ class Playground {
   #remember(answer, failure) {
     if (!failure && answer.calls.length) {
       messages.push(answer.message());
-      this.log.append(resultsForm(answer.calls, (results) => this.#results(answer.calls, results)));
+      this.#askForResults();
     } else if (answer.content || answer.reasoning) {
       messages.push({ ...answer.message(), tool_calls: undefined });
     }
+  }
+
+  /** The form is no turn: who comes back from another page finds it again. */
+  #askForResults() {
+    const calls = messages.at(-1)?.tool_calls?.map((call) => ({ id: call.id, name: call.function.name }));
+    if (calls) this.log.append(resultsForm(calls, (results) => this.#results(calls, results)));
   }
 
   #results(calls, results) {

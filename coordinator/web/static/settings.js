@@ -50,9 +50,10 @@ export class Settings {
   /** `models` as `/v1/models` lists them. */
   offer(models, chosen) {
     this.models = models;
+    const before = this.model.value;
     const sorted = [...models].sort((a, b) => (b.workers_online > 0) - (a.workers_online > 0));
     this.model.replaceChildren(...sorted.map((model) => h("option", { value: model.id }, model.workers_online ? model.name : `${model.name} (no worker)`)));
-    const wanted = models.find((model) => model.id === chosen) ?? sorted[0];
+    const wanted = models.find((model) => model.id === chosen) ?? models.find((model) => model.id === before) ?? sorted[0];
     if (wanted) this.model.value = wanted.id;
     this.#hints();
   }
