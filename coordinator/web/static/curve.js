@@ -3,7 +3,7 @@
 import { h, s } from "./dom.js";
 import { speed } from "./format.js";
 
-const WIDTH = 520, HEIGHT = 220, LEFT = 48, RIGHT = 16, TOP = 16, BOTTOM = 38;
+const WIDTH = 520, HEIGHT = 220, LEFT = 48, RIGHT = 16, TOP = 26, BOTTOM = 42;
 
 /** `points`: {streams, decode_tps, prefill_tps, ttft_ms}, as the worker registered them. */
 export function speedCurve(points) {
@@ -24,7 +24,8 @@ export function speedCurve(points) {
     s("path", { d: line, class: "line" }),
     sorted.map((point) => s("circle", { cx: x(point.streams), cy: y(point.decode_tps), r: 4.5, class: "point" },
       s("title", {}, `${point.streams} at once: ${speed(point.decode_tps)} tokens a second, first token after ${Math.round(point.ttft_ms)} ms`))),
-    spread(sorted, x).map((point) => s("text", { x: x(point.streams), y: HEIGHT - BOTTOM + 18, class: "tick middle" }, String(point.streams))),
+    spread(sorted, x).map((point) => s("text", { x: x(point.streams), y: HEIGHT - BOTTOM + 17, class: "tick middle" }, String(point.streams))),
+    s("text", { x: LEFT, y: TOP - 7, class: "tick" }, "tokens a second"),
     s("text", { x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 3, class: "tick middle" }, "streams at once"),
   );
   return h("figure", { class: "curve" }, picture, table(sorted));
