@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from wire.messages import SpeedPoint
 from worker import state
 from worker.assemble import Assembly
+from worker.benchmark import EDITION
 
 NAME = "measured.json"
 MOST_RUNS = 50
@@ -43,7 +44,8 @@ def basis(assembly: Assembly) -> dict[str, Any]:
         "cores": hardware.cpu_cores,
         "gpus": [{"name": gpu.name, "memory": gpu.memory_bytes, "driver": gpu.driver} for gpu in hardware.gpus],
     }
-    versions = {package: _version(package) for package in ("supernet", "llama-cpp-python")}
+    versions: dict[str, Any] = {package: _version(package) for package in ("supernet", "llama-cpp-python")}
+    versions["benchmark"] = EDITION
     found: dict[str, Any] = json.loads(json.dumps({"layout": layout, "machine": machine, "versions": versions}))
     return found
 
