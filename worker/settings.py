@@ -38,7 +38,7 @@ def flags(made: argparse.ArgumentParser) -> None:
     put = made.add_argument_group(SETTINGS).add_argument
     put("--coordinator", metavar="URL", help="wss://host or ws://host:port")
     put("--key", help="the account's key; --key-file keeps it out of the process list")
-    put("--key-file", type=Path, metavar="FILE")
+    put("--key-file", type=Path, metavar="FILE", help="its first line is the key")
     put("--model", metavar="ID", help="an id of models.yaml; the catalogue's default if not given")
     put("--model-file", type=Path, metavar="FILE", help="a GGUF file of this machine instead of a download")
     put("--catalogue", type=Path, metavar="FILE", help="another models.yaml")
