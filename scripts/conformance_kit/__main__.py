@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Sequence
@@ -90,6 +91,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="one line of JSON a check on stdout")
     parser.add_argument("command", nargs="*", help="starts the worker; {url} and {key} are replaced")
     given = parser.parse_args(argv)
+    if given.command and shutil.which(given.command[0]) is None:
+        parser.error(f"there is no command {given.command[0]}")
     outcomes = asyncio.run(test(given.command, given.check or list(CHECKS), given.port))
     if given.json:
         print("\n".join(json.dumps(asdict(outcome)) for outcome in outcomes))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.conformance_kit.__main__ import Outcome, run
+from scripts.conformance_kit.__main__ import Outcome, main, run
 from scripts.conformance_kit.checks import CHECKS
 from scripts.conformance_kit.coordinator import listening
 from tests.scripts.conformance.bad_worker import BadWorker
@@ -57,3 +57,9 @@ async def test_a_worker_that_never_dials_fails_with_a_word_for_it() -> None:
     async with listening(pace=0.01) as kit:
         (outcome,) = await run(kit, ["hello"])
     assert not outcome.passed and "no dial within" in outcome.problem
+
+
+def test_a_command_that_is_not_there_is_a_wrong_call(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--", "no-such-worker", "{url}"])
+    assert ended.value.code == 2 and "no-such-worker" in capsys.readouterr().err
