@@ -13,6 +13,7 @@ from worker.engine.follow import Lead
 from worker.engine.port import JobUsage, ReasoningLimit, Submit
 from worker.engine.sample import Row, Sampler, logprobs
 
+_OBJECT, _NAMED = b"{", b'{"name":"'  # of an object whose name does not come first it cannot be told whom it calls
 MOST_FORCED = 32  # tokens at once, of the 512 that may be on the way to a slow reader before its job is paused
 
 
@@ -88,7 +89,7 @@ class Thought:
             self._head = head
             self._spent += 1
         else:
-            self._head, self.inside = None, True
+            self._head, self.inside = None, head.startswith(_NAMED) or not head.startswith(_OBJECT)
 
     def put_off(self) -> None:
         """What is to be forced has no place here: in the middle of a character the thought is closed behind it, and

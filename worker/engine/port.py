@@ -48,7 +48,8 @@ class ReasoningLimit:
 
     `opened`: the prompt ends inside the thought; else it starts when token `open` is drawn with nothing before it but
     blank tokens of `close`: behind text it is text. `end` and `call` are the tokens that end a thought by themselves.
-    If `calls` is given, `call` does so only where one of these stands behind it (blanks apart).
+    If `calls` is given, `call` does so only where one of these stands behind it (blanks apart), or a JSON object that
+    does not begin with a name.
     A thought that was closed by force is the last one, and so is one behind which text has begun: neither `open` nor
     `end` is drawn any more, so a model that goes on thinking cannot leave a stray tag in its answer. An end of turn
     inside a thought becomes `end`: a thought is no answer. `budget` None: no thought is wanted, and neither tag is ever

@@ -119,6 +119,8 @@ SAID += [
     b'\n{"name": "find", "arguments": {"q": "x"}}\n',
     b'{ "name":"fin"',
     b', "arguments": {}}',
+    b'{"arguments": {}, "name": "find"}',
+    b"{'name': 'find', 'arguments': {}}",
     b" ",
     b"say",
     b"{",
