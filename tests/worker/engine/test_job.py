@@ -119,13 +119,12 @@ SAID += [
     b'\n{"name": "find", "arguments": {"q": "x"}}\n',
     b'{ "name":"fin"',
     b', "arguments": {}}',
-    b'{"arguments": {}, "name": "find"}',
-    b"{'name': 'find', 'arguments': {}}",
     b" ",
     b"say",
-    b"{",
     b"<",
 ]
+# The reader takes keys in any order and repairs quotes; the engine sees the head only, and ends the thought there.
+UNCLEAR = [b'{"arguments": {}, "name": "find"}', b"{'name': 'find', 'arguments': {}}", b"{"]
 
 
 @pytest.mark.parametrize("seed", range(300))
@@ -140,7 +139,8 @@ def test_engine_and_reader_agree_on_how_long_a_thought_lasts(seed: int) -> None:
         "qwen-xml", in_reasoning=True, reasons=True, tools=tools, tokens=("<think>", "</think>", "<tool_call>")
     )
     reader = Answer(reading)
-    for part in draw.choices([*([tag] for tag in TAGS), *map(list, SAID)], k=9):
+    clear = seed % 2 == 0
+    for part in draw.choices([*([tag] for tag in TAGS), *map(list, SAID if clear else SAID + UNCLEAR)], k=9):
         for token in part:
             if token not in engine.barred:
                 engine.saw(token)
@@ -149,7 +149,8 @@ def test_engine_and_reader_agree_on_how_long_a_thought_lasts(seed: int) -> None:
             assert not engine.lasts
             return
         if engine.lasts == engine.inside and reader._call is None:  # else it may be a call, or not
-            assert engine.inside == (reader._mode == "thought")
+            thinks = reader._mode == "thought"
+            assert engine.inside == thinks if clear else engine.inside <= thinks
 
 
 def test_where_no_thought_is_wanted_neither_tag_comes() -> None:
