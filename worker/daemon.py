@@ -151,6 +151,9 @@ class Daemon:
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         for problem in self._owner.problems:
+            last = self.last_problem
+            if self._owner.again_s is not None and last is not None and last.issue.code == problem.code:
+                self._since[problem.code] = last.since  # of the try before: it has not been solved in between
             self._perform(self._session.trouble(problem))
         self._decide(time.monotonic())
         if self._owner.again_s is not None:

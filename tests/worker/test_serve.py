@@ -6,6 +6,7 @@ import os
 import signal
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,3 +110,18 @@ async def test_status_pause_and_health_are_commands(tmp_path: Path, capsys: pyte
             assert "also after a restart: nothing runs" in capsys.readouterr().out
             assert await command(config, "--resume", "--json") == EXIT_OK
             assert json.loads(capsys.readouterr().out)["paused"] is False
+
+
+async def test_a_problem_is_as_old_as_its_first_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.serve.AGAIN_FIRST_S", 0.1)
+    monkeypatch.setattr("worker.serve.AGAIN_MOST_S", 0.1)
+    async with Coordinator().listening() as coordinator:
+        config = config_in(tmp_path, coordinator, model_file=tmp_path / "nothing.gguf")
+        async with serving(config):
+            since: set[float] = set()
+            for _ in range(3):
+                coordinator.frames.clear()
+                await coordinator.issue("not_found")
+                last: Any = (await asked(config.state_dir))["last_problem"]
+                since.add(last["since"])
+    assert len(since) == 1
