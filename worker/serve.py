@@ -80,9 +80,9 @@ class Service:
                 except Unready as unready:
                     hopeless = Owner(problems=(unready.issue,), again_s=pause_s, drain_s=0)
                     log.info("trying again in %.0f s", pause_s)
-                    code = await self._run(
-                        Daemon(self._identity(Hardware()), (), self._address, hopeless, self._paused)
-                    )
+                    machine = await in_thread(lambda: hardware.detect(self._config.visible_gpus), "hardware")
+                    who = self._identity(machine.hardware)  # the operator sees whose disk is full
+                    code = await self._run(Daemon(who, (), self._address, hopeless, self._paused))
                     pause_s = min(pause_s * 2, AGAIN_MOST_S)
                 if code != EXIT_AGAIN:
                     break

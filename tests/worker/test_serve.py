@@ -122,6 +122,8 @@ async def test_a_problem_is_as_old_as_its_first_try(tmp_path: Path, monkeypatch:
             for _ in range(3):
                 coordinator.frames.clear()
                 await coordinator.issue("not_found")
+                hello = await coordinator.until(lambda frame: frame["type"] == "hello")
+                assert hello["hardware"]["memory_bytes"]  # and whose machine it is
                 last: Any = (await asked(config.state_dir))["last_problem"]
                 since.add(last["since"])
     assert len(since) == 1
