@@ -121,11 +121,13 @@ class Availability:
         if over is not None and since >= DOWN_S:
             self._ceiling = max(0, min(self._ceiling - 1, self._ceiling * 3 // 4))
             self._stepped, self._hot = moment.now, over
-        elif (
-            self._ceiling < self._slots and since >= UP_S and self._over(moment.readings, LESS_POWER, COOLER_C) is None
-        ):
+        elif self._ceiling < self._slots and since >= UP_S and self._cooler(moment.readings):
             self._ceiling += 1
             self._stepped = moment.now
+
+    def _cooler(self, readings: tuple[Reading, ...]) -> bool:
+        """A sensor that has fallen silent does not say so."""
+        return bool(readings) and self._over(readings, LESS_POWER, COOLER_C) is None
 
     def _over(self, readings: tuple[Reading, ...], share: float, below_c: float) -> tuple[Reason, str] | None:
         """The first ceiling that is reached when it is lowered to `share` of the power and by `below_c` degrees."""

@@ -225,7 +225,7 @@ class Daemon:
         while True:
             now = time.monotonic()
             self._perform(self._session.tick(now))
-            self._note(self._outage.look(self._link.problem, now))
+            self._note(self._outage.look(self._link.problem, now, self._link.remedy))
             if now - beat >= self._session.heartbeat_s - TICK_S:
                 beat = now
                 if self._session.welcomed:

@@ -118,6 +118,7 @@ class Link:
         self._given_up = False  # by us
         self._cut = False  # the line broke under a welcomed worker, and nobody meant it to
         self.problem: str | None = "not connected yet"  # None: connected and welcomed
+        self.remedy = ""  # of the problem, where more is known than that the line is down
 
     def send(self, message: BaseModel) -> None:
         """Queue a frame for the current socket; without one it is dropped (the session will replay)."""
@@ -161,7 +162,7 @@ class Link:
         except Fatal as fatal:
             if self._url == self._home:
                 raise
-            self.problem = str(fatal)
+            self._down(str(fatal))
             return False
 
     def _may_lead_to(self, url: str) -> bool:
@@ -207,14 +208,14 @@ class Link:
                     patience.cancel()
                     writer.cancel()
                     await asyncio.gather(writer, return_exceptions=True)
-                self.problem = "the connection was closed"
+                self._down("the connection was closed")
         except InvalidStatus as error:
             self._refused(error)
         except ConnectionClosed as error:
             self._cut = welcomed and error.rcvd is None and not self._given_up
             self._closed(error)
         except (OSError, TimeoutError, InvalidHandshake) as error:
-            self.problem = f"{self._url} cannot be reached: {str(error) or type(error).__name__}"
+            self._down(f"{self._url} cannot be reached: {str(error) or type(error).__name__}")
         except InvalidURI as error:
             raise Fatal("coordinator_refuses", str(error)) from None
         finally:
@@ -267,7 +268,7 @@ class Link:
             raise Fatal(
                 "coordinator_refuses", f"{self._url} does not take this worker (HTTP {status}): {said}"
             ) from None
-        self.problem = f"HTTP {status}: {said}"
+        self._down(f"HTTP {status}: {said}")
 
     def _closed(self, error: ConnectionClosed) -> None:
         close = error.rcvd
@@ -276,10 +277,19 @@ class Link:
             raise Fatal(
                 code, f"the coordinator closed the connection for good: {close.reason} ({close.code})"
             ) from None
-        if close is not None and close.code == CLOSE_DUPLICATE:
-            self.problem = f"{ErrorCode.DUPLICATE_WORKER}: another worker with this id is connected ({close.reason})"
+        if close is None:
+            self._down("the connection was lost")
+        elif close.code == CLOSE_DUPLICATE:
+            known = f"{ErrorCode.DUPLICATE_WORKER}: another worker with this id is connected ({close.reason})"
+            self._down(known, "Give each worker a --state-dir of its own: a copy of the folder is the same worker.")
+        elif close.code == CloseCode.TRY_AGAIN_LATER:
+            remedy = "It dials again by itself. If that does not help, this account may have too many workers."
+            self._down(f"closed: {close.reason}", remedy)
         else:
-            self.problem = "the connection was lost" if close is None else f"closed: {close.reason or close.code}"
+            self._down(f"closed: {close.reason or close.code}")
+
+    def _down(self, problem: str, remedy: str = "") -> None:
+        self.problem, self.remedy = problem, remedy
 
 
 def _in_words(body: bytes) -> str:

@@ -20,14 +20,15 @@ class Outage:
         self._back: float | None = None  # there was an outage, and it ended then
         self._told = False
 
-    def look(self, problem: str | None, now: float) -> Issue | None:
-        """`problem`: why the line is down; None: it is up. An inactive Issue says that it is over for good."""
+    def look(self, problem: str | None, now: float, remedy: str = "") -> Issue | None:
+        """`problem`: why the line is down, None: it is up; `remedy`: a better one than the usual. An inactive Issue
+        says that it is over for good."""
         if problem is not None:
             self._since = now if self._since is None else self._since
             if self._told or now - self._since < PATIENCE_S:
                 return None
             self._told = True
-            return issue(CODE, problem)
+            return issue(CODE, problem, remedy)
         since, self._since = self._since, None
         if since is not None and self._told:
             self._told, self._back = False, now

@@ -95,6 +95,12 @@ def test_what_stays_too_hot_loses_all_its_slots() -> None:
     assert worker.look(replace(QUIET, temperature_c=85.0), times=100).slots == 0
 
 
+def test_sensors_that_fall_silent_give_nothing_back() -> None:
+    worker = Worker(max_temperature_c=80)
+    assert worker.look(replace(QUIET, temperature_c=85.0)).slots == 6
+    assert worker.look(times=100).slots == 6
+
+
 def test_power_has_a_ceiling_too_and_its_own_reason() -> None:
     worker = Worker(max_power_w=250)
     assert worker.look(QUIET).reason == "too_much_power"

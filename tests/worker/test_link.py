@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 
 from wire import messages
 from wire.codec import encode
+from wire.errors import CLOSE_DUPLICATE
 from wire.messages import Capacity, Error, Hello, Move, ToWorker, Welcome
 from worker import link as link_module
 from worker.link import Fatal, Link, Outbox
@@ -172,6 +173,22 @@ async def test_a_frame_over_the_limit_costs_the_connection_and_nothing_else(monk
     async with coordinator(handler) as url, running(worker := Worker(url)):
         assert (await worker.received.get()).type == "welcome"
         assert rounds == 2
+
+
+@pytest.mark.parametrize(("code", "word"), [(CLOSE_DUPLICATE, "--state-dir"), (1013, "too many workers"), (1011, "")])
+async def test_who_is_turned_away_is_told_what_to_do(code: int, word: str) -> None:
+    dialled: asyncio.Queue[int] = asyncio.Queue()
+
+    async def handler(socket: ServerConnection) -> None:
+        await socket.recv()
+        await dialled.put(code)
+        await socket.close(code, "no")
+
+    async with coordinator(handler) as url, running(worker := Worker(url)):
+        for _ in range(2):
+            await dialled.get()
+        assert worker.link.problem and "no" in worker.link.problem
+        assert word in worker.link.remedy and bool(word) == bool(worker.link.remedy)
 
 
 async def welcomes(socket: ServerConnection) -> None:
