@@ -1,4 +1,4 @@
-"""The board and the alert rules of docs/operations ask for metrics that there are, and the board shows every one."""
+"""The boards and the alert rules of docs/operations ask for metrics that there are, and show every one."""
 
 import json
 import re
@@ -16,20 +16,41 @@ from coordinator.metrics import Metrics
 from coordinator.records import JobSpec
 from tests.coordinator.conftest import CATALOG
 from tests.coordinator.desk import REQUEST
+from tests.worker.test_screen import GPU, MODEL
+from tests.worker.test_status import base
 from wire.catalog import parse
 from wire.chat import Timings, Usage
 from wire.errors import ErrorCode, SupernetError
+from worker.engine import port
+from worker.issues import issue
+from worker.metrics import Metrics as WorkerMetrics
+from worker.status import Problem
+from worker.tally import Tally
 
 FOLDER = Path(__file__).parents[1] / "docs" / "operations"
 NAME = re.compile(r"\bsupernet_\w+")
-BOARD = json.loads((FOLDER / "grafana.json").read_text())
-RULES = [rule for group in yaml.safe_load((FOLDER / "alerts.yaml").read_text())["groups"] for rule in group["rules"]]
-QUERIES = [target["expr"] for panel in BOARD["panels"] for target in panel["targets"]]
+SIDES = {"coordinator": ("grafana.json", "alerts.yaml"), "worker": ("grafana-worker.json", "alerts-worker.yaml")}
+FROM_PROMETHEUS = {"instance", "job"}  # labels that it adds to whatever it scrapes
+Samples = dict[str, set[str]]  # name -> its labels
+
+
+def queries(side: str) -> list[str]:
+    board = json.loads((FOLDER / SIDES[side][0]).read_text())
+    return [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+
+
+def rules(side: str) -> list[dict[str, Any]]:
+    groups = yaml.safe_load((FOLDER / SIDES[side][1]).read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
 
 
 @pytest.fixture(scope="module")
-def samples() -> dict[str, set[str]]:
-    """Every name that is exposed once something of each kind has happened -> its labels."""
+def samples() -> dict[str, Samples]:
+    """What each side exposes once something of each kind has happened."""
+    return {"coordinator": of_a_coordinator(), "worker": of_a_worker()}
+
+
+def of_a_coordinator() -> Samples:
     metrics = Metrics(Dispatch(), parse(CATALOG, "test"), LedgerWriter(cast(Any, None), cast(Any, None)))
     usage = Usage(prompt=9, cached=3, completion=4, reasoning=1)
     timings = Timings(queued_ms=1, prefill_ms=5, decode_ms=5)
@@ -45,28 +66,47 @@ def samples() -> dict[str, set[str]]:
     }
 
 
-@pytest.mark.parametrize("query", [*QUERIES, *(rule["expr"] for rule in RULES)])
-def test_every_metric_and_label_of_a_query_is_there(query: str, samples: dict[str, set[str]]) -> None:
+def of_a_worker() -> Samples:
+    problem = Problem(since=0.0, issue=issue("too_hot", "84 °C"))
+    update = {"models": (MODEL,), "gpus": (GPU,), "problems": (problem,), "refused": {"worker_busy": 3}}
+    tally = Tally(("qwen",))
+    tally.started("a.1", 1.0)
+    tally.engine("qwen", port.Stepped((port.Token("a.1", 1, b"x"),)), 1.3)
+    metrics = WorkerMetrics(("127.0.0.1", 0), lambda: (base().model_copy(update=update), tally))
+    try:
+        return {sample.name: set(sample.labels) for family in metrics.collect() for sample in family.samples}
+    finally:
+        metrics.close()
+
+
+@pytest.mark.parametrize(
+    ("side", "query"), [(side, q) for side in SIDES for q in [*queries(side), *(rule["expr"] for rule in rules(side))]]
+)
+def test_every_metric_and_label_of_a_query_is_there(side: str, query: str, samples: dict[str, Samples]) -> None:
+    there = samples[side]
     names = NAME.findall(query)
-    assert names and set(names) <= samples.keys()
+    assert names and set(names) <= there.keys()
     for name, matched in re.findall(r"(supernet_\w+)\{([^}]*)\}", query):
-        assert set(re.findall(r"(\w+)\s*=", matched)) <= samples[name]
-    labels = {label for name in names for label in samples[name]} | {"le"}
+        assert set(re.findall(r"(\w+)\s*=", matched)) <= there[name] | FROM_PROMETHEUS
+    labels = {label for name in names for label in there[name]} | {"le"}
     for grouped in re.findall(r"by \(([\w, ]+)\)", query):
         assert {label.strip() for label in grouped.split(",")} <= labels
 
 
-def test_the_board_shows_every_metric(samples: dict[str, set[str]]) -> None:
-    shown = {re.sub("_bucket$", "", name) for query in QUERIES for name in NAME.findall(query)}
-    exposed = {re.sub("_(bucket|count|sum)$", "", name) for name in samples}
+@pytest.mark.parametrize("side", SIDES)
+def test_the_board_shows_every_metric(side: str, samples: dict[str, Samples]) -> None:
+    shown = {re.sub("_bucket$", "", name) for query in queries(side) for name in NAME.findall(query)}
+    exposed = {re.sub("_(bucket|count|sum)$", "", name) for name in samples[side]}
     assert {name for name in exposed - shown if name.startswith("supernet")} <= {
         "supernet_jobs_submitted_total",
         "supernet_job_seconds",
     }
 
 
-def test_every_rule_says_what_is_wrong_and_what_to_do() -> None:
-    assert len({rule["alert"] for rule in RULES}) == len(RULES) >= 8
-    for rule in RULES:
+@pytest.mark.parametrize("side", SIDES)
+def test_every_rule_says_what_is_wrong_and_what_to_do(side: str) -> None:
+    known = rules(side)
+    assert known and len({rule["alert"] for rule in known}) == len(known)
+    for rule in known:
         assert rule["labels"]["severity"] in ("page", "ticket")
         assert rule["annotations"]["summary"] and rule["annotations"]["description"]
