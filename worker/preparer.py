@@ -125,7 +125,7 @@ class Preparer:
 
     async def _ask(self, line: bytes) -> Prepared:
         child = await self._open()
-        why = "crashed the tokeniser, the template or the grammar: send it without unusual text or schemas"
+        why = "crashed the tokeniser or the template: send it without unusual text"
         try:
             async with asyncio.timeout(self._prepare_s):
                 child.write(line)
@@ -135,7 +135,7 @@ class Preparer:
             if isinstance(answer, Refused):
                 raise SupernetError(answer.code, answer.message, param=answer.param)
         except TimeoutError:
-            why = f"took too long to prepare, more than {self._prepare_s:g} s: send less text, or simpler schemas"
+            why = f"took too long to prepare, more than {self._prepare_s:g} s: send less text, or simpler tools"
         except (Garbled, LineTooLong) as error:
             why = f"has no answer that can be read: {error}"
         child.kill()

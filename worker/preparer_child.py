@@ -3,12 +3,15 @@
 One request, one answer, in turn. Anything but a SupernetError ends the process, and the daemon refuses that request.
 """
 
+import os
 import resource
+import signal
 import sys
 import traceback
+from collections.abc import Callable
 from functools import lru_cache
 
-from wire.errors import SupernetError
+from wire.errors import ErrorCode, SupernetError
 from worker.child_setup import Pipe, enter, leave
 from worker.engine.pipe import (
     FROM_PREPARER,
@@ -23,7 +26,8 @@ from worker.engine.pipe import (
 # For one request, beyond what the loaded vocabulary takes. Measured: llama.cpp takes 120 bytes to tokenise one byte of
 # text, and a request has at most 16 MiB. RLIMIT_DATA and not RLIMIT_AS: a mapped model file must not count.
 REQUEST_BYTES = 3 << 30
-KNOWN_GRAMMARS = 32  # found to be good: requests of one application repeat their tools and schemas
+GRAMMAR_S = 1.5  # of processor time: the largest that may be sent take a tenth of it
+KNOWN_GRAMMARS = 32  # looked at before: requests of one application repeat their tools and schemas
 
 
 def main() -> None:
@@ -49,7 +53,9 @@ def serve(pipe: Pipe) -> None:
     from worker.engine.constrain import examine
     from worker.engine.llama import Vocab
 
-    known = lru_cache(KNOWN_GRAMMARS)(examine)
+    @lru_cache(KNOWN_GRAMMARS)
+    def faults(grammar: str) -> str:
+        return fault(grammar, examine)
 
     try:
         vocab = Vocab(spec.path)
@@ -64,13 +70,36 @@ def serve(pipe: Pipe) -> None:
         except SupernetError as error:
             pipe.write(FROM_PREPARER.encode(_refused(error)))
             continue
-        try:  # here, where it may hang or die: in the engine it would take everybody's answers along
-            if answer.constraint:
-                known(answer.constraint.grammar)
+        if answer.constraint and (wrong := faults(answer.constraint.grammar)):
+            refused = Refused(ErrorCode.INVALID_REQUEST, wrong, constrained_by(asked.request))
+            pipe.write(FROM_PREPARER.encode(refused))
+            continue
+        pipe.write(FROM_PREPARER.encode(answer))
+
+
+def fault(grammar: str, examine: Callable[[str], None]) -> str:
+    """Why a grammar cannot be used; empty: it can. Looked at in a process of its own, so that no time and no memory it
+    takes harms anybody: in the engine it would take everybody's answers along."""
+    reader, writer = os.pipe()
+    looking = os.fork()
+    if not looking:
+        signal.setitimer(signal.ITIMER_PROF, GRAMMAR_S)  # over it the kernel ends this process
+        status = 1
+        try:
+            examine(grammar)
+            status = 0
         except SupernetError as error:
-            pipe.write(FROM_PREPARER.encode(Refused(error.code, error.message, constrained_by(asked.request))))
-        else:
-            pipe.write(FROM_PREPARER.encode(answer))
+            os.write(writer, error.message.encode("utf-8", "replace"))
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as out:
+        said = out.read().decode("utf-8", "replace")
+    ended = os.waitpid(looking, 0)[1]
+    return (
+        said if not ended else "the answer's grammar cannot be used: it is too dear to compile. Send a simpler schema"
+    )
 
 
 def limit_memory(more: int) -> None:

@@ -132,6 +132,8 @@ def _schemas() -> Iterator[Hostile]:
     listed = {"type": "array", "minItems": 100_000, "items": {"type": "string", "pattern": "a{1,200}"}}
     yield _ask("a list of 100,000 items", chat(**_format(listed)), 200, 400)
     yield _ask("a schema that nothing satisfies", chat(**_format({"allOf": [{"const": 1}, {"const": 2}]})), 200, 400)
+    met = {"allOf": [{"type": "string", "pattern": f".*{i}.*"} for i in range(100, 140)]}
+    yield _ask("a schema of patterns that must all match", chat(**_format(met)), 400)
     yield _ask("a schema of an unknown type", chat(**_format({"type": "nonsense"})), 400)
     yield _ask("a schema with numbers for words", chat(**_format({"type": 5, "properties": []})), 400)
     yield _ask("parameters that are no object", chat(tools=[_tool({"type": "array"})]), 400)

@@ -9,6 +9,7 @@ import pytest
 from worker.child_process import ROOT
 from worker.engine.pipe import FROM_PREPARER, TO_PREPARER, Opened, PreparerSpec, Refused
 from worker.preparer import CHILD
+from worker.preparer_child import fault
 
 
 def say(first: bytes) -> subprocess.CompletedProcess[bytes]:
@@ -38,3 +39,11 @@ def test_memory_beyond_the_limit_ends_the_request_and_not_the_machine() -> None:
     code = "import worker.preparer_child as c; c.limit_memory(64 << 20); bytearray(16 << 20); bytearray(1 << 30)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, cwd=ROOT)
     assert ended.returncode == 1 and b"MemoryError" in ended.stderr
+
+
+def test_a_grammar_whose_compiler_breaks_cannot_be_used() -> None:
+    def breaks(grammar: str) -> None:
+        raise MemoryError
+
+    assert "too dear" in fault("start: /a/", breaks)
+    assert fault("start: /a/", lambda _: None) == ""
