@@ -62,7 +62,7 @@ def _how(engine: EngineSpec) -> str:
         f"cache in {engine.kv_type}, " + ("shared by all jobs" if engine.unified else "one for each job"),
         "flash attention" if engine.flash_attention else "no flash attention",
         f"{engine.threads} CPU threads",
-        f"streams stand still for {engine.longest_stall_ms} ms at most",
+        f"streams stand still for about {engine.longest_stall_ms} ms at most",
     ]
     if engine.gpu_layers:
         gpus = ", ".join(map(str, engine.devices)) if engine.devices else "all"

@@ -38,8 +38,8 @@ def test_what_was_chosen_besides_sizes_is_told_in_the_second_line() -> None:
         cpu_expert_layers=7, longest_stall_ms=250,
     )  # fmt: skip
     assert Plan("tiny", two, ()).explain().splitlines()[1] == (
-        "  GPUs: 0, 2; cache in q8_0, one for each job; flash attention; 4 CPU threads; streams stand still for 250 ms"
-        " at most; experts of 7 layers in main memory"
+        "  GPUs: 0, 2; cache in q8_0, one for each job; flash attention; 4 CPU threads; streams stand still for"
+        " about 250 ms at most; experts of 7 layers in main memory"
     )
     assert "GPUs: all; cache in f16, shared by all jobs;" in PLAN.explain()
     assert "GPU" not in Plan("tiny", EngineSpec(path="/m.gguf", slots=1, context=256), ()).explain().splitlines()[1]

@@ -170,7 +170,8 @@ class Ended:
 
 @dataclass(frozen=True)
 class Pulse:
-    """At least once a second while the engine is alive: silence means that it hangs. Counters grow from 0."""
+    """At least once a second while the engine is alive, but for a step without streams, which may take 5 s: a longer
+    silence means that it hangs. Counters grow from 0."""
 
     busy: int = 0
     waiting: int = 0
