@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.engine.batch import LEAST, STRETCH, Slice, Want, plan
+from worker.engine.batch import LEAST, STRETCH, TAIL, Slice, Want, plan
 
 wants_of = st.lists(st.tuples(st.integers(1, 700), st.integers(0, 300)), min_size=0, max_size=20).map(
     lambda sizes: [Want(seq, 100 - seq, backlog, cut) for seq, (backlog, cut) in enumerate(sizes)]
@@ -87,3 +87,17 @@ def test_a_prompt_may_fill_the_batch() -> None:
 
 def test_a_slice_ends_where_the_state_is_to_be_saved() -> None:
     assert plan([Want(0, 1, 300, until_cut=70)], 512, 256) == [Slice(0, 70, False)]
+
+
+def test_a_long_prompt_leaves_no_short_tail() -> None:
+    def slices(prompt: int, rows: int) -> list[int]:
+        counts = []
+        while prompt:
+            counts.append(plan([Want(0, 1, prompt)], 512, rows)[0].count)
+            prompt -= counts[-1]
+        return counts
+
+    assert slices(1031, 512) == [512, 455, TAIL]
+    assert slices(1200, 512) == [512, 512, 176]
+    assert slices(519, 512) == [455, TAIL]
+    assert slices(100, 48) == [48, 52], "slices that are short in any case stay as long as they may be"
