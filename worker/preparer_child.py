@@ -96,10 +96,9 @@ def fault(grammar: str, examine: Callable[[str], None]) -> str:
     os.close(writer)
     with os.fdopen(reader, "rb") as out:
         said = out.read().decode("utf-8", "replace")
-    ended = os.waitpid(looking, 0)[1]
-    return (
-        said if not ended else "the answer's grammar cannot be used: it is too dear to compile. Send a simpler schema"
-    )
+    if os.waitpid(looking, 0)[1]:
+        return "the answer's grammar cannot be used: it is too dear to compile. Send a simpler schema"
+    return said
 
 
 def limit_memory(more: int) -> None:

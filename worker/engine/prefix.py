@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.engine.port import EngineSpec
+
 MIN_REUSE = 16  # tokens; less is computed again sooner than a checkpoint is copied
 
 
@@ -55,7 +57,13 @@ class Prefixes:
     """
 
     def __init__(
-        self, sequences: int, context: int, *, cuttable: bool, dense: bool = False, saved_bytes: int = 2 * 2**30
+        self,
+        sequences: int,
+        context: int,
+        *,
+        cuttable: bool,
+        dense: bool = False,
+        saved_bytes: int = EngineSpec.saved_bytes,
     ) -> None:
         self._held = [_Held(np.empty(context, np.int32)) for _ in range(sequences)]
         self._cuttable = cuttable
