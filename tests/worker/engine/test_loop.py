@@ -28,6 +28,7 @@ from worker.engine.port import (
     Constraint,
     Continue,
     Ended,
+    EngineSpec,
     Event,
     Pause,
     Pulse,
@@ -207,6 +208,36 @@ def test_a_long_prompt_does_not_stop_the_streams(path: Path) -> None:
         steps += 1
     assert steps >= (len(OTHERS[4]) - FIRST_ROWS) // LEAST_ROWS, "steps take longer than they may here"
     assert len(engine.ids("stream")) - before == steps
+
+
+class Recorded(Mirrored):
+    """Remembers which tokens went into each decode: (sequence, how many)."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        super().__init__(spec)
+        self.decodes: list[list[tuple[int, int]]] = []
+
+    def decode(self, feeds: Sequence[Feed]) -> int:
+        self.decodes.append([(feed.seq, len(feed.tokens)) for feed in feeds])
+        return super().decode(feeds)
+
+
+@pytest.mark.parametrize("unified", [True, False])
+def test_an_answer_does_not_wait_for_the_streams_where_they_take_a_pass_of_their_own(path: Path, unified: bool) -> None:
+    engine = Driven(path, Recorded, unified=unified)
+    assert isinstance(engine.model, Recorded)
+    engine.post(ask("stream", OTHERS[0], max_tokens=100))
+    engine.step(3)
+    engine.post(ask("question", PROMPT[:20], max_tokens=100))
+    engine.events.clear()
+    done = len(engine.model.decodes)
+    engine.step()
+    stream, question = (0, 1), (1, 20)
+    assert engine.model.decodes[done:] == ([[stream, question]] if unified else [[question], [stream]])
+    engine.step()
+    names = [[token.job for token in event.tokens] for event in engine.events if isinstance(event, Stepped)]
+    both = [["stream"], ["stream", "question"]]
+    assert names[: 2 if unified else 3] == (both if unified else [["stream"], ["question"], ["stream"]])
 
 
 def test_slices_grow_where_steps_take_less_than_they_may(path: Path) -> None:
@@ -881,3 +912,33 @@ def test_a_row_that_is_not_numbers_fails_its_job_alone(path: Path) -> None:
     assert engine.ids("a") == alone(path, ask("a"))
     engine.run(ask("c", OTHERS[0]))
     assert engine.usage_cached("c") == 0, "what a failed job leaves behind is not trusted"
+
+
+class Damaged(Mirrored):
+    """Gives numbers to nobody while `damaged`."""
+
+    damaged = True
+
+    def logits(self) -> NDArray[np.float32]:
+        rows = super().logits()
+        if self.damaged:
+            rows[:] = np.nan
+        return rows
+
+
+def test_a_model_that_gives_numbers_to_nobody_is_loaded_again(path: Path) -> None:
+    engine = Driven(path, Damaged)
+    assert isinstance(engine.model, Damaged)
+    for job in ("a", "b"):
+        engine.post(ask(job))
+        engine.until(job)
+    engine.model.damaged = False
+    assert engine.run(ask("good")) == alone(path, ask("good")), "two may have done it to themselves"
+    engine.model.damaged = True
+    for job in ("c", "d"):
+        engine.post(ask(job))
+        engine.until(job)
+    engine.post(ask("e"))
+    with pytest.raises(loop.ModelDamagedError, match="3 jobs in a row"):
+        engine.until("e")
+    assert engine.ended("e") is None, "the supervisor names it among the jobs that can be tried again"
