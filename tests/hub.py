@@ -101,22 +101,24 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _serve(self, content: bytes, body: bool) -> None:
-        hub, start = self.owner, 0
-        span = re.match(r"bytes=(\d+)-", self.headers["Range"] or "")
-        if span and not hub.ignore_range:
+        hub, start, whole = self.owner, 0, content
+        span = re.match(r"bytes=(\d+)-(\d*)", self.headers["Range"] or "")
+        ranged = span is not None and not hub.ignore_range
+        if span and ranged:
             start = int(span[1])
+            content = content[: int(span[2]) + 1] if span[2] else content
         redirected = hub.redirect_to is not None and not body
-        self.send_response(302 if redirected else 206 if start else 200)
+        self.send_response(302 if redirected else 206 if ranged else 200)
         if redirected:
             self.send_header("Location", f"{hub.redirect_to}{self.path}")
-        etag = hashlib.sha256(content).hexdigest() if hub.etag_is_sha256 else hashlib.sha1(content).hexdigest()
+        etag = hashlib.sha256(whole).hexdigest() if hub.etag_is_sha256 else hashlib.sha1(whole).hexdigest()
         self.send_header("ETag", f'"{etag}"')
         self.send_header("X-Linked-Etag", f'"{etag}"')
-        self.send_header("X-Linked-Size", str(len(content)))
+        self.send_header("X-Linked-Size", str(len(whole)))
         if hub.commit:
             self.send_header("X-Repo-Commit", hub.commit)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        if ranged:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(whole)}")
         self.send_header("Content-Length", str(0 if redirected else len(content) - start))
         self.end_headers()
         if body:

@@ -26,7 +26,7 @@ def look(config: Config, as_json: bool) -> int:
 
 def plan(config: Config, progress: AbstractContextManager[Report], as_json: bool) -> int:
     with progress as report:
-        made = assemble.assemble(config, report).plan
+        made = assemble.preview(config, report)
     print(json.dumps(made.to_dict()) if as_json else made.explain())
     return EXIT_OK
 

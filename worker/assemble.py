@@ -1,6 +1,9 @@
 """From configuration to what the daemon runs on: files, header, machine, plan. Everything here may block."""
 
-from dataclasses import dataclass
+import contextlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wire.catalog import ModelSpec
@@ -14,6 +17,8 @@ from worker.issues import driver_issue, issue
 from worker.machine import Machine
 from worker.plan import DoesNotFit, Wishes, plan
 from worker.weights import WeightsError
+
+BEGINNING_BYTES = 16 * 2**20  # of each file, to find its header in: that of Qwen3.6 takes 11 MB, most of it vocabulary
 
 
 class Unready(Exception):
@@ -58,22 +63,64 @@ def assemble(config: Config, report: weights.Report) -> Assembly:
     Raises Unready, and where another try is of no use ConfigError, SupernetError (the catalogue) or PlanError.
     """
     spec = chosen(config)
-    try:
+    with _unready(spec):
         if config.model_file:
             files = weights.local(config.model_file, config.models_dir, report)
         else:
             files = weights.ensure(spec, config.models_dir, report, weights.Hub(endpoint=config.hub))
-        header = gguf_header.join(read_header(part) for part in files.parts)
-        machine, build = hardware.detect(config.visible_gpus), probe.ask()
-        problems = gpu_problems(machine, build)
-        laid_out = plan(header, str(files.path), spec, machine, wishes(config, build.gpu and not problems))
+        machine, laid_out, problems = _lay_out(config, spec, files.path, header_of(files))
+        return Assembly(spec, files, machine, laid_out, problems)
+
+
+def preview(config: Config, report: weights.Report) -> Plan:
+    """The plan that `assemble` would make. Of a model that is not here the hub gives the headers. Raises as it does."""
+    spec = chosen(config)
+    if config.model_file or spec.package is not None:
+        return assemble(config, report).plan
+    with _unready(spec):
+        if files := weights.present(spec, config.models_dir, report):
+            return _lay_out(config, spec, files.path, header_of(files))[1]
+        path, header, size = _header_on_hub(config, spec, report)
+        made = _lay_out(config, spec, path, header)[1]
+    note = f"the model is not here yet: {size / 2**30:.1f} GiB are to be downloaded"
+    return replace(made, notes=(*made.notes, note))
+
+
+def _header_on_hub(config: Config, spec: ModelSpec, report: weights.Report) -> tuple[Path, gguf_header.Header, int]:
+    """Where the model would be, its header, and its size in bytes."""
+    most = BEGINNING_BYTES
+    while True:
+        hub = weights.Hub(endpoint=config.hub)
+        path, parts = weights.beginnings(spec, config.models_dir, report, most, hub)
+        try:
+            header = gguf_header.join(gguf_header.read(io.BytesIO(data), size) for data, size in parts)
+        except gguf_header.TruncatedError:
+            if most >= gguf_header.MAX_HEADER:
+                raise
+            most *= 4
+        else:
+            return path, header, sum(size for _, size in parts)
+
+
+@contextlib.contextmanager
+def _unready(spec: ModelSpec) -> Iterator[None]:
+    """Whatever keeps the model from being served now, as Unready."""
+    try:
+        yield
     except WeightsError as error:
         raise Unready(issue(error.code, error.message, error.remedy)) from error
     except GgufError as error:
         raise Unready(issue("damaged_file", f"{spec.id} cannot be read: {error}")) from error
     except DoesNotFit as error:
         raise Unready(issue("not_enough_memory", str(error))) from error
-    return Assembly(spec, files, machine, laid_out, problems)
+
+
+def _lay_out(
+    config: Config, spec: ModelSpec, path: Path, header: gguf_header.Header
+) -> tuple[Machine, Plan, tuple[Issue, ...]]:
+    machine, build = hardware.detect(config.visible_gpus), probe.ask()
+    problems = gpu_problems(machine, build)
+    return machine, plan(header, str(path), spec, machine, wishes(config, build.gpu and not problems)), problems
 
 
 def wishes(config: Config, gpu: bool) -> Wishes:
@@ -99,6 +146,11 @@ def gpu_problems(machine: Machine, build: probe.Build) -> tuple[Issue, ...]:
     return () if too_old is None else (too_old,)
 
 
-def read_header(path: Path) -> gguf_header.Header:
+def header_of(files: weights.Weights) -> gguf_header.Header:
+    """Raises GgufError."""
+    return gguf_header.join(_read(part) for part in files.parts)
+
+
+def _read(path: Path) -> gguf_header.Header:
     with path.open("rb") as stream:
         return gguf_header.read(stream, path.stat().st_size)

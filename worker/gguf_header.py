@@ -70,6 +70,13 @@ class GgufError(ValueError):
     """The file is not a GGUF model that can be read; the text says what is wrong with it."""
 
 
+class TruncatedError(GgufError):
+    """What is here ends inside the header; more of the file may be all that is missing."""
+
+    def __init__(self) -> None:
+        super().__init__("the file ends inside its header: it is cut short or damaged")
+
+
 @dataclass(frozen=True)
 class Tensor:
     name: str
@@ -223,10 +230,10 @@ class _Reader:
 
     def take(self, count: int) -> bytes:
         if count > self.end - self.position:
-            raise GgufError("the file ends inside its header: it is cut short or damaged")
+            raise GgufError("its header is longer than it may be: it is cut short or damaged")
         data = self.stream.read(count)
         if len(data) != count:
-            raise GgufError("the file ends inside its header: it is cut short or damaged")
+            raise TruncatedError
         self.position += count
         return data
 
@@ -252,8 +259,12 @@ class _Reader:
         read, unpack, left = self.stream.read, struct.Struct("<Q").unpack, self.end - self.position
         for _ in range(count):
             length_bytes = read(8)
-            length = unpack(length_bytes)[0] if len(length_bytes) == 8 else left
+            if len(length_bytes) != 8:
+                raise TruncatedError
+            length = unpack(length_bytes)[0]
             left -= 8 + length
-            if left < 0 or length > MAX_TEXT or len(read(length)) != length:
-                raise GgufError("the file ends inside its header: it is cut short or damaged")
+            if left < 0 or length > MAX_TEXT:
+                raise GgufError("its header is longer than it may be: it is cut short or damaged")
+            if len(read(length)) != length:
+                raise TruncatedError
         self.position = self.end - left

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from wire.catalog import ModelSpec
 from wire.messages import Issue
-from worker import check, control, gguf_header, hardware, weights
-from worker.assemble import chosen, gpu_problems, read_header, wishes
+from worker import check, control, hardware, weights
+from worker.assemble import chosen, gpu_problems, header_of, wishes
 from worker.config import Config, api_url
 from worker.control import ControlError
 from worker.engine import probe
@@ -78,9 +78,8 @@ def _model(
             return issue("not_enough_memory", text)
         return f"{spec.id} is not here yet; " + (f"its {size / GIB:.1f} GiB may fit" if size else "its size is unknown")
     try:
-        header = gguf_header.join(read_header(part) for part in here.parts)
         usable = build.gpu and not gpu_problems(machine, build)
-        made = plan(header, str(here.path), spec, machine, wishes(config, usable))
+        made = plan(header_of(here), str(here.path), spec, machine, wishes(config, usable))
     except GgufError as error:
         return issue("damaged_file", f"{here.path} cannot be read: {error}")
     except DoesNotFit as error:

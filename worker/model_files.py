@@ -25,12 +25,15 @@ class WeightsError(Exception):
         self.remedy = remedy
 
 
+Phase = Literal["waiting", "looking into", "downloading", "checking"]
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far one file is; `waiting`: another worker is fetching the same model."""
 
     file: str
-    phase: Literal["waiting", "downloading", "checking"]
+    phase: Phase
     done_bytes: int
     total_bytes: int
 

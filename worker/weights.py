@@ -6,10 +6,11 @@ has arrived when it breaks, and reports a damaged file as a good one (huggingfac
 """
 
 import contextlib
+import io
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 from urllib.parse import urlsplit
@@ -23,10 +24,21 @@ from tqdm import tqdm
 
 from wire.catalog import File, ModelSpec
 from worker.checksum import digest, remember
-from worker.model_files import Progress, Report, Weights, WeightsError, checksum, local, shipped
+from worker.model_files import Phase, Progress, Report, Weights, WeightsError, checksum, local, shipped
 from worker.weights_store import Pin, Pinned, Store, size_of
 
-__all__ = ["Console", "Hub", "Progress", "Report", "Weights", "WeightsError", "ensure", "local", "present"]
+__all__ = [
+    "Console",
+    "Hub",
+    "Progress",
+    "Report",
+    "Weights",
+    "WeightsError",
+    "beginnings",
+    "ensure",
+    "local",
+    "present",
+]
 
 TRANSFER_TRIES = 5  # connections in a row that bring nothing new
 WAIT_STEP_S = 1.0
@@ -58,7 +70,10 @@ def ensure(spec: ModelSpec, folder: Path, report: Report, hub: Hub | None = None
     try:
         store.folder.mkdir(parents=True, exist_ok=True)
         with download.locked(store.pin_path.stem):
-            pin = store.read_pin() or download.resolve()
+            pin = store.read_pin()
+            if pin is None:
+                pin = download.resolve()
+                store.write_pin(pin)
             missing = [file for file in pin.files if not store.is_checked(store.place(pin, file), file)]
             store.check_space(missing)
             for file in missing:
@@ -85,8 +100,22 @@ def present(spec: ModelSpec, folder: Path, report: Report) -> Weights | None:
     return store.weights(pin)
 
 
+def beginnings(
+    spec: ModelSpec, folder: Path, report: Report, most: int, hub: Hub | None = None
+) -> tuple[Path, list[tuple[bytes, int]]]:
+    """Where the model would be, and of each part its first `most` bytes and its size: enough to read the headers.
+
+    Straight from the hub, unchecked; nothing is kept, and nothing pinned. Raises WeightsError.
+    """
+    store = Store(spec, folder.resolve(), report)
+    download = _Download(store, hub or Hub())
+    pin = store.read_pin() or download.resolve()
+    parts = pin.files[: len(spec.files)]
+    return store.weights(pin).path, [(download.beginning(pin, part, most), part.size) for part in parts]
+
+
 class _Download:
-    """One call of `ensure`."""
+    """One call of `ensure` or `beginnings`."""
 
     def __init__(self, store: Store, hub: Hub) -> None:
         self.store, self.hub, self.spec = store, hub, store.spec
@@ -126,9 +155,7 @@ class _Download:
                 raise WeightsError("unverifiable_file", message, "Use the hub itself, not a mirror (HF_ENDPOINT).")
             commit = found.commit_hash
             files.append(_declared(file, found))
-        pin = Pin(str(commit), tuple(files))
-        self.store.write_pin(pin)
-        return pin
+        return Pin(str(commit), tuple(files))
 
     def fetch_checked(self, pin: Pin, file: Pinned) -> None:
         """Fetch, check, and only then give the file its name; what is damaged is thrown away and fetched once more."""
@@ -166,6 +193,22 @@ class _Download:
                 time.sleep(self.hub.pause_s * 2 ** (failures - 1) if failures else 0)
 
     def _fetch_once(self, pin: Pin, file: Pinned, part: Path) -> None:
+        url, headers = self._source(pin, file)
+        with part.open("ab") as stream:
+            counted = cast(BinaryIO, _Counted(stream, file, self.store.report))
+            http_get(url, counted, resume_size=stream.tell(), headers=headers, expected_size=file.size)
+
+    def beginning(self, pin: Pin, file: Pinned, most: int) -> bytes:
+        """Its first `most` bytes, or all of a shorter file; kept nowhere."""
+        memory, head = io.BytesIO(), replace(file, size=min(most, file.size))
+        counted = cast(BinaryIO, _Head(memory, head, self.store.report, "looking into"))
+        with self._problems(file.name), contextlib.suppress(_Enough):
+            url, headers = self._source(pin, file)
+            http_get(url, counted, headers=headers | {"Range": f"bytes=0-{head.size - 1}"})
+        return memory.getvalue()
+
+    def _source(self, pin: Pin, file: Pinned) -> tuple[str, dict[str, str]]:
+        """Where the hub keeps it now, and the headers to ask with."""
         found = self._metadata(file.name, pin.commit)
         headers = build_hf_headers(token=self.hub.token)
         home = urlsplit(hf_hub_url("a/b", "c", endpoint=self.hub.endpoint))
@@ -175,9 +218,7 @@ class _Download:
             if target.scheme != "https":
                 message = f"the hub sends us to {target.scheme}://{target.netloc}"
                 raise WeightsError("unverifiable_file", message, "Only https storage is used; check HF_ENDPOINT.")
-        with part.open("ab") as stream:
-            counted = cast(BinaryIO, _Counted(stream, file, self.store.report))
-            http_get(found.location, counted, resume_size=stream.tell(), headers=headers, expected_size=file.size)
+        return found.location, headers
 
     def _metadata(self, name: str, revision: str) -> HfFileMetadata:
         url = hf_hub_url(str(self.spec.repository), name, revision=revision, endpoint=self.hub.endpoint)
@@ -227,17 +268,32 @@ def _is_hex(text: str, length: int) -> bool:
 class _Counted:
     """The part file, reporting every chunk; http_get uses nothing else of a file."""
 
-    def __init__(self, stream: BinaryIO, file: Pinned, report: Report) -> None:
+    def __init__(self, stream: BinaryIO, file: Pinned, report: Report, phase: Phase = "downloading") -> None:
         self.tell, self.seek, self.truncate = stream.tell, stream.seek, stream.truncate
-        self._stream, self._file, self._report = stream, file, report
+        self._stream, self._file, self._report, self._phase = stream, file, report, phase
 
     def write(self, chunk: bytes) -> int:
         done = self._stream.tell() + len(chunk)
         if done > self._file.size:  # a proxy that answers with something else must not fill the disk
             raise OSError("more bytes than the hub declares")
         self._stream.write(chunk)
-        self._report(Progress(self._file.name, "downloading", done, self._file.size))
+        self._report(Progress(self._file.name, self._phase, done, self._file.size))
         return len(chunk)
+
+
+class _Enough(Exception):
+    """All that was wanted has arrived."""
+
+
+class _Head(_Counted):
+    """A file in memory that is left once it is full: a hub that ignores ranges sends more than was asked for."""
+
+    def write(self, chunk: bytes) -> int:
+        room = self._file.size - self._stream.tell()
+        taken = super().write(chunk[:room])
+        if len(chunk) >= room:
+            raise _Enough
+        return taken
 
 
 class Console:

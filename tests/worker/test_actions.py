@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.hub import LoopbackHub
 from tests.worker.test_inspection import config as config  # the fixture
-from worker import actions
+from worker import actions, assemble
 from worker.config import Config
 from worker.exits import EXIT_OK
 from worker.model_files import Progress
+
+TINY = ("someone/tiny-GGUF", "tiny.gguf")
 
 
 def ignore(_: Progress) -> None:
@@ -36,3 +39,46 @@ def test_a_benchmark_is_plotted_kept_and_compared_with_the_one_before(
 def test_a_plan_is_printed(config: Config, tiny_qwen3: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert actions.plan(replace(config, model_file=tiny_qwen3), nullcontext(ignore), True) == EXIT_OK
     assert json.loads(capsys.readouterr().out)["engine"]["slots"] == 2
+
+
+def test_a_plan_of_a_model_that_is_not_here_takes_the_head_of_its_file(
+    config: Config, tiny_qwen3: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assemble, "BEGINNING_BYTES", 1024)
+    seen: list[Progress] = []
+
+    def plan(config: Config) -> dict[str, object]:
+        assert actions.plan(config, nullcontext(seen.append), True) == EXIT_OK
+        value: dict[str, object] = json.loads(capsys.readouterr().out)
+        return value
+
+    here = plan(replace(config, model_file=tiny_qwen3))
+    seen.clear()
+    with LoopbackHub({TINY: tiny_qwen3.read_bytes()}) as hub:
+        away = plan(replace(config, hub=hub.endpoint, models_dir=config.models_dir / "away"))
+    notes = away["notes"]
+    assert isinstance(notes, list) and "not here yet: 0.0 GiB are to be downloaded" in notes.pop()
+    assert away["memory"] == here["memory"] and notes == here["notes"]
+    asked = [f"bytes=0-{1024 * 4**times - 1}" for times in range(len(hub.downloads))]
+    assert len(asked) > 1 and hub.downloads == asked, "more and more, until the header is whole"
+    assert seen[-1].done_bytes == seen[-1].total_bytes < tiny_qwen3.stat().st_size
+    assert not (config.models_dir / "away").exists(), "nothing is kept, and no commit pinned"
+
+
+def test_a_hub_that_ignores_ranges_is_not_listened_to_for_longer_than_the_head(
+    config: Config, tiny_qwen3: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = tiny_qwen3.read_bytes() + bytes(64 * 2**20)
+    with LoopbackHub({TINY: content}, ignore_range=True, hold_after=30 * 2**20) as hub:
+        assert actions.plan(replace(config, hub=hub.endpoint), nullcontext(ignore), False) == EXIT_OK
+    assert "not here yet: 0.1 GiB" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("content", "problem"), [(b"GGUF", "cut short"), (b"<html>" * 1000, "not a GGUF")])
+def test_a_file_on_the_hub_that_is_no_model_is_told(config: Config, content: bytes, problem: str) -> None:
+    with (
+        LoopbackHub({TINY: content}) as hub,
+        pytest.raises(assemble.Unready, match=problem) as caught,
+    ):
+        actions.plan(replace(config, hub=hub.endpoint), nullcontext(ignore), False)
+    assert caught.value.issue.code == "damaged_file" and len(hub.downloads) == 1
