@@ -40,7 +40,8 @@ from worker.engine.sample import Row
 PULSE_S = 0.5  # the port promises one a second
 LONGEST_STEP_S = 5.0  # without streams: a step cannot pulse, and 20 s of silence are a hang
 WAITING_PER_SLOT = 4
-MOST_BROKEN = 3  # jobs in a row whose logits are no numbers: one may have done that to itself, so many did not
+MOST_BROKEN = 3  # jobs in a row whose logits are no numbers, before the model is tried with tokens of our own
+PROBE_ROWS = 64  # of those; of 128 experts, 8 for each token, all but two are tried by so many
 
 Reason = Literal["stop", "length", "cancelled", "failed"]
 
@@ -62,7 +63,6 @@ class Loop:
         # A gap between separate caches is a second pass over the weights: dear on a GPU, which reads them anew. A CPU
         # computes as much either way, and gains more from the prefix that a job is not put on top of.
         dense = not model.unified and model.asynchronous
-        self._apart = not model.unified and not model.asynchronous
         self._apart = not model.unified and not model.asynchronous  # see _parts
         self._prefixes = Prefixes(
             model.sequences, model.context, cuttable=not model.hybrid, dense=dense, saved_bytes=spec.saved_bytes
@@ -82,6 +82,7 @@ class Loop:
         self._drawn: list[tuple[str, Drawn]] = []
         self._ended: list[Ended] = []
         self._broken = 0  # jobs in a row
+        self._emptied = 0  # sequence of the last of them
         self._ages = 0
         self._pulsed = clock()
         self._stall = self._stepped_s = 0.0
@@ -113,6 +114,8 @@ class Loop:
         """One round. Where decode blocks (no GPU), what happened is told before it; else while it runs."""
         began, computing = self._clock(), self.busy
         self._collect()
+        if self._broken >= MOST_BROKEN:
+            self._probe()
         self._listen()
         self._admit()
         if not self._model.asynchronous:
@@ -126,14 +129,19 @@ class Loop:
 
     def _collect(self) -> None:
         """The step in flight is over once its decode is."""
-        if self._harvest() or not self._model.asynchronous:
+        if not self._harvest(last=True) and not self._model.asynchronous:
             self._pace.ended(self._clock())
 
-    def _harvest(self) -> bool:
-        """Wait for the decode, save the states that were asked for, draw the tokens. False: nobody asked for any."""
+    def _harvest(self, last: bool = False) -> bool:
+        """Wait for the decode, save the states that were asked for, draw the tokens. False: nobody asked for any.
+
+        `last` of the step: what it took is known before the saving and drawing, which fewer rows would not shorten.
+        """
         if not self._drawing and not self._cutting:
             return False
         rows = self._model.logits()
+        if last:
+            self._pace.ended(self._clock())
         for job in self._cutting:
             self._prefixes.keep(job.seq, self._model.checkpoint(job.seq))
         for job, row in zip(self._drawing, rows, strict=True):
@@ -147,9 +155,8 @@ class Loop:
             drawn = job.draw(row, self._model.vocab.eog)
         except SupernetError as error:
             self._end(job, "failed", error)
-            self._broken += bool(np.isnan(row).any())
-            if self._broken >= MOST_BROKEN:
-                raise ModelDamagedError(f"{MOST_BROKEN} jobs in a row got logits that are no numbers") from error
+            if np.isnan(row).any():
+                self._broken, self._emptied = self._broken + 1, job.seq
             return
         self._broken = 0
         for token in drawn:
@@ -161,6 +168,20 @@ class Loop:
             self._end(job, "stop")
         elif job.over:
             self._end(job, job.over)
+
+    def _probe(self) -> None:
+        """Raises ModelDamagedError if the model has no numbers for harmless tokens from all over the vocabulary either.
+
+        Else the jobs did it to themselves: whoever finds a prompt that overflows must not end other people's.
+        """
+        self._broken, size = 0, self._model.vocab.size
+        rows = min(PROBE_ROWS, self._alone.rows(0), self._model.context)
+        code = self._decode([Feed(self._emptied, 0, [i * size // rows for i in range(rows)], True)])
+        damaged = code == 0 and np.isnan(self._model.logits()).any()
+        self._model.clear(self._emptied)
+        if damaged:
+            self._tell()
+            raise ModelDamagedError(f"{MOST_BROKEN} jobs in a row, and a test, got logits that are no numbers")
 
     def _submit(self) -> None:
         """Put the next step in flight."""

@@ -254,6 +254,26 @@ def test_slices_grow_where_steps_take_less_than_they_may(path: Path) -> None:
     assert [rows for rows in taken if rows] == [32, 64, 127, 127, 70]
 
 
+def test_a_state_that_is_slow_to_save_makes_no_slice_smaller(
+    tiny_qwen35: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Driven(tiny_qwen35, Recorded, longest_stall_ms=4000, context=1024)
+    assert isinstance(engine.model, Recorded)
+    save = engine.model.checkpoint
+
+    def slowly(seq: int) -> bytes:
+        engine.now += 100.0
+        return save(seq)
+
+    monkeypatch.setattr(engine.model, "checkpoint", slowly)
+    engine.post(ask("stream", OTHERS[0], max_tokens=100))
+    engine.step(3)
+    engine.post(ask("long", SYSTEM, anchors=(FIRST_ROWS,)))
+    engine.until("long")
+    slices = [count for decode in engine.model.decodes for _, count in decode if count > 1]
+    assert slices[1:4] == [FIRST_ROWS, 2 * FIRST_ROWS, 4 * FIRST_ROWS - 1]
+
+
 def test_without_streams_too_no_step_may_look_like_a_hang(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "LONGEST_STEP_S", 0.5)
     engine = Driven(path)
@@ -941,4 +961,32 @@ def test_a_model_that_gives_numbers_to_nobody_is_loaded_again(path: Path) -> Non
     engine.post(ask("e"))
     with pytest.raises(loop.ModelDamagedError, match="3 jobs in a row"):
         engine.until("e")
-    assert engine.ended("e") is None, "the supervisor names it among the jobs that can be tried again"
+    assert engine.ended("e"), "it is told what became of it: it crashed nothing"
+
+
+class Overflows(Mirrored):
+    """A healthy model that has no numbers for what begins with the token 251."""
+
+    def _row(self, held: list[int]) -> NDArray[np.float32]:
+        row = super()._row(held)
+        return row * np.float32(np.nan) if held[0] == 251 else row
+
+
+@pytest.mark.parametrize("unified", [True, False])
+@pytest.mark.parametrize("asynchronous", [True, False])
+def test_jobs_that_have_no_numbers_by_their_own_doing_do_not_end_those_of_others(
+    path: Path, unified: bool, asynchronous: bool
+) -> None:
+    engine = Driven(path, Overflows, slots=8, unified=unified)
+    engine.model.asynchronous = asynchronous
+    engine.post(ask("paused"))
+    engine.step(5)
+    engine.post(Pause("paused"))
+    bad = [f"bad{i}" for i in range(9)]
+    engine.post(*(ask(job, (251, *OTHERS[0]), WILD, seed=i) for i, job in enumerate(bad)))
+    engine.until(*bad)
+    assert all((end := engine.ended(job)) and end.code is ErrorCode.ENGINE_ERROR for job in bad)
+    engine.post(Continue("paused"))
+    engine.until("paused")
+    assert engine.ids("paused") == alone(path, ask("paused"))
+    assert engine.run(ask("after", (0, *OTHERS[0]))) == alone(path, ask("after", (0, *OTHERS[0])))
