@@ -26,6 +26,7 @@ class LoopbackHub:
     gated: bool = False
     down: bool = False  # every answer is 503
     ignore_range: bool = False
+    hide_size: bool = False  # of a part it does not say how long the whole is
     etag_is_sha256: bool = True
     redirect_to: str | None = None
     wrong: int = 0  # so many of the next downloads carry a wrong byte
@@ -118,7 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
         if hub.commit:
             self.send_header("X-Repo-Commit", hub.commit)
         if ranged:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(whole)}")
+            size = "*" if hub.hide_size else len(whole)
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{size}")
         self.send_header("Content-Length", str(0 if redirected else len(content) - start))
         self.end_headers()
         if body:

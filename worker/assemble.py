@@ -1,7 +1,6 @@
 """From configuration to what the daemon runs on: files, header, machine, plan. Everything here may block."""
 
 import contextlib
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,26 +79,24 @@ def preview(config: Config, report: weights.Report) -> Plan:
     with _unready(spec):
         if files := weights.present(spec, config.models_dir, report):
             return _lay_out(config, spec, files.path, header_of(files))[1]
-        path, header, size = _header_on_hub(config, spec, report)
+        path, missing, header = _header_on_hub(config, spec, report)
         made = _lay_out(config, spec, path, header)[1]
-    note = f"the model is not here yet: {size / 2**30:.1f} GiB are to be downloaded"
+    note = f"the model is not here yet: {missing / 2**30:.1f} GiB are to be downloaded"
     return replace(made, notes=(*made.notes, note))
 
 
-def _header_on_hub(config: Config, spec: ModelSpec, report: weights.Report) -> tuple[Path, gguf_header.Header, int]:
-    """Where the model would be, its header, and its size in bytes."""
+def _header_on_hub(config: Config, spec: ModelSpec, report: weights.Report) -> tuple[Path, int, gguf_header.Header]:
+    """Where the model would be, how many bytes of it are not here, and its header."""
     most = BEGINNING_BYTES
     while True:
         hub = weights.Hub(endpoint=config.hub)
-        path, parts = weights.beginnings(spec, config.models_dir, report, most, hub)
+        path, missing, parts = weights.beginnings(spec, config.models_dir, report, most, hub)
         try:
-            header = gguf_header.join(gguf_header.read(io.BytesIO(data), size) for data, size in parts)
+            return path, missing, gguf_header.join(gguf_header.read(data, size) for data, size in parts)
         except gguf_header.TruncatedError:
             if most >= gguf_header.MAX_HEADER:
                 raise
-            most *= 4
-        else:
-            return path, header, sum(size for _, size in parts)
+            most = min(4 * most, gguf_header.MAX_HEADER)
 
 
 @contextlib.contextmanager

@@ -102,16 +102,18 @@ def present(spec: ModelSpec, folder: Path, report: Report) -> Weights | None:
 
 def beginnings(
     spec: ModelSpec, folder: Path, report: Report, most: int, hub: Hub | None = None
-) -> tuple[Path, list[tuple[bytes, int]]]:
-    """Where the model would be, and of each part its first `most` bytes and its size: enough to read the headers.
+) -> tuple[Path, int, Iterator[tuple[BinaryIO, int]]]:
+    """Where the model would be, how many bytes `ensure` would fetch, and of each part its first `most` bytes and its
+    size: enough to read the headers. A part is asked for when its turn comes, and the one before need not be kept.
 
     Straight from the hub, unchecked; nothing is kept, and nothing pinned. Raises WeightsError.
     """
     store = Store(spec, folder.resolve(), report)
     download = _Download(store, hub or Hub())
     pin = store.read_pin() or download.resolve()
+    missing = store.to_come(file for file in pin.files if not store.place(pin, file).is_file())
     parts = pin.files[: len(spec.files)]
-    return store.weights(pin).path, [(download.beginning(pin, part, most), part.size) for part in parts]
+    return store.weights(pin).path, missing, ((download.beginning(pin, part, most), part.size) for part in parts)
 
 
 class _Download:
@@ -198,14 +200,15 @@ class _Download:
             counted = cast(BinaryIO, _Counted(stream, file, self.store.report))
             http_get(url, counted, resume_size=stream.tell(), headers=headers, expected_size=file.size)
 
-    def beginning(self, pin: Pin, file: Pinned, most: int) -> bytes:
+    def beginning(self, pin: Pin, file: Pinned, most: int) -> BinaryIO:
         """Its first `most` bytes, or all of a shorter file; kept nowhere."""
         memory, head = io.BytesIO(), replace(file, size=min(most, file.size))
         counted = cast(BinaryIO, _Head(memory, head, self.store.report, "looking into"))
         with self._problems(file.name), contextlib.suppress(_Enough):
             url, headers = self._source(pin, file)
             http_get(url, counted, headers=headers | {"Range": f"bytes=0-{head.size - 1}"})
-        return memory.getvalue()
+        memory.seek(0)
+        return memory
 
     def _source(self, pin: Pin, file: Pinned) -> tuple[str, dict[str, str]]:
         """Where the hub keeps it now, and the headers to ask with."""
@@ -246,6 +249,8 @@ class _Download:
             if error.errno is not None:
                 raise
             raise WeightsError("hub_unreachable", f"{where}: {error}", "Try again.") from None  # a short answer
+        except ValueError as error:  # http_get trusts headers to be numbers, as in `Content-Range: bytes 0-9/*`
+            raise WeightsError("hub_unreachable", f"{where}: {error}", "Try again, without a proxy.") from None
 
 
 def _declared(file: File, found: HfFileMetadata) -> Pinned:

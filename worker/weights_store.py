@@ -14,6 +14,7 @@ import hashlib
 import json
 import logging
 import shutil
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -99,9 +100,13 @@ class Store:
         place.unlink()
         return False
 
+    def to_come(self, missing: Iterable[Pinned]) -> int:
+        """Bytes that are still to be fetched."""
+        return sum(file.size - size_of(self.part(file)) for file in missing)
+
     def check_space(self, missing: list[Pinned]) -> None:
         """Raises WeightsError(disk_full) when what is still to come does not fit with a margin."""
-        needed = sum(file.size - size_of(self.part(file)) for file in missing)
+        needed = self.to_come(missing)
         free = shutil.disk_usage(self.folder).free
         if missing and needed + MARGIN_BYTES > free:
             message = f"{needed / 2**30:.1f} GiB are still needed in {self.folder}, but {free / 2**30:.1f} GiB are free"

@@ -1,6 +1,7 @@
 """What --plan and --benchmark print. --check is in test_inspection.py."""
 
 import json
+import struct
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.hub import LoopbackHub
+from tests.worker.test_gguf_header import ARRAY, TEXT, gguf_file, pair, text
 from tests.worker.test_inspection import config as config  # the fixture
-from worker import actions, assemble
+from worker import actions, assemble, gguf_header
 from worker.config import Config
 from worker.exits import EXIT_OK
 from worker.model_files import Progress
@@ -72,6 +74,18 @@ def test_a_hub_that_ignores_ranges_is_not_listened_to_for_longer_than_the_head(
     with LoopbackHub({TINY: content}, ignore_range=True, hold_after=30 * 2**20) as hub:
         assert actions.plan(replace(config, hub=hub.endpoint), nullcontext(ignore), False) == EXIT_OK
     assert "not here yet: 0.1 GiB" in capsys.readouterr().out
+
+
+def test_no_more_is_fetched_than_a_header_may_be_long(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assemble, "BEGINNING_BYTES", 1000)
+    monkeypatch.setattr(gguf_header, "MAX_HEADER", 5000)
+    words = pair("tokens", ARRAY, struct.pack("<IQ", TEXT, 1000) + text("x" * 100) * 1000)
+    with (
+        LoopbackHub({TINY: gguf_file([words])}) as hub,
+        pytest.raises(assemble.Unready, match="longer than it may be"),
+    ):
+        actions.plan(replace(config, hub=hub.endpoint), nullcontext(ignore), False)
+    assert hub.downloads == ["bytes=0-999", "bytes=0-3999", "bytes=0-4999"]
 
 
 @pytest.mark.parametrize(("content", "problem"), [(b"GGUF", "cut short"), (b"<html>" * 1000, "not a GGUF")])

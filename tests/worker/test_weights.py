@@ -15,7 +15,7 @@ import pytest
 
 from tests.hub import COMMIT, LoopbackHub
 from wire.catalog import ModelSpec
-from worker.weights import Console, Hub, Progress, WeightsError, ensure, local
+from worker.weights import Console, Hub, Progress, WeightsError, beginnings, ensure, local
 
 REPOSITORY = "someone/tiny-GGUF"
 MIB = 2**20
@@ -124,6 +124,28 @@ def test_a_killed_download_goes_on_where_it_was_at_the_next_start(hub: LoopbackH
 def test_a_hub_that_ignores_ranges_still_gives_a_whole_file(hub: LoopbackHub, tmp_path: Path) -> None:
     hub.ignore_range, hub.cut_after, hub.cuts = True, 11 * MIB, 1
     assert fetch(hub, tmp_path, spec_of("large.gguf")).path.read_bytes() == LARGE
+
+
+def test_a_hub_that_does_not_say_how_long_the_whole_is_is_told(hub: LoopbackHub, tmp_path: Path) -> None:
+    hub.hide_size = True
+    part = tmp_path / f"{sha(SMALL)}.part"
+    part.write_bytes(SMALL[:MIB])
+    problem = refusal(hub, tmp_path)
+    assert problem.code == "hub_unreachable" and "'*'" in problem.message
+    assert part.read_bytes() == SMALL[:MIB]
+
+
+def test_of_the_beginnings_one_is_in_memory_at_a_time(hub: LoopbackHub, tmp_path: Path) -> None:
+    names = ("big-00001-of-00002.gguf", "big-00002-of-00002.gguf")
+    hub.files |= {(REPOSITORY, names[0]): SMALL, (REPOSITORY, names[1]): LARGE}
+    spec = spec_of(*names, projector={"name": "mmproj.gguf"})
+    (tmp_path / f"{sha(LARGE)}.part").write_bytes(LARGE[:MIB])
+    path, missing, parts = beginnings(spec, tmp_path, lambda _: None, 1000, Hub(endpoint=hub.endpoint))
+    assert path.name == names[0] and not path.exists()
+    assert missing == len(SMALL) + len(LARGE) - MIB + len(PROJECTOR), "what has arrived is not fetched again"
+    for number, (content, (head, size)) in enumerate(zip((SMALL, LARGE), parts, strict=True), 1):
+        assert (head.read(), size) == (content[:1000], len(content))
+        assert hub.downloads == ["bytes=0-999"] * number
 
 
 def test_two_workers_at_once_fetch_the_file_once(hub: LoopbackHub, tmp_path: Path) -> None:
