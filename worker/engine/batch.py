@@ -7,7 +7,7 @@ another is less than half as long, half of the rows go to the shortest ones, so 
 wait behind a book; what nobody else wants goes to the oldest again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from worker.engine.pace import AIM
@@ -60,6 +60,18 @@ def plan(wants: Sequence[Want], batch: int, prompt_rows: int) -> list[Slice]:
         if count := shares[want.seq]:
             slices.append(Slice(want.seq, count, count == want.backlog))
     return slices
+
+
+def parts(slices: Sequence[Slice], reading: Set[int]) -> list[list[Slice]]:
+    """The decodes of a step on a CPU with separate caches: one for the prompts, then one for the streams.
+
+    There llama.cpp computes in one pass as many tokens of each sequence as of the others, so one decode of both is
+    two passes in any case, and the answer that begins in it would wait for the streams' (measured: 31 rows beside
+    3 streams take 384 ms together, and 336 + 46 apart).
+    """
+    prompts = [part for part in slices if part.seq in reading]
+    streams = [part for part in slices if part.seq not in reading]
+    return [part for part in (prompts, streams) if part]
 
 
 def _share(prompts: Sequence[Want], room: int, most: int) -> dict[int, int]:

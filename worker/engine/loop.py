@@ -6,15 +6,14 @@ other processes.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import Literal, assert_never
 
-import numpy as np
-
 from wire.errors import ErrorCode, SupernetError
-from worker.engine.batch import Slice, Want, plan
+from worker.engine.batch import Slice, Want, parts, plan
 from worker.engine.constrain import Grammars
+from worker.engine.damage import Damage, ModelDamagedError
 from worker.engine.follow import find
 from worker.engine.job import Drawn, Job, refusal
 from worker.engine.llama import RC_NO_CELLS, Feed, Model
@@ -40,14 +39,8 @@ from worker.engine.sample import Row
 PULSE_S = 0.5  # the port promises one a second
 LONGEST_STEP_S = 5.0  # without streams: a step cannot pulse, and 20 s of silence are a hang
 WAITING_PER_SLOT = 4
-MOST_BROKEN = 3  # jobs in a row whose logits are no numbers, before the model is tried with tokens of our own
-PROBE_ROWS = 64  # of those; of 128 experts, 8 for each token, all but two are tried by so many
 
 Reason = Literal["stop", "length", "cancelled", "failed"]
-
-
-class ModelDamagedError(Exception):
-    """What is in memory cannot be the model any more; only loading it again can help."""
 
 
 class Loop:
@@ -63,7 +56,7 @@ class Loop:
         # A gap between separate caches is a second pass over the weights: dear on a GPU, which reads them anew. A CPU
         # computes as much either way, and gains more from the prefix that a job is not put on top of.
         dense = not model.unified and model.asynchronous
-        self._apart = not model.unified and not model.asynchronous  # see _parts
+        self._apart = not model.unified and not model.asynchronous  # see batch.parts
         self._prefixes = Prefixes(
             model.sequences, model.context, cuttable=not model.hybrid, dense=dense, saved_bytes=spec.saved_bytes
         )
@@ -81,8 +74,7 @@ class Loop:
         self.busy = False  # something is in flight or can be: do not wait
         self._drawn: list[tuple[str, Drawn]] = []
         self._ended: list[Ended] = []
-        self._broken = 0  # jobs in a row
-        self._emptied = 0  # sequence of the last of them
+        self._damage = Damage(model, self._decode)
         self._ages = 0
         self._pulsed = clock()
         self._stall = self._stepped_s = 0.0
@@ -114,8 +106,9 @@ class Loop:
         """One round. Where decode blocks (no GPU), what happened is told before it; else while it runs."""
         began, computing = self._clock(), self.busy
         self._collect()
-        if self._broken >= MOST_BROKEN:
-            self._probe()
+        if self._damage.found(self._alone.rows(0)):
+            self._tell()
+            raise ModelDamagedError("job after job, and a test, got logits that are no numbers")
         self._listen()
         self._admit()
         if not self._model.asynchronous:
@@ -155,10 +148,9 @@ class Loop:
             drawn = job.draw(row, self._model.vocab.eog)
         except SupernetError as error:
             self._end(job, "failed", error)
-            if np.isnan(row).any():
-                self._broken, self._emptied = self._broken + 1, job.seq
+            self._damage.failed(row, job.seq)
             return
-        self._broken = 0
+        self._damage.drew()
         for token in drawn:
             self._stall = max(self._stall, job.came_out(self._clock()))
             self._drawn.append((job.submit.job, token))
@@ -168,20 +160,6 @@ class Loop:
             self._end(job, "stop")
         elif job.over:
             self._end(job, job.over)
-
-    def _probe(self) -> None:
-        """Raises ModelDamagedError if the model has no numbers for harmless tokens from all over the vocabulary either.
-
-        Else the jobs did it to themselves: whoever finds a prompt that overflows must not end other people's.
-        """
-        self._broken, size = 0, self._model.vocab.size
-        rows = min(PROBE_ROWS, self._alone.rows(0), self._model.context)
-        code = self._decode([Feed(self._emptied, 0, [i * size // rows for i in range(rows)], True)])
-        damaged = code == 0 and np.isnan(self._model.logits()).any()
-        self._model.clear(self._emptied)
-        if damaged:
-            self._tell()
-            raise ModelDamagedError(f"{MOST_BROKEN} jobs in a row, and a test, got logits that are no numbers")
 
     def _submit(self) -> None:
         """Put the next step in flight."""
@@ -198,21 +176,10 @@ class Loop:
             return
         if reading:
             self._pace.began(depth, sum(part.count for part in slices if jobs[part.seq] in reading), self._clock())
-        for part in self._parts(slices, {job.seq for job in reading}):
+        for part in parts(slices, {job.seq for job in reading}) if self._apart else (slices,):
             if self._harvest():
                 self._tell()
             self._put(part, jobs)
-
-    def _parts(self, slices: Sequence[Slice], reading: Set[int]) -> list[list[Slice]]:
-        """The decodes of a step: one; on a CPU with separate caches one for the prompts, then one for the streams.
-
-        There llama.cpp computes in one pass as many tokens of each sequence as of the others, so one decode of both is
-        two passes in any case, and the answer that begins in it would wait for the streams' (measured: 31 rows beside
-        3 streams take 384 ms together, and 336 + 46 apart).
-        """
-        prompts = [part for part in slices if part.seq in reading]
-        streams = [part for part in slices if part.seq not in reading]
-        return [prompts, streams] if self._apart and prompts and streams else [list(slices)]
 
     def _put(self, slices: Sequence[Slice], jobs: Mapping[int, Job]) -> None:
         feeds = []

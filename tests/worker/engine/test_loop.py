@@ -20,6 +20,7 @@ from worker.chat.prepared import Reading
 from worker.chat.prompt import prepare
 from worker.engine import loop
 from worker.engine.constrain import Matcher
+from worker.engine.damage import ModelDamagedError
 from worker.engine.llama import Feed, Model
 from worker.engine.loop import PULSE_S, WAITING_PER_SLOT
 from worker.engine.pace import FIRST_ROWS, LEAST_ROWS
@@ -959,7 +960,7 @@ def test_a_model_that_gives_numbers_to_nobody_is_loaded_again(path: Path) -> Non
         engine.post(ask(job))
         engine.until(job)
     engine.post(ask("e"))
-    with pytest.raises(loop.ModelDamagedError, match="3 jobs in a row"):
+    with pytest.raises(ModelDamagedError):
         engine.until("e")
     assert engine.ended("e"), "it is told what became of it: it crashed nothing"
 
