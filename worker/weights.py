@@ -111,7 +111,10 @@ def beginnings(
     store = Store(spec, folder.resolve(), report)
     download = _Download(store, hub or Hub())
     pin = store.read_pin() or download.resolve()
-    missing = store.to_come(file for file in pin.files if not store.place(pin, file).is_file())
+    try:
+        missing = store.to_come(file for file in pin.files if not store.place(pin, file).is_file())
+    except OSError as error:
+        raise store.problem(error) from error
     parts = pin.files[: len(spec.files)]
     return store.weights(pin).path, missing, ((download.beginning(pin, part, most), part.size) for part in parts)
 
@@ -207,6 +210,8 @@ class _Download:
         with self._problems(file.name), contextlib.suppress(_Enough):
             url, headers = self._source(pin, file)
             http_get(url, counted, headers=headers | {"Range": f"bytes=0-{head.size - 1}"})
+            if memory.tell() < head.size:
+                raise OSError(f"the answer is short: {memory.tell()} bytes in place of {head.size}")
         memory.seek(0)
         return memory
 

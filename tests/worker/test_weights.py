@@ -16,6 +16,7 @@ import pytest
 from tests.hub import COMMIT, LoopbackHub
 from wire.catalog import ModelSpec
 from worker.weights import Console, Hub, Progress, WeightsError, beginnings, ensure, local
+from worker.weights_store import Pin, Pinned, Store
 
 REPOSITORY = "someone/tiny-GGUF"
 MIB = 2**20
@@ -148,6 +149,15 @@ def test_of_the_beginnings_one_is_in_memory_at_a_time(hub: LoopbackHub, tmp_path
         assert hub.downloads == ["bytes=0-999"] * number
 
 
+def test_a_beginning_that_is_short_is_the_hub_s_fault_not_the_file_s(hub: LoopbackHub, tmp_path: Path) -> None:
+    store = Store(spec_of(), tmp_path, lambda _: None)
+    store.write_pin(Pin(COMMIT, (Pinned("tiny.gguf", len(SMALL) + 1, sha(SMALL)),)))
+    parts = beginnings(spec_of(), tmp_path, lambda _: None, 2 * len(SMALL), Hub(endpoint=hub.endpoint))[2]
+    with pytest.raises(WeightsError, match="answer is short") as caught:
+        next(parts)
+    assert caught.value.code == "hub_unreachable"
+
+
 def test_two_workers_at_once_fetch_the_file_once(hub: LoopbackHub, tmp_path: Path) -> None:
     hub.hold_after = 12 * MIB
     first = start_process(hub, tmp_path, "large.gguf")
@@ -264,7 +274,10 @@ def test_the_disk_is_measured_before_anything_is_fetched(hub: LoopbackHub, tmp_p
 
 def test_a_folder_that_cannot_be_used_is_told(hub: LoopbackHub, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert "cannot use" in refusal(hub, tmp_path / "file" / "models").message
+    folder = tmp_path / "file" / "models"
+    assert "cannot use" in refusal(hub, folder).message
+    with pytest.raises(WeightsError, match="cannot use"):
+        beginnings(spec_of(), folder, lambda _: None, 1000, Hub(endpoint=hub.endpoint))
 
 
 def test_the_parts_of_a_split_model_keep_their_names_in_a_folder_of_their_own(hub: LoopbackHub, tmp_path: Path) -> None:
