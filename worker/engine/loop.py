@@ -187,6 +187,7 @@ class Loop:
             job = jobs[part.seq]
             feeds.append(Feed(part.seq, job.fed, job.tokens[job.fed : job.fed + part.count], part.last))
         if code := self._decode(feeds):
+            self._pace.failed()
             self._quarantine([jobs[feed.seq] for feed in feeds], code)
             return
         self._steps += 1

@@ -43,6 +43,10 @@ class Pace:
             self._under_way = None
             self.took(depth, rows, now - began)
 
+    def failed(self) -> None:
+        """The step in hand says nothing: what fails may fail at once."""
+        self._under_way = None
+
     def took(self, depth: int, rows: int, seconds: float) -> None:
         """A step with streams put `rows` of prompts through the model in `seconds`.
 

@@ -913,6 +913,24 @@ def test_a_job_that_cannot_be_computed_fails_alone(path: Path) -> None:
     assert engine.run(ask("after")) == alone(path, ask("after"), Poisoned)
 
 
+@pytest.mark.parametrize("unified", [True, False])
+def test_what_failed_at_once_was_not_quick(path: Path, unified: bool) -> None:
+    class Both(Poisoned, Recorded):
+        pass
+
+    engine = Driven(path, Both, unified=unified, longest_stall_ms=4000, context=1024)
+    assert isinstance(engine.model, Recorded)
+    engine.post(ask("stream", OTHERS[2], max_tokens=200))
+    engine.step(3)
+    for number in range(4):
+        engine.post(ask(f"bad{number}", (*OTHERS[0][: FIRST_ROWS - 3], 251, 1, number)))
+        engine.until(f"bad{number}")
+    done = len(engine.model.decodes)
+    engine.post(ask("long", SYSTEM))
+    engine.until("long")
+    assert max(count for _, count in engine.model.decodes[done]) == FIRST_ROWS
+
+
 class Numb(Mirrored):
     """Gives a row of nothing to every sequence but the first."""
 

@@ -103,3 +103,11 @@ def test_a_slice_let_go_to_the_end_of_its_prompt_does_not_shorten_the_next() -> 
     usual = pace.rows(0)
     pace.took(0, usual * 4 // 3, 0.97 * LIMIT_S)
     assert pace.rows(0) >= usual
+
+
+def test_a_step_that_failed_teaches_nothing() -> None:
+    pace = Pace(1.0, 512)
+    pace.began(0, FIRST_ROWS, 1.0)
+    pace.failed()
+    pace.ended(1.01)
+    assert pace.rows(0) == FIRST_ROWS
