@@ -131,7 +131,7 @@ class Sampler:
         """
         if self._sampling.temperature == 0:
             token = int(row.argmax())
-            if not np.isfinite(row[token]):
+            if not math.isfinite(row[token]):
                 raise _nothing()
             return token
         best = top_k(row, self._sampling.top_k or MAX_TOP_K)
