@@ -69,10 +69,10 @@ def request(kind: str, draw: random.Random) -> ChatRequest:
 class Rig:
     """The shell around a session: performs its effects and plays the coordinator. `ends` are the frames of each job."""
 
-    def __init__(self, path: Path, seed: int) -> None:
+    def __init__(self, path: Path, seed: int, unified: bool) -> None:
         self.draw = random.Random(seed)
         self.passed_s = 0.0  # ten minutes after each crash: five in ten would be the end of the engine
-        spec = port.EngineSpec(str(path), SLOTS, CONTEXT, batch=128, anchors=2)
+        spec = port.EngineSpec(str(path), SLOTS, CONTEXT, batch=128, unified=unified, anchors=2 if unified else 0)
         self.engine = ProcessEngine(spec, clock=lambda: time.monotonic() + self.passed_s, sleep=_briefly)
         self.preparer = Preparer(str(path), CONTEXT, "qwen-json")
         offer = ModelOffer(id=MODEL, context=CONTEXT, slots=SLOTS)
@@ -207,9 +207,9 @@ async def _briefly(seconds: float) -> None:
     await asyncio.sleep(min(seconds, 0.05))
 
 
-async def soak(path: Path, operations: int, seed: int, progress: bool = False) -> Rig:
+async def soak(path: Path, operations: int, seed: int, unified: bool = True, progress: bool = False) -> Rig:
     """The rig after so many orders, at rest and closed. Raises AssertionError when something does not hold."""
-    rig = Rig(path, seed)
+    rig = Rig(path, seed, unified)
     rig.perform(rig.session.received(Welcome(session="soak"), 0.0))
     pump = asyncio.create_task(rig.pump())
     try:
@@ -245,12 +245,13 @@ def main() -> int:
     made = argparse.ArgumentParser(prog="python -m tests.worker.soak", description=__doc__)
     made.add_argument("--operations", type=int, default=10_000)
     made.add_argument("--seed", type=int, default=1)
+    made.add_argument("--separate", action="store_true", help="a cache for each slot, as on a CPU with more than two")
     given = made.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tiny.gguf"
         write_qwen3(path)
         before = resident_mib(os.getpid())
-        rig = asyncio.run(soak(path, given.operations, given.seed, progress=True))
+        rig = asyncio.run(soak(path, given.operations, given.seed, not given.separate, progress=True))
     ours, engines = resident_mib(os.getpid()) - before, growth_mib(rig.sizes)
     print(f"{given.operations} operations, {len(rig.ends)} jobs, each ended once, all slots free: {dict(rig.said)}")
     print(f"memory: session's process +{ours:.0f} MiB, engine {engines:+.1f} MiB from first to last quarter")
