@@ -87,9 +87,8 @@ def preview(config: Config, report: weights.Report) -> Plan:
 
 def _header_on_hub(config: Config, spec: ModelSpec, report: weights.Report) -> tuple[Path, int, gguf_header.Header]:
     """Where the model would be, how many bytes of it are not here, and its header."""
-    most = BEGINNING_BYTES
+    most, hub = BEGINNING_BYTES, weights.Hub(endpoint=config.hub)
     while True:
-        hub = weights.Hub(endpoint=config.hub)
         path, missing, parts = weights.beginnings(spec, config.models_dir, report, most, hub)
         try:
             return path, missing, gguf_header.join(gguf_header.read(data, size) for data, size in parts)

@@ -1,10 +1,10 @@
 """Which tokens go into the next decode.
 
-Streams come first, one row each. What prompts may take is bounded while anybody streams, so that no prompt stalls them
-(`pace` says by how much), and while several prompts are read, so that some answers begin before all prompts are done.
-The oldest prompt goes first: one after the other they cost no more than side by side, and most begin sooner. But where
-another is less than half as long, half of the rows go to the shortest ones, so that a question of ten tokens does not
-wait behind a book; what nobody else wants goes to the oldest again.
+Streams have their rows before all else, one each. What prompts may take is bounded while anybody streams, so that no
+prompt stalls them (`pace` says by how much), and while several prompts are read, so that some answers begin before all
+prompts are done. The oldest prompt goes first: one after the other they cost no more than side by side, and most begin
+sooner. But where another is less than half as long, half of the rows go to the shortest ones, so that a question of ten
+tokens does not wait behind a book; what nobody else wants goes to the oldest again.
 """
 
 from collections.abc import Sequence, Set
@@ -15,9 +15,10 @@ from worker.engine.pace import AIM
 STRETCH = 1 / AIM  # a slice may be so much longer if it ends its prompt: the pace aims short of its limit
 LEAST = 16  # rows of a slice that ends nothing: a sequence more in a batch costs as much as some rows
 # Rows of a long prompt's last slice: llama.cpp's CPU attention goes by tiles of 64 rows of one sequence, and row by row
-# where there are fewer. At depth 1,000 a tile, full or not, takes as long as 17 rows by themselves: 40 rows behind a
-# slice of 128 take 113 ms less if 24 of the slice are left for them, 7 rows 57 ms more.
+# where there are fewer. A tile, full or not, takes as long as about 17 rows by themselves, so few are left alone: at
+# depth 1,000, 40 rows behind a slice of 128 take 113 ms less if 24 of the slice are left for them, 7 rows 57 ms more.
 TAIL = 64
+LEFT_ALONE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,5 +94,5 @@ def _share(prompts: Sequence[Want], room: int, most: int) -> dict[int, int]:
             room -= shares[want.seq]
     share = min(oldest.most, reserved + room)
     rest = oldest.most - share
-    shares[oldest.seq] = share - TAIL + rest if LEAST < rest < TAIL and share >= 2 * TAIL else share
+    shares[oldest.seq] = share - TAIL + rest if LEFT_ALONE < rest < TAIL and share >= 2 * TAIL else share
     return shares

@@ -30,13 +30,17 @@ class Damage:
         if np.isnan(row).any():
             self._numb, self._seq = self._numb + 1, seq
 
+    @property
+    def suspected(self) -> bool:
+        return self._numb >= MOST_NUMB
+
     def found(self, rows: int) -> bool:
         """The model has no numbers for `rows` harmless tokens from all over the vocabulary either. To be asked while
         nothing is in flight, and before the sequence of a job that failed goes to another.
 
         A job may have done it to itself: whoever finds a prompt that overflows must not end other people's answers.
         """
-        if self._numb < MOST_NUMB:
+        if not self.suspected:
             return False
         self._numb, size = 0, self._model.vocab.size
         rows = min(PROBE_ROWS, rows, self._model.context)

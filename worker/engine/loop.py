@@ -106,7 +106,7 @@ class Loop:
         """One round. Where decode blocks (no GPU), what happened is told before it; else while it runs."""
         began, computing = self._clock(), self.busy
         self._collect()
-        if self._damage.found(self._alone.rows(0)):
+        if self._damage.suspected and self._damage.found(self._alone.rows(0)):
             self._tell()
             raise ModelDamagedError("job after job, and a test, got logits that are no numbers")
         self._listen()
