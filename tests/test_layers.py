@@ -28,7 +28,7 @@ OWNERS = {
     "pydantic_core": ["coordinator/openai_*.py", "worker/chat/*.py"],
     "yaml": ["wire/catalog.py"],
     "numpy": ["worker/engine/*.py"],
-    "llama_cpp": ["worker/engine/llama.py"],
+    "llama_cpp": [f"worker/engine/{name}.py" for name in ("backend", "llama", "vocab")],
     "llguidance": ["worker/engine/constrain.py"],
     "jinja2": ["worker/chat/template.py"],
     "websockets": ["worker/link.py"],

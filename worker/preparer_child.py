@@ -51,7 +51,7 @@ def serve(pipe: Pipe) -> None:
     from worker.chat.constraint import constrained_by
     from worker.chat.prompt import prepare
     from worker.engine.constrain import examine
-    from worker.engine.llama import Vocab
+    from worker.engine.vocab import Vocab
 
     @lru_cache(KNOWN_GRAMMARS)
     def faults(grammar: str) -> str:

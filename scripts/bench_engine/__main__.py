@@ -15,7 +15,7 @@ from scripts.bench_engine.cases import CASES, Case, Numbers, warm_up
 from scripts.bench_engine.sides import BenchError, Ours, Peer, Shape, Side, ends, ours, peer
 from scripts.bench_engine.texts import Texts
 from wire.errors import SupernetError
-from worker.engine.llama import Vocab
+from worker.engine.vocab import Vocab
 from worker.gguf_header import GgufError
 from worker.plan import PlanError
 

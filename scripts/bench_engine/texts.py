@@ -4,7 +4,7 @@ import random
 from itertools import accumulate
 
 from scripts.bench_engine.sides import Ask
-from worker.engine.llama import Vocab
+from worker.engine.vocab import Vocab
 
 WORDS = (
     "the river house stone letter morning garden window music winter doctor market bridge forest engine paper "

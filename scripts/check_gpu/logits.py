@@ -69,14 +69,14 @@ def ask(model: Path, folder: Path, layers: int) -> tuple[Rows, str]:
 
 
 def main() -> None:
-    from worker.engine import llama  # here, because the library prints while it is loaded
+    from worker.engine import backend, llama  # here, because the library prints while it is loaded
     from worker.engine.port import EngineSpec
 
     path, out, layers = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    llama._log.tap = []  # the one place where llama.cpp says how many layers went to the GPU
+    backend.log.tap = []  # the one place where llama.cpp says how many layers went to the GPU
     model = llama.Model(EngineSpec(path, slots=len(PROMPTS), context=512, gpu_layers=layers))
-    offloaded = re.search(r"offloaded (\d+/\d+) layers", "".join(llama._log.tap))
-    llama._log.tap = None
+    offloaded = re.search(r"offloaded (\d+/\d+) layers", "".join(backend.log.tap))
+    backend.log.tap = None
     np.save(out, np.concatenate(rows(model)))
     print(json.dumps({"offloaded": offloaded[1] if offloaded else ""}))
 

@@ -7,7 +7,7 @@ from openai import AuthenticationError, BadRequestError, NotFoundError, OpenAI
 from openai.types.chat.chat_completion import Choice
 
 from tests.e2e.network import MODEL, Network
-from worker.engine.llama import Vocab
+from worker.engine.vocab import Vocab
 
 WEATHER = {
     "type": "function",

@@ -11,7 +11,7 @@ from scripts.bench_engine.__main__ import Options, compare
 from scripts.bench_engine.cases import CASES, Case, decode, steady
 from scripts.bench_engine.sides import Answer, BenchError, Shape, ends, ours, peer, spec_of
 from scripts.bench_engine.texts import Texts
-from worker.engine.llama import Vocab
+from worker.engine.vocab import Vocab
 
 # the other cases need a model that takes its time: here an answer is over before the next has begun
 QUICK = [case for case in CASES if case.name in ("shared-prefix", "second-turn")] + [decode((1, 4), 4, tokens=256)]

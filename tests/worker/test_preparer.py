@@ -13,7 +13,7 @@ import pytest
 from wire.chat import ChatRequest, Message
 from wire.errors import ErrorCode, SupernetError
 from worker.chat.prompt import prepare
-from worker.engine.llama import Vocab
+from worker.engine.vocab import Vocab
 from worker.preparer import PREPARE_S, TURN_S, WAITING, Preparer
 
 T = TypeVar("T")

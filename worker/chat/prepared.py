@@ -9,7 +9,7 @@ from worker.engine.port import Constraint, ReasoningLimit
 
 
 class Tokenizer(Protocol):
-    """A model's vocabulary, without the model. Implemented by `engine/llama.Vocab`."""
+    """A model's vocabulary, without the model. Implemented by `engine/vocab.Vocab`."""
 
     @property
     def special(self) -> dict[str, int]:

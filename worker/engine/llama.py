@@ -1,17 +1,13 @@
-"""llama.cpp as the engine needs it: a vocabulary, and a model with its context.
+"""llama.cpp as the engine needs it: a model with its context.
 
-The only importer of llama_cpp, and of its low-level API alone. Several misuses abort the whole process inside llama.cpp
-(too many rows or outputs, a partial copy between separate caches), where ctypes cannot catch anything; each is refused
-here in Python first. Nothing in this file is thread-safe but `Vocab`.
+With its neighbours `backend` and `vocab` the only importer of llama_cpp, and of its low-level API alone. Several
+misuses abort the whole process inside llama.cpp (too many rows or outputs, a partial copy between separate caches),
+where ctypes cannot catch anything; each is refused here in Python first. Nothing in this file is thread-safe.
 """
 
 import ctypes
-import functools
 import os
-import re
-import sys
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -19,21 +15,13 @@ import llama_cpp.llama_cpp as lib
 import numpy as np
 from numpy.typing import NDArray
 
-from wire.errors import ErrorCode, SupernetError
+from worker.engine.backend import chosen_devices, ggml, log, refused, start_backend, supports_gpu_offload
 from worker.engine.port import EngineSpec
+from worker.engine.vocab import Vocab
 
 MAX_SEQUENCES = 256  # LLAMA_MAX_SEQ of llama-cparams.h
 RC_NO_CELLS = 1  # llama_decode: the cache has no room for the batch, nothing was changed
 _PARTIAL = 1  # LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY: the recurrent rows, not the attention cells
-_WARN, _CONTINUED = 3, 5  # ggml_log_level
-_EXPECTED = (  # no news: the first two are answered by evicting a prefix, the last are heads that we do not load
-    "failed to find a memory slot",
-    "failed to prepare attention ubatches",
-    "model has unused tensor",
-    "control-looking token",  # see _TEXT
-)
-# HTML's </s> is a word of Qwen's vocabulary; llama.cpp takes it for the end of a turn because other models end so.
-_TEXT = b"</s>"
 _KV_TYPES = {"f16": lib.GGML_TYPE_F16, "q8_0": lib.GGML_TYPE_Q8_0}
 
 
@@ -46,175 +34,39 @@ class Feed(NamedTuple):
     draws: bool
 
 
-class _Log:
-    """llama.cpp's log: warnings go to stderr, and the last few are kept for error messages. `tap`, if it is a list,
-    gets every line: the check of a GPU reads there what was put on it."""
-
-    def __init__(self) -> None:
-        self.recent: deque[str] = deque(maxlen=4)
-        self.tap: list[str] | None = None
-        self._level = 0
-        self.callback = lib.llama_log_callback(self._hear)
-
-    def _hear(self, level: int, text: bytes, _data: object) -> None:
-        self._level = self._level if level == _CONTINUED else level
-        line = text.decode("utf-8", "replace")
-        if self.tap is not None:
-            self.tap.append(line)
-        if self._level >= _WARN and not any(known in line for known in _EXPECTED):
-            self.recent.append(line.strip())
-            sys.stderr.write(line)
-
-
-_log = _Log()
-
-
-@functools.cache
-def _start_backend() -> None:
-    lib.llama_log_set(_log.callback, ctypes.c_void_p(0))
-    lib.llama_backend_init()
-
-
-def system_info() -> str:
-    """The CPU and GPU features that this build of llama.cpp uses."""
-    _start_backend()
-    return str(lib.llama_print_system_info(), "utf-8")
-
-
-def supports_gpu_offload() -> bool:
-    _start_backend()
-    return bool(lib.llama_supports_gpu_offload())
-
-
-def _refuse(what: str) -> SupernetError:
-    reasons = "; ".join(_log.recent)
-    return SupernetError(ErrorCode.MODEL_NOT_LOADED, f"{what}: {reasons}" if reasons else what)
-
-
-class Vocab:
-    """The tokens of a GGUF file, loaded without its weights. Implements `chat.prepared.Tokenizer`; thread-safe.
-
-    `handle` shares the vocabulary of a loaded model in place of reading the file again.
-    """
-
-    def __init__(self, path: str, handle: Any = None) -> None:
-        _start_backend()
-        if handle is None:
-            params = lib.llama_model_default_params()
-            params.vocab_only = True
-            handle = lib.llama_model_load_from_file(path.encode(), params)
-            if not handle:
-                raise _refuse(f"cannot read the vocabulary of {os.path.basename(path)}")
-        self._vocab = lib.llama_model_get_vocab(handle)
-        self.size = lib.llama_vocab_n_tokens(self._vocab)
-        template = lib.llama_model_chat_template(handle, None)
-        self.template = template.decode("utf-8", "replace") if template else ""
-        self._pieces: dict[int, bytes] = {}
-        marked = lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_USER_DEFINED
-        ends = {lib.llama_vocab_eos(self._vocab), lib.llama_vocab_eot(self._vocab)}
-        marks = [i for i in range(self.size) if lib.llama_vocab_get_attr(self._vocab, i) & marked]
-        marks = [i for i in marks if i in ends or self.piece(i) != _TEXT]
-        self.special = {self.piece(i).decode("utf-8", "replace"): i for i in marks}
-        spelled = (text for text in self.special if len(text) > 1 and not text.isspace())
-        self._marks = re.compile("|".join(map(re.escape, spelled)) or "(?!)")
-        self.eog = frozenset(i for i in {*ends, *marks} if i >= 0 and lib.llama_vocab_is_eog(self._vocab, i))
-
-    @functools.cached_property
-    def longest(self) -> int:
-        """Bytes of the longest token."""
-        return max(len(self.piece(token)) for token in range(self.size))
-
-    def tokenize(self, text: str) -> list[int]:
-        """Tokens of plain text: none of them special, whatever the text says.
-
-        llama.cpp leaves control tokens alone when asked to, but still reads user-defined ones (`<think>`,
-        `<tool_call>`) out of any text; so the text is cut behind the first letter of each.
-        """
-        tokens: list[int] = []
-        begin = 0
-        while match := self._marks.search(text, begin):
-            tokens += self._tokenize(text[begin : match.start() + 1])
-            begin = match.start() + 1
-        return tokens + self._tokenize(text[begin:])
-
-    def _tokenize(self, text: str) -> list[int]:
-        data = text.encode("utf-8", "replace")  # a lone surrogate from JSON has no UTF-8 form
-        room = len(data) + 8
-        while True:
-            found = (lib.llama_token * room)()
-            count = lib.llama_tokenize(self._vocab, data, len(data), found, room, False, False)
-            if count >= 0:
-                return found[:count]
-            room = -count
-
-    def piece(self, token: int) -> bytes:
-        known = self._pieces.get(token)
-        if known is not None:
-            return known
-        if not 0 <= token < self.size:
-            raise IndexError(f"token {token} is outside the vocabulary of {self.size}")
-        room = 64
-        while True:
-            found = ctypes.create_string_buffer(room)
-            count = lib.llama_token_to_piece(self._vocab, token, found, room, 0, True)
-            if count >= 0:
-                self._pieces[token] = found.raw[:count]
-                return self._pieces[token]
-            room = -count
-
-
 class _Override(ctypes.Structure):
     """llama_model_tensor_buft_override of llama.h, which the bindings leave out."""
 
     _fields_ = (("pattern", ctypes.c_char_p), ("buft", ctypes.c_void_p))
 
 
-def _ggml(name: str, result: Any, *arguments: Any) -> Any:
-    """A ggml function that the bindings leave out; the loader finds it through libllama's own dependencies."""
-    function = getattr(lib._lib, name)
-    function.restype, function.argtypes = result, list(arguments)
-    return function
-
-
 def _experts_in_main_memory(layers: int) -> Any:
     """Overrides that keep the routed experts of the first `layers` layers on the CPU (common.h: LLM_FFN_EXPS_REGEX)."""
-    cpu = _ggml("ggml_backend_cpu_buffer_type", ctypes.c_void_p)()
+    cpu = ggml("ggml_backend_cpu_buffer_type", ctypes.c_void_p)()
     patterns = [rf"blk\.{i}\.ffn_(up|down|gate|gate_up)_(ch|)exps".encode() for i in range(layers)]
     return (_Override * (layers + 1))(*(_Override(pattern, cpu) for pattern in patterns), _Override(None, None))
-
-
-def _chosen_devices(indices: Sequence[int]) -> Any:
-    """A NULL-ended array of the GPUs with these indices, counted in ggml's order."""
-    kind = _ggml("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)
-    get = _ggml("ggml_backend_dev_get", ctypes.c_void_p, ctypes.c_size_t)
-    every = [get(i) for i in range(_ggml("ggml_backend_dev_count", ctypes.c_size_t)())]
-    gpus = [device for device in every if kind(device) == 1]  # GGML_BACKEND_DEVICE_TYPE_GPU
-    missing = [i for i in indices if not 0 <= i < len(gpus)]
-    if missing:
-        raise _refuse(f"GPU {missing[0]} was asked for, but llama.cpp sees {len(gpus)}")
-    return (ctypes.c_void_p * (len(indices) + 1))(*(gpus[i] for i in indices), None)
 
 
 def _check(spec: EngineSpec) -> None:
     """Refuse what llama.cpp would answer with an abort, or with a context other than the one asked for."""
     for name in ("slots", "context", "batch", "longest_stall_ms", "threads"):
         if getattr(spec, name) < 1:
-            raise _refuse(f"{name} must be at least 1")
+            raise refused(f"{name} must be at least 1")
     if spec.slots + spec.anchors > MAX_SEQUENCES or spec.anchors < 0:
-        raise _refuse(f"slots and anchors together may be at most {MAX_SEQUENCES}")
+        raise refused(f"slots and anchors together may be at most {MAX_SEQUENCES}")
     if spec.batch < spec.slots + spec.anchors:  # llama.cpp reserves one row and one output for each sequence, or aborts
-        raise _refuse(f"batch must be at least slots and anchors together ({spec.slots + spec.anchors})")
+        raise refused(f"batch must be at least slots and anchors together ({spec.slots + spec.anchors})")
     if spec.kv_type != "f16" and not spec.flash_attention:
-        raise _refuse(f"kv_type {spec.kv_type} needs flash_attention")
+        raise refused(f"kv_type {spec.kv_type} needs flash_attention")
 
 
 class _Loaded:
     """A llama.cpp model and context, with the memory that they point into."""
 
     def __init__(self, spec: EngineSpec, on_progress: Callable[[float], bool]) -> None:
-        _start_backend()
+        start_backend()
         _check(spec)
-        _log.recent.clear()
+        log.recent.clear()
         params = lib.llama_model_default_params()
         params.n_gpu_layers = spec.gpu_layers
         self._progress = lib.llama_progress_callback(lambda fraction, _data: on_progress(fraction))
@@ -223,15 +75,15 @@ class _Loaded:
             self._overrides = _experts_in_main_memory(spec.cpu_expert_layers)
             params.tensor_buft_overrides = ctypes.addressof(self._overrides)
         if spec.devices:
-            self._devices = _chosen_devices(spec.devices)
+            self._devices = chosen_devices(spec.devices)
             params.devices = ctypes.addressof(self._devices)
         self.model = lib.llama_model_load_from_file(spec.path.encode(), params)
         if not self.model:
-            raise _refuse(f"cannot load {os.path.basename(spec.path)}")
+            raise refused(f"cannot load {os.path.basename(spec.path)}")
         self.context = lib.llama_init_from_model(self.model, self._context_params(spec))
         if not self.context:
             lib.llama_model_free(self.model)
-            raise _refuse(f"no context of {spec.slots} x {spec.context} tokens for {os.path.basename(spec.path)}")
+            raise refused(f"no context of {spec.slots} x {spec.context} tokens for {os.path.basename(spec.path)}")
 
     def _context_params(self, spec: EngineSpec) -> Any:
         params = lib.llama_context_default_params()
@@ -287,7 +139,7 @@ class Model:
         for _ in range(2):
             began = time.perf_counter()
             if code := self.decode([Feed(0, 0, [0], True)]):
-                raise _refuse(f"the model computes nothing (code {code})")
+                raise refused(f"the model computes nothing (code {code})")
             self.logits()
             took = time.perf_counter() - began
             self.clear(0)

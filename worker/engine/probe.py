@@ -39,7 +39,7 @@ def ask() -> Build:
 def main() -> None:
     out = os.dup(1)
     os.dup2(2, 1)  # the library prints while it is loaded
-    from worker.engine.llama import supports_gpu_offload, system_info
+    from worker.engine.backend import supports_gpu_offload, system_info
 
     found = {"gpu": supports_gpu_offload(), "system": system_info(), "cuda": cuda_of(Path("/proc/self/maps"))}
     os.write(out, json.dumps(found).encode() + b"\n")

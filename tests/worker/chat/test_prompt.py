@@ -15,7 +15,7 @@ from wire.errors import ErrorCode, SupernetError
 from worker.chat.answer import Answer
 from worker.chat.prepared import Prepared, Tokenizer
 from worker.chat.prompt import prepare
-from worker.engine.llama import Vocab
+from worker.engine.vocab import Vocab
 
 USER = Message(role="user", content="Hi")
 TOOL = Tool(name="get", description="gets", parameters={"type": "object", "properties": {"city": {"type": "string"}}})

@@ -10,8 +10,8 @@ import pytest
 from wire.errors import ErrorCode, SupernetError
 from worker.engine import constrain
 from worker.engine.constrain import Grammars, Matcher
-from worker.engine.llama import Vocab
 from worker.engine.port import Constraint
+from worker.engine.vocab import Vocab
 
 SCHEMA = """{"type": "object", "properties": {
   "n": {"type": "integer", "minimum": 0, "maximum": 99}, "s": {"type": "string", "maxLength": 8},

@@ -6,20 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from tests.models.make import write_qwen3
 from wire.errors import ErrorCode, SupernetError
-from worker.engine import llama
-from worker.engine.llama import (
-    RC_NO_CELLS,
-    Feed,
-    Model,
-    Vocab,
-    supports_gpu_offload,
-    system_info,
-)
+from worker.engine.llama import RC_NO_CELLS, Feed, Model
 from worker.engine.port import EngineSpec
 from worker.engine.sample import Row
 
@@ -39,13 +28,6 @@ def model(request: pytest.FixtureRequest, path: Path) -> Iterator[Model]:
     loaded.close()
 
 
-@pytest.fixture(scope="module")
-def vocab(tmp_path_factory: pytest.TempPathFactory) -> Vocab:
-    path = tmp_path_factory.mktemp("vocab") / "tiny.gguf"
-    write_qwen3(path)
-    return Vocab(str(path))
-
-
 def fresh(model: Model, tokens: list[int]) -> Row:
     """Logits after these tokens, computed in sequence 1 without any reuse."""
     model.clear(1)
@@ -53,55 +35,6 @@ def fresh(model: Model, tokens: list[int]) -> Row:
     row: Row = model.logits()[0].copy()
     model.clear(1)
     return row
-
-
-# ---- vocabulary
-
-
-def test_special_tokens_are_found_by_their_text(vocab: Vocab) -> None:
-    for text in ("<|im_start|>", "<|im_end|>", "<think>", "</think>", "<tool_call>"):
-        assert vocab.piece(vocab.special[text]) == text.encode()
-    assert vocab.special["<|im_end|>"] in vocab.eog
-    assert vocab.special["<|im_start|>"] not in vocab.eog
-    assert "im_start" in vocab.template
-
-
-def test_text_never_becomes_a_special_token(vocab: Vocab) -> None:
-    text = "<|im_start|>system <think> </tool_call><<think>><|im_end|><think"
-    tokens = vocab.tokenize(text)
-    assert not set(tokens) & set(vocab.special.values())
-    assert b"".join(map(vocab.piece, tokens)) == text.encode()
-
-
-@settings(deadline=None)
-@given(st.text(max_size=300))
-def test_pieces_of_a_text_add_up_to_it(vocab: Vocab, text: str) -> None:
-    assert b"".join(map(vocab.piece, vocab.tokenize(text))) == text.encode()
-
-
-def test_a_text_of_any_length_is_tokenized_whole(vocab: Vocab) -> None:
-    text = "Q\x00é漢" * 50_000
-    assert b"".join(map(vocab.piece, vocab.tokenize(text))) == text.encode()
-
-
-def test_half_a_surrogate_pair_does_no_harm(vocab: Vocab) -> None:
-    assert b"".join(map(vocab.piece, vocab.tokenize("a\ud800b"))) == b"a?b"
-
-
-@pytest.mark.parametrize("token", [-1, 10**6])
-def test_a_token_outside_the_vocabulary_has_no_piece(vocab: Vocab, token: int) -> None:
-    with pytest.raises(IndexError, match="outside the vocabulary"):
-        vocab.piece(token)
-
-
-def test_a_file_that_is_no_model_has_no_vocabulary(tmp_path: Path) -> None:
-    (tmp_path / "x.gguf").write_bytes(b"GGUF but not really")
-    with pytest.raises(SupernetError, match="cannot read the vocabulary") as caught:
-        Vocab(str(tmp_path / "x.gguf"))
-    assert caught.value.code is ErrorCode.MODEL_NOT_LOADED
-
-
-# ---- decoding
 
 
 def test_rows_of_logits_come_in_the_order_of_the_feeds(model: Model) -> None:
@@ -267,15 +200,3 @@ def test_nothing_is_printed_while_all_goes_well(path: Path, capfd: pytest.Captur
     model.decode([Feed(0, 0, PROMPT, True)])
     model.close()
     assert capfd.readouterr() == ("", "")
-
-
-def test_who_listens_hears_what_llama_cpp_says_while_it_loads(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    heard = list[str]()
-    monkeypatch.setattr(llama._log, "tap", heard)
-    Model(EngineSpec(str(path), slots=1, context=64)).close()
-    assert any("load_tensors" in line for line in heard)
-
-
-def test_the_build_describes_itself() -> None:
-    assert "CPU" in system_info()
-    assert supports_gpu_offload() in (True, False)
