@@ -50,7 +50,7 @@ class Fleet:
         before, worker.seats = worker.seats, {offer.id: Seat(offer, offer.slots) for offer in hello.models}
         for model, seat in worker.seats.items():
             if model in before:
-                seat.remembered = before[model].remembered
+                seat.remembered, seat.proven = before[model].remembered, before[model].proven
         for lease in worker.leases.values():
             if lease.model in worker.seats:
                 worker.seats[lease.model].held += 1
@@ -115,6 +115,13 @@ class Fleet:
         held[lease.account] += more
         if not held[lease.account]:
             del held[lease.account]
+
+    def proved(self, lease: Lease) -> None:
+        """The engine has finished a job, and gave tokens for it; a test is as good as a client's."""
+        worker = self.workers.get(lease.worker)
+        seat = None if worker is None else worker.seats.get(lease.model)
+        if seat is not None and lease.tokens:
+            seat.proven = True
 
     # ---- prefixes ------------------------------------------------------------------------------------------------
 

@@ -12,8 +12,9 @@ from wire.job import IllegalTransition, JobMessage, JobState, advance
 # What a worker may say about a request and be believed. Any other code is the worker's own trouble: a stranger's
 # machine must not be able to tell a client that his key is bad or his money gone.
 CLIENT_FAULTS = frozenset({ErrorCode.INVALID_REQUEST, ErrorCode.REQUEST_TOO_LARGE, ErrorCode.CONTEXT_LENGTH_EXCEEDED})
-# The engine died, or reading the answer met a bug: it may be the request's doing, so the worker does not rest for it,
-# and a second worker decides.
+# The engine died, or reading the answer met a bug. It may be the request's doing: then the worker does not rest for it,
+# and a second worker decides. But only one that has finished a job before bears witness against a request: an engine
+# that dies of its first may do so on that machine whatever it is asked (a build for another CPU).
 SUSPECT = frozenset({ErrorCode.ENGINE_CRASHED, ErrorCode.INTERNAL_ERROR})
 BUSY_MIN_S, BUSY_MAX_S = 0.25, 10.0  # how long a worker that refused for want of a slot is left alone
 NOT_LOADED_S = 5.0  # one heartbeat: by then the worker has said what is loaded
@@ -170,6 +171,7 @@ class Frames:
         self._jobs.fleet.probation.succeeded(worker.key)
         self._jobs.waiting.served(job, now - lease.since)
         self._jobs.fleet.counted(worker, lease, job, done.usage)
+        self._jobs.fleet.proved(lease)
         worker.finished += 1
         if job.cancelled:
             self._jobs.stop(job, now, done.usage)
@@ -205,7 +207,7 @@ class Frames:
             case ErrorCode.MODEL_NOT_LOADED if seat is not None:
                 seat.busy_until = now + NOT_LOADED_S
             case ErrorCode.INTERNAL_ERROR:
-                self._suspect(worker, job)
+                self._suspect(worker, job, now)
             case _:
                 self._jobs.blame(worker, job, now)
         self._jobs.move(job, error, now)
@@ -218,13 +220,18 @@ class Frames:
         if failed.code is ErrorCode.WORKER_DRAINING:
             worker.draining = True
         elif failed.code in SUSPECT:
-            self._suspect(worker, job)
+            self._suspect(worker, job, now)
         else:
             job.failures += 1
             self._jobs.blame(worker, job, now)
         self._jobs.move(job, error, now)
 
-    def _suspect(self, worker: Worker, job: Job) -> None:
-        job.crashes += 1
+    def _suspect(self, worker: Worker, job: Job, now: float) -> None:
+        """By what we have seen ourselves: a worker's own word on whose fault it was would be of no use."""
         job.failures += 1
-        job.avoid.add(worker.incarnation)
+        seat = worker.seats.get(job.spec.model)
+        if seat is not None and seat.proven:
+            job.crashes += 1
+            job.avoid.add(worker.incarnation)
+        else:
+            self._jobs.blame(worker, job, now)

@@ -29,8 +29,13 @@ class Probation:
         self._rests: dict[str, Rest] = {}
 
     def rest(self, worker: str, now: float) -> None:
-        """No jobs for it: 15 s after the first fault, doubled for each further one without a success between."""
+        """No jobs for it: 15 s after the first fault, doubled for each further one without a success between.
+
+        What fails while it rests was started before, mostly by the same trouble: an engine takes all its jobs along.
+        """
         rest = self._rests.setdefault(worker, Rest(0, 0.0))
+        if now < rest.until and not rest.passed:
+            return
         rest.failures += 1
         rest.until = now + min(self._limits.rest_s * 2 ** min(rest.failures - 1, 16), self._limits.rest_max_s)
         rest.test, rest.passed = None, False

@@ -175,6 +175,7 @@ class Seat:
     hidden: int = 0  # slots that the worker's last Capacity shows as taken, and not by our leases
     busy_until: float = 0.0  # it refused for want of a slot
     remembered: Remembered = field(default_factory=Remembered)  # prompts that its engine has read
+    proven: bool = False  # a job has been finished there since the worker joined: the engine computes on that machine
 
     @property
     def free(self) -> int:

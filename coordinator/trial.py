@@ -46,6 +46,7 @@ class Trial:
             return
         if isinstance(frame, wire.Done) and lease.tokens:
             self._jobs.counters.tests_passed += 1
+            self._fleet.proved(lease)
             self._fleet.probation.end(worker.key, passed=True)
             self._jobs.note("test passed", worker.key)
         elif isinstance(frame, wire.Refused | wire.Failed) and frame.code in NO_VERDICT:

@@ -85,6 +85,14 @@ class FakeWorker:
         await self.done(start, await self.tell(start, text))
         return start
 
+    async def prove(self, coordinator: "Coordinator") -> None:
+        """Serve somebody: from then on the death of its engine counts against a request."""
+        async with coordinator.http() as http:
+            question = {"model": "tiny", "messages": [{"role": "user", "content": "are you there?"}]}
+            asking = asyncio.create_task(http.post("/v1/chat/completions", json=question))
+            await self.serve()
+            assert (await asking).status_code == 200
+
 
 def delta(start: wire.Start, seq: int, text: str) -> wire.Deltas:
     item = wire.Delta(

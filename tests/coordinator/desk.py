@@ -91,6 +91,17 @@ class Desk:
         alive = tuple(wire.RunningJob(job=j, attempt=a, next_seq=n) for j, a, n in jobs)
         return self.dial(worker, resume=wire.Resume(session=self.sessions[worker], jobs=alive))
 
+    def proves(self, *workers: str) -> None:
+        """Each finishes a job: from then on the death of its engine counts against a request."""
+        for name in workers:  # nobody has read any of these prompts: the least recently used is next
+            asked = ChatRequest(messages=(Message(role="user", content=name),), max_tokens=10)
+            self.now += 0.001
+            self.submit(job := f"proof-{name}", account="proof", request=asked)
+            worker = self.started()[0]
+            self.accepts(worker, job)
+            self.delta(worker, job, tokens="1")
+            self.done(worker, job, seq=1)
+
     def passes_test(self, worker: str = "w1") -> None:
         """The worker does well what the coordinator tests it with; keeps the effects of the last word."""
         _, test = self.started()

@@ -99,6 +99,7 @@ async def test_several_choices_in_one_stream(coordinator: Coordinator) -> None:
 async def test_an_error_in_a_stream_is_an_event_and_no_done_follows(coordinator: Coordinator) -> None:
     async with coordinator.worker() as worker, coordinator.http() as http:
         await worker.join()
+        await worker.prove(coordinator)
 
         async def poison() -> None:
             for attempt in (1, 2):

@@ -40,6 +40,7 @@ async def test_a_lost_worker_is_a_pause_and_nothing_else(coordinator: Coordinato
 async def test_what_a_poisonous_request_was_given_is_not_charged(coordinator: Coordinator) -> None:
     async with coordinator.worker() as worker, coordinator.openai() as client:
         await worker.join()
+        await worker.prove(coordinator)
         asking = asyncio.create_task(client.chat.completions.create(**ASK))
         for attempt in (1, 2):
             start = await worker.accept()
@@ -50,7 +51,7 @@ async def test_what_a_poisonous_request_was_given_is_not_charged(coordinator: Co
             await worker.say(crash)
         with pytest.raises(openai.UnprocessableEntityError):
             await asking
-    (row,) = await written(coordinator, 1)
+    row = (await written(coordinator, 2))[-1]
     assert (row.finish, row.attempts, row.completion, row.cost_nano) == ("poison_request", 2, 2, 0)
 
 

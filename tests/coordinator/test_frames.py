@@ -160,6 +160,7 @@ def test_a_bug_in_reading_an_answer_may_be_the_requests_doing_and_a_second_worke
     desk = Desk()
     for name in ("w1", "w2", "w3"):
         desk.join(name)
+    desk.proves("w1", "w2", "w3")
     desk.submit()
     for attempt in (1, 2):
         worker = desk.started()[0]

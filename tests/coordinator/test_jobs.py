@@ -84,6 +84,7 @@ def test_a_request_that_crashes_two_engines_is_not_tried_a_third_time() -> None:
     desk = Desk()
     for worker in ("w1", "w2", "w3"):
         desk.join(worker)
+    desk.proves("w1", "w2", "w3")
     desk.submit()
     for attempt in (1, 2):
         worker = desk.started()[0]
@@ -92,6 +93,87 @@ def test_a_request_that_crashes_two_engines_is_not_tried_a_third_time() -> None:
     assert desk.one(Failed).error.code is ErrorCode.POISON_REQUEST
     desk.submit("j2", account="another")
     assert desk.started()[0] in ("w1", "w2", "w3")  # no worker rests for it
+
+
+@pytest.mark.parametrize("code", [ErrorCode.ENGINE_CRASHED, ErrorCode.INTERNAL_ERROR])
+def test_what_dies_of_its_first_job_is_no_witness_against_it_but_rests(code: ErrorCode) -> None:
+    """Two machines whose build of llama.cpp dies in the first batch, and one that computes."""
+    desk = Desk(Limits(rest_s=10))
+    desk.join("w1")
+    desk.join("w2")
+    desk.submit()
+    dead = []
+    for attempt in (1, 2):
+        dead.append(desk.started()[0])
+        desk.accepts(dead[-1], attempt=attempt)
+        if attempt == 2:
+            desk.join("w3")
+        desk.fails(dead[-1], attempt=attempt, code=code)
+    assert sorted(dead) == ["w1", "w2"]
+    worker, start = desk.started()
+    assert worker == "w3" and start.attempt == 3, "it is served where it can be"
+    desk.accepts("w3", attempt=3)
+    desk.delta("w3", attempt=3, tokens="1")
+    desk.done("w3", attempt=3, seq=1)
+    assert desk.one(Finished)
+    assert (desk.dispatch.counters.poisoned, desk.dispatch.counters.rests) == (0, 2)
+    for job in ("j2", "j3", "j4"):
+        desk.submit(job)
+        assert [worker for worker, _ in desk.sent(wire.Start)] in (["w3"], []), "nothing is blocked, and they rest"
+
+
+def test_a_job_that_met_only_machines_that_die_fails_as_their_fault_and_may_come_again() -> None:
+    desk = Desk(Limits(rest_s=10))
+    for worker in ("w1", "w2", "w3", "w4"):
+        desk.join(worker)
+    desk.submit()
+    for attempt in (1, 2, 3):
+        worker = desk.started()[0]
+        desk.accepts(worker, attempt=attempt)
+        desk.fails(worker, attempt=attempt, code=ErrorCode.ENGINE_CRASHED)
+    error = desk.one(Failed).error
+    assert error.code is ErrorCode.ENGINE_CRASHED and error.retry_after_s and "broke" not in error.message
+    desk.submit("j2")
+    assert desk.started()[1].attempt == 1
+
+
+def test_an_engine_that_takes_all_its_jobs_along_is_one_fault() -> None:
+    desk = Desk(Limits(rest_s=10))
+    desk.join("w1", slots=4)
+    for job in ("j1", "j2", "j3", "j4"):
+        desk.submit(job)
+        desk.accepts(job=job)
+    for job in ("j1", "j2", "j3", "j4"):
+        desk.fails(job=job, code=ErrorCode.ENGINE_CRASHED)
+    desk.passes(10.5, alive=("w1",))
+    assert len(desk.sent(wire.Start)) == 1, "the test, after one rest of ten seconds"
+
+
+def test_a_passed_test_makes_a_witness() -> None:
+    desk = Desk(Limits(rest_s=10, crashes=1))
+    desk.join()
+    desk.submit()
+    desk.accepts()
+    desk.fails(code=ErrorCode.ENGINE_CRASHED)
+    desk.passes(10.25, alive=("w1",))
+    desk.passes_test()
+    attempt = desk.started()[1].attempt
+    desk.accepts(attempt=attempt)
+    desk.fails(attempt=attempt, code=ErrorCode.ENGINE_CRASHED)
+    assert desk.one(Failed).error.code is ErrorCode.POISON_REQUEST
+
+
+def test_a_witness_stays_one_over_a_dropped_socket() -> None:
+    desk = Desk(Limits(crashes=1))
+    desk.join()
+    desk.proves("w1")
+    desk.drops()
+    desk.redials()
+    desk.capacity()
+    desk.submit()
+    desk.accepts()
+    desk.fails(code=ErrorCode.ENGINE_CRASHED)
+    assert desk.one(Failed).error.code is ErrorCode.POISON_REQUEST
 
 
 def test_starts_that_are_nobodys_fault_are_bounded_too() -> None:
@@ -110,6 +192,7 @@ def test_a_poisonous_request_is_blocked_for_its_account_and_for_nobody_else() ->
     desk = Desk()
     desk.join("w1", slots=8)
     desk.join("w2", slots=8)
+    desk.proves("w1", "w2")
     desk.submit()
     for attempt in (1, 2):
         worker = desk.started()[0]
