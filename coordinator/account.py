@@ -27,10 +27,10 @@ from coordinator.ledger.orders import Done, Transfer
 from coordinator.ledger.usage import DAY_MS, sums
 from coordinator.ledger.writer import LedgerWriter
 from coordinator.openai_fields import Fields
-from coordinator.openai_json import invalid, load
+from coordinator.openai_json import load
 from coordinator.pricing import CURRENCIES, Currency, decimal
 from coordinator.rates import Quota, Rates
-from wire.errors import ErrorCode, SupernetError
+from wire.errors import ErrorCode, SupernetError, invalid
 
 log = logging.getLogger("supernet.accounts")
 

@@ -16,9 +16,9 @@ from coordinator.effects import Failed, Finished, Report, Stopped
 from coordinator.ledger.errors import LedgerError
 from coordinator.ledger.orders import Checkpoint, Done, Held, Hold, Settle, Short, UsageRow
 from coordinator.ledger.writer import LedgerWriter
-from coordinator.openai_request import ChatJob
 from coordinator.pricing import Bill, Quote, Served, Tariff, Units, bill, decimal, most, prompt_bound
 from coordinator.records import JobSpec
+from coordinator.request import ChatJob
 from wire.errors import ErrorCode, SupernetError
 
 HOLD_S = 10.0  # a commit takes milliseconds: a disk that takes longer serves nobody

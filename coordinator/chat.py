@@ -9,7 +9,7 @@ from fastapi import Request, Response
 
 from coordinator.desk import Asked, Desk
 from coordinator.effects import Deliver, Finished
-from coordinator.openai_request import ChatJob, parse
+from coordinator.openai_request import parse
 from coordinator.openai_response import (
     DONE,
     ChoiceChunks,
@@ -22,6 +22,7 @@ from coordinator.openai_response import (
     with_usage,
 )
 from coordinator.pricing import Quote
+from coordinator.request import ChatJob
 from wire.catalog import ModelSpec
 from wire.chat import Usage
 from wire.errors import SupernetError

@@ -14,10 +14,10 @@ from coordinator.exchange import KEEP_ALIVE_S, EventStream, Exchange, choice_see
 from coordinator.gate import Gate
 from coordinator.hub import Hub, JobEnd
 from coordinator.idempotency import Idempotency, Kept, Run, fingerprint, key_of, spent, still_runs
-from coordinator.openai_request import ChatJob
 from coordinator.patience import patience_s
 from coordinator.prefix import session_of
 from coordinator.records import JobSpec
+from coordinator.request import ChatJob
 from coordinator.tracing import traceparent
 from wire.catalog import Catalog
 

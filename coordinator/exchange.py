@@ -21,9 +21,9 @@ from coordinator.dispatch import Standing
 from coordinator.effects import Deliver, Failed, Finished, Report
 from coordinator.hub import Answers
 from coordinator.idempotency import MOST_BYTES_EACH
-from coordinator.openai_request import ChatJob
 from coordinator.openai_response import sse_comment
 from coordinator.pricing import Quote
+from coordinator.request import ChatJob
 from wire.errors import ErrorCode, SupernetError
 
 MAX_BODY_BYTES = 4 * 1024 * 1024

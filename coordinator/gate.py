@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from coordinator.accounts import Principal
 from coordinator.effects import Failed, Finished, Stopped
 from coordinator.ledger.keys import KeyLimits
-from coordinator.openai_request import ChatJob
 from coordinator.prefix import prompt_tokens
 from coordinator.rates import Quota, Rates
 from coordinator.records import JobSpec
+from coordinator.request import ChatJob
 
 JobEnd = Finished | Failed | Stopped
 Ended = Callable[[JobSpec, JobEnd], None]

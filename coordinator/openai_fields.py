@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Self
 
-from coordinator.openai_json import invalid
+from wire.errors import invalid
 
 # Taken without an effect, each for a reason. `[]` stands for any index.
 ACCEPTED: Mapping[str, str] = {

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from wire.errors import ErrorCode, SupernetError
+from wire.errors import ErrorCode, SupernetError, invalid
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 64
@@ -20,10 +20,6 @@ MAX_SCHEMA_DEPTH = 32
 MAX_SCHEMA_BYTES = 64 * 1024
 MAX_PATTERN_CHARS = 256
 MAX_PATTERN_DEPTH = 8
-
-
-def invalid(param: str | None, message: str) -> SupernetError:
-    return SupernetError(ErrorCode.INVALID_REQUEST, message, param=param)
 
 
 def load(body: bytes) -> Any:

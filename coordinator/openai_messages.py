@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from coordinator.openai_fields import Fields, kind
-from coordinator.openai_json import invalid
 from wire.chat import MAX_CALLS, Message, ToolCall
+from wire.errors import invalid
 
 MAX_MESSAGES = 2048
 MAX_ID_CHARS = 256

@@ -14,15 +14,16 @@ What is decided here, because the fields alone do not say it:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast, get_args
 
 from coordinator.openai_fields import REFUSED, Fields, kind
-from coordinator.openai_json import invalid, load
+from coordinator.openai_json import load
 from coordinator.openai_messages import read_messages
 from coordinator.openai_tools import chat_choice, read_response_format, read_tool_choice, read_tools
+from coordinator.request import ChatJob, TokenType
 from wire.catalog import Catalog, ModelSpec, Preset, TaskProfile
 from wire.chat import MAX_LOGPROBS, MAX_STOP_CHARS, MAX_STOPS, MAX_TOP_K, MIN_REPETITION_PENALTY, ChatRequest, Sampling
+from wire.errors import invalid
 
 MAX_CHOICES = 4
 MAX_SEED = 2**63 - 1
@@ -42,24 +43,6 @@ BUDGETS: Mapping[str, int | None] = {
     "xhigh": None,
     "max": None,
 }
-
-TokenType = Literal["auto", "spark", "sogni"]
-
-
-@dataclass(frozen=True)
-class ChatJob:
-    """One HTTP request, resolved. `request` is the same for all `n` choices; `seed` None: the coordinator draws one."""
-
-    model: ModelSpec
-    request: ChatRequest
-    n: int
-    seed: int | None
-    stream: bool
-    include_usage: bool
-    continuous_usage: bool
-    token_type: TokenType
-    user: str | None
-    metadata: dict[str, str]
 
 
 def parse(body: bytes, catalog: Catalog, headers: Mapping[str, str]) -> ChatJob:
@@ -245,7 +228,7 @@ def read_token_type(fields: Fields, headers: Mapping[str, str]) -> TokenType:
     if value is None:
         source = "X-Token-Type"
         value = next((header for name, header in headers.items() if name.lower() == "x-token-type"), "auto")
-    if not isinstance(value, str) or value not in ("auto", "spark", "sogni"):
+    if not isinstance(value, str) or value not in get_args(TokenType):
         raise invalid(source, f"Invalid '{source}': supported values are 'auto', 'spark', 'sogni'.")
     return cast(TokenType, value)
 

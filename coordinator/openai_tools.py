@@ -6,9 +6,10 @@ from typing import Any
 from pydantic_core import to_json
 
 from coordinator.openai_fields import Fields
-from coordinator.openai_json import check_schema, invalid
+from coordinator.openai_json import check_schema
 from coordinator.openai_messages import tool_name
 from wire.chat import Tool
+from wire.errors import invalid
 
 MAX_TOOLS = 128
 MAX_TOOLS_BYTES = 256 * 1024

@@ -8,7 +8,7 @@ sent whole both are the time to the answer; for a stream both are kept by saying
 import math
 from collections.abc import Mapping
 
-from coordinator.openai_json import invalid
+from wire.errors import invalid
 
 HEADERS = ("x-stainless-read-timeout", "x-stainless-timeout")
 SHORTEST_S, LONGEST_S = 1.0, 3600.0

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from coordinator.openai_fields import Fields, kind
-from coordinator.openai_json import invalid
 from coordinator.openai_messages import (
     MAX_MESSAGES,
     PartKind,
@@ -22,6 +21,7 @@ from coordinator.openai_messages import (
 )
 from coordinator.responses_fields import ResponsesFields
 from wire.chat import MAX_CALLS, Message, ToolCall
+from wire.errors import invalid
 
 MAX_ITEMS = 2 * MAX_MESSAGES  # a thought, a call and its output are three items and two messages
 

@@ -15,10 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from coordinator.openai_fields import kind
-from coordinator.openai_json import invalid, load
+from coordinator.openai_json import load
 from coordinator.openai_request import (
     BUDGETS,
-    ChatJob,
     read_metadata,
     read_model,
     read_profile,
@@ -31,11 +30,13 @@ from coordinator.openai_request import (
     reasoning_budget,
 )
 from coordinator.openai_tools import read_tool_choice
+from coordinator.request import ChatJob
 from coordinator.responses_fields import INCLUDED, REFUSED, ResponsesFields
 from coordinator.responses_input import read_input
 from coordinator.responses_tools import Json, Toolbox, named_choice, read_text_format, read_toolbox, shown_choice
 from wire.catalog import Catalog, ModelSpec
 from wire.chat import MAX_LOGPROBS, ChatRequest
+from wire.errors import invalid
 
 LOGPROBS = "message.output_text.logprobs"
 MAX_INCLUDED = 16

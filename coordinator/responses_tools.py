@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from coordinator.openai_fields import Fields, kind
-from coordinator.openai_json import invalid
 from coordinator.openai_messages import tool_name
 from coordinator.openai_tools import MAX_TOOLS, check_names, declared, read_function, read_schema
 from coordinator.responses_fields import LEFT_OUT, ResponsesFields
 from coordinator.responses_input import full_name
 from wire.chat import Tool
+from wire.errors import invalid
 
 Json = dict[str, Any]
 

@@ -94,6 +94,7 @@ PURE = [
     "coordinator/trial.py",
     "coordinator/rates.py",
     "coordinator/records.py",
+    "coordinator/request.py",
     "coordinator/responses_*.py",
     "coordinator/waiting.py",
 ]
@@ -118,6 +119,7 @@ UNTESTED = {
     "worker/chat/prepared.py": "types only",
     "worker/effects.py": "types only",
     "coordinator/effects.py": "types only",
+    "coordinator/request.py": "types only",
     "coordinator/ledger/errors.py": "types only",
     "coordinator/ledger/orders.py": "types only",
     "coordinator/ledger/migrations/*": "tests/coordinator/ledger/test_migrate.py goes through all steps",

@@ -113,3 +113,8 @@ class SupernetError(Exception):
     @property
     def row(self) -> ErrorRow:
         return ERRORS[self.code]
+
+
+def invalid(param: str | None, message: str) -> SupernetError:
+    """The error of a request that cannot be honoured: 400, with the field at fault as `param`."""
+    return SupernetError(ErrorCode.INVALID_REQUEST, message, param=param)

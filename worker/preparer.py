@@ -16,16 +16,8 @@ from wire.chat import ChatRequest
 from wire.errors import ErrorCode, SupernetError
 from worker.chat.prepared import Prepared
 from worker.child_process import ChildProcess, LineTooLong
-from worker.engine.pipe import (
-    FROM_PREPARER,
-    MAX_LINE_BYTES,
-    TO_PREPARER,
-    Garbled,
-    Opened,
-    Prepare,
-    PreparerSpec,
-    Refused,
-)
+from worker.codec import MAX_LINE_BYTES, Garbled
+from worker.preparer_pipe import FROM_PREPARER, TO_PREPARER, Opened, Prepare, PreparerSpec, Refused
 
 log = logging.getLogger("supernet.preparer")
 

@@ -13,15 +13,8 @@ from functools import lru_cache
 
 from wire.errors import ErrorCode, SupernetError
 from worker.child_setup import Pipe, enter, leave
-from worker.engine.pipe import (
-    FROM_PREPARER,
-    MAX_LINE_BYTES,
-    TO_PREPARER,
-    Opened,
-    Prepare,
-    PreparerSpec,
-    Refused,
-)
+from worker.codec import MAX_LINE_BYTES
+from worker.preparer_pipe import FROM_PREPARER, TO_PREPARER, Opened, Prepare, PreparerSpec, Refused
 
 # For one request, beyond what the loaded vocabulary takes. Measured: llama.cpp takes 120 bytes to tokenise one byte of
 # text, and a request has at most 16 MiB. RLIMIT_DATA and not RLIMIT_AS: a mapped model file must not count.

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from coordinator.app import OPENAPI
 from coordinator.openai_fields import ACCEPTED, LABELS, LIMITED, REFUSED, camel
-from coordinator.openai_request import BUDGETS, ChatJob, parse
+from coordinator.openai_request import BUDGETS, parse
+from coordinator.request import ChatJob
 from wire.catalog import Catalog, File, ModelSpec, Preset, Presets, Price
 from wire.chat import ChatRequest, Message, Sampling, Tool
 from wire.errors import ErrorCode, SupernetError

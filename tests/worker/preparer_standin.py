@@ -8,7 +8,8 @@ from wire.chat import ChatRequest
 from wire.errors import ErrorCode
 from worker.chat.prepared import Prepared, Reading
 from worker.child_setup import enter, leave
-from worker.engine.pipe import FROM_PREPARER, MAX_LINE_BYTES, TO_PREPARER, Opened, Prepare, Refused
+from worker.codec import MAX_LINE_BYTES
+from worker.preparer_pipe import FROM_PREPARER, TO_PREPARER, Opened, Prepare, Refused
 
 
 def main(manner: str) -> None:

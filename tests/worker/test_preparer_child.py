@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from worker.child_process import ROOT
-from worker.engine.pipe import FROM_PREPARER, TO_PREPARER, Opened, PreparerSpec, Refused
 from worker.preparer import CHILD
 from worker.preparer_child import fault
+from worker.preparer_pipe import FROM_PREPARER, TO_PREPARER, Opened, PreparerSpec, Refused
 
 
 def say(first: bytes) -> subprocess.CompletedProcess[bytes]:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from worker.child_setup import Pipe, enter, leave
-from worker.engine.pipe import FROM_ENGINE, MAX_LINE_BYTES, TO_ENGINE, Garbled
+from worker.codec import MAX_LINE_BYTES, Garbled
+from worker.engine.pipe import FROM_ENGINE, TO_ENGINE
 from worker.engine.port import Down, EngineSpec, Event, Loading
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 from wire.errors import ErrorCode
 from worker.child_process import ChildProcess, LineTooLong
+from worker.codec import Garbled
 from worker.engine.mailbox import Mailbox
-from worker.engine.pipe import FROM_ENGINE, MAX_EVENT_BYTES, TO_ENGINE, Garbled
+from worker.engine.pipe import FROM_ENGINE, MAX_EVENT_BYTES, TO_ENGINE
 from worker.engine.port import Command, Down, Ended, EngineSpec, Event, Ready, Submit
 from worker.engine.restart import RestartPolicy
 

@@ -11,7 +11,8 @@ import sys
 
 from wire.errors import ErrorCode
 from worker.child_setup import Pipe, enter, leave
-from worker.engine.pipe import FROM_ENGINE, MAX_EVENT_BYTES, MAX_LINE_BYTES, TO_ENGINE
+from worker.codec import MAX_LINE_BYTES
+from worker.engine.pipe import FROM_ENGINE, MAX_EVENT_BYTES, TO_ENGINE
 from worker.engine.port import Cancel, Down, Ended, EngineSpec, Event, Loading, Ready, Stepped, Submit, Token
 
 

@@ -6,21 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wire.chat import ChatRequest, Message, Sampling, Tool
+from wire.chat import Sampling
 from wire.errors import ErrorCode
-from worker.chat.prepared import Prepared, Reading
-from worker.engine.pipe import (
-    FROM_ENGINE,
-    FROM_PREPARER,
-    TO_ENGINE,
-    TO_PREPARER,
-    Codec,
-    Garbled,
-    Opened,
-    Prepare,
-    PreparerSpec,
-    Refused,
-)
+from worker.codec import Codec, Garbled
+from worker.engine.pipe import FROM_ENGINE, TO_ENGINE
 from worker.engine.port import (
     Cancel,
     Constraint,
@@ -51,16 +40,6 @@ FULL = Sampling(
     logit_bias=((5, -100.0), (6, 3.5)),
     top_logprobs=3,
 )
-REQUEST = ChatRequest(
-    messages=(Message(role="system", content="zwölf\u2028\x00\n"), Message(role="user", content="\U0001f600")),
-    tools=(Tool(name="f", parameters={"type": "object", "properties": {"x": {"enum": [1, None, 1.5, "ü"]}}}),),
-    json_schema={},
-    reasoning_budget=None,
-    max_tokens=5,
-    stop=("\n\n",),
-    sampling=FULL,
-)
-
 MESSAGES: list[tuple[Codec[Any], object]] = [
     (TO_ENGINE, EngineSpec("a b/ü.gguf", 4, 8192, devices=(0, 1), kv_type="q8_0", gpu_layers=-1)),
     (TO_ENGINE, Submit("j.1", tuple(range(5000)), 10, PLAIN, 2**63 - 1)),
@@ -88,16 +67,6 @@ MESSAGES: list[tuple[Codec[Any], object]] = [
     (FROM_ENGINE, Ended("j", "failed", JobUsage(1, 2, 3, 0.5, 1.5, 2.5), ErrorCode.ENGINE_ERROR, "why\nnot")),
     (FROM_ENGINE, Pulse(1, 2, 3, 4, 5, 6, 3, 7.5)),
     (FROM_ENGINE, Down("gone", ("a", "b"), "a", 0.5)),
-    (TO_PREPARER, PreparerSpec("x.gguf", 4096, "qwen-xml")),
-    (TO_PREPARER, Prepare(REQUEST, (1, 2, 3))),
-    (FROM_PREPARER, Opened()),
-    (
-        FROM_PREPARER,
-        Prepared(
-            (1, 2), (1,), Reading("qwen-json", True, True, REQUEST.tools, ("x",)), (b"\x80", b""), Constraint("g")
-        ),
-    ),
-    (FROM_PREPARER, Refused(ErrorCode.CONTEXT_LENGTH_EXCEEDED, "too long", "messages")),
 ]
 
 
@@ -156,19 +125,3 @@ def test_no_bytes_raise_anything_else(head: bytes, rest: bytes) -> None:
         FROM_ENGINE.decode(head + rest)
     except Garbled:
         pass
-
-
-def test_the_error_names_the_field_and_never_the_value() -> None:
-    with pytest.raises(Garbled) as caught:
-        TO_ENGINE.decode(b'Cancel [{"job": ["a secret prompt"]}]\n')
-    assert "job" in str(caught.value) and "secret" not in str(caught.value)
-
-
-def test_a_line_over_the_limit_is_refused_on_both_sides() -> None:
-    small: Codec[Cancel] = Codec(40, Cancel)
-    fits, over = Cancel("x" * 15), Cancel("x" * 30)
-    assert small.decode(small.encode(fits)) == fits
-    with pytest.raises(Garbled, match="limit is 40"):
-        small.encode(over)
-    with pytest.raises(Garbled, match="limit is 40"):
-        small.decode(Codec[Cancel](1000, Cancel).encode(over))
