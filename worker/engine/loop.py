@@ -6,17 +6,19 @@ other processes.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Literal, assert_never
 
 from wire.errors import ErrorCode, SupernetError
-from worker.engine.batch import Slice, Want, parts, plan
+from worker.engine.batch import Want, parts, plan
 from worker.engine.constrain import Grammars
+from worker.engine.counters import PULSE_S, Counters
 from worker.engine.damage import Damage, ModelDamagedError
+from worker.engine.flight import Flight
 from worker.engine.follow import find
 from worker.engine.job import Drawn, Job, refusal
-from worker.engine.llama import RC_NO_CELLS, Feed, Model
+from worker.engine.llama import Model
 from worker.engine.pace import Pace
 from worker.engine.port import (
     Cancel,
@@ -36,7 +38,6 @@ from worker.engine.port import (
 from worker.engine.prefix import Placement, Prefixes
 from worker.engine.sample import Row
 
-PULSE_S = 0.5  # the port promises one a second
 LONGEST_STEP_S = 5.0  # without streams: a step cannot pulse, and 20 s of silence are a hang
 WAITING_PER_SLOT = 4
 
@@ -63,22 +64,18 @@ class Loop:
         self._grammars = Grammars(model.vocab)
         self._in_company = Pace(spec.longest_stall_ms / 1000, spec.batch)
         self._alone = Pace(LONGEST_STEP_S, spec.batch, row_s=model.warm())
-        self._pace = self._alone  # of the step in hand
         self._posted: SimpleQueue[Command | None] = SimpleQueue()  # None: look again
         self._heard: deque[Command] = deque()
         self._stopping = False
         self._waiting: dict[str, Job] = {}
         self._running: dict[str, Job] = {}
-        self._drawing: list[Job] = []  # jobs whose rows of logits are in flight, in their order
-        self._cutting: list[Job] = []  # jobs whose state is to be saved once the decode in flight is done
         self.busy = False  # something is in flight or can be: do not wait
         self._drawn: list[tuple[str, Drawn]] = []
         self._ended: list[Ended] = []
-        self._damage = Damage(model, self._decode)
+        self._counters = Counters(clock())
+        self._flight = Flight(model, self._prefixes, self._alone, self._counters, clock)
+        self._damage = Damage(model, self._flight.decode)
         self._ages = 0
-        self._pulsed = clock()
-        self._stall = self._stepped_s = 0.0
-        self._steps = self._prompt_tokens = self._cached_tokens = self._generated_tokens = self._forced_tokens = 0
 
     def post(self, command: Command) -> None:
         self._posted.put(command)
@@ -95,7 +92,7 @@ class Loop:
             self.step()
             self._pulse()
             if not self.busy:
-                self.wait(self._pulsed + PULSE_S - self._clock())
+                self.wait(self._counters.pulsed + PULSE_S - self._clock())
         self.close()
 
     def close(self) -> None:
@@ -116,31 +113,14 @@ class Loop:
         self._submit()
         self._tell()
         if computing or self.busy:
-            self._stepped_s += self._clock() - began
+            self._counters.stepped_s += self._clock() - began
 
     # ---- the decode in flight ----------------------------------------------------------------------------------
 
-    def _collect(self) -> None:
-        """The step in flight is over once its decode is."""
-        if not self._harvest(last=True) and not self._model.asynchronous:
-            self._pace.ended(self._clock())
-
-    def _harvest(self, last: bool = False) -> bool:
-        """Wait for the decode, save the states that were asked for, draw the tokens. False: nobody asked for any.
-
-        `last` of the step: what it took is known before the saving and drawing, which fewer rows would not shorten.
-        """
-        if not self._drawing and not self._cutting:
-            return False
-        rows = self._model.logits()
-        if last:
-            self._pace.ended(self._clock())
-        for job in self._cutting:
-            self._prefixes.keep(job.seq, self._model.checkpoint(job.seq))
-        for job, row in zip(self._drawing, rows, strict=True):
+    def _collect(self, last: bool = True) -> None:
+        """Draw from what is in flight. `last`: with it the step is over."""
+        for job, row in self._flight.land(last):
             self._draw(job, row)
-        self._drawing, self._cutting = [], []
-        return True
 
     def _draw(self, job: Job, row: Row) -> None:
         job.suspect = False
@@ -152,10 +132,10 @@ class Loop:
             return
         self._damage.drew()
         for token in drawn:
-            self._stall = max(self._stall, job.came_out(self._clock()))
+            self._counters.stall_s = max(self._counters.stall_s, job.came_out(self._clock()))
             self._drawn.append((job.submit.job, token))
-        self._generated_tokens += len(drawn)
-        self._forced_tokens += max(0, len(drawn) - 1)
+        self._counters.generated_tokens += len(drawn)
+        self._counters.forced_tokens += max(0, len(drawn) - 1)
         if not drawn:
             self._end(job, "stop")
         elif job.over:
@@ -169,54 +149,25 @@ class Loop:
         # of several prompts those that end first have their answer begin while the others are still read
         others_wait = len(jobs) > 1
         depth = max((job.fed for job in reading), default=0)
-        self._pace = self._in_company if others_wait else self._alone
-        slices = plan(wants, self._spec.batch, self._pace.rows(depth))
+        pace = self._flight.pace = self._in_company if others_wait else self._alone
+        slices = plan(wants, self._spec.batch, pace.rows(depth))
         self.busy = bool(slices)
         if not slices:
             return
         if reading:
-            self._pace.began(depth, sum(part.count for part in slices if jobs[part.seq] in reading), self._clock())
-        for part in parts(slices, {job.seq for job in reading}) if self._apart else (slices,):
-            if self._harvest():
+            pace.began(depth, sum(part.count for part in slices if jobs[part.seq] in reading), self._clock())
+        for place, part in enumerate(parts(slices, {job.seq for job in reading}) if self._apart else (slices,)):
+            if place:
+                self._collect(last=False)
                 self._tell()
-            self._put(part, jobs)
-
-    def _put(self, slices: Sequence[Slice], jobs: Mapping[int, Job]) -> None:
-        feeds = []
-        for part in slices:
-            job = jobs[part.seq]
-            feeds.append(Feed(part.seq, job.fed, job.tokens[job.fed : job.fed + part.count], part.last))
-        if code := self._decode(feeds):
-            self._pace.failed()
-            self._quarantine([jobs[feed.seq] for feed in feeds], code)
-            return
-        self._steps += 1
-        for feed in feeds:
-            self._advance(jobs[feed.seq], feed)
+            if code := self._flight.launch(part, jobs):
+                self._quarantine([jobs[each.seq] for each in part], code)
 
     def _eligible(self) -> list[Job]:
         """Jobs that may have rows: all but the paused ones; after a failure the suspects, one at a time."""
         jobs = [job for job in self._running.values() if not job.paused]
         suspects = [job for job in jobs if job.suspect]
         return suspects[:1] or jobs
-
-    def _decode(self, feeds: Sequence[Feed]) -> int:
-        """llama_decode's code; prefixes that nobody uses make room for jobs that run."""
-        while (code := self._model.decode(feeds)) == RC_NO_CELLS:
-            seq = self._prefixes.evict()
-            if seq is None:
-                return code
-            self._model.clear(seq)
-        return code
-
-    def _advance(self, job: Job, feed: Feed) -> None:
-        self._prefixes.grow(feed.seq, feed.tokens)
-        job.fed += len(feed.tokens)
-        self._prompt_tokens += max(0, min(job.fed, len(job.submit.prompt)) - feed.start)
-        if feed.draws:
-            self._drawing.append(job)
-        if job.fed in job.cuts:
-            self._cutting.append(job)
 
     def _quarantine(self, jobs: Sequence[Job], code: int) -> None:
         """A decode failed. What the cache holds of these jobs is uncertain, so they start over from their tokens.
@@ -331,7 +282,7 @@ class Loop:
             self._end(job, "failed", error)
             return
         job.cuts = self._prefixes.cuts(job.submit.anchors, cached, len(job.tokens))
-        self._cached_tokens += job.cached
+        self._counters.cached_tokens += job.cached
         if job.over:  # what was delivered is the whole answer
             self._end(job, job.over)
 
@@ -376,24 +327,10 @@ class Loop:
         return Token(job, drawn.token, piece(drawn.token), drawn.logprob, top)
 
     def _pulse(self) -> None:
-        now = self._clock()
-        if now - self._pulsed < PULSE_S:
-            return
-        self._pulsed = now
-        self._emit(self.pulse())
-        self._stall = 0.0
+        if self._counters.due(self._clock()):
+            self._emit(self.pulse())
+            self._counters.stall_s = 0.0
 
     def pulse(self) -> Pulse:
         """What was done so far."""
-        return Pulse(
-            busy=len(self._running),
-            waiting=len(self._waiting),
-            steps=self._steps,
-            prompt_tokens=self._prompt_tokens,
-            cached_tokens=self._cached_tokens,
-            generated_tokens=self._generated_tokens,
-            forced_tokens=self._forced_tokens,
-            longest_stall_ms=1000 * self._stall,
-            step_ms=1000 * self._stepped_s,
-            llama_ms=1000 * self._model.inside_s,
-        )
+        return self._counters.pulse(len(self._running), len(self._waiting), self._model.inside_s)

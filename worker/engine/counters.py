@@ -1,0 +1,44 @@
+"""What an engine has done so far, and when it tells so."""
+
+from dataclasses import dataclass
+
+from worker.engine.port import Pulse
+
+PULSE_S = 0.5  # the port promises one a second
+
+
+@dataclass
+class Counters:
+    """Counted by whoever does it. `stall_s`: longest gap between two tokens of a stream since the last pulse; the
+    others grow from 0, as the fields of `Pulse` of the same names."""
+
+    pulsed: float  # when the last pulse was
+    steps: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    generated_tokens: int = 0
+    forced_tokens: int = 0
+    stall_s: float = 0.0
+    stepped_s: float = 0.0
+
+    def due(self, now: float) -> bool:
+        """Whether it is time for a pulse; whoever asks sends it."""
+        if now - self.pulsed < PULSE_S:
+            return False
+        self.pulsed = now
+        return True
+
+    def pulse(self, busy: int, waiting: int, inside_s: float) -> Pulse:
+        """`inside_s`: seconds that llama.cpp has taken."""
+        return Pulse(
+            busy=busy,
+            waiting=waiting,
+            steps=self.steps,
+            prompt_tokens=self.prompt_tokens,
+            cached_tokens=self.cached_tokens,
+            generated_tokens=self.generated_tokens,
+            forced_tokens=self.forced_tokens,
+            longest_stall_ms=1000 * self.stall_s,
+            step_ms=1000 * self.stepped_s,
+            llama_ms=1000 * inside_s,
+        )

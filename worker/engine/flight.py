@@ -1,0 +1,75 @@
+"""The decode in flight: what goes into it, what comes out of it, and how long it took."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from worker.engine.batch import Slice
+from worker.engine.counters import Counters
+from worker.engine.job import Job
+from worker.engine.llama import RC_NO_CELLS, Feed, Model
+from worker.engine.pace import Pace
+from worker.engine.prefix import Prefixes
+from worker.engine.sample import Row
+
+
+class Flight:
+    """A step is one decode, or two (`batch.parts`); the next is put in flight when the rows of the one before are
+    landed. Of the engine's thread alone."""
+
+    def __init__(
+        self, model: Model, prefixes: Prefixes, pace: Pace, counters: Counters, clock: Callable[[], float]
+    ) -> None:
+        self._model, self._prefixes, self._counters, self._clock = model, prefixes, counters, clock
+        self.pace = pace  # of the step in hand
+        self._drawing: list[Job] = []  # jobs whose rows of logits are in flight, in their order
+        self._cutting: list[Job] = []  # jobs whose state is to be saved once the decode in flight is done
+
+    def land(self, last: bool = False) -> list[tuple[Job, Row]]:
+        """Wait for the decode, save the states that were asked for; the rows of logits that jobs draw from. It waits
+        for nothing where nobody asked for any.
+
+        `last` of the step: what it took is known before the saving and drawing, which fewer rows would not shorten.
+        """
+        if not self._drawing and not self._cutting:
+            if last and not self._model.asynchronous:
+                self.pace.ended(self._clock())
+            return []
+        rows = self._model.logits()
+        if last:
+            self.pace.ended(self._clock())
+        for job in self._cutting:
+            self._prefixes.keep(job.seq, self._model.checkpoint(job.seq))
+        landed = list(zip(self._drawing, rows, strict=True))
+        self._drawing, self._cutting = [], []
+        return landed
+
+    def launch(self, slices: Sequence[Slice], jobs: Mapping[int, Job]) -> int:
+        """Put the slices of these jobs (by sequence) in flight; llama_decode's code, 0 if they are on their way."""
+        feeds = []
+        for part in slices:
+            job = jobs[part.seq]
+            feeds.append(Feed(part.seq, job.fed, job.tokens[job.fed : job.fed + part.count], part.last))
+        if code := self.decode(feeds):
+            self.pace.failed()
+            return code
+        self._counters.steps += 1
+        for feed in feeds:
+            self._advance(jobs[feed.seq], feed)
+        return 0
+
+    def decode(self, feeds: Sequence[Feed]) -> int:
+        """llama_decode's code; prefixes that nobody uses make room for jobs that run."""
+        while (code := self._model.decode(feeds)) == RC_NO_CELLS:
+            seq = self._prefixes.evict()
+            if seq is None:
+                return code
+            self._model.clear(seq)
+        return code
+
+    def _advance(self, job: Job, feed: Feed) -> None:
+        self._prefixes.grow(feed.seq, feed.tokens)
+        job.fed += len(feed.tokens)
+        self._counters.prompt_tokens += max(0, min(job.fed, len(job.submit.prompt)) - feed.start)
+        if feed.draws:
+            self._drawing.append(job)
+        if job.fed in job.cuts:
+            self._cutting.append(job)
