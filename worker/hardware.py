@@ -28,7 +28,8 @@ def detect(visible: str | None = None) -> Machine:
         memory_bytes=total,
         gpus=gpus[:64],
     )
-    return Machine(hardware, available, min(psutil.cpu_count(logical=False) or logical, logical), tuple(notes))
+    cores = min(psutil.cpu_count(logical=False) or logical, logical)
+    return Machine(hardware, available, cores, tuple(notes), wsl="microsoft" in platform.release().lower())
 
 
 def memory() -> tuple[int, int]:

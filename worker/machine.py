@@ -13,6 +13,7 @@ class Machine:
     available_bytes: int  # main memory that can be taken now without swapping
     physical_cores: int  # that this process may really use
     notes: tuple[str, ...] = ()  # what was looked for and not found, in words for the owner
+    wsl: bool = False  # Linux inside Windows, which shares its GPU
 
 
 @dataclass(frozen=True)

@@ -1,33 +1,41 @@
 """How a model is laid out on this machine: what goes to the GPU, how many jobs at once, how much context for each.
 
 Pure: the header, the machine and the owner's wishes go in, an EngineSpec and its reasons come out. Shapes are tried in
-the order of `_shapes`, best first, until one fits with one slot; then slots are added while they fit.
+the order of `_choices`, best first, until one fits with as many slots as it is to have; then slots are added while they
+fit.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 
 from wire.catalog import ModelSpec
 from worker.engine.port import EngineSpec
-from worker.explain import Line, Plan
-from worker.footprint import MIB, Footprint, KvType, cache_bytes, compute_bytes, footprint, padded
+from worker.explain import Plan
+from worker.footprint import MIB, Footprint, footprint
 from worker.gguf_header import Header
+from worker.layout import GIB, RAM_RESERVE_BYTES, Shape, lines, split
 from worker.machine import Machine
 
-GIB = 2**30
-RUNTIME_BYTES = 640 * MIB  # of each GPU: CUDA context, kernels, cuBLAS workspaces; llama.cpp's log does not show them
-RAM_RESERVE_BYTES = 1 * GIB  # for the daemon itself, the second process and the system
 SAVED_STATES = 32  # of a hybrid model, in main memory: where conversations can be continued
 MOST_SAVED_BYTES = 2 * GIB  # about 32 of Qwen3.6-35B-A3B's 63 MiB
 LEAST_CONTEXT = 4096  # below this a smaller cache is no longer a service: say that it does not fit
 MAX_SEQUENCES = 256  # LLAMA_MAX_SEQ
-# The mask of one shared cache costs about 1 ns for each row and cell on one host thread (measured 15-20 ms for 64 rows
-# x 256k cells); from this many on, separate caches are faster although they cannot share a prefix for nothing.
-SHARED_MASK_LIMIT = 8 * 2**20
-# On a CPU every token steps over every cell of a shared cache, also those of others and of prefixes that are only kept:
-# measured 0.4 ms for 1,000 cells on SmolLM2, whose token takes 9 ms. Up to so many slots that buys the kept prefixes.
+# What a GPU is to serve before all: so many jobs at once, each of a program that works on files. Context is given away
+# for that, then the exactness of the cache, then the experts of some layers: all of it costs less than waiting.
+ENOUGH_SLOTS, ENOUGH_CONTEXT = 4, 32_768
+# In a shared cache every row attends to every cell in use, those of others and of ended chats too; in one of its own to
+# its own. 64k cells of Qwen3.6-35B-A3B are 1.3 GB to read in a step, 1.5 ms beside 8 on an RTX 3090, and a third more
+# for 512 rows of a prompt, whose mask also costs 1 ns a row and cell on the host. So much buys the prefixes that a
+# shared cache keeps and forks for nothing.
+MOST_SHARED_CELLS = 65_536
+# On a CPU: 0.4 ms for 1,000 cells on SmolLM2, whose token takes 9 ms. Up to so many slots that buys the kept prefixes.
 MOST_SHARED_ON_CPU = 2
 MASK_BYTES = 256 * MIB  # a bigger batch is not worth a larger mask than this
+# Experts in main memory are copied to the GPU once for each batch of a prompt, however many rows it has: 11 GiB on a
+# card of 12. A batch four times as large reads a long prompt twice as fast or better, for 0.3 GiB of the card.
+BATCH, LARGE_BATCH = 512, 2048
+MANY_MOVED = 4  # of so many parts of the experts one must be in main memory for that
 
 
 class PlanError(Exception):
@@ -40,36 +48,28 @@ class DoesNotFit(PlanError):
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the owner decided himself; None leaves it to the plan."""
+    """What the owner has decided; None leaves it to the plan."""
 
     slots: int | None = None
     context: int | None = None
     threads: int | None = None
     longest_stall_ms: int = 500
     reserve_bytes: int = 512 * MIB  # of each GPU, left to the owner's own use
-    gpu: bool = True  # False: llama.cpp was built without GPU support, or the owner wants his GPU for himself
-
-
-@dataclass(frozen=True)
-class _Shape:
-    """Everything but the number of slots. `on_gpu` counts layers from the last; layers + 1 includes the output."""
-
-    context: int
-    kv_type: KvType
-    gpus: tuple[int, ...] = ()
-    on_gpu: int = 0
-    cpu_experts: int = 0
+    gpu: bool = True  # False: llama.cpp was built without GPU support, or the owner wants the GPU for something else
 
 
 def plan(header: Header, path: str, spec: ModelSpec, machine: Machine, wishes: Wishes) -> Plan:
     """Lay out the model at `path`. Raises PlanError, DoesNotFit, or GgufError for a header without its sizes."""
     model = footprint(header)
     context = _wanted_context(model, spec, wishes)
-    for shape in _shapes(model, machine, wishes, context):
-        if found := _with_most_slots(model, shape, machine, wishes):
-            engine, lines = found
+    if wishes.slots is not None and not 1 <= wishes.slots <= MAX_SEQUENCES // 2:
+        raise PlanError(f"{wishes.slots} slots were asked for; between 1 and {MAX_SEQUENCES // 2} are possible")
+    for least, shapes in _choices(model, machine, wishes, context):
+        found = [fit for shape in shapes if (fit := _with_most_slots(model, shape, least, machine, wishes))]
+        if found:
+            engine, shape = max(found, key=lambda fit: fit[0].slots)  # of equals the first, on the fewest cards
             notes = machine.notes + _remarks(engine, shape, context, model, wishes)
-            return Plan(spec.id, replace(engine, path=path), tuple(lines), notes)
+            return Plan(spec.id, replace(engine, path=path), tuple(lines(model, engine, shape, machine)), notes)
     raise DoesNotFit(_what_would_help(model, spec, machine, wishes, context))
 
 
@@ -81,80 +81,91 @@ def _wanted_context(model: Footprint, spec: ModelSpec, wishes: Wishes) -> int:
     return min(wishes.context or spec.context, model.context)
 
 
-def _shapes(model: Footprint, machine: Machine, wishes: Wishes, context: int) -> Iterator[_Shape]:
-    """Best first: the whole model on the GPU with an exact cache, with a q8_0 cache, with some experts in main memory;
-    the same with half the context, and so on; then only some layers on the GPU; then none."""
-    ladder = [context]
-    while wishes.context is None and ladder[-1] // 2 >= min(context, LEAST_CONTEXT):
-        ladder.append(ladder[-1] // 2)
-    choices = _gpu_choices(machine, wishes)
-    whole, small = model.layers + 1, model.cache_types[-1]
+def _choices(model: Footprint, machine: Machine, wishes: Wishes, context: int) -> Iterator[tuple[int, list[Shape]]]:
+    """Best first: the least number of slots to be had, and shapes that differ only in their GPUs.
+
+    Enough jobs of enough context, the whole model on the GPU: with an exact cache, with one in q8_0, with some experts
+    in main memory. Then the same for fewer jobs, and for less and less context; then only some layers on the GPU; then
+    none.
+    """
+    halved = _ladder(context, wishes)
+    cards = _cards(machine, wishes)
     moved = range(1, model.layers + 1) if any(model.expert_bytes) else range(0)
-    for tokens in ladder:
-        yield from (_Shape(tokens, kv_type, gpus, whole) for kv_type in model.cache_types for gpus in choices)
-        yield from (_Shape(tokens, small, gpus, whole, experts) for experts in moved for gpus in choices)
-    some = range(model.layers, model.layers // 4, -1)  # fewer than a quarter gain nothing
-    for tokens in ladder:
-        yield from (_Shape(tokens, small, gpus, layers) for gpus in reversed(choices) for layers in some)
-    for tokens in ladder:
-        yield from (_Shape(tokens, kv_type) for kv_type in model.cache_types)
+
+    def shapes(tokens: int, kv: int, on_gpu: int = model.layers, experts: int = 0) -> list[Shape]:
+        return [Shape(tokens, model.cache_types[kv], gpus, on_gpu, experts) for gpus in cards]
+
+    # who names the slots is content with less context for them, and who names the context with fewer slots
+    shortest = min(context, ENOUGH_CONTEXT if wishes.slots is None else LEAST_CONTEXT)
+    enough = wishes.slots or (ENOUGH_SLOTS if wishes.context is None else 1)
+    long = [tokens for tokens in halved if tokens >= shortest]
+    short = [tokens for tokens in halved if tokens <= max(shortest, ENOUGH_CONTEXT)]
+    for least, ladder in ((enough, [long]), (1, [[tokens] for tokens in short or halved])):
+        for some in ladder:
+            yield from ((least, shapes(tokens, kv)) for kv, tokens in product(range(len(model.cache_types)), some))
+            yield from ((least, shapes(tokens, -1, experts=experts)) for experts, tokens in product(moved, some))
+    some_layers = range(model.layers - 1, model.layers // 4, -1)  # fewer than a quarter gain nothing
+    yield from ((1, shapes(tokens, -1, layers)) for tokens, layers in product(short or halved, some_layers))
+    yield from ((1, [Shape(tokens, kv_type)]) for tokens, kv_type in product(halved, model.cache_types))
 
 
-def _gpu_choices(machine: Machine, wishes: Wishes) -> list[tuple[int, ...]]:
-    """The GPU with most free memory alone, then all: one GPU needs no copies between cards."""
+def _ladder(context: int, wishes: Wishes) -> list[int]:
+    """The context that is wanted, and its halves unless the owner named it."""
+    found = [context]
+    while wishes.context is None and found[-1] // 2 >= min(context, LEAST_CONTEXT):
+        found.append(found[-1] // 2)
+    return found
+
+
+def _cards(machine: Machine, wishes: Wishes) -> list[tuple[int, ...]]:
+    """The GPU with most free memory, the two with most, and so on to all of them; in the order of their numbers."""
     gpus = machine.hardware.gpus if wishes.gpu else ()
-    if not gpus:
-        return []
-    best = max(range(len(gpus)), key=lambda index: gpus[index].free_bytes)
-    return [(best,)] if len(gpus) == 1 else [(best,), tuple(range(len(gpus)))]
+    best = sorted(range(len(gpus)), key=lambda index: gpus[index].free_bytes, reverse=True)
+    return [tuple(sorted(best[:count])) for count in range(1, len(gpus) + 1)]
 
 
 def _with_most_slots(
-    model: Footprint, shape: _Shape, machine: Machine, wishes: Wishes
-) -> tuple[EngineSpec, list[Line]] | None:
+    model: Footprint, shape: Shape, least: int, machine: Machine, wishes: Wishes
+) -> tuple[EngineSpec, Shape] | None:
+    """With spare sequences for kept prefixes, where they cost no cache."""
     most = _default_slots(shape, machine) if wishes.slots is None else wishes.slots
-    if not 1 <= most <= MAX_SEQUENCES // 2:
-        raise PlanError(f"{most} slots were asked for; between 1 and {MAX_SEQUENCES // 2} are possible")
     spare = 8 if shape.gpus else 2
 
-    def laid_out(slots: int, anchors: int) -> tuple[EngineSpec, list[Line]] | None:
+    def laid_out(slots: int, anchors: int) -> EngineSpec | None:
         engine = _engine(model, shape, slots, anchors, machine, wishes)
-        lines = _lines(model, engine, shape)
-        return (engine, lines) if _fits(model, lines, shape, machine, wishes) else None
+        dealt = split(model, engine, shape, machine, wishes.reserve_bytes)
+        return None if dealt is None else replace(engine, split=dealt if len(dealt) > 1 else ())
 
-    if not laid_out(1, 0):  # most shapes end here
+    if not laid_out(min(least, most), 0):  # most shapes end here
         return None
-    counts = ((slots, anchors) for slots in range(most, 0, -1) for anchors in (spare, spare // 2, 1, 0))
-    return next(found for slots, anchors in counts if (found := laid_out(slots, anchors)))
+    counts = product(range(most, 0, -1), (spare, spare // 2, 1, 0))
+    return next((engine, shape) for slots, anchors in counts if (engine := laid_out(slots, anchors)))
 
 
-def _default_slots(shape: _Shape, machine: Machine) -> int:
+def _default_slots(shape: Shape, machine: Machine) -> int:
+    """By memory, which goes with a card's speed."""
     if shape.on_gpu == 0:
         return 2
-    return 16 if sum(machine.hardware.gpus[index].memory_bytes for index in shape.gpus) >= 40 * GIB else 8
+    memory = sum(machine.hardware.gpus[index].memory_bytes for index in shape.gpus)
+    return 32 if memory >= 78 * GIB else 16 if memory >= 40 * GIB else 8
 
 
-def _engine(model: Footprint, shape: _Shape, slots: int, anchors: int, machine: Machine, wishes: Wishes) -> EngineSpec:
-    whole = shape.on_gpu > model.layers and not shape.cpu_experts
+def _engine(model: Footprint, shape: Shape, slots: int, anchors: int, machine: Machine, wishes: Wishes) -> EngineSpec:
     if shape.gpus:
-        unified = slots == 1 or slots * slots * shape.context <= SHARED_MASK_LIMIT
+        unified = slots == 1 or slots * shape.context <= MOST_SHARED_CELLS
     else:
         unified = slots <= MOST_SHARED_ON_CPU
-    cells = slots * shape.context if unified else shape.context
-    batch = 128
-    if shape.gpus:
-        batch = 1024 if 1024 * cells * 2 <= MASK_BYTES else 512
     anchors = anchors if unified else 0  # with separate caches a spare sequence would cost a whole context
     return EngineSpec(
         path="",
         slots=slots,
         context=shape.context,
-        batch=max(batch, slots + anchors),
+        batch=max(_batch(model, shape, slots * shape.context if unified else shape.context), slots + anchors),
         longest_stall_ms=wishes.longest_stall_ms,
         gpu_layers=_gpu_layers(model, shape),
         cpu_expert_layers=shape.cpu_experts,
         devices=shape.gpus if len(shape.gpus) < len(machine.hardware.gpus) else (),
-        threads=wishes.threads or (min(4, machine.physical_cores) if whole else machine.physical_cores),
+        threads=wishes.threads or (min(4, machine.physical_cores) if shape.whole(model) else machine.physical_cores),
         kv_type=shape.kv_type,
         unified=unified,
         anchors=anchors,
@@ -162,79 +173,29 @@ def _engine(model: Footprint, shape: _Shape, slots: int, anchors: int, machine: 
     )
 
 
-def _gpu_layers(model: Footprint, shape: _Shape) -> int:
+def _batch(model: Footprint, shape: Shape, cells: int) -> int:
+    if not shape.gpus:
+        return 128
+    if shape.cpu_experts * MANY_MOVED > model.layers:
+        return LARGE_BATCH
+    return 2 * BATCH if 2 * BATCH * cells * 2 <= MASK_BYTES else BATCH
+
+
+def _gpu_layers(model: Footprint, shape: Shape) -> int:
     """llama.cpp counts from the end and counts the output and the unused MTP layers too (llama-model.cpp, 1589)."""
-    if shape.on_gpu > model.layers:
+    if shape.on_gpu == model.layers:
         return -1
     return shape.on_gpu + model.unused_layers + 1 if shape.on_gpu else 0
 
 
-def _lines(model: Footprint, engine: EngineSpec, shape: _Shape) -> list[Line]:
-    """Every byte that the shape takes, by place."""
-    first = max(0, model.layers - shape.on_gpu) if shape.on_gpu <= model.layers else 0
-    gpu, cpu = range(first, model.layers), range(first)
-    moved = sum(model.expert_bytes[: engine.cpu_expert_layers]) if shape.on_gpu else 0
-    sequences = engine.slots + engine.anchors
-    cells = padded(engine.context * (engine.slots if engine.unified else sequences))
-    cache = [cells * cache_bytes(values, engine.kv_type) for values in model.cache_values]
-    state = [sequences * size for size in model.state_bytes]
-    compute = compute_bytes(model, engine.batch, cells if engine.unified else engine.context, sequences)
-    shared = "shared by all slots" if engine.unified else "one cache for each slot"
-    lines = []
-    for place, layers in (("gpu", gpu), ("ram", cpu)):
-        here = shape.gpus if place == "gpu" else True
-        if not here:
-            continue
-        output = model.output_bytes if (place == "gpu") == bool(shape.on_gpu) else 0
-        output = 0 if place == "ram" and model.tied else output
-        weights = sum(model.layer_bytes[i] for i in layers) + output
-        weights += model.input_bytes + moved if place == "ram" else -moved
-        why = f"{len(layers)} of {model.layers} layers" + (", output" if output else "")
-        lines += [
-            Line("weights", place, weights, why + (", token embedding" if place == "ram" else "")),
-            Line("cache", place, sum(cache[i] for i in layers), f"{cells} tokens in {engine.kv_type}, {shared}"),
-            Line(
-                "recurrent state", place, sum(state[i] for i in layers), f"{engine.slots} slots + {engine.anchors} kept"
-            ),
-            Line(
-                "compute",
-                place,
-                compute * max(1, len(shape.gpus)) if place == "gpu" else compute,
-                f"batch of {engine.batch}",
-            ),
-        ]
-    return [line for line in lines + _extra_lines(model, engine, shape, cells) if line.bytes]
-
-
-def _extra_lines(model: Footprint, engine: EngineSpec, shape: _Shape, cells: int) -> list[Line]:
-    lines = []
-    if shape.gpus:
-        lines.append(Line("runtime", "gpu", RUNTIME_BYTES * len(shape.gpus), "CUDA itself"))
-        if (
-            engine.kv_type != "f16"
-        ):  # ggml-cuda/fattn-common.cuh unpacks a layer's keys and values to f16 while it reads
-            one_layer = max(model.cache_values) * 2 * (cells if engine.unified else engine.context * engine.slots)
-            lines.append(Line("unpacked cache", "gpu", one_layer, "one layer at a time, back to f16"))
-    lines.append(
-        Line(
-            "saved states", "ram", engine.saved_bytes, "conversations that can be continued without reading them again"
-        )
-    )
-    return lines
-
-
-def _fits(model: Footprint, lines: list[Line], shape: _Shape, machine: Machine, wishes: Wishes) -> bool:
-    gpu = sum(line.bytes for line in lines if line.place == "gpu")
-    ram = sum(line.bytes for line in lines if line.place == "ram")
-    free = sum(machine.hardware.gpus[index].free_bytes - wishes.reserve_bytes for index in shape.gpus)
-    # Whole layers are dealt to several GPUs: each may be left with a gap smaller than one layer.
-    gap = (len(shape.gpus) - 1) * max(model.layer_bytes) if shape.gpus else 0
-    return gpu + gap <= max(0, free) and ram <= machine.available_bytes - RAM_RESERVE_BYTES
-
-
-def _remarks(engine: EngineSpec, shape: _Shape, context: int, model: Footprint, wishes: Wishes) -> tuple[str, ...]:
+def _remarks(engine: EngineSpec, shape: Shape, context: int, model: Footprint, wishes: Wishes) -> tuple[str, ...]:
     remarks = []
-    if engine.context < context:
+    if engine.context < context and engine.slots > 1:
+        remarks.append(
+            f"a job gets {engine.context} of {context} tokens, so that {engine.slots} are served at once:"
+            " --context names another length"
+        )
+    elif engine.context < context:
         remarks.append(f"{context} tokens of context do not fit: one job gets {engine.context}")
     if wishes.slots and engine.slots < wishes.slots:
         remarks.append(f"{wishes.slots} slots were asked for: {engine.slots} fit; less context makes room for more")
@@ -242,7 +203,7 @@ def _remarks(engine: EngineSpec, shape: _Shape, context: int, model: Footprint, 
         remarks.append("the cache is kept in q8_0 because f16 does not fit")
     if engine.cpu_expert_layers:
         remarks.append(f"experts of {engine.cpu_expert_layers} of {model.layers} layers stay in main memory: slower")
-    if shape.gpus and shape.on_gpu <= model.layers:
+    if shape.gpus and shape.on_gpu < model.layers:
         remarks.append(f"only {shape.on_gpu} of {model.layers} layers fit on the GPU: much slower than all of them")
     if shape.gpus and engine.slots == 1 and wishes.slots != 1 and engine.context > 4 * LEAST_CONTEXT:
         remarks.append("one job at a time: half the context (--context) makes room for two")
@@ -252,8 +213,9 @@ def _remarks(engine: EngineSpec, shape: _Shape, context: int, model: Footprint, 
 
 
 def _what_would_help(model: Footprint, spec: ModelSpec, machine: Machine, wishes: Wishes, context: int) -> str:
-    least = _Shape(min(context, LEAST_CONTEXT) if wishes.context is None else context, model.cache_types[-1])
-    need = sum(line.bytes for line in _lines(model, _engine(model, least, 1, 0, machine, wishes), least))
+    least = Shape(min(context, LEAST_CONTEXT) if wishes.context is None else context, model.cache_types[-1])
+    engine = _engine(model, least, 1, 0, machine, wishes)
+    need = sum(line.bytes for line in lines(model, engine, least, machine))
     gpus = ", ".join(f"{gpu.name} {gpu.free_bytes / GIB:.1f} GiB free" for gpu in machine.hardware.gpus) or "no GPU"
     return (
         f"{spec.id} does not fit: its weights take {model.weights_bytes / GIB:.1f} GiB and everything together at least"

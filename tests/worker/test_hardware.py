@@ -128,3 +128,12 @@ def test_a_container_without_limits_has_the_whole_machine(monkeypatch: pytest.Mo
     (tmp_path / "memory.max").write_text("max\n")
     monkeypatch.setattr(hardware, "CGROUP", tmp_path)
     assert hardware.detect().hardware.memory_bytes == psutil.virtual_memory().total
+
+
+@pytest.mark.parametrize(
+    ("release", "wsl"),
+    [("5.15.153.1-microsoft-standard-WSL2", True), ("4.4.0-19041-Microsoft", True), ("6.8.0", False)],
+)
+def test_linux_inside_windows_is_known_by_its_kernel(release: str, wsl: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.release", lambda: release)
+    assert hardware.detect().wsl == wsl

@@ -14,8 +14,9 @@ from wire.messages import Gpu, Hardware
 from worker.explain import Plan
 from worker.footprint import footprint
 from worker.gguf_header import Header, Tensor, read
+from worker.layout import GIB, RAM_RESERVE_BYTES
 from worker.machine import Machine
-from worker.plan import GIB, RAM_RESERVE_BYTES, PlanError, Wishes, plan
+from worker.plan import ENOUGH_CONTEXT, ENOUGH_SLOTS, PlanError, Wishes, plan
 
 CATALOG = parse((Path(__file__).parents[2] / "models.yaml").read_text(), "models.yaml")
 LARGE = CATALOG.get("qwen3.6-35b-a3b-gguf-iq4xs")  # 262144 tokens
@@ -43,33 +44,60 @@ def dense(weights_gib: float = 8) -> Header:
 
 def test_a_large_card_takes_everything_with_many_slots_at_full_context() -> None:
     engine = planned(machine(80)).engine
-    assert (engine.gpu_layers, engine.context, engine.slots, engine.kv_type) == (-1, 32768, 16, "f16")
-    assert engine.unified and engine.anchors == 8 and engine.devices == () and engine.path == "/m.gguf"
+    assert (engine.gpu_layers, engine.context, engine.slots, engine.kv_type) == (-1, 32768, 32, "f16")
+    assert engine.devices == () and engine.split == () and engine.path == "/m.gguf"
     assert engine.threads == 4 and engine.longest_stall_ms == 500
 
 
-def test_a_card_that_just_fits_gives_slots_away_before_context() -> None:
-    found = planned(machine(24))
-    assert found.engine.context == 32768 and 1 <= found.engine.slots < 8
-    assert found.engine.gpu_layers == -1 and found.engine.kv_type == "f16"
+def test_the_longest_context_stays_where_enough_jobs_of_it_fit() -> None:
+    for box, slots in ((machine(48), 5), (machine(80), 11), (machine(139), 23), (machine(24, 24), 5)):
+        engine = planned(box, LARGE).engine
+        assert (engine.context, engine.slots, engine.kv_type, engine.cpu_expert_layers) == (262144, slots, "f16", 0)
 
 
-def test_the_cache_becomes_q8_0_before_the_context_is_cut() -> None:
-    found = planned(machine(24), LARGE)
-    assert (found.engine.context, found.engine.slots, found.engine.kv_type) == (262144, 1, "q8_0")
-    assert any("q8_0" in note for note in found.notes) and any("one job at a time" in note for note in found.notes)
+@pytest.mark.parametrize("free", [22.5, 23.4, 24.0])
+def test_a_card_of_24_gib_serves_four_long_chats_exactly_and_whole(free: float) -> None:
+    """Before, it served one chat of 262,144 tokens, in q8_0, some of the experts in main memory."""
+    found = planned(machine(free), LARGE)
+    engine = found.engine
+    assert engine.slots >= ENOUGH_SLOTS and engine.context >= ENOUGH_CONTEXT
+    assert (engine.gpu_layers, engine.cpu_expert_layers, engine.kv_type) == (-1, 0, "f16")
+    assert any("of 262144 tokens, so that" in note for note in found.notes)
 
 
-def test_many_large_caches_are_separate_and_keep_no_spare_sequences() -> None:
-    engine = planned(machine(139), LARGE).engine
-    assert engine.slots == 16 and not engine.unified and engine.anchors == 0
+def test_of_contexts_that_serve_enough_jobs_the_longest_is_taken() -> None:
+    assert (planned(machine(32), LARGE).engine.context, planned(machine(28), LARGE).engine.context) == (131072, 65536)
+
+
+def test_fewer_jobs_come_before_less_context_than_a_program_needs() -> None:
+    """A model without experts that could be moved: three jobs of 32,768 tokens, not four of 16,384."""
+    found = planned(machine(11), header=dense(8)).engine
+    assert (found.context, found.gpu_layers) == (32768, -1) and 1 <= found.slots < 4
+
+
+def test_the_cache_becomes_q8_0_before_experts_leave_the_card() -> None:
+    found = planned(machine(21.4), LARGE)
+    assert (found.engine.context, found.engine.kv_type, found.engine.cpu_expert_layers) == (32768, "q8_0", 0)
+    assert found.engine.slots >= 4 and any("q8_0" in note for note in found.notes)
+    assert any(line.what == "unpacked cache" for line in found.lines)
+
+
+def test_caches_are_shared_only_where_a_row_can_see_little_of_others() -> None:
+    """In a shared cache every row attends to every cell in use, whoever's it is (llama-kv-cache.cpp, get_n_kv)."""
+    for box, spec in ((machine(24), LARGE), (machine(48), LARGE), (machine(139), LARGE), (machine(80), MEDIUM)):
+        engine = planned(box, spec).engine
+        assert engine.slots > 1 and not engine.unified and engine.anchors == 0
+    small = planned(machine(24), MEDIUM.model_copy(update={"context": 4096})).engine
+    assert (small.slots, small.unified, small.anchors) == (8, True, 8)
 
 
 def test_experts_go_to_main_memory_when_the_card_is_too_small() -> None:
     found = planned(machine(12))
     assert found.engine.gpu_layers == -1 and 0 < found.engine.cpu_expert_layers < 40
     assert found.engine.context == 32768 and found.engine.threads == 16
+    assert found.engine.slots >= 4 and found.engine.batch == 2048, "what is moved is copied once for each batch"
     assert any("experts" in note for note in found.notes)
+    assert any(line.what == "copied weights" for line in found.lines)
     fewer = planned(machine(16)).engine.cpu_expert_layers
     assert 0 < fewer < found.engine.cpu_expert_layers
 
@@ -82,10 +110,8 @@ def test_a_dense_model_that_is_too_large_gets_as_many_layers_as_fit() -> None:
 
 
 def test_less_context_is_better_than_fewer_layers_on_the_gpu() -> None:
-    spec = LARGE.model_copy(update={"context": 262144})
-    found = planned(machine(12), spec, header=dense(8))
-    assert found.engine.gpu_layers == -1 and 4096 <= found.engine.context < 262144
-    assert any("do not fit" in note for note in found.notes)
+    found = planned(machine(9.6), LARGE, header=dense(8))
+    assert found.engine.gpu_layers == -1 and 4096 <= found.engine.context < 32768
 
 
 def test_without_a_gpu_everything_is_in_main_memory_with_all_cores() -> None:
@@ -104,17 +130,24 @@ def test_a_gpu_that_llama_cpp_cannot_use_is_not_planned_for() -> None:
     assert planned(machine(80), wishes=Wishes(gpu=False)).engine.gpu_layers == 0
 
 
-def test_of_several_cards_one_is_used_when_it_is_enough_and_all_when_not() -> None:
-    assert planned(machine(24, 80)).engine.devices == (1,)
+def test_of_several_cards_as_many_are_used_as_give_more_jobs() -> None:
+    assert planned(machine(24, 80)).engine.devices == (1,), "it has room for all 32"
     both = planned(machine(16, 16))
     assert both.engine.devices == () and both.engine.gpu_layers == -1 and both.engine.cpu_expert_layers == 0
+    assert planned(machine(1, 24, 24), LARGE).engine.devices == (1, 2), "the first has no room for a layer"
 
 
-def test_the_owner_decides_what_he_names() -> None:
+def test_the_owner_decides_what_is_named() -> None:
     engine = planned(machine(80), wishes=Wishes(slots=3, context=8192, threads=7)).engine
     assert (engine.slots, engine.context, engine.threads) == (3, 8192, 7)
-    found = planned(machine(24), LARGE, Wishes(slots=4))
-    assert found.engine.slots == 1 and any("4 slots were asked for" in note for note in found.notes)
+    found = planned(machine(24), LARGE, Wishes(slots=12)).engine
+    assert (found.slots, found.context, found.kv_type) == (12, 16384, "f16"), "context is given for the slots"
+    found = planned(machine(24), LARGE, Wishes(context=262144)).engine
+    assert (found.slots, found.context, found.cpu_expert_layers) == (1, 262144, 0), "and slots for the context"
+    both = planned(machine(24), LARGE, Wishes(slots=4, context=262144))
+    assert both.engine.context == 262144 and both.engine.slots == 4 and both.engine.cpu_expert_layers > 0
+    less = planned(machine(24, ram_gib=7), LARGE, Wishes(slots=4, context=262144))
+    assert less.engine.slots < 4 and any("4 slots were asked for" in note for note in less.notes)
 
 
 def test_more_reserve_means_fewer_slots() -> None:

@@ -23,6 +23,9 @@ MAX_SEQUENCES = 256  # LLAMA_MAX_SEQ of llama-cparams.h
 RC_NO_CELLS = 1  # llama_decode: the cache has no room for the batch, nothing was changed
 _PARTIAL = 1  # LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY: the recurrent rows, not the attention cells
 _KV_TYPES = {"f16": lib.GGML_TYPE_F16, "q8_0": lib.GGML_TYPE_Q8_0}
+# Weights in main memory are copied to the GPU for a batch of so many rows (ggml says 32). Of experts a copy takes 17 ms
+# a layer of Qwen3.6-35B-A3B at 24 GB/s, and 32 rows on the CPU half of that: about 128 rows is where it pays.
+_COPY_EXPERTS_FROM_ROWS = "128"
 
 
 class Feed(NamedTuple):
@@ -40,11 +43,16 @@ class _Override(ctypes.Structure):
     _fields_ = (("pattern", ctypes.c_char_p), ("buft", ctypes.c_void_p))
 
 
-def _experts_in_main_memory(layers: int) -> Any:
-    """Overrides that keep the routed experts of the first `layers` layers on the CPU (common.h: LLM_FFN_EXPS_REGEX)."""
+def _overrides(layers: int) -> Any:
+    """Keep the routed experts of the first `layers` layers on the CPU (common.h: LLM_FFN_EXPS_REGEX).
+
+    There is always one, if only for a tensor that no model has: with none, llama.cpp keeps the inputs of a graph, the
+    mask above all, four times on each of several GPUs, to overlap decodes, of which we never have two in flight
+    (llama-context.cpp, pipeline_parallel).
+    """
     cpu = ggml("ggml_backend_cpu_buffer_type", ctypes.c_void_p)()
-    patterns = [rf"blk\.{i}\.ffn_(up|down|gate|gate_up)_(ch|)exps".encode() for i in range(layers)]
-    return (_Override * (layers + 1))(*(_Override(pattern, cpu) for pattern in patterns), _Override(None, None))
+    patterns = [rf"blk\.{i}\.ffn_(up|down|gate|gate_up)_(ch|)exps".encode() for i in range(layers)] or [b"^none$"]
+    return (_Override * (len(patterns) + 1))(*(_Override(pattern, cpu) for pattern in patterns), _Override(None, None))
 
 
 def _check(spec: EngineSpec) -> None:
@@ -56,6 +64,8 @@ def _check(spec: EngineSpec) -> None:
         raise refused(f"slots and anchors together may be at most {MAX_SEQUENCES}")
     if spec.batch < spec.slots + spec.anchors:  # llama.cpp reserves one row and one output for each sequence, or aborts
         raise refused(f"batch must be at least slots and anchors together ({spec.slots + spec.anchors})")
+    if spec.split and spec.devices and len(spec.split) != len(spec.devices):
+        raise refused(f"split deals to {len(spec.split)} GPUs, and there are {len(spec.devices)} devices")
     if spec.kv_type != "f16" and not spec.flash_attention:
         raise refused(f"kv_type {spec.kv_type} needs flash_attention")
 
@@ -64,6 +74,8 @@ class _Loaded:
     """A llama.cpp model and context, with the memory that they point into."""
 
     def __init__(self, spec: EngineSpec, on_progress: Callable[[float], bool]) -> None:
+        if spec.cpu_expert_layers:  # ggml reads it when it lists its devices
+            os.environ.setdefault("GGML_OP_OFFLOAD_MIN_BATCH", _COPY_EXPERTS_FROM_ROWS)
         start_backend()
         _check(spec)
         log.recent.clear()
@@ -71,9 +83,16 @@ class _Loaded:
         params.n_gpu_layers = spec.gpu_layers
         self._progress = lib.llama_progress_callback(lambda fraction, _data: on_progress(fraction))
         params.progress_callback = self._progress
-        if spec.cpu_expert_layers > 0:
-            self._overrides = _experts_in_main_memory(spec.cpu_expert_layers)
+        if spec.gpu_layers or spec.cpu_expert_layers:
+            self._overrides = _overrides(spec.cpu_expert_layers)
             params.tensor_buft_overrides = ctypes.addressof(self._overrides)
+        if spec.cpu_expert_layers or spec.gpu_layers > 0:
+            # What is copied to the GPU again and again belongs into pinned memory, which a mapped file never is: from
+            # there a copy takes three times as long.
+            params.load_mode = lib.LLAMA_LOAD_MODE_NONE
+        if spec.split:
+            self._split = (ctypes.c_float * lib.llama_max_devices())(*spec.split)
+            params.tensor_split = ctypes.cast(self._split, ctypes.POINTER(ctypes.c_float))
         if spec.devices:
             self._devices = chosen_devices(spec.devices)
             params.devices = ctypes.addressof(self._devices)

@@ -24,6 +24,7 @@ class EngineSpec:
     gpu_layers: int = 0  # -1: all
     cpu_expert_layers: int = 0  # first N layers whose experts stay in main memory
     devices: tuple[int, ...] = ()  # GPU indices; empty: all
+    split: tuple[int, ...] = ()  # layers of each of them, from the first; empty: by free memory
     threads: int = 1
     kv_type: Literal["f16", "q8_0"] = "f16"
     flash_attention: bool = True
