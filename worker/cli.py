@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+from wire.arguments import Parser
 from wire.errors import SupernetError
 from worker import owner, settings, state
 from worker.config import WORDS, Config, ConfigError, worker_url
@@ -22,7 +23,7 @@ from worker.state import StateError
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="supernet-worker",
         description="Serve chat completions from this machine. Without an action it dials the coordinator and serves.",
         epilog="Each setting can stand in the environment, as SUPERNET_MAX_POWER_W=300 for --max-power-w 300, or in a"
@@ -41,10 +42,10 @@ def parser() -> argparse.ArgumentParser:
     action.add_argument("--version", action="version", version=f"supernet-worker {version('supernet')}")
     made.add_argument("--json", action="store_true", help="print the action's result as JSON")
     made.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML; see below")
-    scripted = "serve scripted answers without a model (tests): from a JSON list of {when, say}, or any words"
-    made.add_argument("--scripted", nargs="?", const=WORDS, metavar="FILE", help=scripted)
-    gpus = "with --scripted: GPU readings from a JSON file that may change at any time (tests)"
-    made.add_argument("--scripted-gpus", type=Path, metavar="FILE", help=gpus)
+    # For tests, and no business of an owner's: scripted answers without a model, from a JSON list of {when, say} or any
+    # words, and with them GPU readings from a JSON file that may change at any time.
+    made.add_argument("--scripted", nargs="?", const=WORDS, metavar="FILE", help=argparse.SUPPRESS)
+    made.add_argument("--scripted-gpus", type=Path, metavar="FILE", help=argparse.SUPPRESS)
     settings.flags(made)
     return made
 

@@ -8,6 +8,7 @@ import argparse
 import platform
 import stat
 import tomllib
+from argparse import ArgumentTypeError
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -65,42 +66,55 @@ def flags(made: argparse.ArgumentParser) -> None:
 # ---- values of flags, also from variables and the file -------------------------------------------------------------
 
 
+def _whole(text: str, least: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise ArgumentTypeError(f"{text!r} is no whole number of {least} or more")
+    return value
+
+
 def _positive(text: str) -> int:
-    if int(text) < 1:
-        raise ValueError
-    return int(text)
+    return _whole(text, 1)
 
 
 def _natural(text: str) -> int:
-    if int(text) < 0:
-        raise ValueError
-    return int(text)
+    return _whole(text, 0)
 
 
 def _number(text: str) -> float:
-    if not 0 < float(text) < 10_000:
-        raise ValueError
-    return float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 10_000:
+        raise ArgumentTypeError(f"{text!r} is no number above 0 and below 10000")
+    return value
 
 
 def _truth(text: str) -> bool:
-    return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
+    if text.lower() not in _TRUTHS:
+        raise ArgumentTypeError(f"{text!r} is neither yes nor no")
+    return _TRUTHS[text.lower()]
 
 
 def _schedule(text: str) -> Schedule:
     try:
         return parse_schedule(text)
     except ScheduleError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise ArgumentTypeError(str(error)) from None
 
 
 def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
-    if not host or not 0 <= int(port) < 65536:
-        raise ValueError
+    if not host or not port.isdecimal() or not int(port) < 65536:
+        raise ArgumentTypeError(f"{text!r} is no address with a port: write 127.0.0.1:9100 or [::1]:9100")
     return host.strip("[]"), int(port)
 
 
+_TRUTHS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 _SWITCH: dict[str, Any] = {"nargs": "?", "const": True, "type": _truth, "metavar": "yes|no"}
 
 
@@ -190,11 +204,8 @@ def _text(value: object) -> str:
 def _value(action: argparse.Action, text: str, place: str) -> Any:
     try:
         return action.type(text) if callable(action.type) else text
-    except argparse.ArgumentTypeError as error:
+    except ArgumentTypeError as error:
         raise ConfigError(f"{place}: {error}") from None
-    except (ValueError, KeyError):
-        shown = "" if action.dest in SECRET else f" {text!r}"
-        raise ConfigError(f"{place}:{shown} cannot be used: see --help for {action.option_strings[0]}") from None
 
 
 # ---- for people ------------------------------------------------------------------------------------------------------

@@ -66,11 +66,11 @@ def test_a_switch_can_be_taken_back_by_a_flag() -> None:
     ("variable", "text", "says"),
     [
         ("SUPERNET_SLOTS", "0", "SUPERNET_SLOTS: '0'"),
-        ("SUPERNET_SLOTS", "many", "--slots"),
+        ("SUPERNET_SLOTS", "many", "no whole number of 1 or more"),
         ("SUPERNET_SCHEDULE", "at night", "22:00-07:00"),
-        ("SUPERNET_METRICS", "9100", "--metrics"),
-        ("SUPERNET_LOG_JSON", "maybe", "--log-json"),
-        ("SUPERNET_MAX_POWER_W", "-5", "--max-power-w"),
+        ("SUPERNET_METRICS", "9100", "127.0.0.1:9100"),
+        ("SUPERNET_LOG_JSON", "maybe", "neither yes nor no"),
+        ("SUPERNET_MAX_POWER_W", "-5", "no number above 0"),
         ("SUPERNET_SLOT", "3", "unknown environment variable SUPERNET_SLOT;"),
     ],
 )
