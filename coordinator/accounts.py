@@ -160,9 +160,15 @@ class Accounts:
         if key is None:
             message = "You did not provide an API key: send it as 'Authorization: Bearer KEY'."
             raise SupernetError(ErrorCode.INVALID_API_KEY, message)
-        principal = self._keys.get(hash_key(self._pepper, key)) if well_formed(key) else None
+        if not well_formed(key):
+            message = "Incorrect API key provided: it is mistyped, cut short, or no key of a Supernet."
+            raise SupernetError(ErrorCode.INVALID_API_KEY, message)
+        principal = self._keys.get(hash_key(self._pepper, key))
         if principal is None or principal.expired(_now_ms()):
-            message = "Incorrect API key provided: it is mistyped, unknown, expired or revoked."
+            message = (
+                "Incorrect API key provided: it is whole, but not in use here: expired, revoked, or made in another"
+                " coordinator's database (`key create` and the coordinator's log both name theirs)."
+            )
             raise SupernetError(ErrorCode.INVALID_API_KEY, message)
         if not set(scopes) & set(principal.scopes):
             wanted = " or ".join(map(repr, scopes))

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from coordinator import home
 from coordinator.ledger.database import sqlite_file
 from coordinator.ledger.errors import LedgerError
 
@@ -66,13 +67,19 @@ def bearer(headers: Mapping[str, str]) -> str | None:
 
 
 def pepper_file(db: str | Path) -> Path:
-    """Beside a SQLite file; in the working folder when the database is elsewhere."""
+    """Beside a SQLite file; where that file would be when the database is elsewhere. Raises LedgerError."""
     file = sqlite_file(db)
-    return Path("supernet-coordinator.pepper") if file is None else file.with_name(file.name + ".pepper")
+    return home.pepper() if file is None else file.with_name(file.name + ".pepper")
 
 
-def read_pepper(path: Path) -> bytes:
-    """The secret, made at first use. Losing it makes every key invalid. Raises LedgerError."""
+def read_pepper(path: Path, *, make: bool) -> bytes:
+    """The secret, which is made if there is none and `make` says so. Losing it makes every key invalid. Raises
+    LedgerError."""
+    if not make and not path.exists():
+        raise LedgerError(
+            f"no pepper at {path}, and a key that is hashed under another one than the coordinator's would never work:"
+            " name its file with --pepper, or make one with --init before the coordinator's first start"
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         made = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

@@ -5,6 +5,7 @@ connections close. A second signal ends at once.
 """
 
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -26,7 +27,7 @@ from coordinator.accounts import Accounts
 from coordinator.apikeys import pepper_file, read_pepper
 from coordinator.app import Services, create_app
 from coordinator.billing import Billing
-from coordinator.config import Config, read_catalog
+from coordinator.config import Config, ConfigError, read_catalog
 from coordinator.earnings import Teller
 from coordinator.hub import Hub
 from coordinator.ledger.database import Database
@@ -157,7 +158,7 @@ def assembled(config: Config) -> Iterator[Running]:
     thread = ThreadPoolExecutor(1, "ledger")
     try:
         hub, ledger = Hub(config.limits(), from_environment(os.environ)), LedgerWriter(database, thread)
-        pepper = read_pepper(config.pepper or pepper_file(config.db))
+        pepper = read_pepper(config.pepper or pepper_file(config.db), make=True)
         accounts = Accounts(database, pepper, thread)
         accounts.revoked = hub.revoke
         billing = _billing(config, database, catalog, ledger)
@@ -183,9 +184,14 @@ def _billing(config: Config, database: Database, catalog: Catalog, ledger: Ledge
 
 
 def listen(config: Config) -> socket.socket:
-    """Raises OSError when the address is taken."""
+    """Raises ConfigError when the address is taken, or is none of this machine."""
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    listener = socket.create_server((config.host, config.port), family=family, backlog=BACKLOG)
+    try:
+        listener = socket.create_server((config.host, config.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        used = "; another coordinator, or another program, listens there" if error.errno == errno.EADDRINUSE else ""
+        where, why = f"{config.host} port {config.port}", (error.strerror or str(error)).split(" (")[0]
+        raise ConfigError(f"cannot listen on {where}: {why}{used}; give another --host or --port") from None
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # its connections inherit it
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
@@ -241,8 +247,13 @@ async def _named(name: str, loop: Coroutine[Any, Any, None]) -> None:
 
 
 def run(config: Config, as_json: bool) -> int:
-    """The process' exit status. Raises what `assembled` and `listen` raise."""
-    with assembled(config) as running, listen(config) as listener:
+    """The process' exit status. Raises what `assembled` and `listen` raise.
+
+    The address comes first: a start that cannot have it leaves no database and no pepper behind. Who connects before
+    the rest is there waits for it.
+    """
+    with listen(config) as listener, assembled(config) as running:
+        log.info("database: %s", running.database.name)
         host, port = listener.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

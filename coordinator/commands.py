@@ -1,4 +1,4 @@
-"""The commands that work on the database: keys and accounts. Results on stdout, everything else on stderr."""
+"""The commands that work on the database: keys, accounts, money. Results on stdout, everything else on stderr."""
 
 import json
 import sys
@@ -13,9 +13,10 @@ from coordinator.apikeys import pepper_file, read_pepper
 from coordinator.config import Config
 from coordinator.ledger.check import check
 from coordinator.ledger.commit import commit
-from coordinator.ledger.database import Database
+from coordinator.ledger.database import Database, sqlite_file
 from coordinator.ledger.errors import LedgerError
-from coordinator.ledger.grants import grant
+from coordinator.ledger.escrow import workers
+from coordinator.ledger.grants import Balance, grant, totals
 from coordinator.ledger.keys import (
     KeyLimits,
     KeyRow,
@@ -26,6 +27,7 @@ from coordinator.ledger.keys import (
     set_account,
 )
 from coordinator.ledger.orders import Short
+from coordinator.ledger.usage import DAY_MS, sums
 from coordinator.pricing import SPARK_NANO, Units, decimal
 
 
@@ -39,7 +41,7 @@ class _Call:
 
     @property
     def pepper(self) -> bytes:
-        return read_pepper(self.config.pepper or pepper_file(self.config.db))
+        return _pepper(self.config, make=False)
 
     @property
     def starter_nano(self) -> int:
@@ -47,12 +49,25 @@ class _Call:
 
 
 def run(arguments: Namespace, config: Config) -> None:
-    """Raises LedgerError."""
+    """Raises LedgerError. Only `--init`, and the server, make a database: any other folder's would be a new one."""
+    file = sqlite_file(config.db)
+    init = getattr(arguments, "init", False)
+    if file is not None and not init and not file.exists():
+        raise LedgerError(
+            f"no database at {file}: give the coordinator's with --db (its log names it at the start), or make one:"
+            " `serve` does, and --init with `key create` or `account create`"
+        )
     database = Database(config.db)
     try:
+        if init:
+            _pepper(config, make=True)
         _COMMANDS[arguments.command, getattr(arguments, "action", None)](_Call(arguments, config, database))
     finally:
         database.close()
+
+
+def _pepper(config: Config, *, make: bool) -> bytes:
+    return read_pepper(config.pepper or pepper_file(config.db), make=make)
 
 
 # ---- keys ------------------------------------------------------------------------------------------------------------
@@ -76,7 +91,7 @@ def _show_once(call: _Call, key: str, row: KeyRow) -> None:
         print(json.dumps({"key": key, "id": row.id, "account": row.account, "scopes": row.scopes}))
     else:
         print(key)
-        print("This is the only time that the key is shown.", file=sys.stderr)
+        print(f"made in {call.database.name}; this is the only time that the key is shown", file=sys.stderr)
 
 
 def _key_list(call: _Call) -> None:
@@ -103,8 +118,14 @@ def _account_create(call: _Call) -> None:
 
 
 def _account_list(call: _Call) -> None:
-    rows = [asdict(account) for account in list_accounts(call.database)]
-    _table(call, rows, ("id", "name", "weight", "disabled", "created_ms"))
+    have = totals(call.database)
+    rows = []
+    for account in list_accounts(call.database):
+        money = have.get(account.id, Balance())
+        purses = {"available_nano": money.available, "earned_nano": money.earned, "escrow_nano": money.escrow}
+        rows.append(asdict(account) | purses)
+    columns = ("id", "name", "weight", "disabled", "available_nano", "earned_nano", "escrow_nano", "created_ms")
+    _table(call, rows, columns)
 
 
 def _account_set(call: _Call) -> None:
@@ -145,6 +166,25 @@ def _grant(call: _Call) -> None:
     print(f"booked: {asked.reason} of ${decimal(order.nano)} in {asked.currency}, {account.name}", file=sys.stderr)
 
 
+def _usage(call: _Call) -> None:
+    asked = call.arguments
+    account = get_account(call.database, asked.account)
+    names = {key.id: key.name for key in list_keys(call.database, account.id)}
+    since_ms = (_now_ms() // DAY_MS - asked.days + 1) * DAY_MS
+    rows = [
+        {**asdict(row), "day": _day(row.day), "key": names.get(row.key, row.key)}
+        for row in sums(call.database, account.id, since_ms)
+    ]
+    columns = ("day", "model", "key", "requests", "prompt", "cached", "completion", "reasoning", "cost_nano")
+    _table(call, rows, columns)
+
+
+def _worker_list(call: _Call) -> None:
+    names = {account.id: account.name for account in list_accounts(call.database)}
+    rows = [{**asdict(row), "account": names.get(row.account, row.account)} for row in workers(call.database)]
+    _table(call, rows, ("worker", "account", "jobs", "earned_nano", "escrow_nano", "last_ms"))
+
+
 def _ledger_check(call: _Call) -> None:
     found = check(call.database)
     if call.arguments.json:
@@ -157,6 +197,8 @@ def _ledger_check(call: _Call) -> None:
 
 _COMMANDS = {
     ("grant", None): _grant,
+    ("usage", None): _usage,
+    ("worker", "list"): _worker_list,
     ("ledger", "check"): _ledger_check,
     ("key", "create"): _key_create,
     ("key", "list"): _key_list,
@@ -171,11 +213,11 @@ _COMMANDS = {
 
 
 def _table(call: _Call, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
-    """For people, times are read as times; programs get them as they are stored."""
+    """For people, times are read as times and money as dollars; programs get both as they are stored."""
     if call.arguments.json:
         print(json.dumps([{name: row[name] for name in columns} for row in rows]))
         return
-    head = tuple(name.removesuffix("_ms") for name in columns)
+    head = tuple(name.removesuffix("_ms").removesuffix("_nano") for name in columns)
     cells = [head, *(tuple(_cell(name, row[name]) for name in columns) for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     for row in cells:
@@ -187,7 +229,12 @@ def _cell(name: str, value: Any) -> str:
         return "-"
     if name.endswith("_ms"):
         return datetime.fromtimestamp(value / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return str(value)
+    return f"${decimal(value)}" if name.endswith("_nano") else str(value)
+
+
+def _day(number: int) -> str:
+    """`number` counts from the first of January 1970, UTC."""
+    return datetime.fromtimestamp(number * DAY_MS / 1000, UTC).strftime("%Y-%m-%d")
 
 
 def _now_ms() -> int:

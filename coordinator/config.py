@@ -1,11 +1,12 @@
 """The coordinator's configuration: flags over environment over defaults, read once. Nothing below reads either."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import wire
+from coordinator import home
 from coordinator.pricing import SHARE, STARTER_SPARK
 from coordinator.rates import Quota
 from coordinator.records import Limits
@@ -24,8 +25,8 @@ class Config:
 
     host: str = "127.0.0.1"
     port: int = 8080  # 0: any free one; it is printed
-    db: str | Path = "supernet-coordinator.db"  # a file of SQLite, or the URL of a PostgreSQL database
-    pepper: Path | None = None  # None: beside the file; in the working folder for PostgreSQL
+    db: str | Path = field(default_factory=home.database)  # a file of SQLite, or the URL of a PostgreSQL database
+    pepper: Path | None = None  # None: beside the file; where the file would be for PostgreSQL
     models: Path | None = None  # None: the catalogue that came with the package
     log_json: bool = False
     public_network: bool = False  # the dashboard's view of the network needs no key; it names nobody
@@ -62,7 +63,7 @@ HELP = {
     "host": "address to listen on",
     "port": "port to listen on; 0 takes a free one",
     "db": "database of accounts, keys and money: a file (SQLite), or postgresql://USER@HOST/NAME",
-    "pepper": "file of the secret under which keys are hashed; without one, beside the database's file",
+    "pepper": "file of the secret under which keys are hashed",
     "models": "catalogue (models.yaml)",
     "log_json": "one JSON object per log line",
     "public_network": "show the network to readers without a key too, naming nobody",
@@ -82,9 +83,16 @@ HELP = {
     "escrow_s": "how long a worker's earnings wait before they are its owner's",
     "escrow_jobs": "and with how many jobs the owner must have earned before",
 }
+# Defaults that depend on the machine or on another setting, in words.
+DEFAULTS = {
+    "db": "supernet-coordinator.db in ~/.local/state/supernet",
+    "pepper": "beside the database's file; for PostgreSQL in ~/.local/state/supernet",
+    "models": "the one that came with the program",
+}
 _COUNTS = ("queue", "queue_per_account", "rpm", "tpm", "concurrency", "escrow_jobs")
 _WHOLE = ("port", *_COUNTS, "starter_spark", "bonus_spark", "sogni_nano", "worker_share_bps")
-_PARSERS: dict[str, Any] = {"db": str, "pepper": Path, "models": Path, **dict.fromkeys(_WHOLE, int)}
+_TEXTS: dict[str, Any] = {"host": str, "db": str, "pepper": Path, "models": Path}
+_SWITCHES = {"1": True, "true": True, "0": False, "false": False}
 
 
 def build(flags: Mapping[str, Any], env: Mapping[str, str]) -> Config:
@@ -94,24 +102,32 @@ def build(flags: Mapping[str, Any], env: Mapping[str, str]) -> Config:
     unknown = sorted(name for name in env if name.startswith(PREFIX) and name not in known)
     if unknown:
         raise ConfigError(f"unknown environment variable {unknown[0]}; known are {', '.join(sorted(known))}")
-    values = {name: _read(name, env[variable], variable) for variable, name in known.items() if env.get(variable)}
+    values = {name: _from(variable, name, env[variable]) for variable, name in known.items() if env.get(variable)}
     values |= {name: flags[name] for name in names if flags.get(name) is not None}
     config = Config(**values)
     _check(config)
     return config
 
 
-def _read(name: str, text: str, variable: str) -> Any:
-    if name in ("log_json", "public_network"):
-        if text.lower() not in ("0", "1", "true", "false"):
-            raise ConfigError(f"{variable}={text!r}: write 1 or 0")
-        return text.lower() in ("1", "true")
-    if name == "host":
-        return text
+def _from(variable: str, name: str, text: str) -> Any:
     try:
-        return _PARSERS.get(name, float)(text)
+        return read(name, text)
+    except ValueError as error:
+        raise ConfigError(f"{variable}={text!r} {error}") from None
+
+
+def read(name: str, text: str) -> Any:
+    """A setting's value from a flag or a variable. Raises ValueError: what is wrong, to be said behind the text."""
+    if name in _TEXTS:
+        return _TEXTS[name](text)
+    if name in ("log_json", "public_network"):
+        if text.lower() not in _SWITCHES:
+            raise ValueError("is no switch: write 1 or 0")
+        return _SWITCHES[text.lower()]
+    try:
+        return int(text) if name in _WHOLE else float(text)
     except ValueError:
-        raise ConfigError(f"{variable}={text!r} is not a number") from None
+        raise ValueError("is no whole number" if name in _WHOLE else "is no number") from None
 
 
 def _check(config: Config) -> None:

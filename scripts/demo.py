@@ -196,7 +196,19 @@ class Demo:
         return service, coordinator, worker
 
     def create_key(self, db: str) -> str:
-        create = [sys.executable, "-m", "coordinator", "key", "create", "--db", db, "--name", "demo", "--json"]
+        create = [
+            sys.executable,
+            "-m",
+            "coordinator",
+            "key",
+            "create",
+            "--init",
+            "--db",
+            db,
+            "--name",
+            "demo",
+            "--json",
+        ]
         made = subprocess.run(create, capture_output=True, text=True, timeout=START_S)
         if made.returncode:
             raise DemoError(f"no key could be made: {made.stderr.strip()}")

@@ -41,6 +41,7 @@ OWNERS = {
     "fastapi": [f"coordinator/{name}.py" for name in HANDLERS],
     "starlette": [f"coordinator/{name}.py" for name in HANDLERS],
     "uvicorn": ["coordinator/cli.py"],
+    "platformdirs": ["coordinator/home.py"],
     "sqlalchemy": ["coordinator/ledger/*.py", "coordinator/ledger/migrations/versions/*.py"],
     "opentelemetry": ["coordinator/tracing.py", "worker/tracing.py"],
     "alembic": [f"coordinator/ledger/{name}.py" for name in ("migrate", "migrations/*", "migrations/versions/*")],

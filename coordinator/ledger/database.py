@@ -46,12 +46,12 @@ def sqlite_file(address: str | Path) -> Path | None:
 
 
 class Database:
-    """The one connection of this process. Not for two threads at once."""
+    """The one connection of this process, not for two threads at once. `name`: its file, or URL without password."""
 
     def __init__(self, address: str | Path, *, serve: bool = False) -> None:
         """Open, or create, and migrate. `serve`: this is the server, of which there is one. Raises LedgerError."""
         url, file = url_of(address), sqlite_file(address)
-        self._name = str(file) if file else url.render_as_string(hide_password=True)
+        self.name = str(file) if file else url.render_as_string(hide_password=True)
         self._exclusive: Callable[[], AbstractContextManager[None]] = nullcontext
         self._begin = "BEGIN" if file is None else "BEGIN IMMEDIATE"
         with ExitStack() as opened:
@@ -67,7 +67,7 @@ class Database:
             except OSError as error:
                 raise LedgerError(f"cannot open {file}: {error.strerror}; give another file with --db") from None
             except DatabaseError as error:
-                raise LedgerError(f"{self._name} is not a usable database: {error.orig}") from None
+                raise LedgerError(f"{self.name} is not a usable database: {error.orig}") from None
             self._opened = opened.pop_all()
 
     @contextmanager
@@ -93,7 +93,7 @@ class Database:
             except BaseException as error:
                 self._connection.rollback()
                 if isinstance(error, DatabaseError) and not isinstance(error, IntegrityError | DataError):
-                    raise Unavailable(f"{self._name} cannot be written: {error.orig}") from error
+                    raise Unavailable(f"{self.name} cannot be written: {error.orig}") from error
                 raise
 
     def query(self, select: Select[Any]) -> Sequence[Any]:
@@ -102,7 +102,7 @@ class Database:
             return self._connection.execute(select).all()
         except DatabaseError as error:
             self._connection.rollback()
-            raise Unavailable(f"{self._name} cannot be read: {error.orig}") from None
+            raise Unavailable(f"{self.name} cannot be read: {error.orig}") from None
 
     def close(self) -> None:
         self._opened.close()

@@ -79,6 +79,28 @@ def earned(database: Database, accounts: list[str], since_ms: int) -> dict[str, 
     }
 
 
+@dataclass(frozen=True)
+class WorkerRow:
+    """What one worker has done and earned; `last_ms`: with its last job. Nano-dollars, all currencies together."""
+
+    worker: str
+    account: str
+    jobs: int
+    earned_nano: int
+    escrow_nano: int
+    last_ms: int
+
+
+def workers(database: Database) -> list[WorkerRow]:
+    """Of every worker that has earned, the last one first."""
+    last = func.max(earnings.c.at_ms)
+    fresh = case((earnings.c.matured_ms.is_(None), earnings.c.nano), else_=0)
+    done = (func.count(earnings.c.job.distinct()), func.sum(earnings.c.nano), func.sum(fresh), last)
+    by = (earnings.c.worker, earnings.c.account)
+    rows = database.query(select(*by, *done).group_by(*by).order_by(last.desc(), earnings.c.worker))
+    return [WorkerRow(row[0], row[1], *(int(value) for value in row[2:])) for row in rows]
+
+
 def earned_by(database: Database, account: str, worker: str) -> tuple[int, int]:
     """What one worker of the account has earned since it was first seen, and how much of that is not yet matured.
     Nano-dollars, all currencies together."""

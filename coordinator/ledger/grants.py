@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from coordinator.ledger.database import Database
 from coordinator.ledger.orders import PLATFORM, Purse, Transfer
@@ -30,6 +30,15 @@ def balances_of(database: Database, account: str) -> Mapping[Currency, Balance]:
     for row in database.query(select(balances).where(balances.c.owner == account)):
         found[row.currency][row.kind] = row.nano
     return {currency: Balance(**kinds) for currency, kinds in found.items()}
+
+
+def totals(database: Database) -> Mapping[str, Balance]:
+    """Of every account that has or had money, all currencies together."""
+    found: dict[str, dict[str, int]] = {}
+    summed = select(balances.c.owner, balances.c.kind, func.sum(balances.c.nano)).where(balances.c.owner != PLATFORM)
+    for owner, kind, nano in database.query(summed.group_by(balances.c.owner, balances.c.kind)):
+        found.setdefault(owner, {})[kind] = int(nano)
+    return {owner: Balance(**kinds) for owner, kinds in found.items()}
 
 
 def starter(account: str, nano: int, at_ms: int) -> Transfer:

@@ -113,8 +113,8 @@ async def our_network(options: Options, folder: Path) -> AsyncIterator[Target]:
 
 
 def create_key(db: Path) -> str:
-    create = [sys.executable, "-m", "coordinator", "key", "create", "--db", str(db), "--name", "bench", "--json"]
-    made = subprocess.run(create, capture_output=True, text=True, timeout=START_S)
+    create = [sys.executable, "-m", "coordinator", "key", "create", "--init", "--db", str(db), "--name", "bench"]
+    made = subprocess.run([*create, "--json"], capture_output=True, text=True, timeout=START_S)
     if made.returncode:
         raise BenchError(f"no key could be made: {made.stderr.strip()}")
     key: str = json.loads(made.stdout)["key"]

@@ -70,7 +70,7 @@ def coordinator_rows() -> list[tuple[str, str, str, str]]:
     rows = []
     for field in fields(coordinator.Config):
         flag = "--" + field.name.replace("_", "-")
-        value = "built in" if field.name == "models" else _default(field.default)
+        value = coordinator.DEFAULTS.get(field.name) or _default(field.default)
         rows.append((f"`{flag}`", f"`{coordinator.PREFIX}{field.name.upper()}`", value, coordinator.HELP[field.name]))
     return rows
 

@@ -1,7 +1,6 @@
 """The real process: commands, address, signals."""
 
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -12,7 +11,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from coordinator.__main__ import _JsonLines
 from tests.coordinator.conftest import CATALOG
 
 
@@ -46,7 +44,7 @@ def server(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
-    assert command(tmp_path, "account", "create", "--name", "alice").returncode == 0
+    assert command(tmp_path, "account", "create", "--name", "alice", "--init").returncode == 0
     made = command(tmp_path, "key", "create", "--name", "laptop", "--account", "alice", "--scope", "client")
     assert made.stdout.startswith("sk-sn-")
     listed = json.loads(command(tmp_path, "key", "list", "--json").stdout)
@@ -60,7 +58,8 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
 
 def test_mistakes_are_explained_in_one_line(tmp_path: Path) -> None:
     for wrong, env in (
-        (["key", "create", "--name", "x", "--account", "ghost"], {}),
+        (["key", "create", "--name", "x", "--account", "ghost", "--init"], {}),
+        (["key", "list", "--db", str(tmp_path / "other.db")], {}),
         (["serve", "--models", str(tmp_path / "none")], {}),
         (["key", "list"], {"SUPERNET_COORDINATOR_TYPO": "1"}),
     ):
@@ -94,6 +93,47 @@ def test_a_second_server_on_the_same_database_is_refused(
     assert "another coordinator" in second.stderr
 
 
+def test_a_port_that_is_in_use_leaves_nothing_behind(server: tuple[subprocess.Popen[str], str], tmp_path: Path) -> None:
+    port, folder = server[1].rpartition(":")[2], tmp_path / "second"
+    second = command(tmp_path, "serve", "--port", port, "--db", str(folder / "c.db"))
+    assert second.returncode == 2
+    assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in second.stderr
+    assert "Errno" not in second.stderr
+    assert not folder.exists()
+
+
+def test_an_address_of_another_machine_is_explained(tmp_path: Path) -> None:
+    for host in ("192.0.2.1", "no.such.host.invalid"):
+        done = command(tmp_path, "serve", "--host", host, "--port", "0")
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert f"cannot listen on {host} port 0" in done.stderr and "--host" in done.stderr
+
+
+def test_a_start_names_the_database_and_says_nothing_else_that_went_well(tmp_path: Path) -> None:
+    arguments = ["serve", "--port", "0", "--db", str(tmp_path / "c.db")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "coordinator", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.terminate()
+    _, err = process.communicate(timeout=60)
+    lines = [line.split(" ", 4)[-1] for line in err.splitlines()]
+    assert lines[0] == f"database: {tmp_path}/c.db"
+    assert all("supernet.server" in line for line in err.splitlines()), err
+
+
+def test_a_key_of_another_database_is_told_from_a_mistyped_one(
+    server: tuple[subprocess.Popen[str], str], tmp_path: Path
+) -> None:
+    other = command(tmp_path, "key", "create", "--name", "x", "--init", "--db", str(tmp_path / "other.db"))
+    key = other.stdout.strip()
+    for wrong, says in ((key, "another coordinator's database"), (key[:-1], "mistyped")):
+        answer = httpx.get(server[1] + "/v1/models", headers={"authorization": f"Bearer {wrong}"})
+        assert answer.status_code == 401
+        assert says in answer.json()["error"]["message"]
+
+
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_an_idle_server_cleanly(server: tuple[subprocess.Popen[str], str], stop: signal.Signals) -> None:
     process, url = server
@@ -105,10 +145,3 @@ def test_a_signal_ends_an_idle_server_cleanly(server: tuple[subprocess.Popen[str
     assert any("draining" in line["message"] for line in lines)
     assert all(line["time"].endswith("Z") for line in lines)  # as a worker says it, whatever the zone of the machine
     assert not [line for line in lines if line["level"] in ("error", "critical")]
-
-
-def test_a_json_line_has_ids_in_fields_of_their_own_and_nothing_that_was_not_meant_for_it() -> None:
-    given = {"msg": "moved", "levelname": "INFO", "worker": "acc_1/w-1", "job": "j.0", "event": "", "prompt": "secret"}
-    line = json.loads(_JsonLines().format(logging.makeLogRecord(given)))
-    assert (line["worker"], line["job"], line["message"]) == ("acc_1/w-1", "j.0", "moved")
-    assert "secret" not in str(line) and "event" not in line

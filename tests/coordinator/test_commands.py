@@ -1,5 +1,6 @@
 import json
 import sqlite3
+import time
 from argparse import Namespace
 from fractions import Fraction
 from pathlib import Path
@@ -9,14 +10,18 @@ import pytest
 from coordinator import commands
 from coordinator.apikeys import well_formed
 from coordinator.config import Config
+from coordinator.ledger.database import Database
 from coordinator.ledger.errors import LedgerError
+from coordinator.ledger.orders import Settle
+from coordinator.pricing import SPARK_NANO, Payee
+from tests.coordinator.ledger.money import client, do, hold, usage
 
 LIMITS = ("rpm", "tpm", "concurrency")
 
 
 def run(db: Path, command: str, action: str | None, **arguments: object) -> None:
     defaults = {"json": True, "account": "default", "scope": "client,worker", "expires": None}
-    defaults |= {"rpm": None, "tpm": None, "concurrency": None}
+    defaults |= {"rpm": None, "tpm": None, "concurrency": None, "init": action == "create"}
     commands.run(Namespace(command=command, action=action, **(defaults | arguments)), Config(db=db))
 
 
@@ -50,9 +55,73 @@ def test_lists_are_tables_for_people(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert row.split()[1:4] == ["laptop", "alice", "client,worker"]
 
 
+@pytest.mark.parametrize(
+    ("action", "asked"), [("create", {"name": "laptop", "init": False}), ("list", {}), ("revoke", {"id": "key_1"})]
+)
+def test_a_database_that_is_not_there_is_named_and_not_made(
+    tmp_path: Path, action: str, asked: dict[str, object]
+) -> None:
+    with pytest.raises(LedgerError, match=f"no database at {tmp_path}/folder/c.db: .*--db.*serve.*--init"):
+        run(tmp_path / "folder" / "c.db", "key", action, **asked)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_key_is_not_made_under_a_pepper_of_its_own(tmp_path: Path) -> None:
+    run(tmp_path / "c.db", "key", "create", name="x")
+    (tmp_path / "c.db.pepper").rename(tmp_path / "moved")
+    with pytest.raises(LedgerError, match="no pepper at"):
+        run(tmp_path / "c.db", "key", "create", name="y", init=False)
+    assert not (tmp_path / "c.db.pepper").exists()
+
+
+def test_the_first_command_makes_all_that_the_next_ones_need(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(tmp_path / "c.db", "account", "create", name="alice", init=True)
+    capsys.readouterr()
+    run(tmp_path / "c.db", "key", "create", name="x", init=False, json=False)
+    assert f"made in {tmp_path}/c.db" in capsys.readouterr().err
+
+
 def test_what_is_not_there_cannot_be_revoked(tmp_path: Path) -> None:
-    with pytest.raises(LedgerError):
+    run(tmp_path / "c.db", "account", "create", name="alice")
+    with pytest.raises(LedgerError, match="key_ghost"):
         run(tmp_path / "c.db", "key", "revoke", id="key_ghost")
+
+
+def test_accounts_are_listed_with_what_they_have(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    db = tmp_path / "c.db"
+    run(db, "account", "create", name="alice")
+    money: dict[str, object] = {"account": "alice", "currency": "sogni", "note": "", "amount": Fraction("2.5")}
+    run(db, "grant", None, reason="deposit", **money)
+    capsys.readouterr()
+    run(db, "account", "list")
+    (alice,) = json.loads(capsys.readouterr().out)
+    starter = Config(db=db).starter_spark * SPARK_NANO
+    assert (alice["available_nano"], alice["earned_nano"], alice["escrow_nano"]) == (starter + 25_000_000, 0, 0)
+    run(db, "account", "list", json=False)
+    head, row = capsys.readouterr().out.splitlines()
+    assert head.split()[4:7] == ["available", "earned", "escrow"]
+    assert row.split()[4:7] == ["$5.025", "$0", "$0"]
+
+
+def test_usage_and_the_workers_that_earned_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    db, now_ms = tmp_path / "c.db", time.time_ns() // 1_000_000
+    database = Database(db)
+    alice, bob = client(database), client(database, "bob", 0)
+    paid = Settle("j", 60, (Payee(f"{bob.account}/w-1", bob.account, 6),), (usage(alice, "j", 60, now_ms),), now_ms)
+    do(database, hold(alice), paid)
+    database.close()
+    run(db, "usage", None, account="alice", days=2)
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["model"], row["key"], row["requests"], row["prompt"], row["cost_nano"]) == ("m", "k", 1, 10, 60)
+    assert row["day"] == time.strftime("%Y-%m-%d", time.gmtime(now_ms / 1000))
+    run(db, "usage", None, account="bob", days=2)
+    assert json.loads(capsys.readouterr().out) == []
+    run(db, "worker", "list")
+    (worker,) = json.loads(capsys.readouterr().out)
+    assert (worker["worker"], worker["account"], worker["jobs"]) == (f"{bob.account}/w-1", "bob", 1)
+    assert (worker["earned_nano"], worker["escrow_nano"], worker["last_ms"]) == (6, 6, now_ms)
 
 
 def test_a_key_has_limits_and_an_end_and_people_read_it_as_a_time(

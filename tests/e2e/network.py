@@ -105,8 +105,8 @@ class Network:
 
     def create_key(self, name: str, *options: str) -> str:
         db = str(self.folder / self.db)
-        args = [sys.executable, "-m", "coordinator", "key", "create", "--db", db, "--name", name, "--json", *options]
-        out = subprocess.run(args, check=True, capture_output=True, timeout=PATIENCE_S)
+        args = [sys.executable, "-m", "coordinator", "key", "create", "--init", "--db", db, "--name", name, "--json"]
+        out = subprocess.run([*args, *options], check=True, capture_output=True, timeout=PATIENCE_S)
         key: str = json.loads(out.stdout)["key"]
         if self.coordinator is not None and self.coordinator.popen.poll() is None:
             until(lambda: self._knows(key), self.coordinator)  # it looks once a second

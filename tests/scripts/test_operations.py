@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.e2e.network import Network
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text()
-DB = "supernet-coordinator.db"  # the name in the page, and the default of the program
+DB = "supernet-coordinator.db"  # the name in the page, and the default of the program, in the user's home
 
 
 def commands(section: str) -> str:
@@ -29,7 +30,7 @@ def run(section: str, folder: Path) -> str:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands(section)],
         cwd=folder,
-        env=clean | {"PATH": path},
+        env=clean | {"PATH": path, "XDG_STATE_HOME": str(folder / "state")},
         capture_output=True,
         text=True,
         timeout=120,
@@ -74,10 +75,18 @@ def test_without_its_pepper_a_database_knows_no_key(tmp_path: Path, tiny_chat: P
         network.close()
 
 
-def test_the_commands_for_keys_work(tmp_path: Path) -> None:
-    assert "laptop" in run("Keys", tmp_path)
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder whose commands find a database where the program looks when nobody says."""
+    network = Network(tmp_path / "state" / "supernet", tmp_path, db=DB)
+    network.folder.mkdir(parents=True)
+    network.create_key("operator")
+    return tmp_path
 
 
-def test_the_books_of_a_coordinator_that_has_served_nothing_add_up(tmp_path: Path) -> None:
-    run("Keys", tmp_path)  # a database that is there
-    run("Books", tmp_path)
+def test_the_commands_for_keys_work(home: Path) -> None:
+    assert "laptop" in run("Keys", home)
+
+
+def test_the_books_of_a_coordinator_that_has_served_nothing_add_up(home: Path) -> None:
+    run("Books", home)
