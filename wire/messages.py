@@ -41,10 +41,14 @@ Rate = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 
 class Gpu(Frozen):
+    """`backend`: the one of llama.cpp that drives it, "CUDA" or "Vulkan". `shared`: its memory is the main memory."""
+
     name: Text
     memory_bytes: Count
     free_bytes: Count = 0
     driver: Text = ""
+    backend: Text = ""
+    shared: bool = False
 
 
 class Hardware(Frozen):

@@ -10,9 +10,11 @@ from wire.messages import Issue, ModelOffer, SpeedPoint
 from worker import gguf_header, hardware, weights
 from worker.config import Config, read_catalogue
 from worker.engine import probe
+from worker.engine.devices import Build
 from worker.explain import Plan
 from worker.gguf_header import GgufError
-from worker.issues import driver_issue, issue
+from worker.gpu_problems import WAITS, gpu_problems
+from worker.issues import issue
 from worker.machine import Machine
 from worker.plan import DoesNotFit, Wishes, plan
 from worker.weights import WeightsError
@@ -66,6 +68,8 @@ def assemble(config: Config, report: weights.Report) -> Assembly:
         if config.model_file:
             files = weights.local(config.model_file, config.models_dir, report)
         else:
+            if spec.package is None and weights.present(spec, config.models_dir, report) is None:
+                look(config, probe.ask())  # what a GPU lacks is said before hours of download, not after
             files = weights.ensure(spec, config.models_dir, report, weights.Hub(endpoint=config.hub))
         machine, laid_out, problems = _lay_out(config, spec, files.path, header_of(files))
         return Assembly(spec, files, machine, laid_out, problems)
@@ -114,32 +118,32 @@ def _unready(spec: ModelSpec) -> Iterator[None]:
 def _lay_out(
     config: Config, spec: ModelSpec, path: Path, header: gguf_header.Header
 ) -> tuple[Machine, Plan, tuple[Issue, ...]]:
-    machine, build = hardware.detect(config.visible_gpus), probe.ask()
-    problems = gpu_problems(machine, build)
-    return machine, plan(header, str(path), spec, machine, wishes(config, build.gpu and not problems)), problems
+    machine, problems = look(config, probe.ask())
+    return machine, plan(header, str(path), spec, machine, wishes(config)), problems
 
 
-def wishes(config: Config, gpu: bool) -> Wishes:
+def look(config: Config, build: Build) -> tuple[Machine, tuple[Issue, ...]]:
+    """The machine, and why not all of its GPUs are used.
+
+    Raises Unready when none of them is now, though llama.cpp was built for them: the CPU in their place would look like
+    a healthy worker, at a fiftieth of the speed, and stay one when the driver is back.
+    """
+    machine = hardware.detect(build)
+    problems = gpu_problems(machine, build, config.visible_gpus)
+    for problem in problems:
+        if problem.code in WAITS and not machine.devices:
+            raise Unready(problem)
+    return machine, problems
+
+
+def wishes(config: Config) -> Wishes:
     return Wishes(
         slots=config.slots,
         context=config.context,
         threads=config.threads,
         longest_stall_ms=config.longest_stall_ms,
         reserve_bytes=config.reserve_mib * 2**20,
-        gpu=gpu,
     )
-
-
-def gpu_problems(machine: Machine, build: probe.Build) -> tuple[Issue, ...]:
-    """Why the GPUs that are here cannot be used; then the CPU serves, slowly."""
-    gpus = machine.hardware.gpus
-    if not gpus:
-        return ()
-    if not build.gpu:
-        names = ", ".join(gpu.name for gpu in gpus)
-        return (issue("gpu_unused", f"{names}: {build.problem or 'llama.cpp was built without GPU support'}"),)
-    too_old = driver_issue(gpus[0].driver, build.cuda)
-    return () if too_old is None else (too_old,)
 
 
 def header_of(files: weights.Weights) -> gguf_header.Header:

@@ -75,8 +75,9 @@ def check(target: Target, probes: Probes) -> list[Finding]:
     machine = probes.machine()
     problems = {problem.code: problem for problem in probes.gpu_problems(machine)}
     return [
-        _driver(machine, problems.get("driver_too_old")),
-        _gpu(machine, problems.get("gpu_unused"), target.serving),
+        _driver(machine, problems.pop("driver_too_old", None) or problems.pop("driver_missing", None)),
+        *(_bad("gpu", problem) for problem in problems.values()),
+        *_gpu(machine, bool(problems), target.serving),
         _memory(machine, target.serving),
         _disk(target, probes.free_disk),
         _hub(target, probes.get),
@@ -92,25 +93,30 @@ def _bad(name: str, problem: Issue) -> Finding:
     return Finding(name, False if problem.severity == "error" else None, problem.message, problem.remedy, problem.code)
 
 
-def _driver(machine: Machine, too_old: Issue | None) -> Finding:
-    if too_old is not None:
-        return _bad("driver", too_old)
-    if machine.hardware.gpus:
-        return Finding("driver", True, f"NVIDIA driver {machine.hardware.gpus[0].driver}")
+def _driver(machine: Machine, problem: Issue | None) -> Finding:
+    if problem is not None:
+        return _bad("driver", problem)
+    drivers = dict.fromkeys(card.driver for card in machine.cards if card.driver)
+    if drivers:
+        return Finding("driver", True, f"NVIDIA driver {', '.join(drivers)}")
+    if machine.devices:
+        return Finding("driver", True, f"{', '.join(dict.fromkeys(gpu.backend for gpu in machine.devices))} works")
     note = "; ".join(machine.notes) or "no NVIDIA GPU was found"
     return _bad("driver", issue("driver_missing", f"{note}; the CPU works, slowly"))
 
 
-def _gpu(machine: Machine, unused: Issue | None, serving: bool) -> Finding:
+def _gpu(machine: Machine, troubled: bool, serving: bool) -> list[Finding]:
+    """What llama.cpp computes on."""
     gpus = machine.hardware.gpus
+    if not gpus:
+        return [] if troubled else [Finding("gpu", None, f"none; {machine.physical_cores} CPU cores instead")]
     text = ", ".join(
-        f"{gpu.name} with {gpu.free_bytes / GIB:.1f} of {gpu.memory_bytes / GIB:.1f} GiB free" for gpu in gpus
+        f"{gpu.name} ({device.address}) with {gpu.free_bytes / GIB:.1f} of {gpu.memory_bytes / GIB:.1f} GiB free"
+        for gpu, device in zip(gpus, machine.devices, strict=True)
     )
-    if unused is not None:
-        return _bad("gpu", unused)
     if not serving and any(gpu.free_bytes < gpu.memory_bytes // 2 for gpu in gpus):
-        return _bad("gpu", issue("gpu_in_use", f"{text}: more than half of it is in use"))
-    return Finding("gpu", True if gpus else None, text or f"none; {machine.physical_cores} CPU cores instead")
+        return [_bad("gpu", issue("gpu_in_use", f"{text}: more than half of it is in use"))]
+    return [Finding("gpu", True, text)]
 
 
 def _memory(machine: Machine, serving: bool) -> Finding:

@@ -65,8 +65,7 @@ def _how(engine: EngineSpec) -> str:
         f"streams stand still for about {engine.longest_stall_ms} ms at most",
     ]
     if engine.gpu_layers:
-        gpus = ", ".join(map(str, engine.devices)) if engine.devices else "all"
-        chosen.insert(0, f"GPUs: {gpus}")
+        chosen.insert(0, f"GPUs: {', '.join(engine.devices)}")
     if engine.cpu_expert_layers:
         chosen.append(f"experts of {engine.cpu_expert_layers} layers in main memory")
     return "  " + "; ".join(chosen)

@@ -1,4 +1,4 @@
-"""What this machine has: GPUs by NVML, memory and cores by psutil and the limits of its container.
+"""What this machine has: GPUs as ggml lists them, memory and cores by psutil and the limits of the own control group.
 
 Best effort, never fatal: a machine without a GPU, a driver or permission works on its CPU, and a note says why.
 """
@@ -9,70 +9,92 @@ from pathlib import Path
 
 import psutil
 
-from wire.messages import Hardware
-from worker import nvml
-from worker.machine import Machine
+from wire.messages import Gpu, Hardware
+from worker import cgroup, nvml, pci
+from worker.engine.devices import Build, Device, usable
+from worker.machine import Card, Machine
 
-CGROUP = Path("/sys/fs/cgroup")
+SAME = (
+    0.1  # totals of one card as two libraries tell them differ by a few percent; a slice is far smaller than its card
+)
 
 
-def detect(visible: str | None = None) -> Machine:
-    """`visible` is CUDA_VISIBLE_DEVICES: llama.cpp sees only those GPUs, in that order."""
+def detect(build: Build) -> Machine:
+    """The machine as this build of llama.cpp sees it. What ggml lists is what can be computed on, with the memory that
+    there is, slices of cards included; NVML adds what only it knows."""
     notes: list[str] = []
-    gpus = tuple(gpu for _, gpu in nvml.chosen(nvml.cards(notes), visible, notes))
+    cards = nvml.cards(notes)
+    known = {card.id: card for card in cards}
+    cards += [card for card in pci.cards() if card.id not in known]
+    devices = usable(device for device in build.devices if has_code(build, known.get(device.id)))[:64]
+    if devices and all(device.backend != "CUDA" for device in devices):
+        notes.clear()  # whether NVML answers matters to nobody here
     total, available = memory()
     logical = _usable_cpus()
     hardware = Hardware(
         cpu=_cpu_name(),
         cpu_cores=logical,
         memory_bytes=total,
-        gpus=gpus[:64],
+        gpus=tuple(_gpu(device, known.get(device.id), available) for device in devices),
     )
     cores = min(psutil.cpu_count(logical=False) or logical, logical)
-    return Machine(hardware, available, cores, tuple(notes), wsl="microsoft" in platform.release().lower())
+    return Machine(hardware, available, cores, tuple(notes), devices, tuple(cards), wsl=_in_windows())
+
+
+def has_code(build: Build, card: Card | None) -> bool:
+    """False if this build surely has none for the card: all that was compiled is for newer ones. Code for older ones
+    may be there in a form that the driver translates; the list does not tell."""
+    if card is None or card.capability is None or not build.archs:
+        return True
+    major, minor = card.capability
+    return min(build.archs) <= 100 * major + 10 * minor
+
+
+def _gpu(device: Device, card: Card | None, available: int) -> Gpu:
+    """ggml's free memory is what remains beside the context that asking for it takes, a few hundred MiB, and the plan
+    counts one itself: NVML's word goes first where it speaks of the same thing. Not under WSL, where Windows gives a
+    process a budget that NVML does not know."""
+    free, total = device.free_bytes, device.total_bytes
+    whole = card is not None and abs(card.total_bytes - total) <= SAME * total
+    if card is not None and whole and card.free_bytes and not _in_windows():
+        free = card.free_bytes
+    shared = device.kind == "igpu"
+    return Gpu(
+        name=device.description or device.name,
+        memory_bytes=total,
+        free_bytes=min(free, available, total) if shared else min(free, total),
+        driver="" if card is None else card.driver,
+        backend=device.backend,
+        shared=shared,
+    )
+
+
+def _in_windows() -> bool:
+    return "microsoft" in platform.release().lower()
 
 
 def memory() -> tuple[int, int]:
-    """Main memory in bytes: all of it, and what can be taken now; within a container's limit."""
-    machine = psutil.virtual_memory()
-    limit, used = _memory_limit()
-    available = min(machine.available, limit - used if limit else machine.available)
-    return min(machine.total, limit or machine.total), max(0, available)
+    """Main memory in bytes: all of it, and what can be taken now; within the limits of the own control group."""
+    machine, own = psutil.virtual_memory(), cgroup.limits()
+    total = machine.total if own.memory_bytes is None else min(machine.total, own.memory_bytes)
+    available = machine.available if own.left_bytes is None else min(machine.available, own.left_bytes)
+    return total, available
 
 
 def _usable_cpus() -> int:
-    """Of this process and its container: half the cores of a shared machine may be somebody else's."""
+    """Of this process and its control group: half the cores of a shared machine may be somebody else's."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota, _, period = _first_line(CGROUP / "cpu.max").partition(" ")
-    if quota.isdecimal() and period.isdecimal() and int(period):
-        affinity = min(affinity, max(1, int(quota) // int(period)))
-    return max(1, affinity)
-
-
-def _memory_limit() -> tuple[int | None, int]:
-    """Bytes that the container may use, and uses; file cache counts as free, because it is given back."""
-    limit = _first_line(CGROUP / "memory.max")
-    if not limit.isdecimal():
-        return None, 0
-    used = _first_line(CGROUP / "memory.current")
-    cache = next((line for line in _lines(CGROUP / "memory.stat") if line.startswith("inactive_file ")), "x 0")
-    return int(limit), max(0, int(used if used.isdecimal() else 0) - int(cache.split()[1]))
+    quota = cgroup.limits().cpus
+    return max(1, affinity if quota is None else min(affinity, int(quota)))
 
 
 def _cpu_name() -> str:
-    for line in _lines(Path("/proc/cpuinfo")):
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
         key, _, value = line.partition(":")
         if key.strip() == "model name":
             return value.strip()[:128]
     return platform.processor() or platform.machine()
-
-
-def _first_line(path: Path) -> str:
-    return next(iter(_lines(path)), "")
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []

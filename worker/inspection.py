@@ -9,11 +9,12 @@ from pydantic import ValidationError
 from wire.catalog import ModelSpec
 from wire.messages import Issue
 from worker import check, control, hardware, weights
-from worker.assemble import chosen, gpu_problems, header_of, wishes
+from worker.assemble import chosen, header_of, wishes
 from worker.config import Config, api_url
 from worker.control import ControlError
 from worker.engine import probe
 from worker.gguf_header import GgufError
+from worker.gpu_problems import gpu_problems
 from worker.issues import issue
 from worker.machine import Machine
 from worker.plan import DoesNotFit, PlanError, plan
@@ -40,12 +41,12 @@ def findings(config: Config) -> list[check.Finding]:
         hub_token=os.environ.get("HF_TOKEN"),
         serving=serving,
     )
-    machine = hardware.detect(config.visible_gpus)
+    machine = hardware.detect(build)
     probes = check.Probes(
         machine=lambda: machine,
-        gpu_problems=lambda machine: gpu_problems(machine, build),
+        gpu_problems=lambda machine: gpu_problems(machine, build, config.visible_gpus),
         free_disk=_free_disk,
-        model=lambda: "the running daemon serves it" if serving else _model(config, spec, here, machine, build),
+        model=lambda: "the running daemon serves it" if serving else _model(config, spec, here, machine),
         daemon=lambda: daemon if isinstance(daemon, str) else tuple(problem.issue for problem in daemon.problems),
         get=check.http_get,
     )
@@ -64,9 +65,7 @@ def _files(config: Config, spec: ModelSpec) -> weights.Weights | Issue | None:
         return issue(error.code, error.message, error.remedy)
 
 
-def _model(
-    config: Config, spec: ModelSpec, here: weights.Weights | Issue | None, machine: Machine, build: probe.Build
-) -> Issue | str:
+def _model(config: Config, spec: ModelSpec, here: weights.Weights | Issue | None, machine: Machine) -> Issue | str:
     """Does the model fit? Without its files only the sizes in the catalogue can tell."""
     if isinstance(here, Issue):
         return here
@@ -78,8 +77,7 @@ def _model(
             return issue("not_enough_memory", text)
         return f"{spec.id} is not here yet; " + (f"its {size / GIB:.1f} GiB may fit" if size else "its size is unknown")
     try:
-        usable = build.gpu and not gpu_problems(machine, build)
-        made = plan(header_of(here), str(here.path), spec, machine, wishes(config, usable))
+        made = plan(header_of(here), str(here.path), spec, machine, wishes(config))
     except GgufError as error:
         return issue("damaged_file", f"{here.path} cannot be read: {error}")
     except DoesNotFit as error:

@@ -34,6 +34,8 @@ ISSUES: dict[str, Row] = {
     "driver_too_old": Row("error", "Install a newer NVIDIA driver (`nvidia-smi` shows the present one), and restart."),
     "driver_missing": Row("info", "Install the NVIDIA driver, or in a container the NVIDIA Container Toolkit."),
     "gpu_unused": Row("error", "Install the CUDA toolkit and run scripts/setup again: this llama.cpp knows no GPU."),
+    "gpu_unreachable": Row("error", "See whether `nvidia-smi` (AMD: `rocm-smi`) works; reload its driver or reboot."),
+    "library_broken": Row("error", "Run scripts/setup again: it builds llama.cpp for this machine."),
     "gpu_in_use": Row("warning", "Close what else uses the GPU (`nvidia-smi` lists it) to serve more."),
     "engine_down": Row("warning", "It is being restarted. If it comes again, see the worker's log."),
     "engine_broken": Row("error", "See the worker's log, try fewer --slots or less --context, and restart."),

@@ -109,7 +109,8 @@ def split(
     Counted as llama.cpp counts (llama-model.cpp, load_tensors): from the first layer on a GPU, with the prediction
     layers, which take nothing, and the output as the last.
     """
-    ram = sum(line.bytes for line in lines(model, engine, shape, machine) if line.place == "ram")
+    shared = any(machine.hardware.gpus[index].shared for index in shape.gpus)  # what they take is main memory too
+    ram = sum(line.bytes for line in lines(model, engine, shape, machine) if shared or line.place == "ram")
     if ram > machine.available_bytes - RAM_RESERVE_BYTES:
         return None
     if not shape.gpus:

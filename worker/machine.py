@@ -3,16 +3,34 @@
 from dataclasses import dataclass
 
 from wire.messages import Hardware
+from worker.engine.devices import Device
+
+
+@dataclass(frozen=True)
+class Card:
+    """A GPU that is in the machine, whether or not llama.cpp can use it. `id`: its PCI address, as in Device; `driver`:
+    the version of the one that told all this, empty: known from the PCI bus alone. Memory in bytes, 0: not told."""
+
+    id: str
+    name: str
+    vendor: str = "NVIDIA"
+    driver: str = ""
+    capability: tuple[int, int] | None = None  # of CUDA: (8, 6)
+    total_bytes: int = 0
+    free_bytes: int = 0
 
 
 @dataclass(frozen=True)
 class Machine:
-    """`hardware` is what the coordinator is told; its GPUs are in the order in which CUDA numbers them."""
+    """`hardware` is what the coordinator is told; its GPUs are `devices`, those that llama.cpp computes on, one by one
+    and in ggml's order. `cards`: every GPU that is known to be here."""
 
     hardware: Hardware
     available_bytes: int  # main memory that can be taken now without swapping
     physical_cores: int  # that this process may really use
     notes: tuple[str, ...] = ()  # what was looked for and not found, in words for the owner
+    devices: tuple[Device, ...] = ()
+    cards: tuple[Card, ...] = ()
     wsl: bool = False  # Linux inside Windows, which shares its GPU
 
 
@@ -22,7 +40,7 @@ class Reading:
 
     name: str
     memory_bytes: int
-    used_bytes: int
+    used_bytes: int | None = None
     utilisation: float | None = None
     temperature_c: float | None = None
     power_w: float | None = None

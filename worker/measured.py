@@ -42,7 +42,7 @@ def basis(assembly: Assembly) -> dict[str, Any]:
     machine = {
         "cpu": hardware.cpu,
         "cores": hardware.cpu_cores,
-        "gpus": [{"name": gpu.name, "memory": gpu.memory_bytes, "driver": gpu.driver} for gpu in hardware.gpus],
+        "gpus": [gpu.model_dump(exclude={"free_bytes"}) for gpu in hardware.gpus],
     }
     versions: dict[str, Any] = {package: _version(package) for package in ("supernet", "llama-cpp-python")}
     versions["benchmark"] = EDITION

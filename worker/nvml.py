@@ -1,35 +1,39 @@
-"""NVIDIA's management library: which GPUs there are, and how they are doing. The only file that knows pynvml."""
+"""NVIDIA's management library: which cards there are, and how they are doing. The only file that knows pynvml."""
 
 import contextlib
+import logging
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
-from wire.messages import Gpu
-from worker.machine import Reading
+from worker.engine.devices import Device
+from worker.machine import Card, Reading
 
 with warnings.catch_warnings():
     # The pynvml package is a shell around nvidia-ml-py that says so on import; the module is the same.
     warnings.simplefilter("ignore", FutureWarning)
     import pynvml
 
+log = logging.getLogger("supernet.nvml")
+
 T = TypeVar("T")
 Own = Callable[[], frozenset[int]]  # pids of this worker's engines
+SLICE = 0.9  # of a card's memory: a device with less than this share is a slice of it (MIG)
 
 
-def cards(notes: list[str]) -> list[tuple[str, Gpu]]:
-    """(uuid, GPU) in NVML's order, that of the PCI bus; what is not there or does not answer becomes a note."""
+def cards(notes: list[str]) -> list[Card]:
+    """What NVML tells of each card; what is not there or does not answer becomes a note."""
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
-        notes.append(f"no NVIDIA GPU can be used: {error}. `nvidia-smi` should work before this worker can use one")
+        notes.append(f"the NVIDIA driver does not answer: {error}; `nvidia-smi` should work where there is such a GPU")
         return []
     try:
-        driver = _text(pynvml.nvmlSystemGetDriverVersion())
+        driver = _text(_maybe(pynvml.nvmlSystemGetDriverVersion) or "unknown")
         found = []
         for index in range(pynvml.nvmlDeviceGetCount()):
             try:
-                found.append(_gpu(pynvml.nvmlDeviceGetHandleByIndex(index), driver))
+                found.append(_card(pynvml.nvmlDeviceGetHandleByIndex(index), driver))
             except pynvml.NVMLError as error:
                 notes.append(f"GPU {index} is left out: {error}")
         return found
@@ -41,28 +45,20 @@ def cards(notes: list[str]) -> list[tuple[str, Gpu]]:
             pynvml.nvmlShutdown()
 
 
-def _gpu(handle: Any, driver: str) -> tuple[str, Gpu]:
-    memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-    name = _text(pynvml.nvmlDeviceGetName(handle))
-    gpu = Gpu(name=name, memory_bytes=int(memory.total), free_bytes=int(memory.free), driver=driver)
-    return _text(pynvml.nvmlDeviceGetUUID(handle)), gpu
-
-
-def chosen(cards: list[tuple[str, T]], visible: str | None, notes: list[str]) -> Iterable[tuple[str, T]]:
-    """CUDA's rule: numbers or beginnings of UUIDs, and everything from the first one that does not exist is hidden."""
-    if visible is None:
-        return cards
-    picked = []
-    for wish in (part.strip() for part in visible.split(",")):
-        matches = [
-            card for index, card in enumerate(cards) if wish == str(index) or (wish and card[0].startswith(wish))
-        ]
-        if len(matches) != 1:
-            if cards:
-                notes.append(f"CUDA_VISIBLE_DEVICES={visible} hides GPUs from {wish or 'its end'!r} on")
-            break
-        picked.append(matches[0])
-    return picked
+def _card(handle: Any, driver: str) -> Card:
+    """Raises NVMLError for a card that does not even tell its address. Memory is not told where it is the main memory
+    (GB10, Jetson), nor to a container that was given a slice of the card."""
+    place = pynvml.nvmlDeviceGetPciInfo(handle)
+    memory = _maybe(pynvml.nvmlDeviceGetMemoryInfo, handle)
+    capability = _maybe(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
+    return Card(
+        id=f"{place.domain:04x}:{place.bus:02x}:{place.device:02x}.0",  # as CUDA and Vulkan write it
+        name=_text(_maybe(pynvml.nvmlDeviceGetName, handle) or "NVIDIA GPU"),
+        driver=driver,
+        capability=None if capability is None else (int(capability[0]), int(capability[1])),
+        total_bytes=0 if memory is None else int(memory.total),
+        free_bytes=0 if memory is None else int(memory.free),
+    )
 
 
 class Sensors(Protocol):
@@ -72,43 +68,59 @@ class Sensors(Protocol):
 
 
 class NvmlSensors:
-    """The real ones. Best effort: a value that a card does not tell is None, a card that is lost is left out."""
+    """The real ones, for the devices that the model is on. Best effort: a value that a card does not tell is None, and
+    so is every one of a device that NVML never knew; a card that has fallen silent is left out, until it answers."""
 
-    def __init__(self, visible: str | None, own: Own) -> None:
-        self._visible = visible
+    def __init__(self, devices: Sequence[Device], own: Own) -> None:
+        self._devices = devices
         self._own = own
         self._ready = False
-        self._asked: dict[str, int] = {}  # per card: time stamp of the last sample of processes that was read
+        self._told: set[str] = set()  # devices that have answered once
+        self._asked: dict[str, int] = {}  # per device: time stamp of the last sample of processes that was read
 
     def read(self) -> tuple[Reading, ...]:
-        if not self._ready:
-            try:
-                pynvml.nvmlInit()  # for as long as the process lives
-            except pynvml.NVMLError:
-                return ()
-            self._ready = True
-        handles = []
-        for index in range(_maybe(pynvml.nvmlDeviceGetCount) or 0):
-            handle = _maybe(pynvml.nvmlDeviceGetHandleByIndex, index)
-            uuid = None if handle is None else _maybe(pynvml.nvmlDeviceGetUUID, handle)
-            handles.append(("" if uuid is None else _text(uuid), handle))
-        found = (
-            self._reading(uuid, handle) for uuid, handle in chosen(handles, self._visible, []) if handle is not None
-        )
-        return tuple(reading for reading in found if reading is not None)
+        self._ready = self._ready or self._start()
+        readings, silent = [], []
+        for device in self._devices:
+            reading = self._reading(device) if self._ready else None
+            if reading is not None:
+                self._told.add(device.address)
+                readings.append(reading)
+            elif device.address in self._told:
+                silent.append(device)
+            else:
+                readings.append(Reading(device.description or device.name, device.total_bytes))
+        if silent and self._ready:
+            # A driver that was loaded anew answers only whoever starts afresh.
+            log.warning("NVML does not answer for %s: heat and other use are not seen", silent[0].description)
+            self._ready = False
+            _maybe(pynvml.nvmlShutdown)
+        return tuple(readings)
 
-    def _reading(self, uuid: str, handle: Any) -> Reading | None:
-        memory = _maybe(pynvml.nvmlDeviceGetMemoryInfo, handle)
-        if memory is None:
+    @staticmethod
+    def _start() -> bool:
+        try:
+            pynvml.nvmlInit()  # for as long as it answers
+        except pynvml.NVMLError:
+            return False
+        return True
+
+    def _reading(self, device: Device) -> Reading | None:
+        card = _maybe(pynvml.nvmlDeviceGetHandleByPciBusId, device.id) if device.id else None
+        if card is None:
             return None
-        rates = _maybe(pynvml.nvmlDeviceGetUtilizationRates, handle)
-        temperature = _maybe(pynvml.nvmlDeviceGetTemperature, handle, pynvml.NVML_TEMPERATURE_GPU)
-        power = _maybe(pynvml.nvmlDeviceGetPowerUsage, handle)  # milliwatts
-        utilisation, held = self._others(uuid, handle)
+        part = _part(card, device)  # memory and processes are its own, heat and power the card's
+        memory = None if part is None else _maybe(pynvml.nvmlDeviceGetMemoryInfo, part)
+        rates = _maybe(pynvml.nvmlDeviceGetUtilizationRates, card)
+        temperature = _maybe(pynvml.nvmlDeviceGetTemperature, card, pynvml.NVML_TEMPERATURE_GPU)
+        power = _maybe(pynvml.nvmlDeviceGetPowerUsage, card)  # milliwatts
+        if memory is None and temperature is None and power is None:
+            return None
+        utilisation, held = (None, None) if part is None else self._others(device.address, part)
         return Reading(
-            name=_text(_maybe(pynvml.nvmlDeviceGetName, handle) or "GPU"),
-            memory_bytes=int(memory.total),
-            used_bytes=int(memory.total - memory.free),
+            name=device.description or device.name,
+            memory_bytes=device.total_bytes if memory is None else int(memory.total),
+            used_bytes=None if memory is None else int(memory.total - memory.free),
             utilisation=None if rates is None else rates.gpu / 100,
             temperature_c=None if temperature is None else float(temperature),
             power_w=None if power is None else power / 1000,
@@ -116,7 +128,7 @@ class NvmlSensors:
             others_bytes=held,
         )
 
-    def _others(self, uuid: str, handle: Any) -> tuple[float | None, int | None]:
+    def _others(self, device: str, handle: Any) -> tuple[float | None, int | None]:
         """What processes that are not ours use. (None, None) where they cannot be told apart: in a container NVML
         speaks of the host's pids, and there our own engine would look like a stranger."""
         compute = _maybe(pynvml.nvmlDeviceGetComputeRunningProcesses, handle)
@@ -127,10 +139,10 @@ class NvmlSensors:
         if own and not own & running.keys():
             return None, None
         held = sum(int(p.usedGpuMemory or 0) for pid, p in running.items() if pid not in own)
-        samples = _maybe(pynvml.nvmlDeviceGetProcessUtilization, handle, self._asked.get(uuid, 0))
+        samples = _maybe(pynvml.nvmlDeviceGetProcessUtilization, handle, self._asked.get(device, 0))
         if samples is None:  # also when there was nothing to sample
             return None if running.keys() - own else 0.0, held
-        self._asked[uuid] = max((int(s.timeStamp) for s in samples), default=self._asked.get(uuid, 0))
+        self._asked[device] = max((int(s.timeStamp) for s in samples), default=self._asked.get(device, 0))
         most: dict[int, int] = {}
         for sample in samples:
             if sample.pid and sample.pid not in own and sample.smUtil <= 100:
@@ -138,11 +150,34 @@ class NvmlSensors:
         return min(1.0, sum(most.values()) / 100), held
 
 
+def _part(card: Any, device: Device) -> Any | None:
+    """What of the card the device is: all of it, or the slice (MIG) of its size; None: which one cannot be told."""
+    whole = _maybe(pynvml.nvmlDeviceGetMemoryInfo, card)
+    if whole is not None and device.total_bytes >= SLICE * whole.total:
+        return card
+    slices = [part for part in _slices(card) if _is_like(part, device)]
+    if not slices:  # NVML does not tell the memory of a card that shares the main memory: there are no slices of it
+        return card if whole is None and device.kind == "igpu" else None
+    return slices[0] if len(slices) == 1 else None
+
+
+def _slices(card: Any) -> Iterator[Any]:
+    for index in range(_maybe(pynvml.nvmlDeviceGetMaxMigDeviceCount, card) or 0):
+        part = _maybe(pynvml.nvmlDeviceGetMigDeviceHandleByIndex, card, index)
+        if part is not None:
+            yield part
+
+
+def _is_like(part: Any, device: Device) -> bool:
+    memory = _maybe(pynvml.nvmlDeviceGetMemoryInfo, part)
+    return memory is not None and SLICE * memory.total <= device.total_bytes <= memory.total / SLICE
+
+
 def _maybe(call: Callable[..., T], *args: Any) -> T | None:
-    """None: this card, driver or machine does not tell."""
+    """None: this card, driver or machine does not tell, or in bytes that are no text."""
     try:
         return call(*args)
-    except pynvml.NVMLError:
+    except (pynvml.NVMLError, UnicodeDecodeError):
         return None
 
 

@@ -164,7 +164,7 @@ def _engine(model: Footprint, shape: Shape, slots: int, anchors: int, machine: M
         longest_stall_ms=wishes.longest_stall_ms,
         gpu_layers=_gpu_layers(model, shape),
         cpu_expert_layers=shape.cpu_experts,
-        devices=shape.gpus if len(shape.gpus) < len(machine.hardware.gpus) else (),
+        devices=tuple(machine.devices[index].address for index in shape.gpus),
         threads=wishes.threads or (min(4, machine.physical_cores) if shape.whole(model) else machine.physical_cores),
         kv_type=shape.kv_type,
         unified=unified,

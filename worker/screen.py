@@ -55,7 +55,8 @@ def _model(model: ModelView) -> Iterator[str]:
 
 
 def _gpu(number: int, gpu: Reading) -> str:
-    parts = [_filled(gpu.used_bytes, gpu.memory_bytes)]
+    whole = f"{gpu.memory_bytes / GIB:.1f} GiB"
+    parts = [whole if gpu.used_bytes is None else _filled(gpu.used_bytes, gpu.memory_bytes)]
     parts += [f"{gpu.utilisation:.0%} busy"] if gpu.utilisation is not None else []
     parts += [f"{gpu.temperature_c:.0f} °C"] if gpu.temperature_c is not None else []
     parts += [f"{gpu.power_w:.0f} W"] if gpu.power_w is not None else []

@@ -27,7 +27,7 @@ from worker.availability import Rules
 from worker.background import in_thread
 from worker.config import WORDS, Config, ConfigError
 from worker.daemon import Daemon, Identity, Model, Owner
-from worker.engine import script
+from worker.engine import probe, script
 from worker.engine.process import ProcessEngine
 from worker.engine.scripted import Script, ScriptedEngine
 from worker.exits import EXIT_AGAIN, EXIT_CONFIG, EXIT_OK
@@ -80,7 +80,7 @@ class Service:
                 except Unready as unready:
                     hopeless = Owner(problems=(unready.issue,), again_s=pause_s, drain_s=0)
                     log.info("trying again in %.0f s", pause_s)
-                    machine = await in_thread(lambda: hardware.detect(self._config.visible_gpus), "hardware")
+                    machine = await in_thread(lambda: hardware.detect(probe.ask()), "hardware")
                     who = self._identity(machine.hardware)  # the operator sees whose disk is full
                     code = await self._run(Daemon(who, (), self._address, hopeless, self._paused))
                     pause_s = min(pause_s * 2, AGAIN_MOST_S)
@@ -104,8 +104,8 @@ class Service:
         engine = ProcessEngine(assembly.plan.engine)
         offer = assembly.offer(measured.known(self._config.state_dir, assembly))
         preparer = Preparer(assembly.plan.engine.path, assembly.plan.engine.context, assembly.spec.format)
-        gpus = assembly.machine.hardware.gpus
-        own = NvmlSensors(self._config.visible_gpus, lambda: frozenset({engine.pid or 0} - {0})) if gpus else None
+        used = [gpu for gpu in assembly.machine.devices if gpu.address in assembly.plan.engine.devices]
+        own = NvmlSensors(used, lambda: frozenset({engine.pid or 0} - {0})) if used else None
         owner = self._owner(own, assembly)
         who = self._identity(assembly.machine.hardware)
         return await self._run(

@@ -15,7 +15,7 @@ from typing import Protocol
 from wire.catalog import File, ModelSpec, Price
 from wire.chat import Sampling
 from worker import gguf_header, hardware
-from worker.engine import port
+from worker.engine import port, probe
 from worker.engine.process import ProcessEngine
 from worker.plan import Wishes, plan
 
@@ -124,7 +124,7 @@ def spec_of(shape: Shape) -> port.EngineSpec:
         licence="none",
     )
     wishes = Wishes(slots=shape.slots, context=shape.context, threads=shape.threads, gpu=shape.gpu)
-    found = plan(header, str(shape.model), model, hardware.detect(os.environ.get("CUDA_VISIBLE_DEVICES")), wishes)
+    found = plan(header, str(shape.model), model, hardware.detect(probe.ask()), wishes)
     if found.engine.slots != shape.slots or (shape.gpu and found.engine.gpu_layers != -1):
         raise BenchError(f"{shape.slots} chats of {shape.context} tokens do not fit here:\n{found.explain()}")
     return found.engine

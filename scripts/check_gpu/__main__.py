@@ -51,12 +51,12 @@ def section(name: str) -> Iterator[None]:
 
 def device(wanted: Wanted) -> list[str]:
     """What is here. Raises CheckFailed without a GPU that llama.cpp can use."""
-    machine, build = hardware.detect(os.environ.get("CUDA_VISIBLE_DEVICES")), probe.ask()
+    build = probe.ask()
+    machine = hardware.detect(build)
     gpus = [f"{gpu.name}, {gpu.memory_bytes / 2**30:.0f} GiB" for gpu in machine.hardware.gpus]
     if not wanted.cpu and not gpus:
-        raise CheckFailed("no GPU found: " + "; ".join(machine.notes))
-    if not wanted.cpu and not build.gpu:
-        raise CheckFailed(f"this llama.cpp cannot use a GPU: {build.problem or build.system}")
+        why = "; ".join(filter(None, (build.problem, build.said, build.system, *machine.notes)))
+        raise CheckFailed(f"llama.cpp finds no GPU: {why}")
     found = ", ".join(gpus) if gpus and not wanted.cpu else "none (run on the CPU)"
     return [
         f"GPU: {found}",

@@ -70,11 +70,13 @@ def ask(model: Path, folder: Path, layers: int) -> tuple[Rows, str]:
 
 def main() -> None:
     from worker.engine import backend, llama  # here, because the library prints while it is loaded
+    from worker.engine.devices import usable
     from worker.engine.port import EngineSpec
 
     path, out, layers = sys.argv[1], sys.argv[2], int(sys.argv[3])
     backend.log.tap = []  # the one place where llama.cpp says how many layers went to the GPU
-    model = llama.Model(EngineSpec(path, slots=len(PROMPTS), context=512, gpu_layers=layers))
+    gpus = tuple(gpu.address for gpu in usable(backend.devices())) if layers else ()
+    model = llama.Model(EngineSpec(path, slots=len(PROMPTS), context=512, gpu_layers=layers, devices=gpus))
     offloaded = re.search(r"offloaded (\d+/\d+) layers", "".join(backend.log.tap))
     backend.log.tap = None
     np.save(out, np.concatenate(rows(model)))

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from wire.errors import SupernetError
-from wire.messages import Gpu, Hardware
-from worker import assemble
+from worker import assemble, hardware
 from worker.assemble import Unready
 from worker.config import Config
-from worker.engine.probe import Build
-from worker.machine import Machine
+from worker.engine import probe
+from worker.engine.devices import Build, Device
+from worker.machine import Card
 from worker.model_files import Progress
 
 CATALOGUE = """
@@ -71,10 +71,49 @@ def test_what_cannot_be_served_now_is_a_typed_problem(config: Config, tmp_path: 
     assert missing.value.issue.code == "not_found" and "none.gguf" in missing.value.issue.message
 
 
-def test_gpus_that_cannot_be_used_are_a_problem_and_the_cpu_serves() -> None:
-    card = Gpu(name="RTX", memory_bytes=24 << 30, driver="470.82.01")
-    machine = Machine(Hardware(gpus=(card,)), 8 << 30, 4)
-    assert assemble.gpu_problems(machine, Build(True, cuda=12))[0].code == "driver_too_old"
-    assert assemble.gpu_problems(machine, Build(False))[0].code == "gpu_unused"
-    assert assemble.gpu_problems(machine, Build(True, cuda=11)) == ()
-    assert assemble.gpu_problems(Machine(Hardware(), 1, 1), Build(False)) == ()
+NVIDIA = Card("0000:01:00.0", "RTX 4090", driver="580.65", capability=(8, 9))
+
+
+def on(monkeypatch: pytest.MonkeyPatch, build: Build, *cards: Card) -> None:
+    """A made-up machine; its main memory is this one's."""
+    machine = replace(hardware.detect(build), cards=cards)
+    monkeypatch.setattr(hardware, "detect", lambda build: machine)
+    monkeypatch.setattr(probe, "ask", lambda: build)
+
+
+def test_a_gpu_that_is_gone_is_waited_for_and_not_replaced_by_the_cpu(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = Build(backends=("cuda",), cuda=12, said="ggml_cuda_init: failed to initialize CUDA: unknown error")
+    on(monkeypatch, build, NVIDIA)
+    for look in (assemble.assemble, assemble.preview):
+        with pytest.raises(Unready, match=r"RTX 4090: .*unknown error") as gone:
+            look(config, ignore)
+        assert gone.value.issue.code == "gpu_unreachable"
+    assert assemble.assemble(replace(config, visible_gpus=""), ignore).plan.engine.gpu_layers == 0  # the owner's word
+
+
+def test_with_a_build_that_knows_no_gpu_the_cpu_serves_and_the_problem_is_told(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on(monkeypatch, Build(), NVIDIA)
+    made = assemble.assemble(config, ignore)
+    assert made.plan.engine.gpu_layers == 0 and [problem.code for problem in made.problems] == ["gpu_unused"]
+
+
+def test_what_a_gpu_lacks_is_said_before_the_model_is_fetched(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    on(monkeypatch, Build(problem="llama.cpp cannot be loaded: it died of SIGSEGV"))
+    with pytest.raises(Unready, match="SIGSEGV") as broken:  # the hub of this address would be unreachable
+        assemble.assemble(replace(config, model_file=None, hub="http://127.0.0.1:9"), ignore)
+    assert broken.value.issue.code == "library_broken"
+
+
+def test_layers_go_to_the_devices_that_ggml_lists_whatever_their_backend(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gib = 2**30
+    radeon = Device("Vulkan0", "Vulkan", "AMD Radeon RX 7900", "gpu", 20 * gib, 24 * gib, "0000:03:00.0")
+    on(monkeypatch, Build(devices=(radeon,), backends=("vulkan",)))
+    made = assemble.assemble(config, ignore)
+    assert made.plan.engine.gpu_layers == -1 and made.plan.engine.devices == ("Vulkan0@0000:03:00.0",)
+    assert [(gpu.name, gpu.backend) for gpu in made.machine.hardware.gpus] == [("AMD Radeon RX 7900", "Vulkan")]

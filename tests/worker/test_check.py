@@ -11,8 +11,9 @@ import pytest
 
 from wire.messages import Gpu, Hardware, Issue
 from worker.check import Answer, Finding, Probes, Target, check, http_get, passed, show
+from worker.engine.devices import Device
 from worker.issues import issue
-from worker.machine import Machine
+from worker.machine import Card, Machine
 
 GIB = 2**30
 CARD = Gpu(name="RTX 4090", memory_bytes=24 * GIB, free_bytes=23 * GIB, driver="580.65")
@@ -21,7 +22,10 @@ TARGET = Target("https://coordinator.test", "sk-key", FILE, Path("/models"), 18 
 
 
 def machine_with(*gpus: Gpu, available: int = 32 * GIB, notes: tuple[str, ...] = ()) -> Machine:
-    return Machine(Hardware(cpu_cores=8, memory_bytes=64 * GIB, gpus=gpus), available, 8, notes)
+    devices = tuple(Device(f"CUDA{n}", "CUDA", gpu.name, "gpu") for n, gpu in enumerate(gpus))
+    cards = tuple(Card(f"0000:0{n}:00.0", gpu.name, driver=gpu.driver) for n, gpu in enumerate(gpus) if gpu.driver)
+    hardware = Hardware(cpu_cores=8, memory_bytes=64 * GIB, gpus=gpus)
+    return Machine(hardware, available, 8, notes, devices, cards)
 
 
 def findings(
@@ -64,8 +68,22 @@ def test_without_a_gpu_it_goes_on_with_a_note() -> None:
     assert passed(list(found.values()))
 
 
+def test_a_gpu_of_any_backend_is_told_with_its_name_in_ggml() -> None:
+    found = findings(machine=machine_with(Gpu(name="RX 7900", memory_bytes=24 * GIB, free_bytes=23 * GIB)))
+    assert found["driver"].ok is True
+    assert found["gpu"].message == "RX 7900 (CUDA0) with 23.0 of 24.0 GiB free"
+
+
+def test_a_gpu_that_cannot_be_reached_fails_with_what_the_driver_said() -> None:
+    problem = issue("gpu_unreachable", "RTX 4090: llama.cpp finds no such GPU now: unknown error")
+    found = findings(machine=machine_with(), gpu_problems=(problem,))
+    assert (found["gpu"].ok, found["gpu"].code) == (False, "gpu_unreachable")
+    assert "unknown error" in found["gpu"].message and "nvidia-smi" in found["gpu"].remedy
+
+
 def test_a_gpu_that_llama_cpp_cannot_use_is_a_failure() -> None:
-    found = findings(gpu_problems=(issue("gpu_unused", "RTX 4090: built without GPU support"),))
+    problem = issue("gpu_unused", "RTX 4090: built without GPU support")
+    found = findings(machine=machine_with(), gpu_problems=(problem,))
     assert found["gpu"].ok is False and "CUDA" in found["gpu"].remedy
     assert not passed(list(found.values()))
 

@@ -24,6 +24,7 @@ from wire.messages import Hardware
 from worker import daemon, hardware, outage
 from worker.config import Config
 from worker.engine import probe
+from worker.engine.devices import Build
 from worker.exits import EXIT_CONFIG
 from worker.machine import Machine
 
@@ -109,24 +110,44 @@ async def test_damaged_file(stage: Stage) -> None:
             await everywhere(stage, coordinator, config, "damaged_file")
 
 
-async def test_driver_too_old(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The double of NVML says R580; CUDA 99 of the future asks for more. The CPU serves meanwhile."""
+def nvidia_box(monkeypatch: pytest.MonkeyPatch, build: Build) -> None:
+    """Three cards of which NVML tells, and a llama.cpp that finds what `build` says."""
     double = Nvml()
     for name in [name for name in dir(double) if name.startswith("nvml")]:
         monkeypatch.setattr(pynvml, name, getattr(double, name))
-    monkeypatch.setattr("worker.issues.OLDEST_DRIVER", {99: 900})
-    monkeypatch.setattr(probe, "ask", lambda: probe.Build(True, cuda=99))
+    monkeypatch.setattr(probe, "ask", lambda: build)
+
+
+async def waits(stage: Stage, tiny_qwen3: Path, code: str) -> dict[str, Any]:
+    """It serves nothing with this problem, and is tried again."""
     async with Coordinator().listening() as coordinator:
         config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
         async with serving(config):
-            assert "R900" in (await everywhere(stage, coordinator, config, "driver_too_old"))["message"]
-            ready = {"id": "tiny", "status": "ready", "slots": 2, "free": 2}
-            await coordinator.until(lambda frame: frame["type"] == "capacity" and frame["models"] == [ready])
+            said = await everywhere(stage, coordinator, config, code)
+            assert all(frame["models"] == [] for frame in coordinator.frames if frame["type"] == "hello")
+            return said
+
+
+async def test_driver_too_old(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The double of NVML says R580; CUDA 99 of the future asks for more, and its runtime finds no device."""
+    monkeypatch.setattr("worker.issues.OLDEST_DRIVER", {99: 900})
+    nvidia_box(monkeypatch, Build(backends=("cuda",), cuda=99, said="CUDA driver version is insufficient"))
+    assert "R900" in (await waits(stage, tiny_qwen3, "driver_too_old"))["message"]
+
+
+async def test_gpu_unreachable(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nvidia_box(monkeypatch, Build(backends=("cuda",), cuda=12, said="failed to initialize CUDA: unknown error"))
+    assert "unknown error" in (await waits(stage, tiny_qwen3, "gpu_unreachable"))["message"]
+
+
+async def test_library_broken(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "ask", lambda: Build(problem="llama.cpp cannot be loaded: it died of SIGILL"))
+    assert "SIGILL" in (await waits(stage, tiny_qwen3, "library_broken"))["message"]
 
 
 async def test_not_enough_memory(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = Machine(Hardware(cpu="x", memory_bytes=2**30), 2**28, 1)
-    monkeypatch.setattr(hardware, "detect", lambda visible: small)
+    monkeypatch.setattr(hardware, "detect", lambda build: small)
     async with Coordinator().listening() as coordinator:
         config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
         async with serving(config):

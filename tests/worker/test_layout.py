@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.worker.test_footprint import large_header
-from tests.worker.test_plan import LARGE, MEDIUM, machine, planned
+from tests.worker.test_plan import LARGE, MEDIUM, cards_of, machine, planned
 from wire.catalog import ModelSpec
 from worker.engine.port import EngineSpec
 from worker.footprint import MIB, cache_bytes, compute_bytes, footprint
@@ -26,7 +26,7 @@ def test_each_card_has_room_for_the_layers_that_it_gets(cards: tuple[float, ...]
     box = machine(*(size * 0.975 for size in cards))
     engine = planned(box, spec).engine
     model = footprint(large_header())
-    used = engine.devices or range(len(cards))
+    used = cards_of(engine)
     counts = engine.split or (model.layers + 2,)
     assert sum(counts) == model.layers + model.unused_layers + 1, "with the output and the prediction layer"
     taken, layer = dict.fromkeys(used, 0), 0

@@ -2,40 +2,63 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from worker.engine.devices import Device
+from worker.machine import Reading
 from worker.nvml import NvmlSensors
 
 GIB = 2**30
 OURS, GAME, DESKTOP = 100, 200, 300
 pynvml = sys.modules["pynvml"]
+RTX = Device("CUDA0", "CUDA", "RTX 4090", "gpu", 6 * GIB, 24 * GIB, "0000:01:00.0")
+MIG = Device("CUDA0", "CUDA", "RTX 4090 MIG 1g.3gb", "gpu", 3 * GIB, 3 * GIB, "0000:01:00.0")
+RADEON = Device("Vulkan0", "Vulkan", "RX 7900", "gpu", 20 * GIB, 24 * GIB, "0000:03:00.0")
 
 
 class Nvml:
-    """One card as a gaming PC has it; `silent` calls are not supported, `held` and `used` are by pid."""
+    """One card as a gaming PC has it; `silent` calls are not supported, `held` and `used` are by pid, and `slices` are
+    the GiB of each instance of MIG, if it is cut up."""
 
     def __init__(self) -> None:
         self.silent: set[str] = set()
         self.held = {OURS: 16 * GIB, DESKTOP: GIB // 2}
         self.used = {OURS: 70, DESKTOP: 2}
         self.asked: list[int] = []
+        self.started = 0
+        self.slices: list[int] = []
 
     def __getattr__(self, name: str) -> Any:
         answers: dict[str, Any] = {
-            "nvmlInit": None,
-            "nvmlDeviceGetCount": 1,
-            "nvmlDeviceGetHandleByIndex": 0,
-            "nvmlDeviceGetUUID": "GPU-0",
-            "nvmlDeviceGetName": "RTX 4090",
-            "nvmlDeviceGetMemoryInfo": SimpleNamespace(total=24 * GIB, free=6 * GIB),
+            "nvmlShutdown": None,
             "nvmlDeviceGetUtilizationRates": SimpleNamespace(gpu=72, memory=10),
             "nvmlDeviceGetTemperature": 61,
             "nvmlDeviceGetPowerUsage": 287_500,
         }
         return answers[name]
+
+    def nvmlInit(self) -> None:
+        self.started += 1
+
+    def nvmlDeviceGetHandleByPciBusId(self, place: str) -> str:
+        if place != RTX.id:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
+        return "card"
+
+    def nvmlDeviceGetMaxMigDeviceCount(self, handle: str) -> int:
+        return len(self.slices)
+
+    def nvmlDeviceGetMigDeviceHandleByIndex(self, handle: str, index: int) -> int:
+        return index
+
+    def nvmlDeviceGetMemoryInfo(self, handle: str | int) -> SimpleNamespace:
+        if isinstance(handle, int):
+            return SimpleNamespace(total=self.slices[handle] * GIB, free=GIB)
+        return SimpleNamespace(total=24 * GIB, free=6 * GIB)
 
     def call(self, name: str, *args: Any) -> Any:
         if name in self.silent:
@@ -47,13 +70,14 @@ class Nvml:
         if name == "nvmlDeviceGetProcessUtilization":
             self.asked.append(args[1])
             return [SimpleNamespace(pid=pid, smUtil=busy, timeStamp=1000 + pid) for pid, busy in self.used.items()]
-        return getattr(self, name)
+        found = getattr(self, name)
+        return found(*args) if callable(found) else found
 
 
 NAMES = (
-    "nvmlInit nvmlDeviceGetCount nvmlDeviceGetHandleByIndex nvmlDeviceGetUUID nvmlDeviceGetName "
-    "nvmlDeviceGetMemoryInfo nvmlDeviceGetUtilizationRates nvmlDeviceGetTemperature "
-    "nvmlDeviceGetPowerUsage nvmlDeviceGetProcessUtilization "
+    "nvmlInit nvmlShutdown nvmlDeviceGetHandleByPciBusId nvmlDeviceGetMaxMigDeviceCount "
+    "nvmlDeviceGetMigDeviceHandleByIndex nvmlDeviceGetMemoryInfo nvmlDeviceGetUtilizationRates "
+    "nvmlDeviceGetTemperature nvmlDeviceGetPowerUsage nvmlDeviceGetProcessUtilization "
     "nvmlDeviceGetComputeRunningProcesses nvmlDeviceGetGraphicsRunningProcesses"
 ).split()
 
@@ -66,8 +90,8 @@ def nvml(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nvml]:
     yield double
 
 
-def sensors(visible: str | None = None, own: frozenset[int] = frozenset({OURS})) -> NvmlSensors:
-    return NvmlSensors(visible, lambda: own)
+def sensors(*devices: Device, own: frozenset[int] = frozenset({OURS})) -> NvmlSensors:
+    return NvmlSensors(devices or (RTX,), lambda: own)
 
 
 def test_a_card_tells_how_it_is_doing(nvml: Nvml) -> None:
@@ -96,20 +120,21 @@ def test_before_our_engine_runs_everybody_is_somebody_else(nvml: Nvml) -> None:
     assert reading.others_bytes == 16 * GIB + GIB // 2
 
 
+SENSORS = {"nvmlDeviceGetUtilizationRates", "nvmlDeviceGetTemperature", "nvmlDeviceGetPowerUsage"}
+OTHERS = {name for name in NAMES if "Process" in name}
+
+
 def test_what_a_card_does_not_tell_is_none(nvml: Nvml) -> None:
-    nvml.silent = {name for name in NAMES if name not in ("nvmlInit",)} - {
-        "nvmlDeviceGetCount", "nvmlDeviceGetHandleByIndex", "nvmlDeviceGetMemoryInfo", "nvmlDeviceGetUUID"
-    }  # fmt: skip
-    (reading,) = sensors().read()
-    assert reading.used_bytes == 18 * GIB
-    told = (
-        reading.utilisation,
-        reading.temperature_c,
-        reading.power_w,
-        reading.others_utilisation,
-        reading.others_bytes,
-    )
-    assert told == (None,) * 5
+    nvml.silent = SENSORS | OTHERS
+    assert sensors().read() == (Reading("RTX 4090", 24 * GIB, 18 * GIB),)
+
+
+def test_a_card_that_shares_the_main_memory_tells_its_heat_and_who_is_on_it(nvml: Nvml) -> None:
+    """GB10: NVML does not support its memory."""
+    nvml.silent = {"nvmlDeviceGetMemoryInfo"}
+    (reading,) = sensors(replace(RTX, kind="igpu", description="NVIDIA GB10")).read()
+    assert (reading.name, reading.memory_bytes, reading.used_bytes) == ("NVIDIA GB10", 24 * GIB, None)
+    assert (reading.temperature_c, reading.others_bytes) == (61.0, GIB // 2)
 
 
 def test_processes_whose_share_is_not_told_still_show_their_memory(nvml: Nvml) -> None:
@@ -118,9 +143,41 @@ def test_processes_whose_share_is_not_told_still_show_their_memory(nvml: Nvml) -
     assert (reading.others_utilisation, reading.others_bytes) == (None, GIB // 2)
 
 
-def test_a_hidden_or_lost_card_and_a_missing_driver_read_as_nothing(nvml: Nvml) -> None:
-    assert sensors(visible="1").read() == ()
-    nvml.silent = {"nvmlDeviceGetMemoryInfo"}
-    assert sensors().read() == ()
+def test_a_device_that_nvml_does_not_know_has_its_name_and_size(nvml: Nvml) -> None:
+    assert sensors(RADEON, RTX).read()[0] == Reading("RX 7900", 24 * GIB)
+    nowhere = replace(RADEON, id="")
+    assert sensors(nowhere).read() == (Reading("RX 7900", 24 * GIB),)
+
+
+def test_a_slice_has_its_own_memory_and_the_heat_of_its_card(nvml: Nvml) -> None:
+    nvml.slices = [12, 3]
+    (reading,) = sensors(MIG).read()
+    assert (reading.memory_bytes, reading.used_bytes, reading.temperature_c) == (3 * GIB, 2 * GIB, 61.0)
+    assert reading.others_bytes == GIB // 2
+
+
+@pytest.mark.parametrize("slices", [[3, 3, 3], []])
+def test_a_slice_that_cannot_be_told_from_others_blames_nobody(nvml: Nvml, slices: list[int]) -> None:
+    nvml.slices = slices
+    (reading,) = sensors(MIG).read()
+    assert (reading.used_bytes, reading.others_bytes, reading.others_utilisation) == (None, None, None)
+    assert (reading.memory_bytes, reading.temperature_c) == (3 * GIB, 61.0)
+
+
+def test_a_card_that_falls_silent_is_left_out_and_nvml_started_afresh(
+    nvml: Nvml, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A driver that was loaded anew: what the library had open answers no more. Others are read on."""
+    watching = sensors(RTX, RADEON)
+    assert len(watching.read()) == 2
+    nvml.silent = {"nvmlDeviceGetHandleByPciBusId"}
+    assert [reading.name for reading in watching.read()] == ["RX 7900"] and "RTX 4090" in caplog.text
     nvml.silent = {"nvmlInit"}
-    assert sensors().read() == ()
+    assert [reading.name for reading in watching.read()] == ["RX 7900"]
+    nvml.silent = set()
+    assert [reading.temperature_c for reading in watching.read()] == [61.0, None] and nvml.started == 2
+
+
+def test_a_missing_driver_reads_as_nothing_known(nvml: Nvml) -> None:
+    nvml.silent = {"nvmlInit"}
+    assert sensors().read() == (Reading("RTX 4090", 24 * GIB),)

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from tests.worker.test_footprint import large_header
 from wire.catalog import ModelSpec, parse
 from wire.messages import Gpu, Hardware
+from worker.engine.devices import Device
+from worker.engine.port import EngineSpec
 from worker.explain import Plan
 from worker.footprint import footprint
 from worker.gguf_header import Header, Tensor, read
@@ -26,7 +28,21 @@ WEIGHTS_GIB = footprint(large_header()).weights_bytes / GIB  # 18.2
 
 def machine(*gpus_gib: float, ram_gib: float = 64, cores: int = 16) -> Machine:
     cards = tuple(Gpu(name=f"{size} GB", memory_bytes=int(size * GIB), free_bytes=int(size * GIB)) for size in gpus_gib)
-    return Machine(Hardware(gpus=cards), int(ram_gib * GIB), cores)
+    devices = tuple(Device(f"CUDA{number}", "CUDA", card.name, "gpu") for number, card in enumerate(cards))
+    return Machine(Hardware(gpus=cards), int(ram_gib * GIB), cores, devices=devices)
+
+
+def unified(memory_gib: float, cores: int = 20) -> Machine:
+    """As a GB10: the GPU's memory is the main memory."""
+    size = int(memory_gib * GIB)
+    gpu = Gpu(name="NVIDIA GB10", memory_bytes=size, free_bytes=size, backend="CUDA", shared=True)
+    device = Device("CUDA0", "CUDA", "NVIDIA GB10", "igpu", size, size, "000f:01:00.0")
+    return Machine(Hardware(memory_bytes=size, gpus=(gpu,)), size, cores, devices=(device,))
+
+
+def cards_of(engine: EngineSpec) -> list[int]:
+    """The numbers of the cards of `machine` that it is on."""
+    return [int(address.removeprefix("CUDA")) for address in engine.devices]
 
 
 def planned(box: Machine, spec: ModelSpec = MEDIUM, wishes: Wishes | None = None, header: Header | None = None) -> Plan:
@@ -45,7 +61,7 @@ def dense(weights_gib: float = 8) -> Header:
 def test_a_large_card_takes_everything_with_many_slots_at_full_context() -> None:
     engine = planned(machine(80)).engine
     assert (engine.gpu_layers, engine.context, engine.slots, engine.kv_type) == (-1, 32768, 32, "f16")
-    assert engine.devices == () and engine.split == () and engine.path == "/m.gguf"
+    assert engine.devices == ("CUDA0",) and engine.split == () and engine.path == "/m.gguf"
     assert engine.threads == 4 and engine.longest_stall_ms == 500
 
 
@@ -130,11 +146,23 @@ def test_a_gpu_that_llama_cpp_cannot_use_is_not_planned_for() -> None:
     assert planned(machine(80), wishes=Wishes(gpu=False)).engine.gpu_layers == 0
 
 
+def test_memory_that_gpu_and_cpu_share_is_given_away_once() -> None:
+    """A GB10 with 24 GiB free: no 5 GiB of other things beside a card that is full."""
+    box = unified(24)
+    found = planned(box)
+    assert found.engine.devices == ("CUDA0@000f:01:00.0",) and found.engine.gpu_layers == -1
+    assert found.total("gpu") + found.total("ram") <= box.available_bytes - RAM_RESERVE_BYTES
+
+
 def test_of_several_cards_as_many_are_used_as_give_more_jobs() -> None:
-    assert planned(machine(24, 80)).engine.devices == (1,), "it has room for all 32"
+    assert planned(machine(24, 80)).engine.devices == ("CUDA1",), "it has room for all 32"
     both = planned(machine(16, 16))
-    assert both.engine.devices == () and both.engine.gpu_layers == -1 and both.engine.cpu_expert_layers == 0
-    assert planned(machine(1, 24, 24), LARGE).engine.devices == (1, 2), "the first has no room for a layer"
+    assert (
+        both.engine.devices == ("CUDA0", "CUDA1")
+        and both.engine.gpu_layers == -1
+        and both.engine.cpu_expert_layers == 0
+    )
+    assert planned(machine(1, 24, 24), LARGE).engine.devices == ("CUDA1", "CUDA2"), "the first has no room for a layer"
 
 
 def test_the_owner_decides_what_is_named() -> None:
@@ -229,7 +257,7 @@ def test_a_plan_always_fits_or_is_refused(
         assert "does not fit" in str(error)
         return
     engine = found.engine
-    used = engine.devices or range(len(cards))
+    used = cards_of(engine)
     assert found.total("gpu") <= sum(box.hardware.gpus[index].free_bytes for index in used)
     assert found.total("ram") <= box.available_bytes - RAM_RESERVE_BYTES
     assert engine.slots >= 1 and 256 <= engine.context <= spec.context

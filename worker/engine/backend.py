@@ -10,6 +10,7 @@ from typing import Any
 import llama_cpp.llama_cpp as lib
 
 from wire.errors import ErrorCode, SupernetError
+from worker.engine.devices import KINDS, Device
 
 _WARN, _CONTINUED = 3, 5  # ggml_log_level
 _EXPECTED = (  # no news: the first two are answered by evicting a prefix, the last are heads that we do not load
@@ -44,9 +45,12 @@ log = Log()
 
 
 @functools.cache
-def start_backend() -> None:
+def start_backend() -> tuple[str, ...]:
+    """Start the library, once; what it complained of then: that a driver does not answer is said nowhere else."""
     lib.llama_log_set(log.callback, ctypes.c_void_p(0))
     lib.llama_backend_init()
+    ggml("ggml_backend_dev_count", ctypes.c_size_t)()  # drivers are started by the first look at the devices
+    return tuple(log.recent)
 
 
 def system_info() -> str:
@@ -72,13 +76,72 @@ def ggml(name: str, result: Any, *arguments: Any) -> Any:
     return function
 
 
-def chosen_devices(indices: Sequence[int]) -> Any:
-    """A NULL-ended array of the GPUs with these indices, counted in ggml's order."""
-    kind = ggml("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)
+class _Props(ctypes.Structure):
+    """ggml_backend_dev_props of ggml-backend.h; its last member, a handful of booleans, is only made room for."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("description", ctypes.c_char_p),
+        ("memory_free", ctypes.c_size_t),
+        ("memory_total", ctypes.c_size_t),
+        ("type", ctypes.c_int),
+        ("device_id", ctypes.c_char_p),
+        ("caps", ctypes.c_bool * 64),
+    )
+
+
+def _handles() -> dict[str, int]:
+    """Every device of ggml by its name. Names cost nothing; to ask for more opens a context on the card."""
+    start_backend()
     get = ggml("ggml_backend_dev_get", ctypes.c_void_p, ctypes.c_size_t)
-    every = [get(i) for i in range(ggml("ggml_backend_dev_count", ctypes.c_size_t)())]
-    gpus = [device for device in every if kind(device) == 1]  # GGML_BACKEND_DEVICE_TYPE_GPU
-    missing = [i for i in indices if not 0 <= i < len(gpus)]
-    if missing:
-        raise refused(f"GPU {missing[0]} was asked for, but llama.cpp sees {len(gpus)}")
-    return (ctypes.c_void_p * (len(indices) + 1))(*(gpus[i] for i in indices), None)
+    name = ggml("ggml_backend_dev_name", ctypes.c_char_p, ctypes.c_void_p)
+    handles = [get(i) for i in range(ggml("ggml_backend_dev_count", ctypes.c_size_t)())]
+    return {_text(name(handle)): handle for handle in handles}
+
+
+def _device(handle: int) -> Device:
+    """What ggml knows of it. On CUDA this takes the card's memory for a context, as long as the process lives."""
+    props = _Props()
+    ggml("ggml_backend_dev_get_props", None, ctypes.c_void_p, ctypes.POINTER(_Props))(handle, ctypes.byref(props))
+    registry = ggml("ggml_backend_dev_backend_reg", ctypes.c_void_p, ctypes.c_void_p)(handle)
+    return Device(
+        name=_text(props.name),
+        backend=_text(ggml("ggml_backend_reg_name", ctypes.c_char_p, ctypes.c_void_p)(registry)),
+        description=_text(props.description),
+        kind=KINDS[props.type],
+        free_bytes=props.memory_free,
+        total_bytes=props.memory_total,
+        id=_text(props.device_id).lower(),
+    )
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode("utf-8", "replace")
+
+
+def devices() -> tuple[Device, ...]:
+    """Every device of every backend of this build, the CPU too, in ggml's order."""
+    return tuple(_device(handle) for handle in _handles().values())
+
+
+def chosen_devices(addresses: Sequence[str]) -> Any:
+    """A NULL-ended array for llama_model_params.devices: those with these addresses (Device.address), and no other.
+
+    Raises SupernetError(MODEL_NOT_LOADED), with what the driver said, when one of them is not there: llama.cpp by
+    itself would go on with whatever is left, and at last with the CPU.
+    """
+    handles = _handles()
+    chosen = []
+    for address in addresses:
+        name, _, expected = address.partition("@")
+        found = _device(handles[name]) if name in handles else None
+        if found is None or found.kind not in ("gpu", "igpu"):
+            raise _gone(f"llama.cpp finds no GPU {name} now")
+        if expected and found.id != expected:
+            raise _gone(f"{name} is the GPU at {found.id or 'an unknown address'} now, not the one at {expected}")
+        chosen.append(handles[name])
+    return (ctypes.c_void_p * (len(chosen) + 1))(*chosen, None)
+
+
+def _gone(what: str) -> SupernetError:
+    return SupernetError(ErrorCode.MODEL_NOT_LOADED, ": ".join((what, *start_backend()[-1:])))

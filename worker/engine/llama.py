@@ -64,7 +64,9 @@ def _check(spec: EngineSpec) -> None:
         raise refused(f"slots and anchors together may be at most {MAX_SEQUENCES}")
     if spec.batch < spec.slots + spec.anchors:  # llama.cpp reserves one row and one output for each sequence, or aborts
         raise refused(f"batch must be at least slots and anchors together ({spec.slots + spec.anchors})")
-    if spec.split and spec.devices and len(spec.split) != len(spec.devices):
+    if spec.gpu_layers and not spec.devices:
+        raise refused("layers are to be on a GPU, and none is named in devices")
+    if spec.split and len(spec.split) != len(spec.devices):
         raise refused(f"split deals to {len(spec.split)} GPUs, and there are {len(spec.devices)} devices")
     if spec.kv_type != "f16" and not spec.flash_attention:
         raise refused(f"kv_type {spec.kv_type} needs flash_attention")
@@ -93,9 +95,8 @@ class _Loaded:
         if spec.split:
             self._split = (ctypes.c_float * lib.llama_max_devices())(*spec.split)
             params.tensor_split = ctypes.cast(self._split, ctypes.POINTER(ctypes.c_float))
-        if spec.devices:
-            self._devices = chosen_devices(spec.devices)
-            params.devices = ctypes.addressof(self._devices)
+        self._devices = chosen_devices(spec.devices)  # never left to llama.cpp: without a GPU it takes the CPU
+        params.devices = ctypes.addressof(self._devices)
         self.model = lib.llama_model_load_from_file(spec.path.encode(), params)
         if not self.model:
             raise refused(f"cannot load {os.path.basename(spec.path)}")

@@ -23,7 +23,7 @@ class EngineSpec:
     longest_stall_ms: int = 500  # of a step in which jobs stream: slices of prompts are sized by it
     gpu_layers: int = 0  # -1: all
     cpu_expert_layers: int = 0  # first N layers whose experts stay in main memory
-    devices: tuple[int, ...] = ()  # GPU indices; empty: all
+    devices: tuple[str, ...] = ()  # Device.address of each GPU, none left out; empty: the CPU alone
     split: tuple[int, ...] = ()  # layers of each of them, from the first; empty: by free memory
     threads: int = 1
     kv_type: Literal["f16", "q8_0"] = "f16"

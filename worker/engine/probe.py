@@ -1,6 +1,7 @@
-"""`python -m worker.engine.probe`: what the installed llama.cpp can do, as one line of JSON on stdout.
+"""`python -m worker.engine.probe`: what the installed llama.cpp can do and which devices it sees, as a line of JSON.
 
-A process of its own, because loading the library starts the GPU driver, and a broken driver may take the process along.
+A process of its own, because loading the library starts the GPU driver, and a broken driver may take the process along
+or hang; and because whoever asks a card for its memory occupies some of it for life.
 """
 
 import json
@@ -8,50 +9,67 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+
+from worker.child_process import ROOT, describe, environment
+from worker.engine.devices import Build, Device
 
 PATIENCE_S = 60.0  # the first start of a driver may take many seconds
+FAREWELL_S = 5.0  # a process that hangs in the driver cannot be killed: it is left behind
 
 _CUDA = re.compile(r"lib(?:cudart|cublas)\.so\.(\d+)")
-
-
-@dataclass(frozen=True)
-class Build:
-    """`gpu`: layers can be offloaded. `cuda`: major version of the CUDA that it was built with, if any; 0: none or not
-    known. `problem` says why nothing is known, if so."""
-
-    gpu: bool
-    system: str = ""
-    cuda: int = 0
-    problem: str = ""
+_BACKEND = re.compile(r"libggml-([a-z]+)\.so")
 
 
 def ask() -> Build:
-    """Run the probe. Never fails: a library that cannot be loaded has no GPU support."""
+    """Run the probe, as an engine would be run. Never fails, and takes no longer than PATIENCE_S and FAREWELL_S."""
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-m", "worker.engine.probe"]
     try:
-        ended = subprocess.run([sys.executable, "-m", "worker.engine.probe"], capture_output=True, timeout=PATIENCE_S)
-        return Build(**json.loads(ended.stdout.decode().splitlines()[-1]))
-    except (OSError, subprocess.TimeoutExpired, ValueError, IndexError, TypeError) as error:
-        return Build(False, problem=f"llama.cpp cannot be loaded ({type(error).__name__}): run scripts/setup again")
+        child = subprocess.Popen(command, stdout=pipe, stderr=pipe, cwd=ROOT, env=environment(os.environ))
+    except OSError as error:
+        return Build(problem=f"llama.cpp cannot be tried: {error}")
+    try:
+        out, err = child.communicate(timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        try:
+            child.communicate(timeout=FAREWELL_S)
+        except subprocess.TimeoutExpired:
+            pass
+        return Build(problem=f"llama.cpp and the GPU's driver did not start within {PATIENCE_S:.0f} s")
+    said = next((line.strip() for line in reversed(err.decode("utf-8", "replace").splitlines()) if line.strip()), "")
+    try:
+        return _read(json.loads(out), said)
+    except (ValueError, TypeError, KeyError):
+        return Build(said=said, problem=f"llama.cpp cannot be loaded: it {describe(child.returncode)}: {said}")
+
+
+def _read(found: dict[str, Any], said: str) -> Build:
+    devices = tuple(Device(**device) for device in found.pop("devices"))
+    return Build(**{**found, "devices": devices, "backends": tuple(found["backends"]), "said": said})
 
 
 def main() -> None:
     out = os.dup(1)
     os.dup2(2, 1)  # the library prints while it is loaded
-    from worker.engine.backend import supports_gpu_offload, system_info
+    from worker.engine.backend import devices, system_info
 
-    found = {"gpu": supports_gpu_offload(), "system": system_info(), "cuda": cuda_of(Path("/proc/self/maps"))}
-    os.write(out, json.dumps(found).encode() + b"\n")
+    found = {"system": system_info(), "devices": [asdict(device) for device in devices()]}
+    os.write(out, json.dumps({**found, **libraries(Path("/proc/self/maps"))}).encode() + b"\n")
 
 
-def cuda_of(maps: Path) -> int:
-    """The CUDA libraries that came into the process with llama.cpp carry their major version in their name."""
+def libraries(maps: Path) -> dict[str, Any]:
+    """`cuda` and `backends` of Build, read off the names of the libraries that came into the process with llama.cpp."""
     try:
-        found = _CUDA.search(maps.read_text(errors="replace"))
+        text = maps.read_text(errors="replace")
     except OSError:
-        return 0
-    return int(found[1]) if found else 0
+        text = ""
+    cuda = _CUDA.search(text)
+    backends = sorted(set(_BACKEND.findall(text)) - {"base", "cpu"})
+    return {"cuda": int(cuda[1]) if cuda else 0, "backends": backends}
 
 
 if __name__ == "__main__":

@@ -156,7 +156,9 @@ def test_a_sequence_that_does_not_exist_is_refused(model: Model, seq: int) -> No
         ({"slots": 200, "anchors": 57, "batch": 512}, "at most 256"),
         ({"slots": 60, "anchors": 5, "batch": 64}, "batch must be at least"),
         ({"kv_type": "q8_0", "flash_attention": False}, "needs flash_attention"),
-        ({"devices": (7,)}, "GPU 7 was asked for"),
+        ({"devices": ("CUDA7",), "gpu_layers": -1}, "finds no GPU CUDA7 now"),
+        ({"devices": ("CPU",), "gpu_layers": -1}, "finds no GPU CPU now"),
+        ({"gpu_layers": -1}, "none is named in devices"),
         ({"path": "/does/not/exist.gguf"}, "cannot load"),
     ],
 )
@@ -210,7 +212,9 @@ def test_there_is_always_an_override_so_that_nothing_is_kept_four_times_on_sever
 
 def test_layers_are_dealt_to_as_many_gpus_as_there_are(path: Path) -> None:
     with pytest.raises(SupernetError, match="split deals to 2 GPUs"):
-        Model(EngineSpec(str(path), slots=1, context=64, devices=(0, 1, 2), split=(3, 2)))
+        Model(
+            EngineSpec(str(path), slots=1, context=64, gpu_layers=-1, devices=("CUDA0", "CUDA1", "CUDA2"), split=(3, 2))
+        )
 
 
 def test_the_model_says_what_it_is(tiny_qwen3: Path, tiny_qwen35: Path) -> None:

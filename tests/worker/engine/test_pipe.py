@@ -41,7 +41,10 @@ FULL = Sampling(
     top_logprobs=3,
 )
 MESSAGES: list[tuple[Codec[Any], object]] = [
-    (TO_ENGINE, EngineSpec("a b/ü.gguf", 4, 8192, devices=(0, 1), kv_type="q8_0", gpu_layers=-1)),
+    (
+        TO_ENGINE,
+        EngineSpec("a b/ü.gguf", 4, 8192, devices=("CUDA0@0000:01:00.0", "Vulkan1"), kv_type="q8_0", gpu_layers=-1),
+    ),
     (TO_ENGINE, Submit("j.1", tuple(range(5000)), 10, PLAIN, 2**63 - 1)),
     (
         TO_ENGINE,
