@@ -1,12 +1,14 @@
 """A model hub on the loopback interface, with the answers that huggingface_hub needs and switches for trouble.
 
 It serves HEAD and GET of /{owner}/{name}/resolve/{revision}/{file} with ranges, as the real hub does for large files:
-the sha256 as etag, size and commit in headers.
+the sha256 as etag, size and commit in headers. `instead` puts any other answer in the place of one of these: what a
+portal, a proxy or a broken mirror says.
 """
 
 import hashlib
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -15,6 +17,25 @@ from typing import Self
 PATH = re.compile(r"^/(?P<repository>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)$")
 COMMIT = "c0ffee" + "0" * 34
 PIECE = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request. `start`: the first byte that it wants."""
+
+    method: str
+    path: str
+    start: int
+    token: str | None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Any answer. A Content-Length that is not among the headers is that of the body; "" leaves a header out."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
 
 
 @dataclass
@@ -29,6 +50,7 @@ class LoopbackHub:
     hide_size: bool = False  # of a part it does not say how long the whole is
     etag_is_sha256: bool = True
     redirect_to: str | None = None
+    instead: Callable[[Asked], Reply | None] | None = None  # None of it: the hub's own answer
     wrong: int = 0  # so many of the next downloads carry a wrong byte
     cut_after: int | None = None  # bytes of one answer after which the connection breaks
     cuts: int = 0  # so many of the next downloads are cut
@@ -80,6 +102,10 @@ class _Handler(BaseHTTPRequestHandler):
         hub = self.owner
         hub.requests.append((self.command, self.path, self.headers["Range"]))
         hub.tokens.append(self.headers["Authorization"])
+        start = re.match(r"bytes=(\d+)-", self.headers["Range"] or "")
+        asked = Asked(self.command, self.path, int(start[1]) if start else 0, self.headers["Authorization"])
+        if hub.instead is not None and (reply := hub.instead(asked)) is not None:
+            return self._reply(reply, body)
         match = PATH.match(self.path)
         content = hub.files.get((match["repository"], match["file"])) if match else None
         if hub.down:
@@ -92,6 +118,16 @@ class _Handler(BaseHTTPRequestHandler):
         if match["revision"] not in ("main", hub.commit):
             return self._refuse(404, "RevisionNotFound")
         self._serve(content, body)
+
+    def _reply(self, reply: Reply, body: bool) -> None:
+        self.send_response(reply.status)
+        for name, value in {"Content-Length": str(len(reply.body)), "Connection": "close", **reply.headers}.items():
+            if value:
+                self.send_header(name, value)
+        self.end_headers()
+        if body:
+            self.wfile.write(reply.body)
+        self.close_connection = True
 
     def _refuse(self, status: int, code: str | None) -> None:
         self.send_response(status)

@@ -34,9 +34,9 @@ OWNERS = {
     "websockets": ["worker/link.py"],
     "pynvml": ["worker/nvml.py"],
     "psutil": ["worker/hardware.py"],
-    "huggingface_hub": ["worker/weights.py"],
+    "huggingface_hub": ["worker/hub.py"],
     "filelock": ["worker/weights.py"],
-    "tqdm": ["worker/weights.py"],
+    "tqdm": ["worker/console.py"],
     "prometheus_client": ["coordinator/metrics.py", "worker/metrics.py"],  # each side has its own /metrics
     "fastapi": [f"coordinator/{name}.py" for name in HANDLERS],
     "starlette": [f"coordinator/{name}.py" for name in HANDLERS],

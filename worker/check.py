@@ -45,27 +45,27 @@ Get = Callable[[str, dict[str, str]], Answer]
 
 @dataclass(frozen=True)
 class Target:
-    """What is checked. `coordinator` is an http(s) address, `hub` that of the first file that has to be fetched (None:
-    all are here); `needed_bytes` is what is still to download. `serving`: the daemon runs, and holds memory itself."""
+    """What is checked. `coordinator` is an http(s) address; `missing`: the model has to be fetched, `needed_bytes` of
+    it, 0 if nobody can say. `serving`: the daemon runs, and holds memory itself."""
 
     coordinator: str | None
     key: str | None
-    hub: str | None
+    missing: bool
     folder: Path
     needed_bytes: int
-    hub_token: str | None = None
     serving: bool = False
 
 
 @dataclass(frozen=True)
 class Probes:
     """How to find out. `free_disk` takes a folder that may not exist yet; `gpu_problems`: why llama.cpp cannot use the
-    GPUs of the machine; `model`: what is wrong with the files that are here, or how they do not fit; `daemon`: problems
-    that the running daemon has, or why it is not known."""
+    GPUs of the machine; `hub`: will it give the files; `model`: what is wrong with the files that are here, or how they
+    do not fit; `daemon`: problems that the running daemon has, or why it is not known."""
 
     machine: Callable[[], Machine]
     gpu_problems: Callable[[Machine], tuple[Issue, ...]]
     free_disk: Callable[[Path], int]
+    hub: Callable[[], Issue | str]
     model: Callable[[], Issue | str]
     daemon: Callable[[], tuple[Issue, ...] | str]
     get: Get
@@ -80,7 +80,7 @@ def check(target: Target, probes: Probes) -> list[Finding]:
         *_gpu(machine, bool(problems), target.serving),
         _memory(machine, target.serving),
         _disk(target, probes.free_disk),
-        _hub(target, probes.get),
+        _hub(target, probes.hub),
         _model(probes.model()),
         _coordinator(target, probes.get),
         _key(target, probes.get),
@@ -128,30 +128,20 @@ def _memory(machine: Machine, serving: bool) -> Finding:
 
 def _disk(target: Target, free_disk: Callable[[Path], int]) -> Finding:
     free = free_disk(target.folder)
-    known = target.needed_bytes or target.hub is None  # a catalogue need not give sizes; the hub does at the download
-    needed = f"{target.needed_bytes / GIB:.1f} GiB to download" if known else "the catalogue gives no size to download"
+    known = target.needed_bytes or not target.missing
+    needed = f"{target.needed_bytes / GIB:.1f} GiB to download" if known else "and how much to download is not known"
     text = f"{free / GIB:.1f} GiB free in {target.folder}, {needed}"
-    spare = 0 if target.hub is None else GIB // 2  # a model that is here needs no room, but for a few lines of state
+    spare = GIB // 2 if target.missing else 0  # a model that is here needs no room, but for a few lines of state
     if free <= target.needed_bytes + spare:
         return _bad("disk", issue("disk_full", text))
     return Finding("disk", True, text)
 
 
-def _hub(target: Target, get: Get) -> Finding:
-    """Asks for the very file: a hub may answer and still not give it to this account."""
-    if target.hub is None:
+def _hub(target: Target, probe: Callable[[], Issue | str]) -> Finding:
+    if not target.missing:
         return Finding("hub", True, "not needed: the model is here")
-    answer = get(target.hub, {"Authorization": f"Bearer {target.hub_token}"} if target.hub_token else {})
-    match answer.status:
-        case 401 | 403:
-            return _bad("hub", issue("gated_repository", f"{target.hub}: HTTP {answer.status}"))
-        case 404:
-            return _bad("hub", issue("not_found", f"{target.hub}: HTTP 404"))
-        case status if status == 0 or status >= 500:
-            why = answer.text or answer.status
-            return _bad("hub", issue("hub_unreachable", f"{target.hub} does not answer: {why}"))
-        case _:
-            return Finding("hub", True, f"{target.hub} can be fetched")
+    found = probe()
+    return Finding("hub", True, found) if isinstance(found, str) else _bad("hub", found)
 
 
 def _model(found: Issue | str) -> Finding:

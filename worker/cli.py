@@ -130,7 +130,7 @@ def _serve(config: Config, scripted: str | None, scripted_gpus: Path | None) -> 
 @contextmanager
 def _progress() -> Iterator[Report]:
     """A bar on a terminal, log lines otherwise; the service manager is asked for patience while it goes on."""
-    from worker.weights import Console
+    from worker.console import Console
 
     console = Console(sys.stderr)
 

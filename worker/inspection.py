@@ -1,6 +1,5 @@
 """What --check looks at, on the real machine: files, disk, hub, and the daemon that may be running."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from worker.control import ControlError
 from worker.engine import probe
 from worker.gguf_header import GgufError
 from worker.gpu_problems import gpu_problems
+from worker.hub import Hub, Repository
 from worker.issues import issue
 from worker.machine import Machine
 from worker.plan import DoesNotFit, PlanError, plan
@@ -31,14 +31,13 @@ def findings(config: Config) -> list[check.Finding]:
     serving = isinstance(daemon, Status) and any(model.status == "ready" for model in daemon.models)
     here = _files(config, spec)
     missing = here is None
-    first = spec.files[0].name
+    hub = _hub(config, spec) if missing else (0, "")
     target = check.Target(
         coordinator=api_url(config.coordinator) if config.coordinator else None,
         key=config.key,
-        hub=f"{config.hub}/{spec.repository}/resolve/{spec.revision}/{first}" if missing else None,
+        missing=missing,
         folder=config.models_dir,
-        needed_bytes=sum(file.size_bytes or 0 for file in spec.files) if missing else 0,
-        hub_token=os.environ.get("HF_TOKEN"),
+        needed_bytes=hub[0],
         serving=serving,
     )
     machine = hardware.detect(build)
@@ -46,6 +45,7 @@ def findings(config: Config) -> list[check.Finding]:
         machine=lambda: machine,
         gpu_problems=lambda machine: gpu_problems(machine, build, config.visible_gpus),
         free_disk=_free_disk,
+        hub=lambda: hub[1],
         model=lambda: "the running daemon serves it" if serving else _model(config, spec, here, machine),
         daemon=lambda: daemon if isinstance(daemon, str) else tuple(problem.issue for problem in daemon.problems),
         get=check.http_get,
@@ -63,6 +63,22 @@ def _files(config: Config, spec: ModelSpec) -> weights.Weights | Issue | None:
         return weights.present(spec, config.models_dir, _quiet)
     except WeightsError as error:
         return issue(error.code, error.message, error.remedy)
+
+
+def _hub(config: Config, spec: ModelSpec) -> tuple[int, Issue | str]:
+    """How many bytes it would give, and whether it will: asked as the download asks. A token that it does not take is a
+    note where the model is public."""
+    repository = Repository(spec, Hub(endpoint=config.hub))
+    try:
+        pin = repository.resolve((*spec.files, *([spec.projector] if spec.projector else [])))
+    except WeightsError as error:
+        size = sum(file.size_bytes or 0 for file in spec.files)
+        return size, issue(error.code, error.message, error.remedy)
+    size = sum(file.size for file in pin.files)
+    if repository.token_refused:
+        refused = issue("hub_token_refused", f"{spec.repository} can be fetched, but not with the token of HF_TOKEN")
+        return size, refused.model_copy(update={"severity": "warning"})
+    return size, f"{spec.repository} can be fetched from {config.hub}"
 
 
 def _model(config: Config, spec: ModelSpec, here: weights.Weights | Issue | None, machine: Machine) -> Issue | str:

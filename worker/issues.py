@@ -25,6 +25,12 @@ ISSUES: dict[str, Row] = {
     "gated_repository": Row("error", "Accept the model's terms on the hub with your account and set HF_TOKEN."),
     "damaged_file": Row("error", "Fetch the file again: remove it and restart, or name another with --model-file."),
     "hub_unreachable": Row("error", "Check the network, a proxy (HTTPS_PROXY) and HF_ENDPOINT."),
+    "hub_token_refused": Row("error", "Make a new token on the hub and set HF_TOKEN; a public model needs none."),
+    "hub_rate_limited": Row("error", "Wait as long as it says; the hub allows more with an account's HF_TOKEN."),
+    "hub_refuses": Row("error", "See the model's page on the hub with HF_TOKEN's account; a proxy may refuse too."),
+    "wrong_answer": Row(
+        "error", "Sign in to the network, or go round its proxy (NO_PROXY); what has arrived of the model is kept."
+    ),
     "not_found": Row("error", "Check repository, revision and file in the catalogue, or the path of --model-file."),
     "unverifiable_file": Row("error", "Use the hub itself, not a mirror (HF_ENDPOINT)."),
     "locked": Row("error", "Look after the other worker that fetches this model, or use another --models-dir."),

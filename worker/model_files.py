@@ -8,21 +8,21 @@ from typing import Literal
 
 from wire.catalog import SPLIT, ModelSpec
 from worker.checksum import sha256_of
+from worker.issues import ISSUES
 
 MAGIC = b"GGUF"
 
 
 class WeightsError(Exception):
-    """The files cannot be had. `remedy` says what the owner can do.
+    """The files cannot be had. `code` is a row of issues.py; `remedy` says what the owner can do, the row's if none is
+    given. `retry_after_s`: how long the hub asks to be left alone."""
 
-    `code`: disk_full, hub_unreachable, gated_repository, damaged_file, not_found, unverifiable_file, locked.
-    """
-
-    def __init__(self, code: str, message: str, remedy: str) -> None:
+    def __init__(self, code: str, message: str, remedy: str = "", retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
-        self.remedy = remedy
+        self.remedy = remedy or ISSUES[code].remedy
+        self.retry_after_s = retry_after_s
 
 
 Phase = Literal["waiting", "looking into", "downloading", "checking"]

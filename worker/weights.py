@@ -10,25 +10,18 @@ import io
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO, cast
-from urllib.parse import urlsplit
+from typing import BinaryIO
 
 import filelock
-from huggingface_hub import HfFileMetadata, get_hf_file_metadata, hf_hub_url
-from huggingface_hub import errors as hub_errors
-from huggingface_hub.file_download import http_get
-from huggingface_hub.utils import build_hf_headers, disable_progress_bars  # type: ignore[attr-defined]
-from tqdm import tqdm
 
-from wire.catalog import File, ModelSpec
+from wire.catalog import ModelSpec
 from worker.checksum import digest, remember
+from worker.hub import Hub, Repository
 from worker.model_files import Phase, Progress, Report, Weights, WeightsError, checksum, local, shipped
 from worker.weights_store import Pin, Pinned, Store, size_of
 
 __all__ = [
-    "Console",
     "Hub",
     "Progress",
     "Report",
@@ -41,20 +34,10 @@ __all__ = [
 ]
 
 TRANSFER_TRIES = 5  # connections in a row that bring nothing new
+HUB_WAIT_MOST_S = 300.0  # that the hub may ask for; longer, and the download fails for now
 WAIT_STEP_S = 1.0
-LINE_EVERY_S = 10.0
+DAMAGED_PAUSE_S = 6 * 3600.0  # before a file that arrived damaged twice is fetched twice more
 log = logging.getLogger(__name__)
-disable_progress_bars()  # Console is shown instead: it also counts checking, and what arrived before a restart
-
-
-@dataclass(frozen=True)
-class Hub:
-    """Where to fetch from. None: huggingface_hub's own settings (HF_ENDPOINT, HF_TOKEN)."""
-
-    endpoint: str | None = None
-    token: str | None = None
-    pause_s: float = 2.0  # after a connection that brought nothing, doubled each time
-    patience_s: float = 600.0  # how long another worker's download may stand still
 
 
 def ensure(spec: ModelSpec, folder: Path, report: Report, hub: Hub | None = None) -> Weights:
@@ -72,7 +55,7 @@ def ensure(spec: ModelSpec, folder: Path, report: Report, hub: Hub | None = None
         with download.locked(store.pin_path.stem):
             pin = store.read_pin()
             if pin is None:
-                pin = download.resolve()
+                pin = download.repository.resolve(store.wanted)
                 store.write_pin(pin)
             missing = [file for file in pin.files if not store.is_checked(store.place(pin, file), file)]
             store.check_space(missing)
@@ -110,7 +93,7 @@ def beginnings(
     """
     store = Store(spec, folder.resolve(), report)
     download = _Download(store, hub or Hub())
-    pin = store.read_pin() or download.resolve()
+    pin = store.read_pin() or download.repository.resolve(store.wanted)
     try:
         missing = store.to_come(file for file in pin.files if not store.place(pin, file).is_file())
     except OSError as error:
@@ -124,6 +107,7 @@ class _Download:
 
     def __init__(self, store: Store, hub: Hub) -> None:
         self.store, self.hub, self.spec = store, hub, store.spec
+        self.repository = Repository(store.spec, hub)
 
     @contextlib.contextmanager
     def locked(self, name: str) -> Iterator[None]:
@@ -149,24 +133,17 @@ class _Download:
         finally:
             lock.release()
 
-    def resolve(self) -> Pin:
-        """Ask the hub once for each file; the first answer fixes the commit that the others are asked for."""
-        commit: str | None = self.spec.revision if _is_hex(self.spec.revision, 40) else None
-        files = []
-        for file in self.store.wanted:
-            found = self._metadata(file.name, commit or self.spec.revision)
-            if not _is_hex(found.commit_hash or "", 40) or found.commit_hash != (commit or found.commit_hash):
-                message = f"the hub does not say that {file.name} belongs to commit {commit or 'so and so'}"
-                raise WeightsError("unverifiable_file", message, "Use the hub itself, not a mirror (HF_ENDPOINT).")
-            commit = found.commit_hash
-            files.append(_declared(file, found))
-        return Pin(str(commit), tuple(files))
-
     def fetch_checked(self, pin: Pin, file: Pinned) -> None:
-        """Fetch, check, and only then give the file its name; what is damaged is thrown away and fetched once more."""
-        place, part = self.store.place(pin, file), self.store.part(file)
+        """Fetch, check, and only then give the file its name; what is damaged is thrown away and fetched once more.
+
+        After the second time nothing is fetched for hours: a service tries again every few minutes, for 20 GB each."""
+        place, part, note = self.store.place(pin, file), self.store.part(file), self.store.damaged(file)
         if self.store.is_checked(place, file):  # the worker of another model brought it while we waited
             return
+        message = f"{file.name} arrived damaged twice: its sha256 is not {file.sha256}"
+        remedy = f"The hub or a proxy changes the file. It is tried again after hours, or once {note} is removed."
+        if note.exists() and time.time() - note.stat().st_mtime < DAMAGED_PAUSE_S:
+            raise WeightsError("damaged_file", message, remedy)
         place.parent.mkdir(exist_ok=True)
         for _ in range(2):
             self._fetch(pin, file, part)
@@ -174,11 +151,12 @@ class _Download:
             if actual == file.sha256:
                 part.replace(place)
                 remember(place, self.store.records, actual)
+                note.unlink(missing_ok=True)
                 return
             log.warning("%s is damaged: its sha256 is %s instead of %s", file.name, actual, file.sha256)
             part.unlink()
-        message = f"{file.name} arrived damaged twice: its sha256 is not {file.sha256}"
-        raise WeightsError("damaged_file", message, "Try later; if it stays, the hub or a proxy changes the file.")
+        note.touch()
+        raise WeightsError("damaged_file", message, remedy)
 
     def _fetch(self, pin: Pin, file: Pinned, part: Path) -> None:
         """Append to `part` until it is whole; a broken connection is taken up again where it broke."""
@@ -188,151 +166,39 @@ class _Download:
                 part.unlink()
                 continue
             try:
-                with self._problems(file.name):
-                    self._fetch_once(pin, file, part)
+                self._append(pin, file, part)
+                failures = 0
             except WeightsError as error:
                 failures = 0 if size_of(part) > have else failures + 1
-                if error.code != "hub_unreachable" or failures >= TRANSFER_TRIES:
+                wait = self._pause(error, failures)
+                if wait is None:
                     raise
                 log.warning("%s; going on at %d bytes", error.message, size_of(part))
-                time.sleep(self.hub.pause_s * 2 ** (failures - 1) if failures else 0)
+                time.sleep(wait)
 
-    def _fetch_once(self, pin: Pin, file: Pinned, part: Path) -> None:
-        url, headers = self._source(pin, file)
-        with part.open("ab") as stream:
-            counted = cast(BinaryIO, _Counted(stream, file, self.store.report))
-            http_get(url, counted, resume_size=stream.tell(), headers=headers, expected_size=file.size)
+    def _pause(self, error: WeightsError, failures: int) -> float | None:
+        """Seconds before the next connection; None: give up."""
+        if failures >= TRANSFER_TRIES or error.code not in ("hub_unreachable", "hub_rate_limited"):
+            return None
+        own = self.hub.pause_s * 2 ** (failures - 1) if failures else 0.0
+        asked = error.retry_after_s or 0.0
+        return max(own, asked) if asked <= HUB_WAIT_MOST_S else None
+
+    def _append(self, pin: Pin, file: Pinned, part: Path) -> None:
+        """`part` only ever grows: whatever answers, what has arrived stays."""
+        with part.open("ab") as out:
+            self._copy(pin, file, out, out.tell(), file.size, "downloading")
 
     def beginning(self, pin: Pin, file: Pinned, most: int) -> BinaryIO:
         """Its first `most` bytes, or all of a shorter file; kept nowhere."""
-        memory, head = io.BytesIO(), replace(file, size=min(most, file.size))
-        counted = cast(BinaryIO, _Head(memory, head, self.store.report, "looking into"))
-        with self._problems(file.name), contextlib.suppress(_Enough):
-            url, headers = self._source(pin, file)
-            http_get(url, counted, headers=headers | {"Range": f"bytes=0-{head.size - 1}"})
-            if memory.tell() < head.size:
-                raise OSError(f"the answer is short: {memory.tell()} bytes in place of {head.size}")
+        memory = io.BytesIO()
+        self._copy(pin, file, memory, 0, min(most, file.size), "looking into")
         memory.seek(0)
         return memory
 
-    def _source(self, pin: Pin, file: Pinned) -> tuple[str, dict[str, str]]:
-        """Where the hub keeps it now, and the headers to ask with."""
-        found = self._metadata(file.name, pin.commit)
-        headers = build_hf_headers(token=self.hub.token)
-        home = urlsplit(hf_hub_url("a/b", "c", endpoint=self.hub.endpoint))
-        target = urlsplit(found.location)
-        if target.netloc != home.netloc:  # a signed storage address: it must be safe, and never gets our token
-            headers.pop("authorization", None)
-            if target.scheme != "https":
-                message = f"the hub sends us to {target.scheme}://{target.netloc}"
-                raise WeightsError("unverifiable_file", message, "Only https storage is used; check HF_ENDPOINT.")
-        return found.location, headers
-
-    def _metadata(self, name: str, revision: str) -> HfFileMetadata:
-        url = hf_hub_url(str(self.spec.repository), name, revision=revision, endpoint=self.hub.endpoint)
-        with self._problems(name):
-            return get_hf_file_metadata(url, token=self.hub.token, endpoint=self.hub.endpoint)
-
-    @contextlib.contextmanager
-    def _problems(self, name: str) -> Iterator[None]:
-        """Every way in which the hub says no, in our words."""
-        where = f"{name} of {self.spec.repository}"
-        try:
-            yield
-        except hub_errors.GatedRepoError:
-            remedy = "Accept the model's terms on the hub with your account and set HF_TOKEN."
-            raise WeightsError("gated_repository", f"{where} needs its owner's consent", remedy) from None
-        except (hub_errors.RepositoryNotFoundError, hub_errors.RevisionNotFoundError, hub_errors.EntryNotFoundError):
-            message = f"{where} at revision {self.spec.revision} is not on the hub, or not for you"
-            remedy = "Check repository, revision and file in the catalogue; a private one needs HF_TOKEN."
-            raise WeightsError("not_found", message, remedy) from None
-        except (hub_errors.HTTPError, hub_errors.OfflineModeIsEnabled) as error:  # type: ignore[attr-defined]
-            text = (str(error) or type(error).__name__).splitlines()[0]
-            remedy = "Check the network and HF_ENDPOINT; what has arrived is kept."
-            raise WeightsError("hub_unreachable", f"{where} cannot be fetched: {text}", remedy) from None
-        except OSError as error:
-            if error.errno is not None:
-                raise
-            raise WeightsError("hub_unreachable", f"{where}: {error}", "Try again.") from None  # a short answer
-        except ValueError as error:  # http_get trusts headers to be numbers, as in `Content-Range: bytes 0-9/*`
-            raise WeightsError("hub_unreachable", f"{where}: {error}", "Try again, without a proxy.") from None
-
-
-def _declared(file: File, found: HfFileMetadata) -> Pinned:
-    """The catalogue's word wins, and the hub must agree; its etag of a large file is the sha256."""
-    etag = found.etag if _is_hex(found.etag or "", 64) else None
-    sha256, size = file.sha256 or etag, file.size_bytes or found.size
-    if sha256 is None or size is None:
-        remedy = "Give its size_bytes and sha256 in the catalogue."
-        raise WeightsError("unverifiable_file", f"the hub declares no size and sha256 of {file.name}", remedy)
-    if sha256 != (etag or sha256) or size != (found.size or size):
-        message = f"{file.name} on the hub (sha256 {etag}, {found.size} bytes) is not the file of the catalogue"
-        raise WeightsError("damaged_file", message, "Correct the catalogue, or pin the revision that it was made for.")
-    return Pinned(file.name, size, sha256)
-
-
-def _is_hex(text: str, length: int) -> bool:
-    return len(text) == length and all(char in "0123456789abcdef" for char in text)
-
-
-class _Counted:
-    """The part file, reporting every chunk; http_get uses nothing else of a file."""
-
-    def __init__(self, stream: BinaryIO, file: Pinned, report: Report, phase: Phase = "downloading") -> None:
-        self.tell, self.seek, self.truncate = stream.tell, stream.seek, stream.truncate
-        self._stream, self._file, self._report, self._phase = stream, file, report, phase
-
-    def write(self, chunk: bytes) -> int:
-        done = self._stream.tell() + len(chunk)
-        if done > self._file.size:  # a proxy that answers with something else must not fill the disk
-            raise OSError("more bytes than the hub declares")
-        self._stream.write(chunk)
-        self._report(Progress(self._file.name, self._phase, done, self._file.size))
-        return len(chunk)
-
-
-class _Enough(Exception):
-    """All that was wanted has arrived."""
-
-
-class _Head(_Counted):
-    """A file in memory that is left once it is full: a hub that ignores ranges sends more than was asked for."""
-
-    def write(self, chunk: bytes) -> int:
-        room = self._file.size - self._stream.tell()
-        taken = super().write(chunk[:room])
-        if len(chunk) >= room:
-            raise _Enough
-        return taken
-
-
-class Console:
-    """Shows progress: a bar on a terminal, a log line every few seconds otherwise."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._bar: tqdm[Any] | None = None
-        self._shown: tuple[str, str] | None = None
-        self._line_at = 0.0
-
-    def __call__(self, progress: Progress) -> None:
-        key = (progress.file, progress.phase)
-        if self._stream.isatty():
-            if key != self._shown:
-                self.close()
-                label = f"{progress.phase} {progress.file}"
-                self._bar = tqdm(
-                    desc=label, total=progress.total_bytes or None, unit="B", unit_scale=True, file=self._stream
-                )
-            if self._bar is not None:
-                self._bar.update(progress.done_bytes - self._bar.n)
-        elif key != self._shown or time.monotonic() - self._line_at >= LINE_EVERY_S:
-            self._line_at = time.monotonic()
-            percent = 100 * progress.done_bytes // progress.total_bytes if progress.total_bytes else 0
-            log.info("%s %s: %d MiB, %d %%", progress.phase, progress.file, progress.done_bytes >> 20, percent)
-        self._shown = key
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+    def _copy(self, pin: Pin, file: Pinned, out: BinaryIO, start: int, stop: int, phase: Phase) -> None:
+        with contextlib.closing(self.repository.stream(pin, file, start, stop)) as pieces:
+            for piece in pieces:
+                out.write(piece)
+                start += len(piece)
+                self.store.report(Progress(file.name, phase, start, stop))

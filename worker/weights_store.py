@@ -1,8 +1,9 @@
 """The folder in which fetched model files are kept, and what is known of them.
 
     <sha256>.gguf             a checked file              <sha256>.part   as much of it as has arrived
-    <hash of all>/*.gguf      parts of a split model      locks/          one lock for each model and file
+    <hash of all>/*.gguf      parts of a split model      <sha256>.damaged   it arrived damaged, when
     pins/<hash>.json          commit, sizes, hashes       records/        hashes that were computed before
+    locks/                    one for each model and file
 
 Names come from hashes, never from the network; only the parts of a split model keep their names, because llama.cpp
 finds the others by them.
@@ -90,6 +91,9 @@ class Store:
     def part(self, file: Pinned) -> Path:
         return self.folder / f"{file.sha256}.part"
 
+    def damaged(self, file: Pinned) -> Path:
+        return self.folder / f"{file.sha256}.damaged"
+
     def is_checked(self, place: Path, file: Pinned) -> bool:
         """The file is there and is the right one; a wrong one is removed, so that it is fetched again."""
         if not place.is_file():
@@ -127,6 +131,9 @@ class Store:
             return WeightsError(
                 "disk_full", f"the disk of {self.folder} is full", "Free some space, or use --models-dir."
             )
+        if error.errno == errno.EFBIG:
+            message = f"the file system of {self.folder} holds no file of this size (FAT32 ends at 4 GiB)"
+            return WeightsError("disk_full", message, "Choose a folder on another one with --models-dir.")
         remedy = "Check the folder's rights, or choose another with --models-dir."
         return WeightsError("not_found", f"cannot use {self.folder}: {error.strerror or error}", remedy)
 

@@ -17,8 +17,7 @@ from worker.machine import Card, Machine
 
 GIB = 2**30
 CARD = Gpu(name="RTX 4090", memory_bytes=24 * GIB, free_bytes=23 * GIB, driver="580.65")
-FILE = "https://hub.test/a/b/resolve/main/c.gguf"
-TARGET = Target("https://coordinator.test", "sk-key", FILE, Path("/models"), 18 * GIB)
+TARGET = Target("https://coordinator.test", "sk-key", True, Path("/models"), 18 * GIB)
 
 
 def machine_with(*gpus: Gpu, available: int = 32 * GIB, notes: tuple[str, ...] = ()) -> Machine:
@@ -34,6 +33,7 @@ def findings(
     gpu_problems: tuple[Issue, ...] = (),
     free: int = 100 * GIB,
     answers: dict[str, Answer] | None = None,
+    hub: Issue | str = "can be fetched",
     model: Issue | str = "fits",
     daemon: tuple[Issue, ...] | str = (),
 ) -> dict[str, Finding]:
@@ -48,6 +48,7 @@ def findings(
         machine=lambda: machine or machine_with(CARD),
         gpu_problems=lambda machine: gpu_problems,
         free_disk=lambda folder: free,
+        hub=lambda: hub,
         model=lambda: model,
         daemon=lambda: daemon,
         get=get,
@@ -109,30 +110,21 @@ def test_too_little_memory_or_disk_is_a_failure() -> None:
     short = findings(free=10 * GIB)["disk"]
     assert short.ok is False and "10.0 GiB free in /models, 18.0 GiB to download" in short.message
     unknown = findings(replace(TARGET, needed_bytes=0), free=10 * GIB)["disk"]
-    assert unknown.ok and "no size" in unknown.message
+    assert unknown.ok and "not known" in unknown.message
 
 
 def test_a_model_that_is_here_needs_no_room_on_the_disk() -> None:
-    here = replace(TARGET, needed_bytes=0, hub=None)
+    here = replace(TARGET, needed_bytes=0, missing=False)
     assert findings(here, free=GIB // 10)["disk"].ok
     assert findings(here, free=0)["disk"].ok is False
 
 
-def test_a_hub_that_does_not_answer_fails_only_when_it_is_needed() -> None:
-    answers = {FILE: Answer(0, "no route")}
-    assert findings(answers=answers)["hub"].ok is False
-    here = Target(TARGET.coordinator, TARGET.key, None, TARGET.folder, 0)
-    assert findings(here, answers=answers)["hub"].ok is True
-
-
-@pytest.mark.parametrize(
-    ("status", "code"),
-    [(401, "gated_repository"), (403, "gated_repository"), (404, "not_found"), (500, "hub_unreachable")],
-)
-def test_a_hub_that_does_not_give_the_file_is_told_by_its_problem(status: int, code: str) -> None:
-    found = findings(answers={FILE: Answer(status)})["hub"]
-    assert (found.ok, found.code) == (False, code) and found.remedy
-    assert findings(answers={FILE: Answer(302)})["hub"].ok is True
+def test_a_hub_that_does_not_give_the_model_fails_only_when_it_is_needed() -> None:
+    problem = issue("hub_unreachable", "no route")
+    found = findings(hub=problem)["hub"]
+    assert (found.ok, found.code, found.remedy) == (False, "hub_unreachable", problem.remedy)
+    here = replace(TARGET, needed_bytes=0, missing=False)
+    assert findings(here, hub=problem)["hub"].ok is True
 
 
 def test_a_model_that_is_damaged_or_does_not_fit_is_a_failure() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hub import LoopbackHub
+from tests.hub import LoopbackHub, Reply
 from tests.worker.play import CATALOGUE
 from tests.worker.test_every_issue import ask_once
 from tests.worker.test_weights import SMALL
@@ -43,6 +43,27 @@ def test_a_model_that_is_not_here_yet_is_looked_for_on_the_hub(config: Config, m
         monkeypatch.setenv("HF_TOKEN", "hf_x")
         found(replace(config, hub=hub.endpoint))
         assert hub.tokens == [None, "Bearer hf_x"]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(403, "hub_refuses"), (404, "not_found"), (429, "hub_rate_limited"), (500, "hub_unreachable")]
+)
+def test_a_hub_that_will_not_give_the_model_is_told_as_the_download_tells_it(
+    config: Config, status: int, code: str
+) -> None:
+    with LoopbackHub({}, instead=lambda asked: Reply(status)) as hub:
+        finding = found(replace(config, hub=hub.endpoint))["hub"]
+    assert (finding.ok, finding.code) == (False, code) and finding.remedy
+
+
+def test_a_token_that_the_hub_refuses_is_a_note_where_the_model_is_public(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_expired")
+    with LoopbackHub({("someone/tiny-GGUF", "tiny.gguf"): SMALL}) as hub:
+        hub.instead = lambda asked: Reply(401) if asked.token else None
+        finding = found(replace(config, hub=hub.endpoint))["hub"]
+    assert (finding.ok, finding.code) == (None, "hub_token_refused")
 
 
 def test_a_fetched_file_that_was_damaged_since_is_found_and_left_alone(config: Config) -> None:

@@ -1,27 +1,26 @@
 """worker/weights.py against a hub on the loopback interface, with the real huggingface_hub and real processes."""
 
 import hashlib
-import io
 import json
-import logging
+import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.hub import COMMIT, LoopbackHub
+from tests.hub import COMMIT, LoopbackHub, Reply
 from wire.catalog import ModelSpec
-from worker.weights import Console, Hub, Progress, WeightsError, beginnings, ensure, local
-from worker.weights_store import Pin, Pinned, Store
+from worker.weights import DAMAGED_PAUSE_S, Hub, Progress, WeightsError, beginnings, ensure, local
 
 REPOSITORY = "someone/tiny-GGUF"
 MIB = 2**20
 SMALL = b"GGUF" + random.Random(1).randbytes(3 * MIB)
-LARGE = b"GGUF" + random.Random(2).randbytes(25 * MIB)  # http_get writes pieces of 10 MiB
+LARGE = b"GGUF" + random.Random(2).randbytes(25 * MIB)
 PROJECTOR = b"GGUF" + random.Random(3).randbytes(1000)
 
 
@@ -44,6 +43,11 @@ def spec_of(*names: str, **extra: Any) -> ModelSpec:
 
 def sha(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def span(content: bytes, start: int = 0) -> str:
+    """The Range that asks for the rest of it."""
+    return f"bytes={start}-{len(content) - 1}"
 
 
 @pytest.fixture
@@ -107,18 +111,19 @@ def test_a_broken_connection_is_taken_up_where_it_broke(hub: LoopbackHub, tmp_pa
     hub.cut_after, hub.cuts = 11 * MIB, 1
     weights = fetch(hub, tmp_path, spec_of("large.gguf"))
     assert weights.path.read_bytes() == LARGE
-    assert hub.downloads == [None, f"bytes={10 * MIB}-"]
+    assert hub.downloads == [span(LARGE), span(LARGE, 11 * MIB)]
 
 
 def test_a_killed_download_goes_on_where_it_was_at_the_next_start(hub: LoopbackHub, tmp_path: Path) -> None:
     hub.hold_after = 22 * MIB
     process = start_process(hub, tmp_path, "large.gguf")
-    wait_for_line(process, "20971520")
+    wait_for_line(process, str(20 * MIB))
     process.kill()
     process.communicate()
     hub.release.set()
     assert fetch(hub, tmp_path, spec_of("large.gguf")).path.read_bytes() == LARGE
-    assert hub.downloads == [None, f"bytes={20 * MIB}-"]
+    first, second = hub.downloads
+    assert first == span(LARGE) and int(str(second)[6:].partition("-")[0]) >= 19 * MIB
     assert list(tmp_path.glob("*.part")) == []
 
 
@@ -127,13 +132,11 @@ def test_a_hub_that_ignores_ranges_still_gives_a_whole_file(hub: LoopbackHub, tm
     assert fetch(hub, tmp_path, spec_of("large.gguf")).path.read_bytes() == LARGE
 
 
-def test_a_hub_that_does_not_say_how_long_the_whole_is_is_told(hub: LoopbackHub, tmp_path: Path) -> None:
+def test_a_hub_that_does_not_say_how_long_the_whole_is_is_taken_at_its_range(hub: LoopbackHub, tmp_path: Path) -> None:
     hub.hide_size = True
-    part = tmp_path / f"{sha(SMALL)}.part"
-    part.write_bytes(SMALL[:MIB])
-    problem = refusal(hub, tmp_path)
-    assert problem.code == "hub_unreachable" and "'*'" in problem.message
-    assert part.read_bytes() == SMALL[:MIB]
+    (tmp_path / f"{sha(SMALL)}.part").write_bytes(SMALL[:MIB])
+    assert fetch(hub, tmp_path).path.read_bytes() == SMALL
+    assert hub.downloads == [span(SMALL, MIB)]
 
 
 def test_of_the_beginnings_one_is_in_memory_at_a_time(hub: LoopbackHub, tmp_path: Path) -> None:
@@ -150,9 +153,9 @@ def test_of_the_beginnings_one_is_in_memory_at_a_time(hub: LoopbackHub, tmp_path
 
 
 def test_a_beginning_that_is_short_is_the_hub_s_fault_not_the_file_s(hub: LoopbackHub, tmp_path: Path) -> None:
-    store = Store(spec_of(), tmp_path, lambda _: None)
-    store.write_pin(Pin(COMMIT, (Pinned("tiny.gguf", len(SMALL) + 1, sha(SMALL)),)))
-    parts = beginnings(spec_of(), tmp_path, lambda _: None, 2 * len(SMALL), Hub(endpoint=hub.endpoint))[2]
+    half = Reply(206, {"Content-Range": f"bytes 0-999/{len(SMALL)}", "Content-Length": ""}, SMALL[:500])
+    hub.instead = lambda asked: half if asked.method == "GET" else None
+    parts = beginnings(spec_of(), tmp_path, lambda _: None, 1000, Hub(endpoint=hub.endpoint))[2]
     with pytest.raises(WeightsError, match="answer is short") as caught:
         next(parts)
     assert caught.value.code == "hub_unreachable"
@@ -186,7 +189,7 @@ def test_a_worker_that_waits_too_long_says_so(hub: LoopbackHub, tmp_path: Path) 
 def test_a_damaged_download_is_thrown_away_and_fetched_again(hub: LoopbackHub, tmp_path: Path) -> None:
     hub.wrong = 1
     assert fetch(hub, tmp_path).path.read_bytes() == SMALL
-    assert hub.downloads == [None, None]
+    assert hub.downloads == [span(SMALL), span(SMALL)]
 
 
 def test_a_file_that_arrives_damaged_twice_is_refused_by_name(hub: LoopbackHub, tmp_path: Path) -> None:
@@ -194,6 +197,19 @@ def test_a_file_that_arrives_damaged_twice_is_refused_by_name(hub: LoopbackHub, 
     problem = refusal(hub, tmp_path)
     assert problem.code == "damaged_file" and "tiny.gguf" in problem.message
     assert list(tmp_path.glob("*.gguf")) == []
+
+
+def test_a_file_that_arrived_damaged_twice_is_not_fetched_again_and_again(hub: LoopbackHub, tmp_path: Path) -> None:
+    """A service tries again after seconds, and a model has 20 GB."""
+    hub.wrong = 2
+    refusal(hub, tmp_path)
+    again = refusal(hub, tmp_path)
+    note = tmp_path / f"{sha(SMALL)}.damaged"
+    assert again.code == "damaged_file" and str(note) in again.remedy and len(hub.downloads) == 2
+    old = time.time() - DAMAGED_PAUSE_S - 1
+    os.utime(note, (old, old))
+    assert fetch(hub, tmp_path).path.read_bytes() == SMALL
+    assert not note.exists()
 
 
 def test_a_file_that_changed_on_the_disk_is_noticed_and_fetched_again(hub: LoopbackHub, tmp_path: Path) -> None:
@@ -293,34 +309,9 @@ def test_the_parts_of_a_split_model_keep_their_names_in_a_folder_of_their_own(hu
     }
 
 
-def test_without_a_terminal_progress_is_a_few_log_lines(caplog: pytest.LogCaptureFixture) -> None:
-    console = Console(io.StringIO())
-    with caplog.at_level(logging.INFO, "worker.weights"):
-        for done in range(0, 101):
-            console(Progress("a.gguf", "downloading", done * MIB, 100 * MIB))
-        console(Progress("a.gguf", "checking", 100 * MIB, 100 * MIB))
-    assert [record.getMessage() for record in caplog.records] == [
-        "downloading a.gguf: 0 MiB, 0 %",
-        "checking a.gguf: 100 MiB, 100 %",
-    ]
-
-
-def test_on_a_terminal_progress_is_a_bar() -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    stream = Terminal()
-    console = Console(stream)
-    console(Progress("a.gguf", "downloading", 50, 100))
-    console(Progress("a.gguf", "checking", 100, 100))
-    console.close()
-    assert "downloading a.gguf" in stream.getvalue() and "checking a.gguf: 100%" in stream.getvalue()
-
-
 def start_process(hub: LoopbackHub, folder: Path, name: str) -> subprocess.Popen[str]:
     code = (
-        "import sys; from pathlib import Path; from worker.weights import Hub, ensure\n"
+        "import sys; from pathlib import Path; from worker.weights import DAMAGED_PAUSE_S, Hub, ensure\n"
         "from wire.catalog import ModelSpec\n"
         "spec = ModelSpec.model_validate_json(sys.argv[1])\n"
         "report = lambda p: print(p.phase, p.done_bytes, flush=True)\n"
