@@ -44,12 +44,32 @@ class Config:
     visible_gpus: str | None = None  # CUDA_VISIBLE_DEVICES, which CUDA obeys too
 
 
-def default_models_dir(env: Mapping[str, str]) -> Path:
-    return Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "supernet" / "models"
-
-
 def default_state_dir(env: Mapping[str, str]) -> Path:
-    return Path(env.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "supernet"
+    """Raises ConfigError for a user without a home."""
+    if env.get("XDG_STATE_HOME"):
+        return Path(env["XDG_STATE_HOME"]) / "supernet"
+    if (home := home_folder(env)) is not None:
+        return home / ".local" / "state" / "supernet"
+    raise ConfigError(
+        "no folder to keep anything in: HOME is not set, and this user has no entry in /etc/passwd; set HOME, or give"
+        " --state-dir"
+    )
+
+
+def default_models_dir(env: Mapping[str, str], state_dir: Path) -> Path:
+    """In the state folder for a user without a home, who has named that one."""
+    if env.get("XDG_CACHE_HOME"):
+        return Path(env["XDG_CACHE_HOME"]) / "supernet" / "models"
+    home = home_folder(env)
+    return state_dir / "models" if home is None else home / ".cache" / "supernet" / "models"
+
+
+def home_folder(env: Mapping[str, str]) -> Path | None:
+    """None: a container's made-up user may have none, neither by HOME nor by the list of users."""
+    try:
+        return Path(env.get("HOME") or Path.home())
+    except RuntimeError:
+        return None
 
 
 def read_key(key_file: Path) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from worker.config import Config, ConfigError, default_models_dir, default_state_dir, read_key
+from worker.config import Config, ConfigError, default_models_dir, default_state_dir, home_folder, read_key
 from worker.schedule import Schedule, ScheduleError
 from worker.schedule import parse as parse_schedule
 
@@ -124,8 +124,7 @@ _SWITCH: dict[str, Any] = {"nargs": "?", "const": True, "type": _truth, "metavar
 def find(made: argparse.ArgumentParser, args: argparse.Namespace, env: Mapping[str, str]) -> Found:
     """Raises ConfigError, which names the place and the setting."""
     actions = settings(made)
-    values: dict[str, Any] = {"models_dir": default_models_dir(env), "state_dir": default_state_dir(env)}
-    values |= {"name": platform.node(), "visible_gpus": env.get("CUDA_VISIBLE_DEVICES")}
+    values: dict[str, Any] = {"name": platform.node(), "visible_gpus": env.get("CUDA_VISIBLE_DEVICES")}
     places: dict[str, str] = {}
     if env.get("HF_ENDPOINT"):
         values["hub"], places["hub"] = env["HF_ENDPOINT"].rstrip("/"), "HF_ENDPOINT"
@@ -144,6 +143,8 @@ def find(made: argparse.ArgumentParser, args: argparse.Namespace, env: Mapping[s
         values[name], places[name] = value, place
     if (file := values.pop("key_file", None)) is not None:
         values["key"], places["key"] = read_key(file), f"{file}, from {places.pop('key_file')}"
+    values["state_dir"] = values.get("state_dir") or default_state_dir(env)
+    values["models_dir"] = values.get("models_dir") or default_models_dir(env, values["state_dir"])
     config = Config(**values)
     return Found(config, {field.name: places.get(field.name, "default") for field in fields(Config)})
 
@@ -173,9 +174,13 @@ def _file(named: Path | None, env: Mapping[str, str]) -> Path | None:
         named = Path(env["SUPERNET_CONFIG"])
     if named is not None:
         return named
-    home = Path(env.get("XDG_CONFIG_HOME") or Path(env.get("HOME") or Path.home()) / ".config")
-    candidates = (home / "supernet" / "worker.toml", SYSTEM_FILE)
-    return next((path for path in candidates if path.is_file()), None)
+    home = home_folder(env)
+    folder = env.get("XDG_CONFIG_HOME") or (home and home / ".config")
+    candidates = ([Path(folder) / "supernet" / "worker.toml"] if folder else []) + [SYSTEM_FILE]
+    try:
+        return next((path for path in candidates if path.is_file()), None)
+    except OSError as error:  # sudo -u leaves HOME as it was: another user's
+        raise ConfigError(f"cannot look for settings: {error}; set HOME to a folder of your own") from None
 
 
 def _from_file(path: Path | None, actions: dict[str, argparse.Action]) -> list[tuple[str, Any, str]]:

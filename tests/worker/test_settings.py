@@ -9,6 +9,7 @@ import pytest
 
 from worker import cli, settings
 from worker.config import Config, ConfigError
+from worker.exits import EXIT_CONFIG, EXIT_STOPPED
 from worker.settings import Found
 
 
@@ -137,3 +138,47 @@ def test_what_is_shown_says_where_each_value_stood_and_never_the_key(tmp_path: P
     assert set(rows) == {field.name for field in fields(Config)}
     assert rows["slots"].endswith("--slots") and rows["context"].endswith("worker.toml")
     assert rows["visible_gpus"].endswith("CUDA_VISIBLE_DEVICES") and rows["drain_s"].endswith("default")
+
+
+# ---- users without a home
+
+
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `docker run --user 54321` without HOME, or a unit with a made-up user."""
+
+    def no_entry(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", no_entry)
+
+
+@pytest.mark.usefixtures("homeless")
+@pytest.mark.parametrize("action", ["--status", "--pause", "--health", "--show-config", "--check", "--plan"])
+def test_a_user_without_a_home_is_told_what_to_give(action: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([action], {}) == EXIT_CONFIG
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "HOME" in said and "--state-dir" in said
+
+
+@pytest.mark.usefixtures("homeless")
+def test_a_state_folder_is_enough_for_a_user_without_a_home(tmp_path: Path) -> None:
+    made = cli.parser()
+    config = settings.find(made, made.parse_args(["--state-dir", str(tmp_path)]), {}).config
+    assert (config.state_dir, config.models_dir) == (tmp_path, tmp_path / "models")
+    assert cli.main(["--status"], {"SUPERNET_STATE_DIR": str(tmp_path)}) == EXIT_STOPPED
+    env = {"XDG_STATE_HOME": str(tmp_path / "s"), "XDG_CACHE_HOME": str(tmp_path / "c")}
+    config = settings.find(made, made.parse_args([]), env).config
+    assert (config.state_dir, config.models_dir) == (tmp_path / "s/supernet", tmp_path / "c/supernet/models")
+
+
+def test_a_home_that_belongs_to_somebody_else_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`sudo -u` leaves HOME as it was."""
+
+    def refused(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    with pytest.raises(ConfigError, match=r"Permission denied.*set HOME"):
+        found(HOME=str(tmp_path))
