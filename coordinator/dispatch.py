@@ -34,7 +34,8 @@ class Standing:
 
 @dataclass(frozen=True)
 class Online:
-    """What is there for one model now. A worker that still loads it, or whose engine is down, does not count."""
+    """What is there for one model now. A worker that still loads it, or whose engine is down, does not count, nor for
+    `context`, the longest, one that offers no slots."""
 
     workers: int
     slots: int
@@ -286,6 +287,6 @@ class Dispatch:
             workers=len(ready),
             slots=self._fleet.slots(model),
             free=sum(seat.free for seat in ready),
-            context=self._fleet.longest_context(model),
+            context=max((seat.offer.context for seat in ready if seat.slots), default=0),
             waiting=self._waiting.count(model),
         )

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from coordinator.fairness import GUEST_S, crowds, room
-from coordinator.placement import ANSWER_TOKENS, Candidate, choose
+from coordinator.placement import ANSWER_TOKENS, Candidate, choose, least_context
 from coordinator.probation import Probation
 from coordinator.records import Job, Lease, Limits, Peer, Seat, Worker
 from wire.chat import Usage
@@ -165,7 +165,9 @@ class Fleet:
         return sum(worker.seats[model].slots for worker in self.serving(model))
 
     def longest_context(self, model: str) -> int:
-        return max((worker.seats[model].offer.context for worker in self.serving(model)), default=0)
+        """Of those that take jobs, or will once the model is loaded; who offers no slots may not for hours."""
+        seats = (worker.seats[model] for worker in self._serving(model))
+        return max((seat.offer.context for seat in seats if seat.slots), default=0)
 
     def any_open(self, model: str, now: float) -> bool:
         """Could any job of the model be placed now?"""
@@ -186,12 +188,13 @@ class Fleet:
 
     def choose(self, job: Job, now: float, answer: float = ANSWER_TOKENS) -> Worker | None:
         """The worker for the job, whose answer is expected to have so many tokens; one that failed it before only when
-        there is no other for the model at all."""
+        no other has the context for it."""
         model = job.spec.model
-        serving = self.serving(model)
-        others = [worker for worker in serving if worker.incarnation not in job.avoid]
-        open_now = [self._candidate(w, job) for w in others or serving if self._open(w, model, now)]
-        key = choose(open_now, job.context, job.prompt, answer)
+        context = least_context(job.prompt, job.context, self.longest_context(model))
+        large = [worker for worker in self._serving(model) if worker.seats[model].offer.context >= context]
+        others = [worker for worker in large if worker.incarnation not in job.avoid]
+        open_now = [self._candidate(w, job) for w in others or large if self._open(w, model, now)]
+        key = choose(open_now, context, job.prompt, answer)
         return None if key is None else self.workers[key]
 
     def _open(self, worker: Worker, model: str, now: float) -> bool:

@@ -176,6 +176,9 @@ class Frames:
         if job.cancelled:
             self._jobs.stop(job, now, done.usage)
             return
+        if self._slot_was_full(worker, job, done, now):
+            self._jobs.move(job, SupernetError(ErrorCode.CONTEXT_LENGTH_EXCEEDED, "the slot was full"), now)
+            return
         if lease.last_words is not None:
             self._deliver(job, lease, lease.last_words, now)
         self._jobs.waiting.ended(job, done.usage.prompt)
@@ -183,6 +186,15 @@ class Frames:
         self._jobs.counters.finished += 1
         report = self._jobs.report(job, now, done.usage, done.timings)
         self._jobs.emit(Finished(job.spec.id, done.finish_reason, report))
+
+    def _slot_was_full(self, worker: Worker, job: Job, done: wire.Done, now: float) -> bool:
+        """Whether the answer was cut where the worker's context ended, and one with more can go on at once."""
+        seat = worker.seats.get(job.spec.model)
+        asked = job.spec.request.max_tokens
+        if seat is None or done.finish_reason != "length" or len(job.delivered) >= asked or self._jobs.last_try(job):
+            return False
+        job.context = seat.offer.context + 1
+        return self._jobs.fleet.choose(job, now) is not None
 
     def _refused(self, worker: Worker, job: Job, refused: wire.Refused, now: float) -> None:
         """The attempt never started. The request's own fault ends the job; anything else sends it elsewhere."""

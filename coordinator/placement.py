@@ -34,6 +34,13 @@ class Candidate:
     known: int = 0
 
 
+def least_context(prompt: int, known: int, longest: int) -> int:
+    """Tokens that a slot must hold for a prompt of about so many, where `known` are not enough. `longest`: the largest
+    context of any worker, free or not: a prompt that surely fits only there waits for it, and does not go round to be
+    read and refused."""
+    return max(known, min(longest, int(prompt / ROOM)))
+
+
 def choose(
     candidates: Iterable[Candidate], context: int = 0, prompt: int = MEASURED_PROMPT, answer: float = ANSWER_TOKENS
 ) -> str | None:

@@ -57,8 +57,15 @@ class Desk:
         )
         self.says(worker, wire.Deltas(items=(item,)))
 
-    def done(self, worker: str = "w1", job: str = "j1", attempt: int = 1, seq: int = 0, completion: int = 0) -> None:
-        reason: FinishReason = "stop"
+    def done(
+        self,
+        worker: str = "w1",
+        job: str = "j1",
+        attempt: int = 1,
+        seq: int = 0,
+        completion: int = 0,
+        reason: FinishReason = "stop",
+    ) -> None:
         usage = Usage(prompt=7, cached=3, completion=completion, reasoning=0)
         done = wire.Done(job=job, attempt=attempt, seq=seq, finish_reason=reason, usage=usage)
         self.says(worker, done)

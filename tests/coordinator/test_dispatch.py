@@ -375,3 +375,19 @@ def test_a_job_that_has_to_move_gets_the_slot_that_is_left_free() -> None:
     desk.drops("w2", resumable=False)
     worker, start = desk.started()
     assert (worker, start.job, start.attempt) == ("w1", "j15", 2)
+
+
+def test_the_context_that_is_told_is_the_longest_that_can_be_had_now() -> None:
+    """A worker that is paused, or still loads, has a context that nobody can use."""
+    desk = Desk()
+    desk.join("small", context=32768)
+    desk.join("large", context=262144)
+    assert desk.dispatch.online(M).context == 262144
+    desk.capacity("large", slots=0)
+    assert desk.dispatch.online(M).context == 32768
+    desk.capacity("large", slots=2)
+    assert desk.dispatch.online(M).context == 262144
+    desk.capacity("large", slots=2, status="loading")
+    assert desk.dispatch.online(M).context == 32768
+    desk.drops("small")
+    assert desk.dispatch.online(M).context == 0

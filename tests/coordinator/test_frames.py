@@ -5,7 +5,7 @@ import pytest
 from coordinator.effects import Accepted, Deliver, Failed, Finished, Noted, Queued
 from tests.coordinator.desk import REQUEST, Desk, M
 from wire import messages as wire
-from wire.chat import Content
+from wire.chat import ChatRequest, Content, Message
 from wire.errors import ErrorCode
 
 
@@ -195,6 +195,85 @@ def test_a_request_too_long_for_one_worker_goes_to_one_with_more_context() -> No
     assert desk.started()[0] == "w2"
     desk.refuses("w2", attempt=2, code=ErrorCode.CONTEXT_LENGTH_EXCEEDED)
     assert desk.one(Failed).error.code is ErrorCode.CONTEXT_LENGTH_EXCEEDED
+
+
+def test_an_answer_that_fills_its_slot_goes_on_where_there_is_more_context() -> None:
+    """Before, it ended with "length" after 3 of 1,000 tokens, with a worker of twice the context beside it."""
+    desk = Desk()
+    desk.join("w1", context=1024)
+    desk.submit()
+    desk.join("w2", context=8192)
+    desk.accepts("w1")
+    desk.delta("w1", tokens="abc")
+    held = wire.Delta(job="j1", attempt=1, seq=1, tokens=(), parts=(Content(text="<tool"),))
+    desk.says("w1", wire.Deltas(items=(held,)))
+    desk.done("w1", seq=2, completion=3, reason="length")
+    worker, start = desk.started()
+    assert worker == "w2" and start.delivered == tuple(map(ord, "abc"))
+    assert not desk.all(Finished) and not desk.all(Deliver), "what the parser held is said by the next worker"
+    desk.accepts("w2", attempt=2)
+    desk.delta("w2", attempt=2, tokens="d")
+    desk.done("w2", attempt=2, seq=1, completion=4, reason="length")
+    assert desk.one(Finished).finish_reason == "length", "nobody has more"
+    assert dict(desk.one(Finished).report.served) == {"gpus/w1": 3, "gpus/w2": 1}
+
+
+def test_an_answer_is_cut_where_nobody_can_go_on_at_once_or_nothing_more_was_asked_for() -> None:
+    desk = Desk()
+    desk.join("w1", context=1024)
+    desk.submit(request=REQUEST.model_copy(update={"max_tokens": 3}))
+    desk.join("w2", context=8192)
+    desk.accepts("w1")
+    desk.delta("w1", tokens="abc")
+    desk.done("w1", seq=1, completion=3, reason="length")
+    assert desk.one(Finished).finish_reason == "length"
+    desk.capacity("w2", slots=2, free=0)
+    desk.submit("j2")
+    desk.accepts("w1", "j2")
+    desk.delta("w1", "j2", tokens="abc")
+    desk.done("w1", "j2", seq=1, completion=3, reason="length")
+    assert desk.one(Finished).finish_reason == "length"
+
+
+LONG = ChatRequest(messages=(Message(role="user", content="word " * 8000),), max_tokens=1000)  # about 10,000 tokens
+
+
+def test_a_prompt_that_only_fits_elsewhere_waits_for_that_and_others_pass() -> None:
+    """Before, it went to the small worker first, which read it, counted it and refused."""
+    desk = Desk()
+    desk.join("small", context=4096)
+    desk.join("large", slots=1, context=65536)
+    desk.capacity("large", slots=1, free=0)
+    desk.submit("long", request=LONG)
+    assert desk.one(Queued)
+    desk.submit("short")
+    assert desk.started()[0] == "small"
+    desk.capacity("large", slots=1, free=1)
+    assert desk.started() == ("large", desk.started()[1])
+
+
+def test_a_prompt_is_tried_where_it_may_fit_if_the_larger_worker_offers_no_slots() -> None:
+    desk = Desk()
+    desk.join("small", context=4096)
+    desk.join("paused", context=65536)
+    desk.capacity("paused", slots=0)
+    desk.submit("long", request=LONG)
+    assert desk.started()[0] == "small"
+
+
+def test_the_only_worker_with_the_context_is_tried_again_though_it_failed_once() -> None:
+    """Before, the job waited for the small one, which could not take it, until its time in the queue was over."""
+    desk = Desk()
+    desk.join("small", context=4096)
+    desk.join("large", context=65536)
+    desk.submit("long", request=LONG)
+    assert desk.started()[0] == "large"
+    desk.accepts("large", "long")
+    desk.fails("large", "long")
+    assert not desk.sent(wire.Start)
+    desk.passes(20, alive=("small", "large"))
+    desk.passes_test("large")
+    assert [start for name, start in desk.sent(wire.Start) if name == "large" and start.job == "long"]
 
 
 def test_a_draining_worker_gets_no_more_and_what_it_hands_back_goes_on_elsewhere() -> None:

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from coordinator.placement import Candidate, choose, decode_tps, expected_s
+from coordinator.placement import Candidate, choose, decode_tps, expected_s, least_context
 from wire.messages import SpeedPoint
 
 FAST = (
@@ -63,6 +63,12 @@ def test_a_long_prompt_goes_where_it_is_sure_to_fit_and_a_short_one_to_the_faste
     assert choose([small, large], prompt=6000) == "small"
     assert choose([small], prompt=7000) == "small", "the length is an estimate: it may fit"
     assert choose([small, large], prompt=100_000) == "large", "nor is it sure that it fits nowhere"
+
+
+def test_a_prompt_that_surely_fits_only_elsewhere_is_not_tried_here() -> None:
+    assert least_context(100_000, 0, longest=262_144) == 80_000, "the estimate may be a quarter too high"
+    assert least_context(400_000, 0, longest=262_144) == 262_144, "there is no larger one"
+    assert least_context(100, 32_769, longest=262_144) == 32_769, "it was tried"
 
 
 def test_a_worker_that_knows_the_prompt_gets_the_job() -> None:
