@@ -8,10 +8,8 @@ scripts/demo --json      one line {"base_url", "api_key", "model"} on stdout onc
 import argparse
 import http.client
 import json
-import os
 import select
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,17 +20,19 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
+from scripts.processes import Process, ProcessError, until
+
 MODEL = "smollm2-135m-instruct-gguf-q41"
 PROMPT = "Why is the sky blue?"
-START_S = 60.0  # a coordinator that has not said its address by then never will
-READY_S = 300.0  # for the worker: it may have to download the model
-SILENCE_S = 120.0  # longest pause in an answer
-STOP_S = 15.0  # then a second SIGTERM, which means at once; then SIGKILL
-LOG_LINES = 20
+SILENCE_S = 120.0  # longest pause in an answer; the coordinator writes a line every 15 s, whatever the model does
 
 
 class DemoError(Exception):
-    """The demo cannot go on; the text says why, with the last words of the process at fault."""
+    """The demo cannot go on; the text says why."""
+
+
+# What a network, a process, or an answer that is none can do to the demo: told in words, each one.
+FAILURES = (DemoError, ProcessError, OSError, http.client.HTTPException, ValueError, LookupError)
 
 
 class Stopped(Exception):
@@ -73,57 +73,6 @@ class Signals:
             raise Stopped(self.came)
 
 
-@dataclass
-class Process:
-    """A child in a session of its own, so that Ctrl-C reaches it only through `stop`, in our order."""
-
-    name: str
-    popen: "subprocess.Popen[bytes]"
-    log: Path
-
-    @classmethod
-    def start(cls, name: str, args: list[str], folder: Path, env: dict[str, str] | None = None) -> "Process":
-        log = folder / f"{name}.log"
-        command = [sys.executable, "-m", *args]
-        with log.open("wb") as err:
-            # Output goes to files: nobody reads a pipe all the time, and a full one would stop the child.
-            out = (folder / f"{name}.out").open("wb")
-            popen = subprocess.Popen(
-                command,
-                stdout=out,
-                stderr=err,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-                env=os.environ | (env or {}),
-            )
-            out.close()
-        return cls(name, popen, log)
-
-    def check(self) -> None:
-        if self.popen.poll() is not None:
-            raise DemoError(
-                f"the {self.name} ended with status {self.popen.returncode}; its last words:\n{self.tail()}"
-            )
-
-    def tail(self) -> str:
-        lines = self.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
-        return "\n".join(f"  | {line}" for line in lines) or "  | (nothing)"
-
-    def stop(self) -> None:
-        for patience in (STOP_S, STOP_S / 3):
-            if self.popen.poll() is None:
-                self.popen.terminate()
-                try:
-                    self.popen.wait(patience)
-                except subprocess.TimeoutExpired:
-                    continue
-        try:
-            os.killpg(self.popen.pid, signal.SIGKILL)  # the session: an engine that outlived its worker too
-        except ProcessLookupError:
-            pass
-        self.popen.wait()
-
-
 @dataclass(frozen=True)
 class Service:
     """What a client needs."""
@@ -140,8 +89,11 @@ class Service:
     def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=SILENCE_S)
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
-        connection.request(method, path, json.dumps(body) if body else None, headers)
-        response = connection.getresponse()
+        try:
+            connection.request(method, path, json.dumps(body) if body else None, headers)
+            response = connection.getresponse()
+        except TimeoutError:
+            raise DemoError(f"{method} {path}: no answer within {SILENCE_S:.0f} s") from None
         if response.status != 200:
             raise DemoError(f"{method} {path}: {response.status} {response.read(2000).decode(errors='replace')}")
         return response
@@ -160,13 +112,19 @@ class Service:
             "max_tokens": 200,
             "temperature": 0,  # the same answer every time; a small model that draws its words talks nonsense
         }
-        for line in self.request("POST", "/v1/chat/completions", body):
+        for line in self._lines(self.request("POST", "/v1/chat/completions", body)):
             data = line.decode().removeprefix("data:").strip() if line.startswith(b"data:") else ""
             if data == "[DONE]":
                 return
             if data:
                 yield json.loads(data)
         raise DemoError("the stream ended without [DONE]")
+
+    def _lines(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
+        try:
+            yield from response
+        except TimeoutError:
+            raise DemoError(f"the answer stopped: not a byte for {SILENCE_S:.0f} s") from None
 
 
 class Demo:
@@ -186,66 +144,47 @@ class Demo:
         db = str(self.folder / "coordinator.db")
         key = self.create_key(db)  # first: a running coordinator would hear of it only within a second
         serve = ["coordinator", "serve", "--host", "127.0.0.1", "--port", "0", "--db", db, "--json", "--rpm", "0"]
-        coordinator = self.spawn("coordinator", serve)
+        coordinator = self.spawn("coordinator", serve, self.stack)
         port = self.listening(coordinator)
         service = Service("127.0.0.1", port, key, self.args.model)
         dial = ["worker", "--coordinator", f"ws://127.0.0.1:{port}", "--model", service.model]
         dial += ["--state-dir", str(self.folder / "worker")]
-        worker = self.spawn("worker", dial, {"SUPERNET_KEY": service.key})  # not a flag: `ps` shows those to everybody
+        secret = {"SUPERNET_KEY": service.key}  # not a flag: `ps` shows those to everybody
+        worker = self.spawn("worker", dial, self.stack, secret)
         self.await_worker(service, coordinator, worker)
         return service, coordinator, worker
 
     def create_key(self, db: str) -> str:
-        create = [
-            sys.executable,
-            "-m",
-            "coordinator",
-            "key",
-            "create",
-            "--init",
-            "--db",
-            db,
-            "--name",
-            "demo",
-            "--json",
-        ]
-        made = subprocess.run(create, capture_output=True, text=True, timeout=START_S)
-        if made.returncode:
-            raise DemoError(f"no key could be made: {made.stderr.strip()}")
-        key: str = json.loads(made.stdout)["key"]
-        return key
+        create = ["coordinator", "key", "create", "--init", "--db", db, "--name", "demo", "--json"]
+        with ExitStack() as at_once:  # its number may be another process's by the end of the demo
+            maker = self.spawn("key-maker", create, at_once)
 
-    def spawn(self, name: str, args: list[str], env: dict[str, str] | None = None) -> Process:
+            def made() -> str | None:
+                return json.loads(maker.out.read_text())["key"] if maker.popen.poll() == 0 else None
+
+            return until("making a key", made, [maker], self.say)
+
+    def spawn(self, name: str, args: list[str], stack: ExitStack, env: dict[str, str] | None = None) -> Process:
         self.say(f"starting the {name} …")
         with self.signals.held():
             process = Process.start(name, args, self.folder, env)
-            self.stack.callback(process.stop)
+            stack.callback(process.stop)
         return process
 
     def listening(self, coordinator: Process) -> int:
         """The port that the coordinator chose, as it prints it."""
-        until = time.monotonic() + START_S
-        while time.monotonic() < until:
-            coordinator.check()
-            for line in (self.folder / "coordinator.out").read_text().splitlines(keepends=True):
+
+        def port() -> int | None:
+            for line in coordinator.out.read_text().splitlines(keepends=True):
                 if line.endswith("\n") and "listening" in line:
                     return int(json.loads(line)["listening"].rsplit(":", 1)[1])
-            time.sleep(0.05)
-        raise DemoError(f"the coordinator does not listen after {START_S:.0f} s:\n{coordinator.tail()}")
+            return None
 
-    def await_worker(self, service: Service, *processes: Process) -> None:
+        return until("starting the coordinator", port, [coordinator], self.say)
+
+    def await_worker(self, service: Service, coordinator: Process, worker: Process) -> None:
         self.say(f"waiting for the worker to load {service.model} (it may download it first) …")
-        until, told = time.monotonic() + READY_S, time.monotonic()
-        while not service.workers_online():
-            for process in processes:
-                process.check()
-            now = time.monotonic()
-            if now > until:
-                raise DemoError(f"no worker serves {service.model} after {READY_S:.0f} s:\n{processes[-1].tail()}")
-            if now - told > 10:
-                told = now
-                self.say(f"still waiting, {until - now:.0f} s left; the worker says:\n{processes[-1].tail()}")
-            time.sleep(0.2)
+        until(f"loading {service.model}", lambda: service.workers_online() or None, [coordinator, worker], self.say)
 
     def ask(self, service: Service) -> None:
         self.say(f"\n> {self.args.prompt}\n")
@@ -281,13 +220,17 @@ class Demo:
 def run(args: argparse.Namespace, signals: Signals) -> None:
     with ExitStack() as stack:
         demo = Demo(args, stack, signals)
-        service, *processes = demo.start()
+        service, coordinator, worker = demo.start()
         if args.json:
             ready = {"base_url": service.url, "api_key": service.key, "model": service.model}
             print(json.dumps(ready), flush=True)
-        demo.ask(service)
+        try:
+            demo.ask(service)
+        except FAILURES as error:
+            coordinator.check()
+            raise DemoError(f"{error}\n{worker.last_words()}") from None
         if not args.once:
-            demo.serve(service, *processes)
+            demo.serve(service, coordinator, worker)
 
 
 def main() -> int:
@@ -302,7 +245,7 @@ def main() -> int:
     except Stopped as stop:
         print("\nstopped", file=sys.stderr)
         return 128 + stop.number if args.once else 0
-    except (DemoError, OSError, http.client.HTTPException) as error:
+    except FAILURES as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0

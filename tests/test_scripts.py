@@ -351,7 +351,7 @@ def test_a_wrong_call_says_what_to_give(box: Checkout, args: tuple[str, ...], sa
 def demo(*args: str, folder: Path) -> "subprocess.Popen[str]":
     """The demo below `folder`, so that what it leaves behind is seen."""
     env = os.environ | {"TMPDIR": str(folder), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(ROOT / "scripts" / "demo.py"), *args]
+    command = [sys.executable, "-m", "scripts.demo", *args]
     return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -114,7 +114,10 @@ async def our_network(options: Options, folder: Path) -> AsyncIterator[Target]:
 
 def create_key(db: Path) -> str:
     create = [sys.executable, "-m", "coordinator", "key", "create", "--init", "--db", str(db), "--name", "bench"]
-    made = subprocess.run([*create, "--json"], capture_output=True, text=True, timeout=START_S)
+    try:
+        made = subprocess.run([*create, "--json"], capture_output=True, text=True, timeout=START_S)
+    except subprocess.TimeoutExpired:
+        raise BenchError(f"no key within {START_S:.0f} s: is the machine busy? The figures would say nothing") from None
     if made.returncode:
         raise BenchError(f"no key could be made: {made.stderr.strip()}")
     key: str = json.loads(made.stdout)["key"]
