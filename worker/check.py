@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from wire.messages import WORKER_PATH, Issue
+from worker import reach
 from worker.issues import issue
 from worker.machine import Machine
 
@@ -34,10 +35,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Answer:
-    """Of an HTTP request; `status` 0: none came, and `text` says why."""
+    """Of an HTTP request; `status` 0: none came, and `text` says why. `remedy`: what to do, where that is known."""
 
     status: int
     text: str = ""
+    remedy: str = ""
 
 
 Get = Callable[[str, dict[str, str]], Answer]
@@ -155,8 +157,9 @@ def _coordinator(target: Target, get: Get) -> Finding:
     answer = get(f"{target.coordinator}/health", {})
     if answer.status == 200:
         return Finding("coordinator", True, f"{target.coordinator} answers")
-    what = answer.text if answer.status == 0 else f"HTTP {answer.status}"
-    return _bad("coordinator", issue("coordinator_unreachable", f"{target.coordinator}/health: {what}"))
+    what = answer.text if answer.status == 0 or answer.remedy else f"HTTP {answer.status}"
+    message = f"{target.coordinator}/health: {what}"
+    return _bad("coordinator", issue("coordinator_unreachable", message, answer.remedy))
 
 
 def _key(target: Target, get: Get) -> Finding:
@@ -213,16 +216,28 @@ def http_get(url: str, headers: dict[str, str]) -> Answer:
     """GET with a timeout and a bound on the answer; never raises for what a network can do."""
     if not url.startswith(("http://", "https://")):  # urllib would open files and ftp too
         return Answer(0, f"{url} is not an http address")
-    opener = urllib.request.build_opener(_NoRedirect)
     try:
-        request = urllib.request.Request(url, headers={"User-Agent": "supernet-worker", **headers})
+        return _answer(url, headers)
+    except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
+        inner = error.reason if isinstance(error, urllib.error.URLError) else error
+        why = reach.reason(inner, url) if isinstance(inner, BaseException) else reach.Reason(str(inner))
+        return Answer(0, why.text, why.remedy)
+    except http.client.BadStatusLine:
+        why = reach.no_http(url)
+        return Answer(0, why.text, why.remedy)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        # An address that is none, a key with a line break.
+        return Answer(0, str(error) or type(error).__name__)
+
+
+def _answer(url: str, headers: dict[str, str]) -> Answer:
+    opener = urllib.request.build_opener(_NoRedirect)
+    request = urllib.request.Request(url, headers={"User-Agent": "supernet-worker", **headers})
+    try:
         with opener.open(request, timeout=TIMEOUT_S) as response:
             return Answer(response.status, response.read(MAX_ANSWER_BYTES).decode("utf-8", "replace"))
     except urllib.error.HTTPError as error:
         with error:
-            return Answer(error.code, str(error.reason))
-    except urllib.error.URLError as error:
-        return Answer(0, str(error.reason))
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        # A timeout while reading, an address that is none, a key with a line break.
-        return Answer(0, str(error) or type(error).__name__)
+            said = error.read(MAX_ANSWER_BYTES).decode("utf-8", "replace")
+        why = reach.refusal(url, error.code, said, error.headers.get("Location"))
+        return Answer(error.code, why.text, why.remedy) if why else Answer(error.code, str(error.reason))

@@ -11,15 +11,17 @@ import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus, InvalidURI
 from websockets.frames import CloseCode
 
 from wire.codec import MAX_TO_WORKER_BYTES, encode, to_worker
 from wire.errors import CLOSE_DUPLICATE, CLOSE_UNAUTHORIZED, FATAL_CLOSE_CODES, ErrorCode, SupernetError
 from wire.messages import SUBPROTOCOL, WORKER_PATH, Capacity, Draining, Error, Hello, Issue, ToWorker, Welcome
+from worker import reach
 
 log = logging.getLogger("supernet.link")
 
@@ -215,9 +217,12 @@ class Link:
             self._cut = welcomed and error.rcvd is None and not self._given_up
             self._closed(error)
         except (OSError, TimeoutError, InvalidHandshake) as error:
-            self._down(f"{self._url} cannot be reached: {str(error) or type(error).__name__}")
+            why = reach.no_http(self._url) if isinstance(error, InvalidMessage) else reach.reason(error, self._url)
+            self._down(f"{self._url} cannot be reached: {why.text}", why.remedy)
         except InvalidURI as error:
-            raise Fatal("coordinator_refuses", str(error)) from None
+            if not error.uri.startswith("http"):
+                raise Fatal("coordinator_refuses", str(error)) from None
+            self._redirected(error.uri)  # websockets would follow to ws:// and wss:// alone
         finally:
             self._socket = self._outbox = None
         return welcomed
@@ -262,6 +267,8 @@ class Link:
     def _refused(self, error: InvalidStatus) -> None:
         status = error.response.status_code
         said = _in_words(bytes(error.response.body or b""))
+        if why := reach.refusal(self._url, status, said):
+            raise Fatal("coordinator_refuses", f"{why.text}. {why.remedy}") from None
         if status in (401, 403):
             raise Fatal("key_refused", f"the coordinator refused the key (HTTP {status}): {said}") from None
         if status in (400, 404, 426):
@@ -269,6 +276,13 @@ class Link:
                 "coordinator_refuses", f"{self._url} does not take this worker (HTTP {status}): {said}"
             ) from None
         self._down(f"HTTP {status}: {said}")
+
+    def _redirected(self, target: str) -> None:
+        """For good by the host itself; one that leads elsewhere may be a portal that wants a login first."""
+        why = reach.redirect(self._url, target)
+        if urlsplit(target).hostname == urlsplit(self._url).hostname:
+            raise Fatal("coordinator_refuses", f"{why.text}. {why.remedy}") from None
+        self._down(why.text, why.remedy)
 
     def _closed(self, error: ConnectionClosed) -> None:
         close = error.rcvd
