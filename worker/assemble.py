@@ -13,7 +13,7 @@ from worker.engine import probe
 from worker.engine.devices import Build
 from worker.explain import Plan
 from worker.gguf_header import GgufError
-from worker.gpu_problems import WAITS, gpu_problems
+from worker.gpu_problems import WAITS, gpu_problems, hides_all
 from worker.issues import issue
 from worker.machine import Machine
 from worker.plan import DoesNotFit, Wishes, plan
@@ -69,7 +69,7 @@ def assemble(config: Config, report: weights.Report) -> Assembly:
             files = weights.local(config.model_file, config.models_dir, report)
         else:
             if spec.package is None and weights.present(spec, config.models_dir, report) is None:
-                look(config, probe.ask())  # what a GPU lacks is said before hours of download, not after
+                look(config)  # what a GPU lacks is said before hours of download, not after
             files = weights.ensure(spec, config.models_dir, report, weights.Hub(endpoint=config.hub))
         machine, laid_out, problems = _lay_out(config, spec, files.path, header_of(files))
         return Assembly(spec, files, machine, laid_out, problems)
@@ -118,16 +118,23 @@ def _unready(spec: ModelSpec) -> Iterator[None]:
 def _lay_out(
     config: Config, spec: ModelSpec, path: Path, header: gguf_header.Header
 ) -> tuple[Machine, Plan, tuple[Issue, ...]]:
-    machine, problems = look(config, probe.ask())
+    machine, problems = look(config)
     return machine, plan(header, str(path), spec, machine, wishes(config)), problems
 
 
-def look(config: Config, build: Build) -> tuple[Machine, tuple[Issue, ...]]:
+def installed(config: Config) -> Build:
+    """The llama.cpp that is installed. Its owner may hide every GPU; CUDA obeys by itself, other backends do not."""
+    build = probe.ask()
+    return replace(build, devices=()) if hides_all(config.visible_gpus) else build
+
+
+def look(config: Config) -> tuple[Machine, tuple[Issue, ...]]:
     """The machine, and why not all of its GPUs are used.
 
     Raises Unready when none of them is now, though llama.cpp was built for them: the CPU in their place would look like
     a healthy worker, at a fiftieth of the speed, and stay one when the driver is back.
     """
+    build = installed(config)
     machine = hardware.detect(build)
     problems = gpu_problems(machine, build, config.visible_gpus)
     for problem in problems:

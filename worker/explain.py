@@ -27,6 +27,7 @@ class Plan:
     engine: EngineSpec
     lines: tuple[Line, ...]
     notes: tuple[str, ...] = ()
+    gpus: tuple[str, ...] = ()  # those of the engine, in words
 
     def total(self, place: str) -> int:
         return sum(line.bytes for line in self.lines if line.place == place)
@@ -35,7 +36,8 @@ class Plan:
         """A table that says what takes memory, how much and why."""
         engine = self.engine
         where = {-1: "all layers on the GPU", 0: "all layers on the CPU"}.get(engine.gpu_layers, "split GPU and CPU")
-        rows = [f"{self.model}: {engine.slots} jobs at once, {engine.context} tokens each, {where}", _how(engine), ""]
+        rows = [f"{self.model}: {engine.slots} jobs at once, {engine.context} tokens each, {where}"]
+        rows += [_how(engine, self.gpus), ""]
         for line in self.lines:
             rows.append(f"  {_PLACES[line.place]:4} {line.what:16} {line.bytes / MIB:10,.0f} MiB   {line.why}")
         for place, name in _PLACES.items():
@@ -52,11 +54,12 @@ class Plan:
             "memory": [asdict(line) for line in self.lines],
             "gpu_bytes": self.total("gpu"),
             "ram_bytes": self.total("ram"),
+            "gpus": list(self.gpus),
             "notes": list(self.notes),
         }
 
 
-def _how(engine: EngineSpec) -> str:
+def _how(engine: EngineSpec, gpus: tuple[str, ...]) -> str:
     """What was chosen besides sizes, in one line."""
     chosen = [
         f"cache in {engine.kv_type}, " + ("shared by all jobs" if engine.unified else "one for each job"),
@@ -65,7 +68,7 @@ def _how(engine: EngineSpec) -> str:
         f"streams stand still for about {engine.longest_stall_ms} ms at most",
     ]
     if engine.gpu_layers:
-        chosen.insert(0, f"GPUs: {', '.join(engine.devices)}")
+        chosen.insert(0, f"GPUs: {', '.join(gpus)}")
     if engine.cpu_expert_layers:
         chosen.append(f"experts of {engine.cpu_expert_layers} layers in main memory")
     return "  " + "; ".join(chosen)

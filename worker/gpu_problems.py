@@ -9,10 +9,8 @@ from worker.machine import Card, Machine
 
 # Whose cards a backend drives, by the name of its library.
 DRIVES = {"cuda": {"NVIDIA"}, "hip": {"AMD"}, "sycl": {"Intel"}, "vulkan": {"NVIDIA", "AMD", "Intel"}}
-WAITS = frozenset(
-    {"gpu_unreachable", "driver_too_old", "library_broken"}
-)  # what a worker does not serve with, but waits
-NO_GPUS = frozenset({"", "-1", "none", "NoDevFiles"})  # as CUDA_VISIBLE_DEVICES: its owner wants the CPU
+WAITS = frozenset({"gpu_unreachable", "driver_too_old", "library_broken"})  # a worker without a GPU does not serve
+_NONE = frozenset({"", "-1", "none", "NoDevFiles"})  # as CUDA_VISIBLE_DEVICES
 _ON_THE_CPU = "To serve from the CPU instead, set CUDA_VISIBLE_DEVICES= (empty)."
 
 
@@ -21,19 +19,34 @@ def gpu_problems(machine: Machine, build: Build, visible: str | None) -> tuple[I
     nothing beside one that works: it may belong to another container."""
     if build.problem:
         return (issue("library_broken", build.problem),)
-    if visible is not None and (visible.strip() in NO_GPUS or machine.devices):
+    if hides_all(visible) or (visible is not None and machine.devices):
         return ()
     listed = {device.id for device in build.devices if device.id}
     used = {device.id for device in machine.devices}
     without_code = [card for card in machine.cards if card.id in listed - used and _lacks_code(card, build)]
     missing = [card for card in machine.cards if card.id not in listed and (card.driver or not machine.devices)]
+    missing = [card for card in missing if card.driver] or missing  # a container sees all of the host's bus
     wanted = [card for card in missing if any(card.vendor in DRIVES.get(name, ()) for name in build.backends)]
     found = [_no_code(without_code, build)] if without_code else []
+    if not machine.cards and not machine.devices and _found_something(build):
+        wanted = [Card("", "a GPU")]
     if wanted:
         found.append(_unreachable(wanted, build, visible))
     elif nvidia := [card for card in missing if card.vendor == "NVIDIA"]:
         found.append(_unused(nvidia))
     return tuple(found)
+
+
+def hides_all(visible: str | None) -> bool:
+    """CUDA_VISIBLE_DEVICES says that its owner wants the CPU to serve."""
+    return visible is not None and visible.strip() in _NONE
+
+
+def _found_something(build: Build) -> bool:
+    """CUDA complains, and not that there is nothing: where the bus is hidden (WSL), a driver that came up wrong shows
+    in this alone. Without a driver it says that the driver is too old."""
+    nothing = ("no CUDA-capable device", "driver version is insufficient")
+    return "failed to initialize CUDA" in build.said and not any(words in build.said for words in nothing)
 
 
 def _lacks_code(card: Card, build: Build) -> bool:

@@ -24,11 +24,13 @@ def detect(build: Build) -> Machine:
     there is, slices of cards included; NVML adds what only it knows."""
     notes: list[str] = []
     cards = nvml.cards(notes)
-    known = {card.id: card for card in cards}
+    known = {card.id: card for card in cards if card.id}
     cards += [card for card in pci.cards() if card.id not in known]
     devices = usable(device for device in build.devices if has_code(build, known.get(device.id)))[:64]
     if devices and all(device.backend != "CUDA" for device in devices):
         notes.clear()  # whether NVML answers matters to nobody here
+    if not devices and not build.backends and any(card.vendor == "AMD" for card in cards):
+        notes.append("a GPU of AMD is here, and this llama.cpp knows none: CMAKE_ARGS=-DGGML_VULKAN=on scripts/setup")
     total, available = memory()
     logical = _usable_cpus()
     hardware = Hardware(

@@ -8,10 +8,9 @@ from pydantic import ValidationError
 from wire.catalog import ModelSpec
 from wire.messages import Issue
 from worker import check, control, hardware, weights
-from worker.assemble import chosen, header_of, wishes
+from worker.assemble import chosen, header_of, installed, wishes
 from worker.config import Config, api_url
 from worker.control import ControlError
-from worker.engine import probe
 from worker.gguf_header import GgufError
 from worker.gpu_problems import gpu_problems
 from worker.hub import Hub, Repository
@@ -27,7 +26,7 @@ GIB = 2**30
 def findings(config: Config) -> list[check.Finding]:
     """Raises ConfigError or SupernetError when the configuration names no model of the catalogue."""
     spec = chosen(config)
-    build, daemon = probe.ask(), _daemon(config.state_dir)
+    build, daemon = installed(config), _daemon(config.state_dir)
     serving = isinstance(daemon, Status) and any(model.status == "ready" for model in daemon.models)
     here = _files(config, spec)
     missing = here is None

@@ -72,7 +72,7 @@ def lines(model: Footprint, engine: EngineSpec, shape: Shape, machine: Machine) 
     found = _of_layers(model, engine, sizes, "gpu", range(first, model.layers), cards) if cards else []
     found += _of_layers(model, engine, sizes, "ram", range(first), cards)
     found += [
-        Line("runtime", "gpu", sum(_runtime(machine, index) for index in shape.gpus), "CUDA itself"),
+        Line("runtime", "gpu", sum(_runtime(machine, index) for index in shape.gpus), "the driver's own"),
         Line("unpacked cache", "gpu", sizes.unpacked * cards, "one layer at a time, back to f16"),
         Line("copied weights", "gpu", sizes.copied * cards, "one layer at a time, while a prompt is read"),
         Line("saved states", "ram", engine.saved_bytes, "where conversations continue without being read again"),

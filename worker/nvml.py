@@ -36,6 +36,8 @@ def cards(notes: list[str]) -> list[Card]:
                 found.append(_card(pynvml.nvmlDeviceGetHandleByIndex(index), driver))
             except pynvml.NVMLError as error:
                 notes.append(f"GPU {index} is left out: {error}")
+                if error.value == pynvml.NVML_ERROR_GPU_IS_LOST:  # not one of another user's, which is forbidden
+                    found.append(Card("", f"GPU {index} of NVML (lost)", driver=driver))
         return found
     except pynvml.NVMLError as error:
         notes.append(f"the NVIDIA driver does not answer: {error}")
@@ -76,6 +78,7 @@ class NvmlSensors:
         self._own = own
         self._ready = False
         self._told: set[str] = set()  # devices that have answered once
+        self._silent = False
         self._asked: dict[str, int] = {}  # per device: time stamp of the last sample of processes that was read
 
     def read(self) -> tuple[Reading, ...]:
@@ -90,11 +93,12 @@ class NvmlSensors:
                 silent.append(device)
             else:
                 readings.append(Reading(device.description or device.name, device.total_bytes))
-        if silent and self._ready:
-            # A driver that was loaded anew answers only whoever starts afresh.
-            log.warning("NVML does not answer for %s: heat and other use are not seen", silent[0].description)
+        if silent and not self._silent:
+            log.warning("NVML does not answer for %s any more: its heat and other use are not seen", silent[0].name)
+        if silent and self._ready:  # a driver that was loaded anew answers only whoever starts afresh
             self._ready = False
             _maybe(pynvml.nvmlShutdown)
+        self._silent = bool(silent)
         return tuple(readings)
 
     @staticmethod

@@ -69,7 +69,9 @@ def plan(header: Header, path: str, spec: ModelSpec, machine: Machine, wishes: W
         if found:
             engine, shape = max(found, key=lambda fit: fit[0].slots)  # of equals the first, on the fewest cards
             notes = machine.notes + _remarks(engine, shape, context, model, wishes)
-            return Plan(spec.id, replace(engine, path=path), tuple(lines(model, engine, shape, machine)), notes)
+            gpus = tuple(f"{machine.hardware.gpus[i].name} ({machine.devices[i].address})" for i in shape.gpus)
+            table = tuple(lines(model, engine, shape, machine))
+            return Plan(spec.id, replace(engine, path=path), table, notes, gpus)
     raise DoesNotFit(_what_would_help(model, spec, machine, wishes, context))
 
 

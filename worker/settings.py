@@ -177,10 +177,15 @@ def _file(named: Path | None, env: Mapping[str, str]) -> Path | None:
     home = home_folder(env)
     folder = env.get("XDG_CONFIG_HOME") or (home and home / ".config")
     candidates = ([Path(folder) / "supernet" / "worker.toml"] if folder else []) + [SYSTEM_FILE]
+    return next((path for path in candidates if _is_file(path)), None)
+
+
+def _is_file(path: Path) -> bool:
+    """False where this user may not look: `sudo -u` can leave HOME as it was, another user's."""
     try:
-        return next((path for path in candidates if path.is_file()), None)
-    except OSError as error:  # sudo -u leaves HOME as it was: another user's
-        raise ConfigError(f"cannot look for settings: {error}; set HOME to a folder of your own") from None
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _from_file(path: Path | None, actions: dict[str, argparse.Action]) -> list[tuple[str, Any, str]]:

@@ -76,8 +76,8 @@ NVIDIA = Card("0000:01:00.0", "RTX 4090", driver="580.65", capability=(8, 9))
 
 def on(monkeypatch: pytest.MonkeyPatch, build: Build, *cards: Card) -> None:
     """A made-up machine; its main memory is this one's."""
-    machine = replace(hardware.detect(build), cards=cards)
-    monkeypatch.setattr(hardware, "detect", lambda build: machine)
+    detect = hardware.detect
+    monkeypatch.setattr(hardware, "detect", lambda build: replace(detect(build), cards=cards))
     monkeypatch.setattr(probe, "ask", lambda: build)
 
 
@@ -116,4 +116,7 @@ def test_layers_go_to_the_devices_that_ggml_lists_whatever_their_backend(
     on(monkeypatch, Build(devices=(radeon,), backends=("vulkan",)))
     made = assemble.assemble(config, ignore)
     assert made.plan.engine.gpu_layers == -1 and made.plan.engine.devices == ("Vulkan0@0000:03:00.0",)
+    hidden = assemble.assemble(replace(config, visible_gpus=""), ignore)  # Vulkan does not obey it by itself
+    assert hidden.plan.engine.devices == () and hidden.problems == ()
+    assert "GPUs: AMD Radeon RX 7900 (Vulkan0@0000:03:00.0);" in made.plan.explain()
     assert [(gpu.name, gpu.backend) for gpu in made.machine.hardware.gpus] == [("AMD Radeon RX 7900", "Vulkan")]

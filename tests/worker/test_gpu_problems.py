@@ -30,7 +30,16 @@ def problems(
 def test_where_every_card_is_used_or_there_is_none_all_is_well() -> None:
     listed = Build(devices=(device(CARD),), backends=("cuda",), cuda=12)
     assert problems(listed, CARD, INTEL, used=(device(CARD),)) == []
-    assert problems(CUDA) == problems(Build()) == []
+    nothing = [
+        f"failed to initialize CUDA: {why}"
+        for why in (
+            "no CUDA-capable device is detected",
+            "CUDA driver version is insufficient for CUDA runtime version",
+        )
+    ]
+    for said in ("", *nothing):  # the last is what CUDA says without any driver
+        assert problems(Build(backends=("cuda",), cuda=12, said=said)) == []
+    assert problems(Build()) == []
 
 
 def test_a_card_that_llama_cpp_was_built_for_and_does_not_find_is_unreachable_with_the_drivers_words() -> None:
@@ -38,6 +47,23 @@ def test_a_card_that_llama_cpp_was_built_for_and_does_not_find_is_unreachable_wi
         ((code, text),) = problems(CUDA, card)
         assert code == "gpu_unreachable" and code in WAITS
         assert SAID in text and card.name in text and "nvidia_uvm" in text and "CUDA_VISIBLE_DEVICES=" in text
+
+
+def test_in_a_container_only_the_cards_that_were_given_to_it_are_named() -> None:
+    others = Card("0000:09:00.0", "NVIDIA card at 0000:09:00.0")
+    ((_, text),) = problems(CUDA, CARD, others)
+    assert "RTX 4090" in text and "0000:09" not in text
+
+
+def test_a_gpu_that_neither_nvml_nor_the_bus_shows_is_missed_when_cuda_itself_found_it_broken() -> None:
+    ((code, text),) = problems(CUDA)  # WSL has no such bus
+    assert code == "gpu_unreachable" and SAID in text
+
+
+def test_a_card_that_fell_off_the_bus_is_told_beside_those_that_work() -> None:
+    build = Build(devices=(device(CARD),), backends=("cuda",), cuda=12)
+    ((code, text),) = problems(build, CARD, Card("", "GPU 1 of NVML (lost)", driver="580.65"), used=(device(CARD),))
+    assert code == "gpu_unreachable" and "GPU 1" in text
 
 
 def test_a_driver_that_is_too_old_is_named_before_its_consequences() -> None:

@@ -133,7 +133,9 @@ def test_a_card_that_nvml_has_lost_shifts_no_other(nvml: Nvml) -> None:
     nvml.broken = {"card 0": pynvml.NVML_ERROR_GPU_IS_LOST, "shutdown": pynvml.NVML_ERROR_UNKNOWN}
     machine = hardware.detect(box(cuda(0, "RTX 4090", 24, 18, 2), cuda(1, "RTX 3060", 12, 9, 3)))
     assert [(gpu.name, gpu.free_bytes // GIB) for gpu in machine.hardware.gpus] == [("RTX 4090", 20), ("RTX 3060", 11)]
-    assert "GPU 0" in machine.notes[0]
+    assert "GPU 0" in machine.notes[0] and machine.cards[0].id == ""
+    nvml.broken = {"card 0": pynvml.NVML_ERROR_NO_PERMISSION}  # another user's
+    assert len(hardware.detect(box(*ALL[1:])).cards) == 2
 
 
 def test_a_name_that_is_no_utf_8_stops_nobody(nvml: Nvml) -> None:
@@ -180,6 +182,7 @@ def test_cards_of_other_makers_are_known_from_the_bus(monkeypatch: pytest.Monkey
     machine = hardware.detect(Build(devices=(radeon,), backends=("vulkan",)))
     assert machine.cards == tuple(seen) and machine.notes == ()  # nobody here misses NVML
     assert (machine.hardware.gpus[0].backend, machine.hardware.gpus[0].free_bytes) == ("Vulkan", 20 * GIB)
+    assert "GGML_VULKAN" in hardware.detect(Build()).notes[-1]
 
 
 @pytest.mark.parametrize(

@@ -173,12 +173,17 @@ def test_a_state_folder_is_enough_for_a_user_without_a_home(tmp_path: Path) -> N
     assert (config.state_dir, config.models_dir) == (tmp_path / "s/supernet", tmp_path / "c/supernet/models")
 
 
-def test_a_home_that_belongs_to_somebody_else_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`sudo -u` leaves HOME as it was."""
+def test_a_home_that_belongs_to_somebody_else_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`sudo -u supernet` can leave HOME as it was, and the service's settings are in the other place."""
+    look = Path.is_file
 
-    def refused(path: Path) -> bool:
-        raise PermissionError(13, "Permission denied", str(path))
+    def is_file(path: Path) -> bool:
+        if path.is_relative_to("/home/me"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path)
 
-    monkeypatch.setattr(Path, "is_file", refused)
-    with pytest.raises(ConfigError, match=r"Permission denied.*set HOME"):
-        found(HOME=str(tmp_path))
+    monkeypatch.setattr(Path, "is_file", is_file)
+    assert found(HOME="/home/me").config.slots is None
+    settings.SYSTEM_FILE.parent.mkdir()
+    settings.SYSTEM_FILE.write_text("slots = 6")
+    assert found(HOME="/home/me").config.slots == 6
