@@ -11,6 +11,7 @@ import psutil
 
 from wire.messages import Gpu, Hardware
 from worker import cgroup, nvml, pci
+from worker.cores import fast
 from worker.engine.devices import Build, Device, usable
 from worker.machine import Card, Machine
 
@@ -39,7 +40,7 @@ def detect(build: Build) -> Machine:
         memory_bytes=total,
         gpus=tuple(_gpu(device, known.get(device.id), available) for device in devices),
     )
-    cores = min(psutil.cpu_count(logical=False) or logical, logical)
+    cores = min(fast(_affinity()) or psutil.cpu_count(logical=False) or logical, logical)
     return Machine(hardware, available, cores, tuple(notes), devices, tuple(cards), wsl=_in_windows())
 
 
@@ -85,9 +86,12 @@ def memory() -> tuple[int, int]:
 
 def _usable_cpus() -> int:
     """Of this process and its control group: half the cores of a shared machine may be somebody else's."""
-    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = cgroup.limits().cpus
+    affinity, quota = len(_affinity()), cgroup.limits().cpus
     return max(1, affinity if quota is None else min(affinity, int(quota)))
+
+
+def _affinity() -> set[int]:
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
 
 
 def _cpu_name() -> str:
