@@ -25,6 +25,10 @@ class Vocab:
         if handle is None:
             params = lib.llama_model_default_params()
             params.vocab_only = True
+            # Else llama.cpp asks every GPU for its free memory first, and that alone opens a CUDA context on each: some
+            # hundred MiB that stay taken, and a card that an engine cannot share in exclusive mode.
+            no_devices = (ctypes.c_void_p * 1)(None)
+            params.devices = ctypes.addressof(no_devices)
             handle = lib.llama_model_load_from_file(path.encode(), params)
             if not handle:
                 raise refused(f"cannot read the vocabulary of {os.path.basename(path)}")

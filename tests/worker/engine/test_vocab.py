@@ -1,7 +1,10 @@
 """The vocabulary of a real file."""
 
+import ctypes
 from pathlib import Path
+from typing import Any
 
+import llama_cpp.llama_cpp as lib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -59,3 +62,19 @@ def test_a_file_that_is_no_model_has_no_vocabulary(tmp_path: Path) -> None:
     with pytest.raises(SupernetError, match="cannot read the vocabulary") as caught:
         Vocab(str(tmp_path / "x.gguf"))
     assert caught.value.code is ErrorCode.MODEL_NOT_LOADED
+
+
+def test_a_vocabulary_is_loaded_without_any_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty list of devices, not none: with none llama.cpp opens a context on each card, vocabulary only or not."""
+    path = tmp_path / "tiny.gguf"
+    write_qwen3(path)
+    given: list[int | None] = []
+    load = lib.llama_model_load_from_file
+
+    def watched(name: bytes, params: Any) -> Any:
+        given.append(ctypes.cast(params.devices, ctypes.POINTER(ctypes.c_void_p))[0] if params.devices else -1)
+        return load(name, params)
+
+    monkeypatch.setattr(lib, "llama_model_load_from_file", watched)
+    assert Vocab(str(path)).size > 256
+    assert given == [None]
