@@ -62,6 +62,7 @@ PURE = [
     "worker/explain.py",
     "worker/issues.py",
     "worker/outage.py",
+    "worker/owners_use.py",
     "worker/plan.py",
     "worker/plot.py",
     "worker/schedule.py",

@@ -4,17 +4,12 @@ Pure: readings, the time and the owner's rules go in. Fewer slots never end a jo
 comes until there is room again.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from worker.machine import Reading
+from worker.owners_use import OwnersUse
 from worker.schedule import Schedule
-
-GIB = 2**30
-# Somebody else on the GPU. A desktop that only draws its windows stays below both; a game or a training run does not.
-OTHERS_UTILISATION = 0.2
-OTHERS_BYTES = 1 * GIB  # more than they held at the quietest moment so far
-SIGHTINGS = 2  # readings in a row: one alone may be a window that was moved
 
 # Additive increase, multiplicative decrease, as for congestion: down fast, and up slowly enough to see what it does.
 DOWN_S = 10.0
@@ -33,16 +28,19 @@ class Rules:
     max_temperature_c: float | None = None
     max_power_w: float | None = None  # of each GPU
     yields: bool = False  # to the owner's own use of the GPU
-    quiet_s: float = 300.0  # without such use, before slots are offered again
+    release_s: float | None = (
+        None  # so long without slots by the owner's will, and the model leaves the GPU; None: never
+    )
 
 
 @dataclass(frozen=True)
 class Offered:
-    """`reason` None: all slots. `words` are for the owner."""
+    """`reason` None: all slots. `words` are for the owner. `release`: the model is to leave the GPU's memory too."""
 
     slots: int
     reason: Reason | None = None
     words: str = ""
+    release: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,61 +55,45 @@ class Moment:
 
 
 class Availability:
-    """Remembers what hysteresis needs: since when it has been quiet, and how far heat has brought the slots down."""
+    """Remembers what hysteresis needs: since when nothing is offered, and how far heat has brought the slots down."""
 
-    def __init__(self, rules: Rules, slots: int) -> None:
+    def __init__(self, rules: Rules, slots: int, use: OwnersUse) -> None:
         self._rules = rules
+        self._owners_use = use
         self._slots = slots
         self._ceiling = slots
         self._stepped = float("-inf")
         self._hot: tuple[Reason, str] = ("too_hot", "")
-        self._seen = 0  # sightings in a row
-        self._used_until: float | None = None  # the owner's use, with the quiet time after it
-        self._use = ""
-        self._least: dict[int, int] = {}  # bytes that others held on each GPU at the quietest moment
+        self._closed_since: float | None = None  # paused, or out of hours
 
     def decide(self, moment: Moment) -> Offered:
         self._watch_heat(moment)
-        self._watch_owner(moment)
+        if self._rules.yields:
+            self._owners_use.watch(moment.readings, moment.busy, moment.now)
+        offered = self._decide(moment)
+        return replace(offered, release=self._releases(offered.reason, moment.now))
+
+    def _decide(self, moment: Moment) -> Offered:
         schedule = self._rules.schedule
         if moment.paused:
             return Offered(0, "paused", "paused by its owner; --resume goes on")
         if schedule is not None and not schedule.is_open(moment.minute):
             return Offered(0, "off_schedule", f"outside of {schedule.text}; opens {schedule.opens(moment.minute)}")
-        if self._used_until is not None:
-            left = self._used_until - moment.now
-            return Offered(0, "owner_uses_gpu", f"{self._use}; back after {left:.0f} s of quiet")
+        if left := self._owners_use.left_s(moment.now):
+            return Offered(0, "owner_uses_gpu", f"{self._owners_use.words}; back after {left:.0f} s of quiet")
         if self._ceiling < self._slots:
             return Offered(self._ceiling, *self._hot)
         return Offered(self._slots)
 
-    # ---- the owner's own use -------------------------------------------------------------------------------------
-
-    def _watch_owner(self, moment: Moment) -> None:
-        if not self._rules.yields:
-            return
-        uses = [use for n, reading in enumerate(moment.readings) if (use := self._use_of(n, reading, moment.busy))]
-        self._seen = self._seen + 1 if uses else 0
-        if uses:
-            self._use = uses[0]
-        if self._seen >= SIGHTINGS or (uses and self._used_until is not None):
-            self._used_until = moment.now + self._rules.quiet_s
-        elif self._used_until is not None and moment.now >= self._used_until:
-            self._used_until = None
-
-    def _use_of(self, index: int, reading: Reading, busy: bool) -> str:
-        """What others do on this GPU, in words; empty: nothing that matters."""
-        if reading.others_bytes is not None:
-            least = min(reading.others_bytes, self._least.get(index, reading.others_bytes))
-            self._least[index] = least
-            if reading.others_bytes - least >= OTHERS_BYTES:
-                return f"another program holds {reading.others_bytes / GIB:.1f} GiB of {reading.name}"
-        utilisation = reading.others_utilisation
-        if utilisation is None and reading.others_bytes is None and not busy:
-            utilisation = reading.utilisation  # processes cannot be told apart here, but none of them is ours
-        if utilisation is not None and utilisation >= OTHERS_UTILISATION:
-            return f"another program uses {reading.name} ({utilisation:.0%})"
-        return ""
+    def _releases(self, reason: Reason | None, now: float) -> bool:
+        """The owner wants the machine, and not for a moment: what the model holds of the GPU is in the way too."""
+        closed = reason in ("paused", "off_schedule")
+        if not closed or self._closed_since is None:
+            self._closed_since = now
+        if self._rules.release_s is None or not (closed or reason == "owner_uses_gpu"):
+            return False
+        lasted = now - self._closed_since if closed else self._owners_use.lasted_s(now)
+        return lasted >= self._rules.release_s
 
     # ---- ceilings ------------------------------------------------------------------------------------------------
 

@@ -6,19 +6,34 @@ Both children of a model, the engine and the preparer, are driven through this o
 import asyncio
 import logging
 import os
+import re
 import signal
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent  # where `python -m worker...` finds this very code
 UNREAD_BYTES = 64 << 20  # two of the largest lines: a child that lets this much wait does not read
 LOG_CHARS = 500
 LOG_BURST = 200  # lines at once (a model that loads says about 100), then LOG_PER_S
 LOG_PER_S = 10.0
+LAST_WORDS = 3  # lines
+LAST_WORDS_S = 10.0  # what it said longer ago is not what it died of
+KILLED_S = 30.0  # a killed process that is there after so long waits in the kernel, for a driver that does not answer
+CRASHES = frozenset(
+    {signal.SIGILL, signal.SIGTRAP, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV, signal.SIGSYS}
+)
+# Of a crash's output what is no reason: stacks of Python (faulthandler), of glibc and of gdb, lists of modules.
+_STACK = re.compile(r"\s|$|File \"|(Current t|T)hread 0x|Extension modules|#\d|\[|0x|\S+\(\S*\+0x|warning: ")
 
 
 class LineTooLong(ValueError):
     """The child wrote more than the limit without ending a line."""
+
+
+class Unkillable(Exception):
+    """The child was killed and is still there: it waits in the kernel. Only a reboot ends it."""
 
 
 def environment(ours: Mapping[str, str]) -> dict[str, str]:
@@ -26,10 +41,11 @@ def environment(ours: Mapping[str, str]) -> dict[str, str]:
 
     OpenMP threads that spin for the next step were measured to slow a busy two-core machine from 53 to 1.3-9 tokens a
     second; passive ones gave 27-56. CUDA numbers cards by speed unless told otherwise, NVML, which the plan is made
-    from, by bus.
+    from, by bus. For the backtrace of an abort ggml forks a process of many gigabytes and runs a debugger in it, with
+    the pipes still open; what failed has been said by then, and faulthandler adds the Python stack.
     """
     kept = {name: value for name, value in ours.items() if not name.startswith(("SUPERNET_", "HF_"))}
-    return {"OMP_WAIT_POLICY": "passive", **kept, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    return {"OMP_WAIT_POLICY": "passive", "GGML_NO_BACKTRACE": "1", **kept, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 
 
 class ChildProcess:
@@ -39,7 +55,8 @@ class ChildProcess:
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
         self._process = process
         self._stdin, self._stdout = process.stdin, process.stdout
-        self._stderr = asyncio.create_task(_pass_on(process.stderr, log), name=f"stderr of {process.pid}")
+        self._said: deque[tuple[float, str]] = deque(maxlen=LAST_WORDS)
+        self._stderr = asyncio.create_task(_pass_on(process.stderr, log, self._said), name=f"stderr of {process.pid}")
 
     @classmethod
     async def start(cls, command: Sequence[str], log: logging.Logger, limit: int) -> "ChildProcess":
@@ -53,6 +70,23 @@ class ChildProcess:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def killed_by(self) -> int | None:
+        """The signal that ended it; None: none did, or it lives."""
+        status = self._process.returncode
+        return -status if status is not None and status < 0 else None
+
+    @property
+    def crashed(self) -> bool:
+        """It ended by a signal that its own doing raised."""
+        return self.killed_by in CRASHES
+
+    @property
+    def last_words(self) -> str:
+        """What it wrote to stderr in its last seconds, without the stacks of a crash; whole once `end` has returned."""
+        since = asyncio.get_running_loop().time() - LAST_WORDS_S
+        return "; ".join(line for at, line in self._said if at >= since)
 
     @property
     def alive(self) -> bool:
@@ -84,23 +118,32 @@ class ChildProcess:
             self._process.kill()
 
     async def end(self, patience_s: float) -> str:
-        """Hang up, wait, then kill; says how it ended. The reading task calls this, once, when it has read its last."""
+        """Hang up, wait, then kill; says how it ended. The reading task calls this, once, when it has read its last.
+
+        Raises Unkillable.
+        """
         self.hang_up()
         over = asyncio.gather(self._drain(), self._process.wait())
         try:
             async with asyncio.timeout(patience_s):
                 await asyncio.shield(over)
         except TimeoutError:
-            self.kill()
-            await over
+            await self._put_down(over)
         except asyncio.CancelledError:
-            self.kill()
-            await over
+            await self._put_down(over)
             raise
         finally:
             await asyncio.wait({self._stderr}, timeout=1)  # the last words; a grandchild might hold the pipe for ever
             self._stderr.cancel()
         return describe(self._process.returncode or 0)
+
+    async def _put_down(self, over: "asyncio.Future[Any]") -> None:
+        self.kill()
+        await asyncio.wait({over}, timeout=KILLED_S)
+        over.cancel()
+        if self._process.returncode is None:
+            self._process._transport.close()  # type: ignore[attr-defined]  # asyncio has no other way to its pipes
+            raise Unkillable(f"process {self.pid} was killed and is still there: the driver hangs")
 
     async def _drain(self) -> None:
         # with unread output left the transport never sees the end of the pipe, and wait() may not return
@@ -112,19 +155,25 @@ def describe(status: int) -> str:
     """A process's end in words. `status` as Popen has it: negative for a signal."""
     if status >= 0:
         return f"exited with status {status}"
-    try:
-        name = signal.Signals(-status).name
-    except ValueError:
-        name = f"signal {-status}"
-    if name == "SIGKILL":
-        return "was killed (SIGKILL: out of memory, a hang that was ended, or by hand)"
-    if name == "SIGABRT":
-        return "aborted (SIGABRT: a failed check in native code; the log has its line)"
+    name = signal_name(-status)
+    if -status == signal.SIGKILL:
+        return f"was killed by {name}: out of memory, a hang that was ended, or by hand"
+    if -status == signal.SIGABRT:
+        return f"aborted by {name}: a failed check in native code"
     return f"died of {name}"
 
 
-async def _pass_on(stream: asyncio.StreamReader, log: logging.Logger) -> None:
-    """Log what the child says, line by line; cut long lines, and swallow what comes too fast."""
+def signal_name(number: int) -> str:
+    """ "signal 11 (SIGSEGV)": the number for those who search for it, the name for those who read."""
+    try:
+        return f"signal {number} ({signal.Signals(number).name})"
+    except ValueError:
+        return f"signal {number}"
+
+
+async def _pass_on(stream: asyncio.StreamReader, log: logging.Logger, said: deque[tuple[float, str]]) -> None:
+    """Log what the child says, line by line; cut long lines, and swallow what comes too fast. The last ones that may be
+    a reason are kept in `said` with their time, swallowed or not."""
     clock = asyncio.get_running_loop().time
     allowance, before, swallowed, rest = float(LOG_BURST), clock(), 0, b""
     while chunk := await stream.read(65536):
@@ -134,6 +183,7 @@ async def _pass_on(stream: asyncio.StreamReader, log: logging.Logger) -> None:
         now = clock()
         allowance, before = min(LOG_BURST, allowance + (now - before) * LOG_PER_S), now
         for line in lines:
+            _remember(line, now, said)
             if allowance < 1:
                 swallowed += 1
                 continue
@@ -143,4 +193,11 @@ async def _pass_on(stream: asyncio.StreamReader, log: logging.Logger) -> None:
             allowance -= 1
             log.info("%s", line[:LOG_CHARS].decode("utf-8", "replace"))
     if rest:
+        _remember(rest, clock(), said)
         log.info("%s", rest[:LOG_CHARS].decode("utf-8", "replace"))
+
+
+def _remember(line: bytes, now: float, said: deque[tuple[float, str]]) -> None:
+    text = line[:LOG_CHARS].decode("utf-8", "replace")
+    if not _STACK.match(text):
+        said.append((now, text))

@@ -16,19 +16,21 @@ from wire.chat import ChatRequest
 from wire.errors import SupernetError
 from wire.messages import EARNINGS, Cancel, Hardware, Hello, Issue, ModelOffer, Refused, Start, ToWorker
 from worker import effects
-from worker.availability import Availability, Moment, Offered, Rules
+from worker.availability import Rules
 from worker.background import in_thread
 from worker.chat.prepared import Prepared
 from worker.engine import port
 from worker.exits import EXIT_AGAIN, EXIT_CONFIG, EXIT_OK, EXIT_STOPPED
 from worker.issues import issue
 from worker.link import Fatal, Link
-from worker.machine import Reading
 from worker.notify import notify
 from worker.nvml import Sensors
 from worker.outage import Outage
+from worker.owners_use import OwnersUse
+from worker.problem_log import ProblemLog
 from worker.served import Served
 from worker.session import Session
+from worker.slot_offer import SlotOffer
 from worker.slots import JobKey, Slots
 from worker.status import Problem, Status, with_session
 from worker.tally import Tally
@@ -38,9 +40,8 @@ log = logging.getLogger("supernet.daemon")
 
 TICK_S = 0.25
 LOOK_S = 2.0  # between readings of the sensors, and decisions on the slots
-STALE_S = 15.0  # older readings say nothing: the driver hangs
+GIVEN_UP_S = 10.0  # for the ends of jobs that died with their engine to be acknowledged
 MOST_DRAIN_S = 86400.0  # the wire cannot say more
-LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 class Preparer(Protocol):
@@ -75,21 +76,27 @@ class Identity:
 
 @dataclass(frozen=True)
 class Owner:
-    """What the owner of the machine decided, and how his GPUs are read (None: there are none).
+    """What the owner of the machine decided, and how the GPUs are read (None: there are none).
 
     `problems` are known from the start. `again_s`: leave with EXIT_AGAIN after so long; until then the daemon is here
-    only to say what is wrong.
+    only to say what is wrong. `until_open`: leave with EXIT_AGAIN once the owner lets the network in again.
     """
 
     rules: Rules = field(default_factory=Rules)
     sensors: Sensors | None = None
+    use: OwnersUse = field(default_factory=OwnersUse)
     drain_s: float = 120.0
     problems: tuple[Issue, ...] = ()
     again_s: float | None = None
+    until_open: bool = False
 
 
 class Daemon:
-    """One worker process at work. `run` returns the process's exit code."""
+    """One worker process at work. `run` returns the process's exit code.
+
+    With EXIT_AGAIN it has left to be made anew: because its engine was given up for `unready`, or `released` what it
+    held of the GPU for as long as the owner wants the machine.
+    """
 
     def __init__(
         self,
@@ -113,13 +120,21 @@ class Daemon:
         self._born = time.monotonic()
         self.tally = Tally(tuple(self._models))
         slots = max((model.offer.slots for model in models), default=0)
-        self._availability = Availability(owner.rules, slots)
-        self._offered = Offered(slots)
-        self._paused = paused
-        self._readings: tuple[float, tuple[Reading, ...]] = (self._born, ())
+        self._offer = SlotOffer(owner.rules, slots, owner.use, paused)
         self._outage = Outage()
-        self._since: dict[str, float] = {}  # code of a problem -> time of the epoch at which it came
-        self.last_problem: Problem | None = None
+        self._told = ProblemLog()
+        self._signalled = False
+        self.unready: Issue | None = None
+        self.released = False
+
+    @property
+    def last_problem(self) -> Problem | None:
+        """The last one that mattered, over or not."""
+        return self._told.last
+
+    @last_problem.setter
+    def last_problem(self, last: Problem | None) -> None:
+        self._told.last = last
 
     async def run(self) -> int:
         """Serve until drained or stopped: every engine is closed and every task gone when it returns."""
@@ -151,14 +166,15 @@ class Daemon:
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         for problem in self._owner.problems:
-            last = self.last_problem
-            if self._owner.again_s is not None and last is not None and last.issue.code == problem.code:
-                self._since[problem.code] = last.since  # of the try before: it has not been solved in between
+            if self._owner.again_s is not None:
+                self._told.goes_on(problem.code)
             self._perform(self._session.trouble(problem))
         self._decide(time.monotonic())
         if self._owner.again_s is not None:
             notify(f"READY=1\nSTATUS={'; '.join(problem.message for problem in self._owner.problems)}"[:2000])
             loop.call_later(self._owner.again_s, self._again)
+        if self._owner.until_open:
+            notify("READY=1\nSTATUS=the owner uses the machine")
 
     def _again(self) -> None:
         self._exit = EXIT_AGAIN
@@ -239,76 +255,65 @@ class Daemon:
     async def _sense(self, sensors: Sensors) -> None:
         """Read in a thread: a driver may take its time, or hang for good."""
         while True:
-            self._readings = (time.monotonic(), await in_thread(sensors.read, "sensors"))
+            asked = time.monotonic()
+            self._offer.sensed(await in_thread(sensors.read, "sensors"), asked)
             await asyncio.sleep(LOOK_S)
 
     def _signal(self) -> None:
-        if self._session.drain_until is not None:
+        if self._signalled:
             log.warning("stopping at once")
             self._exit = EXIT_STOPPED
             self._stop.set()
             return
+        self._signalled, self._exit, self.unready, self.released = True, EXIT_OK, None, False
         log.info("leaving: no new jobs; what runs has %.0f s (a second signal stops at once)", self._drain_s)
         notify(f"STOPPING=1\nEXTEND_TIMEOUT_USEC={int((self._drain_s + 15) * 1e6)}")
         self._perform(self._session.drain(self._drain_s, time.monotonic()))
+
+    def _leave_to_return(self, within_s: float) -> None:
+        """What runs has so long; then this daemon ends, and the service makes another."""
+        self._exit = EXIT_AGAIN
+        self._perform(self._session.drain(within_s, time.monotonic()))
 
     # ---- the owner -----------------------------------------------------------------------------------------------
 
     def pause(self, paused: bool) -> None:
         """Take no new jobs, or take them again; what runs goes on."""
-        self._paused = paused
+        self._offer.paused = paused
         self._decide(time.monotonic())
-
-    @property
-    def readings(self) -> tuple[Reading, ...]:
-        at, readings = self._readings
-        return readings if time.monotonic() - at < STALE_S else ()
 
     def _decide(self, now: float) -> None:
         """How many slots are offered from now on; why not all is a problem of its own, for the coordinator's pages."""
-        local = time.localtime()
-        minute = (local.tm_wday * 24 + local.tm_hour) * 60 + local.tm_min
-        busy = bool(self._session.attempts)
-        before, self._offered = (
-            self._offered,
-            self._availability.decide(Moment(self.readings, minute, now, self._paused, busy)),
-        )
-        self._perform(self._session.offer(self._offered.slots))
-        if before.reason is not None and before.reason != self._offered.reason:
-            self._perform(self._session.solved(before.reason, f"{self._offered.slots} slots are offered"))
-        if self._offered.reason is not None and before.reason != self._offered.reason:
-            self._perform(self._session.trouble(issue(self._offered.reason, self._offered.words)))
+        before, offered = self._offer.decide(now, busy=bool(self._session.attempts))
+        self._perform(self._session.offer(offered.slots))
+        if before.reason is not None and before.reason != offered.reason:
+            self._perform(self._session.solved(before.reason, f"{offered.slots} slots are offered"))
+        if offered.reason is not None and before.reason != offered.reason:
+            self._perform(self._session.trouble(issue(offered.reason, offered.words)))
+        if self._owner.until_open and offered.reason is None:
+            self._again()
+        elif offered.release and self._models and self._session.drain_until is None:
+            log.info("the model leaves the memory of the GPU: %s", offered.words)
+            self.released = True
+            self._leave_to_return(self._drain_s)
 
     def _note(self, problem: Issue | None) -> None:
         if problem is not None:
             solved, trouble = self._session.solved, self._session.trouble
             self._perform(trouble(problem) if problem.active else solved(problem.code, problem.message))
 
-    def _tell(self, problem: Issue) -> None:
-        """On the owner's terminal, and in the status for as long as it lasts."""
-        code = problem.code if problem.active else f"{problem.code} is over"
-        remedy = f" -> {problem.remedy}" if problem.active and problem.remedy else ""
-        log.log(LEVELS[problem.severity], "%s: %s%s", code, problem.message, remedy, extra={"issue": problem.code})
-        if not problem.active:
-            self._since.pop(problem.code, None)
-            return
-        since = self._since.setdefault(problem.code, time.time())
-        if problem.severity != "info":
-            self.last_problem = Problem(since=since, issue=problem)
-
     def status(self, base: Status) -> Status:
         """`base`: what does not depend on whether a model is served."""
-        active = self._session.problems.values()
-        problems = tuple(Problem(since=self._since.get(p.code, base.time), issue=p) for p in active)
+        problems = self._told.dated(self._session.problems.values(), base.time)
         known = base.model_copy(
             update={
                 "coordinator": self._link.problem or "registered",
-                "gpus": self.readings,
+                "gpus": self._offer.readings(time.monotonic()),
                 "problems": problems,
                 "last_problem": self.last_problem or base.last_problem,
             }
         )
-        return with_session(known, self._session, self.tally, self._offered)
+        return with_session(known, self._session, self.tally, self._offer.now)
 
     # ---- effects out ---------------------------------------------------------------------------------------------
 
@@ -322,7 +327,7 @@ class Daemon:
                         self.tally.was_refused(str(key), effect.message.code)
                     self._link.send(effect.message)
                 case effects.Tell():
-                    self._tell(effect.issue)
+                    self._told.tell(effect.issue)
                 case effects.Bug():
                     key = effect.key
                     extra = {"job": key.job, "attempt": key.attempt}
@@ -333,6 +338,10 @@ class Daemon:
                     task = asyncio.create_task(self._prepare(effect), name=f"prepare {effect.key}")
                     self._preparing.add(task)
                     task.add_done_callback(self._prepare_over)
+                case effects.GiveUp():
+                    if not self._signalled:
+                        self.unready = effect.issue
+                        self._leave_to_return(GIVEN_UP_S)
                 case effects.Redial():
                     self._link.redial(effect.after_s, effect.url)
                 case effects.Leave():

@@ -51,6 +51,13 @@ class Command:
 
 
 @dataclass(frozen=True)
+class GiveUp:
+    """The engine stays down: leave, and look at the machine anew after a while."""
+
+    issue: Issue
+
+
+@dataclass(frozen=True)
 class Redial:
     """Close the socket and dial again after a pause, at `url` if one is given."""
 
@@ -63,4 +70,4 @@ class Leave:
     """Drained: nothing runs and every end has been acknowledged (or the deadline is over)."""
 
 
-Effect = Send | Tell | Bug | Prepare | Command | Redial | Leave
+Effect = Send | Tell | Bug | Prepare | Command | GiveUp | Redial | Leave

@@ -68,8 +68,7 @@ def _how(engine: EngineSpec, gpus: tuple[str, ...]) -> str:
         f"streams stand still for about {engine.longest_stall_ms} ms at most",
     ]
     if engine.gpu_layers:
-        dealt = [f"{gpu}, {count} layers" for gpu, count in zip(gpus, engine.split, strict=False)]
-        chosen.insert(0, f"GPUs: {' and '.join(dealt or gpus)}")
+        chosen.insert(0, f"GPUs: {', '.join(gpus)}")
     if engine.cpu_expert_layers:
         chosen.append(f"experts of {engine.cpu_expert_layers} layers in main memory")
     return "  " + "; ".join(chosen)

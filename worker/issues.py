@@ -44,7 +44,12 @@ ISSUES: dict[str, Row] = {
     "library_broken": Row("error", "Run scripts/setup again: it builds llama.cpp for this machine."),
     "gpu_in_use": Row("warning", "Close what else uses the GPU (`nvidia-smi` lists it) to serve more."),
     "engine_down": Row("warning", "It is being restarted. If it comes again, see the worker's log."),
-    "engine_broken": Row("error", "See the worker's log, try fewer --slots or less --context, and restart."),
+    "engine_broken": Row("error", "See the worker's log, and try fewer --slots or less --context. It is tried again."),
+    "engine_not_loaded": Row("error", "Close what else takes the memory, or ask for less (--slots, --context)."),
+    "engine_cannot_compute": Row(
+        "error", "Run scripts/setup again: it proves its build of llama.cpp on this machine. Then look at the driver."
+    ),
+    "driver_hangs": Row("error", "Reboot: a process that waits for the driver of the GPU cannot be ended otherwise."),
     # the network
     "coordinator_unreachable": Row("error", "Check the address, the network and a proxy or firewall on the way."),
     "coordinator_refuses": Row("error", "Check the address of --coordinator, and upgrade this worker if it is old."),

@@ -54,6 +54,11 @@ class Preparer:
         self._exchange: asyncio.Task[None] | None = None
         self._closed = False
 
+    @property
+    def pid(self) -> int | None:
+        """Of the child, if there is one."""
+        return None if self._child is None else self._child.pid
+
     async def start(self) -> None:
         """Have the child ready before the first request. Raises SupernetError (model_not_loaded)."""
         async with self._turn:

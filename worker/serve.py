@@ -1,9 +1,12 @@
 """Serving, from the first look at the model's files to the last answer: what cannot be served now is tried again.
 
     fetch and lay out  --problem-->  a daemon without models, which tells the coordinator why  --after a while--> again
+          |                                   ^
+          v                                   |
+       the daemon  --engine given up, or the owner wants the GPU--
           |
           v
-       the daemon, until it is told to leave
+       told to leave
 
 Through all of it the control socket answers the owner.
 """
@@ -16,11 +19,13 @@ import signal
 import time
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from wire.messages import Hardware, ModelOffer
+from wire.messages import Hardware, Issue, ModelOffer
 from worker import assemble, control, hardware, logs, measured, state
 from worker.assemble import Assembly, Unready
 from worker.availability import Rules
@@ -28,12 +33,15 @@ from worker.background import in_thread
 from worker.config import WORDS, Config, ConfigError
 from worker.daemon import Daemon, Identity, Model, Owner
 from worker.engine import probe, script
+from worker.engine.devices import Device
 from worker.engine.process import ProcessEngine
 from worker.engine.scripted import Script, ScriptedEngine
-from worker.exits import EXIT_AGAIN, EXIT_CONFIG, EXIT_OK
+from worker.exits import EXIT_AGAIN, EXIT_CONFIG, EXIT_OK, EXIT_STOPPED
+from worker.machine import Machine
 from worker.metrics import Metrics, MetricsError
 from worker.notify import notify
-from worker.nvml import NvmlSensors, Sensors
+from worker.nvml import NvmlSensors, Own, Sensors
+from worker.owners_use import OwnersUse
 from worker.preparer import Preparer
 from worker.scripted_preparer import ScriptedPreparer
 from worker.scripted_sensors import ScriptedSensors
@@ -67,36 +75,58 @@ class Service:
         self._progress = ""
         self._daemon: Daemon | None = None
         self._last: Problem | None = None
+        self._use = OwnersUse(config.quiet_s)
+        self._machine: Machine | None = None  # as it was when the model was laid out
+        self._used: tuple[Device, ...] = ()  # its GPUs that the model is on
+        self._released = False  # the model has left the GPU for as long as the owner wants it
 
     async def run(self) -> int:
         """The process's exit code. Raises ConfigError and what else another try cannot help."""
         logs.name_worker(self._worker)
         (self._config.state_dir / state.LAST_PROBLEM).unlink(missing_ok=True)
         async with control.listening(self._config.state_dir, self._answer), self._metrics():
-            pause_s = AGAIN_FIRST_S
+            pause_s, gave_up = AGAIN_FIRST_S, False
             while True:
+                began = time.monotonic()
                 try:
                     code = await self._serve_once()
                 except Unready as unready:
-                    hopeless = Owner(problems=(unready.issue,), again_s=pause_s, drain_s=0)
-                    log.info("trying again in %.0f s", pause_s)
-                    machine = await in_thread(lambda: hardware.detect(probe.ask()), "hardware")
-                    who = self._identity(machine.hardware)  # the operator sees whose disk is full
-                    code = await self._run(Daemon(who, (), self._address, hopeless, self._paused))
+                    if time.monotonic() - began >= AGAIN_MOST_S:  # it served, so this is another trouble
+                        pause_s = AGAIN_FIRST_S
+                    code = await self._wait_to_retry(unready.issue, pause_s)
+                    gave_up = code == EXIT_STOPPED
                     pause_s = min(pause_s * 2, AGAIN_MOST_S)
                 if code != EXIT_AGAIN:
                     break
-            if code == EXIT_CONFIG and self._last is not None:  # the socket is gone, but --status can still say why
+            if (code == EXIT_CONFIG or gave_up) and self._last is not None:
+                # the socket is gone, but --status can still say why
                 state.write(self._config.state_dir / state.LAST_PROBLEM, self._last.model_dump_json())
             return code
 
+    async def _wait_to_retry(self, problem: Issue, pause_s: float) -> int:
+        """Be there only to say what is wrong. EXIT_AGAIN: now; EXIT_STOPPED: this process cannot mend it."""
+        if problem.code == "driver_hangs":
+            log.error("leaving: no engine of this process would get further")
+            return EXIT_STOPPED
+        log.info("trying again in %.0f s", pause_s)
+        hopeless = Owner(problems=(problem,), again_s=pause_s, drain_s=0)
+        machine = await in_thread(lambda: hardware.detect(probe.ask()), "hardware")
+        who = self._identity(machine.hardware)  # the operator sees whose disk is full
+        code = await self._run(Daemon(who, (), self._address, hopeless, self._paused))
+        if code == EXIT_AGAIN and problem.code == "gpu_unreachable" and hardware.in_container():
+            # Open contexts live on when the host takes the devices away (systemctl daemon-reload); new processes in
+            # this container will never see them again, but those of the next one do.
+            log.error("leaving: a container that has lost its GPU gets it back when it is started again")
+            return EXIT_STOPPED
+        return code
+
     async def _serve_once(self) -> int:
+        if self._released or self._use.left_s(time.monotonic()):
+            return await self._wait_for_owner()
         if self._scripted is not None:
-            sensors = None if self._scripted_gpus is None else ScriptedSensors(self._scripted_gpus)
-            model, owner = _scripted(self._config, self._scripted), self._owner(sensors)
-            return await self._run(
-                Daemon(self._identity(Hardware()), (model,), self._address, owner, self._paused, self._tracing)
-            )
+            model, owner = _scripted(self._config, self._scripted), self._owner(self._sensors(frozenset))
+            who = self._identity(Hardware())
+            return await self._run(Daemon(who, (model,), self._address, owner, self._paused, self._tracing))
         assembly = await self._assembled()
         if assembly is None:
             return EXIT_OK
@@ -104,13 +134,19 @@ class Service:
         engine = ProcessEngine(assembly.plan.engine)
         offer = assembly.offer(measured.known(self._config.state_dir, assembly))
         preparer = Preparer(assembly.plan.engine.path, assembly.plan.engine.context, assembly.spec.format)
-        used = [gpu for gpu in assembly.machine.devices if gpu.address in assembly.plan.engine.devices]
-        own = NvmlSensors(used, lambda: frozenset({engine.pid or 0} - {0})) if used else None
-        owner = self._owner(own, assembly)
+        self._machine = assembly.machine
+        self._used = tuple(gpu for gpu in assembly.machine.devices if gpu.address in assembly.plan.engine.devices)
+        owner = self._owner(self._sensors(partial(own_pids, engine, preparer)), assembly)
         who = self._identity(assembly.machine.hardware)
         return await self._run(
             Daemon(who, (Model(offer, engine, preparer),), self._address, owner, self._paused, self._tracing)
         )
+
+    async def _wait_for_owner(self) -> int:
+        """Without a model, as long as the owner wants the machine: EXIT_AGAIN once it may be loaded."""
+        who = self._identity(Hardware() if self._machine is None else self._machine.hardware)
+        owner = replace(self._owner(self._sensors(frozenset)), until_open=True)
+        return await self._run(Daemon(who, (), self._address, owner, self._paused))
 
     async def _assembled(self) -> Assembly | None:
         """The model, fetched and laid out in a thread; None: a signal came first. The watchdog is fed meanwhile."""
@@ -128,12 +164,17 @@ class Service:
                 loop.remove_signal_handler(number)
 
     async def _run(self, daemon: Daemon) -> int:
+        """Raises Unready when the daemon's engine was given up."""
         self._daemon = daemon
         daemon.last_problem = self._last
         try:
-            return await daemon.run()
+            code = await daemon.run()
         finally:
             self._daemon, self._last = None, daemon.last_problem
+        self._released = daemon.released
+        if daemon.unready is not None:
+            raise Unready(daemon.unready)
+        return code
 
     def _report(self, progress: Progress) -> None:
         """From the thread that works: bytes of a file."""
@@ -145,18 +186,25 @@ class Service:
         """A new instance for each daemon: none goes on with what another one began."""
         return Identity(self._worker, uuid.uuid4().hex, version("supernet"), self._config.name, hardware)
 
+    def _sensors(self, own: Own) -> Sensors | None:
+        """Of the GPUs that the model is on, or was; `own`: the processes that are no strangers there."""
+        if self._scripted is not None:
+            return None if self._scripted_gpus is None else ScriptedSensors(self._scripted_gpus)
+        return NvmlSensors(self._used, own) if self._used else None
+
     def _owner(self, sensors: Sensors | None, assembly: Assembly | None = None) -> Owner:
         config = self._config
+        on_gpu = sensors is not None if assembly is None else assembly.plan.engine.gpu_layers != 0
         rules = Rules(
             schedule=config.schedule,
             max_temperature_c=config.max_temperature_c,
             max_power_w=config.max_power_w,
             yields=config.yield_to_owner,
-            quiet_s=config.quiet_s,
+            release_s=config.release_s if on_gpu else None,
         )
         if sensors is None and (rules.max_temperature_c or rules.max_power_w or rules.yields):
             log.warning("no GPU can be read: the ceilings and --yield-to-owner have no effect")
-        return Owner(rules, sensors, config.drain_s, () if assembly is None else assembly.problems)
+        return Owner(rules, sensors, self._use, config.drain_s, () if assembly is None else assembly.problems)
 
     # ---- what the owner asks -------------------------------------------------------------------------------------
 
@@ -211,6 +259,11 @@ class Service:
             yield
         finally:
             await in_thread(server.close, "metrics")
+
+
+def own_pids(engine: ProcessEngine, preparer: Preparer) -> frozenset[int]:
+    """Who is no stranger on the GPU. Empty without an engine: all that is there then is somebody else's."""
+    return frozenset(pid for pid in (engine.pid, preparer.pid) if pid) if engine.pid else frozenset()
 
 
 def _scripted(config: Config, file: str) -> Model:

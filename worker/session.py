@@ -38,7 +38,7 @@ from wire.messages import (
 )
 from worker.attempt import Attempt, refused
 from worker.chat.prepared import Prepared
-from worker.effects import Bug, Command, Effect, Leave, Prepare, Redial, Send, Tell
+from worker.effects import Bug, Command, Effect, GiveUp, Leave, Prepare, Redial, Send, Tell
 from worker.engine import port
 from worker.issues import issue, over
 from worker.served import Served
@@ -253,13 +253,11 @@ class Session:
         """The engine died: its jobs end as retryable, the coordinator learns that the model is down, and why."""
         broken = event.retry_in_s is None
         self.models[model].status = "broken" if broken else "down"
-        what = f"the engine of {model} ended: {event.message}"[:4000]
-        effects = [
-            *self._send(self.capacity()),
-            *self.trouble(issue("engine_broken" if broken else "engine_down", what)),
-        ]
+        row = event.problem or ("engine_broken" if broken else "engine_down")
+        problem = issue(row, f"the engine of {model} ended: {event.message}"[:4000])
+        effects = [*self._send(self.capacity()), *self.trouble(problem)]
         if broken:
-            effects += self.solved("engine_down", "it is not started any more")
+            effects += [*self.solved("engine_down", "it is not started any more"), GiveUp(problem)]
         failed = port.Ended("", "failed", code=ErrorCode.ENGINE_CRASHED, message=event.message)
         for attempt in list(self.attempts.values()):
             if attempt.model == model and not attempt.ended and attempt.answer is not None:

@@ -15,8 +15,9 @@ from websockets.asyncio.server import Request, Response, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 
+from wire.chat import ChatRequest, Message
 from wire.codec import encode
-from wire.messages import SUBPROTOCOL, Welcome
+from wire.messages import SUBPROTOCOL, Start, Welcome
 from worker import cli
 from worker.config import Config
 from worker.serve import Service
@@ -45,6 +46,7 @@ class Coordinator:
     port: int = 0
     frames: list[dict[str, Any]] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    ask: str = ""  # a job that the first worker which is ready gets
 
     @property
     def url(self) -> str:
@@ -79,6 +81,10 @@ class Coordinator:
                 self.news.set()
                 if value["type"] == "hello":
                     await socket.send(encode(Welcome(session="s")))
+                elif self.ask and value["type"] == "capacity" and any(model["free"] for model in value["models"]):
+                    chat = ChatRequest(messages=(Message(role="user", content="hi"),), max_tokens=5)
+                    await socket.send(encode(Start(job=self.ask, attempt=1, model="tiny", request=chat, seed=1)))
+                    self.ask = ""
         except ConnectionClosed:
             pass
 
@@ -95,11 +101,13 @@ def _response(status: int) -> Response:
 
 
 @asynccontextmanager
-async def serving(config: Config, scripted: str | None = None) -> AsyncIterator[asyncio.Task[int]]:
-    """A Service at work on `config`; ended with the block."""
+async def serving(
+    config: Config, scripted: str | None = None, gpus: Path | None = None
+) -> AsyncIterator[asyncio.Task[int]]:
+    """A Service at work on `config`; ended with the block. `gpus`: a file with the readings of its GPUs."""
     assert config.coordinator is not None
     config.state_dir.mkdir(parents=True, exist_ok=True)
-    service = Service(config, (config.coordinator, config.key or ""), lambda progress: None, scripted, None)
+    service = Service(config, (config.coordinator, config.key or ""), lambda progress: None, scripted, gpus)
     task = asyncio.create_task(service.run())
     try:
         yield task

@@ -5,6 +5,7 @@ from typing import Any
 
 from worker.availability import DOWN_S, UP_S, Availability, Moment, Offered, Rules
 from worker.machine import Reading
+from worker.owners_use import OwnersUse
 from worker.schedule import parse
 
 GIB = 2**30
@@ -15,8 +16,8 @@ BLIND = Reading("RTX", 24 * GIB, 18 * GIB, 0.0)  # a container: processes cannot
 class Worker:
     """Eight slots, looked at every two seconds."""
 
-    def __init__(self, **rules: Any) -> None:
-        self.availability = Availability(Rules(**rules), 8)
+    def __init__(self, quiet_s: float = 300.0, **rules: Any) -> None:
+        self.availability = Availability(Rules(**rules), 8, OwnersUse(quiet_s))
         self.now = 100.0
         self.minute = 12 * 60
 
@@ -117,3 +118,45 @@ def test_a_gpu_that_tells_nothing_keeps_its_slots() -> None:
 def test_the_hottest_of_several_gpus_decides() -> None:
     worker = Worker(max_temperature_c=80)
     assert worker.look(QUIET, replace(QUIET, name="second", temperature_c=90.0)).words.startswith("second")
+
+
+def test_after_two_minutes_of_the_owners_game_the_model_leaves_the_gpu() -> None:
+    worker = Worker(yields=True, quiet_s=300, release_s=120)
+    playing = replace(QUIET, others_utilisation=0.8)
+    assert not worker.look(playing, times=60).release
+    assert worker.look(playing, times=2).release
+
+
+def test_a_game_that_was_left_soon_does_not_cost_the_model() -> None:
+    worker = Worker(yields=True, quiet_s=300, release_s=120)
+    worker.look(replace(QUIET, others_utilisation=0.8), times=20)
+    assert not any(worker.look(QUIET).release for _ in range(200))
+    assert worker.look(QUIET) == Offered(8)
+
+
+def test_a_loading_screen_is_no_end_of_a_game() -> None:
+    worker = Worker(yields=True, quiet_s=300, release_s=120)
+    playing = replace(QUIET, others_utilisation=0.8)
+    worker.look(playing, times=30)
+    worker.look(QUIET, times=8)
+    assert worker.look(playing, times=30).release
+
+
+def test_a_pause_and_closed_hours_give_the_gpu_back_too_and_a_short_pause_does_not() -> None:
+    paused = Worker(release_s=120)
+    assert not paused.look(paused=True, times=60).release
+    assert not paused.look().release
+    assert not paused.look(paused=True, times=59).release
+    assert paused.look(paused=True, times=2).release
+    closed = Worker(schedule=parse("22:00-07:00"), release_s=120)
+    assert not closed.look(times=60).release
+    assert closed.look(times=2).release
+
+
+def test_without_a_model_on_the_gpu_there_is_nothing_to_give_back() -> None:
+    assert not Worker().look(paused=True, times=1000).release
+
+
+def test_heat_is_not_the_owners_will() -> None:
+    worker = Worker(max_temperature_c=80, release_s=0)
+    assert not worker.look(replace(QUIET, temperature_c=85.0), times=100).release

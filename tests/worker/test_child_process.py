@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import os
+import signal
 import sys
 
 import pytest
 
-from worker.child_process import UNREAD_BYTES, ChildProcess, LineTooLong, describe, environment
+from worker import child_process
+from worker.child_process import UNREAD_BYTES, ChildProcess, LineTooLong, Unkillable, describe, environment
 
 LOG = logging.getLogger("test child")
 
@@ -79,9 +81,48 @@ async def test_its_last_words_are_logged_without_an_end_of_line_too(caplog: pyte
     assert [record.message for record in caplog.records] == ["first", "GGML_ASSERT �"]
 
 
+async def test_the_last_words_of_a_crash_are_its_reason_and_no_stack() -> None:
+    code = r"""
+import faulthandler, os, sys
+faulthandler.enable()
+for number in range(9): print("warning", number, file=sys.stderr)
+print("ggml.c:12: GGML_ASSERT(x) failed", file=sys.stderr, flush=True)
+os.write(2, b"/lib/libggml.so(+0x12)[0x7f]\n#0 0x7f in main\n")
+os.abort()"""
+    child = await start(code)
+    assert "signal 6 (SIGABRT)" in await child.end(60)
+    assert child.crashed and child.killed_by == 6
+    said = child.last_words.split("; ")
+    assert said == ["warning 8", "ggml.c:12: GGML_ASSERT(x) failed", "Fatal Python error: Aborted"]
+
+
+async def test_what_was_said_long_before_the_end_is_no_last_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_process, "LAST_WORDS_S", -1.0)
+    child = await start("import sys; sys.stderr.write('a warning of the load\n'); sys.exit(1)")
+    await child.end(60)
+    assert child.last_words == "" and not child.crashed
+
+
+async def test_a_child_that_the_kernel_cannot_end_is_waited_for_with_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    child = await start("import signal; print('up', flush=True); signal.pause()")
+    await child.read()
+    monkeypatch.setattr(child_process, "KILLED_S", 0.05)
+    monkeypatch.setattr(ChildProcess, "kill", lambda self: None)  # as a process in state D takes it
+    with pytest.raises(Unkillable, match="driver hangs"):
+        await child.end(0.01)
+    os.kill(child.pid, signal.SIGKILL)
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(0, "status 0"), (1, "status 1"), (-9, "SIGKILL"), (-6, "SIGABRT"), (-11, "died of SIGSEGV"), (-99, "signal 99")],
+    [
+        (0, "status 0"),
+        (1, "status 1"),
+        (-9, "SIGKILL"),
+        (-6, "SIGABRT"),
+        (-11, "signal 11 (SIGSEGV)"),
+        (-99, "signal 99"),
+    ],
 )
 def test_an_end_is_described(status: int, words: str) -> None:
     assert words in describe(status)
@@ -89,5 +130,6 @@ def test_an_end_is_described(status: int, words: str) -> None:
 
 def test_a_child_gets_no_secret_and_what_its_libraries_must_find() -> None:
     given = environment({"PATH": "/bin", "SUPERNET_KEY": "sk", "HF_TOKEN": "hf"})
-    assert given == {"PATH": "/bin", "OMP_WAIT_POLICY": "passive", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    ours = {"OMP_WAIT_POLICY": "passive", "GGML_NO_BACKTRACE": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    assert given == {"PATH": "/bin"} | ours
     assert environment({"OMP_WAIT_POLICY": "active"})["OMP_WAIT_POLICY"] == "active", "the owner may know better"

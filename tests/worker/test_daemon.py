@@ -26,6 +26,7 @@ from worker.engine.scripted import Faults, ScriptedEngine
 from worker.exits import EXIT_AGAIN, EXIT_CONFIG, EXIT_OK, EXIT_STOPPED
 from worker.issues import issue
 from worker.machine import Reading
+from worker.owners_use import OwnersUse
 from worker.scripted_preparer import ScriptedPreparer
 from worker.status import Status
 
@@ -295,9 +296,88 @@ async def test_the_owners_game_lowers_the_slots_and_the_coordinator_sees_it(monk
         await slots(they, 2)
 
     async with coordinator(play) as (url, played):
-        running = Running(url, owner=Owner(Rules(yields=True, quiet_s=0.1), gpu, 60))
+        running = Running(url, owner=Owner(Rules(yields=True), gpu, OwnersUse(0.1), 60))
         await played
         assert await finish(running) == EXIT_OK
+
+
+async def test_a_long_game_gets_the_gpus_memory_and_what_runs_is_finished_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(daemon_module, "LOOK_S", 0.02)
+    monkeypatch.setattr(daemon_module, "TICK_S", 0.01)
+    gpu = Gpu()
+
+    async def play(they: Coordinator) -> None:
+        await they.welcome()
+        await they.start("a", ignore_eos=True)
+        await they.until("deltas")
+        gpu.playing = True
+        await they.until("draining")
+        assert (await they.until("done"))["job"] == "a"
+
+    async with coordinator(play) as (url, played):
+        owner = Owner(Rules(yields=True, release_s=0.1), gpu, OwnersUse(60), 60)
+        running = Running(url, pace_s=0.01, owner=owner)
+        await played
+        assert await running.task == EXIT_AGAIN
+        assert running.daemon.released and running.daemon.unready is None
+
+
+async def test_while_the_owner_plays_it_is_there_without_a_model_and_leaves_when_it_is_quiet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(daemon_module, "LOOK_S", 0.02)
+    gpu = Gpu()
+    gpu.playing = True
+
+    async def play(they: Coordinator) -> None:
+        assert (await they.until("hello"))["models"] == []
+        await they.socket.send(encode(Welcome(session="s")))
+        issue = await they.until("issue")
+        assert (issue["code"], issue["severity"]) == ("owner_uses_gpu", "info")
+        gpu.playing = False
+
+    use = OwnersUse(0.2)
+    for now in (time.monotonic() - 0.1, time.monotonic()):
+        use.watch(gpu.read(), busy=False, now=now)  # while a model was here
+    async with coordinator(play) as (url, played):
+        owner = Owner(Rules(yields=True), gpu, use, until_open=True)
+        task = asyncio.create_task(Daemon(WHO, (), (url, "sk"), owner).run())
+        await played
+        assert await task == EXIT_AGAIN
+
+
+async def test_an_engine_that_is_given_up_ends_the_daemon_with_what_is_wrong() -> None:
+    async def play(they: Coordinator) -> None:
+        await they.welcome()
+        running.engine.faults = Faults(crash_after=0, retry_in_s=None, problem="engine_cannot_compute")
+        await they.start("a")
+        issue = await they.until("issue")
+        assert (issue["code"], issue["severity"]) == ("engine_cannot_compute", "error")
+        failed = await they.until("failed")
+        assert failed["code"] == "engine_crashed" and failed["retryable"]
+
+    async with coordinator(play) as (url, played):
+        running = Running(url)
+        await played
+        assert await running.task == EXIT_AGAIN
+        assert running.daemon.unready is not None and running.daemon.unready.code == "engine_cannot_compute"
+
+
+async def test_who_is_told_to_stop_while_it_gives_up_stops() -> None:
+    async def play(they: Coordinator) -> None:
+        await they.welcome()
+        await they.start("a", ignore_eos=True)
+        await they.until("deltas")
+        running.daemon._leave_to_return(60)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await they.until("done")
+
+    async with coordinator(play) as (url, played):
+        running = Running(url, pace_s=0.01)
+        assert await running.task == EXIT_OK
+        await played
 
 
 async def test_without_a_model_it_is_there_only_to_say_why_and_leaves_to_try_again() -> None:

@@ -2,6 +2,7 @@
 --status, and in the frame that the coordinator's pages show."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -10,7 +11,7 @@ import shutil
 import signal
 import sys
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,11 +22,12 @@ from tests.hub import LoopbackHub
 from tests.worker.play import Coordinator, command, config_in, serving
 from tests.worker.test_hardware import Nvml
 from wire.messages import Hardware
-from worker import daemon, hardware, outage
+from worker import child_process, daemon, hardware, outage
 from worker.config import Config
 from worker.engine import probe
 from worker.engine.devices import Build
-from worker.exits import EXIT_CONFIG
+from worker.engine.process import ProcessEngine
+from worker.exits import EXIT_CONFIG, EXIT_STOPPED
 from worker.machine import Machine
 
 FILES = {("someone/tiny-GGUF", "tiny.gguf"): b"GGUF" + random.Random(1).randbytes(1000)}
@@ -50,6 +52,7 @@ def stage(
 ) -> Stage:
     monkeypatch.delenv("HF_TOKEN", raising=False)
     monkeypatch.setattr(probe, "ask", ask_once)
+    monkeypatch.setattr("worker.serve.AGAIN_FIRST_S", 600.0)  # a problem lasts until everybody has been asked for it
     monkeypatch.setattr("worker.cli.configure", lambda as_json: None)  # the log goes to caplog
     caplog.set_level(logging.INFO, "supernet")
     return Stage(tmp_path, caplog, capsys)
@@ -154,21 +157,118 @@ async def test_not_enough_memory(stage: Stage, tiny_qwen3: Path, monkeypatch: py
             await everywhere(stage, coordinator, config, "not_enough_memory")
 
 
-async def test_engine_crashing(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A real engine, killed as the kernel kills for memory, until it is given up."""
+def played_by(standin: str) -> Any:
+    """The engine's child is tests/worker/engine/standin.py, which dies as the word says."""
+    return partial(ProcessEngine, command=(sys.executable, "-m", "tests.worker.engine.standin", standin))
+
+
+def ready(frame: dict[str, Any]) -> bool:
+    return frame["type"] == "capacity" and any(model["status"] == "ready" for model in frame["models"])
+
+
+def engines() -> list[int]:
+    return [child.pid for child in psutil.Process().children() if "worker.engine.child" in child.cmdline()]
+
+
+async def test_engine_down_and_engine_broken(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real engine that has nothing to do, killed as the kernel kills for memory: started again, then given up, then
+    tried again with the machine as it is by then."""
     monkeypatch.setattr("worker.engine.restart.FIRST_S", 0.01)
+    monkeypatch.setattr("worker.engine.restart.CRASHES", 2)
     async with Coordinator().listening() as coordinator:
         config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
         async with serving(config):
-            killed: set[int] = set()
-            while not any(frame.get("code") == "engine_broken" for frame in coordinator.frames):
-                for child in psutil.Process().children():
-                    if "worker.engine.child" in child.cmdline() and child.pid not in killed:
-                        killed.add(child.pid)
-                        os.kill(child.pid, signal.SIGKILL)
-                await asyncio.sleep(0.01)
-            await coordinator.issue("engine_down")
-            await everywhere(stage, coordinator, config, "engine_broken")
+            for _ in range(2):
+                await coordinator.until(ready)
+                coordinator.frames.clear()
+                os.kill(engines()[0], signal.SIGKILL)
+                await coordinator.until(lambda frame: frame.get("code") in ("engine_down", "engine_broken"))
+            frame = await everywhere(stage, coordinator, config, "engine_broken")
+            assert "signal 9 (SIGKILL)" in frame["message"]
+
+
+async def test_engine_cannot_compute_in_its_warm_up(
+    stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.serve.ProcessEngine", played_by("faults"))
+    async with Coordinator().listening() as coordinator:
+        config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
+        async with serving(config):
+            frame = await everywhere(stage, coordinator, config, "engine_cannot_compute")
+            assert "signal 11 (SIGSEGV)" in frame["message"] and "tile configuration" in frame["message"]
+
+
+async def test_engine_cannot_compute_its_first_job(
+    stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes to somebody else, and no second one meets this engine."""
+    monkeypatch.setattr("worker.serve.ProcessEngine", played_by("serve"))
+    async with Coordinator(ask="segfaults-x").listening() as coordinator:
+        config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
+        async with serving(config):
+            failed = await coordinator.until(lambda frame: frame["type"] == "failed")
+            assert failed["code"] == "engine_crashed" and failed["retryable"]
+            frame = await everywhere(stage, coordinator, config, "engine_cannot_compute")
+            assert "signal 11 (SIGSEGV)" in frame["message"] and "tile configuration" in frame["message"]
+            await coordinator.until(lambda frame: frame["type"] == "hello" and frame["models"] == [])
+
+
+async def test_engine_not_loaded_is_tried_again_with_the_machine_as_it_is_then(
+    stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The owner's game takes the memory while the engine loads, and leaves it."""
+    async with Coordinator().listening() as coordinator:
+        config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
+        with monkeypatch.context() as full:
+            full.setattr("worker.serve.ProcessEngine", played_by("refuses:engine_not_loaded"))
+            full.setattr("worker.serve.AGAIN_FIRST_S", 0.2)
+            async with serving(config):
+                await everywhere(stage, coordinator, config, "engine_not_loaded")
+                full.setattr("worker.serve.ProcessEngine", ProcessEngine)
+                await coordinator.until(ready)
+
+
+@pytest.mark.parametrize("container", [True, False])
+async def test_gpu_unreachable_when_the_engine_starts(
+    stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch, container: bool
+) -> None:
+    """In a container only a new start brings the devices back, so the process ends for it."""
+    monkeypatch.setattr("worker.serve.ProcessEngine", played_by("refuses:gpu_unreachable"))
+    monkeypatch.setattr(hardware, "in_container", lambda: container)
+    async with Coordinator().listening() as coordinator:
+        config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
+        async with serving(config):
+            await everywhere(stage, coordinator, config, "gpu_unreachable")
+        coordinator.frames.clear()
+        monkeypatch.setattr("worker.serve.AGAIN_FIRST_S", 0.1)
+        async with serving(config) as task:
+            if container:
+                assert await task == EXIT_STOPPED
+                await command(config, "--status")
+                assert "gpu_unreachable" in stage.out.readouterr().out
+            else:
+                await coordinator.issue("gpu_unreachable")
+                coordinator.frames.clear()
+                await coordinator.issue("gpu_unreachable")
+
+
+async def test_driver_hangs(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that even SIGKILL does not end: told to everybody, and then a service manager must see it."""
+    monkeypatch.setattr("worker.serve.ProcessEngine", played_by("deaf"))
+    monkeypatch.setattr(child_process, "KILLED_S", 0.1)
+    killed: set[int] = set()
+    monkeypatch.setattr(child_process.ChildProcess, "kill", lambda self: killed.add(self.pid))
+    async with Coordinator(ask="garbage-x").listening() as coordinator:
+        config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
+        async with serving(config) as task:
+            assert await task == EXIT_STOPPED
+        for pid in killed:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        frame = await coordinator.issue("driver_hangs")
+        assert "Reboot" in frame["remedy"]
+        await command(config, "--status")
+        assert "driver_hangs" in stage.out.readouterr().out
 
 
 async def test_key_refused(stage: Stage) -> None:

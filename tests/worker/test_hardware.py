@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -158,16 +158,6 @@ def test_a_slice_in_a_container_is_used_although_nvml_may_not_tell_of_the_card(n
     assert (gpu.memory_bytes, gpu.free_bytes) == (mig.total_bytes, mig.free_bytes)
 
 
-def test_a_card_that_somebody_else_has_opened_for_himself_has_its_memory_by_nvml(nvml: Nvml) -> None:
-    """Compute mode EXCLUSIVE_PROCESS, or full: CUDA opens no context there, and ggml says 0 of 0 bytes."""
-    closed = replace(ALL[0], free_bytes=0, total_bytes=0)
-    machine = hardware.detect(box(closed))
-    (gpu,) = machine.hardware.gpus
-    assert (gpu.memory_bytes, gpu.free_bytes) == (80 * GIB, 70 * GIB)
-    nvml.broken["init"] = pynvml.NVML_ERROR_DRIVER_NOT_LOADED
-    assert hardware.detect(box(closed)).devices == ()
-
-
 def test_unified_memory_is_the_main_memory_within_the_limits_of_the_group(
     nvml: Nvml, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,3 +207,15 @@ def test_the_limits_of_the_control_group_count(monkeypatch: pytest.MonkeyPatch) 
     assert (machine.hardware.memory_bytes, machine.available_bytes) == (2 * GIB, GIB + GIB // 4)
     monkeypatch.setattr(cgroup, "limits", lambda: Limits())
     assert hardware.detect(Build()).hardware.memory_bytes == psutil.virtual_memory().total
+
+
+def test_a_container_is_known_by_what_its_engine_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "exists", lambda self: False)
+    for name in ("container", "KUBERNETES_SERVICE_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    assert not hardware.in_container()
+    monkeypatch.setenv("container", "podman")
+    assert hardware.in_container()
+    monkeypatch.delenv("container")
+    monkeypatch.setattr(Path, "exists", lambda self: str(self) == "/.dockerenv")
+    assert hardware.in_container()

@@ -6,6 +6,7 @@ import os
 import signal
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from worker import control, state
 from worker.config import WORDS, ConfigError
 from worker.exits import EXIT_OK
 from worker.owner import last_problem
+from worker.serve import own_pids
 
 
 async def asked(folder: Path, word: str = "status") -> dict[str, object]:
@@ -88,7 +90,7 @@ async def test_why_it_gave_up_is_forgotten_at_the_next_start(tmp_path: Path) -> 
         async with serving(config, WORDS) as task:
             await task
         last = last_problem(config.state_dir)
-        assert last is not None and last["issue"]["code"] == "key_refused"
+        assert last is not None and last.issue.code == "key_refused"
         coordinator.refuse = False
         async with serving(config, WORDS):
             await coordinator.until(lambda frame: frame["type"] == "hello")
@@ -110,6 +112,49 @@ async def test_status_pause_and_health_are_commands(tmp_path: Path, capsys: pyte
             assert "also after a restart: nothing runs" in capsys.readouterr().out
             assert await command(config, "--resume", "--json") == EXIT_OK
             assert json.loads(capsys.readouterr().out)["paused"] is False
+
+
+def readings(file: Path, busy: float) -> None:
+    reading = {"name": "RTX", "memory_bytes": 24, "used_bytes": 20, "others_utilisation": busy, "others_bytes": 0}
+    state.write(file, json.dumps([reading]))
+
+
+async def test_the_owners_game_gets_the_gpu_and_the_model_comes_back_when_it_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.daemon.LOOK_S", 0.02)
+    monkeypatch.setattr("worker.daemon.TICK_S", 0.02)
+    gpus = tmp_path / "gpus.json"
+    readings(gpus, 0.0)
+
+    def ready(frame: dict[str, Any]) -> bool:
+        return frame["type"] == "capacity" and any(model["free"] == 2 for model in frame["models"])
+
+    async with Coordinator().listening() as coordinator:
+        config = config_in(tmp_path, coordinator, yield_to_owner=True, quiet_s=0.5, release_s=0.1)
+        async with serving(config, WORDS, gpus):
+            await coordinator.until(ready)
+            coordinator.frames.clear()
+            readings(gpus, 0.9)
+            await coordinator.until(lambda frame: frame["type"] == "hello" and frame["models"] == [])
+            await coordinator.issue("owner_uses_gpu")
+            status = await asked(config.state_dir)
+            assert (status["phase"], status["reason"], status["models"]) == ("waiting", "owner_uses_gpu", [])
+            coordinator.frames.clear()
+            await asyncio.sleep(0.3)
+            assert not [frame for frame in coordinator.frames if frame["type"] == "hello"], "it plays on"
+            readings(gpus, 0.0)
+            await coordinator.until(ready)
+
+
+def test_what_is_on_the_gpu_beside_the_engine_is_ours_too(tmp_path: Path) -> None:
+    """The preparer, and an engine that is about to end: else the owner would be said to play."""
+    engine, preparer = SimpleNamespace(pid=7), SimpleNamespace(pid=8)
+    assert own_pids(engine, preparer) == {7, 8}
+    preparer.pid = None
+    assert own_pids(engine, preparer) == {7}
+    engine.pid, preparer.pid = None, 8
+    assert own_pids(engine, preparer) == frozenset(), "without an engine all that is there is somebody else's"
 
 
 async def test_a_problem_is_as_old_as_its_first_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from wire.messages import (
     Drain,
     Earnings,
     Error,
+    Issue,
     KeptJob,
     ModelOffer,
     Move,
@@ -436,6 +437,27 @@ def test_events_of_unknown_jobs_are_ignored() -> None:
     assert session.engine(M, stepped("ghost", "x")[0]) == []
     assert session.engine(M, port.Ended("ghost.1", "stop")) == []
     assert session.received(Cancel(job="ghost", attempt=1), 0.0) == []
+
+
+@pytest.mark.parametrize(
+    ("problem", "retry", "code"),
+    [
+        ("", 0.5, "engine_down"),
+        ("", None, "engine_broken"),
+        ("engine_cannot_compute", None, "engine_cannot_compute"),
+        ("gpu_unreachable", None, "gpu_unreachable"),
+    ],
+)
+def test_an_engine_that_stays_down_is_given_up_with_what_is_wrong(problem: str, retry: float | None, code: str) -> None:
+    session = make()
+    run(session, "a")
+    down = port.Down("died of signal 11 (SIGSEGV): no tiles", ("a.1",), retry_in_s=retry, problem=problem)
+    found = session.engine(M, down)
+    said = [frame for frame in sent(found) if isinstance(frame, Issue)]
+    assert [frame.code for frame in said] == [code]
+    assert "signal 11 (SIGSEGV)" in said[0].message and "no tiles" in said[0].message and said[0].remedy
+    given_up = [effect.issue for effect in found if isinstance(effect, effects.GiveUp)]
+    assert given_up == ([] if retry else [said[0]])
 
 
 @pytest.mark.parametrize("retry", [None, 1.0])

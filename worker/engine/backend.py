@@ -9,8 +9,8 @@ from typing import Any
 
 import llama_cpp.llama_cpp as lib
 
-from wire.errors import ErrorCode, SupernetError
 from worker.engine.devices import KINDS, Device
+from worker.engine.port import NotLoadedError
 
 _WARN, _CONTINUED = 3, 5  # ggml_log_level
 _EXPECTED = (  # no news: the first two are answered by evicting a prefix, the last are heads that we do not load
@@ -64,9 +64,10 @@ def supports_gpu_offload() -> bool:
     return bool(lib.llama_supports_gpu_offload())
 
 
-def refused(what: str) -> SupernetError:
+def refused(what: str, problem: str = "engine_not_loaded") -> NotLoadedError:
+    """With llama.cpp's last warnings; `problem` is a row of issues.py."""
     reasons = "; ".join(log.recent)
-    return SupernetError(ErrorCode.MODEL_NOT_LOADED, f"{what}: {reasons}" if reasons else what)
+    return NotLoadedError(f"{what}: {reasons}" if reasons else what, problem)
 
 
 def ggml(name: str, result: Any, *arguments: Any) -> Any:
@@ -127,7 +128,7 @@ def devices() -> tuple[Device, ...]:
 def chosen_devices(addresses: Sequence[str]) -> Any:
     """A NULL-ended array for llama_model_params.devices: those with these addresses (Device.address), and no other.
 
-    Raises SupernetError(MODEL_NOT_LOADED), with what the driver said, when one of them is not there: llama.cpp by
+    Raises NotLoadedError (gpu_unreachable), with what the driver said, when one of them is not there: llama.cpp by
     itself would go on with whatever is left, and at last with the CPU.
     """
     handles = _handles()
@@ -143,5 +144,5 @@ def chosen_devices(addresses: Sequence[str]) -> Any:
     return (ctypes.c_void_p * (len(chosen) + 1))(*chosen, None)
 
 
-def _gone(what: str) -> SupernetError:
-    return SupernetError(ErrorCode.MODEL_NOT_LOADED, ": ".join((what, *start_backend()[-1:])))
+def _gone(what: str) -> NotLoadedError:
+    return NotLoadedError(": ".join((what, *start_backend()[-1:])), "gpu_unreachable")

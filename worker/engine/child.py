@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from worker.child_setup import Pipe, enter, leave
 from worker.codec import MAX_LINE_BYTES, Garbled
 from worker.engine.pipe import FROM_ENGINE, TO_ENGINE
-from worker.engine.port import Down, EngineSpec, Event, Loading
+from worker.engine.port import Down, EngineSpec, Event, Loading, NotLoadedError
 
 if TYPE_CHECKING:
     from worker.engine.loop import Loop
@@ -38,7 +38,10 @@ def main() -> None:
         leave(0)  # the daemon is gone, and nothing is left to do
     except Exception as error:  # noqa: BLE001 - the whole process is this call: say why, and let it end
         traceback.print_exc()
-        emit(Down(f"{type(error).__name__}: {error}"[:1000]))
+        if isinstance(error, NotLoadedError):
+            emit(Down(error.message[:1000], problem=error.problem))
+        else:
+            emit(Down(f"{type(error).__name__}: {error}"[:1000]))
         leave(1)
     leave(0)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from wire.chat import Sampling
-from wire.errors import ErrorCode
+from wire.errors import ErrorCode, SupernetError
 
 
 @dataclass(frozen=True)
@@ -190,13 +190,23 @@ class Pulse:
 class Down:
     """The engine is gone and every job in it with it; `guilty` names the job that was being worked on alone, if known.
 
-    `retry_in_s`: it is being restarted; None: it is broken on this worker and stays down.
+    `retry_in_s`: it is being restarted; None: this engine stays down, and the machine has to be looked at anew.
+    `problem`: the row of issues.py that says what is wrong with the machine, where that is known.
     """
 
     message: str
     jobs: tuple[str, ...] = ()
     guilty: str | None = None
     retry_in_s: float | None = None
+    problem: str = ""
+
+
+class NotLoadedError(SupernetError):
+    """The engine refuses to load; `problem` is the row of issues.py that says why and what to do."""
+
+    def __init__(self, message: str, problem: str = "engine_not_loaded") -> None:
+        super().__init__(ErrorCode.MODEL_NOT_LOADED, message)
+        self.problem = problem
 
 
 Event = Loading | Ready | Stepped | Ended | Pulse | Down

@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from wire.errors import ErrorCode
-from worker.child_process import ChildProcess, LineTooLong
+from worker.child_process import ChildProcess, LineTooLong, Unkillable
 from worker.codec import Garbled
 from worker.engine.mailbox import Mailbox
 from worker.engine.pipe import FROM_ENGINE, MAX_EVENT_BYTES, TO_ENGINE
-from worker.engine.port import Command, Down, Ended, EngineSpec, Event, Ready, Submit
-from worker.engine.restart import RestartPolicy
+from worker.engine.port import Command, Down, Ended, EngineSpec, Event, Ready, Stepped, Submit
+from worker.engine.restart import RestartPolicy, machines_fault
+from worker.issues import ISSUES
 
 log = logging.getLogger("supernet.engine")
 
@@ -37,8 +38,9 @@ class ProcessEngine:
     """The Engine of port.py over a child process. The child is started when `events` is first read.
 
     Event order: Loading..., Ready, then steps; at a crash one Down that names the jobs lost, then Loading again, unless
-    it is given up. A Submit that finds no ready engine is answered by Ended(failed, model_not_loaded): it has
-    crashed nothing, so it must not count towards a request that does.
+    it is given up: after too many crashes, or because the machine is at fault (restart.machines_fault). A Submit that
+    finds no ready engine is answered by Ended(failed, model_not_loaded): it has crashed nothing, so it must not count
+    towards a request that does.
     """
 
     def __init__(
@@ -59,9 +61,12 @@ class ProcessEngine:
         self._mail = Mailbox()
         self._jobs: dict[str, None] = {}  # in the engine now, in order of arrival
         self._child: ChildProcess | None = None
+        self._pid: int | None = None
         self._ready_since: float | None = None
+        self._proven = False  # a job got a token, in any life
         self._heard: float | None = None  # when the child last spoke; None: we are behind in reading it
         self._fault = ""  # why we ended the child, or its own last words
+        self._named = ""  # the row of issues.py that it named in them
         self._task: asyncio.Task[None] | None = None
 
     def send(self, command: Command) -> None:
@@ -109,46 +114,59 @@ class ProcessEngine:
 
     @property
     def pid(self) -> int | None:
-        """Of the child that lives now."""
-        return self._child.pid if self._child is not None else None
+        """Of the child that lives now, or is about to end: until then it holds memory of the GPU."""
+        return self._pid
 
     # ---- the supervisor ----------------------------------------------------------------------------------------------
 
     async def _supervise(self) -> None:
         while True:
-            end = await self._live()
+            try:
+                end, problem = await self._live()
+            except Unkillable as error:
+                end, problem = f"the engine cannot be ended: {error}", "driver_hangs"
             if self._mail.closed:
                 return
-            retry = self._policy.crashed(self._clock(), self._ready_since)
+            retry = None if problem else self._policy.crashed(self._clock(), self._ready_since)
             jobs = tuple(self._jobs)
             self._jobs.clear()
             self._ready_since = None
-            message = end if retry is not None else f"{end}; given up after too many crashes"
+            message = end if problem or retry is not None else f"{end}; given up after too many crashes"
             log.error("%s", message)
-            self._mail.put(Down(message, jobs, jobs[0] if len(jobs) == 1 else None, retry))
+            self._mail.put(Down(message, jobs, jobs[0] if len(jobs) == 1 else None, retry, problem))
             if retry is None:
                 await self._mail.closing()
                 return
             await self._sleep(retry)
 
-    async def _live(self) -> str:
-        """One life of the child; returns how it ended."""
-        self._fault = ""
+    async def _live(self) -> tuple[str, str]:
+        """One life of the child; returns how it ended, and the row of issues.py if that is the machine's fault. Raises
+        Unkillable."""
+        self._fault = self._named = ""
         self._heard = self._clock()
         try:
             child = await ChildProcess.start(self._command, log, MAX_EVENT_BYTES)
         except OSError as error:
-            return f"the engine process could not be started: {error}"
+            return f"the engine process could not be started: {error}", "engine_not_loaded"
         watch = asyncio.create_task(self._watch(child), name=f"watch {child.pid}")
         try:
-            self._child = child
+            self._child, self._pid = child, child.pid
             child.write(TO_ENGINE.encode(self._spec))
             await self._listen(child)
         finally:
             self._child = None
             watch.cancel()
             end = await child.end(self._patience.close_s)
-        return f"the engine process {end}" + (f": {self._fault}" if self._fault else "")
+            self._pid = None
+        problem = machines_fault(
+            ready=self._ready_since is not None,
+            at_work=bool(self._jobs),
+            proven=self._proven,
+            crashed=child.crashed,
+            said=self._named,
+        )
+        why = self._fault or child.last_words
+        return f"the engine process {end}" + (f": {why}" if why else ""), problem
 
     async def _listen(self, child: ChildProcess) -> None:
         try:
@@ -164,10 +182,13 @@ class ProcessEngine:
     def _take(self, event: Event) -> None:
         match event:
             case Down():
-                self._fault = event.message  # last words; the Down that counts is made when it is gone
+                # the Down that counts is made when it is gone; a child that is not itself any more may name anything
+                self._fault, self._named = event.message, event.problem if event.problem in ISSUES else ""
                 return
             case Ready():
                 self._ready_since = self._clock()
+            case Stepped():
+                self._proven = True
             case Ended():
                 self._jobs.pop(event.job, None)
             case _:

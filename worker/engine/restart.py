@@ -7,6 +7,20 @@ CRASHES = 5
 WINDOW_S = 600.0
 
 
+def machines_fault(*, ready: bool, at_work: bool, proven: bool, crashed: bool, said: str) -> str:
+    """The row of issues.py for a death that only the machine can have caused; empty: it is started again.
+
+    `ready`: it had been loaded and warmed up in this life; `at_work`: it had jobs; `proven`: a job got a token from it,
+    in any life; `crashed`: by a signal that nobody sent; `said`: the row that it named itself.
+
+    An engine that cannot be loaded, or dies in its warm-up or of the first jobs that it ever gets, does so of what it
+    stands on: the build, the driver, the memory. To start it again as it was would end as before.
+    """
+    if not ready:
+        return said or ("engine_cannot_compute" if crashed else "engine_not_loaded")
+    return "engine_cannot_compute" if at_work and not proven else ""
+
+
 class RestartPolicy:
     """Half a second, doubling to 30 s; the fifth crash within ten minutes is the last."""
 

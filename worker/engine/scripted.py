@@ -55,6 +55,7 @@ class Faults:
     crash_after: int | None = None  # tokens; 0: with the next step
     hang_after: int | None = None
     retry_in_s: float | None = 0.5
+    problem: str = ""  # the row of issues.py that the crash is told with
     ignore_cancel: bool = False
     refuse: ErrorCode | None = None  # answer to every Submit
 
@@ -234,8 +235,8 @@ class ScriptedEngine:
             jobs = (*self._running, *self._waiting)
             self._running.clear()
             self._waiting.clear()
-            retry, self._faults = self._faults.retry_in_s, Faults()
-            self._mail.put(Down(message, jobs, jobs[0] if len(jobs) == 1 else None, retry))
+            (retry, problem), self._faults = (self._faults.retry_in_s, self._faults.problem), Faults()
+            self._mail.put(Down(message, jobs, jobs[0] if len(jobs) == 1 else None, retry, problem))
             if retry is None:
                 await self._mail.closing()
                 return

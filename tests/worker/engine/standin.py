@@ -1,8 +1,8 @@
 """An engine child without a model: the name of a job says what happens to it. Run by test_process.py.
 
 Arguments: `serve`; `loads` (says nothing after the first Loading); `once:FILE` (serves if the file is there, and takes
-it away, else loads); `broken` (ends at once); `deaf` (ignores the end of stdin). An ordinary job gets its prompt back,
-a token a step.
+it away, else loads); `refuses:ROW` (says why it cannot load, and ends); `faults` (dies of a signal before it is ready);
+`deaf` (ignores the end of stdin). An ordinary job gets its prompt back, a token a step.
 """
 
 import os
@@ -25,14 +25,17 @@ def main(manner: str) -> None:
     first = pipe.read(MAX_LINE_BYTES)
     spec = TO_ENGINE.decode(first or b"")
     assert isinstance(spec, EngineSpec)
-    if manner == "broken":
-        leave(1)
     if manner.startswith("once:"):
         try:
             os.unlink(manner.removeprefix("once:"))
         except FileNotFoundError:
             manner = "loads"
+    if manner.startswith("refuses:"):
+        emit(Down("llama.cpp finds no GPU", problem=manner.removeprefix("refuses:")))
+        leave(1)
     emit(Loading(0.5))
+    if manner == "faults":
+        crash()
     if manner == "loads":
         signal.pause()
     print("a library prints into stdout, without asking")
@@ -50,6 +53,13 @@ def main(manner: str) -> None:
     leave(0)
 
 
+def crash() -> None:
+    """As native code does: a line, then the signal, with the stacks of faulthandler between."""
+    sys.stderr.write("amx.cpp:12: tile configuration is wrong\n")
+    sys.stderr.flush()
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
 def serve(submit: Submit, pipe: Pipe) -> None:
     def emit(event: Event) -> None:
         pipe.write(FROM_ENGINE.encode(event))
@@ -64,6 +74,8 @@ def serve(submit: Submit, pipe: Pipe) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         case "aborts":
             os.abort()
+        case "segfaults":
+            crash()
         case "exits":
             leave(3)
         case "explains":

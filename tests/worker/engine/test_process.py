@@ -16,6 +16,7 @@ import pytest
 from tests.worker.manual_time import ManualTime
 from wire.chat import Sampling
 from wire.errors import ErrorCode
+from worker import child_process
 from worker.child_process import LOG_BURST, LOG_CHARS, ROOT
 from worker.engine.mailbox import ROOM
 from worker.engine.port import Cancel, Down, Ended, EngineSpec, Event, Loading, Ready, Stepped, Submit
@@ -154,6 +155,8 @@ async def test_a_second_life_loads_as_patiently_as_the_first(tmp_path: Path) -> 
     once.touch()
     bench = Bench(f"once:{once}", Patience(close_s=0.01))
     await bench.until(Ready)
+    bench.engine.send(submit("proof"))
+    await bench.until(Ended)
     bench.engine.send(submit("exits"))
     await bench.until(Down)
     bench.time.pass_by(0.5)
@@ -209,26 +212,106 @@ async def test_loading_may_be_silent_for_longer() -> None:
 
 
 async def test_the_fifth_crash_in_ten_minutes_is_the_last() -> None:
-    bench = Bench("broken")
+    bench = Bench()
     pauses = []
-    for _ in range(4):
+    for life in range(5):
+        await bench.until(Ready)
+        if life == 0:
+            bench.engine.send(submit("proof"))
+            await bench.until(Ended)
+        bench.engine.send(submit("exits"))
         down = await bench.until(Down)
         pauses.append(down.retry_in_s)
-        assert down.retry_in_s is not None
-        bench.time.pass_by(down.retry_in_s)
-    assert pauses == [0.5, 1, 2, 4]
-    assert (await bench.until(Down)).retry_in_s is None
+        if down.retry_in_s is not None:
+            bench.time.pass_by(down.retry_in_s)
+    assert pauses == [0.5, 1, 2, 4, None] and down.problem == "" and "too many crashes" in down.message
     bench.engine.send(submit("late"))
     assert (await bench.until(Ended)).code is ErrorCode.MODEL_NOT_LOADED
     await bench.engine.close()
     assert await bench.rest() == []
 
 
-async def test_a_program_that_cannot_be_started_is_a_crash_and_not_an_exception() -> None:
+async def test_an_engine_that_dies_in_its_warm_up_is_not_started_again_and_says_of_what() -> None:
+    bench = Bench("faults")
+    down = await bench.until(Down)
+    assert (down.problem, down.retry_in_s, down.jobs) == ("engine_cannot_compute", None, ())
+    assert "signal 11 (SIGSEGV)" in down.message and "tile configuration" in down.message
+    assert "File" not in down.message, "no stack of the child in what the owner reads"
+    await bench.engine.close()
+
+
+async def test_an_engine_that_dies_of_its_first_job_is_the_machines_fault(bench: Bench) -> None:
+    bench.engine.send(submit("segfaults"))
+    down = await bench.until(Down)
+    assert (down.problem, down.retry_in_s, down.jobs) == ("engine_cannot_compute", None, ("segfaults",))
+    assert "signal 11 (SIGSEGV)" in down.message and "tile configuration" in down.message
+
+
+async def test_an_engine_that_gave_a_token_in_an_earlier_life_is_started_again(bench: Bench) -> None:
+    bench.engine.send(submit("proof"))
+    await bench.until(Ended)
+    for _ in range(2):
+        bench.engine.send(submit("segfaults"))
+        down = await bench.until(Down)
+        assert down.problem == "" and down.retry_in_s is not None and "signal 11 (SIGSEGV)" in down.message
+        bench.time.pass_by(down.retry_in_s)
+        await bench.until(Ready)
+
+
+async def test_an_engine_that_is_killed_while_it_has_nothing_to_do_is_started_again(bench: Bench) -> None:
+    assert bench.engine.pid is not None
+    os.kill(bench.engine.pid, signal.SIGKILL)
+    assert (await bench.until(Down)).retry_in_s == 0.5
+
+
+async def test_what_a_refused_load_says_of_itself_is_the_problem_and_no_crash() -> None:
+    bench = Bench("refuses:gpu_unreachable")
+    down = await bench.until(Down)
+    assert (down.problem, down.retry_in_s) == ("gpu_unreachable", None) and "finds no GPU" in down.message
+    await bench.engine.close()
+
+
+async def test_a_load_that_fails_after_a_crash_is_not_tried_over_and_over(tmp_path: Path) -> None:
+    """The owner's game took the memory meanwhile."""
+    once = tmp_path / "once"
+    once.touch()
+    bench = Bench(f"once:{once}", Patience(close_s=0.01))
+    await bench.until(Ready)
+    bench.engine.send(submit("proof"))
+    await bench.until(Ended)
+    bench.engine.send(submit("exits"))
+    assert (await bench.until(Down)).retry_in_s == 0.5
+    bench.time.pass_by(0.5)
+    await bench.until(Loading)
+    assert bench.engine.pid is not None
+    os.kill(bench.engine.pid, signal.SIGKILL)
+    down = await bench.until(Down)
+    assert (down.problem, down.retry_in_s) == ("engine_not_loaded", None)
+    await bench.engine.close()
+
+
+async def test_a_program_that_cannot_be_started_is_a_problem_and_not_an_exception() -> None:
     engine = ProcessEngine(SPEC, command=("/no/such/program",))
     down = await anext(engine.events())
-    assert isinstance(down, Down) and "could not be started" in down.message
+    assert isinstance(down, Down) and "could not be started" in down.message and down.problem == "engine_not_loaded"
     await engine.close()
+
+
+async def test_a_child_that_even_the_kernel_cannot_end_is_waited_for_with_a_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench("deaf", Patience(close_s=0.01))
+    await bench.until(Ready)
+    pid = await bench.pid()
+    monkeypatch.setattr(child_process, "KILLED_S", 0.05)
+    monkeypatch.setattr(child_process.ChildProcess, "kill", lambda self: None)  # as a process in state D takes it
+    try:
+        bench.engine.send(submit("garbage"))  # it is to be ended
+        down = await bench.until(Down)
+        assert (down.problem, down.retry_in_s, down.jobs) == ("driver_hangs", None, ("garbage",))
+        await bench.engine.close()
+    finally:
+        os.kill(pid, signal.SIGKILL)
 
 
 async def test_close_ends_the_child_and_the_events_and_names_what_still_ran(bench: Bench) -> None:
@@ -253,8 +336,8 @@ async def test_a_child_that_does_not_leave_is_killed() -> None:
     assert gone(pid)
 
 
-async def test_close_between_two_lives_does_not_wait_for_the_next() -> None:
-    bench = Bench("broken")
+async def test_close_between_two_lives_does_not_wait_for_the_next(bench: Bench) -> None:
+    bench.engine.send(submit("killed"))
     await bench.until(Down)
     await bench.engine.close()
     assert await bench.rest() == []

@@ -1,6 +1,8 @@
 """The pauses between restarts, and the end of patience."""
 
-from worker.engine.restart import RestartPolicy
+import pytest
+
+from worker.engine.restart import RestartPolicy, machines_fault
 
 
 def test_the_pause_doubles_up_to_half_a_minute() -> None:
@@ -35,3 +37,20 @@ def test_health_does_not_forgive_the_count() -> None:
     for now in (0, 120, 240, 360):
         assert policy.crashed(now, ready_since=now - 100) == 0.5
     assert policy.crashed(480, ready_since=380) is None
+
+
+@pytest.mark.parametrize(
+    ("ready", "at_work", "proven", "crashed", "said", "row"),
+    [
+        (False, False, False, False, "gpu_unreachable", "gpu_unreachable"),  # a refused load
+        (False, False, False, False, "", "engine_not_loaded"),  # killed for memory, or a bug
+        (False, False, False, True, "", "engine_cannot_compute"),  # it died in its warm-up
+        (False, False, True, False, "", "engine_not_loaded"),  # it served before, and the memory is taken now
+        (True, True, False, True, "", "engine_cannot_compute"),  # its first jobs
+        (True, True, False, False, "", "engine_cannot_compute"),  # a hang that was ended counts too
+        (True, True, True, True, "", ""),  # a job may have done it
+        (True, False, False, False, "", ""),  # killed while it had nothing to do
+    ],
+)
+def test_whose_fault_a_death_is(ready: bool, at_work: bool, proven: bool, crashed: bool, said: str, row: str) -> None:
+    assert machines_fault(ready=ready, at_work=at_work, proven=proven, crashed=crashed, said=said) == row
