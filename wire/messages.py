@@ -7,7 +7,7 @@ reattached worker replays exactly what was not acknowledged and the coordinator 
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 
 from wire.chat import MAX_LOGPROBS, ChatRequest, FinishReason, Frozen, Part, Timings, TokenId, Usage
 from wire.errors import ErrorCode
@@ -24,10 +24,18 @@ EARNINGS = "earnings"  # a feature of Hello: the worker understands Earnings
 WINDOW_TOKENS = 512  # tokens of one job that may be on the way without an Ack; then its slot pauses
 
 Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
-Text = Annotated[str, Field(max_length=4096)]
+
+
+def _utf8(text: object) -> object:
+    """Names of files, machines and devices may be bytes that are no text. Python keeps those as lone surrogates, which
+    no frame can carry: one in a message ended the worker that wanted to send it."""
+    return text.encode("utf-8", "replace").decode("utf-8") if isinstance(text, str) and not text.isascii() else text
+
+
+Text = Annotated[str, BeforeValidator(_utf8), Field(max_length=4096)]
 Traceparent = Annotated[str, Field(pattern=r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")]  # W3C Trace Context
 # Words for people are cut, not refused: a compiler's complaint that quoted a whole schema ended a worker.
-Sentence = Annotated[str, AfterValidator(lambda text: text[:4096])]
+Sentence = Annotated[str, BeforeValidator(_utf8), AfterValidator(lambda text: text[:4096])]
 # No number of a stranger is without a bound: an Infinity in a speed curve, or more tokens than a database column can
 # hold, was enough to end a coordinator.
 Count = Annotated[int, Field(ge=0, lt=2**53)]

@@ -1,6 +1,7 @@
 """Every frame: it survives the wire, its bounds hold, and the other version's extra fields do no harm."""
 
 import json
+import os
 from typing import Any, get_args
 
 import pytest
@@ -255,3 +256,13 @@ def test_the_discriminators_of_one_direction_are_distinct() -> None:
     for union in (ToCoordinator, ToWorker):
         tags = [member.model_fields["type"].default for member in members(union)]
         assert len(tags) == len(set(tags))
+
+
+def test_bytes_that_are_no_text_do_not_keep_a_frame_from_being_sent() -> None:
+    """A folder's name in Latin-1 in a message, a GPU's name, a host's name: Python reads them as lone surrogates."""
+    odd = os.fsdecode(b"/home/j\xf6rg/models")
+    issue = Issue(code="disk_full", severity="error", message=f"{odd} ü", remedy=odd)
+    assert codec.encode(issue).count("/home/j?rg/models") == 2 and "?rg/models ü" in issue.message
+    gpu = Gpu(name=odd, memory_bytes=1)
+    hello = Hello(worker="w", instance="i", name=odd, models=(), hardware=Hardware(cpu=odd, gpus=(gpu,)))
+    assert codec.encode(hello).count("/home/j?rg/models") == 3
