@@ -10,9 +10,8 @@ tokens does not wait behind a book; what nobody else wants goes to the oldest ag
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
-from worker.engine.pace import AIM
+from worker.engine.pace import Room
 
-STRETCH = 1 / AIM  # a slice may be so much longer if it ends its prompt: the pace aims short of its limit
 LEAST = 16  # rows of a slice that ends nothing: a sequence more in a batch costs as much as some rows
 # Rows of a long prompt's last slice: llama.cpp's CPU attention goes by tiles of 64 rows of one sequence, and row by row
 # where there are fewer. A tile, full or not, takes as long as about 17 rows by themselves, so few are left alone: at
@@ -47,15 +46,15 @@ class Slice:
     last: bool
 
 
-def plan(wants: Sequence[Want], batch: int, prompt_rows: int) -> list[Slice]:
+def plan(wants: Sequence[Want], batch: int, room: Room) -> list[Slice]:
     """Slices of at most `batch` rows: streams in order of their sequence, then prompts, also in that order, which get
-    at most `prompt_rows`, or a third more if that ends the oldest.
+    at most what there is room for.
 
     Order matters to llama.cpp, which runs a separate graph for each break in ascending sequence ids.
     """
     streams = sorted((want for want in wants if want.backlog == 1), key=lambda want: want.seq)[:batch]
     prompts = sorted((want for want in wants if want.backlog > 1), key=lambda want: want.age)
-    shares = _share(prompts, prompt_rows, batch - len(streams))
+    shares = _share(prompts, room, batch - len(streams))
     slices = [Slice(want.seq, 1, True) for want in streams]
     for want in sorted(prompts, key=lambda want: want.seq):
         if count := shares[want.seq]:
@@ -75,15 +74,15 @@ def parts(slices: Sequence[Slice], reading: Set[int]) -> list[list[Slice]]:
     return [part for part in (prompts, streams) if part]
 
 
-def _share(prompts: Sequence[Want], room: int, most: int) -> dict[int, int]:
+def _share(prompts: Sequence[Want], allowed: Room, most: int) -> dict[int, int]:
     """Rows for each prompt (by sequence), the oldest of them being first in `prompts`. Never more than `most`."""
     shares = {want.seq: 0 for want in prompts}
-    room = min(room, most)
+    room = min(allowed.rows, most)
     if not prompts:
         return shares
     oldest, *others = prompts
     overtaken = any(2 * want.backlog <= oldest.backlog for want in others)
-    if not overtaken and room < oldest.most == oldest.backlog <= min(int(room * STRETCH), most):
+    if not overtaken and room < oldest.most == oldest.backlog <= min(allowed.ending, most):
         room = oldest.most
     reserved = min(oldest.most, (room + 1) // 2 if overtaken else room)
     room -= reserved

@@ -8,7 +8,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from worker.child_setup import Pipe, enter, leave
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 # The step loop waits this long for the interpreter while the other thread runs Python code. With the default 5 ms
 # a 1 ms step beside a busy thread was measured at up to 23 ms.
 SWITCH_S = 0.0005
+TELL_S = 5.0
+BUSY = 0.2  # of a processor: less is a process that waits
+COMPILING_S = 1800.0  # kernels of a card that the build has no machine code for took tens of seconds a file
 LEAVE_S = 10.0  # for the step in hand, once stdin is closed; if nobody is left to kill us, we do it
 
 
@@ -47,17 +51,48 @@ def main() -> None:
 
 
 class Progress:
-    """Says how far the loading is, once per percent: llama.cpp calls for every tensor, and False would end it."""
+    """Says how far the loading is: once per percent, as llama.cpp calls for every tensor (and False would end it), and
+    within `alive` every TELL_S from a thread, as long as this process computes.
 
-    def __init__(self, emit: Callable[[Event], None]) -> None:
-        self._emit = emit
-        self._percent = -1
+    A driver that compiles kernels for a card computes for minutes in one call, and so does a slow machine that is
+    warmed up; one that hangs mostly does not, and the supervisor's patience with silence ends it. One that turns in a
+    circle is told apart from a compiler by COMPILING_S alone.
+    """
+
+    def __init__(self, emit: Callable[[Event], None], computed_s: Callable[[], float] = time.process_time) -> None:
+        self._emit, self._computed_s = emit, computed_s
+        self._fraction, self._percent = 0.0, -1
 
     def __call__(self, fraction: float) -> bool:
+        self._fraction = fraction
         if int(fraction * 100) > self._percent:
             self._percent = int(fraction * 100)
             self._emit(Loading(fraction))
         return True
+
+    @contextmanager
+    def alive(self, every_s: float = TELL_S, most_s: float = COMPILING_S) -> Iterator[None]:
+        done = threading.Event()
+        teller = threading.Thread(target=self._tell, args=(done, every_s, most_s), name="loading", daemon=True)
+        teller.start()
+        try:
+            yield
+        finally:
+            done.set()
+            teller.join()
+
+    def _tell(self, done: threading.Event, every_s: float, most_s: float) -> None:
+        before = self._computed_s()
+        for _ in range(int(most_s / every_s)):
+            if done.wait(every_s):
+                return
+            now = self._computed_s()
+            if now - before >= BUSY * every_s:
+                try:
+                    self._emit(Loading(self._fraction))
+                except BrokenPipeError:
+                    return  # the main thread finds out by itself
+            before = now
 
 
 def run(pipe: Pipe, emit: Callable[[Event], None]) -> None:
@@ -68,9 +103,14 @@ def run(pipe: Pipe, emit: Callable[[Event], None]) -> None:
         raise ValueError("the first line must be the engine's spec")
     # imported here, where stdout is already out of reach: the libraries print while they are loaded
     from worker.engine.llama import Model
-    from worker.engine.loop import Loop
+    from worker.engine.loop import LONGEST_STEP_S, Loop
+    from worker.engine.warm import warm_up
 
-    loop = Loop(Model(spec, Progress(emit)), spec, emit, time.monotonic)
+    progress = Progress(emit)
+    with progress.alive():
+        model = Model(spec, progress)
+        warmth = warm_up(model, spec.batch, LONGEST_STEP_S, time.monotonic)
+    loop = Loop(model, spec, warmth, emit, time.monotonic)
     threading.Thread(target=read_commands, args=(pipe, loop), name="commands", daemon=True).start()
     loop.run()
 

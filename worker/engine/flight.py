@@ -1,6 +1,7 @@
 """The decode in flight: what goes into it, what comes out of it, and how long it took."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from worker.engine.batch import Slice
 from worker.engine.counters import Counters
@@ -11,17 +12,40 @@ from worker.engine.prefix import Prefixes
 from worker.engine.sample import Row
 
 
+@dataclass
+class Step:
+    """`rows` of prompts, `depth` tokens deep at most, and `beside` of streams; `pace` is told what it took."""
+
+    pace: Pace
+    depth: int
+    rows: int
+    beside: int
+    began: float = 0.0
+
+
 class Flight:
     """A step is one decode, or two (`batch.parts`); the next is put in flight when the rows of the one before are
-    landed. Of the engine's thread alone."""
+    landed. Of the engine's thread alone.
 
-    def __init__(
-        self, model: Model, prefixes: Prefixes, pace: Pace, counters: Counters, clock: Callable[[], float]
-    ) -> None:
+    On a GPU llama_decode returns when the step is on its way. If nobody asks for its rows, the next llama_decode waits
+    until it is done before it puts its own on the way (ggml_backend_sched: one copy of the inputs, see
+    `llama._overrides`), so the step has taken from the return of its decode to the return of the next.
+    """
+
+    def __init__(self, model: Model, prefixes: Prefixes, counters: Counters, clock: Callable[[], float]) -> None:
         self._model, self._prefixes, self._counters, self._clock = model, prefixes, counters, clock
-        self.pace = pace  # of the step in hand
+        self._next: Step | None = None  # none of its decodes is on the way yet
+        self._step: Step | None = None  # under way
+        self._flying = False  # a decode is that nobody has waited for
         self._drawing: list[Job] = []  # jobs whose rows of logits are in flight, in their order
         self._cutting: list[Job] = []  # jobs whose state is to be saved once the decode in flight is done
+
+    def begin(self, step: Step | None) -> None:
+        """What is launched from now on belongs to `step`; None: nothing will be for a while, and what is still under
+        way is not timed, as nobody will see its end."""
+        self._next = step
+        if step is None:
+            self._step = None
 
     def land(self, last: bool = False) -> list[tuple[Job, Row]]:
         """Wait for the decode, save the states that were asked for; the rows of logits that jobs draw from. It waits
@@ -31,16 +55,22 @@ class Flight:
         """
         if not self._drawing and not self._cutting:
             if last and not self._model.asynchronous:
-                self.pace.ended(self._clock())
+                self._over(self._clock())
             return []
         rows = self._model.logits()
+        self._flying = False
         if last:
-            self.pace.ended(self._clock())
+            self._over(self._clock())
         for job in self._cutting:
             self._prefixes.keep(job.seq, self._model.checkpoint(job.seq))
         landed = list(zip(self._drawing, rows, strict=True))
         self._drawing, self._cutting = [], []
         return landed
+
+    def _over(self, now: float) -> None:
+        if step := self._step:
+            self._step = None
+            step.pace.took(step.depth, step.rows, now - step.began, step.beside)
 
     def launch(self, slices: Sequence[Slice], jobs: Mapping[int, Job]) -> int:
         """Put the slices of these jobs (by sequence) in flight; llama_decode's code, 0 if they are on their way."""
@@ -48,9 +78,17 @@ class Flight:
         for part in slices:
             job = jobs[part.seq]
             feeds.append(Feed(part.seq, job.fed, job.tokens[job.fed : job.fed + part.count], part.last))
+        began = self._clock()
         if code := self.decode(feeds):
-            self.pace.failed()
+            self._step = self._next = None  # what fails may fail at once: it says nothing of the time
             return code
+        if self._flying:
+            began = self._clock()
+            self._over(began)
+        self._flying = self._model.asynchronous
+        if step := self._next:
+            step.began = began
+            self._step, self._next = step, None
         self._counters.steps += 1
         for feed in feeds:
             self._advance(jobs[feed.seq], feed)

@@ -26,6 +26,7 @@ _KV_TYPES = {"f16": lib.GGML_TYPE_F16, "q8_0": lib.GGML_TYPE_Q8_0}
 # Weights in main memory are copied to the GPU for a batch of so many rows (ggml says 32). Of experts a copy takes 17 ms
 # a layer of Qwen3.6-35B-A3B at 24 GB/s, and 32 rows on the CPU half of that: about 128 rows is where it pays.
 _COPY_EXPERTS_FROM_ROWS = "128"
+_COPIES_FROM, _COPIES_FROM_BY_ITSELF = "GGML_OP_OFFLOAD_MIN_BATCH", "32"
 
 
 class Feed(NamedTuple):
@@ -77,7 +78,7 @@ class _Loaded:
 
     def __init__(self, spec: EngineSpec, on_progress: Callable[[float], bool]) -> None:
         if spec.cpu_expert_layers:  # ggml reads it when it lists its devices
-            os.environ.setdefault("GGML_OP_OFFLOAD_MIN_BATCH", _COPY_EXPERTS_FROM_ROWS)
+            os.environ.setdefault(_COPIES_FROM, _COPY_EXPERTS_FROM_ROWS)
         start_backend()
         _check(spec)
         log.recent.clear()
@@ -144,28 +145,25 @@ class Model:
         self.context_train = lib.llama_model_n_ctx_train(model)
         self.hybrid = bool(lib.llama_model_is_hybrid(model) or lib.llama_model_is_recurrent(model))
         self.can_shift = bool(lib.llama_memory_can_shift(self._memory))
-        self.asynchronous = spec.gpu_layers != 0 and supports_gpu_offload()  # decode returns before it is done
+        self.offloaded = spec.gpu_layers != 0  # some of it, or all, is on GPUs
+        some = spec.cpu_expert_layers > 0 or spec.gpu_layers > 0  # what is not is computed while decode waits
+        self.asynchronous = self.offloaded and not some and supports_gpu_offload()  # decode returns before it is done
+        # Rows of a batch from which on weights in main memory are copied to a GPU for it; 0: there are none to copy
+        self.copies_from = int(os.environ.get(_COPIES_FROM, _COPIES_FROM_BY_ITSELF)) if some else 0
         self._most_rows, self._most_outputs = spec.batch, spec.slots + spec.anchors
         self._outputs = 0
         self.inside_s = 0.0  # seconds that llama_decode and llama_synchronize have taken, for all decodes
         self._make_batch(spec.batch)
 
-    def warm(self) -> float:
-        """Put one token through every tensor, twice: the first time weights come from the disk and a GPU's kernels are
-        loaded, which belongs to loading and would make the first step look like a hang. Seconds of the second time.
-        """
-        took = 0.0
+    def touch(self) -> None:
+        """Put one token through every tensor, all experts too: weights come from the disk when they are first used."""
         lib.llama_set_warmup(self._context, True)
-        for _ in range(2):
-            began = time.perf_counter()
-            if code := self.decode([Feed(0, 0, [0], True)]):
-                raise refused(f"the model computes nothing (code {code})")
-            self.logits()
-            took = time.perf_counter() - began
-            self.clear(0)
+        code = self.decode([Feed(0, 0, [0], True)])
+        self.logits()
+        self.clear(0)
         lib.llama_set_warmup(self._context, False)
-        self.inside_s = 0.0
-        return took
+        if code:
+            raise refused(f"the model computes nothing (code {code})")
 
     def _make_batch(self, rows: int) -> None:
         """One llama_batch over numpy memory: 64 rows are filled in 3 us instead of 50 through ctypes."""

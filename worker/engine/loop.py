@@ -15,11 +15,11 @@ from worker.engine.batch import Want, parts, plan
 from worker.engine.constrain import Grammars
 from worker.engine.counters import PULSE_S, Counters
 from worker.engine.damage import Damage, ModelDamagedError
-from worker.engine.flight import Flight
+from worker.engine.flight import Flight, Step
 from worker.engine.follow import find
 from worker.engine.job import Drawn, Job, refusal
 from worker.engine.llama import Model
-from worker.engine.pace import Pace
+from worker.engine.pace import Pace, Warmth
 from worker.engine.port import (
     Cancel,
     Command,
@@ -47,23 +47,31 @@ Reason = Literal["stop", "length", "cancelled", "failed"]
 class Loop:
     """Serves jobs on one model. `post` and `stop` may be called from any thread, all else from the engine's own.
 
-    `emit` gets every event in order, in the engine's thread; it must not block for long.
+    `warmth`: what `warm_up` found. `emit` gets every event in order, in the engine's thread; it must not block for
+    long.
     """
 
     def __init__(
-        self, model: Model, spec: EngineSpec, emit: Callable[[Event], None], clock: Callable[[], float]
+        self,
+        model: Model,
+        spec: EngineSpec,
+        warmth: Warmth,
+        emit: Callable[[Event], None],
+        clock: Callable[[], float],
     ) -> None:
         self._model, self._spec, self._emit, self._clock = model, spec, emit, clock
         # A gap between separate caches is a second pass over the weights: dear on a GPU, which reads them anew. A CPU
         # computes as much either way, and gains more from the prefix that a job is not put on top of.
-        dense = not model.unified and model.asynchronous
-        self._apart = not model.unified and not model.asynchronous  # see batch.parts
+        dense = not model.unified and model.offloaded
+        self._apart = not model.unified and not model.offloaded  # see batch.parts
         self._prefixes = Prefixes(
             model.sequences, model.context, cuttable=not model.hybrid, dense=dense, saved_bytes=spec.saved_bytes
         )
         self._grammars = Grammars(model.vocab)
-        self._in_company = Pace(spec.longest_stall_ms / 1000, spec.batch)
-        self._alone = Pace(LONGEST_STEP_S, spec.batch, row_s=model.warm())
+        self._in_company, self._alone = (
+            Pace(limit_s, spec.batch, warmth, model.copies_from)
+            for limit_s in (spec.longest_stall_ms / 1000, LONGEST_STEP_S)
+        )
         self._posted: SimpleQueue[Command | None] = SimpleQueue()  # None: look again
         self._heard: deque[Command] = deque()
         self._stopping = False
@@ -73,7 +81,7 @@ class Loop:
         self._drawn: list[tuple[str, Drawn]] = []
         self._ended: list[Ended] = []
         self._counters = Counters(clock())
-        self._flight = Flight(model, self._prefixes, self._alone, self._counters, clock)
+        self._flight = Flight(model, self._prefixes, self._counters, clock)
         self._damage = Damage(model, self._flight.decode)
         self._ages = 0
 
@@ -103,7 +111,7 @@ class Loop:
         """One round. Where decode blocks (no GPU), what happened is told before it; else while it runs."""
         began, computing = self._clock(), self.busy
         self._collect()
-        if self._damage.suspected and self._damage.found(self._alone.rows(0)):
+        if self._damage.suspected and self._damage.found(self._alone.room(0).rows):
             self._tell()
             raise ModelDamagedError("job after job, and a test, got logits that are no numbers")
         self._listen()
@@ -147,15 +155,15 @@ class Loop:
         wants = [Want(job.seq, job.age, job.backlog, job.until_cut) for job in jobs.values()]
         reading = [job for job in jobs.values() if job.backlog > 1]
         # of several prompts those that end first have their answer begin while the others are still read
-        others_wait = len(jobs) > 1
+        pace = self._alone if len(jobs) == 1 and reading else self._in_company
         depth = max((job.fed for job in reading), default=0)
-        pace = self._flight.pace = self._in_company if others_wait else self._alone
-        slices = plan(wants, self._spec.batch, pace.rows(depth))
+        streams = len(jobs) - len(reading)
+        slices = plan(wants, self._spec.batch, pace.room(depth, streams))
         self.busy = bool(slices)
+        rows = sum(part.count for part in slices if jobs[part.seq] in reading)
+        self._flight.begin(Step(pace, depth, rows, streams) if slices else None)
         if not slices:
             return
-        if reading:
-            pace.began(depth, sum(part.count for part in slices if jobs[part.seq] in reading), self._clock())
         for place, part in enumerate(parts(slices, {job.seq for job in reading}) if self._apart else (slices,)):
             if place:
                 self._collect(last=False)

@@ -1,64 +1,134 @@
 """How many prompt rows go into a step, so that it takes no longer than it may: beside streams none may stand still for
 long, and without them a step must end before the supervisor takes its silence for a hang.
 
-What a row costs is learnt from the steps themselves, and apart for each depth of the prompt (a power of two): attention
-makes a row at 6,000 tokens several times as dear as one at 100. Pure: the loop tells what a step took.
+A step costs a floor, which is there without any row of a prompt (the streams' own rows, reading the weights), and so
+much for each row, the more the deeper the prompt is. Both are learnt from the steps themselves: the floor from those
+that read no prompt, the row from the others, apart for each depth (a power of two). Pure: the loop tells what steps
+took.
 """
 
-FIRST_ROWS = 32  # of an engine that has measured nothing yet
-LEAST_ROWS = 8  # a prompt always advances, however slow the machine and however many streams
+import statistics
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
 AIM = 0.75  # of the limit: steps of one size differ, and what counts is the slowest
-_GROWTH = 2.0  # most that one quick step may add: it may have been quick by chance
+_LATELY = 5  # steps that count, but for the slowest of them: one that met a busy moment changes nothing
+_FLOORS = 9  # steps without a prompt, by their median
+_BELOW = 3
+_GROWTH = 2.0  # most by which a slice outgrows those before it: they may have been quick by chance
 _SHALLOW = 511  # up to so many tokens the depth makes no difference
+_CHEAPEST = (
+    1 / 3
+)  # of what a row cost before the first step: less is a floor that was measured while the machine was busy
+_RETRY = 64  # steps of few rows, after which whole batches are judged as they were at first
+
+
+@dataclass(frozen=True)
+class Warmth:
+    """What was timed before the first step. `row_s`: seconds of a prompt's row at depth 0. `least_rows`: with fewer a
+    row costs far more, so a prompt always advances by so many. `long_s`: seconds of the longest slice."""
+
+    row_s: float
+    least_rows: int
+    long_s: float = 0.0
+
+
+class Room(NamedTuple):
+    """Prompt rows of a step, and how many there may be if that ends a prompt: the aim is short of the limit."""
+
+    rows: int
+    ending: int
 
 
 class Pace:
-    """`limit_s`: seconds that a step may take. `most`: rows of a whole batch. `row_s`: what one row alone takes, which
-    is more than it adds to others; without it the first step is a careful guess."""
+    """`limit_s`: seconds that a step may take. `most`: rows of a whole batch.
 
-    def __init__(self, limit_s: float, most: int, row_s: float | None = None) -> None:
-        self._aim_s = limit_s * AIM
-        self._most = most
-        self._first = FIRST_ROWS if row_s is None else self._aim_s / row_s
-        self._rows: dict[int, float] = {}  # by bit length of the depth: rows that take as long as they may
-        self._under_way: tuple[int, int, float] | None = None  # depth, rows and begin of a step
+    `whole_from`: from so many rows on a slice costs as much as a whole batch (weights are copied to a GPU for it), so
+    one is either shorter or whole. 0: there is no such place.
+    """
 
-    def rows(self, depth: int) -> int:
-        """Prompt rows for the next step, whose prompts reach `depth` tokens at most."""
-        return min(max(LEAST_ROWS, int(self._known(_level(depth)))), self._most)
+    def __init__(self, limit_s: float, most: int, warmth: Warmth, whole_from: int = 0) -> None:
+        self._limit_s, self._aim_s, self._most = limit_s, limit_s * AIM, most
+        self._warmth, self._whole_from = warmth, whole_from
+        self._floors: deque[float] = deque(maxlen=_FLOORS)
+        self._mixed: deque[float] = deque(maxlen=_BELOW)  # what the last steps that read prompts leave for a floor
+        self._rows: dict[int, deque[tuple[float, int]]] = {}  # by bit length of the depth: seconds over the floor, rows
+        self._wholes: dict[int, deque[float]] = {}  # the same: seconds of a slice that costs as much as a whole batch
+        self._few = 0  # steps since one of those
 
-    def _known(self, level: int) -> float:
-        """A depth not seen yet is judged by the nearest: a shallower one is halved for each doubling from there."""
-        if below := [seen for seen in self._rows if seen <= level]:
-            return self._rows[max(below)] * 0.5 ** (level - max(below))
-        return self._rows[min(self._rows)] if self._rows else self._first
-
-    def began(self, depth: int, rows: int, now: float) -> None:
-        self._under_way = (depth, rows, now)
-
-    def ended(self, now: float) -> None:
-        """The step in hand is done; of one that did not count nothing was said when it began."""
-        if self._under_way:
-            depth, rows, began = self._under_way
-            self._under_way = None
-            self.took(depth, rows, now - began)
-
-    def failed(self) -> None:
-        """The step in hand says nothing: what fails may fail at once."""
-        self._under_way = None
-
-    def took(self, depth: int, rows: int, seconds: float) -> None:
-        """A step with streams put `rows` of prompts through the model in `seconds`.
-
-        A step that was not full says nothing, unless it was longer than the aim. One over the limit is answered with
-        the square of its excess: the streams' own rows take time too, so fewer rows save less than their share.
+    @property
+    def _budget_s(self) -> float:
+        """What the prompts' rows may take. A floor is not their fault: were it answered with fewer rows, prompts would
+        stand still on a slow machine and the streams be no quicker. What the aim leaves to the limit is always theirs.
         """
-        level, excess = _level(depth), seconds / self._aim_s
-        known = self._known(level)
-        if excess > 1 / AIM:
-            self._rows[level] = max(LEAST_ROWS, min(rows, known) / excess**2)
-        elif excess > 1 or rows >= min(int(known), self._most):
-            self._rows[level] = max(LEAST_ROWS, min(rows / max(excess, 1 / _GROWTH), self._most))
+        return max(self._aim_s - self._floor_s, self._limit_s - self._aim_s)
+
+    @property
+    def _floor_s(self) -> float:
+        """Lower than measured where steps that read prompts leave less room for it: the machine was busy then."""
+        floor_s = statistics.median(self._floors) if self._floors else 0.0
+        return min(floor_s, max(self._mixed, default=floor_s))
+
+    def room(self, depth: int, beside: int = 0) -> Room:
+        """For the next step, whose prompts reach `depth` tokens at most, with `beside` rows of streams."""
+        level = _level(depth)
+        if not self._whole_from:
+            return self._room(self._fitting(level), self._most)
+        if self._whole_s(level) <= self._budget_s:
+            return Room(self._most, self._most)
+        return self._room(self._fitting(level), min(self._most, max(1, self._whole_from - 1 - beside)))
+
+    def _room(self, rows: int, most: int) -> Room:
+        return Room(min(rows, most), min(int(rows / AIM), most))
+
+    def _fitting(self, level: int) -> int:
+        fitting = self._budget_s / self._row_s(level)
+        if seen := self._rows.get(level):
+            fitting = min(fitting, _GROWTH * max(rows for _, rows in seen))
+        return max(self._warmth.least_rows, int(fitting))
+
+    def _row_s(self, level: int) -> float:
+        """A depth not seen yet is judged by the nearest: a shallower one is doubled for each doubling from there."""
+        if below := [seen for seen in self._rows if seen <= level]:
+            return _per_row(self._rows[max(below)]) * 2.0 ** (level - max(below))
+        if self._rows:
+            return _per_row(self._rows[min(self._rows)])
+        return self._warmth.row_s * 2.0 ** (level - _level(0))
+
+    def _whole_s(self, level: int) -> float:
+        """Copying weights costs the same at each depth."""
+        below = [seen for seen in self._wholes if seen <= level]
+        return statistics.median_low(self._wholes[max(below)]) if below else self._warmth.long_s
+
+    def took(self, depth: int, rows: int, seconds: float, beside: int = 0) -> None:
+        """A step put `rows` of prompts through the model in `seconds`, and `beside` rows of streams.
+
+        One that was far from full says little of a row, unless it was longer than it may be.
+        """
+        if rows == 0:
+            self._floors.append(seconds)
+            return
+        self._mixed.append(max(0.0, seconds - rows * self._warmth.row_s))
+        level = _level(depth)
+        over_s = max(seconds - self._floor_s, rows * self._warmth.row_s * _CHEAPEST)
+        if self._whole_from and rows + beside >= self._whole_from:
+            self._few = 0
+            self._wholes.setdefault(level, deque(maxlen=_LATELY)).append(over_s)
+            return
+        self._few += 1
+        if self._few >= _RETRY:
+            self._wholes.clear()
+        if 2 * rows >= self.room(depth, beside).rows or seconds > self._limit_s:
+            self._rows.setdefault(level, deque(maxlen=_LATELY)).append((over_s, rows))
+
+
+def _per_row(steps: Iterable[tuple[float, int]]) -> float:
+    """Seconds of a row in these steps, one of which, the dearest, may have been unlucky."""
+    usual = sorted(steps, key=lambda step: step[0] / step[1])
+    usual = usual[:-1] or usual
+    return sum(seconds for seconds, _ in usual) / sum(rows for _, rows in usual)
 
 
 def _level(depth: int) -> int:

@@ -26,7 +26,9 @@ CHILD = (sys.executable, "-m", "worker.engine.child")
 class Patience:
     """Seconds of silence after which the engine counts as hung, and seconds that it has to end by itself."""
 
-    loading_s: float = 300.0  # a driver that compiles kernels for a new card says nothing for minutes
+    loading_s: float = (
+        300.0  # a child that computes says so meanwhile (child.Progress), also while kernels are compiled
+    )
     silent_s: float = 20.0  # a step cannot pulse; the loop keeps each under 5 s (loop.LONGEST_STEP_S)
     close_s: float = 5.0
 

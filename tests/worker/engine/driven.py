@@ -9,8 +9,14 @@ from numpy.typing import NDArray
 
 from worker.engine.llama import Feed, Model
 from worker.engine.loop import Loop
+from worker.engine.pace import AIM, Warmth
 from worker.engine.port import Command, Ended, EngineSpec, Event, Stepped, Submit, Token
 
+LEAST_ROWS = 8
+WARMTH = Warmth(row_s=0.001, least_rows=LEAST_ROWS)
+# Of steps that may take 4 s (3 are aimed at) the streams' own rows take one, as every step does: the rest has room for
+FIRST_ROWS = 32
+SLOW = Warmth(row_s=(4 * AIM - 1) / FIRST_ROWS, least_rows=LEAST_ROWS)
 STEPS = 5000
 SPREAD = 4.0
 WAIT_S = 30.0
@@ -80,14 +86,14 @@ class Driven:
 
     opened: ClassVar[list["Driven"]] = []
 
-    def __init__(self, path: Path, kind: type[Model] = Mirrored, **spec: int) -> None:
+    def __init__(self, path: Path, kind: type[Model] = Mirrored, warmth: Warmth = WARMTH, **spec: int) -> None:
         shape = {"slots": 4, "context": 512, "batch": 128, "longest_stall_ms": 1} | spec
         self.spec = EngineSpec(path=str(path), **shape)  # type: ignore[arg-type]
         self.model = kind(self.spec)
         self.opened.append(self)
         self.events: list[Event] = []
         self.now = 0.0
-        self.loop = Loop(self.model, self.spec, self.events.append, lambda: self.now)
+        self.loop = Loop(self.model, self.spec, warmth, self.events.append, lambda: self.now)
 
     def close(self) -> None:
         self.loop.close()

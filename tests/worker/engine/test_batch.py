@@ -4,11 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.engine.batch import LEAST, STRETCH, TAIL, Slice, Want, plan
+from worker.engine import batch as tested
+from worker.engine.batch import LEAST, TAIL, Slice, Want
+from worker.engine.pace import AIM, Room
 
 wants_of = st.lists(st.tuples(st.integers(1, 700), st.integers(0, 300)), min_size=0, max_size=20).map(
     lambda sizes: [Want(seq, 100 - seq, backlog, cut) for seq, (backlog, cut) in enumerate(sizes)]
 )
+
+
+def plan(wants: list[Want], batch: int, rows: int) -> list[Slice]:
+    return tested.plan(wants, batch, Room(rows, int(rows / AIM)))
 
 
 def rows(slices: list[Slice]) -> dict[int, int]:
@@ -24,7 +30,7 @@ def test_limits_hold_and_every_stream_has_its_row(wants: list[Want], batch: int,
     assert len(got) == len(slices)
     assert sum(got.values()) <= batch
     assert all(got[seq] == 1 for seq in streams)
-    assert prompts <= budget * STRETCH
+    assert prompts <= budget / AIM
     assert bool(slices) == bool(wants)
     for want in wants:
         assert got.get(want.seq, 0) <= want.most

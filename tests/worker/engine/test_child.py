@@ -1,10 +1,12 @@
 """The real thing end to end: llama.cpp in its child process, behind the supervisor, on a tiny model."""
 
 import asyncio
+import itertools
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +16,7 @@ import pytest
 from wire.chat import Sampling
 from wire.errors import ErrorCode
 from worker.child_process import ROOT
-from worker.engine.child import read_commands
+from worker.engine.child import Progress, read_commands
 from worker.engine.pipe import FROM_ENGINE, TO_ENGINE
 from worker.engine.port import Cancel, Down, Ended, EngineSpec, Event, Loading, Pulse, Ready, Stepped, Submit
 from worker.engine.process import CHILD, ProcessEngine
@@ -174,3 +176,22 @@ def test_an_engine_that_cannot_read_its_commands_any_more_ends(monkeypatch: pyte
     monkeypatch.setattr("worker.engine.child.LEAVE_S", 0.0)
     read_commands(ears, ears)  # type: ignore[arg-type]
     assert ears.stopped and left == [1]
+
+
+def told(computed_s: float) -> list[Event]:
+    """What is heard in some moments of a load that says nothing by itself, by a process that computes so much."""
+    events: list[Event] = []
+    computed = itertools.count(0.0, computed_s)
+    progress = Progress(events.append, lambda: next(computed))
+    progress(0.5)
+    with progress.alive(every_s=0.01, most_s=0.03):
+        time.sleep(0.3)
+    return events
+
+
+def test_a_driver_that_compiles_kernels_is_heard_of_for_a_while() -> None:
+    assert told(computed_s=0.01) == [Loading(0.5)] * 4, "once by itself, and three times in as long as it may take"
+
+
+def test_a_process_that_hangs_is_not_said_to_load() -> None:
+    assert told(computed_s=0.0) == [Loading(0.5)]

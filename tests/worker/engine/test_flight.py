@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wire.chat import Sampling
 from worker.engine.batch import Slice
 from worker.engine.counters import Counters
-from worker.engine.flight import Flight
+from worker.engine.flight import Flight, Step
 from worker.engine.job import Job
 from worker.engine.llama import RC_NO_CELLS, Feed, Model
 from worker.engine.pace import Pace
@@ -45,14 +45,23 @@ class Remembering:
         self.cleared.append(seq)
 
 
+class Told:
+    """Instead of a pace: what steps took, by their rows."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[int, float]] = []
+
+    def took(self, depth: int, rows: int, seconds: float, beside: int) -> None:
+        self.steps.append((rows, seconds))
+
+
 class Bench:
     def __init__(self) -> None:
         self.model, self.now = Remembering(), 0.0
         self.prefixes = Prefixes(SEQUENCES, 1024, cuttable=True, dense=False, saved_bytes=1024)
         self.counters = Counters(0.0)
-        self.pace = Pace(1.0, BATCH)
-        model = cast(Model, self.model)
-        self.flight = Flight(model, self.prefixes, self.pace, self.counters, lambda: self.now)
+        self.told = Told()
+        self.flight = Flight(cast(Model, self.model), self.prefixes, self.counters, lambda: self.now)
 
     def job(self, name: str, tokens: int) -> Job:
         submit = Submit(name, tuple(range(tokens)), 16, Sampling(), seed=1)
@@ -106,3 +115,82 @@ def test_prefixes_that_nobody_uses_make_room(bench: Bench) -> None:
     assert bench.model.cleared == [gone.seq]
     bench.model.codes = [RC_NO_CELLS]
     assert bench.flight.decode([Feed(gone.seq + 1, 0, [1], True)]) == RC_NO_CELLS, "nothing is left to give"
+
+
+# ---- what a step took
+
+
+class Computing(Remembering):
+    """A GPU: a decode waits for the one before, and its own takes as long as the test says."""
+
+    asynchronous = True
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__()
+        self.bench, self.takes, self.done = bench, 0.0, 0.0
+
+    def decode(self, feeds: Sequence[Feed]) -> int:
+        self.bench.now = max(self.bench.now, self.done)
+        self.done = self.bench.now + self.takes
+        return super().decode(feeds)
+
+    def logits(self) -> NDArray[np.float32]:
+        self.bench.now = max(self.bench.now, self.done)
+        return super().logits()
+
+
+def launch(bench: Bench, job: Job, rows: int, takes: float, last: bool = False) -> None:
+    assert isinstance(bench.model, Computing)
+    bench.model.takes = takes
+    assert bench.flight.land(last=True) == []
+    bench.flight.begin(Step(cast(Pace, bench.told), job.fed, rows, beside=0))
+    bench.flight.launch([Slice(job.seq, rows, last)], {job.seq: job})
+
+
+@pytest.fixture
+def computing(bench: Bench) -> Bench:
+    bench.model = Computing(bench)
+    bench.flight = Flight(cast(Model, bench.model), bench.prefixes, bench.counters, lambda: bench.now)
+    return bench
+
+
+def test_on_a_gpu_a_step_that_nobody_waits_for_is_over_when_the_next_decode_returns(computing: Bench) -> None:
+    job = computing.job("long", 900)
+    launch(computing, job, 100, takes=2.0)
+    assert computing.told.steps == [], "its decode returned at once"
+    launch(computing, job, 200, takes=3.0)
+    launch(computing, job, 600, takes=5.0, last=True)
+    assert len(computing.flight.land(last=True)) == 1
+    assert computing.told.steps == [(100, 2.0), (200, 3.0), (600, 5.0)], "the last is not charged with the one before"
+
+
+def test_a_step_whose_end_nobody_saw_is_not_timed(computing: Bench) -> None:
+    job, other = computing.job("left", 900), computing.job("late", 40)
+    launch(computing, job, 100, takes=2.0)
+    computing.flight.begin(None)
+    computing.now += 600.0
+    launch(computing, other, 40, takes=1.0, last=True)
+    computing.flight.land(last=True)
+    assert computing.told.steps == [(40, 1.0)]
+
+
+def test_a_step_that_failed_is_not_timed(computing: Bench) -> None:
+    job = computing.job("one", 900)
+    launch(computing, job, 100, takes=2.0)
+    computing.model.codes = [-3]
+    launch(computing, job, 100, takes=2.0)
+    launch(computing, job, 50, takes=1.0)
+    launch(computing, job, 20, takes=1.0)
+    assert computing.told.steps == [(50, 1.0)]
+
+
+def test_two_decodes_of_a_step_are_timed_as_one(bench: Bench) -> None:
+    prompt, stream = bench.job("prompt", 40), bench.job("stream", 2)
+    jobs = {prompt.seq: prompt, stream.seq: stream}
+    bench.flight.begin(Step(cast(Pace, bench.told), 0, 40, beside=1))
+    for part in (Slice(prompt.seq, 40, True), Slice(stream.seq, 2, True)):
+        bench.flight.land()
+        bench.flight.launch([part], jobs)
+        bench.now += 1.0
+    bench.flight.land(last=True)
+    assert bench.told.steps == [(40, 2.0)]
