@@ -295,6 +295,10 @@ class Loop:
             self._end(job, job.over)
 
     def _take_over(self, place: Placement) -> bool:
+        if place.aside is not None:
+            length = self._model.length(place.target)
+            if not self._model.fork(place.target, place.aside, length):
+                self._empty(place.aside)
         if place.source is None:
             self._model.clear(place.target)
             return True

@@ -8,6 +8,7 @@ saved in main memory. Reuse moves whole states only, so it never changes an answ
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +16,23 @@ from numpy.typing import NDArray
 from worker.engine.port import EngineSpec
 
 MIN_REUSE = 16  # tokens; less is computed again sooner than a checkpoint is copied
+# Tokens that are worth a copy from one separate cache to another: it takes all of the cache, and llama.cpp lays out its
+# largest graph anew (llama-context.cpp, memory_update), some tens of milliseconds in which every stream stands still.
+MIN_COPY = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a job goes: `target` becomes the first `length` tokens of `source` (None: empty), with `state` restored."""
+    """Where a job goes: `target` becomes the first `length` tokens of `source` (None: empty), with `state` restored.
+
+    `aside`: before that, all that the target holds is copied there.
+    """
 
     target: int
     source: int | None = None
     length: int = 0
     state: bytes | None = None
+    aside: int | None = None
 
 
 @dataclass
@@ -53,7 +61,7 @@ class Prefixes:
     """The index over `sequences` sequences of up to `context` tokens, with checkpoints of `saved_bytes` at most.
 
     `cuttable`: the model is attention-only. `dense`: separate caches, where a gap between running sequences costs
-    llama.cpp a graph: jobs take the lowest free sequence then, not the least valuable one.
+    llama.cpp a pass over the weights in each step: jobs run side by side then, and what is kept makes way for them.
     """
 
     def __init__(
@@ -90,12 +98,15 @@ class Prefixes:
                 inherited[length].used = self._clock
             if not origin.busy:
                 origin.worth = min(origin.worth, origin.length - length)
-        target = self._target()
+        target = self._target(source)
+        if self._dense and source != target and length < MIN_COPY:
+            source, length, state, inherited = None, 0, None, {}
+        aside = self._aside(target, source) if self._dense else None
         held = self._held[target]
         held.tokens[:length] = tokens[:length]
         held.length, held.busy, held.used, held.worth = length, True, self._clock, length
         held.checkpoints = inherited
-        return Placement(target, source, length, state)
+        return Placement(target, source, length, state, aside)
 
     def known(self, prompt: NDArray[np.int32]) -> int:
         """Tokens of the prompt that could be taken over now."""
@@ -116,12 +127,29 @@ class Prefixes:
             most = max((at for at in held.checkpoints if at <= most), default=0)
         return most if most >= MIN_REUSE else 0
 
-    def _target(self) -> int:
-        """The lowest empty sequence, else the free one that is worth least for its age."""
+    def _target(self, source: int | None) -> int:
+        """The free sequence that is worth least for its age, empty ones first. If dense, of those that leave the fewest
+        gaps, and the source itself if little of it is lost: there is nothing to copy then."""
         free = [seq for seq, held in enumerate(self._held) if not held.busy]
-        if self._dense:
-            return free[0]
-        return min(free, key=lambda seq: (self._value(seq), seq))
+        if not self._dense:
+            return min(free, key=lambda seq: (self._value(seq), seq))
+        in_place = source if source is not None and self._held[source].worth < MIN_COPY else None
+        return min(free, key=lambda seq: (self._gaps(seq), seq != in_place, self._value(seq), seq))
+
+    def _gaps(self, seq: int) -> int:
+        """Between the running sequences, if this one ran too."""
+        busy = [other for other, held in enumerate(self._held) if held.busy or other == seq]
+        return sum(after - before > 1 for before, after in pairwise(busy))
+
+    def _aside(self, target: int, source: int | None) -> int | None:
+        """The free sequence that is to keep what the target holds, if that is worth a copy, and more than is lost."""
+        held = self._held[target]
+        free = [seq for seq, other in enumerate(self._held) if not other.busy and seq not in (target, source)]
+        aside = min(free, key=self._value, default=None)
+        if target == source or aside is None or held.worth < MIN_COPY or self._value(aside) >= self._value(target):
+            return None
+        self._held[target], self._held[aside] = self._held[aside], held
+        return aside
 
     def _value(self, seq: int) -> float:
         held = self._held[seq]

@@ -1,8 +1,11 @@
 """The index of prefixes, without a model."""
 
+from unittest import mock
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.engine import prefix
 from worker.engine.prefix import Placement, Prefixes
 
 SYSTEM = list(range(100, 140))
@@ -131,10 +134,49 @@ def test_a_continued_conversation_is_worth_what_it_took_over() -> None:
     assert index.place([7] * 40).target == 2, "100 tokens are less than 302"
 
 
-def test_separate_caches_are_filled_from_the_lowest_sequence() -> None:
-    index = Prefixes(3, 512, cuttable=True, dense=True)
+def test_two_conversations_that_take_turns_keep_their_caches_on_a_gpu() -> None:
+    """Before, the second was put where the first had been, and neither was ever found again."""
+    index = Prefixes(3, 1024, cuttable=True, dense=True)
+    one, two = list(range(300)), list(range(400, 700))
+    assert (serve(index, one).target, serve(index, two).target) == (0, 1)
+    for turn in range(3):
+        one, two = [*one, 900 + turn], [*two, 900 + turn]
+        assert serve(index, one) == Placement(0, 0, 300 + turn), "in place: nothing is copied"
+        assert serve(index, two) == Placement(1, 1, 300 + turn)
+
+
+def test_jobs_run_side_by_side_in_separate_caches_on_a_gpu() -> None:
+    index = Prefixes(5, 1024, cuttable=True, dense=True)
+    for talk in range(4):
+        serve(index, list(range(1000 * talk, 1000 * talk + 300)))
+    assert index.place([9] * 40).target == 4, "it is empty"
+    assert index.place([8] * 40).target == 3, "and beside it"
+    index.release(4)
+    assert index.place([7] * 40).target in (2, 4)
+
+
+def test_what_is_kept_makes_way_for_a_job_that_must_run_beside_others() -> None:
+    index = Prefixes(4, 1024, cuttable=True, dense=True)
+    kept = list(range(1000, 1300))
     serve(index, list(range(300)))
-    assert index.place([9] * 40).target == 0
+    serve(index, kept)
+    index.place(list(range(300)))  # runs in 0
+    place = index.place([9] * 400)
+    assert (place.target, place.source, place.aside) == (1, None, 2)
+    index.grow(1, [9] * 400)
+    back = index.place([*kept, 5])
+    assert (back.target, back.source, back.length) == (2, 2, 300), "it is found where it was put"
+
+
+def test_a_short_prefix_is_not_worth_a_copy_between_separate_caches() -> None:
+    index = Prefixes(3, 1024, cuttable=True, dense=True)
+    index.place(SYSTEM)
+    index.grow(0, SYSTEM)
+    assert index.place([*SYSTEM, 1]) == Placement(1)
+    long = Prefixes(3, 1024, cuttable=True, dense=True)
+    long.place(list(range(300)))
+    long.grow(0, list(range(300)))
+    assert long.place([*range(300), 1]) == Placement(1, 0, 300)
 
 
 def test_evict_never_takes_a_running_sequence() -> None:
@@ -184,7 +226,11 @@ def test_what_is_reused_is_really_the_beginning_of_the_prompt(
     cache: dict[int, list[int]] = {}
     for wanted, anchors in asked:
         prompt = [0] * 30 + wanted
-        place = index.place(prompt)
+        with mock.patch.object(prefix, "MIN_COPY", 20):
+            place = index.place(prompt)
+        if place.aside is not None:
+            assert place.aside not in (place.target, place.source)
+            cache[place.aside] = cache[place.target]
         assert place.length < len(prompt)
         if place.source is not None:
             assert cache[place.source][: place.length] == prompt[: place.length]
