@@ -33,7 +33,7 @@ MOST_SHARED_CELLS = 65_536
 MOST_SHARED_ON_CPU = 2
 MASK_BYTES = 256 * MIB  # a bigger batch is not worth a larger mask than this
 # Experts in main memory are copied to the GPU once for each batch of a prompt, however many rows it has: 11 GiB on a
-# card of 12. A batch four times as large reads a long prompt twice as fast or better, for 0.3 GiB of the card.
+# card of 12. A batch four times as large reads a long prompt twice as fast, for 0.4 GiB of the card (reckoned).
 BATCH, LARGE_BATCH = 512, 2048
 MANY_MOVED = 4  # of so many parts of the experts one must be in main memory for that
 

@@ -65,7 +65,12 @@ class Loop:
         dense = not model.unified and model.offloaded
         self._apart = not model.unified and not model.offloaded  # see batch.parts
         self._prefixes = Prefixes(
-            model.sequences, model.context, cuttable=not model.hybrid, dense=dense, saved_bytes=spec.saved_bytes
+            model.sequences,
+            model.context,
+            cuttable=not model.hybrid,
+            dense=dense,
+            shared=model.unified,
+            saved_bytes=spec.saved_bytes,
         )
         self._grammars = Grammars(model.vocab)
         self._in_company, self._alone = (
@@ -316,6 +321,8 @@ class Loop:
             if error:
                 self._empty(job.seq)
             self._prefixes.release(job.seq)
+            while (surplus := self._prefixes.surplus()) is not None:
+                self._model.clear(surplus)
         self._waiting.pop(job.submit.job, None)
         if job.grammar:
             job.grammar.cancel()  # if its turn has not come: whoever leaves does not hold up the grammars of others

@@ -19,6 +19,9 @@ MIN_REUSE = 16  # tokens; less is computed again sooner than a checkpoint is cop
 # Tokens that are worth a copy from one separate cache to another: it takes all of the cache, and llama.cpp lays out its
 # largest graph anew (llama-context.cpp, memory_update), some tens of milliseconds in which every stream stands still.
 MIN_COPY = 256
+# Tokens of ended jobs in a shared cache, where every row attends to them too: what a plan thinks bearable (plan.py,
+# MOST_SHARED_CELLS). Without a bound the cache of one long job fills up, and every step takes longer than the last.
+MOST_KEPT = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Prefixes:
 
     `cuttable`: the model is attention-only. `dense`: separate caches, where a gap between running sequences costs
     llama.cpp a pass over the weights in each step: jobs run side by side then, and what is kept makes way for them.
+    `shared`: one cache for all.
     """
 
     def __init__(
@@ -71,11 +75,13 @@ class Prefixes:
         *,
         cuttable: bool,
         dense: bool = False,
+        shared: bool = False,
         saved_bytes: int = EngineSpec.saved_bytes,
     ) -> None:
         self._held = [_Held(np.empty(context, np.int32)) for _ in range(sequences)]
         self._cuttable = cuttable
         self._dense = dense
+        self._shared = shared
         self._saved_bytes = saved_bytes
         self._clock = 0
 
@@ -200,6 +206,11 @@ class Prefixes:
         held = self._held[seq]
         held.length = held.worth = 0
         held.checkpoints = {}
+
+    def surplus(self) -> int | None:
+        """As `evict`, if more is kept in a shared cache than its rows should see; the last one stays, however long."""
+        free = [held.worth for held in self._held if held.length and not held.busy]
+        return self.evict() if self._shared and len(free) > 1 and sum(free) > MOST_KEPT else None
 
     def evict(self) -> int | None:
         """Give up the free prefix that is worth least, and say which sequence to empty; None: there is none."""

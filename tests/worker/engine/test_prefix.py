@@ -179,6 +179,22 @@ def test_a_short_prefix_is_not_worth_a_copy_between_separate_caches() -> None:
     assert long.place([*range(300), 1]) == Placement(1, 0, 300)
 
 
+def test_a_shared_cache_keeps_no_more_than_its_rows_should_see() -> None:
+    """Before, it kept until it was full: 262,144 cells that each step of a short chat attended to."""
+    with mock.patch.object(prefix, "MOST_KEPT", 500):
+        shared, separate = (Prefixes(4, 1024, cuttable=True, shared=shared) for shared in (True, False))
+        for index in (shared, separate):
+            serve(index, list(range(200)))
+            serve(index, list(range(1000, 1250)))
+            assert index.surplus() is None, "450 tokens"
+            serve(index, list(range(2000, 2100)))
+        assert (shared.surplus(), shared.surplus()) == (0, None), "350 are left"
+        assert separate.surplus() is None
+        long = Prefixes(2, 1024, cuttable=True, shared=True)
+        serve(long, list(range(600)))
+        assert long.surplus() is None, "the last conversation is kept whole"
+
+
 def test_evict_never_takes_a_running_sequence() -> None:
     index = Prefixes(3, 512, cuttable=True)
     index.place(SYSTEM)

@@ -159,3 +159,15 @@ def test_logits_are_those_of_a_fresh_prefill(
         assert fresh.model.decode([Feed(0, 0, tokens, True)]) == 0
         worst = max(worst, float(np.abs(fresh.model.logits()[0] - row).max()))
     assert 0 < worst < CLOSE
+
+
+def test_what_is_kept_beyond_the_bound_is_taken_out_of_a_shared_cache(
+    tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prefix, "MOST_KEPT", 100)
+    engine = Driven(tiny_qwen3, slots=1, context=CONTEXT, anchors=3, batch=64)
+    for job in range(3):
+        prompt = tuple(range(80 * job, 80 * job + 70))
+        engine.run(Submit(f"j{job}", prompt, 2, Sampling(temperature=1.0), seed=1, ignore_eos=True))
+    lengths = [engine.model.length(seq) for seq in range(engine.model.sequences)]
+    assert 70 <= sum(lengths) <= 100, lengths
