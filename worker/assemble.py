@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wire.catalog import ModelSpec
 from wire.messages import Issue, ModelOffer, SpeedPoint
-from worker import gguf_header, hardware, weights
+from worker import gguf_header, hardware, proven, weights
 from worker.config import Config, read_catalogue
 from worker.engine import probe
 from worker.engine.devices import Build
@@ -17,6 +17,7 @@ from worker.gpu_problems import WAITS, gpu_problems, hides_all
 from worker.issues import issue
 from worker.machine import Machine
 from worker.plan import DoesNotFit, Wishes, plan
+from worker.proven import Proven
 from worker.weights import WeightsError
 
 BEGINNING_BYTES = 16 * 2**20  # of each file, to find its header in: that of Qwen3.6 takes 11 MB, most of it vocabulary
@@ -69,7 +70,8 @@ def assemble(config: Config, report: weights.Report) -> Assembly:
             files = weights.local(config.model_file, config.models_dir, report)
         else:
             if spec.package is None and weights.present(spec, config.models_dir, report) is None:
-                look(config)  # what a GPU lacks is said before hours of download, not after
+                # what a GPU or a build lacks is said before hours of download, not after
+                _prove(config, look(config)[0])
             files = weights.ensure(spec, config.models_dir, report, weights.Hub(endpoint=config.hub))
         machine, laid_out, problems = _lay_out(config, spec, files.path, header_of(files))
         return Assembly(spec, files, machine, laid_out, problems)
@@ -119,7 +121,18 @@ def _lay_out(
     config: Config, spec: ModelSpec, path: Path, header: gguf_header.Header
 ) -> tuple[Machine, Plan, tuple[Issue, ...]]:
     machine, problems = look(config)
-    return machine, plan(header, str(path), spec, machine, wishes(config)), problems
+    proved = _prove(config, machine)
+    made = plan(header, str(path), spec, machine, wishes(config))
+    made = replace(made, engine=replace(made.engine, repacked=proved.repacked))
+    return machine, made, problems if proved.problem is None else (*problems, proved.problem)
+
+
+def _prove(config: Config, machine: Machine) -> Proven:
+    """Raises Unready when llama.cpp comes to no right numbers here."""
+    proved = proven.on_this_machine(config.state_dir, machine)
+    if proved.problem is not None and proved.problem.severity == "error":
+        raise Unready(proved.problem)
+    return proved
 
 
 def installed(config: Config) -> Build:

@@ -61,11 +61,13 @@ class Target:
 @dataclass(frozen=True)
 class Probes:
     """How to find out. `free_disk` takes a folder that may not exist yet; `gpu_problems`: why llama.cpp cannot use the
-    GPUs of the machine; `hub`: will it give the files; `model`: what is wrong with the files that are here, or how they
-    do not fit; `daemon`: problems that the running daemon has, or why it is not known."""
+    GPUs of the machine; `engine`: why it computes wrong or slowly; `hub`: will it give the files; `model`: what is
+    wrong with the files that are here, or how they do not fit; `daemon`: problems that the running daemon has, or why
+    it is not known."""
 
     machine: Callable[[], Machine]
     gpu_problems: Callable[[Machine], tuple[Issue, ...]]
+    engine: Callable[[Machine], Issue | None]
     free_disk: Callable[[Path], int]
     hub: Callable[[], Issue | str]
     model: Callable[[], Issue | str]
@@ -80,6 +82,7 @@ def check(target: Target, probes: Probes) -> list[Finding]:
         _driver(machine, problems.pop("driver_too_old", None) or problems.pop("driver_missing", None)),
         *(_bad("gpu", problem) for problem in problems.values()),
         *_gpu(machine, bool(problems), target.serving),
+        _engine(probes.engine(machine)),
         _memory(machine, target.serving),
         _disk(target, probes.free_disk),
         _hub(target, probes.hub),
@@ -119,6 +122,12 @@ def _gpu(machine: Machine, troubled: bool, serving: bool) -> list[Finding]:
     if not serving and any(gpu.free_bytes < gpu.memory_bytes // 2 for gpu in gpus):
         return [_bad("gpu", issue("gpu_in_use", f"{text}: more than half of it is in use"))]
     return [Finding("gpu", True, text)]
+
+
+def _engine(problem: Issue | None) -> Finding:
+    if problem is not None:
+        return _bad("engine", problem)
+    return Finding("engine", True, "llama.cpp comes to the right numbers on this machine")
 
 
 def _memory(machine: Machine, serving: bool) -> Finding:

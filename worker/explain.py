@@ -69,6 +69,8 @@ def _how(engine: EngineSpec, gpus: tuple[str, ...]) -> str:
     ]
     if engine.gpu_layers:
         chosen.insert(0, f"GPUs: {', '.join(gpus)}")
+    if not engine.repacked:
+        chosen.append("weights not rewritten for this CPU")
     if engine.cpu_expert_layers:
         chosen.append(f"experts of {engine.cpu_expert_layers} layers in main memory")
     return "  " + "; ".join(chosen)

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from wire.catalog import ModelSpec
 from wire.messages import Issue
-from worker import check, control, hardware, weights
+from worker import check, control, hardware, proven, weights
 from worker.assemble import chosen, header_of, installed, wishes
 from worker.config import Config, api_url
 from worker.control import ControlError
@@ -43,6 +43,7 @@ def findings(config: Config) -> list[check.Finding]:
     probes = check.Probes(
         machine=lambda: machine,
         gpu_problems=lambda machine: gpu_problems(machine, build, config.visible_gpus),
+        engine=lambda machine: proven.on_this_machine(config.state_dir, machine).problem,
         free_disk=_free_disk,
         hub=lambda: hub[1],
         model=lambda: "the running daemon serves it" if serving else _model(config, spec, here, machine),

@@ -1,7 +1,27 @@
 import logging
+import os
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
+
+from worker import proven
+from worker.engine.proof import Proof, prove
+
+
+@cache
+def _proved(library: str | None, repacked: bool) -> Proof:
+    return prove(repacked=repacked)
+
+
+@pytest.fixture(autouse=True)
+def _proved_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proof starts a process, and that of one library is always the same. The GPUs of tests are made up."""
+
+    def known(device: str | None = None, repacked: bool = True) -> Proof:
+        return _proved(os.environ.get("LLAMA_CPP_LIB_PATH"), repacked) if device is None else Proof("right")
+
+    monkeypatch.setattr(proven, "prove", known)
 
 
 @pytest.fixture(autouse=True)

@@ -35,6 +35,7 @@ def findings(
     answers: dict[str, Answer] | None = None,
     hub: Issue | str = "can be fetched",
     model: Issue | str = "fits",
+    engine: Issue | None = None,
     daemon: tuple[Issue, ...] | str = (),
 ) -> dict[str, Finding]:
     def get(url: str, headers: dict[str, str]) -> Answer:
@@ -47,6 +48,7 @@ def findings(
     probes = Probes(
         machine=lambda: machine or machine_with(CARD),
         gpu_problems=lambda machine: gpu_problems,
+        engine=lambda machine: engine,
         free_disk=lambda folder: free,
         hub=lambda: hub,
         model=lambda: model,
@@ -58,7 +60,7 @@ def findings(
 
 def test_when_all_is_well_everything_is_ok() -> None:
     found = findings()
-    assert list(found) == ["driver", "gpu", "memory", "disk", "hub", "model", "coordinator", "key", "daemon"]
+    assert list(found) == ["driver", "gpu", "engine", "memory", "disk", "hub", "model", "coordinator", "key", "daemon"]
     assert all(finding.ok is True for finding in found.values())
     assert "580.65" in found["driver"].message and "23.0 of 24.0 GiB free" in found["gpu"].message
 
@@ -87,6 +89,13 @@ def test_a_gpu_that_llama_cpp_cannot_use_is_a_failure() -> None:
     found = findings(machine=machine_with(), gpu_problems=(problem,))
     assert found["gpu"].ok is False and "CUDA" in found["gpu"].remedy
     assert not passed(list(found.values()))
+
+
+def test_a_llama_cpp_that_computes_wrong_is_a_failure_and_a_slow_one_a_note() -> None:
+    wrong = findings(engine=issue("engine_miscomputes", "it died of SIGILL"))["engine"]
+    assert (wrong.ok, wrong.code) == (False, "engine_miscomputes") and "scripts/setup" in wrong.remedy
+    slow = findings(engine=issue("engine_slowed", "it died of SIGILL"))["engine"]
+    assert (slow.ok, slow.code) == (None, "engine_slowed")
 
 
 def test_a_driver_that_is_too_old_is_a_failure() -> None:
@@ -177,7 +186,7 @@ def test_findings_are_shown_as_text_and_as_json() -> None:
     assert "FAIL  disk         disk_full: " in text and "-> Free some space" in text and "ok    key" in text
     value = json.loads(show(found, "json"))
     assert value["ok"] is False
-    assert value["findings"][3]["name"] == "disk" and value["findings"][3]["remedy"]
+    assert value["findings"][4]["name"] == "disk" and value["findings"][4]["remedy"]
 
 
 @pytest.fixture

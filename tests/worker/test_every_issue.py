@@ -19,14 +19,16 @@ import psutil
 import pytest
 
 from tests.hub import LoopbackHub
+from tests.worker.engine.planted import ANY_ROW, CRASH, MANY_ROWS, planted
 from tests.worker.play import Coordinator, command, config_in, serving
 from tests.worker.test_hardware import Nvml
 from wire.messages import Hardware
-from worker import child_process, daemon, hardware, outage
+from worker import child_process, daemon, hardware, outage, proven
 from worker.config import Config
 from worker.engine import probe
-from worker.engine.devices import Build
+from worker.engine.devices import Build, Device
 from worker.engine.process import ProcessEngine
+from worker.engine.proof import Proof
 from worker.exits import EXIT_CONFIG, EXIT_STOPPED
 from worker.machine import Machine
 
@@ -146,6 +148,32 @@ async def test_gpu_unreachable(stage: Stage, tiny_qwen3: Path, monkeypatch: pyte
 async def test_library_broken(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "ask", lambda: Build(problem="llama.cpp cannot be loaded: it died of SIGILL"))
     assert "SIGILL" in (await waits(stage, tiny_qwen3, "library_broken"))["message"]
+
+
+async def test_engine_miscomputes(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real library, in which code that every step needs was made for another CPU."""
+    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(planted(stage.folder / "lib", ANY_ROW, CRASH)))
+    assert "SIGILL" in (await waits(stage, tiny_qwen3, "engine_miscomputes"))["message"]
+
+
+async def test_engine_slowed(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real library that dies of the first prompt with rewritten weights: it is loaded without, and serves."""
+    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(planted(stage.folder / "lib", MANY_ROWS, CRASH)))
+    async with Coordinator().listening() as coordinator:
+        config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
+        async with serving(config):
+            assert "more slowly" in (await everywhere(stage, coordinator, config, "engine_slowed"))["message"]
+            ready = {"id": "tiny", "status": "ready", "slots": 2, "free": 2}
+            await coordinator.until(lambda frame: frame["type"] == "capacity" and frame["models"] == [ready])
+
+
+async def test_gpu_miscomputes(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The card is made up, and so is its fault."""
+    card = Device("CUDA0", "CUDA", "RTX", "gpu", 8 << 30, 8 << 30, "0000:01:00.0")
+    nvidia_box(monkeypatch, Build(devices=(card,), backends=("cuda",), cuda=12))
+    fault = Proof("wrong", "it aborted: CUDA error: device kernel image is invalid")
+    monkeypatch.setattr(proven, "prove", lambda device=None, repacked=True: fault if device else Proof("right"))
+    assert "kernel image" in (await waits(stage, tiny_qwen3, "gpu_miscomputes"))["message"]
 
 
 async def test_not_enough_memory(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,6 +84,7 @@ class _Loaded:
         log.recent.clear()
         params = lib.llama_model_default_params()
         params.n_gpu_layers = spec.gpu_layers
+        params.use_extra_bufts = spec.repacked
         self._progress = lib.llama_progress_callback(lambda fraction, _data: on_progress(fraction))
         params.progress_callback = self._progress
         if spec.gpu_layers or spec.cpu_expert_layers:

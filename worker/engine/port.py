@@ -26,6 +26,7 @@ class EngineSpec:
     devices: tuple[str, ...] = ()  # Device.address of each GPU, none left out; empty: the CPU alone
     split: tuple[int, ...] = ()  # layers of each of them, from the first; empty: by free memory
     threads: int = 1
+    repacked: bool = True  # weights are rewritten at load for the CPU's matrix instructions, where it has any
     kv_type: Literal["f16", "q8_0"] = "f16"
     flash_attention: bool = True
     unified: bool = True  # one cache for all slots: prefixes are shared for nothing

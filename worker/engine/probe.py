@@ -4,6 +4,7 @@ A process of its own, because loading the library starts the GPU driver, and a b
 or hang; and because whoever asks a card for its memory occupies some of it for life.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -25,26 +26,34 @@ _BACKEND = re.compile(r"libggml-([a-z]+)\.so")
 
 def ask() -> Build:
     """Run the probe, as an engine would be run. Never fails, and takes no longer than PATIENCE_S and FAREWELL_S."""
-    pipe = subprocess.PIPE
-    command = [sys.executable, "-m", "worker.engine.probe"]
     try:
-        child = subprocess.Popen(command, stdout=pipe, stderr=pipe, cwd=ROOT, env=environment(os.environ))
+        ended = run("worker.engine.probe", patience_s=PATIENCE_S)
     except OSError as error:
         return Build(problem=f"llama.cpp cannot be tried: {error}")
+    except subprocess.TimeoutExpired:
+        return Build(problem=f"llama.cpp and the GPU's driver did not start within {PATIENCE_S:.0f} s")
+    lines = reversed(ended.stderr.decode("utf-8", "replace").splitlines())
+    said = next((line.strip() for line in lines if line.strip()), "")
     try:
-        out, err = child.communicate(timeout=PATIENCE_S)
+        return _read(json.loads(ended.stdout), said)
+    except (ValueError, TypeError, KeyError):
+        return Build(said=said, problem=f"llama.cpp cannot be loaded: it {describe(ended.returncode)}: {said}")
+
+
+def run(module: str, *options: str, patience_s: float) -> "subprocess.CompletedProcess[bytes]":
+    """A module of ours in a process of its own, as an engine would be run. Raises OSError, and TimeoutExpired at most
+    FAREWELL_S after `patience_s`, whether or not the process could be killed."""
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-m", module, *options]
+    child = subprocess.Popen(command, stdout=pipe, stderr=pipe, cwd=ROOT, env=environment(os.environ))
+    try:
+        out, err = child.communicate(timeout=patience_s)
     except subprocess.TimeoutExpired:
         child.kill()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             child.communicate(timeout=FAREWELL_S)
-        except subprocess.TimeoutExpired:
-            pass
-        return Build(problem=f"llama.cpp and the GPU's driver did not start within {PATIENCE_S:.0f} s")
-    said = next((line.strip() for line in reversed(err.decode("utf-8", "replace").splitlines()) if line.strip()), "")
-    try:
-        return _read(json.loads(out), said)
-    except (ValueError, TypeError, KeyError):
-        return Build(said=said, problem=f"llama.cpp cannot be loaded: it {describe(child.returncode)}: {said}")
+        raise
+    return subprocess.CompletedProcess(command, child.returncode, out, err)
 
 
 def _read(found: dict[str, Any], said: str) -> Build:
