@@ -75,8 +75,18 @@ def test_llama_cpp_is_built_for_cuda_before_our_own_code_is_copied_in() -> None:
     build = next(index for index, step in enumerate(STEPS) if "CMAKE_ARGS" in step.rest)
     ours = next(index for index, step in enumerate(STEPS) if step.keyword == "COPY" and step.rest.startswith("wire"))
     assert build < ours
-    for option in ("-DGGML_CUDA=on", "-DGGML_NATIVE=off", "-DGGML_CUDA_NCCL=off"):
+    for option in ("-DGGML_CUDA=on", "-DGGML_NATIVE=off", "CMAKE_PROJECT_llama_cpp_INCLUDE=/src/scripts/llama.cmake"):
         assert option in STEPS[build].rest
+    chosen = dict(re.findall(r"^set\((\w+) (\w+)\)$", (ROOT / "scripts" / "llama.cmake").read_text(), re.MULTILINE))
+    assert chosen["GGML_CUDA_NCCL"] == "OFF"
+    assert chosen["GGML_CUDA_COMPRESSION_MODE"] != "size"  # it would ask for R550, and issues.OLDEST_DRIVER says R525
+
+
+def test_a_driver_that_will_do_is_not_turned_away_and_what_it_compiles_is_kept() -> None:
+    env = environment()
+    assert env["NVIDIA_DISABLE_REQUIRE"] == "true"
+    volumes = json.loads(final("VOLUME").rest)
+    assert any(env["CUDA_CACHE_PATH"].startswith(f"{volume}/") for volume in volumes)
 
 
 def test_the_pattern_that_picks_llama_cpp_from_the_project_finds_exactly_our_pin() -> None:
@@ -93,7 +103,7 @@ def test_the_pattern_that_picks_llama_cpp_from_the_project_finds_exactly_our_pin
 
 def test_every_architecture_from_turing_to_blackwell_is_compiled() -> None:
     argument = next(step.rest for step in STEPS if step.rest.startswith("CUDA_ARCHITECTURES="))
-    assert argument.partition("=")[2].split(";") == ["75", "80", "86", "89", "90", "120"]
+    assert argument.partition("=")[2].split(";") == ["75", "80", "86", "89", "90", "100", "120"]
 
 
 @pytest.mark.parametrize(

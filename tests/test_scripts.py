@@ -6,6 +6,7 @@ the demo is the real thing: two processes and a real model.
 
 import json
 import os
+import pwd
 import shutil
 import signal
 import stat
@@ -33,17 +34,38 @@ case "$*" in
   "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && cp "$STANDINS/uv" "$STANDINS/new_uv" ;;
   "-m pip install "*) cp "$STANDINS/new_uv" "$venv/bin/uv" ;;
   "-m pip wheel "*)
-    echo "build $CMAKE_ARGS" >>"$NOTES"
+    echo "build $CMAKE_ARGS$CFLAGS" | xargs >>"$NOTES"
+    [ "$CFLAGS" = "$CXXFLAGS" ] || echo "C and C++ are built apart" >>"$NOTES"
     while [[ $1 != --wheel-dir ]]; do shift; done
     mkdir -p "$2" && touch "$2/llama.whl"
     ;;
+  "-m worker.engine.proof")
+    [[ -e $venv/../llama.whl ]] || echo "proved too late" >>"$NOTES"
+    read -r status words <"$PROOFS" && sed -i 1d "$PROOFS"
+    echo "$words"
+    exit "${status:-0}"
+    ;;
+  "-m worker.engine.probe") [[ -z $UNLOADED ]] || { echo "$UNLOADED" >&2; exit 1; } ;;
 esac
 """
 UV = """#!/usr/bin/env bash
 venv=$(dirname "$(dirname "$0")")
+if [[ $1 = venv ]]; then mkdir -p "${!#}/bin" && cp "$STANDINS/python3" "${!#}/bin/python" && exit; fi
+[[ "$*" != *.whl* ]] || exit 0 # into the environment of the proof
 flock --nonblock "$venv/.lock" true || echo "uv waits for .lock" >>"$NOTES"
 echo "uv $*" | sed 's/--find-links [^ ]*/--find-links WHEELS/' >>"$NOTES"
 touch "$venv/bin/pytest" && chmod +x "$venv/bin/pytest"
+"""
+SMI = """#!/bin/sh
+case "$*" in *compute_cap*) echo ${CAPABILITY:-8.6} ;; esac
+"""
+NVCC = """#!/bin/sh
+case "$*" in
+  --version) echo "Cuda compilation tools, release ${RELEASE:-12.8}, V1" ;;
+  --list-gpu-arch) printf 'compute_75\\ncompute_86\\ncompute_90\\n' ;;
+  "-ccbin ${TAKES:-c++} "*) ;;
+  *) exit 1 ;;
+esac
 """
 
 
@@ -61,6 +83,10 @@ class Checkout:
         self.standins = folder / "standins"
         self.cache = folder / "cache"
         self.noted = folder / "notes"
+        self.proofs = folder / "proofs"  # a line for each: exit status, and what is said; without one it succeeds
+        self.proofs.touch()
+        self.cpuinfo = folder / "cpuinfo"
+        self.cpuinfo.write_text("flags : avx2\n")
         shutil.copytree(ROOT / "scripts", self.folder / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", self.folder)
         executable(self.standins / "python3", PYTHON)
@@ -69,6 +95,7 @@ class Checkout:
     def env(self, **more: str) -> dict[str, str]:
         path = f"{self.standins}:{os.environ['PATH']}"
         base = {"PATH": path, "HOME": str(self.folder), "XDG_CACHE_HOME": str(self.cache), "CMAKE_ARGS": ""}
+        base |= {"CPUINFO": str(self.cpuinfo), "PROOFS": str(self.proofs)}
         return base | {"STANDINS": str(self.standins), "NOTES": str(self.noted)} | more
 
     def run(self, script: str, *args: str, **env: str) -> "subprocess.CompletedProcess[str]":
@@ -98,7 +125,7 @@ RENEWED = EDITABLE.replace("--editable", "--reinstall-package llama-cpp-python -
 def test_setup_builds_llama_once_and_a_second_run_does_nothing(checkout: Checkout) -> None:
     first = checkout.run("setup")
     assert (first.returncode, first.stdout) == (0, ""), first.stderr
-    assert checkout.notes() == ["build ", RENEWED]
+    assert checkout.notes() == ["build", RENEWED]
     second = checkout.run("setup")
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
     assert checkout.notes() == []
@@ -122,13 +149,139 @@ def test_other_build_options_get_a_build_of_their_own_and_replace_what_is_instal
     assert checkout.notes() == [RENEWED]
 
 
-def test_a_gpu_with_its_compiler_is_used_without_being_asked(checkout: Checkout) -> None:
-    executable(checkout.standins / "nvidia-smi", "#!/bin/sh\n")
-    executable(checkout.standins / "nvcc", "#!/bin/sh\n")
-    env = checkout.env()
+@pytest.fixture
+def card(checkout: Checkout) -> Checkout:
+    """A checkout on a machine with an NVIDIA GPU and nvcc."""
+    executable(checkout.standins / "nvidia-smi", SMI)
+    executable(checkout.standins / "nvcc", NVCC)
+    return checkout
+
+
+def setup_for_itself(checkout: Checkout, **more: str) -> "subprocess.CompletedProcess[str]":
+    """As the owner types it: what is built is not named."""
+    env = checkout.env(**more)
     del env["CMAKE_ARGS"]
-    subprocess.run([checkout.folder / "scripts" / "setup"], env=env, check=True, capture_output=True, timeout=60)
-    assert checkout.notes()[0] == "build -DGGML_CUDA=on"
+    command = [checkout.folder / "scripts" / "setup"]
+    return subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=60)
+
+
+def test_a_gpu_with_its_compiler_is_used_without_being_asked(card: Checkout) -> None:
+    setup_for_itself(card)
+    assert card.notes()[0] == "build -DGGML_CUDA=on"
+
+
+def test_a_new_card_and_a_new_cuda_get_a_build_of_their_own(card: Checkout) -> None:
+    setup_for_itself(card)
+    card.notes()
+    setup_for_itself(card)
+    assert card.notes() == []
+    setup_for_itself(card, CAPABILITY="9.0")
+    assert card.notes() == ["build -DGGML_CUDA=on", RENEWED]
+    setup_for_itself(card, RELEASE="12.9")
+    assert card.notes() == ["build -DGGML_CUDA=on", RENEWED]
+
+
+def test_an_nvcc_that_knows_no_such_card_is_told_and_the_cpu_serves(card: Checkout) -> None:
+    done = setup_for_itself(card, CAPABILITY="12.0")
+    assert "no compute capability 12.0" in done.stderr and "newer CUDA toolkit" in done.stderr
+    assert card.notes()[0] == "build"
+
+
+def test_nvcc_gets_a_compiler_that_it_takes_or_its_lack_is_told(card: Checkout) -> None:
+    wheel = PYTHON.replace('echo "build', 'echo "host compiler $CUDAHOSTCXX" >>"$NOTES"; echo "build')
+    executable(card.standins / "python3", wheel)
+    setup_for_itself(card, TAKES="g++-13")
+    assert card.notes()[0] == "host compiler g++-13"
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        setup_for_itself(card, TAKES="none", RELEASE="12.0")
+    assert "g++-13" in refused.value.stderr and not card.notes()
+
+
+def test_wsl_keeps_nvidia_smi_where_the_path_of_sudo_does_not_look() -> None:
+    assert "/usr/lib/wsl/lib" in (ROOT / "scripts" / "llama.sh").read_text().split("export PATH=", 1)[1].splitlines()[0]
+
+
+# ---- the build has to compute ---------------------------------------------------------------------------------------
+
+WITHOUT_AMX = "-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
+CC = "#!/bin/sh\necho '{}'\n"
+
+
+def wheels(checkout: Checkout) -> list[Path]:
+    return list(checkout.cache.rglob("*.whl"))
+
+
+def test_a_build_that_does_not_compute_is_replaced_by_one_that_does_and_never_counts(checkout: Checkout) -> None:
+    checkout.proofs.write_text("1 it died of SIGILL\n0\n")
+    done = checkout.run("setup")
+    assert (done.returncode, checkout.notes()) == (0, ["build", "build -DGGML_NATIVE=off", RENEWED])
+    assert "it died of SIGILL" in done.stderr and "the portable build computes" in done.stderr
+    assert len(wheels(checkout)) == 1
+
+
+def test_amx_that_is_broken_all_the_same_is_left_out_next(checkout: Checkout) -> None:
+    checkout.cpuinfo.write_text("flags : amx_int8 amx_tile\n")
+    executable(checkout.standins / "cc", CC.format("movb $77, -24(%rsp)"))
+    checkout.proofs.write_text("1 it died of SIGSEGV\n0\n")
+    assert "without-amx" in checkout.run("setup").stderr
+    assert checkout.notes() == ["build", f"build {WITHOUT_AMX}", RENEWED]
+
+
+def test_a_compiler_that_spoils_amx_is_told_beforehand_and_builds_once(checkout: Checkout) -> None:
+    checkout.cpuinfo.write_text("flags : amx_int8 amx_tile\n")
+    executable(checkout.standins / "cc", CC.format("ldtilecfg -72(%rsp)"))
+    done = checkout.run("setup")
+    assert checkout.notes() == [f"build {WITHOUT_AMX}", RENEWED]
+    assert done.stderr.count("AMX") == 1 and "more slowly" in done.stderr
+    executable(checkout.standins / "cc", CC.format("movb $77, -24(%rsp)"))  # a better one is installed
+    assert "AMX" not in checkout.run("setup").stderr
+    assert checkout.notes() == ["build", RENEWED]
+
+
+def test_the_flags_take_amx_out_of_what_a_real_compiler_makes_of_this_cpu() -> None:
+    if not shutil.which("cc") or os.uname().machine != "x86_64":
+        pytest.skip("no C compiler for x86-64 here")
+
+    def macros(*flags: str) -> str:
+        command = ["cc", *flags, "-march=sapphirerapids", "-dM", "-E", "-x", "c", os.devnull]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+
+    if "__AMX_INT8__" not in macros():
+        pytest.skip("this compiler knows no AMX")
+    assert "__AVX512VNNI__" in macros(*WITHOUT_AMX.split()) and "__AMX" not in macros(*WITHOUT_AMX.split())
+
+
+def test_no_build_that_computes_leaves_no_wheel(checkout: Checkout) -> None:
+    checkout.proofs.write_text("1 its numbers are 92% off\n" * 2)
+    done = checkout.run("setup")
+    assert done.returncode != 0 and "92% off" in done.stderr
+    assert not wheels(checkout)
+    assert not any(note.startswith("uv pip install") for note in checkout.notes())
+
+
+def test_a_library_that_cannot_be_loaded_is_not_built_again(checkout: Checkout) -> None:
+    checkout.proofs.write_text("3 libcudart.so.12: cannot open shared object file\n")
+    done = checkout.run("setup")
+    assert done.returncode != 0 and "libcudart.so.12" in done.stderr
+    assert checkout.notes() == ["build"]
+
+
+def test_a_service_that_could_not_load_the_library_is_not_installed(checkout: Checkout, tmp_path: Path) -> None:
+    done = checkout.run("setup", str(tmp_path / "box"), UNLOADED="libcublas.so.12: cannot open shared object file")
+    assert done.returncode != 0 and "libcublas.so.12" in done.stderr and "ldconfig" in done.stderr
+
+
+def test_a_build_takes_no_more_compilers_at_once_than_fit_in_memory(checkout: Checkout) -> None:
+    executable(checkout.standins / "nproc", "#!/bin/sh\necho 10000\n")
+    jobs = PYTHON.replace('echo "build', 'echo "$CMAKE_BUILD_PARALLEL_LEVEL" >>"$NOTES"; echo "build')
+    executable(checkout.standins / "python3", jobs)
+    checkout.run("setup")
+    few = int(checkout.notes()[0])
+    assert 1 <= few < 10000
+    checkout.run("setup", CMAKE_ARGS="-DGGML_CUDA=on")
+    assert 1 <= int(checkout.notes()[0]) <= few
+    checkout.run("setup", CMAKE_ARGS="-DX=1", CMAKE_BUILD_PARALLEL_LEVEL="3")
+    assert checkout.notes()[0] == "3"
 
 
 def test_a_build_that_fails_leaves_nothing_behind_that_looks_like_a_wheel(checkout: Checkout) -> None:
@@ -145,7 +298,7 @@ def test_two_setups_at_once_build_and_install_once(checkout: Checkout) -> None:
     script, env = str(checkout.folder / "scripts" / "setup"), checkout.env()
     running = [subprocess.Popen([script], env=env, stderr=subprocess.DEVNULL) for _ in range(3)]
     assert [one.wait(60) for one in running] == [0, 0, 0]
-    assert checkout.notes() == ["build ", RENEWED]
+    assert checkout.notes() == ["build", RENEWED]
 
 
 def test_setup_of_a_folder_installs_a_copy_of_the_worker_alone(checkout: Checkout, tmp_path: Path) -> None:
@@ -189,7 +342,8 @@ def test_a_shell_script_is_executable_and_shellcheck_finds_nothing(script: Path)
     program = shutil.which("shellcheck")
     if not program:
         pytest.skip("no shellcheck here (apt install shellcheck)")
-    found = subprocess.run([program, script], capture_output=True, text=True, timeout=60)
+    command = [program, "--check-sourced", "--external-sources", script]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert not found.stdout
 
 
@@ -294,6 +448,65 @@ def test_what_was_installed_is_what_the_worker_reads(box: Checkout) -> None:
     found = cli.configuration(made, made.parse_args([]), {"SUPERNET_CONFIG": str(file)}).config
     assert (found.coordinator, found.key) == ("wss://net.example", "sk-secret")
     assert str(found.state_dir) == FRESH["state_dir"]
+
+
+def home_of_its_owner(box: Checkout) -> Path:
+    """Somebody who has built, fetched and measured, and stopped in the middle of another model."""
+    home = box.folder / "home"
+    files = {
+        ".cache/supernet/wheels/0123/llama.whl": "a wheel",
+        ".cache/supernet/wheels/4567/partial/llama.whl": "not proved",
+        ".cache/supernet/models/aa.gguf": "weights",
+        ".cache/supernet/models/bb.part": "half",
+        ".cache/supernet/models/pins/p.json": "{}",
+        ".cache/supernet/models/locks/aa": "",
+        ".local/state/supernet/measured.json": "[]",
+        ".local/state/supernet/worker-id": "w-me",
+    }
+    for name, text in files.items():
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(text)
+    (home / ".cache/supernet/models/aa.gguf").chmod(0o600)
+    return home
+
+
+def test_what_the_owner_has_built_fetched_and_measured_is_taken_over(box: Checkout) -> None:
+    home = home_of_its_owner(box)
+    root, done = install(box, *GIVEN, str(box.folder / "key.txt"), "--take-from", str(home))
+    assert done.returncode == 0, done.stderr
+    assert [path.relative_to(box.cache).as_posix() for path in wheels(box)] == ["supernet/wheels/0123/llama.whl"]
+    models, theirs = root / "var/cache/supernet", home / ".cache/supernet/models"
+    assert {path.relative_to(models).as_posix() for path in models.rglob("*") if path.is_file()} == {
+        "aa.gguf",
+        "pins/p.json",
+    }
+    assert (models / "aa.gguf").samefile(theirs / "aa.gguf")  # 18 GiB are not copied
+    assert stat.S_IMODE((models / "aa.gguf").stat().st_mode) == 0o644 and stat.S_IMODE(models.stat().st_mode) == 0o700
+    state = root / "var/lib/supernet"
+    assert [path.name for path in state.iterdir()] == ["measured.json"]  # an identity is not shared
+    assert "aa.gguf" in done.stdout
+
+
+def test_what_the_service_has_already_is_not_replaced(box: Checkout) -> None:
+    home = home_of_its_owner(box)
+    mine = ("var/cache/supernet/aa.gguf", "var/lib/supernet/measured.json")
+    for name in mine:
+        (box.folder / "root" / name).parent.mkdir(parents=True, exist_ok=True)
+        (box.folder / "root" / name).write_text("mine")
+    root, done = install(box, *GIVEN, str(box.folder / "key.txt"), "--take-from", str(home))
+    assert done.returncode == 0 and [(root / name).read_text() for name in mine] == ["mine", "mine"]
+
+
+def test_whoever_calls_sudo_is_the_owner(box: Checkout) -> None:
+    """Only said, as the home is a real one."""
+    me = pwd.getpwuid(os.getuid())
+    env = box.env(SUDO_USER=me.pw_name)
+    script = (box.folder / "scripts" / "install_service").read_text()
+    asked = [line for line in script.splitlines() if "SUDO_USER" in line]
+    assert len(asked) == 1
+    command = f'before=; {asked[0]}; echo "$before"'
+    found = subprocess.run(["bash", "-c", command], env=env, capture_output=True, text=True, timeout=60)
+    assert found.stdout.strip() == me.pw_dir
 
 
 def test_a_failed_setup_leaves_the_running_installation_as_it_was(box: Checkout) -> None:
