@@ -3,7 +3,7 @@
 import os
 import sys
 
-from coordinator import commands, logs
+from coordinator import logs
 from coordinator.arguments import parser
 from coordinator.config import ConfigError, build
 from coordinator.ledger.errors import LedgerError
@@ -19,6 +19,8 @@ def main(argv: list[str] | None = None) -> int:
 
             logs.configure(config.log_json)
             return cli.run(config, arguments.json)
+        from coordinator import commands  # and another one, for the database, that --version and a typo do not need
+
         commands.run(arguments, config)
         return 0
     except (ConfigError, CatalogError, LedgerError, OSError) as error:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
-from coordinator.accounts import DEFAULT_SCOPES, Accounts, Principal, Wish, create_key, regenerate_key
+from coordinator.accounts import Accounts, Principal, Wish, create_key, regenerate_key
 from coordinator.billing import Billing, behind
 from coordinator.exchange import read_body
 from coordinator.gate import quota_of
@@ -30,6 +30,7 @@ from coordinator.openai_fields import Fields
 from coordinator.openai_json import load
 from coordinator.pricing import CURRENCIES, Currency, decimal
 from coordinator.rates import Quota, Rates
+from coordinator.scopes import DEFAULT_SCOPES
 from wire.errors import ErrorCode, SupernetError, invalid
 
 log = logging.getLogger("supernet.accounts")

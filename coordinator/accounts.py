@@ -31,13 +31,11 @@ from coordinator.ledger.keys import (
     revision_of,
 )
 from coordinator.pricing import SPARK_NANO, STARTER_SPARK
+from coordinator.scopes import DEFAULT_ACCOUNT, DEFAULT_SCOPES, SCOPES
 from wire.errors import ErrorCode, SupernetError
 
 log = logging.getLogger("supernet.accounts")
 
-SCOPES = ("admin", "client", "metrics", "worker")
-DEFAULT_SCOPES = ("client", "worker")
-DEFAULT_ACCOUNT = "default"
 REFRESH_S = 1.0
 MAX_NAME = 128
 ACCOUNT_PREFIX = "acc_"

@@ -7,10 +7,10 @@ from fractions import Fraction
 from importlib.metadata import version
 from typing import Any, get_args
 
-from coordinator.accounts import DEFAULT_ACCOUNT, DEFAULT_SCOPES, SCOPES
 from coordinator.config import DEFAULTS, HELP, Config, read
-from coordinator.ledger.grants import Reason
+from coordinator.ledger.orders import Reason
 from coordinator.pricing import CURRENCIES
+from coordinator.scopes import DEFAULT_ACCOUNT, DEFAULT_SCOPES, SCOPES
 from wire.arguments import Parser
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

@@ -144,11 +144,13 @@ class Demo:
         db = str(self.folder / "coordinator.db")
         key = self.create_key(db)  # first: a running coordinator would hear of it only within a second
         serve = ["coordinator", "serve", "--host", "127.0.0.1", "--port", "0", "--db", db, "--json", "--rpm", "0"]
+        self.say("starting the coordinator …")
         coordinator = self.spawn("coordinator", serve, self.stack)
         port = self.listening(coordinator)
         service = Service("127.0.0.1", port, key, self.args.model)
         dial = ["worker", "--coordinator", f"ws://127.0.0.1:{port}", "--model", service.model]
         dial += ["--state-dir", str(self.folder / "worker")]
+        self.say("starting the worker …")
         secret = {"SUPERNET_KEY": service.key}  # not a flag: `ps` shows those to everybody
         worker = self.spawn("worker", dial, self.stack, secret)
         self.await_worker(service, coordinator, worker)
@@ -156,6 +158,7 @@ class Demo:
 
     def create_key(self, db: str) -> str:
         create = ["coordinator", "key", "create", "--init", "--db", db, "--name", "demo", "--json"]
+        self.say("making a key …")
         with ExitStack() as at_once:  # its number may be another process's by the end of the demo
             maker = self.spawn("key-maker", create, at_once)
 
@@ -165,7 +168,6 @@ class Demo:
             return until("making a key", made, [maker], self.say)
 
     def spawn(self, name: str, args: list[str], stack: ExitStack, env: dict[str, str] | None = None) -> Process:
-        self.say(f"starting the {name} …")
         with self.signals.held():
             process = Process.start(name, args, self.folder, env)
             stack.callback(process.stop)

@@ -4,17 +4,15 @@ owner spends."""
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from sqlalchemy import func, select
 
 from coordinator.ledger.database import Database
-from coordinator.ledger.orders import PLATFORM, Purse, Transfer
+from coordinator.ledger.orders import PLATFORM, Purse, Reason, Transfer
 from coordinator.ledger.tables import balances, journals
 from coordinator.pricing import Currency
 
 DAY_MS = 86_400_000
-Reason = Literal["grant", "deposit", "payout"]
 
 
 @dataclass(frozen=True)

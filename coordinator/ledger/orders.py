@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from coordinator.pricing import Currency, Payee, Tariff
 
 PLATFORM = "platform"  # the owner of what belongs to nobody else
+Reason = Literal["grant", "deposit", "payout"]  # why an operator moves money
 Kind = Literal[
     "available",  # a client's, to spend
     "held",  # a client's, for jobs that run

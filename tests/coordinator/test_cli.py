@@ -73,6 +73,15 @@ def test_the_version_is_printed(tmp_path: Path) -> None:
     assert command(tmp_path, "--version").stdout.strip()
 
 
+@pytest.mark.parametrize("words", [["--version"], ["key", "create", "--help"], ["key", "create", "--nmae", "x"]])
+def test_what_touches_no_database_does_not_wait_for_its_library(words: list[str]) -> None:
+    code = "import sys\ntry:\n    from coordinator.__main__ import main; main()\nfinally:\n    print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60)
+    modules = done.stdout.split()
+    assert "coordinator.arguments" in modules
+    assert not {"sqlalchemy", "alembic", "uvicorn", "fastapi"} & set(modules)
+
+
 def test_a_key_made_while_the_server_runs_works_soon(server: tuple[subprocess.Popen[str], str], tmp_path: Path) -> None:
     _, url = server
     key = command(tmp_path, "key", "create", "--name", "x").stdout.strip()
