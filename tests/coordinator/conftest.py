@@ -138,7 +138,7 @@ def make_key(config: Config, **wish: Any) -> str:
     """As the CLI does: with a connection of its own."""
     database = Database(config.db)
     try:
-        return create_key(database, read_pepper(pepper_file(config.db)), Wish(name="test", **wish), 0)[0]
+        return create_key(database, read_pepper(pepper_file(config.db), make=True), Wish(name="test", **wish), 0)[0]
     finally:
         database.close()
 
