@@ -4,6 +4,7 @@ Each prints its result and returns the exit code.
 """
 
 import asyncio
+import contextlib
 import json
 import sys
 import time
@@ -15,7 +16,10 @@ from worker.benchmark import BenchmarkError
 from worker.config import Config
 from worker.engine.process import ProcessEngine
 from worker.exits import EXIT_OK, EXIT_STOPPED
+from worker.machine import Machine
 from worker.weights import Report
+
+GIB = 2**30
 
 
 def look(config: Config, as_json: bool) -> int:
@@ -25,10 +29,24 @@ def look(config: Config, as_json: bool) -> int:
 
 
 def plan(config: Config, progress: AbstractContextManager[Report], as_json: bool) -> int:
-    with progress as report:
-        made = assemble.preview(config, report)
+    """What is known of the machine is said without the model too. Raises as assemble.preview does."""
+    try:
+        with progress as report:
+            made = assemble.preview(config, report)
+    except assemble.Unready:
+        with contextlib.suppress(assemble.Unready):
+            if not as_json:
+                print(_free(assemble.look(config)[0]))
+        raise
     print(json.dumps(made.to_dict()) if as_json else made.explain())
     return EXIT_OK
+
+
+def _free(machine: Machine) -> str:
+    rows = [(gpu.name, gpu.free_bytes, gpu.memory_bytes) for gpu in machine.hardware.gpus]
+    rows.append((f"memory, {machine.physical_cores} CPU cores", machine.available_bytes, machine.hardware.memory_bytes))
+    free = "\n".join(f"  {name}: {now / GIB:.1f} of {whole / GIB:.1f} GiB free" for name, now, whole in rows)
+    return f"no plan without the model; this machine has\n{free}"
 
 
 def measure(config: Config, progress: AbstractContextManager[Report], as_json: bool) -> int:

@@ -13,7 +13,7 @@ from worker.engine import probe
 from worker.engine.devices import Build
 from worker.explain import Plan
 from worker.gguf_header import GgufError
-from worker.gpu_problems import WAITS, gpu_problems, hides_all
+from worker.gpu_problems import ON_THE_CPU, WAITS, gpu_problems, hides_all
 from worker.issues import issue
 from worker.machine import Machine
 from worker.plan import DoesNotFit, Wishes, plan
@@ -123,6 +123,9 @@ def _lay_out(
     machine, problems = look(config)
     proved = _prove(config, machine)
     made = plan(header, str(path), spec, machine, wishes(config))
+    if not made.engine.devices and (gpus := _emptied(machine)):
+        if plan(header, str(path), spec, gpus, wishes(config)).engine.devices:
+            raise Unready(_in_use(machine))
     made = replace(made, engine=replace(made.engine, repacked=proved.repacked))
     return machine, made, problems if proved.problem is None else (*problems, proved.problem)
 
@@ -133,6 +136,25 @@ def _prove(config: Config, machine: Machine) -> Proven:
     if proved.problem is not None and proved.problem.severity == "error":
         raise Unready(proved.problem)
     return proved
+
+
+def _emptied(machine: Machine) -> Machine | None:
+    """With GPUs that nobody else uses; None: somebody else uses less than half of each, and will for good."""
+    gpus = machine.hardware.gpus
+    if all(gpu.free_bytes >= gpu.memory_bytes // 2 for gpu in gpus):
+        return None
+    freed = tuple(gpu.model_copy(update={"free_bytes": gpu.memory_bytes}) for gpu in gpus)
+    return replace(machine, hardware=machine.hardware.model_copy(update={"gpus": freed}))
+
+
+def _in_use(machine: Machine) -> Issue:
+    """Worth waiting for: a worker that is laid out on the CPU stays there when the GPU is free again."""
+    gpus = ", ".join(
+        f"{gpu.name}: {gpu.free_bytes / 2**30:.1f} of {gpu.memory_bytes / 2**30:.1f} GiB free"
+        for gpu in machine.hardware.gpus
+    )
+    remedy = f"Close what else uses the GPU (`nvidia-smi` lists it). {ON_THE_CPU}"
+    return issue("not_enough_memory", f"other programs use the GPU ({gpus}), and no part of the model fits", remedy)
 
 
 def installed(config: Config) -> Build:

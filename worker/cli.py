@@ -1,25 +1,24 @@
 """`supernet-worker`: serve, or do one of the actions of actions.py."""
 
 import argparse
-import asyncio
 import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from wire.arguments import Parser
-from wire.errors import SupernetError
-from worker import owner, settings, state
+from worker import settings, state
 from worker.config import WORDS, Config, ConfigError, worker_url
-from worker.control import ControlError
 from worker.exits import EXIT_CONFIG, EXIT_STOPPED
 from worker.logs import configure
-from worker.model_files import Progress, Report
 from worker.notify import notify
 from worker.settings import Found
 from worker.state import StateError
+
+if TYPE_CHECKING:  # what an action needs it imports itself: a flag should not wait for what it does not use
+    from worker.model_files import Progress, Report
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     action.add_argument("--benchmark", action="store_true", help="measure speed at 1, 2, 4 ... streams, and leave")
     action.add_argument("--show-config", action="store_true", help="every setting and where it comes from")
     action.add_argument("--health", action="store_true", help="leave with 0 if the daemon of --state-dir is registered")
-    action.add_argument("--version", action="version", version=f"supernet-worker {version('supernet')}")
+    action.add_argument("--version", action=_Version, nargs=0, help="show which this is, and leave")
     made.add_argument("--json", action="store_true", help="print the action's result as JSON")
     made.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML; see below")
     # For tests, and no business of an owner's: scripted answers without a model, from a JSON list of {when, say} or any
@@ -48,6 +47,14 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--scripted-gpus", type=Path, metavar="FILE", help=argparse.SUPPRESS)
     settings.flags(made)
     return made
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        print(f"supernet-worker {version('supernet')}")
+        parser.exit()
 
 
 def configuration(made: argparse.ArgumentParser, args: argparse.Namespace, env: Mapping[str, str]) -> Found:
@@ -69,9 +76,6 @@ def main(argv: list[str] | None = None, env: Mapping[str, str] | None = None) ->
         return code
     except (ConfigError, StateError) as error:
         print(f"supernet-worker: {error}", file=sys.stderr)
-    except ControlError as error:
-        print(f"supernet-worker: {error}", file=sys.stderr)
-        return EXIT_STOPPED
     except KeyboardInterrupt:
         return EXIT_STOPPED
     except BrokenPipeError:  # the reader has what it wanted: | head, | grep -q
@@ -81,20 +85,26 @@ def main(argv: list[str] | None = None, env: Mapping[str, str] | None = None) ->
 
 
 def _act(args: argparse.Namespace, found: Found) -> int:
+    if not (args.status or args.pause or args.resume or args.health or args.show_config):
+        return _work(args, found.config)
+    from worker import owner
+    from worker.control import ControlError
+
     config = found.config
-    if args.status:
-        return owner.status(config, args.json)
-    if args.pause or args.resume:
-        return owner.pause(config, "pause" if args.pause else "resume", args.json)
-    if args.health:
-        return owner.health(config, args.json)
-    if args.show_config:
-        return owner.show_config(found, args.json)
-    return _work(args, config)
+    try:
+        if args.status:
+            return owner.status(config, args.json)
+        if args.pause or args.resume:
+            return owner.pause(config, "pause" if args.pause else "resume", args.json)
+        return owner.health(config, args.json) if args.health else owner.show_config(found, args.json)
+    except ControlError as error:
+        print(f"supernet-worker: {error}", file=sys.stderr)
+        return EXIT_STOPPED
 
 
 def _work(args: argparse.Namespace, config: Config) -> int:
     """What needs the hub's client, drivers and llama.cpp, which take long to import: the actions above do without."""
+    from wire.errors import ErrorCode, SupernetError
     from worker import actions
     from worker.assemble import Unready
     from worker.plan import PlanError
@@ -111,11 +121,24 @@ def _work(args: argparse.Namespace, config: Config) -> int:
         print(f"supernet-worker: {error.issue.code}: {error.issue.message}\n  -> {error.issue.remedy}", file=sys.stderr)
         return EXIT_STOPPED  # a hub may be back, a disk may be emptied
     except (PlanError, SupernetError) as error:
-        print(f"supernet-worker: {error}", file=sys.stderr)
+        unknown = isinstance(error, SupernetError) and error.code is ErrorCode.MODEL_NOT_FOUND
+        hint = f"\n  -> {_another_model(config.model or '')}" if unknown else ""
+        print(f"supernet-worker: {error}{hint}", file=sys.stderr)
         return EXIT_CONFIG
 
 
+def _another_model(name: str) -> str:
+    """What to do about a name that is not in the catalogue."""
+    what = "A repository of the hub is no name: take an id" if "/" in name else "Take an id"
+    return (
+        f"{what} of the list. Another model is an entry of a catalogue of your own (--catalogue FILE, written as"
+        " models.yaml is), which the coordinator has to have as well (its --models)."
+    )
+
+
 def _serve(config: Config, scripted: str | None, scripted_gpus: Path | None) -> int:
+    import asyncio
+
     from worker.serve import Service
 
     if not config.coordinator:
@@ -128,13 +151,13 @@ def _serve(config: Config, scripted: str | None, scripted_gpus: Path | None) -> 
 
 
 @contextmanager
-def _progress() -> Iterator[Report]:
+def _progress() -> "Iterator[Report]":
     """A bar on a terminal, log lines otherwise; the service manager is asked for patience while it goes on."""
     from worker.console import Console
 
     console = Console(sys.stderr)
 
-    def report(progress: Progress) -> None:
+    def report(progress: "Progress") -> None:
         notify(f"EXTEND_TIMEOUT_USEC=120000000\nSTATUS={progress.phase} {progress.file}")
         console(progress)
 

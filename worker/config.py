@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import wire
-from wire.catalog import Catalog, parse
 from worker.schedule import Schedule
+
+if TYPE_CHECKING:
+    from wire.catalog import Catalog
 
 WORDS = "-"  # --scripted without a file
 
@@ -81,8 +84,10 @@ def read_key(key_file: Path) -> str:
         raise ConfigError(f"cannot read a key from {key_file}: {error}") from None
 
 
-def read_catalogue(path: Path | None) -> Catalog:
+def read_catalogue(path: Path | None) -> "Catalog":
     """models.yaml: the given file, else the one that came with the package (a checkout has it at the top)."""
+    from wire.catalog import parse  # half of the time that --status would need to start
+
     package = Path(next(iter(wire.__path__)))
     for candidate in [path] if path else [package / "models.yaml", package.parent / "models.yaml"]:
         if candidate.is_file():

@@ -68,7 +68,8 @@ def _how(engine: EngineSpec, gpus: tuple[str, ...]) -> str:
         f"streams stand still for about {engine.longest_stall_ms} ms at most",
     ]
     if engine.gpu_layers:
-        chosen.insert(0, f"GPUs: {', '.join(gpus)}")
+        dealt = [f"{gpu}, {count} layers" for gpu, count in zip(gpus, engine.split, strict=False)]
+        chosen.insert(0, f"GPUs: {' and '.join(dealt or gpus)}")
     if not engine.repacked:
         chosen.append("weights not rewritten for this CPU")
     if engine.cpu_expert_layers:

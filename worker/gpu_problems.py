@@ -11,7 +11,7 @@ from worker.machine import Card, Machine
 DRIVES = {"cuda": {"NVIDIA"}, "hip": {"AMD"}, "sycl": {"Intel"}, "vulkan": {"NVIDIA", "AMD", "Intel"}}
 WAITS = frozenset({"gpu_unreachable", "driver_too_old", "library_broken"})  # a worker without a GPU does not serve
 _NONE = frozenset({"", "-1", "none", "NoDevFiles"})  # as CUDA_VISIBLE_DEVICES
-_ON_THE_CPU = "To serve from the CPU instead, set CUDA_VISIBLE_DEVICES= (empty)."
+ON_THE_CPU = "To serve from the CPU instead, set CUDA_VISIBLE_DEVICES= (empty)."
 
 
 def gpu_problems(machine: Machine, build: Build, visible: str | None) -> tuple[Issue, ...]:
@@ -21,20 +21,40 @@ def gpu_problems(machine: Machine, build: Build, visible: str | None) -> tuple[I
         return (issue("library_broken", build.problem),)
     if hides_all(visible) or (visible is not None and machine.devices):
         return ()
-    listed = {device.id for device in build.devices if device.id}
-    used = {device.id for device in machine.devices}
-    without_code = [card for card in machine.cards if card.id in listed - used and _lacks_code(card, build)]
-    missing = [card for card in machine.cards if card.id not in listed and (card.driver or not machine.devices)]
-    missing = [card for card in missing if card.driver] or missing  # a container sees all of the host's bus
-    wanted = [card for card in missing if any(card.vendor in DRIVES.get(name, ()) for name in build.backends)]
-    found = [_no_code(without_code, build)] if without_code else []
-    if not machine.cards and not machine.devices and _found_something(build):
-        wanted = [Card("", "a GPU")]
-    if wanted:
+    found = []
+    if old := _without_code(machine, build):
+        found.append(_no_code(old, build))
+    missing = _missing(machine, build)
+    drives = set[str]().union(*(DRIVES.get(name, ()) for name in build.backends))
+    if wanted := [card for card in missing if card.vendor in drives] + _mute(machine, build):
         found.append(_unreachable(wanted, build, visible))
     elif nvidia := [card for card in missing if card.vendor == "NVIDIA"]:
         found.append(_unused(nvidia))
     return tuple(found)
+
+
+def _without_code(machine: Machine, build: Build) -> list[Card]:
+    idle = {device.id for device in build.devices} - {device.id for device in machine.devices}
+    cards = [card for card in machine.cards if card.id in idle]
+    return [card for card in cards if card.capability and not build.has_code(card.capability)]
+
+
+def _missing(machine: Machine, build: Build) -> list[Card]:
+    """Those that ggml does not list. Where a driver tells of some, the others on the bus belong to somebody else: a
+    container sees all that its host has."""
+    listed = {device.id for device in build.devices if device.id}
+    missing = [card for card in machine.cards if card.id not in listed and (card.driver or not machine.devices)]
+    return [card for card in missing if card.driver] or missing
+
+
+def _mute(machine: Machine, build: Build) -> list[Card]:
+    """Those that ggml lists and cannot open, and one that shows in CUDA's complaint alone."""
+    used = {device.name for device in machine.devices}
+    shut = [
+        gpu for gpu in build.devices if gpu.kind in ("gpu", "igpu") and not gpu.total_bytes and gpu.name not in used
+    ]
+    unnamed = not machine.cards and not machine.devices and _found_something(build)
+    return [Card(gpu.id, gpu.description) for gpu in shut] or [Card("", "a GPU")] * unnamed
 
 
 def hides_all(visible: str | None) -> bool:
@@ -47,10 +67,6 @@ def _found_something(build: Build) -> bool:
     in this alone. Without a driver it says that the driver is too old."""
     nothing = ("no CUDA-capable device", "driver version is insufficient")
     return "failed to initialize CUDA" in build.said and not any(words in build.said for words in nothing)
-
-
-def _lacks_code(card: Card, build: Build) -> bool:
-    return card.capability is not None and 100 * card.capability[0] + 10 * card.capability[1] < min(build.archs)
 
 
 def _no_code(cards: list[Card], build: Build) -> Issue:
@@ -75,7 +91,7 @@ def _unreachable(cards: list[Card], build: Build, visible: str | None) -> Issue:
     said = f": {build.said}" if build.said else ""
     if visible is not None:
         text = f"CUDA_VISIBLE_DEVICES={visible} leaves none of {_names(cards)}{said}"
-        return issue("gpu_unreachable", text, f"Correct it, or remove it to use all. {_ON_THE_CPU}")
+        return issue("gpu_unreachable", text, f"Correct it, or remove it to use all. {ON_THE_CPU}")
     text = f"{_names(cards)}: llama.cpp finds no such GPU now{said}"
     return issue("gpu_unreachable", text, _remedy(cards))
 
@@ -86,9 +102,9 @@ def _remedy(cards: Iterable[Card]) -> str:
         return (
             "See whether `nvidia-smi` works; `sudo modprobe -r nvidia_uvm && sudo modprobe nvidia_uvm` after a suspend,"
             " a reboot after an update of the driver, in a container a restart of it with --gpus all (NVIDIA Container"
-            f" Toolkit). {_ON_THE_CPU}"
+            f" Toolkit). {ON_THE_CPU}"
         )
-    return f"Install the card's Vulkan or compute driver, and let this user open /dev/dri (group render). {_ON_THE_CPU}"
+    return f"Install the card's Vulkan or compute driver, and let this user open /dev/dri (group render). {ON_THE_CPU}"
 
 
 def _names(cards: list[Card]) -> str:

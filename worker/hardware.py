@@ -5,12 +5,14 @@ Best effort, never fatal: a machine without a GPU, a driver or permission works 
 
 import os
 import platform
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
 from wire.messages import Gpu, Hardware
 from worker import cgroup, nvml, pci
+from worker.cores import fast
 from worker.engine.devices import Build, Device, usable
 from worker.machine import Card, Machine
 
@@ -26,7 +28,8 @@ def detect(build: Build) -> Machine:
     cards = nvml.cards(notes)
     known = {card.id: card for card in cards if card.id}
     cards += [card for card in pci.cards() if card.id not in known]
-    devices = usable(device for device in build.devices if has_code(build, known.get(device.id)))[:64]
+    asked = (_with_memory(device, known.get(device.id)) for device in build.devices)
+    devices = usable(gpu for gpu in asked if gpu.total_bytes and _has_code(build, known.get(gpu.id)))[:64]
     if devices and all(device.backend != "CUDA" for device in devices):
         notes.clear()  # whether NVML answers matters to nobody here
     if not devices and not build.backends and any(card.vendor == "AMD" for card in cards):
@@ -39,17 +42,20 @@ def detect(build: Build) -> Machine:
         memory_bytes=total,
         gpus=tuple(_gpu(device, known.get(device.id), available) for device in devices),
     )
-    cores = min(psutil.cpu_count(logical=False) or logical, logical)
+    cores = min(fast(_affinity()) or psutil.cpu_count(logical=False) or logical, logical)
     return Machine(hardware, available, cores, tuple(notes), devices, tuple(cards), wsl=_in_windows())
 
 
-def has_code(build: Build, card: Card | None) -> bool:
-    """False if this build surely has none for the card: all that was compiled is for newer ones. Code for older ones
-    may be there in a form that the driver translates; the list does not tell."""
-    if card is None or card.capability is None or not build.archs:
-        return True
-    major, minor = card.capability
-    return min(build.archs) <= 100 * major + 10 * minor
+def _has_code(build: Build, card: Card | None) -> bool:
+    return card is None or card.capability is None or build.has_code(card.capability)
+
+
+def _with_memory(device: Device, card: Card | None) -> Device:
+    """CUDA tells no memory where it cannot open a context: another process has the card for itself (exclusive mode), or
+    has filled it."""
+    if device.total_bytes or card is None:
+        return device
+    return replace(device, total_bytes=card.total_bytes, free_bytes=card.free_bytes)
 
 
 def _gpu(device: Device, card: Card | None, available: int) -> Gpu:
@@ -93,9 +99,12 @@ def memory() -> tuple[int, int]:
 
 def _usable_cpus() -> int:
     """Of this process and its control group: half the cores of a shared machine may be somebody else's."""
-    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = cgroup.limits().cpus
+    affinity, quota = len(_affinity()), cgroup.limits().cpus
     return max(1, affinity if quota is None else min(affinity, int(quota)))
+
+
+def _affinity() -> set[int]:
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
 
 
 def _cpu_name() -> str:

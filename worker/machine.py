@@ -27,7 +27,7 @@ class Machine:
 
     hardware: Hardware
     available_bytes: int  # main memory that can be taken now without swapping
-    physical_cores: int  # that this process may really use
+    physical_cores: int  # that this process may really use; of two kinds the fast ones
     notes: tuple[str, ...] = ()  # what was looked for and not found, in words for the owner
     devices: tuple[Device, ...] = ()
     cards: tuple[Card, ...] = ()

@@ -145,10 +145,10 @@ def _with_most_slots(
 
 
 def _default_slots(shape: Shape, machine: Machine) -> int:
-    """By memory, which goes with a card's speed."""
+    """By memory, which goes with a card's speed; main memory that a GPU shares is slow, however much there is."""
     if shape.on_gpu == 0:
         return 2
-    memory = sum(machine.hardware.gpus[index].memory_bytes for index in shape.gpus)
+    memory = sum(gpu.memory_bytes for gpu in (machine.hardware.gpus[i] for i in shape.gpus) if not gpu.shared)
     return 32 if memory >= 78 * GIB else 16 if memory >= 40 * GIB else 8
 
 
@@ -202,7 +202,7 @@ def _remarks(engine: EngineSpec, shape: Shape, context: int, model: Footprint, w
     if wishes.slots and engine.slots < wishes.slots:
         remarks.append(f"{wishes.slots} slots were asked for: {engine.slots} fit; less context makes room for more")
     if engine.kv_type != "f16":
-        remarks.append("the cache is kept in q8_0 because f16 does not fit")
+        remarks.append("the cache is kept in q8_0: in f16 there is no room for as much")
     if engine.cpu_expert_layers:
         remarks.append(f"experts of {engine.cpu_expert_layers} of {model.layers} layers stay in main memory: slower")
     if shape.gpus and shape.on_gpu < model.layers:

@@ -14,7 +14,15 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from worker.config import Config, ConfigError, default_models_dir, default_state_dir, home_folder, read_key
+from worker.config import (
+    Config,
+    ConfigError,
+    default_models_dir,
+    default_state_dir,
+    home_folder,
+    read_catalogue,
+    read_key,
+)
 from worker.schedule import Schedule, ScheduleError
 from worker.schedule import parse as parse_schedule
 
@@ -225,6 +233,24 @@ def _value(action: argparse.Action, text: str, place: str) -> Any:
 # ---- for people ------------------------------------------------------------------------------------------------------
 
 
+# What a setting comes to that was not given and has no value of its own.
+UNSET = {
+    "coordinator": "none; needed to serve",
+    "key": "none; needed to serve",
+    "model": "the catalogue's default",
+    "model_file": "none; the model is fetched",
+    "catalogue": "the one that came with the program",
+    "slots": "planned",
+    "context": "planned",
+    "threads": "planned",
+    "schedule": "always",
+    "max_temperature_c": "no limit",
+    "max_power_w": "no limit",
+    "metrics": "off",
+    "visible_gpus": "all",
+}
+
+
 def shown(found: Found) -> dict[str, dict[str, Any]]:
     """Setting -> {value, from}; a key is never shown."""
     rows: dict[str, dict[str, Any]] = {}
@@ -243,7 +269,20 @@ def shown(found: Found) -> dict[str, dict[str, Any]]:
 
 
 def table(found: Found) -> str:
-    """One line a setting."""
-    rows = shown(found)
-    width = max(len(str(row["value"])) for row in rows.values())
-    return "\n".join(f"{name:18} {row['value']!s:{min(width, 48)}}  {row['from']}" for name, row in rows.items())
+    """One line a setting, each with what it comes to."""
+    words = {name: _in_words(name, row["value"], found.config) for name, row in shown(found).items()}
+    width = min(48, max(map(len, words.values())))
+    return "\n".join(f"{name:18} {words[name]:{width}}  {found.places[name]}" for name in words)
+
+
+def _in_words(name: str, value: Any, config: Config) -> str:
+    if name == "model" and value is None:
+        try:
+            return f"{read_catalogue(config.catalogue).default} ({UNSET[name]})"
+        except (ConfigError, OSError, ValueError):  # of a catalogue that cannot be read; this is about the settings
+            return UNSET[name]
+    if value is None:
+        return UNSET[name]
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from scripts.reference import configuration, problems, protocol
+from scripts.reference import configuration, plans, problems, protocol
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -13,6 +13,7 @@ def pages() -> dict[str, str]:
     """File name in docs/ -> its text."""
     return {
         "configuration.md": configuration.page(),
+        "plans.md": plans.page(),
         "problems.md": problems.page(),
         "protocol.md": protocol.page(),
         "protocol.schema.json": protocol.schemas(),

@@ -8,7 +8,7 @@ from coordinator import config as coordinator
 from scripts.reference.tables import table
 from worker import cli
 from worker.config import Config
-from worker.settings import settings, variable
+from worker.settings import UNSET, settings, variable
 
 WORKER = """# Configuration
 
@@ -34,11 +34,9 @@ FOUND_OUT = {
     "models_dir": "`~/.cache/supernet/models`",
     "state_dir": "`~/.local/state/supernet`",
     "name": "the host's name",
-    "model": "the catalogue's default",
-    "catalogue": "built in",
-    "slots": "planned",
-    "context": "planned",
-    "threads": "planned",
+    **UNSET,
+    "coordinator": "none",
+    "key": "none",
 }
 
 

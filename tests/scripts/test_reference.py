@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from scripts.reference.__main__ import DOCS, pages
+from scripts.reference.plans import BOXES, Box, planned
 from scripts.reference.protocol import value
 from wire import messages
 from wire.errors import ErrorCode
@@ -15,6 +16,16 @@ from wire.errors import ErrorCode
 @pytest.mark.parametrize("name", pages())
 def test_the_committed_page_is_what_the_code_says(name: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == pages()[name], "run scripts/docs"
+
+
+@pytest.mark.parametrize("box", [box for box in BOXES if box.free], ids=lambda box: box.name)
+def test_every_gpu_of_the_table_serves_four_long_chats(box: Box) -> None:
+    engine = planned(box).engine
+    assert engine.slots >= 4 and engine.context >= 32_768 and engine.gpu_layers == -1
+    if sum(box.free) >= 24 * 0.9:
+        assert not engine.cpu_expert_layers, "from 24 GiB on nothing is computed in main memory"
+    if sum(box.free) >= 44:
+        assert engine.context == 262_144 and engine.kv_type == "f16", "somebody has the longest context"
 
 
 def test_every_frame_and_every_error_code_is_in_the_page_of_the_protocol() -> None:

@@ -43,6 +43,17 @@ def test_a_plan_is_printed(config: Config, tiny_qwen3: Path, capsys: pytest.Capt
     assert json.loads(capsys.readouterr().out)["engine"]["slots"] == 2
 
 
+def test_a_plan_without_the_hub_says_what_the_machine_has(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(assemble.Unready) as caught:
+        actions.plan(replace(config, hub="http://127.0.0.1:9"), nullcontext(ignore), False)
+    assert caught.value.issue.code == "hub_unreachable"
+    said = capsys.readouterr().out
+    assert "GiB free" in said and "CPU cores" in said
+    with pytest.raises(assemble.Unready):
+        actions.plan(replace(config, hub="http://127.0.0.1:9"), nullcontext(ignore), True)
+    assert capsys.readouterr().out == ""  # no JSON, and nothing in its place
+
+
 def test_a_plan_of_a_model_that_is_not_here_takes_the_head_of_its_file(
     config: Config, tiny_qwen3: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

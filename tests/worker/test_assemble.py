@@ -74,10 +74,12 @@ def test_what_cannot_be_served_now_is_a_typed_problem(config: Config, tmp_path: 
 NVIDIA = Card("0000:01:00.0", "RTX 4090", driver="580.65", capability=(8, 9))
 
 
+DETECT = hardware.detect
+
+
 def on(monkeypatch: pytest.MonkeyPatch, build: Build, *cards: Card) -> None:
     """A made-up machine; its main memory is this one's."""
-    detect = hardware.detect
-    monkeypatch.setattr(hardware, "detect", lambda build: replace(detect(build), cards=cards))
+    monkeypatch.setattr(hardware, "detect", lambda build: replace(DETECT(build), cards=cards))
     monkeypatch.setattr(probe, "ask", lambda: build)
 
 
@@ -106,6 +108,19 @@ def test_what_a_gpu_lacks_is_said_before_the_model_is_fetched(config: Config, mo
     with pytest.raises(Unready, match="SIGSEGV") as broken:  # the hub of this address would be unreachable
         assemble.assemble(replace(config, model_file=None, hub="http://127.0.0.1:9"), ignore)
     assert broken.value.issue.code == "library_broken"
+
+
+def test_a_gpu_that_others_have_filled_is_waited_for(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CPU would serve on after the game is over."""
+    gib = 2**30
+    full = Device("CUDA0", "CUDA", "RTX 4090", "gpu", gib // 2, 24 * gib, "0000:01:00.0")
+    on(monkeypatch, Build(devices=(full,), backends=("cuda",), cuda=12), NVIDIA)
+    with pytest.raises(Unready, match=r"RTX 4090: 0\.5 of 24\.0 GiB free") as busy:
+        assemble.assemble(config, ignore)
+    assert busy.value.issue.code == "not_enough_memory" and "CUDA_VISIBLE_DEVICES=" in busy.value.issue.remedy
+    small = replace(full, free_bytes=gib // 2, total_bytes=gib // 2)  # this one is never enough
+    on(monkeypatch, Build(devices=(small,), backends=("cuda",), cuda=12), NVIDIA)
+    assert assemble.assemble(config, ignore).plan.engine.devices == ()
 
 
 def test_layers_go_to_the_devices_that_ggml_lists_whatever_their_backend(

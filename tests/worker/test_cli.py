@@ -27,6 +27,8 @@ def test_a_wrong_flag_is_refused_by_the_parser(capsys: pytest.CaptureFixture[str
         (["--coordinator", "ws://127.0.0.1:1"], "SUPERNET_KEY"),
         (["--coordinator", "nonsense", "--key", "sk"], "wss://host"),
         (["--plan", "--model", "gpt-9"], "gpt-9"),
+        (["--plan", "--model", "gpt-9"], "--catalogue FILE"),
+        (["--plan", "--model", "hf.co/unsloth/x-GGUF:Q4_K_M"], "A repository of the hub is no name"),
         (["--plan", "--scripted-gpus", "file"], "--scripted"),
         (["--plan", "--schedule", "22:00-07:00", "--config", "/none.toml"], "none.toml"),
     ],

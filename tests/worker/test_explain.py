@@ -35,13 +35,14 @@ def test_the_head_says_where_the_layers_are() -> None:
 
 def test_what_was_chosen_besides_sizes_is_told_in_the_second_line() -> None:
     two = EngineSpec(
-        path="/m.gguf", slots=3, context=4096, gpu_layers=-1, devices=("CUDA0", "CUDA2"), kv_type="q8_0", unified=False,
-        threads=4, cpu_expert_layers=7, longest_stall_ms=250,
+        path="/m.gguf", slots=3, context=4096, gpu_layers=-1, devices=("CUDA0", "CUDA2"), split=(20, 22),
+        kv_type="q8_0", unified=False, threads=4, cpu_expert_layers=7, longest_stall_ms=250,
     )  # fmt: skip
     gpus = ("RTX 4090 (CUDA0)", "RTX 3060 (CUDA2)")
     assert Plan("tiny", two, (), gpus=gpus).explain().splitlines()[1] == (
-        "  GPUs: RTX 4090 (CUDA0), RTX 3060 (CUDA2); cache in q8_0, one for each job; flash attention;"
-        " 4 CPU threads; streams stand still for about 250 ms at most; experts of 7 layers in main memory"
+        "  GPUs: RTX 4090 (CUDA0), 20 layers and RTX 3060 (CUDA2), 22 layers; cache in q8_0, one for each job;"
+        " flash attention; 4 CPU threads; streams stand still for about 250 ms at most;"
+        " experts of 7 layers in main memory"
     )
     assert "GPUs: RTX 4090 (CUDA0); cache in f16, shared by all jobs;" in PLAN.explain()
     assert "GPU" not in Plan("tiny", EngineSpec(path="/m.gguf", slots=1, context=256), ()).explain().splitlines()[1]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from scripts.reference.headline import header as large_header
 from worker.footprint import MIB, Footprint, KvType, cache_bytes, compute_bytes, footprint, padded
-from worker.gguf_header import GgufError, Header, Tensor, read
+from worker.gguf_header import GgufError, Header, read
 
 # In a process of its own: llama.cpp's log goes to one callback for the whole process.
 ASK = """
@@ -103,33 +104,6 @@ def test_the_large_hybrid_has_the_sizes_that_its_dimensions_give() -> None:
         (512, 8192, 16): 129.52,
     }.items():
         assert real <= compute_bytes(model, batch, cells, sequences) / MIB <= real * 1.35
-
-
-def large_header() -> Header:
-    numbers = {
-        "block_count": 41,
-        "nextn_predict_layers": 1,
-        "context_length": 262144,
-        "embedding_length": 2048,
-        "attention.head_count": 16,
-        "attention.head_count_kv": 2,
-        "attention.key_length": 256,
-        "attention.value_length": 256,
-        "expert_used_count": 8,
-        "expert_feed_forward_length": 512,
-        "ssm.conv_kernel": 4,
-        "ssm.state_size": 128,
-        "ssm.group_count": 16,
-        "ssm.time_step_rank": 32,
-        "ssm.inner_size": 4096,
-        "full_attention_interval": 4,
-    }
-    metadata: dict[str, int | str] = {f"qwen35moe.{key}": value for key, value in numbers.items()}
-    tensors = [Tensor("token_embd.weight", 12, (2048, 248320), 300 * MIB), Tensor("output.weight", 12, (1,), 300 * MIB)]
-    for layer in range(41):
-        tensors.append(Tensor(f"blk.{layer}.ffn_up_exps.weight", 12, (1,), 400 * MIB))
-        tensors.append(Tensor(f"blk.{layer}.attn_norm.weight", 0, (1,), 50 * MIB))
-    return Header({"general.architecture": "qwen35moe", **metadata}, {}, tuple(tensors))
 
 
 def test_prediction_layers_take_no_memory_but_are_counted() -> None:

@@ -1,5 +1,7 @@
 """worker/gpu_problems.py: made-up machines, and what their owner is told."""
 
+from dataclasses import replace
+
 import pytest
 
 from wire.messages import Hardware
@@ -18,6 +20,15 @@ CUDA = Build(backends=("cuda",), cuda=12, said=SAID)
 
 def device(card: Card, number: int = 0, backend: str = "CUDA") -> Device:
     return Device(f"{backend}{number}", backend, card.name, "gpu", 1, 1, card.id)
+
+
+def test_a_card_that_ggml_lists_and_cannot_open_is_unreachable() -> None:
+    said = "ggml_backend_cuda_device_get_memory: cudaMemGetInfo failed (unknown error), returning 0/0"
+    mute = replace(device(CARD), free_bytes=0, total_bytes=0)
+    build = Build(devices=(mute,), backends=("cuda",), cuda=12, said=said)
+    ((code, text),) = problems(build, CARD)
+    assert code == "gpu_unreachable" and "RTX 4090" in text and "cudaMemGetInfo failed" in text
+    assert problems(build, CARD, used=(mute,)) == []  # NVML told its memory
 
 
 def problems(
@@ -96,7 +107,7 @@ def test_a_card_that_falls_out_beside_others_is_told() -> None:
 
 def test_one_that_ggml_lists_and_llama_cpp_passes_over_is_no_problem() -> None:
     """An integrated GPU beside a card."""
-    small = Card("0000:05:00.0", "Orin", driver="580.65")
+    small = Card("0000:05:00.0", "Orin", driver="580.65", capability=(8, 7))
     build = Build(devices=(device(CARD), device(small, 1)), backends=("cuda",), cuda=12)
     assert problems(build, CARD, small, used=(device(CARD),)) == []
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -156,6 +157,16 @@ def test_a_slice_in_a_container_is_used_although_nvml_may_not_tell_of_the_card(n
     mig = cuda(0, "A100-SXM4-80GB MIG 1g.10gb", 9.5, 9.5, 1)
     (gpu,) = hardware.detect(box(mig)).hardware.gpus
     assert (gpu.memory_bytes, gpu.free_bytes) == (mig.total_bytes, mig.free_bytes)
+
+
+def test_a_card_that_somebody_else_has_opened_for_himself_has_its_memory_by_nvml(nvml: Nvml) -> None:
+    """Compute mode EXCLUSIVE_PROCESS, or full: CUDA opens no context there, and ggml says 0 of 0 bytes."""
+    closed = replace(ALL[0], free_bytes=0, total_bytes=0)
+    machine = hardware.detect(box(closed))
+    (gpu,) = machine.hardware.gpus
+    assert (gpu.memory_bytes, gpu.free_bytes) == (80 * GIB, 70 * GIB)
+    nvml.broken["init"] = pynvml.NVML_ERROR_DRIVER_NOT_LOADED
+    assert hardware.detect(box(closed)).devices == ()
 
 
 def test_unified_memory_is_the_main_memory_within_the_limits_of_the_group(

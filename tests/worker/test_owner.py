@@ -13,10 +13,12 @@ import pytest
 from tests.worker.test_inspection import config as config  # the fixture
 from tests.worker.test_screen import MODEL
 from tests.worker.test_status import base
-from worker import control, owner
+from worker import control, owner, state
 from worker.config import Config
 from worker.control import ControlError
-from worker.exits import EXIT_STOPPED
+from worker.exits import EXIT_OK, EXIT_STOPPED
+from worker.issues import issue
+from worker.status import Problem
 
 ROOT = Path(__file__).parents[2]
 SLOW = "huggingface_hub websockets pynvml psutil prometheus_client llama_cpp llguidance jinja2 numpy tqdm".split()
@@ -30,6 +32,16 @@ def test_what_is_asked_often_imports_nothing_that_only_serving_needs(action: str
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert "worker.owner" in done.stderr.split()
     assert not set(SLOW) & set(done.stderr.split())
+
+
+@pytest.mark.parametrize("action", ["--health", "--status", "--pause", "--version"])
+def test_what_reads_no_status_does_without_the_library_of_its_types(action: str, tmp_path: Path) -> None:
+    environment = {"SUPERNET_STATE_DIR": str(tmp_path), "HOME": str(tmp_path)}
+    code = f"import atexit; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); {LISTS_MODULES}"
+    code = code.replace("import atexit", "import sys, atexit", 1)
+    done = subprocess.run([sys.executable, "-c", code, action], env=environment, capture_output=True, text=True)
+    assert "worker.cli" in done.stderr.split()
+    assert not {"pydantic", "yaml", *SLOW} & set(done.stderr.split())
 
 
 def test_on_a_terminal_the_status_stays_and_refreshes_until_the_daemon_is_gone(
@@ -59,9 +71,25 @@ def _all_of(terminal: int) -> str:
 
 
 def test_a_daemon_of_another_version_is_an_error_that_says_so(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "ask", lambda folder, word: {"time": "of another age"})
-    with pytest.raises(ControlError, match="restart it"):
-        owner.status(config, True)
+    other = {"time": "of another age", "coordinator": "registered", "jobs": 0, "paused": False}
+    for said in ({"time": "of another age"}, other):  # the second one can answer --health, and not be a page
+        monkeypatch.setattr(control, "ask", lambda folder, word, said=said: said)
+        with pytest.raises(ControlError, match="restart it"):
+            owner.status(config, False)
+    assert owner.health(config, False) == EXIT_OK
+
+
+def test_the_last_problem_of_a_daemon_that_gave_up_is_told_and_a_damaged_file_is_none(
+    config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.state_dir.mkdir(parents=True, exist_ok=True)
+    last = Problem(since=1.0, issue=issue("disk_full", "no room"))
+    (config.state_dir / state.LAST_PROBLEM).write_text(last.model_dump_json())
+    assert owner.status(config, False) == EXIT_STOPPED
+    assert "it gave up: disk_full: no room\n  -> Free some space" in capsys.readouterr().out
+    for damaged in ("", "[]", "{}", '{"issue": 1}', '{"issue": {"code": "x"}}'):
+        (config.state_dir / state.LAST_PROBLEM).write_text(damaged)
+        assert owner.last_problem(config.state_dir) is None
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ async def test_why_it_gave_up_is_forgotten_at_the_next_start(tmp_path: Path) -> 
         async with serving(config, WORDS) as task:
             await task
         last = last_problem(config.state_dir)
-        assert last is not None and last.issue.code == "key_refused"
+        assert last is not None and last["issue"]["code"] == "key_refused"
         coordinator.refuse = False
         async with serving(config, WORDS):
             await coordinator.until(lambda frame: frame["type"] == "hello")

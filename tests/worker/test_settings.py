@@ -187,3 +187,42 @@ def test_a_home_that_belongs_to_somebody_else_is_passed_over(tmp_path: Path, mon
     settings.SYSTEM_FILE.parent.mkdir()
     settings.SYSTEM_FILE.write_text("slots = 6")
     assert found(HOME="/home/me").config.slots == 6
+
+
+def test_what_was_not_given_is_told_as_what_it_comes_to() -> None:
+    rows = {line.split()[0]: " ".join(line.split()[1:-1]) for line in settings.table(found()).splitlines()}
+    assert rows["model"] == "qwen3.6-35b-a3b-gguf-iq4xs (the catalogue's default)"
+    assert (rows["slots"], rows["schedule"], rows["quiet_s"], rows["log_json"]) == ("planned", "always", "300", "no")
+    assert "None" not in rows.values()
+
+
+def test_every_setting_that_may_be_without_a_value_has_words_for_it() -> None:
+    without = {name for name, row in settings.shown(found()).items() if row["value"] is None}
+    assert without <= settings.UNSET.keys()
+
+
+def test_a_catalogue_that_cannot_be_read_hides_no_other_setting(tmp_path: Path) -> None:
+    (tmp_path / "models.yaml").write_text("[")
+    for file in (tmp_path / "models.yaml", tmp_path / "none.yaml"):
+        assert "the catalogue's default" in settings.table(found("--catalogue", str(file)))
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["--slots", "0"], "argument --slots: '0' is no whole number of 1 or more"),
+        (["--reserve-mib", "x"], "argument --reserve-mib: 'x' is no whole number of 0 or more"),
+        (["--max-power-w", "-1"], "argument --max-power-w: '-1' is no number above 0"),
+        (["--log-json", "maybe"], "argument --log-json: 'maybe' is neither yes nor no"),
+        (["--metrics", "9100"], "argument --metrics: '9100' is no address with a port"),
+    ],
+)
+def test_a_wrong_value_is_told_in_words(argv: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.parser().parse_args(argv)
+    error = capsys.readouterr().err
+    assert says in error and "_" not in error.replace("max_power_w", "")
+
+
+def test_flags_for_tests_are_not_offered_to_owners() -> None:
+    assert "scripted" not in cli.parser().format_help()

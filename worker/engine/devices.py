@@ -57,6 +57,11 @@ class Build:
         found = _ARCHS.search(self.system)
         return tuple(map(int, found[1].split(","))) if found else ()
 
+    def has_code(self, capability: tuple[int, int]) -> bool:
+        """False if there is surely none for such a card: all that was compiled is for newer ones. Code for older ones
+        may be there in a form that the driver translates; the list does not tell."""
+        return not self.archs or min(self.archs) <= 100 * capability[0] + 10 * capability[1]
+
 
 def usable(devices: Iterable[Device]) -> tuple[Device, ...]:
     """Those that llama.cpp takes when it is left the choice (llama_prepare_model_devices): each card once, by the first

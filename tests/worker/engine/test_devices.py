@@ -39,3 +39,9 @@ def test_an_address_is_the_name_and_the_place_if_that_is_known() -> None:
 def test_what_a_build_was_compiled_for_is_in_its_description() -> None:
     assert Build("CUDA : ARCHS = 750,800,1200 | USE_GRAPHS = 1 | CPU : AVX = 1 | ").archs == (750, 800, 1200)
     assert Build("CPU : AVX = 1 | ").archs == ()
+
+
+def test_a_card_older_than_all_code_has_none_and_a_newer_one_may_have_some() -> None:
+    build = Build("CUDA : ARCHS = 750,800 | ")
+    assert [build.has_code(capability) for capability in ((7, 0), (7, 5), (8, 6), (12, 0))] == [False, True, True, True]
+    assert Build().has_code((3, 5))
