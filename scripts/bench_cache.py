@@ -21,7 +21,7 @@ FIRST_TOKEN, TOKENS = 40, 200  # plain ones of every vocabulary
 
 def specs(path: Path, held: int, devices: Sequence[str]) -> dict[str, EngineSpec]:
     """Four streams beside two sequences that can hold the rest, in one cache and in several of the same size."""
-    context = max(DEPTH + SLICE, held // SPARE) + 256
+    context = -(-max(DEPTH + SLICE, held // SPARE) // 512) * 512 + 512  # whole in both kinds, as llama.cpp rounds
     cells = {"shared": (STREAMS + SPARE) * context // STREAMS, "one each": context}
     return {
         name: EngineSpec(
