@@ -50,8 +50,10 @@ class FakeWorker:
                 if isinstance(message, kind):
                     return message
 
-    async def join(self, name: str = "w1", instance: str = "a", slots: int = 2, **rest: Any) -> wire.Welcome:
-        offer = wire.ModelOffer(id="tiny", context=4096, slots=slots)
+    async def join(
+        self, name: str = "w1", instance: str = "a", slots: int = 2, context: int = 4096, **rest: Any
+    ) -> wire.Welcome:
+        offer = wire.ModelOffer(id="tiny", context=context, slots=slots)
         await self.say(wire.Hello(worker=name, instance=instance, models=(offer,), **rest))
         welcome = await self.hear(wire.Welcome)
         await self.ready(slots)

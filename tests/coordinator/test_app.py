@@ -27,6 +27,20 @@ async def test_models_say_what_is_online(coordinator: Coordinator) -> None:
     assert (one.model_extra["workers_online"], one.model_extra["slots"], one.model_extra["free_slots"]) == (1, 3, 3)
 
 
+async def test_models_tell_the_longest_context_of_the_workers_that_are_online(coordinator: Coordinator) -> None:
+    async with coordinator.worker() as small, coordinator.openai() as client:
+        await small.join("small", context=1024)
+        await until(lambda: coordinator.running.services.hub.dispatch.online("tiny").workers == 1)
+        alone = (await client.models.retrieve("tiny")).model_extra
+        async with coordinator.worker() as large:
+            await large.join("large", context=2048)
+            await until(lambda: coordinator.running.services.hub.dispatch.online("tiny").workers == 2)
+            both = (await client.models.retrieve("tiny")).model_extra
+    assert alone and both
+    assert [told["context_length"] for told in (alone, both)] == [1024, 2048]
+    assert both["max_context_length"] == 4096
+
+
 async def test_an_unknown_model_is_404_with_the_parameter(coordinator: Coordinator) -> None:
     async with coordinator.openai() as client:
         with pytest.raises(openai.NotFoundError) as caught:
