@@ -36,6 +36,7 @@ class Footprint:
     row_bytes: int  # activations of one batch row at the widest place of the graph
     state_row_bytes: int  # the same inside a recurrent layer
     logits_bytes: int  # one output row
+    heads: int  # of attention, at most in one layer
 
     @property
     def layers(self) -> int:
@@ -77,6 +78,7 @@ def footprint(header: Header) -> Footprint:
         row_bytes=_row_bytes(header),
         state_row_bytes=_state_row_bytes(header) if any(recurrent) else 0,
         logits_bytes=(embedding.shape[-1] + header.number("embedding_length")) * _F32,
+        heads=_heads(header),
     )
 
 
@@ -90,16 +92,24 @@ def padded(cells: int) -> int:
     return -(-cells // 256) * 256
 
 
-def compute_bytes(model: Footprint, rows: int, cells: int, sequences: int) -> int:
-    """The buffer of one device for a batch of `rows` that looks at `cells` cache cells, with flash attention.
+def compute_bytes(model: Footprint, rows: int, cells: int, sequences: int, flash_attention: bool = True) -> int:
+    """The buffer of one device for a batch of `rows` that looks at `cells` cache cells.
 
-    The mask of 2 bytes a row and cell lives throughout; the rest is the widest of three places, because the graph
+    The mask, of 2 bytes a row and cell, lives throughout; the rest is the widest of three places, because the graph
     allocator reuses memory: activations, a recurrent layer that also holds two copies of its states, and the logits.
+    Without flash attention there are the scores of one layer as well, and the mask has 4 bytes.
     """
     activations = rows * model.row_bytes
     states = rows * model.state_row_bytes + 2 * sequences * max(model.state_bytes)
     logits = sequences * model.logits_bytes
-    return 2 * rows * padded(cells) + max(activations, states, logits) * 11 // 10 + MIB
+    mask = 2 * rows * padded(cells)
+    scores = 0 if flash_attention else mask + scores_bytes(model, rows, cells)
+    return mask + scores + max(activations, states, logits) * 11 // 10 + MIB
+
+
+def scores_bytes(model: Footprint, rows: int, cells: int) -> int:
+    """What each row's attention to each cell is, in every head of one layer; flash attention keeps no such thing."""
+    return rows * padded(cells) * model.heads * _F32
 
 
 def _recurrent_layers(header: Header, layers: int) -> tuple[bool, ...]:
@@ -138,11 +148,14 @@ def _convolved(header: Header) -> int:
     return header.number("ssm.inner_size") + 2 * header.number("ssm.group_count", 0) * header.number("ssm.state_size")
 
 
+def _heads(header: Header) -> int:
+    return max(header.per_layer("attention.head_count", header.number("block_count")))
+
+
 def _row_bytes(header: Header) -> int:
     """Widest of feed-forward, experts and attention, in the measured multiples of their widths."""
     embedding = header.number("embedding_length")
-    heads = max(header.per_layer("attention.head_count", header.number("block_count")))
-    query = heads * _head_widths(header, header.number("block_count"))[0]
+    query = _heads(header) * _head_widths(header, header.number("block_count"))[0]
     gate = 2 if header.architecture in _GATED else 1
     dense = max(header.per_layer("feed_forward_length", header.number("block_count"), 0))
     chosen = header.number("expert_used_count", 0)

@@ -60,7 +60,9 @@ def _sizes(model: Footprint, engine: EngineSpec, shape: Shape) -> _Sizes:
         weights=(*weights[:moved], *model.layer_bytes[moved:]),
         cache=tuple(cells * cache_bytes(values, engine.kv_type) for values in model.cache_values),
         state=tuple(sequences * size for size in model.state_bytes),
-        compute=compute_bytes(model, engine.batch, cells if engine.unified else engine.context, sequences),
+        compute=compute_bytes(
+            model, engine.batch, cells if engine.unified else engine.context, sequences, engine.flash_attention
+        ),
         unpacked=unpacked,
         copied=copied,
     )

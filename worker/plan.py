@@ -12,7 +12,7 @@ from itertools import product
 from wire.catalog import ModelSpec
 from worker.engine.port import EngineSpec
 from worker.explain import Plan
-from worker.footprint import MIB, Footprint, footprint
+from worker.footprint import MIB, Footprint, footprint, scores_bytes
 from worker.gguf_header import Header
 from worker.layout import GIB, RAM_RESERVE_BYTES, Shape, lines, split
 from worker.machine import Machine
@@ -31,6 +31,13 @@ ENOUGH_SLOTS, ENOUGH_CONTEXT = 4, 32_768
 MOST_SHARED_CELLS = 65_536
 # On a CPU: 0.4 ms for 1,000 cells on SmolLM2, whose token takes 9 ms. Up to so many slots that buys the kept prefixes.
 MOST_SHARED_ON_CPU = 2
+# On a CPU flash attention goes row by row where a sequence has fewer than 64 in a batch; the plain kind multiplies
+# matrices. On SmolLM2 at depth 1,024, in processor time of one thread of an AMD EPYC, 31 rows take 356 ms with it and
+# 245 without, 8 rows 99 and 70, one row 18.1 and 17.7, 128 rows 975 and 955; on an Intel 31 rows take 628 and 363. Of
+# all sizes from 1 to 128 rows, at 128 and 1,024 tokens, the plain kind was slower in two, by 4 and 7 %: so nothing is
+# tried out at load, and a model answers the same after each start. But it keeps the scores of one layer, and a long
+# context is worth more than these.
+SCORES_BYTES = 256 * MIB
 MASK_BYTES = 256 * MIB  # a bigger batch is not worth a larger mask than this
 # Experts in main memory are copied to the GPU once for each batch of a prompt, however many rows it has: 11 GiB on a
 # card of 12. A batch four times as large reads a long prompt twice as fast, for 0.4 GiB of the card (reckoned).
@@ -135,8 +142,10 @@ def _with_most_slots(
 
     def laid_out(slots: int, anchors: int) -> EngineSpec | None:
         engine = _engine(model, shape, slots, anchors, machine, wishes)
-        dealt = split(model, engine, shape, machine, wishes.reserve_bytes)
-        return None if dealt is None else replace(engine, split=dealt if len(dealt) > 1 else ())
+        for tried in dict.fromkeys((engine, replace(engine, flash_attention=True))):
+            if (dealt := split(model, tried, shape, machine, wishes.reserve_bytes)) is not None:
+                return replace(tried, split=dealt if len(dealt) > 1 else ())
+        return None
 
     if not laid_out(min(least, most), 0):  # most shapes end here
         return None
@@ -158,17 +167,20 @@ def _engine(model: Footprint, shape: Shape, slots: int, anchors: int, machine: M
     else:
         unified = slots <= MOST_SHARED_ON_CPU
     anchors = anchors if unified else 0  # with separate caches a spare sequence would cost a whole context
+    cells = slots * shape.context if unified else shape.context
+    batch = max(_batch(model, shape, cells), slots + anchors)
     return EngineSpec(
         path="",
         slots=slots,
         context=shape.context,
-        batch=max(_batch(model, shape, slots * shape.context if unified else shape.context), slots + anchors),
+        batch=batch,
         longest_stall_ms=wishes.longest_stall_ms,
         gpu_layers=_gpu_layers(model, shape),
         cpu_expert_layers=shape.cpu_experts,
         devices=tuple(machine.devices[index].address for index in shape.gpus),
         threads=wishes.threads or (min(4, machine.physical_cores) if shape.whole(model) else machine.physical_cores),
         kv_type=shape.kv_type,
+        flash_attention=bool(shape.gpus) or shape.kv_type != "f16" or scores_bytes(model, batch, cells) > SCORES_BYTES,
         unified=unified,
         anchors=anchors,
         saved_bytes=min(MOST_SAVED_BYTES, SAVED_STATES * sum(model.state_bytes)),

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,15 +26,18 @@ params = lib.llama_context_default_params()
 params.n_ctx, params.n_seq_max, params.kv_unified = shape["cells"], shape["sequences"], shape["unified"]
 params.n_batch = params.n_ubatch = shape["batch"]
 params.n_outputs_max = shape["sequences"]
-params.n_threads = params.n_threads_batch = params.flash_attn_type = 1
+params.n_threads = params.n_threads_batch = 1
+params.flash_attn_type = int(shape["flash"])
 params.type_k = params.type_v = {"f16": 1, "q8_0": 8}[shape["kv"]]
 assert lib.llama_init_from_model(model, params)
 print(json.dumps(lines))
 """
-SHAPES = [
-    {"cells": 2048, "sequences": 4, "unified": True, "batch": 128, "kv": "f16"},
-    {"cells": 8192, "sequences": 4, "unified": True, "batch": 512, "kv": "q8_0"},
-    {"cells": 8192, "sequences": 8, "unified": False, "batch": 512, "kv": "f16"},
+SHAPES: list[dict[str, Any]] = [
+    {"cells": 2048, "sequences": 4, "unified": True, "batch": 128, "kv": "f16", "flash": True},
+    {"cells": 8192, "sequences": 4, "unified": True, "batch": 512, "kv": "q8_0", "flash": True},
+    {"cells": 8192, "sequences": 8, "unified": False, "batch": 512, "kv": "f16", "flash": True},
+    {"cells": 8192, "sequences": 2, "unified": True, "batch": 128, "kv": "f16", "flash": False},
+    {"cells": 8192, "sequences": 8, "unified": False, "batch": 512, "kv": "f16", "flash": False},
 ]
 
 
@@ -60,11 +64,13 @@ def expected(model: Footprint, shape: dict[str, object]) -> dict[str, float]:
     return {
         "KV": sum(cells * cache_bytes(values, kv) for values in model.cache_values) / MIB,
         "RS": sequences * sum(model.state_bytes) / MIB,
-        "compute": compute_bytes(model, batch, seen, sequences) / MIB,
+        "compute": compute_bytes(model, batch, seen, sequences, bool(shape["flash"])) / MIB,
     }
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=["shared", "shared q8_0", "separate"])
+@pytest.mark.parametrize(
+    "shape", SHAPES, ids=["shared", "shared q8_0", "separate", "shared, scores", "separate, scores"]
+)
 @pytest.mark.parametrize("name", ["tiny_qwen3", "tiny_qwen35", "demo"])
 def test_llama_cpp_takes_what_was_foretold(
     name: str, shape: dict[str, object], request: pytest.FixtureRequest, demo_path: Path

@@ -142,6 +142,30 @@ def test_on_a_cpu_more_than_two_slots_have_caches_of_their_own() -> None:
     assert engine.slots == 3 and not engine.unified and engine.anchors == 0
 
 
+def test_on_a_cpu_attention_is_plain_where_its_scores_take_little() -> None:
+    def flash(context: int, **more: int) -> bool:
+        return planned(
+            machine(cores=6, **more), header=dense(4), wishes=Wishes(slots=1, context=context)
+        ).engine.flash_attention
+
+    assert not flash(4096)
+    assert flash(131_072)
+
+
+def test_memory_for_scores_costs_no_slot() -> None:
+    box = machine(cores=6)
+    plain = planned(box, header=dense(4), wishes=Wishes(slots=2, context=8192))
+    assert not plain.engine.flash_attention
+    tight = replace(box, available_bytes=RAM_RESERVE_BYTES + plain.total("ram") - 1)
+    found = planned(tight, header=dense(4), wishes=Wishes(slots=2, context=8192))
+    assert found.engine.flash_attention and found.engine.slots == 2
+    assert found.total("ram") < plain.total("ram")
+
+
+def test_on_a_gpu_attention_is_always_flash() -> None:
+    assert planned(machine(24), wishes=Wishes(slots=1, context=4096)).engine.flash_attention
+
+
 def test_a_gpu_that_llama_cpp_cannot_use_is_not_planned_for() -> None:
     assert planned(machine(80), wishes=Wishes(gpu=False)).engine.gpu_layers == 0
 
