@@ -41,11 +41,7 @@ ISSUES: dict[str, Row] = {
     "driver_missing": Row("info", "Install the NVIDIA driver, or in a container the NVIDIA Container Toolkit."),
     "gpu_unused": Row("error", "Install the CUDA toolkit and run scripts/setup again: this llama.cpp knows no GPU."),
     "gpu_unreachable": Row("error", "See whether `nvidia-smi` (AMD: `rocm-smi`) works; reload its driver or reboot."),
-    "engine_miscomputes": Row("error", "Run scripts/setup on this machine: it builds llama.cpp for it, and proves it."),
     "engine_slowed": Row("warning", "Run scripts/setup on this machine: it builds llama.cpp for it, and proves it."),
-    "gpu_miscomputes": Row(
-        "error", "Update the driver and run scripts/setup on this machine, or hide the GPU (CUDA_VISIBLE_DEVICES)."
-    ),
     "library_broken": Row("error", "Run scripts/setup again: it builds llama.cpp for this machine."),
     "gpu_in_use": Row("warning", "Close what else uses the GPU (`nvidia-smi` lists it) to serve more."),
     "engine_down": Row("warning", "It is being restarted. If it comes again, see the worker's log."),

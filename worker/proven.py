@@ -21,6 +21,7 @@ from worker.issues import issue
 from worker.machine import Machine
 
 NAME = "proven.json"
+ANOTHER_WAY = "Update its driver, then run scripts/setup again; CUDA_VISIBLE_DEVICES= (empty) serves from the CPU."
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,13 @@ def on_this_machine(folder: Path, machine: Machine) -> Proven:
     cpu = prove()
     plain = cpu if cpu.result == "right" else prove(repacked=False)
     if plain.result != "right":
-        code = "library_broken" if plain.result == "unloadable" else "engine_miscomputes"
+        code = "library_broken" if plain.result == "unloadable" else "engine_cannot_compute"
         return Proven(problem=issue(code, f"llama.cpp does not compute on this CPU: {cpu.fault}"))
     tried = {device: prove(device.address) for device in machine.devices}
     for device, gpu in tried.items():
         if gpu.result in ("wrong", "unloadable"):
             text = f"llama.cpp does not compute on {device.description or device.name} ({device.address}): {gpu.fault}"
-            return Proven(problem=issue("gpu_miscomputes", text))
+            return Proven(problem=issue("engine_cannot_compute", text, ANOTHER_WAY))
     if folder.is_dir() and all(gpu.result == "right" for gpu in tried.values()):
         with contextlib.suppress(OSError):
             state.write(folder / NAME, json.dumps({"basis": basis, "fault": cpu.fault}))

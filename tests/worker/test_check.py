@@ -92,8 +92,8 @@ def test_a_gpu_that_llama_cpp_cannot_use_is_a_failure() -> None:
 
 
 def test_a_llama_cpp_that_computes_wrong_is_a_failure_and_a_slow_one_a_note() -> None:
-    wrong = findings(engine=issue("engine_miscomputes", "it died of SIGILL"))["engine"]
-    assert (wrong.ok, wrong.code) == (False, "engine_miscomputes") and "scripts/setup" in wrong.remedy
+    wrong = findings(engine=issue("engine_cannot_compute", "it died of SIGILL"))["engine"]
+    assert (wrong.ok, wrong.code) == (False, "engine_cannot_compute") and "scripts/setup" in wrong.remedy
     slow = findings(engine=issue("engine_slowed", "it died of SIGILL"))["engine"]
     assert (slow.ok, slow.code) == (None, "engine_slowed")
 

@@ -150,10 +150,10 @@ async def test_library_broken(stage: Stage, tiny_qwen3: Path, monkeypatch: pytes
     assert "SIGILL" in (await waits(stage, tiny_qwen3, "library_broken"))["message"]
 
 
-async def test_engine_miscomputes(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_library_that_computes_wrong(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real library, in which code that every step needs was made for another CPU."""
     monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(planted(stage.folder / "lib", ANY_ROW, CRASH)))
-    assert "SIGILL" in (await waits(stage, tiny_qwen3, "engine_miscomputes"))["message"]
+    assert "SIGILL" in (await waits(stage, tiny_qwen3, "engine_cannot_compute"))["message"]
 
 
 async def test_engine_slowed(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,13 +167,13 @@ async def test_engine_slowed(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest
             await coordinator.until(lambda frame: frame["type"] == "capacity" and frame["models"] == [ready])
 
 
-async def test_gpu_miscomputes(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_gpu_that_computes_wrong(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The card is made up, and so is its fault."""
     card = Device("CUDA0", "CUDA", "RTX", "gpu", 8 << 30, 8 << 30, "0000:01:00.0")
     nvidia_box(monkeypatch, Build(devices=(card,), backends=("cuda",), cuda=12))
     fault = Proof("wrong", "it aborted: CUDA error: device kernel image is invalid")
     monkeypatch.setattr(proven, "prove", lambda device=None, repacked=True: fault if device else Proof("right"))
-    assert "kernel image" in (await waits(stage, tiny_qwen3, "gpu_miscomputes"))["message"]
+    assert "kernel image" in (await waits(stage, tiny_qwen3, "engine_cannot_compute"))["message"]
 
 
 async def test_not_enough_memory(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:

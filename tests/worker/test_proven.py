@@ -77,7 +77,7 @@ def test_a_gpu_that_does_not_compute_is_an_error_and_asked_again(
     monkeypatch.setattr(proven, "prove", proofs := Proofs(gpu=Proof("wrong", image)))
     for _ in range(2):
         problem = proven.on_this_machine(tmp_path, CARD).problem
-        assert problem and (problem.code, problem.severity) == ("gpu_miscomputes", "error")
+        assert problem and (problem.code, problem.severity) == ("engine_cannot_compute", "error")
         assert "RTX" in problem.message and image in problem.message
     assert proofs.asked == ["cpu", "gpu"] * 2
 
@@ -105,7 +105,7 @@ def test_a_library_that_computes_in_no_way_is_not_served_with(
     monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(planted(tmp_path / "lib", ANY_ROW, CRASH)))
     with pytest.raises(Unready) as refused:
         assemble.assemble(config, ignore)
-    assert refused.value.issue.code == "engine_miscomputes" and "SIGILL" in refused.value.issue.message
+    assert refused.value.issue.code == "engine_cannot_compute" and "SIGILL" in refused.value.issue.message
     with pytest.raises(Unready):
         assemble.preview(config, ignore)
 
