@@ -119,6 +119,21 @@ async def _long_prompt(side: Side, texts: Texts) -> Numbers:
     return {"6,000 tokens beside 4 streams: longest gap": max(gaps), "6,000 tokens beside 4 streams: TTFT": late.ttft}
 
 
+# ---- a long prompt alone -------------------------------------------------------------------------------------------
+
+
+def lone_prompt(tokens: int) -> Case:
+    """Nobody streams: only the engine's own bound on a step keeps its slices small."""
+    ttft, speed = (f"{tokens:,} tokens alone: {what}" for what in ("TTFT", "prompt read"))
+
+    async def measure(side: Side, texts: Texts) -> Numbers:
+        answer = side.ask(texts.chat(texts.message("user", texts.words(tokens)), most=2))
+        await ends([answer])
+        return {ttft: answer.ttft, speed: answer.computed / answer.ttft}
+
+    return Case("lone-prompt", 1, tokens + 256, {ttft: "s", speed: "tokens/s"}, measure)
+
+
 CASES = (
     *(decode((chats,), chats) for chats in (1, 4, 8, 16)),
     Case(

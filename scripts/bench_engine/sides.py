@@ -8,7 +8,7 @@ import time
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +17,8 @@ from wire.chat import Sampling
 from worker import gguf_header, hardware
 from worker.engine import port, probe
 from worker.engine.process import ProcessEngine
-from worker.plan import Wishes, plan
+from worker.explain import Plan
+from worker.plan import PlanError, Wishes, plan
 
 START_S = 300.0
 ANSWER_S = 900.0
@@ -108,8 +109,11 @@ async def ends(answers: Sequence[Answer]) -> None:
 # ---- ours ----------------------------------------------------------------------------------------------------------
 
 
-def spec_of(shape: Shape) -> port.EngineSpec:
-    """The layout that the worker's own plan makes of it. Raises BenchError if not all of it fits."""
+def planned(shape: Shape) -> Plan:
+    """What the worker's own plan makes of it. Raises BenchError if not all of it fits.
+
+    On a GPU all of the main memory counts as free: a virtual machine may begin with little, and get what it asks for.
+    """
     with shape.model.open("rb") as stream:
         header = gguf_header.read(stream, shape.model.stat().st_size)
     model = ModelSpec(
@@ -123,11 +127,17 @@ def spec_of(shape: Shape) -> port.EngineSpec:
         price=Price(prompt=0, completion=0),
         licence="none",
     )
+    machine = hardware.detect(probe.ask())
+    if shape.gpu:
+        machine = replace(machine, available_bytes=machine.hardware.memory_bytes)
     wishes = Wishes(slots=shape.slots, context=shape.context, threads=shape.threads, gpu=shape.gpu)
-    found = plan(header, str(shape.model), model, hardware.detect(probe.ask()), wishes)
+    try:
+        found = plan(header, str(shape.model), model, machine, wishes)
+    except PlanError as error:
+        raise BenchError(str(error)) from error
     if found.engine.slots != shape.slots or (shape.gpu and found.engine.gpu_layers != -1):
         raise BenchError(f"{shape.slots} chats of {shape.context} tokens do not fit here:\n{found.explain()}")
-    return found.engine
+    return found
 
 
 class Ours:
@@ -182,7 +192,7 @@ class Ours:
 @asynccontextmanager
 async def ours(shape: Shape) -> AsyncIterator[Ours]:
     """Our engine, started and loaded."""
-    engine = ProcessEngine(spec_of(shape))
+    engine = ProcessEngine(planned(shape).engine)
     side = Ours(engine)
     pump = asyncio.create_task(side.pump())
     ready = asyncio.create_task(side.ready.wait())

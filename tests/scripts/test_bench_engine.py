@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from scripts.bench_engine import sides
 from scripts.bench_engine.__main__ import Options, compare
 from scripts.bench_engine.cases import CASES, Case, decode, steady
-from scripts.bench_engine.sides import Answer, BenchError, Shape, ends, ours, peer, spec_of
+from scripts.bench_engine.sides import Answer, BenchError, Shape, ends, ours, peer, planned
 from scripts.bench_engine.texts import Texts
+from tests.worker.test_plan import GIB, machine
 from worker.engine.vocab import Vocab
 
 # the other cases need a model that takes its time: here an answer is over before the next has begun
@@ -75,8 +77,20 @@ async def test_a_refused_answer_is_an_error_and_no_number(tiny_qwen3: Path) -> N
 
 
 def test_the_layout_is_the_one_a_worker_would_use(tiny_qwen35: Path) -> None:
-    spec = spec_of(Shape(tiny_qwen35, slots=4, context=2048))
+    spec = planned(Shape(tiny_qwen35, slots=4, context=2048)).engine
     assert (spec.slots, spec.context, spec.threads, spec.gpu_layers) == (4, 2048, 1, 0)
+
+
+def test_a_gpu_machine_whose_main_memory_is_not_there_yet_is_measured_all_the_same(
+    tiny_qwen35: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A virtual machine may begin with little, and grow: the plan found no room for saved states, and all was lost."""
+    box = machine(24)
+    starting = replace(box, hardware=box.hardware.model_copy(update={"memory_bytes": 64 * GIB}), available_bytes=0)
+    monkeypatch.setattr(sides.hardware, "detect", lambda build: starting)
+    assert planned(Shape(tiny_qwen35, slots=4, context=2048, gpu=True)).engine.gpu_layers == -1
+    with pytest.raises(BenchError, match="does not fit"):
+        planned(Shape(tiny_qwen35, slots=4, context=2048))
 
 
 async def test_speed_counts_only_the_time_in_which_all_stream() -> None:
