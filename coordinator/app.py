@@ -133,6 +133,7 @@ class _Models:
             free=online.free,
             context_served=online.context or None,
             created=self.created,
+            claims=self.services.hub.dispatch.claims(spec.id),
         )
 
 

@@ -290,3 +290,6 @@ class Dispatch:
             context=max((seat.offer.context for seat in ready if seat.slots), default=0),
             waiting=self._waiting.count(model),
         )
+
+    def claims(self, model: str) -> tuple[tuple[str, int], ...]:
+        return self._fleet.claims(model)

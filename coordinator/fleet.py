@@ -10,6 +10,8 @@ from coordinator.records import Job, Lease, Limits, Peer, Seat, Worker
 from wire.chat import Usage
 from wire.messages import DEAD_AFTER_S, Capacity, Hello
 
+MOST_CLAIMS = 8  # different ones of a model, told to clients: a crowd of liars must not fill the answer
+
 
 def key_of(hello: Hello, peer: Peer) -> str:
     """Worker ids are the worker's own choice, so they count only within an account."""
@@ -168,6 +170,12 @@ class Fleet:
         """Of those that take jobs, or will once the model is loaded; who offers no slots may not for hours."""
         seats = (worker.seats[model] for worker in self._serving(model))
         return max((seat.offer.context for seat in seats if seat.slots), default=0)
+
+    def claims(self, model: str) -> tuple[tuple[str, int], ...]:
+        """The sha256 of the weights that workers which are ready say they have, and how many: the commonest first."""
+        seats = (worker.seats[model] for worker in self._serving(model))
+        said = (seat.offer.sha256 for seat in seats if seat.status == "ready" and seat.offer.sha256)
+        return tuple(Counter(said).most_common(MOST_CLAIMS))
 
     def any_open(self, model: str, now: float) -> bool:
         """Could any job of the model be placed now?"""

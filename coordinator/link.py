@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import secrets
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,7 @@ INVALID_FRAMES = 16  # that many and the peer is not a worker
 SEND_S = 10.0  # a frame that cannot be written for so long: the line is dead
 LEAVING = (1000, 1001)  # a close that says "I am done", as opposed to a line that dropped
 UPGRADE_REQUIRED = 426
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Refusal(Exception):
@@ -117,15 +119,23 @@ class WorkerLink:
         return hello
 
     async def _known(self, socket: WebSocket, hello: Hello) -> tuple[ModelOffer, ...]:
-        """The offers for models of the catalogue, each once and within its context; the worker hears of the others."""
-        context = {spec.id: spec.context for spec in self.catalog.models}
+        """The offers for models of the catalogue, each once and within its context; the worker hears of the others.
+
+        What it says of its weights is passed on, so it may be nothing but a hash."""
+        known = {spec.id: spec for spec in self.catalog.models}
         offers: dict[str, ModelOffer] = {}
         for offer in hello.models:
-            if offer.id in context and offer.id not in offers:
-                most = min(offer.context, context[offer.id])
-                offers[offer.id] = offer.model_copy(update={"context": most})
+            spec, claim = known.get(offer.id), offer.sha256 if SHA256.fullmatch(offer.sha256) else ""
+            if spec is None:
+                what = "is not in this network's catalogue"
+            elif offer.id in offers:
+                what = "is offered twice"
+            elif claim and spec.files[0].sha256 not in (None, claim):
+                what = f"has the sha256 {spec.files[0].sha256} in this network's catalogue, and yours has {claim}"
+            else:
+                most = min(offer.context, spec.context)
+                offers[offer.id] = offer.model_copy(update={"context": most, "sha256": claim})
                 continue
-            what = "is offered twice" if offer.id in offers else "is not in this network's catalogue"
             await _say(socket, SupernetError(ErrorCode.MODEL_NOT_FOUND, f"model {offer.id} {what}: it is left out"))
         return tuple(offers.values())
 

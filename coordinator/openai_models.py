@@ -1,5 +1,6 @@
 """An entry of `GET /v1/models`: OpenAI's four keys, and what a caller needs to know before sending a request."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from wire.catalog import ModelSpec, Price
@@ -8,12 +9,20 @@ FEATURES = ("chat", "streaming", "tools", "json_schema", "logprobs")
 
 
 def model_object(
-    spec: ModelSpec, *, workers_online: int, slots: int, free: int, context_served: int | None, created: int
+    spec: ModelSpec,
+    *,
+    workers_online: int,
+    slots: int,
+    free: int,
+    context_served: int | None,
+    created: int,
+    claims: Sequence[tuple[str, int]] = (),
 ) -> dict[str, Any]:
     """`context_length` is what a request can use now: the largest context of a worker that is online.
 
     `context_served` is that figure in tokens, None (or 0) while no worker serves the model; then the catalogue's own
-    limit stands, as it always does in `max_context_length`. `created` is in Unix seconds.
+    limit stands, as it always does in `max_context_length`. `created` is in Unix seconds. `claims`: what workers say of
+    their weights; nobody can look into another's machine, and the word `claimed` says so.
     """
     context = min(context_served or spec.context, spec.context)
     return {
@@ -32,6 +41,7 @@ def model_object(
         "workers_online": workers_online,
         "slots": slots,
         "free_slots": free,
+        "weights": [{"sha256": sha256, "workers": workers, "claimed": True} for sha256, workers in claims],
     }
 
 

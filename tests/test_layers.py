@@ -60,6 +60,7 @@ PURE = [
     "worker/machine.py",
     "worker/effects.py",
     "worker/explain.py",
+    "worker/identity.py",
     "worker/issues.py",
     "worker/outage.py",
     "worker/owners_use.py",

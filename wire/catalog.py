@@ -51,6 +51,16 @@ class File(Strict):
     sha256: Sha256 | None = None
 
 
+class Shape(Strict):
+    """What the header of the entry's files must say: another model must not be sold under its name. `layers` without
+    those that only predict; what is not given is not compared."""
+
+    architecture: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+    layers: Annotated[int, Field(ge=1, le=65_536)] | None = None
+    embedding: Annotated[int, Field(ge=1, le=2**24)] | None = None
+    experts: Annotated[int, Field(ge=0, le=65_536)] | None = None
+
+
 class Preset(Strict):
     """Sampling defaults of one way to use the model (the model card's own numbers)."""
 
@@ -93,8 +103,10 @@ class ModelSpec(Strict):
     repository: RepositoryName | None = None
     revision: Revision = "main"
     package: PackageName | None = None  # Python package that ships the file instead of a repository (the demo model)
+    # Neither of the two: files of the operator's own, known by their sha256, that a worker names with --model-file.
     files: Annotated[tuple[File, ...], Field(min_length=1, max_length=64)]  # more than one: a split GGUF, in order
     projector: File | None = None
+    shape: Shape | None = None
     context: Annotated[int, Field(ge=256, le=2**24)]
     max_output: Annotated[int, Field(ge=1)]
     thinking: bool = False  # the model can think; requests say whether it should
@@ -104,8 +116,10 @@ class ModelSpec(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if (self.repository is None) == (self.package is None):
+        if self.repository is not None and self.package is not None:
             raise ValueError("name either a repository or a package, one of the two")
+        if self.repository is None and self.package is None and not all(file.sha256 for file in self.files):
+            raise ValueError("name a repository or a package; files of your own need a sha256 each")
         if self.package is not None and (len(self.files) > 1 or self.files[0].sha256 is None or self.projector):
             raise ValueError("a package ships exactly one file, with its sha256, and no projector")
         if self.max_output > self.context:

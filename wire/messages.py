@@ -76,7 +76,8 @@ class SpeedPoint(Frozen):
 
 
 class ModelOffer(Frozen):
-    """A model that is loaded, or being loaded, with what one job can really use."""
+    """A model that is loaded, or being loaded, with what one job can really use. `sha256`: of its file (of a split
+    model the first), as the worker says; clients are told it as its claim."""
 
     id: Id
     sha256: Annotated[str, Field(max_length=64)] = ""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from wire.catalog import ModelSpec
 from wire.messages import Issue, ModelOffer, SpeedPoint
-from worker import gguf_header, hardware, proven, weights
-from worker.config import Config, read_catalogue
+from worker import gguf_header, hardware, identity, proven, weights
+from worker.config import Config, ConfigError, read_catalogue
 from worker.engine import probe
 from worker.engine.devices import Build
 from worker.explain import Plan
@@ -24,11 +24,12 @@ BEGINNING_BYTES = 16 * 2**20  # of each file, to find its header in: that of Qwe
 
 
 class Unready(Exception):
-    """The model cannot be served now; `issue` says why and what to do. Worth another try later."""
+    """The model cannot be served now; `issue` says why and what to do. Worth another try later, but if `mistaken` only
+    once the owner has put another file where --model-file points."""
 
-    def __init__(self, issue: Issue) -> None:
+    def __init__(self, issue: Issue, mistaken: bool = False) -> None:
         super().__init__(issue.message)
-        self.issue = issue
+        self.issue, self.mistaken = issue, mistaken
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,22 @@ class Assembly:
         )
 
 
-def chosen(config: Config) -> ModelSpec:
+def entry(config: Config) -> ModelSpec:
     """The catalogue entry to serve. Raises ConfigError or SupernetError (model_not_found)."""
     catalogue = read_catalogue(config.catalogue)
     return catalogue.get(config.model or catalogue.default)
+
+
+def chosen(config: Config) -> ModelSpec:
+    """The entry, for whoever needs its files. Raises ConfigError too when nobody says which files or which model."""
+    if config.model_file is not None and config.model is None:
+        known = ", ".join(spec.id for spec in read_catalogue(config.catalogue).models)
+        text = f"--model-file {config.model_file}: say which model it is with --model; the catalogue has {known}"
+        raise ConfigError(f"{text}. A file of your own needs an entry of its own there (docs/run-a-worker.md).")
+    spec = entry(config)
+    if config.model_file is None and spec.repository is None and spec.package is None:
+        raise ConfigError(f"{spec.id} is a file of its owner's, which nobody can fetch: name it with --model-file")
+    return spec
 
 
 def assemble(config: Config, report: weights.Report) -> Assembly:
@@ -65,7 +78,7 @@ def assemble(config: Config, report: weights.Report) -> Assembly:
     Raises Unready, and where another try is of no use ConfigError, SupernetError (the catalogue) or PlanError.
     """
     spec = chosen(config)
-    with _unready(spec):
+    with _unready(config, spec):
         if config.model_file:
             files = weights.local(config.model_file, config.models_dir, report)
         else:
@@ -73,8 +86,10 @@ def assemble(config: Config, report: weights.Report) -> Assembly:
                 # what a GPU or a build lacks is said before hours of download, not after
                 _prove(config, look(config)[0])
             files = weights.ensure(spec, config.models_dir, report, weights.Hub(endpoint=config.hub))
-        machine, laid_out, problems = _lay_out(config, spec, files.path, header_of(files))
-        return Assembly(spec, files, machine, laid_out, problems)
+        header = header_of(files)
+        doubts = identify(config, spec, files, header)
+        machine, laid_out, problems = _lay_out(config, spec, files.path, header)
+        return Assembly(spec, files, machine, laid_out, problems + doubts)
 
 
 def preview(config: Config, report: weights.Report) -> Plan:
@@ -82,10 +97,13 @@ def preview(config: Config, report: weights.Report) -> Plan:
     spec = chosen(config)
     if config.model_file or spec.package is not None:
         return assemble(config, report).plan
-    with _unready(spec):
+    with _unready(config, spec):
         if files := weights.present(spec, config.models_dir, report):
-            return _lay_out(config, spec, files.path, header_of(files))[1]
+            header = header_of(files)
+            identify(config, spec, files, header)
+            return _lay_out(config, spec, files.path, header)[1]
         path, missing, header = _header_on_hub(config, spec, report)
+        _refuse(config, spec, path, identity.wrong_shape(spec, header))
         made = _lay_out(config, spec, path, header)[1]
     note = f"the model is not here yet: {missing / 2**30:.1f} GiB are to be downloaded"
     return replace(made, notes=(*made.notes, note))
@@ -104,15 +122,46 @@ def _header_on_hub(config: Config, spec: ModelSpec, report: weights.Report) -> t
             most = min(4 * most, gguf_header.MAX_HEADER)
 
 
+def identify(
+    config: Config, spec: ModelSpec, files: weights.Weights, header: gguf_header.Header, keep: bool = True
+) -> tuple[Issue, ...]:
+    """Hold the files against the catalogue, and the owner's own against the hub too; what is left in doubt.
+
+    `keep`: what the hub says is kept for the next time. Raises WeightsError (not_the_model) with what is different, and
+    GgufError."""
+    wrong, doubts = identity.wrong_shape(spec, header), tuple[Issue, ...]()
+    if config.model_file is not None:
+        expected = weights.declared(spec, config.models_dir, weights.Hub(endpoint=config.hub), keep)
+        pairs = zip(files.parts, files.sha256, strict=True)
+        found = [identity.Found(path.name, path.stat().st_size, sha256) for path, sha256 in pairs]
+        wrong += identity.wrong_files(expected, found)
+        if not identity.confirmed(expected):
+            text = f"{files.path} is taken for {spec.id} by its name: the hub could not be asked for the sha256"
+            doubts = (issue("unconfirmed_file", text),)
+    _refuse(config, spec, files.path, wrong)
+    return doubts
+
+
+def _refuse(config: Config, spec: ModelSpec, path: Path, wrong: tuple[str, ...]) -> None:
+    if wrong:
+        fetched = "Correct its `shape` in the catalogue, or pin there the revision that it was made for."
+        remedy = "" if config.model_file else fetched
+        raise WeightsError("not_the_model", f"{path} is not {spec.id}: {'; '.join(wrong)}", remedy)
+
+
 @contextlib.contextmanager
-def _unready(spec: ModelSpec) -> Iterator[None]:
+def _unready(config: Config, spec: ModelSpec) -> Iterator[None]:
     """Whatever keeps the model from being served now, as Unready."""
+    named = config.model_file is not None
     try:
         yield
     except WeightsError as error:
-        raise Unready(issue(error.code, error.message, error.remedy)) from error
+        found = issue(error.code, error.message, error.remedy)
+        mistaken = named and error.code in ("not_found", "damaged_file", "not_the_model")
+        raise Unready(found, mistaken) from error
     except GgufError as error:
-        raise Unready(issue("damaged_file", f"{spec.id} cannot be read: {error}")) from error
+        name = config.model_file or spec.id
+        raise Unready(issue("damaged_file", f"{name} cannot be read: {error}"), named) from error
     except DoesNotFit as error:
         raise Unready(issue("not_enough_memory", str(error))) from error
 

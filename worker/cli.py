@@ -119,7 +119,7 @@ def _work(args: argparse.Namespace, config: Config) -> int:
         return _serve(config, args.scripted, args.scripted_gpus)
     except Unready as error:
         print(f"supernet-worker: {error.issue.code}: {error.issue.message}\n  -> {error.issue.remedy}", file=sys.stderr)
-        return EXIT_STOPPED  # a hub may be back, a disk may be emptied
+        return EXIT_CONFIG if error.mistaken else EXIT_STOPPED  # a hub may be back, a disk may be emptied
     except (PlanError, SupernetError) as error:
         unknown = isinstance(error, SupernetError) and error.code is ErrorCode.MODEL_NOT_FOUND
         hint = f"\n  -> {_another_model(config.model or '')}" if unknown else ""
@@ -147,7 +147,12 @@ def _serve(config: Config, scripted: str | None, scripted_gpus: Path | None) -> 
         raise ConfigError("no key: give --key-file FILE or SUPERNET_KEY; the account's API key is the one")
     address = (worker_url(config.coordinator), config.key)
     with state.hold(config.state_dir), _progress() as report:
-        return asyncio.run(Service(config, address, report, scripted, scripted_gpus).run())
+        return asyncio.run(Service(config, address, report, scripted, scripted_gpus, _attended()).run())
+
+
+def _attended() -> bool:
+    """Does a person read what we say? A service's output goes to a log, and systemd numbers every start."""
+    return sys.stderr.isatty() and "INVOCATION_ID" not in os.environ
 
 
 @contextmanager

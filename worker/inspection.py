@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from wire.catalog import ModelSpec
 from wire.messages import Issue
 from worker import check, control, hardware, proven, weights
-from worker.assemble import chosen, header_of, installed, wishes
+from worker.assemble import chosen, header_of, identify, installed, wishes
 from worker.config import Config, api_url
 from worker.control import ControlError
 from worker.gguf_header import GgufError
@@ -93,13 +93,19 @@ def _model(config: Config, spec: ModelSpec, here: weights.Weights | Issue | None
             return issue("not_enough_memory", text)
         return f"{spec.id} is not here yet; " + (f"its {size / GIB:.1f} GiB may fit" if size else "its size is unknown")
     try:
-        made = plan(header_of(here), str(here.path), spec, machine, wishes(config))
+        header = header_of(here)
+        doubts = identify(config, spec, here, header, keep=False)
+        made = plan(header, str(here.path), spec, machine, wishes(config))
+    except WeightsError as error:
+        return issue(error.code, error.message, error.remedy)
     except GgufError as error:
         return issue("damaged_file", f"{here.path} cannot be read: {error}")
     except DoesNotFit as error:
         return issue("not_enough_memory", str(error))
     except PlanError as error:
         return issue("impossible_wish", str(error))
+    if doubts:
+        return doubts[0]
     return f"{spec.id} fits: {made.engine.slots} jobs at once, {made.engine.context} tokens each"
 
 

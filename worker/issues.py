@@ -33,6 +33,12 @@ ISSUES: dict[str, Row] = {
     ),
     "not_found": Row("error", "Check repository, revision and file in the catalogue, or the path of --model-file."),
     "unverifiable_file": Row("error", "Use the hub itself, not a mirror (HF_ENDPOINT)."),
+    "not_the_model": Row(
+        "error",
+        "Leave --model-file out to fetch the right file, or name with --model what yours is. A file of your own needs"
+        " an entry of its own in the catalogue (docs/run-a-worker.md).",
+    ),
+    "unconfirmed_file": Row("warning", "Let the worker reach the hub once, or give a sha256 in the catalogue."),
     "locked": Row("error", "Look after the other worker that fetches this model, or use another --models-dir."),
     # the machine
     "not_enough_memory": Row("error", "Close other programs, choose a smaller model, or ask for less (--context)."),

@@ -58,16 +58,24 @@ SCRIPTED_PACE_S = 0.02  # 50 tokens a second for each job, as a mid-range GPU gi
 
 
 class Service:
-    """One process that serves. `scripted`: a script's file, or WORDS, instead of a model; `gpus`: its readings."""
+    """One process that serves. `scripted`: a script's file, or WORDS, instead of a model; `gpus`: its readings.
+    `attended`: a person reads what it says, so a file that is none ends it instead of being waited for."""
 
     def __init__(
-        self, config: Config, address: tuple[str, str], report: Report, scripted: str | None, gpus: Path | None
+        self,
+        config: Config,
+        address: tuple[str, str],
+        report: Report,
+        scripted: str | None = None,
+        gpus: Path | None = None,
+        attended: bool = False,
     ) -> None:
         self._config = config
         self._address = address
         self._show = report
         self._scripted = scripted
         self._scripted_gpus = gpus
+        self._attended = attended
         self._born = time.monotonic()
         self._worker = state.worker_id(config.state_dir)
         self._paused = state.is_paused(config.state_dir)
@@ -81,7 +89,7 @@ class Service:
         self._released = False  # the model has left the GPU for as long as the owner wants it
 
     async def run(self) -> int:
-        """The process's exit code. Raises ConfigError and what else another try cannot help."""
+        """The process's exit code. Raises ConfigError and what else another try cannot help, Unready if attended."""
         logs.name_worker(self._worker)
         (self._config.state_dir / state.LAST_PROBLEM).unlink(missing_ok=True)
         async with control.listening(self._config.state_dir, self._answer), self._metrics():
@@ -91,6 +99,8 @@ class Service:
                 try:
                     code = await self._serve_once()
                 except Unready as unready:
+                    if unready.mistaken and self._attended:
+                        raise
                     if time.monotonic() - began >= AGAIN_MOST_S:  # it served, so this is another trouble
                         pause_s = AGAIN_FIRST_S
                     code = await self._wait_to_retry(unready.issue, pause_s)
@@ -267,7 +277,7 @@ def own_pids(engine: ProcessEngine, preparer: Preparer) -> frozenset[int]:
 
 
 def _scripted(config: Config, file: str) -> Model:
-    spec = assemble.chosen(config)
+    spec = assemble.entry(config)
     slots, context = config.slots or 4, config.context or 8192
     offer = ModelOffer(id=spec.id, context=context, slots=slots, features=("scripted",))
     if file == WORDS:

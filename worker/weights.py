@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import filelock
 
-from wire.catalog import ModelSpec
+from wire.catalog import File, ModelSpec
 from worker.checksum import digest, remember
 from worker.hub import Hub, Repository
 from worker.model_files import Phase, Progress, Report, Weights, WeightsError, checksum, local, shipped
@@ -28,6 +28,7 @@ __all__ = [
     "Weights",
     "WeightsError",
     "beginnings",
+    "declared",
     "ensure",
     "local",
     "present",
@@ -81,6 +82,26 @@ def present(spec: ModelSpec, folder: Path, report: Report) -> Weights | None:
                 "damaged_file", f"{place} ({file.name}) is damaged", "It is fetched again at the next start."
             )
     return store.weights(pin)
+
+
+def declared(spec: ModelSpec, folder: Path, hub: Hub, keep: bool = True) -> tuple[File, ...]:
+    """The files of `spec` with their sizes and hashes, as far as anybody says them: the catalogue, the commit that was
+    pinned here before, or the hub now, whose commit is pinned then (`keep`). Raises WeightsError for a folder that
+    cannot be used, not for a hub that cannot be asked."""
+    if spec.repository is None or all(file.sha256 for file in spec.files):
+        return spec.files
+    store = Store(spec, folder.resolve(), lambda progress: None)
+    try:
+        pin = store.read_pin() or Repository(spec, hub).resolve(store.wanted)
+        if keep:
+            store.write_pin(pin)
+    except WeightsError as error:
+        log.warning("the hub cannot be asked what %s is: %s", spec.id, error.message)
+        return spec.files
+    except OSError as error:
+        raise store.problem(error) from error
+    parts = pin.files[: len(spec.files)]
+    return tuple(File(name=part.name, size_bytes=part.size, sha256=part.sha256) for part in parts)
 
 
 def beginnings(

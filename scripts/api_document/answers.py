@@ -176,6 +176,11 @@ MODEL = thing(
         "workers_online": COUNT,
         "slots": COUNT,
         "free_slots": COUNT,
+        "weights": {
+            **listed(thing({"sha256": TEXT, "workers": COUNT, "claimed": {"const": True}})),
+            "description": "SHA-256 of the (first) file that so many of the workers online say they have loaded, the"
+            " commonest eight. Their own claim: nobody can look into another's machine.",
+        },
     }
 )
 MODELS = thing({"object": {"const": "list"}, "data": listed(MODEL)})

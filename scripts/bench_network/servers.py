@@ -1,6 +1,7 @@
 """Everything that is measured, as processes on this machine: started together, idle while it is not their turn."""
 
 import asyncio
+import hashlib
 import json
 import os
 import secrets
@@ -32,8 +33,7 @@ ENTRY = """
   - id: {id}
     name: {id}
     format: qwen-json
-    repository: bench/bench
-    files: [{{name: bench.gguf}}]
+    files: [{{name: bench.gguf, sha256: {sha256}}}]
     context: 8192
     max_output: 4096
     thinking: false
@@ -88,7 +88,8 @@ async def our_network(options: Options, folder: Path) -> AsyncIterator[Target]:
     """A coordinator and a worker for each model."""
     names = ["paced", "instant", *(["real"] if options.model else [])]
     catalogue, db = folder / "models.yaml", folder / "coordinator.db"
-    catalogue.write_text(CATALOGUE.format(entries="".join(ENTRY.format(id=name) for name in names)))
+    sha256 = hashlib.sha256(options.model.read_bytes() if options.model else b"").hexdigest()
+    catalogue.write_text(CATALOGUE.format(entries="".join(ENTRY.format(id=name, sha256=sha256) for name in names)))
     target = Target(free_port(), create_key(db))
     serve = ["-m", "coordinator", "serve", "--port", str(target.port), "--db", str(db), "--models", str(catalogue)]
     waiting = ["--queue", str(2 * SLOTS), "--queue-per-account", str(2 * SLOTS)]

@@ -153,9 +153,9 @@ def start_coordinator(tmp_path: Path) -> Start:
     """Starts a coordinator with settings of its own."""
 
     @asynccontextmanager
-    async def start(**settings: Any) -> AsyncIterator[Coordinator]:
+    async def start(catalogue: str = CATALOG, **settings: Any) -> AsyncIterator[Coordinator]:
         models = tmp_path / "models.yaml"
-        models.write_text(CATALOG)
+        models.write_text(catalogue)
         # Many tests in a row with one key: the operator's own setting lets them.
         config = Config(
             port=0, db=tmp_path / "coordinator.db", models=models, **({"rpm": 0, "concurrency": 0} | settings)

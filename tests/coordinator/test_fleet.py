@@ -1,5 +1,5 @@
 from coordinator.fairness import GUEST_S
-from coordinator.fleet import Fleet, key_of
+from coordinator.fleet import MOST_CLAIMS, Fleet, key_of
 from coordinator.records import Job, JobSpec, Limits, Peer, Worker
 from tests.coordinator.desk import REQUEST, M
 from wire.messages import Capacity, Hello, ModelOffer, ModelState
@@ -158,3 +158,17 @@ def test_what_a_worker_ran_that_is_gone_is_held_no_more() -> None:
     worker = fleet.add(hello(slots=16), Peer("s2", "acc", "k"), 0)
     ready(fleet, worker, slots=16, free=1)
     assert not fleet.room_is_kept("client", M, 0)
+
+
+def test_what_workers_claim_of_their_weights_is_counted_and_bounded() -> None:
+    fleet = Fleet(Limits())
+    hashes = ["a" * 64] * 3 + ["b" * 64, ""] + [f"{n:064x}" for n in range(20)]
+    for number, sha256 in enumerate(hashes):
+        offer = ModelOffer(id=M, context=4096, slots=2, sha256=sha256)
+        said = Hello(worker=f"w{number}", instance="a", models=(offer,))
+        ready(fleet, fleet.add(said, Peer(f"s{number}", "acc", "k"), 0))
+    loading = Hello(worker="w", instance="a", models=(ModelOffer(id=M, context=1, slots=1, sha256="c" * 64),))
+    fleet.add(loading, Peer("s", "acc", "k"), 0)
+    claims = fleet.claims(M)
+    assert claims[:2] == (("a" * 64, 3), ("b" * 64, 1)) and len(claims) == MOST_CLAIMS
+    assert fleet.claims("other") == ()

@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from coordinator import link
 from coordinator.ledger.database import Database
 from coordinator.ledger.keys import list_keys, revoke_key
-from tests.coordinator.conftest import Coordinator, FakeWorker, make_key, until
+from tests.coordinator.conftest import CATALOG, Coordinator, FakeWorker, Start, make_key, until
 from wire import messages as wire
 from wire.chat import Usage
 from wire.codec import encode, to_worker
@@ -95,6 +95,36 @@ async def test_a_model_that_is_not_in_the_catalogue_is_left_out(coordinator: Coo
         assert "twice" in second.message
         await worker.hear(wire.Welcome)
         assert set(coordinator.running.services.hub.dispatch.workers[0].seats) == {"tiny"}
+
+
+async def test_weights_that_the_catalogue_calls_by_another_hash_are_left_out(start_coordinator: Start) -> None:
+    right, other = "a" * 64, "b" * 64
+    catalogue = CATALOG.replace("name: tiny.gguf", f"name: tiny.gguf, sha256: {right}")
+    assert right in catalogue
+    async with start_coordinator(catalogue=catalogue) as coordinator:
+        for sha256, seats in ((other, set[str]()), (right, {"tiny"}), ("", {"tiny"})):
+            async with coordinator.worker() as worker:
+                offer = wire.ModelOffer(id="tiny", context=1, slots=1, sha256=sha256)
+                await worker.say(wire.Hello(worker=f"w{sha256[:1]}", instance="a", models=(offer,)))
+                if not seats:
+                    assert right in (await worker.hear(wire.Error)).message
+                await worker.hear(wire.Welcome)
+                assert set(coordinator.running.services.hub.dispatch.workers[-1].seats) == seats
+
+
+async def test_clients_are_told_what_workers_claim_to_have_loaded_and_nothing_else_of_it(
+    coordinator: Coordinator,
+) -> None:
+    async with coordinator.worker() as one, coordinator.worker() as two, coordinator.http() as http:
+        for worker, name, claim in ((one, "w1", "a" * 64), (two, "w2", "<b>trust me</b>")):
+            offer = wire.ModelOffer(id="tiny", context=1, slots=1, sha256=claim)
+            await worker.say(wire.Hello(worker=name, instance="a", models=(offer,)))
+            await worker.hear(wire.Welcome)
+            await worker.ready(1)
+        dispatch = coordinator.running.services.hub.dispatch
+        await until(lambda: dispatch.online("tiny").workers == 2)
+        model = (await http.get("/v1/models/tiny")).json()
+    assert model["weights"] == [{"sha256": "a" * 64, "workers": 1, "claimed": True}]
 
 
 async def test_invalid_frames_are_answered_and_the_link_stays(coordinator: Coordinator) -> None:

@@ -24,7 +24,15 @@ SPEC = ModelSpec(
 
 
 def entry(spec: ModelSpec = SPEC, context_served: int | None = 40960) -> dict[str, Any]:
-    return model_object(spec, workers_online=2, slots=8, free=3, context_served=context_served, created=1_700_000_000)
+    return model_object(
+        spec,
+        workers_online=2,
+        slots=8,
+        free=3,
+        context_served=context_served,
+        created=1_700_000_000,
+        claims=[("ab", 2)],
+    )
 
 
 def test_an_entry_says_what_a_caller_needs() -> None:
@@ -52,6 +60,7 @@ def test_an_entry_says_what_a_caller_needs() -> None:
         "workers_online": 2,
         "slots": 8,
         "free_slots": 3,
+        "weights": [{"sha256": "ab", "workers": 2, "claimed": True}],
     }
 
 

@@ -1,5 +1,6 @@
 """A whole network of real processes on loopback: one coordinator, any number of workers, ended with the test."""
 
+import hashlib
 import json
 import os
 import signal
@@ -20,9 +21,9 @@ models:
   - id: {id}
     name: Tiny chat
     format: {format}
-    repository: supernet/tiny
     files:
       - name: tiny.gguf
+        sha256: {sha256}
     context: {context}
     max_output: 4096
     thinking: {thinking}
@@ -76,9 +77,9 @@ class Network:
     @property
     def catalogue(self) -> Path:
         path = self.folder / "models.yaml"
-        path.write_text(
-            CATALOGUE.format(id=MODEL, format=self.format, context=self.context, thinking=str(self.thinking).lower())
-        )
+        content = self.model_file.read_bytes() if self.model_file.is_file() else b""  # without one: scripted workers
+        words = {"format": self.format, "context": self.context, "thinking": str(self.thinking).lower()}
+        path.write_text(CATALOGUE.format(id=MODEL, sha256=hashlib.sha256(content).hexdigest(), **words))
         return path
 
     def start_coordinator(self, *options: str) -> None:

@@ -156,3 +156,30 @@ def test_a_catalogue_is_frozen() -> None:
     catalog: Catalog = parse(ENTRY, "models.yaml")
     with pytest.raises(ValueError, match="frozen"):
         catalog.default = "other"
+
+
+def test_files_of_the_operator_s_own_are_known_by_their_hash() -> None:
+    own = ENTRY.replace("    repository: someone/tiny-GGUF\n", "")
+    assert "files of your own need a sha256 each" in refusal(own)
+    spec = parse(own.replace("tiny.gguf", f"tiny.gguf\n        sha256: {SHA}"), "m").models[0]
+    assert (spec.repository, spec.package, spec.files[0].sha256) == (None, None, SHA)
+
+
+@pytest.mark.parametrize(
+    ("shape", "says"),
+    [
+        ("{architecture: qwen3, layers: 4, embedding: 160, experts: 0}", None),
+        ("{architecture: qwen3}", None),
+        ("{layers: 4}", "architecture"),
+        ("{architecture: 'a b'}", "architecture"),
+        ("{architecture: qwen3, layers: 0}", "layers"),
+        ("{architecture: qwen3, heads: 4}", "unknown key"),
+    ],
+)
+def test_a_shape_says_what_the_header_must_say(shape: str, says: str | None) -> None:
+    text = ENTRY.replace("    context:", f"    shape: {shape}\n    context:")
+    if says is None:
+        found = parse(text, "m").models[0].shape
+        assert found is not None and found.architecture == "qwen3"
+    else:
+        assert says in refusal(text)

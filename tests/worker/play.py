@@ -4,10 +4,11 @@ The same port answers the two requests of --check, so that all three places wher
 """
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,21 @@ models:
     price: {prompt: 1, completion: 2}
     licence: Apache-2.0
 """
+
+
+def of_its_own(file: Path) -> str:
+    """The same catalogue for a file of its owner's, which is known by its hash, if it is there."""
+    sha256 = hashlib.sha256(file.read_bytes() if file.exists() else b"").hexdigest()
+    named = CATALOGUE.replace("{name: tiny.gguf}", f"{{name: tiny.gguf, sha256: {sha256}}}")
+    return named.replace("    repository: someone/tiny-GGUF\n", "")
+
+
+def with_file(config: Config, file: Path, **settings: Any) -> Config:
+    """`config`, for a file of its owner's that has an entry of its own."""
+    assert config.catalogue is not None
+    catalogue = config.catalogue.with_name("own.yaml")
+    catalogue.write_text(of_its_own(file))
+    return replace(config, model="tiny", model_file=file, catalogue=catalogue, **settings)
 
 
 @dataclass
@@ -102,12 +118,13 @@ def _response(status: int) -> Response:
 
 @asynccontextmanager
 async def serving(
-    config: Config, scripted: str | None = None, gpus: Path | None = None
+    config: Config, scripted: str | None = None, gpus: Path | None = None, attended: bool = False
 ) -> AsyncIterator[asyncio.Task[int]]:
     """A Service at work on `config`; ended with the block. `gpus`: a file with the readings of its GPUs."""
     assert config.coordinator is not None
     config.state_dir.mkdir(parents=True, exist_ok=True)
-    service = Service(config, (config.coordinator, config.key or ""), lambda progress: None, scripted, gpus)
+    address = (config.coordinator, config.key or "")
+    service = Service(config, address, lambda progress: None, scripted, gpus, attended)
     task = asyncio.create_task(service.run())
     try:
         yield task
@@ -116,9 +133,11 @@ async def serving(
         await asyncio.gather(task, return_exceptions=True)
 
 
-def config_in(folder: Path, coordinator: Coordinator, **settings: Any) -> Config:
-    (folder / "models.yaml").write_text(CATALOGUE)
-    base: dict[str, Any] = {"slots": 2, "context": 256, "threads": 1, "key": "sk"}
+def config_in(folder: Path, coordinator: Coordinator, like: Path | None = None, **settings: Any) -> Config:
+    """`like`: the file that model_file is to be, when it is not there yet."""
+    like = like or settings.get("model_file")
+    (folder / "models.yaml").write_text(CATALOGUE if like is None else of_its_own(like))
+    base: dict[str, Any] = {"model": "tiny", "slots": 2, "context": 256, "threads": 1, "key": "sk"}
     return Config(
         coordinator=coordinator.url,
         catalogue=folder / "models.yaml",
@@ -136,6 +155,7 @@ async def command(config: Config, *argv: str) -> int:
         "SUPERNET_MODELS": str(config.catalogue),
         "SUPERNET_MODELS_DIR": str(config.models_dir),
         "SUPERNET_STATE_DIR": str(config.state_dir),
+        "SUPERNET_MODEL": config.model or "",
         "SUPERNET_MODEL_FILE": str(config.model_file or ""),
         "SUPERNET_SLOTS": str(config.slots),
         "SUPERNET_CONTEXT": str(config.context),

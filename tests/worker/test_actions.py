@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.hub import LoopbackHub
+from tests.worker.play import with_file
 from tests.worker.test_gguf_header import ARRAY, TEXT, gguf_file, pair, text
 from tests.worker.test_inspection import config as config  # the fixture
 from worker import actions, assemble, gguf_header
@@ -26,7 +27,7 @@ def ignore(_: Progress) -> None:
 def test_a_benchmark_is_plotted_kept_and_compared_with_the_one_before(
     config: Config, tiny_qwen3: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    measured = replace(config, model_file=tiny_qwen3, slots=1, context=512)
+    measured = with_file(config, tiny_qwen3, slots=1, context=512)
     assert actions.measure(measured, nullcontext(ignore), False) == EXIT_OK
     first = capsys.readouterr().out
     assert "decode, all streams together" in first and "█" in first and "before" not in first
@@ -39,7 +40,7 @@ def test_a_benchmark_is_plotted_kept_and_compared_with_the_one_before(
 
 
 def test_a_plan_is_printed(config: Config, tiny_qwen3: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert actions.plan(replace(config, model_file=tiny_qwen3), nullcontext(ignore), True) == EXIT_OK
+    assert actions.plan(with_file(config, tiny_qwen3), nullcontext(ignore), True) == EXIT_OK
     assert json.loads(capsys.readouterr().out)["engine"]["slots"] == 2
 
 
@@ -65,7 +66,7 @@ def test_a_plan_of_a_model_that_is_not_here_takes_the_head_of_its_file(
         value: dict[str, object] = json.loads(capsys.readouterr().out)
         return value
 
-    here = plan(replace(config, model_file=tiny_qwen3))
+    here = plan(with_file(config, tiny_qwen3))
     seen.clear()
     with LoopbackHub({TINY: tiny_qwen3.read_bytes()}) as hub:
         away = plan(replace(config, hub=hub.endpoint, models_dir=config.models_dir / "away"))

@@ -1,32 +1,21 @@
 """From configuration to plan, with a real file and this machine's hardware."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.hub import LoopbackHub
+from tests.worker.play import CATALOGUE, of_its_own
 from wire.errors import SupernetError
 from worker import assemble, hardware
 from worker.assemble import Unready
-from worker.config import Config
+from worker.config import Config, ConfigError
 from worker.engine import probe
 from worker.engine.devices import Build, Device
 from worker.machine import Card
 from worker.model_files import Progress
-
-CATALOGUE = """
-default: tiny
-models:
-  - id: tiny
-    name: Tiny
-    format: qwen-json
-    repository: supernet/tiny
-    files: [{name: tiny.gguf}]
-    context: 512
-    max_output: 64
-    price: {prompt: 1, completion: 2}
-    licence: Apache-2.0
-"""
 
 
 def ignore(_: Progress) -> None:
@@ -35,8 +24,9 @@ def ignore(_: Progress) -> None:
 
 @pytest.fixture
 def config(tmp_path: Path, tiny_qwen3: Path) -> Config:
-    (tmp_path / "models.yaml").write_text(CATALOGUE)
+    (tmp_path / "models.yaml").write_text(of_its_own(tiny_qwen3))
     return Config(
+        model="tiny",
         model_file=tiny_qwen3,
         catalogue=tmp_path / "models.yaml",
         models_dir=tmp_path / "models",
@@ -105,6 +95,8 @@ def test_with_a_build_that_knows_no_gpu_the_cpu_serves_and_the_problem_is_told(
 
 def test_what_a_gpu_lacks_is_said_before_the_model_is_fetched(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     on(monkeypatch, Build(problem="llama.cpp cannot be loaded: it died of SIGSEGV"))
+    assert config.catalogue is not None
+    config.catalogue.write_text(CATALOGUE)
     with pytest.raises(Unready, match="SIGSEGV") as broken:  # the hub of this address would be unreachable
         assemble.assemble(replace(config, model_file=None, hub="http://127.0.0.1:9"), ignore)
     assert broken.value.issue.code == "library_broken"
@@ -135,3 +127,83 @@ def test_layers_go_to_the_devices_that_ggml_lists_whatever_their_backend(
     assert hidden.plan.engine.devices == () and hidden.problems == ()
     assert "GPUs: AMD Radeon RX 7900 (Vulkan0@0000:03:00.0);" in made.plan.explain()
     assert [(gpu.name, gpu.backend) for gpu in made.machine.hardware.gpus] == [("AMD Radeon RX 7900", "Vulkan")]
+
+
+def test_a_file_without_a_model_s_name_is_served_under_none(config: Config) -> None:
+    """It was registered as the catalogue's default, at its price."""
+    with pytest.raises(ConfigError, match="--model; the catalogue has tiny"):
+        assemble.assemble(replace(config, model=None), ignore)
+
+
+def test_a_file_of_its_owner_s_must_be_named(config: Config) -> None:
+    for ask in (assemble.assemble, assemble.preview):
+        with pytest.raises(ConfigError, match="tiny is a file of its owner's"):
+            ask(replace(config, model_file=None), ignore)
+
+
+def test_another_file_is_refused_with_what_is_different(config: Config, tiny_qwen35: Path) -> None:
+    for ask in (assemble.assemble, assemble.preview):
+        with pytest.raises(Unready) as caught:
+            ask(replace(config, model_file=tiny_qwen35), ignore)
+        problem = caught.value.issue
+        assert problem.code == "not_the_model" and caught.value.mistaken
+        assert "sha256 of tiny-qwen35.gguf" in problem.message and "entry of its own" in problem.remedy
+
+
+@pytest.fixture
+def headline(config: Config, tmp_path: Path) -> Config:
+    """The default model of the network, which no test has."""
+    return replace(config, catalogue=None, model="qwen3.6-35b-a3b-gguf-iq4xs", hub="http://127.0.0.1:9")
+
+
+def test_a_tiny_model_is_not_the_headline_model_whatever_it_is_called(
+    headline: Config, tmp_path: Path, tiny_qwen3: Path
+) -> None:
+    file = tmp_path / "Qwen3.6-35B-A3B-UD-IQ4_XS.gguf"
+    shutil.copy(tiny_qwen3, file)
+    with pytest.raises(Unready) as caught:
+        assemble.assemble(replace(headline, model_file=file), ignore)
+    assert caught.value.issue.code == "not_the_model"
+    assert "architecture qwen3 instead of qwen35moe" in caught.value.issue.message
+
+
+def test_a_file_of_the_owner_s_is_held_against_the_hub_and_then_against_what_it_said(
+    config: Config, tmp_path: Path, tiny_qwen3: Path
+) -> None:
+    assert config.catalogue is not None
+    config.catalogue.write_text(CATALOGUE)
+    content = tiny_qwen3.read_bytes()
+    with LoopbackHub({("someone/tiny-GGUF", "tiny.gguf"): content}) as hub:
+        asking = replace(config, hub=hub.endpoint)
+        assert assemble.assemble(asking, ignore).problems == (), "the hash is right, whatever the file is called"
+        asked = len(hub.requests)
+        hub.down = True
+        assert assemble.assemble(asking, ignore).problems == () and len(hub.requests) == asked
+        other = tmp_path / "tiny.gguf"
+        other.write_bytes(content + bytes(32))
+        with pytest.raises(Unready, match=r"sha256 of tiny\.gguf is"):
+            assemble.assemble(replace(asking, model_file=other), ignore)
+        assert hub.downloads == []
+
+
+def test_without_a_hub_name_and_shape_must_do_and_it_is_told(config: Config, tmp_path: Path, tiny_qwen3: Path) -> None:
+    assert config.catalogue is not None
+    config.catalogue.write_text(CATALOGUE)
+    away = replace(config, hub="http://127.0.0.1:9")
+    with pytest.raises(Unready, match=r"it is called tiny-qwen3.gguf instead of tiny.gguf"):
+        assemble.assemble(away, ignore)
+    shutil.copy(tiny_qwen3, tmp_path / "tiny.gguf")
+    made = assemble.assemble(replace(away, model_file=tmp_path / "tiny.gguf"), ignore)
+    assert [problem.code for problem in made.problems] == ["unconfirmed_file"]
+
+
+def test_what_the_hub_gives_is_held_against_the_shape_too(config: Config, tiny_qwen3: Path) -> None:
+    assert config.catalogue is not None
+    shape = "    shape: {architecture: qwen3, layers: 5}\n"
+    config.catalogue.write_text(CATALOGUE.replace("    context: 512\n", f"{shape}    context: 512\n"))
+    with LoopbackHub({("someone/tiny-GGUF", "tiny.gguf"): tiny_qwen3.read_bytes()}) as hub:
+        fetched = replace(config, model_file=None, hub=hub.endpoint)
+        for ask in (assemble.preview, assemble.assemble):
+            with pytest.raises(Unready, match="layers instead of 5") as caught:
+                ask(fetched, ignore)
+            assert not caught.value.mistaken and "`shape`" in caught.value.issue.remedy

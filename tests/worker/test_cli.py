@@ -60,3 +60,32 @@ def test_a_script_that_cannot_be_used_is_named(tmp_path: Path, capsys: pytest.Ca
     for name in ("script.json", "none.json"):
         assert cli.main(["--scripted", str(tmp_path / name)], env) == EXIT_CONFIG
         assert name in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("action", [[], ["--plan"], ["--benchmark"]])
+def test_a_file_needs_a_model_s_name_and_a_typo_in_it_is_told(
+    action: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal; a service would wait for the file, and tells the coordinator meanwhile."""
+    env = {"SUPERNET_STATE_DIR": str(tmp_path / "s"), "SUPERNET_MODELS_DIR": str(tmp_path / "m"), "SUPERNET_KEY": "sk"}
+    flags = [*action, "--coordinator", "ws://127.0.0.1:1", "--model-file", str(tmp_path / "typo.gguf")]
+    assert cli.main(flags, env) == EXIT_CONFIG
+    said = capsys.readouterr().err
+    assert "--model;" in said and "qwen3.6-35b-a3b-gguf-iq4xs" in said and "entry of its own" in said
+    monkeypatch.setattr(cli, "_attended", lambda: True)
+    assert cli.main([*flags, "--model", "qwen3.5-4b-gguf-q4km"], env) == EXIT_CONFIG
+    said = capsys.readouterr().err
+    assert "not_found" in said and "typo.gguf" in said and "->" in said
+
+
+@pytest.mark.parametrize(
+    ("terminal", "systemd", "attended"), [(True, False, True), (True, True, False), (False, False, False)]
+)
+def test_a_terminal_is_watched_and_a_service_is_not(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, systemd: bool, attended: bool
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal, raising=False)
+    monkeypatch.delenv("INVOCATION_ID", raising=False)
+    if systemd:
+        monkeypatch.setenv("INVOCATION_ID", "0123")
+    assert cli._attended() is attended

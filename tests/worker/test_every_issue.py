@@ -10,7 +10,6 @@ import random
 import shutil
 import signal
 import sys
-from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,9 +17,9 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
-from tests.hub import LoopbackHub
+from tests.hub import LoopbackHub, Reply
 from tests.worker.engine.planted import ANY_ROW, CRASH, MANY_ROWS, planted
-from tests.worker.play import Coordinator, command, config_in, serving
+from tests.worker.play import CATALOGUE, Coordinator, command, config_in, serving
 from tests.worker.test_hardware import Nvml
 from wire.messages import Hardware
 from worker import child_process, daemon, hardware, outage, proven
@@ -131,6 +130,52 @@ async def waits(stage: Stage, tiny_qwen3: Path, code: str) -> dict[str, Any]:
             said = await everywhere(stage, coordinator, config, code)
             assert all(frame["models"] == [] for frame in coordinator.frames if frame["type"] == "hello")
             return said
+
+
+async def test_not_the_model(stage: Stage, tiny_qwen3: Path, tiny_qwen35: Path) -> None:
+    """Another model under this one's name: nothing is served, and all who look are told what is different."""
+    async with Coordinator().listening() as coordinator:
+        config = config_in(stage.folder, coordinator, like=tiny_qwen3, model_file=tiny_qwen35)
+        async with serving(config):
+            frame = await everywhere(stage, coordinator, config, "not_the_model")
+            assert "sha256 of tiny-qwen35.gguf is" in frame["message"] and "entry of its own" in frame["remedy"]
+            assert all(not frame["models"] for frame in coordinator.frames if frame["type"] == "hello")
+
+
+async def test_unconfirmed_file(stage: Stage, tiny_qwen3: Path) -> None:
+    """Nobody can say which hash is right: it is served, and said."""
+    file = stage.folder / "tiny.gguf"
+    shutil.copy(tiny_qwen3, file)
+    with LoopbackHub({}, down=True) as hub:
+        async with Coordinator().listening() as coordinator:
+            config = config_in(stage.folder, coordinator, hub=hub.endpoint, model_file=file)
+            assert config.catalogue is not None
+            config.catalogue.write_text(CATALOGUE)
+            async with serving(config):
+                await everywhere(stage, coordinator, config, "unconfirmed_file")
+                offers = [frame["models"] for frame in coordinator.frames if frame["type"] == "hello"]
+                assert [len(offer[0]["sha256"]) for offer in offers] == [64]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(403, "hub_refuses"), (429, "hub_rate_limited"), (500, "hub_unreachable"), (511, "wrong_answer")],
+)
+async def test_a_hub_that_does_not_give_the_model(stage: Stage, status: int, code: str) -> None:
+    with LoopbackHub(FILES, instead=lambda asked: Reply(status)) as hub:
+        async with Coordinator().listening() as coordinator:
+            config = config_in(stage.folder, coordinator, hub=hub.endpoint)
+            async with serving(config):
+                await everywhere(stage, coordinator, config, code)
+
+
+async def test_hub_token_refused(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_expired")
+    with LoopbackHub(FILES, instead=lambda asked: Reply(401)) as hub:
+        async with Coordinator().listening() as coordinator:
+            config = config_in(stage.folder, coordinator, hub=hub.endpoint)
+            async with serving(config):
+                await everywhere(stage, coordinator, config, "hub_token_refused")
 
 
 async def test_driver_too_old(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,7 +382,7 @@ async def test_a_problem_that_is_solved_lets_the_worker_serve(
     monkeypatch.setattr("worker.serve.AGAIN_FIRST_S", 0.2)
     path = stage.folder / "later.gguf"
     async with Coordinator().listening() as coordinator:
-        config = replace(config_in(stage.folder, coordinator), model_file=path)
+        config = config_in(stage.folder, coordinator, like=tiny_qwen3, model_file=path)
         async with serving(config):
             await coordinator.issue("not_found")
             shutil.copy(tiny_qwen3, path)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.hub import LoopbackHub, Reply
-from tests.worker.play import CATALOGUE
+from tests.worker.play import CATALOGUE, with_file
 from tests.worker.test_every_issue import ask_once
 from tests.worker.test_weights import SMALL
 from worker import inspection, weights
@@ -29,7 +29,7 @@ def found(config: Config) -> dict[str, Finding]:
 
 
 def test_a_local_file_needs_no_hub_and_is_planned(config: Config, tiny_qwen3: Path) -> None:
-    findings = found(replace(config, model_file=tiny_qwen3))
+    findings = found(with_file(config, tiny_qwen3))
     assert findings["hub"].ok and findings["disk"].ok
     assert findings["model"].ok and "2 jobs at once, 256 tokens" in findings["model"].message
     assert findings["coordinator"].ok is False and findings["coordinator"].remedy
@@ -77,7 +77,7 @@ def test_a_fetched_file_that_was_damaged_since_is_found_and_left_alone(config: C
 
 
 def test_a_wish_that_cannot_be_is_told(config: Config, tiny_qwen3: Path) -> None:
-    assert found(replace(config, model_file=tiny_qwen3, context=100_000))["model"].code == "impossible_wish"
+    assert found(with_file(config, tiny_qwen3, context=100_000))["model"].code == "impossible_wish"
 
 
 def test_a_model_larger_than_all_memory_is_told_before_it_is_fetched(config: Config) -> None:

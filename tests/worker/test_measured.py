@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.test_assemble import CATALOGUE, ignore
+from tests.worker.play import of_its_own
+from tests.worker.test_assemble import ignore
 from wire.messages import Gpu, SpeedPoint
 from worker import assemble, measured
 from worker.assemble import Assembly
@@ -17,9 +18,14 @@ CURVE = (SpeedPoint(streams=1, decode_tps=10.0, prefill_tps=100.0, ttft_ms=5.0),
 
 @pytest.fixture
 def assembly(tmp_path: Path, tiny_qwen3: Path) -> Assembly:
-    (tmp_path / "models.yaml").write_text(CATALOGUE)
+    (tmp_path / "models.yaml").write_text(of_its_own(tiny_qwen3))
     config = Config(
-        model_file=tiny_qwen3, catalogue=tmp_path / "models.yaml", models_dir=tmp_path / "m", slots=2, context=256
+        model="tiny",
+        model_file=tiny_qwen3,
+        catalogue=tmp_path / "models.yaml",
+        models_dir=tmp_path / "m",
+        slots=2,
+        context=256,
     )
     return assemble.assemble(config, ignore)
 

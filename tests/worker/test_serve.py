@@ -14,6 +14,7 @@ import pytest
 from tests.hub import LoopbackHub
 from tests.worker.play import Coordinator, command, config_in, serving
 from worker import control, state
+from worker.assemble import Unready
 from worker.config import WORDS, ConfigError
 from worker.exits import EXIT_OK
 from worker.owner import last_problem
@@ -172,3 +173,28 @@ async def test_a_problem_is_as_old_as_its_first_try(tmp_path: Path, monkeypatch:
                 last: Any = (await asked(config.state_dir))["last_problem"]
                 since.add(last["since"])
     assert len(since) == 1
+
+
+async def test_a_file_that_is_none_ends_a_worker_that_somebody_watches(tmp_path: Path, tiny_qwen3: Path) -> None:
+    """A typo in --model-file was tried again for ever, while the coordinator counted a worker."""
+    text = tmp_path / "text.gguf"
+    text.write_text("hello")
+    async with Coordinator().listening() as coordinator:
+        for file, code in (
+            (tmp_path / "typo.gguf", "not_found"),
+            (text, "damaged_file"),
+            (tiny_qwen3, "not_the_model"),
+        ):
+            config = config_in(tmp_path, coordinator, like=tmp_path / "typo.gguf", model_file=file)
+            async with serving(config, attended=True) as task:
+                with pytest.raises(Unready) as caught:
+                    await task
+                assert caught.value.issue.code == code
+        assert coordinator.frames == [], "nobody was told of a worker"
+
+
+async def test_a_hub_that_is_away_is_waited_for_also_when_somebody_watches(tmp_path: Path) -> None:
+    with LoopbackHub({}, down=True) as hub:
+        async with Coordinator().listening() as coordinator:
+            async with serving(config_in(tmp_path, coordinator, hub=hub.endpoint), attended=True):
+                await coordinator.issue("hub_unreachable")
