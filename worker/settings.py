@@ -49,7 +49,9 @@ def flags(made: argparse.ArgumentParser) -> None:
     put("--key", help="the account's key; --key-file keeps it out of the process list")
     put("--key-file", type=Path, metavar="FILE", help="its first line is the key")
     put("--model", metavar="ID", help="an id of models.yaml; the catalogue's default if not given")
-    put("--model-file", type=Path, metavar="FILE", help="a GGUF file of this machine instead of a download")
+    put(
+        "--model-file", type=Path, metavar="FILE", help="a GGUF file of this machine for --model, instead of a download"
+    )
     put("--catalogue", type=Path, metavar="FILE", help="another models.yaml")
     put("--models-dir", type=Path, metavar="DIR", help="where downloaded weights are kept")
     put("--state-dir", type=Path, metavar="DIR", help="this worker's identity; one for each worker of a machine")
