@@ -19,7 +19,7 @@ import pytest
 
 from tests.hub import LoopbackHub, Reply
 from tests.worker.engine.planted import ANY_ROW, CRASH, MANY_ROWS, planted
-from tests.worker.play import CATALOGUE, Coordinator, command, config_in, serving
+from tests.worker.play import CATALOGUE, PATIENCE_S, Coordinator, command, config_in, serving
 from tests.worker.test_hardware import Nvml
 from wire.messages import Hardware
 from worker import child_process, daemon, hardware, outage, proven
@@ -63,20 +63,31 @@ async def shown(stage: Stage, config: Config, code: str) -> None:
     """The problem is in the log with its remedy, in --check ."""
     lines = [record.getMessage() for record in stage.log.records if getattr(record, "issue", None) == code]
     assert any(line.startswith(f"{code}: ") and " -> " in line for line in lines)
-    stage.out.readouterr()
-    await command(config, "--check")
-    lines = stage.out.readouterr().out.splitlines()
-    at = next(n for n, line in enumerate(lines) if f" {code}: " in line)
-    assert "->" in lines[at + 1]
+    found: list[int] = []
+    async with asyncio.timeout(PATIENCE_S):
+        while not found:  # the try that is under way ends as the one before
+            stage.out.readouterr()
+            await command(config, "--check")
+            lines = stage.out.readouterr().out.splitlines()
+            found = [n for n, line in enumerate(lines) if f" {code}: " in line]
+    assert "->" in lines[found[0] + 1]
 
 
 async def in_status(stage: Stage, config: Config, code: str) -> None:
+    """Now, or once the try that is under way has ended as the one before."""
+    async with asyncio.timeout(PATIENCE_S):
+        while code not in await _status(stage, config):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        while code not in await _status(stage, config, "--json"):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def _status(stage: Stage, config: Config, *form: str) -> str:
+    """What is shown for people, or the codes of the problems in the JSON."""
     stage.out.readouterr()
-    await command(config, "--status", "--json")
-    status = json.loads(stage.out.readouterr().out)
-    assert code in [problem["issue"]["code"] for problem in status["problems"]]
-    await command(config, "--status")
-    assert code in stage.out.readouterr().out
+    await command(config, "--status", *form)
+    said = stage.out.readouterr().out
+    return said if not form else " ".join(problem["issue"]["code"] for problem in json.loads(said)["problems"])
 
 
 async def everywhere(stage: Stage, coordinator: Coordinator, config: Config, code: str) -> dict[str, Any]:
