@@ -224,7 +224,8 @@ class Daemon:
         async for event in model.engine.events():
             match event:
                 case port.Ready():
-                    await self._warm(model)
+                    if not await self._warm(model):
+                        continue
                     log.info("%s is ready: %d slots of %d tokens", name, event.slots, event.context)
                     notify("READY=1\nSTATUS=ready")  # not at Welcome: a coordinator that is away is no failed start
                 case port.Loading():
@@ -366,12 +367,15 @@ class Daemon:
             self._exit = EXIT_STOPPED
             self._stop.set()
 
-    async def _warm(self, model: Model) -> None:
-        """The preparer is there before the first request; if it cannot be, each request says why."""
+    async def _warm(self, model: Model) -> bool:
+        """The preparer is there before the first request. If it cannot be, no request can be served."""
         try:
             await model.preparer.start()
         except SupernetError as error:
-            log.error("preparer of %s: %s", model.offer.id, error.message)
+            problem = issue("preparer_broken", error.message)
+            self._perform([*self._session.trouble(problem), effects.GiveUp(problem)])
+            return False
+        return True
 
     async def _close(self, model: Model) -> None:
         await asyncio.gather(model.engine.close(), model.preparer.close())

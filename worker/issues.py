@@ -54,8 +54,9 @@ ISSUES: dict[str, Row] = {
     "engine_broken": Row("error", "See the worker's log, and try fewer --slots or less --context. It is tried again."),
     "engine_not_loaded": Row("error", "Close what else takes the memory, or ask for less (--slots, --context)."),
     "engine_cannot_compute": Row(
-        "error", "Run scripts/setup again: it proves its build of llama.cpp on this machine. Then look at the driver."
+        "error", "Update the GPU's driver, run scripts/setup again, or ask for less (--slots, --context)."
     ),
+    "preparer_broken": Row("error", "Fetch the model's file again, or run scripts/setup again."),
     "driver_hangs": Row("error", "Reboot: a process that waits for the driver of the GPU cannot be ended otherwise."),
     # the network
     "coordinator_unreachable": Row("error", "Check the address, the network and a proxy or firewall on the way."),

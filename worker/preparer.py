@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -122,7 +123,7 @@ class Preparer:
 
     async def _ask(self, line: bytes) -> Prepared:
         child = await self._open()
-        why = "crashed the tokeniser or the template: send it without unusual text"
+        why, alone = "crashed the tokeniser or the template: send it without unusual text", False
         try:
             async with asyncio.timeout(self._prepare_s):
                 child.write(line)
@@ -135,9 +136,14 @@ class Preparer:
             why = f"took too long to prepare, more than {self._prepare_s:g} s: send less text, or simpler tools"
         except (Garbled, LineTooLong) as error:
             why = f"has no answer that can be read: {error}"
+        else:
+            alone = answer is None
         child.kill()
         end = await self._end()
         self._still_open()
+        if alone and child.killed_by == signal.SIGKILL:  # by the kernel for want of memory, or by hand
+            log.error("the preparer %s; its request goes elsewhere", end)
+            raise SupernetError(ErrorCode.WORKER_BUSY, "the worker has no memory left: try another worker")
         log.error("the preparer %s; its request is refused", end)
         raise SupernetError(ErrorCode.INVALID_REQUEST, f"This request {why}.")
 
@@ -146,7 +152,7 @@ class Preparer:
         if self._child is not None and self._child.alive:
             return self._child
         await self._end()
-        why = "it ended at once"
+        why = ""
         try:
             self._still_open()
             self._child = child = await ChildProcess.start(self._command, log, MAX_LINE_BYTES)
@@ -160,12 +166,14 @@ class Preparer:
                 why = answer.message
         except (OSError, TimeoutError, Garbled, LineTooLong) as error:
             why = f"{type(error).__name__}: {error}"
-        if self._child is not None:
-            self._child.kill()
-        await self._end()
+        if (gone := self._child) is not None:
+            gone.kill()
+            end = await self._end()
+            why = why or f"the preparer {end}: {gone.last_words}"
         self._still_open()
-        log.error("the vocabulary of %s cannot be loaded: %s", self._spec.path, why)
-        raise SupernetError(ErrorCode.MODEL_NOT_LOADED, "the vocabulary cannot be loaded here: try another worker")
+        message = f"the vocabulary of {os.path.basename(self._spec.path)} cannot be used here: {why}"
+        log.error("%s", message)
+        raise SupernetError(ErrorCode.MODEL_NOT_LOADED, message)
 
     async def _answer(self, child: ChildProcess) -> Opened | Prepared | Refused | None:
         line = await child.read()

@@ -3,6 +3,7 @@
 One request, one answer, in turn. Anything but a SupernetError ends the process, and the daemon refuses that request.
 """
 
+import contextlib
 import os
 import resource
 import signal
@@ -11,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from functools import lru_cache
 
+from wire.chat import ChatRequest, Message
 from wire.errors import ErrorCode, SupernetError
 from worker.child_setup import Pipe, enter, leave
 from worker.codec import MAX_LINE_BYTES
@@ -20,6 +22,7 @@ from worker.preparer_pipe import FROM_PREPARER, TO_PREPARER, Opened, Prepare, Pr
 # text, and a request has at most 16 MiB. RLIMIT_DATA and not RLIMIT_AS: a mapped model file must not count.
 REQUEST_BYTES = 3 << 30
 GRAMMAR_S = 1.5  # of processor time: the largest that may be sent take a tenth of it
+TRIAL = ChatRequest(messages=(Message(role="user", content="Hello"),), max_tokens=1)
 KNOWN_GRAMMARS = 32  # looked at before: requests of one application repeat their tools and schemas
 
 
@@ -56,6 +59,8 @@ def serve(pipe: Pipe) -> None:
         pipe.write(FROM_PREPARER.encode(_refused(error)))
         return
     limit_memory(REQUEST_BYTES)
+    with contextlib.suppress(SupernetError):  # what dies of this dies of the machine, and no client has to find it out
+        prepare(TRIAL, (), spec.context, vocab, spec.format)
     pipe.write(FROM_PREPARER.encode(Opened()))
     while isinstance(asked := _read(pipe), Prepare):
         try:

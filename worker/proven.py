@@ -57,6 +57,12 @@ def on_this_machine(folder: Path, machine: Machine) -> Proven:
     return _settled(cpu.fault)
 
 
+def forget(folder: Path) -> None:
+    """Prove it again the next time: the engine died here, whatever a proof said before."""
+    with contextlib.suppress(OSError):
+        (folder / NAME).unlink(missing_ok=True)
+
+
 def _settled(fault: str) -> Proven:
     """`fault`: what is wrong with rewritten weights, if anything."""
     if not fault:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from wire.messages import Hardware, Issue, ModelOffer
-from worker import assemble, control, hardware, logs, measured, state
+from worker import assemble, control, hardware, logs, measured, proven, state
 from worker.assemble import Assembly, Unready
 from worker.availability import Rules
 from worker.background import in_thread
@@ -118,6 +118,8 @@ class Service:
         if problem.code == "driver_hangs":
             log.error("leaving: no engine of this process would get further")
             return EXIT_STOPPED
+        if problem.code == "engine_cannot_compute":
+            proven.forget(self._config.state_dir)  # whatever was proved, it is not so any more
         log.info("trying again in %.0f s", pause_s)
         hopeless = Owner(problems=(problem,), again_s=pause_s, drain_s=0)
         machine = await in_thread(lambda: hardware.detect(probe.ask()), "hardware")

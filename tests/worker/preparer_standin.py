@@ -34,6 +34,8 @@ def answer(request: ChatRequest, delivered: tuple[int, ...]) -> bytes:
             signal.pause()
         case ["crash"]:
             os.abort()
+        case ["killed"]:
+            os.kill(os.getpid(), signal.SIGKILL)
         case ["garbage"]:
             return b"Prepared [{}]\n"
         case ["refuse"]:

@@ -30,6 +30,7 @@ from worker.engine.process import ProcessEngine
 from worker.engine.proof import Proof
 from worker.exits import EXIT_CONFIG, EXIT_STOPPED
 from worker.machine import Machine
+from worker.preparer import Preparer
 
 FILES = {("someone/tiny-GGUF", "tiny.gguf"): b"GGUF" + random.Random(1).randbytes(1000)}
 pynvml = sys.modules["pynvml"]
@@ -334,6 +335,18 @@ async def test_gpu_unreachable_when_the_engine_starts(
                 await coordinator.issue("gpu_unreachable")
                 coordinator.frames.clear()
                 await coordinator.issue("gpu_unreachable")
+
+
+async def test_preparer_broken(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that could only refuse does not look as if it served."""
+    dumb = partial(Preparer, command=(sys.executable, "-m", "tests.worker.preparer_standin", "dumb"))
+    monkeypatch.setattr("worker.serve.Preparer", dumb)
+    async with Coordinator().listening() as coordinator:
+        config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
+        async with serving(config):
+            frame = await everywhere(stage, coordinator, config, "preparer_broken")
+            assert "status 1" in frame["message"]
+            assert not any(ready(frame) for frame in coordinator.frames)
 
 
 async def test_driver_hangs(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,12 @@ async def test_who_breaks_the_child_is_refused_for_good_and_the_next_is_served(p
         os.kill(before, 0)
 
 
+async def test_who_loses_the_child_to_the_kernel_is_sent_elsewhere_and_not_blamed(preparer: Preparer) -> None:
+    error = await refusal(preparer, "killed")
+    assert error.code is ErrorCode.WORKER_BUSY and error.row.retryable
+    assert await pid(preparer)
+
+
 async def test_those_who_wait_behind_a_crash_are_served(preparer: Preparer) -> None:
     texts = ["hello", "crash", "hello", "crash", "hello"]
     calls = [preparer.prepare(ask(text), ()) for text in texts]

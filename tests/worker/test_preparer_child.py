@@ -34,6 +34,16 @@ def test_a_first_line_that_is_no_spec_is_an_error() -> None:
     assert child.returncode == 1 and child.stdout == b"" and b"Garbled" in child.stderr
 
 
+def test_a_tokeniser_that_dies_on_this_machine_is_found_out_before_any_client_asks(tiny_qwen3: Path) -> None:
+    code = (
+        "import os, worker.chat.prompt as prompt, worker.preparer_child as child;"
+        "prompt.prepare = lambda *_: os.abort(); child.main()"
+    )
+    spec = TO_PREPARER.encode(PreparerSpec(str(tiny_qwen3), 100, "qwen-json"))
+    ended = subprocess.run([sys.executable, "-c", code], input=spec, capture_output=True, timeout=120, cwd=ROOT)
+    assert ended.returncode == -6 and ended.stdout == b"", "not opened"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts mappings on Linux")
 def test_memory_beyond_the_limit_ends_the_request_and_not_the_machine() -> None:
     code = "import worker.preparer_child as c; c.limit_memory(64 << 20); bytearray(16 << 20); bytearray(1 << 30)"

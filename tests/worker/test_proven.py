@@ -126,3 +126,12 @@ async def test_the_engine_answers_with_a_library_that_dies_of_rewritten_weights(
             break
     await engine.close()
     assert ended is not None and (ended.reason, ended.usage.completion) == ("length", 4)
+
+
+def test_what_an_engine_dies_of_is_proved_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proven, "prove", proofs := Proofs())
+    proven.on_this_machine(tmp_path, CPU)
+    proven.forget(tmp_path)
+    proven.forget(tmp_path)  # twice is once
+    proven.on_this_machine(tmp_path, CPU)
+    assert proofs.asked == ["cpu", "cpu"]
