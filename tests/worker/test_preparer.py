@@ -43,7 +43,7 @@ async def pid(preparer: Preparer) -> int:
 
 @pytest.fixture
 async def preparer() -> AsyncIterator[Preparer]:
-    preparer = Preparer("no-file.gguf", 100, "qwen-json", command=standin())
+    preparer = Preparer("no-file.gguf", 100, "qwen-json", command=standin(), prepare_s=60, turn_s=60)
     yield preparer
     await preparer.close()
 
@@ -201,7 +201,7 @@ async def test_close_answers_whoever_waits_and_ends_the_child(preparer: Preparer
 
 @pytest.fixture
 async def real(tiny_qwen35: Path) -> AsyncIterator[Preparer]:
-    preparer = Preparer(str(tiny_qwen35), 4096, "qwen-xml")
+    preparer = Preparer(str(tiny_qwen35), 4096, "qwen-xml", prepare_s=60, turn_s=60)
     yield preparer
     await preparer.close()
 
