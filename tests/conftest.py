@@ -1,4 +1,4 @@
-"""Models that any test may load."""
+"""Models that any test may load, and what of a folder's tests is dear."""
 
 from pathlib import Path
 
@@ -9,6 +9,14 @@ from tests.models.make import write_qwen3, write_qwen35
 
 settings.register_profile("untimed", deadline=None)  # a machine with other work stands still for seconds
 settings.load_profile("untimed")
+
+PROCESSES = ("tests/chaos", "tests/e2e", "tests/scripts")  # folders whose every test starts whole programs
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if any(item.path.is_relative_to(config.rootpath / folder) for folder in PROCESSES):
+            item.add_marker("process")
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from coordinator.dispatch import Dispatch
 from coordinator.effects import CloseWorker, Deliver, Effect, Failed, Finished, Placed, Send, Stopped
 from coordinator.records import JobSpec, Peer
 from tests.coordinator.desk import REQUEST, M
+from tests.thoroughness import at_most
 from wire import messages as wire
 from wire.chat import Usage
 from wire.errors import ErrorCode
@@ -235,7 +236,7 @@ class Storm:
         assert self.dispatch.running() == len(self.live)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=at_most(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32), steps=st.integers(20, 400))
 def test_in_any_storm_tokens_come_once_and_in_order_and_every_job_ends_once(seed: int, steps: int) -> None:
     storm = Storm(seed)

@@ -11,6 +11,7 @@ from coordinator.app import OPENAPI
 from coordinator.openai_fields import ACCEPTED, LABELS, LIMITED, REFUSED, camel
 from coordinator.openai_request import BUDGETS, parse
 from coordinator.request import ChatJob
+from tests.thoroughness import at_most
 from wire.catalog import Catalog, File, ModelSpec, Preset, Presets, Price
 from wire.chat import ChatRequest, Message, Sampling, Tool
 from wire.errors import ErrorCode, SupernetError
@@ -492,7 +493,7 @@ def check(result: ChatJob | SupernetError) -> None:
     assert Start.model_validate_json(start.model_dump_json(exclude_none=True)) == start
 
 
-SLOW = settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+SLOW = settings(max_examples=at_most(200), suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 
 @SLOW
@@ -515,7 +516,7 @@ def test_one_field_of_any_value_in_a_plausible_body_is_a_job_or_a_refusal(
     check(outcome(json.dumps({**body, name: value}).encode()))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=at_most(200), deadline=None)
 @given(st.binary(max_size=200) | st.text(alphabet='[]{}":,0truefalsn\\u', max_size=80).map(str.encode))
 def test_any_bytes_are_a_job_or_a_refusal(body: bytes) -> None:
     assert isinstance(outcome(body), SupernetError | ChatJob)
@@ -533,7 +534,7 @@ def known(path: str) -> set[str]:
 KNOWN = known("/v1/chat/completions") | {*REFUSED, *map(camel, REFUSED)}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=at_most(150), deadline=None)
 @given(st.text(min_size=1, max_size=20).filter(lambda name: name not in KNOWN))
 def test_any_unknown_field_is_refused_by_name(name: str) -> None:
     error = outcome(json.dumps({"messages": [{"role": "user", "content": "Hi"}], name: 1}).encode())

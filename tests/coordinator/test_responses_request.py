@@ -13,6 +13,7 @@ from coordinator.responses_fields import ACCEPTED, INCLUDED, LEFT_OUT, LIMITED, 
 from coordinator.responses_request import ResponsesJob, parse
 from tests.coordinator.test_openai_request import CATALOG, GOOD, PLAIN, SLOW, THINKER, VALUES, known
 from tests.coordinator.test_openai_request import check as check_job
+from tests.thoroughness import at_most
 from wire.errors import ErrorCode, SupernetError
 
 TOOL = {"type": "function", "name": "look", "parameters": {"type": "object"}}
@@ -320,7 +321,7 @@ def test_one_field_of_any_value_in_a_plausible_body_is_a_job_or_a_refusal(
     check(outcome(json.dumps({**body, name: value}).encode()))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=at_most(200), deadline=None)
 @given(st.binary(max_size=200) | st.text(alphabet='[]{}":,0truefalsn\\u', max_size=80).map(str.encode))
 def test_any_bytes_are_a_job_or_a_refusal(body: bytes) -> None:
     assert isinstance(outcome(body), SupernetError | ResponsesJob)
@@ -329,7 +330,7 @@ def test_any_bytes_are_a_job_or_a_refusal(body: bytes) -> None:
 KNOWN = known("/v1/responses") | {*REFUSED, *map(camel, REFUSED)}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=at_most(150), deadline=None)
 @given(st.text(min_size=1, max_size=20).filter(lambda name: name not in KNOWN))
 def test_any_unknown_field_is_refused_by_name(name: str) -> None:
     error = outcome(json.dumps({"input": "Hi", name: 1}).encode())

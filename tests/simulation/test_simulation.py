@@ -41,7 +41,10 @@ def digest(seed: int) -> str:
     return simulate(seed)[0].digest
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
+BLOCKS = [pytest.param(first, marks=pytest.mark.search if first else ()) for first in range(0, SEEDS, BLOCK)]
+
+
+@pytest.mark.parametrize("first", BLOCKS)
 def test_every_promise_holds_whatever_goes_wrong(first: int) -> None:
     for seed in range(first, first + BLOCK):
         outcome, _ = simulate(seed)
@@ -210,33 +213,34 @@ def ends_are_not_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
     wrap(monkeypatch, Frames, "_job_frame", around)
 
 
-# Each is looked for in the worlds of one mode, where it shows; the number is the seed that found it.
-PLANTS: list[tuple[Plant, Mode]] = [
-    (sent_counts_as_arrived, "safety"),  # 0
-    (acknowledged_before_the_client_has_it, "liveness"),  # 1
-    (the_slot_is_free_when_the_cancel_is_sent_to_the_engine, "safety"),  # 0
-    (the_lease_ends_when_the_cancel_is_sent, "safety"),  # 0
-    (attempt_numbers_are_not_looked_at, "safety"),  # 165
-    (replay_begins_one_too_late, "cuts"),  # 2
-    (repeated_frames_are_delivered_again, "safety"),  # 18
-    (last_words_are_told_before_the_end, "liveness"),  # 91
-    (a_lost_welcome_loses_the_session, "cuts"),  # 92
-    (acks_that_were_lost_are_not_repeated, "safety"),  # 21
-    (a_paused_job_never_goes_on, "liveness"),  # 1
-    (a_move_starts_from_the_beginning, "liveness"),  # 1
-    (silence_is_never_noticed, "safety"),  # 216
-    (a_job_is_tried_for_ever, "safety"),  # 24
-    (ends_are_not_acknowledged, "safety"),  # 0
-    (a_rested_worker_serves_without_a_test, "safety"),  # 6
-    (a_lost_test_is_waited_for_for_ever, "safety"),  # 99
-    (poison_is_not_remembered, "safety"),  # 48
+# Each is looked for in the worlds of one mode, where it shows; the number is the seed that found it last.
+PLANTS: list[tuple[Plant, Mode, int]] = [
+    (sent_counts_as_arrived, "safety", 0),
+    (acknowledged_before_the_client_has_it, "liveness", 1),
+    (the_slot_is_free_when_the_cancel_is_sent_to_the_engine, "safety", 0),
+    (the_lease_ends_when_the_cancel_is_sent, "safety", 0),
+    (attempt_numbers_are_not_looked_at, "safety", 165),
+    (replay_begins_one_too_late, "cuts", 2),
+    (repeated_frames_are_delivered_again, "safety", 18),
+    (last_words_are_told_before_the_end, "liveness", 91),
+    (a_lost_welcome_loses_the_session, "cuts", 92),
+    (acks_that_were_lost_are_not_repeated, "safety", 21),
+    (a_paused_job_never_goes_on, "liveness", 1),
+    (a_move_starts_from_the_beginning, "liveness", 1),
+    (silence_is_never_noticed, "safety", 216),
+    (a_job_is_tried_for_ever, "safety", 24),
+    (ends_are_not_acknowledged, "safety", 0),
+    (a_rested_worker_serves_without_a_test, "safety", 6),
+    (a_lost_test_is_waited_for_for_ever, "safety", 99),
+    (poison_is_not_remembered, "safety", 48),
 ]
 
 
-@pytest.mark.parametrize(("plant", "mode"), PLANTS, ids=lambda value: getattr(value, "__name__", value))
-def test_a_planted_bug_is_found(plant: Plant, mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("plant", "mode", "found"), PLANTS, ids=lambda value: getattr(value, "__name__", value))
+def test_a_planted_bug_is_found(plant: Plant, mode: Mode, found: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the seed that found it last; where that shows nothing any more, by the search of all."""
     plant(monkeypatch)
-    assert any(shows_something(seed) for seed in range(MODES.index(mode), PLANT_SEEDS, len(MODES)))
+    assert any(shows_something(seed) for seed in (found, *range(MODES.index(mode), PLANT_SEEDS, len(MODES))))
 
 
 def shows_something(seed: int) -> bool:

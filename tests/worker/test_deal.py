@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.thoroughness import at_most
 from worker.deal import deal
 
 SIZES = st.lists(st.integers(0, 50), min_size=1, max_size=30)
@@ -30,7 +31,7 @@ def test_a_card_that_gets_nothing_is_not_used() -> None:
     assert deal([1], [10, 10]) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=at_most(300), deadline=None)
 @given(layers=SIZES, rooms=ROOMS)
 def test_whatever_is_dealt_fits_and_all_of_it_is_dealt(layers: list[int], rooms: list[int]) -> None:
     counts = deal(layers, rooms)
@@ -42,7 +43,7 @@ def test_whatever_is_dealt_fits_and_all_of_it_is_dealt(layers: list[int], rooms:
         assert sum(layers[first:last]) <= room
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=at_most(300), deadline=None)
 @given(layers=SIZES, counts=st.data())
 def test_what_fits_in_some_way_is_dealt(layers: list[int], counts: st.DataObject) -> None:
     cut = counts.draw(st.integers(0, len(layers)))
@@ -50,7 +51,7 @@ def test_what_fits_in_some_way_is_dealt(layers: list[int], counts: st.DataObject
     assert cut in (0, len(layers)) or deal(layers, rooms) is not None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=at_most(300), deadline=None)
 @given(counts=st.lists(st.integers(1, 60), min_size=1, max_size=16))
 def test_llama_cpp_deals_by_the_counts(counts: list[int]) -> None:
     """llama-model.cpp, load_tensors: sums of the given shares, divided by their total, all as 32-bit floats; a layer

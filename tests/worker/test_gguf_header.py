@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.thoroughness import at_most
 from worker.gguf_header import GgufError, Header, join, read
 
 U32, U64, TEXT, ARRAY = 4, 10, 8, 9
@@ -136,7 +137,7 @@ def test_every_cut_of_a_real_file_is_refused(tiny_qwen35: Path) -> None:
             parse(content[:length])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=at_most(150), deadline=None)
 @given(st.data())
 def test_a_damaged_header_is_read_or_refused_but_never_anything_else(tiny_qwen35: Path, data: st.DataObject) -> None:
     content = bytearray(tiny_qwen35.read_bytes())

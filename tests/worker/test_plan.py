@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.thoroughness import at_most
 from tests.worker.test_footprint import large_header
 from wire.catalog import ModelSpec, parse
 from wire.messages import Gpu, Hardware
@@ -263,7 +264,7 @@ def test_the_plan_explains_every_byte() -> None:
     assert value["gpu_bytes"] == sum(line["bytes"] for line in value["memory"] if line["place"] == "gpu")
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=at_most(120), deadline=None)
 @given(
     cards=st.lists(st.integers(2, 96), max_size=4),
     ram=st.integers(2, 128),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.thoroughness import at_most
 from wire.chat import MAX_CALLS, CallDelta, Content, Notice, Part, Reasoning, Tool
 from worker.chat.answer import Answer
 from worker.chat.prepared import Reading
@@ -463,7 +464,7 @@ FRAGMENTS = [
 ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=at_most(400), deadline=None)
 @given(
     st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=4), max_size=25),
     st.sampled_from(
@@ -489,7 +490,7 @@ def test_no_fragments_break_it_and_no_cut_changes_it(
             json.loads(arguments)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=at_most(400), deadline=None)
 @given(
     st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=4), max_size=25),
     st.sampled_from([XML, XML_IN, JSON, replace(JSON, in_reasoning=True), replace(XML, stop=("a1", "\n\n"))]),
@@ -534,7 +535,7 @@ def test_the_mark_of_a_tag_is_in_nothing_that_is_given_out() -> None:
 WORDS = [f"w{n}w" for n in range(12)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=at_most(300), deadline=None)
 @given(
     st.lists(
         st.sampled_from(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.thoroughness import at_most
 from tests.worker.chat.vocabularies import CONTROL, DEFINED, PLAIN, QWEN3, QWEN35, ByteVocabulary, specials_of, text_of
 from wire.catalog import ChatFormat
 from wire.chat import ChatRequest, Message, Sampling, Tool, ToolCall
@@ -89,7 +90,7 @@ def conversation_of(text: Any, key: str) -> ChatRequest:
     return ChatRequest.model_construct(**{**ask().__dict__, "messages": messages, "tools": (tool,)})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=at_most(150), deadline=None)
 @given(
     anything,
     anything,

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.thoroughness import at_most
 from wire.chat import Sampling
 from wire.errors import ErrorCode
 from worker.codec import Codec, Garbled
@@ -91,7 +92,7 @@ TOKENS = st.builds(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=at_most(50), deadline=None)
 @given(st.lists(TOKENS, max_size=5).map(tuple))
 def test_any_token_survives(tokens: tuple[Token, ...]) -> None:
     assert FROM_ENGINE.decode(FROM_ENGINE.encode(Stepped(tokens))) == Stepped(tokens)
@@ -121,7 +122,7 @@ def test_what_is_no_event_is_garbled(line: bytes) -> None:
         FROM_ENGINE.decode(line)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=at_most(200), deadline=None)
 @given(st.sampled_from([b"", b"Stepped ", b"Ended ", b"Down ", b"Ready "]), st.binary(max_size=100))
 def test_no_bytes_raise_anything_else(head: bytes, rest: bytes) -> None:
     try:
