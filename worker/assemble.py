@@ -24,12 +24,12 @@ BEGINNING_BYTES = 16 * 2**20  # of each file, to find its header in: that of Qwe
 
 
 class Unready(Exception):
-    """The model cannot be served now; `issue` says why and what to do. Worth another try later, but if `mistaken` only
-    once the owner has put another file where --model-file points."""
+    """The model cannot be served now; `issue` says why and what to do, `machine` where, if that was looked at. Worth
+    another try later, but if `mistaken` only once the owner has put another file where --model-file points."""
 
-    def __init__(self, issue: Issue, mistaken: bool = False) -> None:
+    def __init__(self, issue: Issue, mistaken: bool = False, machine: Machine | None = None) -> None:
         super().__init__(issue.message)
-        self.issue, self.mistaken = issue, mistaken
+        self.issue, self.mistaken, self.machine = issue, mistaken, machine
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def _lay_out(
     made = plan(header, str(path), spec, machine, wishes(config))
     if not made.engine.devices and (gpus := _emptied(machine)):
         if plan(header, str(path), spec, gpus, wishes(config)).engine.devices:
-            raise Unready(_in_use(machine))
+            raise Unready(_in_use(machine), machine=machine)
     made = replace(made, engine=replace(made.engine, repacked=proved.repacked))
     return machine, made, problems if proved.problem is None else (*problems, proved.problem)
 
@@ -183,7 +183,7 @@ def _prove(config: Config, machine: Machine) -> Proven:
     """Raises Unready when llama.cpp comes to no right numbers here."""
     proved = proven.on_this_machine(config.state_dir, machine)
     if proved.problem is not None and proved.problem.severity == "error":
-        raise Unready(proved.problem)
+        raise Unready(proved.problem, machine=machine)
     return proved
 
 
@@ -223,7 +223,7 @@ def look(config: Config) -> tuple[Machine, tuple[Issue, ...]]:
     problems = gpu_problems(machine, build, config.visible_gpus)
     for problem in problems:
         if problem.code in WAITS and not machine.devices:
-            raise Unready(problem)
+            raise Unready(problem, machine=machine)
     return machine, problems
 
 

@@ -18,12 +18,12 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from wire.messages import Hardware, Issue, ModelOffer
 from worker import assemble, control, hardware, logs, measured, proven, state
@@ -32,7 +32,7 @@ from worker.availability import Rules
 from worker.background import in_thread
 from worker.config import WORDS, Config, ConfigError
 from worker.daemon import Daemon, Identity, Model, Owner
-from worker.engine import probe, script
+from worker.engine import script
 from worker.engine.devices import Device
 from worker.engine.process import ProcessEngine
 from worker.engine.scripted import Script, ScriptedEngine
@@ -50,6 +50,8 @@ from worker.tracing import from_environment
 from worker.weights import Progress, Report
 
 log = logging.getLogger("supernet.serve")
+
+T = TypeVar("T")
 
 AGAIN_FIRST_S = 15.0  # between tries to get the model ready, doubled each time
 AGAIN_MOST_S = 600.0
@@ -84,7 +86,7 @@ class Service:
         self._daemon: Daemon | None = None
         self._last: Problem | None = None
         self._use = OwnersUse(config.quiet_s)
-        self._machine: Machine | None = None  # as it was when the model was laid out
+        self._machine: Machine | None = None  # as it was when it was looked at last
         self._used: tuple[Device, ...] = ()  # its GPUs that the model is on
         self._released = False  # the model has left the GPU for as long as the owner wants it
 
@@ -101,6 +103,7 @@ class Service:
                 except Unready as unready:
                     if unready.mistaken and self._attended:
                         raise
+                    self._machine = unready.machine or self._machine
                     if time.monotonic() - began >= AGAIN_MOST_S:  # it served, so this is another trouble
                         pause_s = AGAIN_FIRST_S
                     code = await self._wait_to_retry(unready.issue, pause_s)
@@ -122,8 +125,11 @@ class Service:
             proven.forget(self._config.state_dir)  # whatever was proved, it is not so any more
         log.info("trying again in %.0f s", pause_s)
         hopeless = Owner(problems=(problem,), again_s=pause_s, drain_s=0)
-        machine = await in_thread(lambda: hardware.detect(probe.ask()), "hardware")
-        who = self._identity(machine.hardware)  # the operator sees whose disk is full
+        if self._machine is None:  # the operator is to see whose disk is full
+            self._machine = await self._patiently(lambda: hardware.detect(assemble.installed(self._config)), "hardware")
+        if self._machine is None:
+            return EXIT_OK
+        who = self._identity(self._machine.hardware)
         code = await self._run(Daemon(who, (), self._address, hopeless, self._paused))
         if code == EXIT_AGAIN and problem.code == "gpu_unreachable" and hardware.in_container():
             # Open contexts live on when the host takes the devices away (systemctl daemon-reload); new processes in
@@ -161,9 +167,18 @@ class Service:
         return await self._run(Daemon(who, (), self._address, owner, self._paused))
 
     async def _assembled(self) -> Assembly | None:
-        """The model, fetched and laid out in a thread; None: a signal came first. The watchdog is fed meanwhile."""
+        """The model, fetched and laid out; None: a signal came first."""
+        try:
+            return await self._patiently(lambda: assemble.assemble(self._config, self._report), "assemble")
+        finally:
+            self._progress = ""
+
+    @staticmethod
+    async def _patiently(blocking: Callable[[], T], name: str) -> T | None:
+        """What is done in a thread, for hours or with a driver that hangs; None: a signal came first. The watchdog is
+        fed meanwhile."""
         loop = asyncio.get_running_loop()
-        work = asyncio.create_task(in_thread(lambda: assemble.assemble(self._config, self._report), "assemble"))
+        work = asyncio.create_task(in_thread(blocking, name))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, work.cancel)
         try:
@@ -171,7 +186,6 @@ class Service:
                 notify("WATCHDOG=1")
             return None if work.cancelled() else work.result()
         finally:
-            self._progress = ""
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import threading
 import urllib.request
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,8 @@ from tests.worker.play import Coordinator, command, config_in, serving
 from worker import control, state
 from worker.assemble import Unready
 from worker.config import WORDS, ConfigError
+from worker.engine import probe
+from worker.engine.devices import Build
 from worker.exits import EXIT_OK
 from worker.owner import last_problem
 from worker.serve import own_pids
@@ -49,6 +52,34 @@ async def test_an_unknown_word_is_an_error(tmp_path: Path) -> None:
             await coordinator.until(lambda frame: frame["type"] == "hello")
             with pytest.raises(control.ControlError, match="status, pause, resume"):
                 await asked(config.state_dir, "dance")
+
+
+async def test_a_driver_that_hangs_while_a_problem_is_told_keeps_nobody_from_being_alive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service manager ends a worker that is silent for 20 s; a driver may take a minute to be given up."""
+    fed, hangs, over = asyncio.Event(), threading.Event(), threading.Event()
+
+    def heard(said: str) -> None:
+        if said == "WATCHDOG=1" and hangs.is_set():
+            fed.set()
+
+    monkeypatch.setattr("worker.serve.BEAT_S", 0.01)
+    monkeypatch.setattr("worker.serve.notify", heard)
+
+    def hanging() -> Build:
+        hangs.set()
+        over.wait(60)
+        return Build()
+
+    monkeypatch.setattr(probe, "ask", hanging)
+    async with Coordinator().listening() as coordinator:
+        async with serving(config_in(tmp_path, coordinator, model_file=tmp_path / "none.gguf")):
+            async with asyncio.timeout(30):
+                await fed.wait()
+            assert not coordinator.frames
+            over.set()
+            await coordinator.issue("not_found")
 
 
 async def test_the_socket_answers_while_a_model_is_on_its_way_and_a_signal_ends_it(tmp_path: Path) -> None:
