@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def test_the_database_is_the_same_one_from_every_folder(folders: Path, monkeypat
     ],
 )
 def test_what_lies_where_earlier_versions_had_it_is_not_passed_over(
-    folders: Path, name: str, flag: str, place: "type[Path]"
+    folders: Path, name: str, flag: str, place: Callable[[], Path]
 ) -> None:
     (folders / "here" / name).write_text("years of accounts")
     with pytest.raises(LedgerError, match=f"{flag} {name}.*mkdir -p .* && mv {name}\\* {folders}/state/supernet/"):

@@ -1,5 +1,5 @@
 from coordinator.ledger.database import Database
-from coordinator.ledger.escrow import Earned, Terms, earned, mature
+from coordinator.ledger.escrow import Earned, Terms, WorkerRow, earned, mature, workers
 from coordinator.ledger.grants import Balance
 from coordinator.pricing import Payee
 from tests.coordinator.ledger.money import Client, client, do, hold, settle, spark
@@ -30,3 +30,17 @@ def test_a_newcomer_waits_until_it_has_earned_with_enough_jobs(database: Databas
     assert mature(database, Terms(0.0, 2), 1000) == 0
     earn(database, alice, bob, "j1", 20)
     assert mature(database, Terms(0.0, 2), 1000) == 2
+
+
+def test_workers_that_earned_are_listed_the_last_one_first(database: Database) -> None:
+    alice, bob = client(database), client(database, "bob", 0)
+    assert workers(database) == []
+    earn(database, alice, bob, "j0", 1000)
+    earn(database, alice, bob, "j1", 5000)
+    mature(database, Terms(2.0, 0), 4000)
+    other = Payee(f"{bob.account}/other", bob.account, 6)
+    do(database, hold(alice, "j2", 10), settle(alice, "j2", 10, (other,), 7000))
+    assert workers(database) == [
+        WorkerRow(f"{bob.account}/other", bob.account, 1, 6, 6, 7000),
+        WorkerRow(f"{bob.account}/w", bob.account, 2, 12, 6, 5000),
+    ]

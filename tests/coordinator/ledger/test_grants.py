@@ -2,7 +2,7 @@ from sqlalchemy import select
 
 from coordinator.ledger.database import Database
 from coordinator.ledger.escrow import Terms, mature
-from coordinator.ledger.grants import Balance, balances_of, bonus, grant, next_bonus_ms, spend_earned, starter
+from coordinator.ledger.grants import Balance, balances_of, bonus, grant, next_bonus_ms, spend_earned, starter, totals
 from coordinator.ledger.orders import Done, Short
 from coordinator.ledger.tables import balances
 from coordinator.pricing import Payee
@@ -43,3 +43,12 @@ def test_what_has_matured_is_spent_or_paid_out_and_no_more(database: Database) -
 def test_the_next_bonus_is_tomorrows() -> None:
     assert next_bonus_ms(5) == 86_400_000
     assert bonus("a", 1, 5).id == bonus("a", 1, 86_399_999).id != bonus("a", 1, 86_400_000).id
+
+
+def test_the_totals_of_all_accounts_are_of_both_currencies_and_not_the_platforms(database: Database) -> None:
+    alice, bob = client(database), client(database, "bob", 0)
+    do(database, grant(alice.account, "sogni", 500, 1, "deposit", ""))
+    do(database, hold(alice, "j", 300))
+    found = totals(database)
+    assert found[alice.account] == Balance(available=1200, held=300)
+    assert set(found) <= {alice.account, bob.account}
