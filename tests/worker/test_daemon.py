@@ -365,6 +365,21 @@ async def test_an_engine_that_is_given_up_ends_the_daemon_with_what_is_wrong() -
         assert running.daemon.unready is not None and running.daemon.unready.code == "engine_cannot_compute"
 
 
+async def test_its_last_words_are_sent_before_it_leaves() -> None:
+    """Nothing runs, so it leaves at once: and after this there may be no other daemon to tell it."""
+
+    async def play(they: Coordinator) -> None:
+        await they.welcome()
+        running.engine.faults = Faults(crash_after=0, retry_in_s=None, problem="driver_hangs")
+        assert (await they.until("issue"))["code"] == "driver_hangs"
+        await they.until("draining")
+
+    async with coordinator(play) as (url, played):
+        running = Running(url)
+        await played
+        assert await running.task == EXIT_AGAIN
+
+
 async def test_who_is_told_to_stop_while_it_gives_up_stops() -> None:
     async def play(they: Coordinator) -> None:
         await they.welcome()
