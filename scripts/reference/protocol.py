@@ -24,7 +24,9 @@ ERRORS = """## Error codes
 `retryable`: another worker may try the job. Status and type are what an API client sees. A worker is believed when it
 blames the request with `invalid_request`, `request_too_large` or `context_length_exceeded`, and with no other code.
 `internal_error` says that it met a bug in itself while it read the answer, and counts as an engine that crashed does:
-one more worker tries, and if it fails so too, the request is refused for ten minutes.
+one more worker tries, and if it fails so too, the request is refused for ten minutes. So it is with workers that have
+finished a job since they joined, the coordinator's own test included. One that dies of its first is taken for a machine
+that cannot compute: it rests and is tested, the job goes elsewhere, and nothing is held against the request.
 """
 
 
