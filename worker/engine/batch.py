@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from worker.engine.pace import Room
 
 LEAST = 16  # rows of a slice that ends nothing: a sequence more in a batch costs as much as some rows
-# Rows of a long prompt's last slice: llama.cpp's CPU attention goes by tiles of 64 rows of one sequence, and row by row
-# where there are fewer. A tile, full or not, takes as long as about 17 rows by themselves, so few are left alone: at
-# depth 1,000, 40 rows behind a slice of 128 take 113 ms less if 24 of the slice are left for them, 7 rows 57 ms more.
+# Rows of a long prompt's last slice: llama.cpp's flash attention on a CPU goes by tiles of 64 rows of one sequence, and
+# row by row where there are fewer (plain attention, see plan.SCORES_BYTES, does not mind). A tile, full or not, takes
+# as long as about 17 rows by themselves, so few are left alone: at depth 1,000, 40 rows behind a slice of 128 take
+# 113 ms less if 24 of the slice are left for them, 7 rows 57 ms more.
 TAIL = 64
 LEFT_ALONE = 16
 
