@@ -13,11 +13,13 @@ from typing import TypeVar
 
 import pytest
 
+from tests.worker.engine.planted import CRASH, MANY_ROWS, planted
 from tests.worker.manual_time import ManualTime
 from wire.chat import Sampling
 from wire.errors import ErrorCode
 from worker import child_process
 from worker.child_process import LOG_BURST, LOG_CHARS, ROOT
+from worker.engine import proof
 from worker.engine.mailbox import ROOM
 from worker.engine.port import Cancel, Down, Ended, EngineSpec, Event, Loading, Ready, Stepped, Submit
 from worker.engine.process import Patience, ProcessEngine
@@ -245,6 +247,28 @@ async def test_an_engine_that_dies_of_its_first_job_is_the_machines_fault(bench:
     down = await bench.until(Down)
     assert (down.problem, down.retry_in_s, down.jobs) == ("engine_cannot_compute", None, ("segfaults",))
     assert "signal 11 (SIGSEGV)" in down.message and "tile configuration" in down.message
+
+
+async def test_a_real_build_that_dies_of_many_rows_dies_in_its_warm_up_and_before_any_client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault as a compiler may leave it: the first prompt of several rows is an instruction that is none."""
+    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(planted(tmp_path / "lib", MANY_ROWS, CRASH)))
+    model = str(proof.NUMBERS.with_suffix(".gguf"))
+    engine = ProcessEngine(EngineSpec(model, slots=1, context=256, batch=64))
+    async with asyncio.timeout(200):
+        events = [event async for event in until_down(engine)]
+    down = events[-1]
+    assert isinstance(down, Down) and not any(isinstance(event, Ready) for event in events)
+    assert (down.problem, down.retry_in_s) == ("engine_cannot_compute", None) and "signal 4 (SIGILL)" in down.message
+    await engine.close()
+
+
+async def until_down(engine: ProcessEngine) -> AsyncIterator[Event]:
+    async for event in engine.events():
+        yield event
+        if isinstance(event, Down):
+            return
 
 
 async def test_an_engine_that_gave_a_token_in_an_earlier_life_is_started_again(bench: Bench) -> None:
