@@ -164,7 +164,9 @@ def write_model(path: Path, made: Tensors) -> None:
     out.add_rope_freq_base(BASE)
     out.add_tokenizer_model("gpt2")
     out.add_tokenizer_pre("qwen2")
-    out.add_token_list(["<end>", "Ċ", *(f"w{number}" for number in range(TOKENS - 2))])  # nobody reads text with it
+    out.add_token_list(
+        ["<|endoftext|>", "Ċ", *(f"w{number}" for number in range(TOKENS - 2))]
+    )  # nobody reads text with it
     out.add_token_types([gguf.TokenType.CONTROL] + [gguf.TokenType.NORMAL] * (TOKENS - 1))
     out.add_token_merges(["w 0"])
     out.add_eos_token_id(0)

@@ -30,6 +30,7 @@ GPU_PATIENCE_S = 1800.0  # a driver may have to compile the kernels for a card t
 COMPUTES, WRONG, UNLOADABLE = 0, 1, 3  # exit status; the child's also has
 FAILED = 2  # of an exception: no process died, but no numbers came either
 
+_TELLING = ("Error: ", " error: ", "GGML_ASSERT")
 _FULL = ("out of memory", "failed to allocate", "unable to allocate")
 
 
@@ -59,7 +60,7 @@ def _judge(status: int, out: bytes, words: str, device: str | None) -> Proof:
     if device is not None and status != COMPUTES and any(word in words for word in _FULL):
         return Proof("untried", words)
     if status < 0:
-        return Proof("wrong", f"it {describe(status)}" + (f": {words}" if words else ""))
+        return Proof("wrong", f"it {describe(status)}" + (f": {words}" if any(map(words.count, _TELLING)) else ""))
     if status:
         return Proof("wrong" if status == FAILED else "unloadable", words)
     off = float(out)
@@ -71,7 +72,7 @@ def _judge(status: int, out: bytes, words: str, device: str | None) -> Proof:
 def _last_words(text: str) -> str:
     """The line that says why: ggml prints a list of functions behind it."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if any(word in line for word in ("Error: ", " error: ", "GGML_ASSERT", *_FULL))]
+    telling = [line for line in lines if any(word in line for word in (*_TELLING, *_FULL))]
     return (telling or lines or [""])[-1][:300]
 
 
