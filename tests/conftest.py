@@ -1,5 +1,6 @@
 """Models that any test may load, and what of a folder's tests is dear."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from tests.models.make import write_qwen3, write_qwen35
 
 settings.register_profile("untimed", deadline=None)  # a machine with other work stands still for seconds
 settings.load_profile("untimed")
+
+# They need a llama.cpp with a GPU, which scripts/test_vulkan gives them: a tier of its own, counted by itself.
+collect_ignore = [] if "GGML_VK_VISIBLE_DEVICES" in os.environ else ["vulkan"]
 
 PROCESSES = ("tests/chaos", "tests/e2e", "tests/scripts")  # folders whose every test starts whole programs
 

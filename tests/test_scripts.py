@@ -21,7 +21,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_S = 400  # a bound on waiting, not an assertion about speed
-COMMANDS = "setup test check demo bench gpu_check compat openapi hostile simulate docs conformance try_install"
+COMMANDS = (
+    "setup test test_vulkan check demo bench gpu_check compat openapi hostile simulate docs conformance try_install"
+)
 SCRIPTS = [*COMMANDS.split(), "install_service"]
 SHELL = [ROOT / "scripts" / name for name in SCRIPTS]
 SHELL.append(ROOT / ".ci" / "run")
@@ -320,20 +322,31 @@ def test_an_old_python_is_refused_with_what_to_install(checkout: Checkout) -> No
 # ---- test, check, .ci/run ----------------------------------------------------------------------------------------
 
 
-def test_ci_checks_then_tests_and_a_failed_check_ends_it(tmp_path: Path) -> None:
+def test_ci_checks_then_tests_and_fails_when_any_of_it_does(tmp_path: Path) -> None:
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
     executable(tmp_path / "scripts" / "check", "#!/bin/sh\necho checked\nexit $BAD\n")
+    executable(tmp_path / "scripts" / "test_vulkan", "#!/bin/sh\necho 2 passed\nexit $OFFLOAD\n")
     executable(tmp_path / "scripts" / "test", "#!/bin/sh\necho 3 passed\nexit $FAILED\n")
 
-    def ci(bad: int, failed: int) -> tuple[int, str]:
-        env = os.environ | {"BAD": str(bad), "FAILED": str(failed)}
+    def ci(bad: int, offload: int, failed: int) -> tuple[int, str]:
+        env = os.environ | {"BAD": str(bad), "OFFLOAD": str(offload), "FAILED": str(failed)}
         done = subprocess.run(["bash", ".ci/run"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
         return done.returncode, done.stdout
 
-    assert ci(0, 0) == (0, "checked\n3 passed\n")
-    assert ci(1, 0) == (1, "checked\n")
-    assert ci(0, 1) == (1, "checked\n3 passed\n")
+    assert ci(0, 0, 0) == (0, "checked\n2 passed\n3 passed\n")
+    assert ci(1, 0, 0) == (1, "checked\n")
+    assert ci(0, 1, 0) == (1, "checked\n2 passed\n3 passed\n"), "the closing line of all other tests is the last"
+    assert ci(0, 0, 1) == (1, "checked\n2 passed\n3 passed\n")
+
+
+def test_without_the_vulkan_libraries_their_tests_are_skipped_in_one_line(tmp_path: Path) -> None:
+    env = os.environ | {"SUPERNET_TEST_VULKAN": str(tmp_path)}
+    run = subprocess.run(
+        [ROOT / "scripts" / "test_vulkan"], env=env, capture_output=True, text=True, timeout=PATIENCE_S
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith("test_vulkan: skipped") and run.stdout.count("\n") == 1
 
 
 @pytest.mark.parametrize("script", SHELL, ids=lambda path: path.name)
