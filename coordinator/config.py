@@ -156,5 +156,5 @@ def read_catalog(path: Path | None) -> Catalog:
     candidates = [path] if path else [package / "models.yaml", package.parent / "models.yaml"]
     for candidate in candidates:
         if candidate.is_file():
-            return parse(candidate.read_text(encoding="utf-8"), str(candidate))
+            return parse(candidate.read_bytes(), str(candidate))
     raise ConfigError(f"no catalogue at {candidates[-1]}: name one with --models")

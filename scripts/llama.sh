@@ -62,7 +62,7 @@ machine=$(
   fi
 )
 build=$(sha256sum <<<"$requirement $CMAKE_ARGS $amx_flags $machine $(grep ^set scripts/llama.cmake)" | cut -c1-16)
-wheels=${XDG_CACHE_HOME:-$HOME/.cache}/supernet/wheels/$build
+wheels=${XDG_CACHE_HOME:-${HOME:-~}/.cache}/supernet/wheels/$build # without HOME ~ is what passwd says
 
 # A C++ compiler that nvcc takes: each release refuses those that are newer than it knows.
 choose_host_compiler() {
@@ -106,7 +106,7 @@ prove() {
 
 build_llama() {
   local venv=$1 partial=$wheels/partial found status way ways=(native) # partial: what is being built
-  mkdir -p "$wheels"
+  mkdir -p "$wheels" || die "llama.cpp is kept in $wheels: set XDG_CACHE_HOME to a folder that you can write to"
   exec 8>"$wheels/.lock" && flock 8
   if compgen -G "$wheels/*.whl" >/dev/null; then return; fi
   { command -v cc && command -v c++; } &>/dev/null || die "no C/C++ compiler. On Debian: apt install build-essential"

@@ -142,6 +142,18 @@ def test_a_changed_project_is_installed_anew_without_building_llama_again(checko
     assert checkout.notes() == [EDITABLE]
 
 
+def test_without_a_home_the_build_is_kept_where_passwd_says(checkout: Checkout) -> None:
+    env = {name: value for name, value in checkout.env().items() if name not in ("HOME", "XDG_CACHE_HOME")}
+    command = ["bash", "-euc", "source scripts/llama.sh && echo $wheels"]
+    done = subprocess.run(command, cwd=checkout.folder, env=env, capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith(f"{pwd.getpwuid(os.getuid()).pw_dir}/.cache/supernet/wheels/"), done.stderr
+
+
+def test_a_home_that_cannot_be_written_to_is_told(checkout: Checkout) -> None:
+    done = checkout.run("setup", HOME="/dev/null", XDG_CACHE_HOME="")
+    assert done.returncode != 0 and "set XDG_CACHE_HOME" in done.stderr and not checkout.notes()
+
+
 def test_other_build_options_get_a_build_of_their_own_and_replace_what_is_installed(checkout: Checkout) -> None:
     checkout.run("setup")
     checkout.notes()

@@ -159,10 +159,13 @@ class Catalog(Strict):
         raise SupernetError(ErrorCode.MODEL_NOT_FOUND, message, param="model")
 
 
-def parse(text: str, source: str) -> Catalog:
-    """`text` of a catalogue -> Catalog; `source` is the file name for messages. Raises CatalogError."""
-    if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
+def parse(text: str | bytes, source: str) -> Catalog:
+    """`text` of a catalogue, or its bytes as a file has them -> Catalog; `source` is the file name for messages. Raises
+    CatalogError."""
+    if len(text if isinstance(text, bytes) else text.encode(errors="surrogatepass")) > MAX_BYTES:
         raise CatalogError(f"{source}: more than {MAX_BYTES} bytes; a catalogue is a short list")
+    if isinstance(text, bytes):
+        text = _decoded(text, source)
     reader = _Reader(source)
     value = reader.read(text)
     try:
@@ -175,6 +178,14 @@ def parse(text: str, source: str) -> Catalog:
     for problem in _cross_check(catalog, reader):
         raise CatalogError(f"{source}:{problem}")
     return catalog
+
+
+def _decoded(content: bytes, source: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise CatalogError(f"{source}:{line}: this is not UTF-8 text: save the file as UTF-8") from None
 
 
 def _cross_check(catalog: Catalog, reader: "_Reader") -> Iterator[str]:

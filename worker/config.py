@@ -1,5 +1,6 @@
 """The daemon's configuration: what an owner decides. `settings` finds it; nothing else reads the places."""
 
+import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from wire.catalog import Catalog
 
 WORDS = "-"  # --scripted without a file
+MOST_KEY_BYTES = 4096
 
 
 class ConfigError(Exception):
@@ -77,21 +79,41 @@ def home_folder(env: Mapping[str, str]) -> Path | None:
 
 
 def read_key(key_file: Path) -> str:
-    """The first line of a file: a file keeps the key out of `ps` and of unit files."""
+    """The first line of a file: a file keeps the key out of `ps` and of unit files. Raises ConfigError, as
+    `checked_key` does."""
     try:
-        return key_file.read_text().splitlines()[0].strip()
-    except (OSError, IndexError) as error:
-        raise ConfigError(f"cannot read a key from {key_file}: {error}") from None
+        with key_file.open("rb") as stream:  # may be a pipe, and anything by mistake
+            line = stream.read(MOST_KEY_BYTES).partition(b"\n")[0]
+    except OSError as error:
+        raise ConfigError(f"cannot read a key from {key_file}: {error.strerror or error}") from None
+    text = line.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace").strip()
+    if not text:
+        raise ConfigError(f"cannot read a key from {key_file}: its first line is empty")
+    return checked_key(text, str(key_file))
+
+
+def checked_key(text: str, place: str) -> str:
+    """`text`, if a header can carry it. Raises ConfigError, which does not quote it."""
+    if not (text.isascii() and text.isprintable()):
+        hint = "copy the key again, into a plain text file (Windows PowerShell's `>` writes none)"
+        raise ConfigError(f"{place} holds letters that no key has: {hint}")
+    return text
 
 
 def read_catalogue(path: Path | None) -> "Catalog":
-    """models.yaml: the given file, else the one that came with the package (a checkout has it at the top)."""
-    from wire.catalog import parse  # half of the time that --status would need to start
+    """models.yaml: the given file, else the one that came with the package (a checkout has it at the top). Raises
+    ConfigError, which names the line."""
+    from wire.catalog import CatalogError, parse  # half of the time that --status would need to start
 
     package = Path(next(iter(wire.__path__)))
     for candidate in [path] if path else [package / "models.yaml", package.parent / "models.yaml"]:
-        if candidate.is_file():
-            return parse(candidate.read_text(encoding="utf-8"), str(candidate))
+        try:
+            if candidate.is_file():
+                return parse(candidate.read_bytes(), str(candidate))
+        except OSError as error:
+            raise ConfigError(f"cannot read the catalogue {candidate}: {error.strerror or error}") from None
+        except CatalogError as error:
+            raise ConfigError(str(error)) from None
     raise ConfigError(f"no catalogue at {path or package.parent / 'models.yaml'}")
 
 

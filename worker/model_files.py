@@ -54,7 +54,10 @@ class Weights:
 
 def local(path: Path, folder: Path, report: Report) -> Weights:
     """A GGUF of the owner's own (all parts of it, if it is split); hashes are remembered in `folder`."""
-    parts = _siblings(path.expanduser().resolve())
+    try:
+        parts = _siblings(path.expanduser().resolve())
+    except RuntimeError as error:  # links in a circle, or a ~ of nobody
+        raise WeightsError("not_found", f"{path}: {error}", "Check the path.") from None
     hashes = []
     for part in parts:
         _check_magic(part)
@@ -101,6 +104,8 @@ def _siblings(path: Path) -> tuple[Path, ...]:
 
 def _check_magic(path: Path) -> None:
     try:
+        if not path.is_file() and path.exists():  # a pipe would be waited for without end
+            raise WeightsError("not_found", f"{path} is no file", "Name a file that ends in .gguf.")
         with path.open("rb") as stream:
             magic = stream.read(len(MAGIC))
     except OSError as error:

@@ -21,6 +21,7 @@ SAVED_STATES = 32  # of a hybrid model, in main memory: where conversations can 
 MOST_SAVED_BYTES = 2 * GIB  # about 32 of Qwen3.6-35B-A3B's 63 MiB
 LEAST_CONTEXT = 4096  # below this a smaller cache is no longer a service: say that it does not fit
 MAX_SEQUENCES = 256  # LLAMA_MAX_SEQ
+MAX_THREADS = 512  # GGML_MAX_N_THREADS: with more it crashes
 # What a GPU is to serve before all: so many jobs at once, each of a program that works on files. Context is given away
 # for that, then the exactness of the cache, then the experts of some layers: all of it costs less than waiting.
 ENOUGH_SLOTS, ENOUGH_CONTEXT = 4, 32_768
@@ -71,6 +72,8 @@ def plan(header: Header, path: str, spec: ModelSpec, machine: Machine, wishes: W
     context = _wanted_context(model, spec, wishes)
     if wishes.slots is not None and not 1 <= wishes.slots <= MAX_SEQUENCES // 2:
         raise PlanError(f"{wishes.slots} slots were asked for; between 1 and {MAX_SEQUENCES // 2} are possible")
+    if wishes.threads is not None and wishes.threads > MAX_THREADS:
+        raise PlanError(f"{wishes.threads} threads were asked for; llama.cpp takes {MAX_THREADS} at most")
     for least, shapes in _choices(model, machine, wishes, context):
         found = [fit for shape in shapes if (fit := _with_most_slots(model, shape, least, machine, wishes))]
         if found:

@@ -17,6 +17,7 @@ from typing import Any
 from worker.config import (
     Config,
     ConfigError,
+    checked_key,
     default_models_dir,
     default_state_dir,
     home_folder,
@@ -157,6 +158,8 @@ def find(made: argparse.ArgumentParser, args: argparse.Namespace, env: Mapping[s
         values[name], places[name] = value, place
     if (file := values.pop("key_file", None)) is not None:
         values["key"], places["key"] = read_key(file), f"{file}, from {places.pop('key_file')}"
+    elif values.get("key"):
+        values["key"] = checked_key(values["key"], places["key"])
     values["state_dir"] = values.get("state_dir") or default_state_dir(env)
     values["models_dir"] = values.get("models_dir") or default_models_dir(env, values["state_dir"])
     config = Config(**values)
@@ -206,8 +209,7 @@ def _from_file(path: Path | None, actions: dict[str, argparse.Action]) -> list[t
     if path is None:
         return []
     try:
-        with path.open("rb") as stream:
-            found = tomllib.load(stream)
+        found = tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # Windows' editors put a mark in front
         readable = bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read the settings in {path}: {error}") from None
@@ -281,7 +283,7 @@ def _in_words(name: str, value: Any, config: Config) -> str:
     if name == "model" and value is None:
         try:
             return f"{read_catalogue(config.catalogue).default} ({UNSET[name]})"
-        except (ConfigError, OSError, ValueError):  # of a catalogue that cannot be read; this is about the settings
+        except ConfigError:  # of a catalogue that cannot be read; this is about the settings
             return UNSET[name]
     if value is None:
         return UNSET[name]

@@ -31,6 +31,12 @@ def refusal(text: str) -> str:
     return str(caught.value)
 
 
+def test_bytes_of_a_file_are_read_as_utf_8_with_or_without_a_mark_in_front() -> None:
+    assert parse(b"\xef\xbb\xbf" + ENTRY.encode(), "models.yaml") == parse(ENTRY, "models.yaml")
+    with pytest.raises(CatalogError, match=r"models\.yaml:2: .*UTF-8"):
+        parse(b"default: x\n# \xff\n", "models.yaml")
+
+
 def test_the_shipped_catalogue_is_valid_and_names_the_default() -> None:
     catalog = parse(SHIPPED.read_text(), "models.yaml")
     default = catalog.get(catalog.default)

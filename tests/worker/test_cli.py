@@ -41,6 +41,15 @@ def test_what_is_missing_or_wrong_is_said_and_a_restart_is_not_worth_it(
     assert says in capsys.readouterr().err
 
 
+def test_a_typo_in_a_catalogue_of_ones_own_is_told_by_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own.yaml").write_text("default: x\nmodels:\n  - id: x\n    format: qwen-jsn\n")
+    env = {"SUPERNET_STATE_DIR": str(tmp_path / "s"), "SUPERNET_MODELS_DIR": str(tmp_path / "m")}
+    assert cli.main(["--plan", "--catalogue", str(tmp_path / "own.yaml")], env) == EXIT_CONFIG
+    assert "own.yaml:4" in capsys.readouterr().err
+
+
 def test_a_typo_in_the_environment_is_found(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--health"], {"SUPERNET_KEYS": "sk"}) == EXIT_CONFIG
     assert "SUPERNET_KEYS" in capsys.readouterr().err

@@ -31,6 +31,44 @@ def test_a_key_file_gives_its_first_line(tmp_path: Path) -> None:
         config.read_key(tmp_path / "nothing")
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "its first line is empty"),
+        (b"\nsk-1\n", "its first line is empty"),
+        ("sk-1\r\n".encode("utf-16"), "letters that no key has"),
+        (b"sk-1\xff\n", "letters that no key has"),
+        ("schl\u00fcssel\n".encode(), "letters that no key has"),
+    ],
+)
+def test_a_file_without_a_key_is_told_without_its_content(content: bytes, says: str, tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(content)
+    with pytest.raises(ConfigError, match=says) as refused:
+        config.read_key(tmp_path / "key")
+    assert "sk-1" not in str(refused.value) and str(tmp_path / "key") in str(refused.value)
+
+
+def test_a_key_may_come_from_a_windows_editor_and_never_from_an_endless_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"\xef\xbb\xbfsk-1\r\n")
+    assert config.read_key(tmp_path / "key") == "sk-1"
+    with pytest.raises(ConfigError, match="/dev/zero"):
+        config.read_key(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"default: x\nmodels:\n  - id: \xff\n", r"own\.yaml:3: .*UTF-8"),
+        (b"default: x\nmodels: []\nprice: 3\n", r"own\.yaml:3: .*price"),
+        (b"[", r"own\.yaml"),
+    ],
+)
+def test_a_catalogue_that_is_none_is_told_by_its_line(content: bytes, says: str, tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_bytes(content)
+    with pytest.raises(ConfigError, match=says):
+        config.read_catalogue(tmp_path / "own.yaml")
+
+
 def test_the_shipped_catalogue_is_found_and_valid() -> None:
     assert config.read_catalogue(None).default == "qwen3.6-35b-a3b-gguf-iq4xs"
 

@@ -1,6 +1,7 @@
 """worker/model_files.py: the owner's own files and the package's."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,17 @@ def test_a_file_of_the_owner_that_cannot_be_used_is_told(
     with pytest.raises(WeightsError) as caught:
         local(tmp_path / name, tmp_path / "cache", lambda _: None)
     assert caught.value.code == code and blamed in caught.value.message
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.gguf")
+    (tmp_path / "circle.gguf").symlink_to(tmp_path / "circle.gguf")
+    for name in ("pipe.gguf", "circle.gguf", ""):
+        with pytest.raises(WeightsError) as caught:
+            local(tmp_path / name, tmp_path / "cache", lambda _: None)
+        assert caught.value.code == "not_found" and name in caught.value.message
+    with pytest.raises(WeightsError, match="no-such-user"):
+        local(Path("~no-such-user/m.gguf"), tmp_path / "cache", lambda _: None)
 
 
 def test_the_demo_model_comes_from_its_package_and_is_checked(tmp_path: Path) -> None:

@@ -213,6 +213,7 @@ def test_more_reserve_means_fewer_slots() -> None:
     ("wishes", "says"),
     [
         (Wishes(context=300_000), "knows only 262144"),
+        (Wishes(threads=513), "takes 512 at most"),
         (Wishes(context=10), "at least 256"),
         (Wishes(slots=1000), "between 1 and 128"),
         (Wishes(slots=0), "between 1 and 128"),

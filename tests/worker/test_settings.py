@@ -58,6 +58,18 @@ def test_values_of_a_file_may_be_written_as_toml_writes_them(tmp_path: Path) -> 
     assert config.schedule is not None and config.schedule.text == "sat 10:00-12:00"
 
 
+def test_a_file_may_come_from_a_windows_editor(tmp_path: Path) -> None:
+    (tmp_path / "worker.toml").write_bytes(b"\xef\xbb\xbfslots = 3\r\n")
+    assert found("--config", str(tmp_path / "worker.toml")).config.slots == 3
+
+
+def test_a_key_that_no_header_can_carry_is_named_by_its_place() -> None:
+    with pytest.raises(ConfigError, match="SUPERNET_KEY holds"):
+        found(SUPERNET_KEY="\ufeffsk-1")
+    with pytest.raises(ConfigError, match="--key holds"):
+        found("--key", "sk-1\n")
+
+
 def test_a_switch_can_be_taken_back_by_a_flag() -> None:
     assert found("--yield-to-owner").config.yield_to_owner
     assert not found("--yield-to-owner", "no", SUPERNET_YIELD_TO_OWNER="1").config.yield_to_owner
