@@ -63,16 +63,27 @@ class Watched(Model):
 
 
 class OnGpu(Watched):
-    """Serves as if decode were asynchronous: jobs side by side, what is kept put aside for them."""
+    """Serves as if the model were on a GPU: jobs side by side, what is kept put `aside` for them."""
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
-        self.asynchronous = True
+        self.asynchronous = self.offloaded = True
         self.aside = 0
+        self._copied = -1  # the sequence that was copied whole just now
+
+    def clear(self, seq: int) -> None:
+        self.aside += seq == self._copied
+        self._copied = -1
+        super().clear(seq)
 
     def fork(self, source: int, target: int, length: int, state: bytes | None = None) -> bool:
-        self.aside += length == len(self._held[source]) and state is None
-        return super().fork(source, target, length, state)
+        done = super().fork(source, target, length, state)
+        self._copied = source if length == len(self._held[source]) and state is None else -1
+        return done
+
+    def decode(self, feeds: Sequence[Feed]) -> int:
+        self._copied = -1
+        return super().decode(feeds)
 
 
 class Talk:
