@@ -5,8 +5,11 @@ and in order, whatever happens to the worker that made it: when an attempt is ov
 the front of the queue with the tokens that the client already has, and the next worker continues from there.
 """
 
+import math
+
 from coordinator.effects import Effect, Failed, Noted, Placed, Report, Send, Stopped
 from coordinator.fleet import Fleet
+from coordinator.placement import least_context
 from coordinator.poison import PoisonList
 from coordinator.records import Counters, Job, Lease, Limits, Worker
 from coordinator.waiting import Waiting
@@ -29,8 +32,16 @@ class Jobs:
     # ---- placing -------------------------------------------------------------------------------------------------
 
     def place(self, model: str, now: float) -> None:
-        """Give free slots to the jobs that wait for the model, in their order."""
+        """Give free slots to the jobs that wait for the model, in their order.
+
+        A queue of long prompts that wait for the one worker with the context for them would be held against every
+        other worker at every job's end: of those that need as much as one that found no slot, none is tried again.
+        """
+        longest, too_long = self.fleet.longest_context(model), math.inf
         for job in self.waiting.order(model):
+            context = least_context(job.prompt, job.context, longest)
+            if context >= too_long:
+                continue
             if not self.fleet.any_open(model, now):
                 return
             if not job.starts and self.fleet.room_is_kept(job.spec.account, model, now):
@@ -38,6 +49,8 @@ class Jobs:
             worker = self.fleet.choose(job, now, self.waiting.expected(job))
             if worker is not None:
                 self._start(job, worker, now)
+            elif not job.avoid:
+                too_long = context
 
     def _start(self, job: Job, worker: Worker, now: float) -> None:
         self.waiting.start(job)

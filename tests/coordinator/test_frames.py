@@ -3,6 +3,8 @@
 import pytest
 
 from coordinator.effects import Accepted, Deliver, Failed, Finished, Noted, Queued
+from coordinator.fleet import Fleet
+from coordinator.records import Job, Worker
 from tests.coordinator.desk import REQUEST, Desk, M
 from wire import messages as wire
 from wire.chat import ChatRequest, Content, Message
@@ -250,6 +252,29 @@ def test_a_prompt_that_only_fits_elsewhere_waits_for_that_and_others_pass() -> N
     assert desk.started()[0] == "small"
     desk.capacity("large", slots=1, free=1)
     assert desk.started() == ("large", desk.started()[1])
+
+
+def test_of_many_prompts_that_wait_for_the_same_worker_one_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before, each of them was held against every worker at every job's end: with 1,000 workers and 256 that waited,
+    a request took 290 ms of the coordinator."""
+    desk = Desk()
+    desk.join("small", context=4096)
+    desk.join("large", slots=1, context=65536)
+    desk.capacity("large", slots=1, free=0)
+    tried: list[str] = []
+    choose = Fleet.choose
+
+    def counted(fleet: Fleet, job: Job, *rest: float) -> Worker | None:
+        tried.append(job.spec.id)
+        return choose(fleet, job, *rest)
+
+    for number in range(20):
+        desk.submit(f"long{number}", request=LONG)
+    monkeypatch.setattr(Fleet, "choose", counted)
+    desk.submit("short")
+    assert desk.started() == ("small", desk.started()[1]) and tried == ["long0", "short"]
+    desk.capacity("large", slots=1, free=1)
+    assert (desk.started()[0], desk.started()[1].job) == ("large", "long0")
 
 
 def test_a_prompt_is_tried_where_it_may_fit_if_the_larger_worker_offers_no_slots() -> None:
