@@ -141,6 +141,7 @@ class ChildProcess:
         self.kill()
         await asyncio.wait({over}, timeout=KILLED_S)
         over.cancel()
+        await asyncio.gather(over, return_exceptions=True)
         if self._process.returncode is None:
             self._process._transport.close()  # type: ignore[attr-defined]  # asyncio has no other way to its pipes
             raise Unkillable(f"process {self.pid} was killed and is still there: the driver hangs")

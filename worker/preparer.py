@@ -16,7 +16,7 @@ from wire.catalog import ChatFormat
 from wire.chat import ChatRequest
 from wire.errors import ErrorCode, SupernetError
 from worker.chat.prepared import Prepared
-from worker.child_process import ChildProcess, LineTooLong
+from worker.child_process import ChildProcess, LineTooLong, Unkillable
 from worker.codec import MAX_LINE_BYTES, Garbled
 from worker.preparer_pipe import FROM_PREPARER, TO_PREPARER, Opened, Prepare, PreparerSpec, Refused
 
@@ -181,7 +181,10 @@ class Preparer:
 
     async def _end(self) -> str:
         child, self._child = self._child, None
-        return "" if child is None else await child.end(CLOSE_S)
+        try:
+            return "" if child is None else await child.end(CLOSE_S)
+        except Unkillable as error:  # it waits in the kernel, for a disk perhaps: the next one must not wait with it
+            return f"cannot be ended: {error}"
 
     def _still_open(self) -> None:
         if self._closed:

@@ -1,6 +1,7 @@
 """Lines to and from a child process, and its end."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -110,7 +111,10 @@ async def test_a_child_that_the_kernel_cannot_end_is_waited_for_with_a_bound(mon
     monkeypatch.setattr(ChildProcess, "kill", lambda self: None)  # as a process in state D takes it
     with pytest.raises(Unkillable, match="driver hangs"):
         await child.end(0.01)
-    os.kill(child.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child.pid, signal.SIGKILL)
+    async with asyncio.timeout(60):
+        await child._process.wait()  # or it ends in the middle of another test
 
 
 @pytest.mark.parametrize(

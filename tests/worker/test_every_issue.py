@@ -353,15 +353,17 @@ async def test_driver_hangs(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.
     """An engine that even SIGKILL does not end: told to everybody, and then a service manager must see it."""
     monkeypatch.setattr("worker.serve.ProcessEngine", played_by("deaf"))
     monkeypatch.setattr(child_process, "KILLED_S", 0.1)
-    killed: set[int] = set()
-    monkeypatch.setattr(child_process.ChildProcess, "kill", lambda self: killed.add(self.pid))
+    killed: set[child_process.ChildProcess] = set()
+    monkeypatch.setattr(child_process.ChildProcess, "kill", lambda self: killed.add(self))
     async with Coordinator(ask="garbage-x").listening() as coordinator:
         config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
         async with serving(config) as task:
             assert await task == EXIT_STOPPED
-        for pid in killed:
+        for child in killed:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(child.pid, signal.SIGKILL)
+            async with asyncio.timeout(60):
+                await child._process.wait()  # or it ends in the middle of another test
         frame = await coordinator.issue("driver_hangs")
         assert "Reboot" in frame["remedy"]
         await command(config, "--status")

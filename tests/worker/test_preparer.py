@@ -1,6 +1,7 @@
 """The preparer, with real processes: a hostile request costs itself and nobody else."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -12,7 +13,9 @@ import pytest
 
 from wire.chat import ChatRequest, Message
 from wire.errors import ErrorCode, SupernetError
+from worker import child_process
 from worker.chat.prompt import prepare
+from worker.child_process import ChildProcess
 from worker.engine.vocab import Vocab
 from worker.preparer import PREPARE_S, TURN_S, WAITING, Preparer
 
@@ -95,6 +98,24 @@ async def test_who_takes_too_long_is_refused_for_good() -> None:
     error = await refusal(preparer, "hang")
     assert error.code is ErrorCode.INVALID_REQUEST and "too long to prepare" in error.message
     await preparer.close()
+
+
+async def test_a_child_that_the_kernel_cannot_end_costs_its_request_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    preparer = Preparer("no-file.gguf", 100, "qwen-json", command=standin(), prepare_s=0.05)
+    killed: list[ChildProcess] = []
+    with monkeypatch.context() as stuck:
+        stuck.setattr("worker.preparer.CLOSE_S", 0.01)
+        stuck.setattr(child_process, "KILLED_S", 0.05)
+        stuck.setattr(ChildProcess, "kill", lambda self: killed.append(self))  # as a process in state D takes it
+        assert (await refusal(preparer, "hang")).code is ErrorCode.INVALID_REQUEST
+    preparer._prepare_s = 60
+    assert await pid(preparer) != killed[0].pid
+    await preparer.close()
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(killed[0].pid, signal.SIGKILL)
+    await soon(killed[0]._process.wait())
 
 
 async def test_who_waits_too_long_for_his_turn_is_sent_elsewhere(tmp_path: Path) -> None:

@@ -150,16 +150,22 @@ class ProcessEngine:
             child = await ChildProcess.start(self._command, log, MAX_EVENT_BYTES)
         except OSError as error:
             return f"the engine process could not be started: {error}", "engine_not_loaded"
+        self._child, self._pid = child, child.pid
+        child.write(TO_ENGINE.encode(self._spec))
+        listening = asyncio.create_task(self._listen(child), name=f"listen to {child.pid}")
         watch = asyncio.create_task(self._watch(child), name=f"watch {child.pid}")
         try:
-            self._child, self._pid = child, child.pid
-            child.write(TO_ENGINE.encode(self._spec))
-            await self._listen(child)
+            await asyncio.wait({listening, watch}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._child = None
             watch.cancel()
+            listening.cancel()  # a killed child that waits in the kernel never closes its end of the pipe
+            await asyncio.wait({listening, watch})
             end = await child.end(self._patience.close_s)
             self._pid = None
+        for task in (listening, watch):
+            if not task.cancelled():
+                task.result()
         problem = machines_fault(
             ready=self._ready_since is not None,
             at_work=bool(self._jobs),

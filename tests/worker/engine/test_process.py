@@ -1,6 +1,7 @@
 """The supervisor, with real processes: tests/worker/engine/standin.py dies in every way a native engine can."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import select
@@ -80,6 +81,14 @@ def gone(pid: int) -> bool:
     except ProcessLookupError:
         return True
     return False
+
+
+async def reaped(pid: int, child: child_process.ChildProcess) -> None:
+    """Kill it at last, and let the event loop see its end: a test must leave nothing behind."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    async with asyncio.timeout(60):
+        await child._process.wait()
 
 
 async def test_a_job_is_answered_in_order_and_what_libraries_print_does_not_get_into_it() -> None:
@@ -321,21 +330,26 @@ async def test_a_program_that_cannot_be_started_is_a_problem_and_not_an_exceptio
     await engine.close()
 
 
+@pytest.mark.parametrize("job", ["garbage", "hangs"])
 async def test_a_child_that_even_the_kernel_cannot_end_is_waited_for_with_a_bound(
-    monkeypatch: pytest.MonkeyPatch,
+    job: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = Bench("deaf", Patience(close_s=0.01))
     await bench.until(Ready)
     pid = await bench.pid()
+    killed: list[child_process.ChildProcess] = []
     monkeypatch.setattr(child_process, "KILLED_S", 0.05)
-    monkeypatch.setattr(child_process.ChildProcess, "kill", lambda self: None)  # as a process in state D takes it
+    monkeypatch.setattr(
+        child_process.ChildProcess, "kill", lambda self: killed.append(self)
+    )  # as a process in state D takes it
     try:
-        bench.engine.send(submit("garbage"))  # it is to be ended
+        bench.engine.send(submit(job))
+        bench.time.pass_by(20)
         down = await bench.until(Down)
-        assert (down.problem, down.retry_in_s, down.jobs) == ("driver_hangs", None, ("garbage",))
+        assert (down.problem, down.retry_in_s, down.jobs) == ("driver_hangs", None, (job,))
         await bench.engine.close()
     finally:
-        os.kill(pid, signal.SIGKILL)
+        await reaped(pid, killed[0])
 
 
 async def test_close_ends_the_child_and_the_events_and_names_what_still_ran(bench: Bench) -> None:
