@@ -1,9 +1,9 @@
 """What the frames of a welcomed worker mean. A late or repeated one is dropped, one out of order is a violation."""
 
-from coordinator.effects import Accepted, Deliver, Finished
+from coordinator.effects import Accepted, Deliver
 from coordinator.honesty import believed, lie, weight
 from coordinator.jobs import Jobs
-from coordinator.records import Job, Lease, Worker
+from coordinator.records import Cut, Job, Lease, Worker
 from coordinator.trial import Trial
 from wire import messages as wire
 from wire.errors import ErrorCode, SupernetError
@@ -177,15 +177,14 @@ class Frames:
             self._jobs.stop(job, now, done.usage)
             return
         if self._slot_was_full(worker, job, done, now):
+            job.cut = Cut(done, len(job.delivered), lease.last_words)
             self._jobs.move(job, SupernetError(ErrorCode.CONTEXT_LENGTH_EXCEEDED, "the slot was full"), now)
             return
         if lease.last_words is not None:
             self._deliver(job, lease, lease.last_words, now)
         self._jobs.waiting.ended(job, done.usage.prompt)
         del self._jobs.all[job.spec.id]
-        self._jobs.counters.finished += 1
-        report = self._jobs.report(job, now, done.usage, done.timings)
-        self._jobs.emit(Finished(job.spec.id, done.finish_reason, report))
+        self._jobs.finished(job, done, now)
 
     def _slot_was_full(self, worker: Worker, job: Job, done: wire.Done, now: float) -> bool:
         """Whether the answer was cut where the worker's context ended, and one with more can go on at once."""

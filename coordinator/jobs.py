@@ -7,7 +7,7 @@ the front of the queue with the tokens that the client already has, and the next
 
 import math
 
-from coordinator.effects import Effect, Failed, Noted, Placed, Report, Send, Stopped
+from coordinator.effects import Deliver, Effect, Failed, Finished, Noted, Placed, Report, Send, Stopped
 from coordinator.fleet import Fleet
 from coordinator.placement import least_context
 from coordinator.poison import PoisonList
@@ -16,7 +16,7 @@ from coordinator.waiting import Waiting
 from wire.chat import Timings, Usage
 from wire.errors import ErrorCode, SupernetError
 from wire.job import JobMessage, JobState, advance
-from wire.messages import Ack, AckItem, Cancel, Start, ToWorker
+from wire.messages import Ack, AckItem, Cancel, Done, Start, ToWorker
 
 
 class Jobs:
@@ -93,6 +93,8 @@ class Jobs:
             self.poison.block(job.spec, now)
             message = f"{job.crashes} engines ended while they worked on this request: it is not tried again"
             self.fail(job, SupernetError(ErrorCode.POISON_REQUEST, message), now)
+        elif job.cut is not None and self.fleet.longest_context(job.spec.model) < job.context:
+            self.fail(job, error, now)  # who was to go on is gone: there is nobody to wait for
         elif self._tried_enough(job):
             message = f"{job.starts} attempts failed, the last one with {error.code}: try again later"
             self.fail(job, SupernetError(error.code, message, retry_after_s=self.wait_s(job)), now)
@@ -153,12 +155,23 @@ class Jobs:
     # ---- the end -------------------------------------------------------------------------------------------------
 
     def fail(self, job: Job, error: SupernetError, now: float) -> None:
+        """No answer, unless it had ended where a worker's context did: then that end stands."""
         if job.cancelled:
             self.stop(job, now)
             return
         self._end(job, now)
+        if job.cut is not None:
+            if job.cut.last_words is not None and job.cut.tokens == len(job.delivered):
+                self.emit(Deliver(job.spec.id, job.cut.last_words, job.cut.tokens))
+            self.finished(job, job.cut.done, now)
+            return
         self.counters.failed += 1
         self.emit(Failed(job.spec.id, error, self.report(job, now)))
+
+    def finished(self, job: Job, done: Done, now: float) -> None:
+        self.counters.finished += 1
+        report = self.report(job, now, done.usage, done.timings)
+        self.emit(Finished(job.spec.id, done.finish_reason, report))
 
     def stop(self, job: Job, now: float, claimed: Usage | None = None) -> None:
         """The client had left."""

@@ -8,7 +8,7 @@ from coordinator.prefix import Remembered, Trail
 from wire.chat import ChatRequest
 from wire.errors import SupernetError
 from wire.job import JobState
-from wire.messages import RESUME_WINDOW_S, WINDOW_TOKENS, Delta, Hello, Issue, ModelOffer, ModelStatus
+from wire.messages import RESUME_WINDOW_S, WINDOW_TOKENS, Delta, Done, Hello, Issue, ModelOffer, ModelStatus
 
 SESSIONS = 8  # sockets in a row that may end before the worker has read its Welcome
 
@@ -134,6 +134,15 @@ class Lease:
         return silent > limits.stall_gaps * (median(self.gaps) if self.gaps else 0.0)
 
 
+@dataclass(frozen=True)
+class Cut:
+    """An answer that ended where its worker's context did: whole, should nobody go on with it after all."""
+
+    done: Done
+    tokens: int  # delivered by then
+    last_words: Delta | None
+
+
 @dataclass
 class Job:
     """A client's job from submit to its one end."""
@@ -157,6 +166,7 @@ class Job:
     placed_at: float | None = None
     first_token_at: float | None = None
     error: SupernetError | None = None  # why it waits again
+    cut: Cut | None = None  # somebody with more context was to go on
 
     @property
     def prompt(self) -> int:

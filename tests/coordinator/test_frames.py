@@ -237,6 +237,34 @@ def test_an_answer_is_cut_where_nobody_can_go_on_at_once_or_nothing_more_was_ask
     assert desk.one(Finished).finish_reason == "length"
 
 
+@pytest.mark.parametrize("how", ["leaves", "refuses", "fails"])
+def test_an_answer_that_was_cut_stands_if_nobody_goes_on_with_it_after_all(how: str) -> None:
+    """Before, who offered more context and then left, or lied, made a broken stream of a whole answer."""
+    desk = Desk()
+    desk.join("w1", context=1024)
+    desk.submit()
+    desk.join("w2", context=8192)
+    desk.accepts("w1")
+    desk.delta("w1", tokens="abc")
+    held = wire.Delta(job="j1", attempt=1, seq=1, tokens=(), parts=(Content(text="<tool"),))
+    desk.says("w1", wire.Deltas(items=(held,)))
+    desk.done("w1", seq=2, completion=3, reason="length")
+    assert desk.started()[0] == "w2" and not desk.all(Finished)
+    match how:
+        case "leaves":
+            desk.drops("w2", resumable=False)
+        case "refuses":
+            desk.refuses("w2", attempt=2, code=ErrorCode.CONTEXT_LENGTH_EXCEEDED)
+        case "fails":
+            desk.accepts("w2", attempt=2)
+            desk.fails("w2", attempt=2, code=ErrorCode.INVALID_REQUEST)
+    assert desk.one(Deliver).delta == held and not desk.all(Failed)
+    finished = desk.one(Finished)
+    assert finished.finish_reason == "length" and finished.report.served == (("gpus/w1", 3),)
+    assert (finished.report.usage.prompt, finished.report.usage.completion) == (7, 3)
+    assert desk.dispatch.running() == 0
+
+
 LONG = ChatRequest(messages=(Message(role="user", content="word " * 8000),), max_tokens=1000)  # about 10,000 tokens
 
 
