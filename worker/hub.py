@@ -74,7 +74,8 @@ class Repository:
             asked = get_session().stream("GET", url, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT)
             with asked as answer:
                 self._check_place(str(answer.url))
-                if answer.status_code != 416:
+                if answer.is_error and answer.status_code != 416:
+                    answer.close()  # what it means stands in its head; its body would be read however long it is
                     hf_raise_for_status(answer)
                 at = _first_byte(answer.status_code, answer.headers, start, file)
                 for piece in answer.iter_raw(PIECE_BYTES):
@@ -165,6 +166,8 @@ class Repository:
             text = next(iter(str(error).split("\n")), "") or type(error).__name__
             remedy = "Check the network and HF_ENDPOINT; what has arrived is kept."
             raise WeightsError("hub_unreachable", f"{where} cannot be fetched: {text}", remedy) from None
+        except ValueError as error:  # huggingface_hub takes the address apart that a redirect names
+            raise WeightsError("wrong_answer", f"{where}: we are sent to what is no address: {error}") from None
 
 
 # ---- answers, in our words -------------------------------------------------------------------------------------------
@@ -242,7 +245,7 @@ def _declared(file: File, found: HfFileMetadata) -> Pinned:
     """The catalogue's word wins, and the hub must agree; its etag of a large file is the sha256."""
     etag = found.etag if _is_hex(found.etag or "", 64) else None
     sha256, size = file.sha256 or etag, file.size_bytes or found.size
-    if sha256 is None or size is None:
+    if sha256 is None or not size:
         remedy = "Give its size_bytes and sha256 in the catalogue."
         raise WeightsError("unverifiable_file", f"the hub declares no size and sha256 of {file.name}", remedy)
     if sha256 != (etag or sha256) or size != (found.size or size):

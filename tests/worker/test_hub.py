@@ -216,6 +216,28 @@ def test_every_refusal_is_a_problem_of_its_own(
     assert problem.code == code and re.search(words, problem.message)
 
 
+def test_a_refusal_is_understood_by_its_head_and_its_body_is_not_waited_for(hub: LoopbackHub, tmp_path: Path) -> None:
+    hub.instead = got(Reply(403, HTML | {"Content-Length": str(10**12)}, PAGE))
+    problem = refusal_at_once(hub, tmp_path)
+    assert (problem.code, "HTTP 403" in problem.message) == ("hub_refuses", True)
+
+
+@pytest.mark.parametrize("place", ["http://[::1", "https://storage.invalid:99999/x"])
+def test_a_redirect_to_what_is_no_address_is_told(hub: LoopbackHub, tmp_path: Path, place: str) -> None:
+    about = {"X-Linked-Size": str(len(SMALL)), "X-Linked-ETag": f'"{sha(SMALL)}"', "X-Repo-Commit": COMMIT}
+    hub.instead = lambda asked: Reply(302, about | {"Location": place})
+    assert refusal(hub, tmp_path).code == "wrong_answer"
+
+
+def test_a_file_of_no_bytes_is_believed_of_nobody(hub: LoopbackHub, tmp_path: Path) -> None:
+    part = tmp_path / f"{sha(SMALL)}.part"
+    part.write_bytes(SMALL[:HAVE])
+    about = {"X-Linked-Size": "0", "X-Linked-ETag": f'"{sha(SMALL)}"', "X-Repo-Commit": COMMIT}
+    hub.instead = lambda asked: Reply(200, about)
+    assert refusal(hub, tmp_path).code == "unverifiable_file"
+    assert part.read_bytes() == SMALL[:HAVE]
+
+
 def refusal_at_once(hub: LoopbackHub, folder: Path) -> WeightsError:
     """Without waiting for as long as the hub asks."""
     with pytest.MonkeyPatch.context() as patch:
