@@ -11,11 +11,17 @@ import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus, InvalidURI
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidProxy,
+    InvalidStatus,
+    InvalidURI,
+)
 from websockets.frames import CloseCode
 
 from wire.codec import MAX_TO_WORKER_BYTES, encode, to_worker
@@ -85,6 +91,14 @@ class Outbox:
         frame = (self._urgent or self._data).popleft()
         self._bytes -= len(frame)
         return frame
+
+
+class _Dial(connect):
+    """Follows no redirect: where one leads is for people to judge, and what a stranger put into its Location may be no
+    address, of which websockets makes a ValueError."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        return exc
 
 
 class _Said(BaseModel):
@@ -177,7 +191,7 @@ class Link:
     async def _once(self) -> bool:
         welcomed = self._cut = False
         try:
-            async with connect(
+            async with _Dial(
                 self._url + WORKER_PATH,
                 additional_headers={"Authorization": f"Bearer {self._key}"},
                 subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]
@@ -216,13 +230,11 @@ class Link:
         except ConnectionClosed as error:
             self._cut = welcomed and error.rcvd is None and not self._given_up
             self._closed(error)
-        except (OSError, TimeoutError, InvalidHandshake) as error:
+        except (OSError, TimeoutError, InvalidHandshake, InvalidProxy, ImportError) as error:  # SOCKS needs a package
             why = reach.no_http(self._url) if isinstance(error, InvalidMessage) else reach.reason(error, self._url)
             self._down(f"{self._url} cannot be reached: {why.text}", why.remedy)
         except InvalidURI as error:
-            if not error.uri.startswith("http"):
-                raise Fatal("coordinator_refuses", str(error)) from None
-            self._redirected(error.uri)  # websockets would follow to ws:// and wss:// alone
+            raise Fatal("coordinator_refuses", str(error)) from None
         finally:
             self._socket = self._outbox = None
         return welcomed
@@ -267,8 +279,12 @@ class Link:
     def _refused(self, error: InvalidStatus) -> None:
         status = error.response.status_code
         said = _in_words(bytes(error.response.body or b""))
-        if why := reach.refusal(self._url, status, said):
-            raise Fatal("coordinator_refuses", f"{why.text}. {why.remedy}") from None
+        location = next(iter(error.response.headers.get_all("Location")), None)
+        if why := reach.refusal(self._url, status, said, location):
+            if why.final:
+                raise Fatal("coordinator_refuses", f"{why.text}. {why.remedy}") from None
+            self._down(why.text, why.remedy)  # a portal, perhaps, that wants a login first
+            return
         if status in (401, 403):
             raise Fatal("key_refused", f"the coordinator refused the key (HTTP {status}): {said}") from None
         if status in (400, 404, 426):
@@ -276,13 +292,6 @@ class Link:
                 "coordinator_refuses", f"{self._url} does not take this worker (HTTP {status}): {said}"
             ) from None
         self._down(f"HTTP {status}: {said}")
-
-    def _redirected(self, target: str) -> None:
-        """For good by the host itself; one that leads elsewhere may be a portal that wants a login first."""
-        why = reach.redirect(self._url, target)
-        if urlsplit(target).hostname == urlsplit(self._url).hostname:
-            raise Fatal("coordinator_refuses", f"{why.text}. {why.remedy}") from None
-        self._down(why.text, why.remedy)
 
     def _closed(self, error: ConnectionClosed) -> None:
         close = error.rcvd

@@ -3,7 +3,7 @@
 import socket
 import ssl
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 _SECURE = {"wss": "ws", "https": "ws", "ws": "wss", "http": "wss"}  # what to try instead
 # How OpenSSL names an answer that is no TLS at all: a server's "400 Bad Request", say.
@@ -18,10 +18,11 @@ _CERTIFICATES = {
 
 @dataclass(frozen=True)
 class Reason:
-    """`remedy` is empty where no better one is known than that of the problem."""
+    """`remedy` is empty where no better one is known than that of the problem. `final`: so will each other try end."""
 
     text: str
     remedy: str = ""
+    final: bool = False
 
 
 def reason(error: BaseException, url: str) -> Reason:
@@ -54,10 +55,16 @@ def no_http(url: str) -> Reason:
 
 
 def redirect(url: str, target: str) -> Reason:
-    """We follow none: the key would go along."""
-    parts, host = urlsplit(target), urlsplit(url).netloc
-    if parts.scheme == "https" and parts.hostname == urlsplit(url).hostname:
-        return Reason(f"{host} wants TLS: it redirects to {target[:200]}", f"Give --coordinator wss://{parts.netloc}.")
+    """We follow none: the key would go along. `target` is whatever a stranger wrote; it need be no address."""
+    host = urlsplit(url).netloc
+    try:
+        parts = urlsplit(urljoin(url, target))
+        tls = parts.scheme == "https" and parts.hostname == urlsplit(url).hostname
+    except ValueError:
+        return Reason(f"{host} redirects to {target[:200]}, which is no address")
+    if tls:
+        text = f"{host} wants TLS: it redirects to {target[:200]}"
+        return Reason(text, f"Give --coordinator wss://{parts.netloc}.", final=True)
     remedy = "Is there a page that wants a login first, or is this not the coordinator's own address?"
     return Reason(f"{host} redirects to {target[:200]}", remedy)
 
@@ -67,7 +74,7 @@ def refusal(url: str, status: int, said: str, location: str | None = None) -> Re
     if 300 <= status < 400 and location:
         return redirect(url, location)
     if status == 400 and urlsplit(url).scheme in ("ws", "http") and "HTTPS" in said:  # so say nginx and servers in Go
-        return Reason(f"{urlsplit(url).netloc} wants TLS (HTTP 400)", _instead(url))
+        return Reason(f"{urlsplit(url).netloc} wants TLS (HTTP 400)", _instead(url), final=True)
     return None
 
 

@@ -84,6 +84,34 @@ async def test_a_portal_that_redirects_elsewhere_is_no_end() -> None:
         assert "login.example" in await checked(f"http://{where}")
 
 
+@pytest.mark.parametrize(
+    "location", ["http://[no/", "ws://[no/", "ws://127.0.0.1:99999/", "ws://other.example/", "/login", "http:", "\xff"]
+)
+async def test_wherever_a_redirect_leads_it_is_told_and_dialled_again(location: str) -> None:
+    """Before, a Location that is no address ended the worker with a ValueError."""
+    to = f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode("latin-1")
+    async with answering(to) as where:
+        problem, _ = await told(f"ws://{where}")
+        assert f"{where} redirects to " in problem and not problem.endswith("redirects to ")
+        assert "redirects to " in (said := await checked(f"http://{where}")) or "Invalid" in said
+
+
+@pytest.mark.parametrize(("variable", "proxy"), [("http_proxy", "ftp://x"), ("socks_proxy", "socks5://127.0.0.1:1")])
+async def test_a_proxy_that_cannot_be_used_is_told_and_no_end(
+    variable: str, proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, proxy)
+    monkeypatch.delenv("no_proxy", raising=False)
+    problem, _ = await told("ws://net.example")
+    assert "cannot be reached" in problem and "proxy" in problem
+
+
+async def test_two_addresses_to_go_to_are_no_end_either() -> None:
+    twice = b"Location: http://a.example/\r\nLocation: http://b.example/\r\n"
+    async with answering(b"HTTP/1.1 302 Found\r\n%sContent-Length: 0\r\n\r\n" % twice) as where:
+        assert "redirects to http://a.example/" in (await told(f"ws://{where}"))[0]
+
+
 @pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl to make a certificate with")
 async def test_a_certificate_that_is_not_accepted_is_named(tmp_path: Path) -> None:
     async with answering(PLAIN, own_certificate(tmp_path)) as where:
