@@ -51,7 +51,8 @@ def on_this_machine(folder: Path, machine: Machine) -> Proven:
         if gpu.result in ("wrong", "unloadable"):
             text = f"llama.cpp does not compute on {device.description or device.name} ({device.address}): {gpu.fault}"
             return Proven(problem=issue("engine_cannot_compute", text, ANOTHER_WAY))
-    if folder.is_dir() and all(gpu.result == "right" for gpu in tried.values()):
+    settled = cpu.result != "untried" and all(gpu.result == "right" for gpu in tried.values())
+    if folder.is_dir() and settled:
         with contextlib.suppress(OSError):
             state.write(folder / NAME, json.dumps({"basis": basis, "fault": cpu.fault}))
     return _settled(cpu.fault)

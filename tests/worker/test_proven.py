@@ -88,6 +88,15 @@ def test_a_gpu_that_others_fill_is_not_blamed(tmp_path: Path, monkeypatch: pytes
     assert not (tmp_path / proven.NAME).exists()  # the next start tries it
 
 
+def test_what_a_busy_moment_did_to_a_proof_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before, one kill for want of memory left the machine without rewritten weights for good."""
+    monkeypatch.setattr(proven, "prove", proofs := Proofs(cpu=Proof("untried", "it was killed")))
+    slowed = proven.on_this_machine(tmp_path, CPU)
+    assert not slowed.repacked and slowed.problem and slowed.problem.code == "engine_slowed"
+    proofs.results = {}
+    assert proven.on_this_machine(tmp_path, CPU) == proven.Proven()
+
+
 def test_a_library_from_elsewhere_that_dies_of_rewritten_weights_serves_without_and_says_so(
     tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:

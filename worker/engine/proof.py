@@ -9,6 +9,7 @@ is a process of its own.
 """
 
 import math
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -36,7 +37,8 @@ _FULL = ("out of memory", "failed to allocate", "unable to allocate")
 
 @dataclass(frozen=True)
 class Proof:
-    """How one went; `fault` in words, empty for "right". "untried": the GPU's memory is in use. "unloadable": it ended
+    """How one went; `fault` in words, empty for "right". "untried": what was in the way may be gone the next time (the
+    GPU's memory is in use, the kernel ended it for want of memory, the CPU had no time for it). "unloadable": it ended
     before llama.cpp was asked for a number."""
 
     result: Literal["right", "wrong", "untried", "unloadable"]
@@ -52,7 +54,7 @@ def prove(device: str | None = None, repacked: bool = True) -> Proof:
     except OSError as error:
         return Proof("unloadable", str(error))
     except subprocess.TimeoutExpired:
-        return Proof("wrong", f"it came to no end within {patience_s:.0f} s")
+        return Proof("untried" if device is None else "wrong", f"it came to no end within {patience_s:.0f} s")
     return _judge(ended.returncode, ended.stdout, _last_words(ended.stderr.decode(errors="replace")), device)
 
 
@@ -60,7 +62,8 @@ def _judge(status: int, out: bytes, words: str, device: str | None) -> Proof:
     if device is not None and status != COMPUTES and any(word in words for word in _FULL):
         return Proof("untried", words)
     if status < 0:
-        return Proof("wrong", f"it {describe(status)}" + (f": {words}" if any(map(words.count, _TELLING)) else ""))
+        result: Literal["wrong", "untried"] = "untried" if status == -signal.SIGKILL else "wrong"
+        return Proof(result, f"it {describe(status)}" + (f": {words}" if any(map(words.count, _TELLING)) else ""))
     if status:
         return Proof("wrong" if status == FAILED else "unloadable", words)
     off = float(out)

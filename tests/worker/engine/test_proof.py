@@ -52,7 +52,7 @@ def test_the_exit_status_tells_setup_what_to_do(tmp_path: Path) -> None:
 
 def test_a_build_that_comes_to_no_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proof, "PATIENCE_S", 0.01)
-    assert proof.prove() == Proof("wrong", "it came to no end within 0 s")
+    assert proof.prove() == Proof("untried", "it came to no end within 0 s")
 
 
 def test_a_gpu_that_is_not_there_or_fails_is_wrong_and_one_that_is_full_was_not_tried() -> None:
@@ -62,6 +62,8 @@ def test_a_gpu_that_is_not_there_or_fails_is_wrong_and_one_that_is_full_was_not_
     assert proof._judge(-6, b"", image, "CUDA0").fault.endswith(image)
     assert proof._judge(proof.FAILED, b"", "cudaMalloc failed: out of memory", "CUDA0").result == "untried"
     assert proof._judge(proof.FAILED, b"", "out of memory", None).result == "wrong"
+    killed = proof._judge(-9, b"", "", None)  # by the kernel, or by somebody: it says nothing of the build
+    assert killed.result == "untried" and "SIGKILL" in killed.fault
 
 
 def test_numbers_that_are_none_or_far_off_are_wrong() -> None:
