@@ -95,8 +95,9 @@ class Prefixes:
         source, length = self._longest(tokens)
         inherited: dict[int, _Checkpoint] = {}
         state = None
+        worth = 0
         if source is not None:
-            origin = self._held[source]
+            origin, worth = self._held[source], self._held[source].worth
             origin.used = self._clock
             inherited = {at: kept for at, kept in origin.checkpoints.items() if at <= length}
             if length < origin.length and not self._cuttable:
@@ -105,7 +106,8 @@ class Prefixes:
             if not origin.busy:
                 origin.worth = min(origin.worth, origin.length - length)
         target = self._target(source)
-        if self._dense and source != target and length < MIN_COPY:
+        if self._dense and source is not None and source != target and length < MIN_COPY:
+            self._held[source].worth = worth  # nobody else has its tokens
             source, length, state, inherited = None, 0, None, {}
         aside = self._aside(target, source) if self._dense else None
         held = self._held[target]

@@ -179,6 +179,21 @@ def test_a_short_prefix_is_not_worth_a_copy_between_separate_caches() -> None:
     assert long.place([*range(300), 1]) == Placement(1, 0, 300)
 
 
+def test_what_was_not_copied_after_all_is_worth_as_much_as_before() -> None:
+    """Before, a look at a short prefix was enough for a kept conversation to be thrown away as if another had it."""
+    index = Prefixes(4, 1024, cuttable=True, dense=True)
+    for seq in range(3):
+        assert index.place([seq] * 20).target == seq
+    kept = list(range(1000, 1400))
+    assert serve(index, kept).target == 3
+    for seq in (1, 2):
+        index.release(seq)
+        index.forget(seq)
+    assert serve(index, list(range(2000, 2410))).target == 1
+    assert index.place([*kept[:200], 5]) == Placement(1, aside=2), "beside the one that runs, and nothing is copied"
+    assert index.evict() == 2, "410 tokens a turn ago are less than 400 now"
+
+
 def test_a_shared_cache_keeps_no_more_than_its_rows_should_see() -> None:
     """Before, it kept until it was full: 262,144 cells that each step of a short chat attended to."""
     with mock.patch.object(prefix, "MOST_KEPT", 500):
