@@ -32,7 +32,7 @@ def _place(name: str, flag: str) -> Path:
         raise LedgerError(f"this user has no home folder to keep {name} in: give {flag} FILE")
     place = folder / name
     here = Path.cwd() / name
-    if here == place or not here.exists():
+    if not here.exists() or (place.exists() and here.samefile(place)):  # the same by another path: HOME may be a link
         return place
     says = f"{name} lies in this folder, as earlier versions had it; its place is now {place}. Give {flag} {name}, or "
     if place.exists():

@@ -55,6 +55,9 @@ def test_a_home_that_is_the_working_folder_is_no_leftover(folders: Path, monkeyp
     place.write_text("")
     monkeypatch.chdir(place.parent)
     assert home.database() == place
+    (folders / "link").symlink_to(folders / "state")  # as /home is one to /var/home
+    monkeypatch.setenv("XDG_STATE_HOME", str(folders / "link"))
+    assert home.database().samefile(place)
 
 
 def test_a_user_without_a_home_has_to_name_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
