@@ -7,7 +7,9 @@ scripts/demo --json      one line {"base_url", "api_key", "model"} on stdout onc
 
 import argparse
 import http.client
+import io
 import json
+import os
 import select
 import signal
 import sys
@@ -24,6 +26,7 @@ from scripts.processes import Process, ProcessError, until
 
 MODEL = "smollm2-135m-instruct-gguf-q41"
 PROMPT = "Why is the sky blue?"
+KEPT = ("SUPERNET_MODELS_DIR",)  # of the owner's settings: 20 GB are not fetched twice
 SILENCE_S = 120.0  # longest pause in an answer; the coordinator writes a line every 15 s, whatever the model does
 
 
@@ -169,9 +172,16 @@ class Demo:
 
     def spawn(self, name: str, args: list[str], stack: ExitStack, env: dict[str, str] | None = None) -> Process:
         with self.signals.held():
-            process = Process.start(name, args, self.folder, env)
+            process = Process.start(name, args, self.folder, self.environment() | (env or {}))
             stack.callback(process.stop)
         return process
+
+    def environment(self) -> dict[str, str]:
+        """Ours without an owner's settings, whose hours, port or model may be those of the worker that serves here."""
+        settings = self.folder / "worker.toml"
+        settings.touch()
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("SUPERNET_") or name in KEPT}
+        return kept | {"SUPERNET_CONFIG": str(settings)}
 
     def listening(self, coordinator: Process) -> int:
         """The port that the coordinator chose, as it prints it."""
@@ -242,6 +252,9 @@ def main() -> int:
     parser.add_argument("--once", action="store_true", help="leave after the answer")
     parser.add_argument("--json", action="store_true", help="say on stdout, in one line of JSON, where it serves")
     args = parser.parse_args()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a locale without our dots, or without what a model says
     try:
         run(args, Signals())
     except Stopped as stop:

@@ -72,7 +72,7 @@ class Process:
                 stderr=err,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
-                env=os.environ | (env or {}),
+                env=os.environ if env is None else env,
             )
         return cls(name, popen, log, out)
 

@@ -586,9 +586,9 @@ def test_a_wrong_call_says_what_to_give(box: Checkout, args: tuple[str, ...], sa
 # ---- the demo ----------------------------------------------------------------------------------------------------
 
 
-def demo(*args: str, folder: Path) -> "subprocess.Popen[str]":
+def demo(*args: str, folder: Path, more: dict[str, str] | None = None) -> "subprocess.Popen[str]":
     """The demo below `folder`, so that what it leaves behind is seen."""
-    env = os.environ | {"TMPDIR": str(folder), "OMP_NUM_THREADS": "1"}
+    env = os.environ | {"TMPDIR": str(folder), "OMP_NUM_THREADS": "1"} | (more or {})
     command = [sys.executable, "-m", "scripts.demo", *args]
     return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -600,7 +600,11 @@ def processes_in(folder: Path) -> list[str]:
 
 
 def test_the_demo_streams_a_real_answer_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    running = demo("--once", folder=tmp_path)
+    """Whatever the owner of the machine has set: for a worker of theirs, for a proxy, for a terminal's letters."""
+    nowhere = "http://127.0.0.1:9"
+    owners = {"SUPERNET_MODEL_FILE": "/none.gguf", "SUPERNET_COORDINATOR_PORT": "99999", "PYTHONIOENCODING": "ascii"}
+    proxies = {"http_proxy": nowhere, "https_proxy": nowhere, "all_proxy": "socks5://127.0.0.1:9", "no_proxy": ""}
+    running = demo("--once", folder=tmp_path, more=owners | proxies)
     out, err = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 0, out + err
     assert out.count("blue") > 1, out  # once in the question

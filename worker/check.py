@@ -240,7 +240,8 @@ def http_get(url: str, headers: dict[str, str]) -> Answer:
 
 
 def _answer(url: str, headers: dict[str, str]) -> Answer:
-    opener = urllib.request.build_opener(_NoRedirect)
+    direct = [urllib.request.ProxyHandler({})] if reach.loopback(url) else []
+    opener = urllib.request.build_opener(_NoRedirect, *direct)
     request = urllib.request.Request(url, headers={"User-Agent": "supernet-worker", **headers})
     try:
         with opener.open(request, timeout=TIMEOUT_S) as response:

@@ -195,6 +195,7 @@ class Link:
                 self._url + WORKER_PATH,
                 additional_headers={"Authorization": f"Bearer {self._key}"},
                 subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]
+                proxy=None if reach.loopback(self._url) else True,
                 compression=None,  # three times the memory, and lengths of compressed tokens leak them
                 open_timeout=DIAL_TIMEOUT_S,
                 ping_interval=PING_S,

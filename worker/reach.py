@@ -1,5 +1,6 @@
 """Why the coordinator cannot be reached, in words and with what to do, for the link and for --check."""
 
+import ipaddress
 import socket
 import ssl
 from dataclasses import dataclass
@@ -23,6 +24,15 @@ class Reason:
     text: str
     remedy: str = ""
     final: bool = False
+
+
+def loopback(url: str) -> bool:
+    """Does it name this very machine? No proxy of the environment gets there."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def reason(error: BaseException, url: str) -> Reason:

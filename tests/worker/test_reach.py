@@ -106,6 +106,28 @@ async def test_a_proxy_that_cannot_be_used_is_told_and_no_end(
     assert "cannot be reached" in problem and "proxy" in problem
 
 
+async def test_this_very_machine_is_asked_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with answering(PLAIN) as where:
+        assert "(HTTP 400)" in (await told(f"ws://{where}"))[0]
+        assert "nothing listens" not in await checked(f"http://{where}")
+
+
+@pytest.mark.parametrize(
+    ("url", "is_it"),
+    [
+        ("ws://127.0.0.1:8080", True),
+        ("wss://localhost", True),
+        ("http://[::1]:80/", True),
+        ("ws://10.0.0.1", False),
+        ("ws://localhost.example:1", False),
+    ],
+)
+def test_this_very_machine_is_known_by_its_names(url: str, is_it: bool) -> None:
+    assert reach.loopback(url) is is_it
+
+
 async def test_two_addresses_to_go_to_are_no_end_either() -> None:
     twice = b"Location: http://a.example/\r\nLocation: http://b.example/\r\n"
     async with answering(b"HTTP/1.1 302 Found\r\n%sContent-Length: 0\r\n\r\n" % twice) as where:
