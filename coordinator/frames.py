@@ -18,7 +18,7 @@ CLIENT_FAULTS = frozenset({ErrorCode.INVALID_REQUEST, ErrorCode.REQUEST_TOO_LARG
 SUSPECT = frozenset({ErrorCode.ENGINE_CRASHED, ErrorCode.INTERNAL_ERROR})
 BUSY_MIN_S, BUSY_MAX_S = 0.25, 10.0  # how long a worker that refused for want of a slot is left alone
 NOT_LOADED_S = 5.0  # one heartbeat: by then the worker has said what is loaded
-ISSUES = 32
+ISSUES = 64  # of one worker at once; there are 38 kinds
 
 End = wire.Refused | wire.Done | wire.Failed | wire.Cancelled
 JobFrame = wire.Accepted | wire.Delta | End

@@ -2,7 +2,7 @@
 
 import os
 
-ALL = os.environ.get("SUPERNET_TESTS") == "all"
+ALL = bool(os.environ.get("ALL_TESTS"))
 EVERYDAY = 40
 
 
