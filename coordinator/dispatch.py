@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from coordinator.attendance import Attendance
 from coordinator.effects import Drained, Effect, Queued
-from coordinator.frames import Frames
+from coordinator.frames import CLIENT_FAULTS, Frames
 from coordinator.jobs import Jobs
 from coordinator.prefix import trail
 from coordinator.records import Counters, Job, JobSpec, Lease, Limits, Peer, Worker
@@ -214,7 +214,7 @@ class Dispatch:
             return
         self._jobs.counters.queue_timeouts += 1
         wait_s = self._jobs.wait_s(job)
-        if job.error is not None and job.failures:
+        if job.error is not None and job.failures and job.error.code not in CLIENT_FAULTS:
             code, why = job.error.code, "an attempt failed and no other worker became free"
         else:
             code, why = ErrorCode.QUEUE_TIMEOUT, f"no slot became free within {self.limits.queue_wait_s:.0f} s"

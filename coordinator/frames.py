@@ -6,7 +6,7 @@ from coordinator.jobs import Jobs
 from coordinator.records import Cut, Job, Lease, Worker
 from coordinator.trial import Trial
 from wire import messages as wire
-from wire.errors import ErrorCode, SupernetError
+from wire.errors import ERRORS, ErrorCode, SupernetError
 from wire.job import IllegalTransition, JobMessage, JobState, advance
 
 # What a worker may say about a request and be believed. Any other code is the worker's own trouble: a stranger's
@@ -16,6 +16,8 @@ CLIENT_FAULTS = frozenset({ErrorCode.INVALID_REQUEST, ErrorCode.REQUEST_TOO_LARG
 # and a second worker decides. But only one that has finished a job before bears witness against a request: an engine
 # that dies of its first may do so on that machine whatever it is asked (a build for another CPU).
 SUSPECT = frozenset({ErrorCode.ENGINE_CRASHED, ErrorCode.INTERNAL_ERROR})
+# What a client may be told that its last attempt ended with: of a worker, and not of the client.
+OWN_TROUBLE = SUSPECT | {code for code, row in ERRORS.items() if row.retryable}
 BUSY_MIN_S, BUSY_MAX_S = 0.25, 10.0  # how long a worker that refused for want of a slot is left alone
 NOT_LOADED_S = 5.0  # one heartbeat: by then the worker has said what is loaded
 ISSUES = 64  # of one worker at once; there are 38 kinds
@@ -198,7 +200,7 @@ class Frames:
     def _refused(self, worker: Worker, job: Job, refused: wire.Refused, now: float) -> None:
         """The attempt never started. The request's own fault ends the job; anything else sends it elsewhere."""
         self._jobs.counters.refusals += 1
-        error = SupernetError(refused.code, refused.message, param=refused.param)
+        error = _heard(refused)
         seat = worker.seats.get(job.spec.model)
         if refused.code is ErrorCode.CONTEXT_LENGTH_EXCEEDED and seat is not None:
             job.context = seat.offer.context + 1
@@ -224,7 +226,7 @@ class Frames:
         self._jobs.move(job, error, now)
 
     def _failed(self, worker: Worker, job: Job, failed: wire.Failed, now: float) -> None:
-        error = SupernetError(failed.code, failed.message, param=failed.param)
+        error = _heard(failed)
         if failed.code in CLIENT_FAULTS:
             self._jobs.fail(job, error, now)
             return
@@ -246,3 +248,9 @@ class Frames:
             job.avoid.add(worker.incarnation)
         else:
             self._jobs.blame(worker, job, now)
+
+
+def _heard(frame: wire.Refused | wire.Failed) -> SupernetError:
+    """What a worker says went wrong, under a name that it may use."""
+    believed = frame.code in CLIENT_FAULTS or frame.code in OWN_TROUBLE
+    return SupernetError(frame.code if believed else ErrorCode.ENGINE_ERROR, frame.message, param=frame.param)

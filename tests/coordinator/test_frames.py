@@ -4,7 +4,7 @@ import pytest
 
 from coordinator.effects import Accepted, Deliver, Failed, Finished, Noted, Queued
 from coordinator.fleet import Fleet
-from coordinator.records import Job, Worker
+from coordinator.records import Job, Limits, Worker
 from tests.coordinator.desk import REQUEST, Desk, M
 from wire import messages as wire
 from wire.chat import ChatRequest, Content, Message
@@ -263,6 +263,27 @@ def test_an_answer_that_was_cut_stands_if_nobody_goes_on_with_it_after_all(how: 
     assert finished.finish_reason == "length" and finished.report.served == (("gpus/w1", 3),)
     assert (finished.report.usage.prompt, finished.report.usage.completion) == (7, 3)
     assert desk.dispatch.running() == 0
+
+
+@pytest.mark.parametrize(
+    "code",
+    [ErrorCode.INVALID_API_KEY, ErrorCode.INSUFFICIENT_QUOTA, ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.NOT_FOUND],
+)
+@pytest.mark.parametrize("workers", [("w1",), ("w1", "w2", "w3")])
+def test_no_worker_can_tell_a_client_of_its_key_or_its_money(workers: tuple[str, ...], code: ErrorCode) -> None:
+    """Before, the last of three liars, or a lone one, had its word passed on: 401, and a client gave up a good key."""
+    desk = Desk()
+    for worker in workers:
+        desk.join(worker)
+    desk.submit()
+    for attempt, _ in enumerate(workers, 1):
+        worker, _ = desk.started()
+        desk.accepts(worker, attempt=attempt)
+        desk.fails(worker, attempt=attempt, code=code)
+    if len(workers) == 1:
+        desk.passes(Limits().queue_wait_s, alive=workers)
+    error = desk.one(Failed).error
+    assert error.code is ErrorCode.ENGINE_ERROR and code not in error.message
 
 
 LONG = ChatRequest(messages=(Message(role="user", content="word " * 8000),), max_tokens=1000)  # about 10,000 tokens
