@@ -322,6 +322,14 @@ def test_setup_of_a_folder_installs_a_copy_of_the_worker_alone(checkout: Checkou
     assert not (checkout.folder / ".venv").exists()
 
 
+def test_a_package_index_that_cannot_be_reached_is_told(checkout: Checkout) -> None:
+    executable(
+        checkout.standins / "python3", PYTHON.replace('"-m pip install "*) cp', '"-m pip install "*) exit 1 && cp')
+    )
+    refused = checkout.run("setup")
+    assert refused.returncode != 0 and "the package index cannot be reached" in refused.stderr
+
+
 def test_an_old_python_is_refused_with_what_to_install(checkout: Checkout) -> None:
     old = "#!/bin/sh\n[ $1 = --version ] && echo Python 3.9.2 || exit 1\n"
     for name in ("python3", "python3.11", "python3.12", "python3.13"):

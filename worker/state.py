@@ -2,10 +2,12 @@
 
 import fcntl
 import os
+import re
 import uuid
 from pathlib import Path
 from typing import IO
 
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what the wire takes
 PAUSED = "paused"
 LAST_PROBLEM = "last-problem.json"
 
@@ -30,11 +32,12 @@ def hold(folder: Path) -> IO[str]:
 
 
 def worker_id(folder: Path) -> str:
-    """The identity that persists across restarts; made at the first start."""
+    """The identity that persists across restarts; made at the first start, and anew where a disk that lost its power
+    has left zeros of it."""
     path = folder / "worker-id"
     try:
-        known = path.read_text().strip()
-        if known:
+        known = path.read_text(encoding="utf-8", errors="replace").strip()
+        if _ID.fullmatch(known):
             return known
     except FileNotFoundError:
         pass

@@ -11,6 +11,13 @@ def test_the_identity_persists_across_restarts(tmp_path: Path) -> None:
     assert state.worker_id(tmp_path) == first
 
 
+@pytest.mark.parametrize("left", [b"", b"\0" * 34, b"\xff\xfe", b"w-1\nw-2", b"my worker", b"w" * 10_000])
+def test_an_identity_that_is_none_is_made_anew(tmp_path: Path, left: bytes) -> None:
+    (tmp_path / "worker-id").write_bytes(left)
+    made = state.worker_id(tmp_path)
+    assert made.startswith("w-") and len(made) == 34 and state.worker_id(tmp_path) == made
+
+
 def test_two_folders_are_two_workers(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
