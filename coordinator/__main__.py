@@ -1,5 +1,6 @@
 """argv and environment -> a command."""
 
+import io
 import os
 import sys
 
@@ -11,6 +12,8 @@ from wire.catalog import CatalogError
 
 
 def main(argv: list[str] | None = None) -> int:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a letter that the locale lacks is no reason to end; stderr knows how
     arguments = parser().parse_args(argv)
     try:
         config = build(vars(arguments), os.environ)

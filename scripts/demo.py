@@ -252,9 +252,8 @@ def main() -> int:
     parser.add_argument("--once", action="store_true", help="leave after the answer")
     parser.add_argument("--json", action="store_true", help="say on stdout, in one line of JSON, where it serves")
     args = parser.parse_args()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a locale without our dots, or without what a model says
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a letter that the locale lacks is no reason to end; stderr knows how
     try:
         run(args, Signals())
     except Stopped as stop:

@@ -1,6 +1,7 @@
 """`supernet-worker`: serve, or do one of the actions of actions.py."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -66,6 +67,8 @@ def configuration(made: argparse.ArgumentParser, args: argparse.Namespace, env: 
 
 def main(argv: list[str] | None = None, env: Mapping[str, str] | None = None) -> int:
     """The whole program; returns the exit code: 0 done, 1 failed, 78 the configuration cannot work."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a letter that the locale lacks is no reason to end; stderr knows how
     made = parser()
     args = made.parse_args(argv)
     try:

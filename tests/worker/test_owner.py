@@ -100,3 +100,10 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     done = subprocess.run(command, env=environment, stdout=outside, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     os.close(outside)
     assert (done.returncode, done.stderr) == (EXIT_STOPPED, "")
+
+
+def test_a_locale_without_our_letters_is_no_error(tmp_path: Path) -> None:
+    environment = {"SUPERNET_STATE_DIR": str(tmp_path), "HOME": str(tmp_path), "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "worker", "--show-config", "--name", "Rechnerkönig"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "") and "Rechnerk?nig" in done.stdout
