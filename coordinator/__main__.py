@@ -4,10 +4,10 @@ import io
 import os
 import sys
 
-from coordinator import logs
-from coordinator.arguments import parser
+from coordinator.cli.arguments import parser
 from coordinator.config import ConfigError, build
-from coordinator.ledger.errors import LedgerError
+from coordinator.store.errors import LedgerError
+from coordinator.telemetry import logs
 from wire.catalog import CatalogError
 
 
@@ -18,11 +18,11 @@ def main(argv: list[str] | None = None) -> int:
     try:
         config = build(vars(arguments), os.environ)
         if arguments.command == "serve":
-            from coordinator import cli  # a second of imports that the other commands do not need
+            from coordinator import server  # a second of imports that the other commands do not need
 
             logs.configure(config.log_json)
-            return cli.run(config, arguments.json)
-        from coordinator import commands  # and another one, for the database, that --version and a typo do not need
+            return server.run(config, arguments.json)
+        from coordinator.cli import commands  # and another one, for the database, that --version and a typo do not need
 
         commands.run(arguments, config)
         return 0

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import wire
-from coordinator import home
-from coordinator.pricing import SHARE, STARTER_SPARK
-from coordinator.rates import Quota
-from coordinator.records import Limits
+from coordinator.admission.rate_limits import Quota
+from coordinator.ledger.pricing import SHARE, STARTER_SPARK
+from coordinator.scheduler.state import Limits
+from coordinator.store import home
 from wire.catalog import Catalog, parse
 
 PREFIX = "SUPERNET_COORDINATOR_"

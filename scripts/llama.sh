@@ -101,7 +101,7 @@ prove() {
   { "$1/bin/uv" venv --quiet --python "$1/bin/python" "$partial/venv" &&
     "$1/bin/uv" pip install --quiet --python "$python" "$partial"/*.whl "$(grep -o 'pydantic>=[^"]*' pyproject.toml)"; } >&2 ||
     die "no environment to prove the build in: see above"
-  found=$("$python" -m worker.engine.proof)
+  found=$("$python" -m worker.bindings.proof)
 }
 
 build_llama() {

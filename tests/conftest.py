@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.models.make import write_qwen3, write_qwen35
+from tools.tiny_models.make import write_qwen3, write_qwen35
 
 settings.register_profile("untimed", deadline=None)  # a machine with other work stands still for seconds
 settings.load_profile("untimed")
@@ -43,6 +43,6 @@ def tiny_qwen35(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_chat() -> Path:
     """1.3 M trained weights that chat, think and call functions (calls in JSON).
 
-    What it knows are the sentences and the functions of scripts/train_tiny/{words,world}.py, which made it.
+    What it knows are the sentences and the functions of tools/train_tiny/{words,world}.py, which made it.
     """
-    return Path(__file__).parent / "models" / "tiny-qwen3-chat.gguf"
+    return Path(__file__).parents[1] / "tools" / "tiny_models" / "tiny-qwen3-chat.gguf"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import wire
-from worker.schedule import Schedule
+from worker.machine.schedule import Schedule
 
 if TYPE_CHECKING:
     from wire.catalog import Catalog

@@ -23,7 +23,7 @@ from coordinator.ledger.orders import (
     Transfer,
     UsageRow,
 )
-from coordinator.pricing import CURRENCIES, Currency, Payee, split, take
+from coordinator.ledger.pricing import CURRENCIES, Currency, Payee, split, take
 
 State = Literal["held", "settled", "void"]
 

@@ -12,11 +12,11 @@ from sqlalchemy import BindParameter, Connection, Select, Table, bindparam, inse
 from sqlalchemy.exc import DataError, IntegrityError
 
 from coordinator.ledger.book import Book, HoldState
-from coordinator.ledger.database import Database
-from coordinator.ledger.errors import CannotBeBooked
 from coordinator.ledger.orders import PLATFORM, Answer, Order, Purse, Settle, Transfer
-from coordinator.ledger.tables import balances, earnings, entries, holds, journals, usage
-from coordinator.pricing import CURRENCIES
+from coordinator.ledger.pricing import CURRENCIES
+from coordinator.store.database import Database
+from coordinator.store.errors import CannotBeBooked
+from coordinator.store.tables import balances, earnings, entries, holds, journals, usage
 
 
 def commit(database: Database, orders: Sequence[Order]) -> list[Answer]:

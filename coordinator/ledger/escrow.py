@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, case, func, select, update
 
 from coordinator.ledger.commit import apply
-from coordinator.ledger.database import Database
 from coordinator.ledger.orders import Purse, Transfer
-from coordinator.ledger.tables import balances, earnings
+from coordinator.store.database import Database
+from coordinator.store.tables import balances, earnings
 
 BATCH = 1000  # earnings of one transaction
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
-from coordinator.ledger.database import Database
 from coordinator.ledger.orders import PLATFORM, Purse, Reason, Transfer
-from coordinator.ledger.tables import balances, journals
-from coordinator.pricing import Currency
+from coordinator.ledger.pricing import Currency
+from coordinator.store.database import Database
+from coordinator.store.tables import balances, journals
 
 DAY_MS = 86_400_000
 

@@ -6,7 +6,7 @@ Frozen and plain: whoever gives an order knows nothing of the database.
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from coordinator.pricing import Currency, Payee, Tariff
+from coordinator.ledger.pricing import Currency, Payee, Tariff
 
 PLATFORM = "platform"  # the owner of what belongs to nobody else
 Reason = Literal["grant", "deposit", "payout"]  # why an operator moves money

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import select
 
 from coordinator.ledger.commit import commit
-from coordinator.ledger.database import Database
 from coordinator.ledger.orders import Settle, UsageRow
-from coordinator.ledger.tables import holds
-from coordinator.pricing import Served, Tariff, bill
+from coordinator.ledger.pricing import Served, Tariff, bill
+from coordinator.store.database import Database
+from coordinator.store.tables import holds
 
 BATCH = 256
 FINISH = "coordinator_lost"

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Integer, cast, func, select
 
-from coordinator.ledger.database import Database
 from coordinator.ledger.orders import UsageRow
-from coordinator.ledger.tables import usage
+from coordinator.store.database import Database
+from coordinator.store.tables import usage
 
 DAY_MS = 86_400_000
 

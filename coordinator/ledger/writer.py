@@ -12,9 +12,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from coordinator.ledger.commit import commit
-from coordinator.ledger.database import Database
-from coordinator.ledger.errors import CannotBeBooked, LedgerError
 from coordinator.ledger.orders import Answer, Order
+from coordinator.store.database import Database
+from coordinator.store.errors import CannotBeBooked, LedgerError
 
 log = logging.getLogger("supernet.ledger")
 

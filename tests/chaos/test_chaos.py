@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import __main__ as command
-from tests.chaos import cancel, faults, overload, swarm
+from tools.chaos import __main__ as command
+from tools.chaos import cancel, faults, overload, swarm
 
 RIGHT = {"failed": 0, "wrong_texts": 0}
 ALL_RIGHT = {**RIGHT, "generated_twice": 0}

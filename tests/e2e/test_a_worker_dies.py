@@ -6,8 +6,8 @@ import threading
 import pytest
 from openai import APIError, OpenAI
 
-from tests.e2e.network import MODEL, Network, until
-from worker import control
+from tools.local_network import MODEL, Network, until
+from worker.daemon import control_socket
 
 LONG = {"model": MODEL, "messages": [{"role": "user", "content": "Hello!"}], "max_tokens": 2000, "stream": True}
 ENDLESS = {"extra_body": {"ignore_eos": True}}
@@ -59,7 +59,7 @@ def _busy(network: Network) -> int:
 
     def look() -> bool:
         for index, worker in enumerate(network.workers):
-            if (control.ask(worker.state, "status") or {"jobs": 0})["jobs"]:
+            if (control_socket.ask(worker.state, "status") or {"jobs": 0})["jobs"]:
                 found.append(index)
         return bool(found)
 

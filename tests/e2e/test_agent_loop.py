@@ -10,8 +10,8 @@ from openai import LengthFinishReasonError, OpenAI
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion
 
-from tests.e2e import conversation as said
-from tests.e2e.network import MODEL, Network
+from tools.compat import conversation as said
+from tools.local_network import MODEL, Network
 
 Message = dict[str, Any]
 STEPS = 8  # an agent that has not answered by then never will

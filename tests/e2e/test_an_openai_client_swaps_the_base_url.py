@@ -6,8 +6,8 @@ import pytest
 from openai import AuthenticationError, BadRequestError, NotFoundError, OpenAI
 from openai.types.chat.chat_completion import Choice
 
-from tests.e2e.network import MODEL, Network
-from worker.engine.vocab import Vocab
+from tools.local_network import MODEL, Network
+from worker.bindings.vocab import Vocab
 
 WEATHER = {
     "type": "function",

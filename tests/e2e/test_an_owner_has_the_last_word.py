@@ -8,8 +8,8 @@ from typing import Any
 
 from openai import APITimeoutError, InternalServerError, OpenAI
 
-from tests.e2e.network import MODEL, PATIENCE_S, Network, Process, until
-from worker import control
+from tools.local_network import MODEL, PATIENCE_S, Network, Process, until
+from worker.daemon import control_socket
 
 ASK: Any = {"model": MODEL, "messages": [{"role": "user", "content": "Hello!"}], "max_tokens": 8}
 LONG: Any = {**ASK, "max_tokens": 1000, "stream": True, "extra_body": {"ignore_eos": True}}
@@ -38,7 +38,9 @@ def test_a_pause_finishes_what_runs_and_takes_no_more_until_resume_even_after_a_
 ) -> None:
     stream = iter(client.chat.completions.create(**LONG))
     next(stream)
-    paused = control.ask(network.workers[0].state, "pause")  # the command would start slower than the model answers
+    paused = control_socket.ask(
+        network.workers[0].state, "pause"
+    )  # the command would start slower than the model answers
     assert paused is not None and (paused["jobs"], paused["paused"]) == (1, True)
     assert list(stream)[-1].choices[0].finish_reason == "length"
     network.workers[0].kill()
@@ -49,7 +51,7 @@ def test_a_pause_finishes_what_runs_and_takes_no_more_until_resume_even_after_a_
     status = json.loads(command(again, "--status", "--json"))
     assert (status["paused"], status["reason"], status["models"][0]["offered"]) == (True, "paused", 0)
     until(lambda: refused(client), again)
-    assert control.ask(again.state, "resume") is not None
+    assert control_socket.ask(again.state, "resume") is not None
     until(lambda: not refused(client), again)
     assert client.chat.completions.create(**ASK).usage is not None
     assert "registered" in command(again, "--health")

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from openai import OpenAI
 
-from tests.e2e.network import MODEL, Network, until
+from tools.local_network import MODEL, Network, until
 
 PAGE = Path(__file__).parents[2] / "docs" / "run-a-coordinator.md"
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.browser import PATIENCE_MS, Visit, chromium, visit
 from tests.e2e.crowd import Played, crowd
-from tests.e2e.network import MODEL, Network, until
+from tools.local_network import MODEL, Network, until
 from wire import messages as wire
 from worker.issues import ISSUES, issue
 

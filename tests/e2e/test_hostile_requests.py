@@ -1,8 +1,8 @@
 """Every hostile request of scripts/hostile gets its status, and harms neither the worker nor the next request."""
 
-from scripts.hostile_requests.__main__ import client, honest, send
-from scripts.hostile_requests.cases import cases
-from tests.e2e.network import Network
+from tools.hostile.__main__ import client, honest, send
+from tools.hostile.cases import cases
+from tools.local_network import Network
 
 
 def test_each_gets_its_status_and_the_next_request_works(network: Network) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.e2e.network import Network, until
+from tools.local_network import Network, until
 
 
 class Collector(ThreadingHTTPServer):

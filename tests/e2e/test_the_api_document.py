@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from coordinator.app import OPENAPI
-from tests.e2e.network import Network
+from coordinator.api.app import OPENAPI
+from tools.local_network import Network
 
 EXAMPLES = 10  # an operation; schemathesis covers each bound and each kind of every field besides
 # What a request may be refused for though each of its fields is what it should be: the document says so in words.

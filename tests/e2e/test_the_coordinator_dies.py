@@ -7,8 +7,8 @@ import sys
 import time
 from typing import Any
 
-from tests.chaos.client import Answer, ask, body
-from tests.e2e.network import PATIENCE_S, Network, until
+from tools.chaos.client import Answer, ask, body
+from tools.local_network import PATIENCE_S, Network, until
 
 TOKENS = 900  # 18 s at the pace of a scripted engine: several checkpoints
 PRICE = 900  # nano-dollars a token of an answer

@@ -6,8 +6,8 @@ from pathlib import Path
 import llama_cpp
 import pytest
 
-from tests.models.greedy import Model
-from tests.models.make import HERE, small_vocabulary, write_qwen3, write_qwen35
+from tools.tiny_models.greedy import Model
+from tools.tiny_models.make import HERE, small_vocabulary, write_qwen3, write_qwen35
 
 TEXT = "The ferry leaves at 7:45, naïve café 12 € — 天気 🌦️!\n\n  def f(x):\r\n\treturn x's  "
 

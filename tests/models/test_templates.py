@@ -6,7 +6,7 @@ from typing import Any
 import jinja2
 import pytest
 
-from tests.models.make import HERE
+from tools.tiny_models.make import HERE
 
 CALL = {"function": {"name": "get_weather", "arguments": {"city": "Zürich", "days": 2}}}
 TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from scripts.train_tiny.chats import chat, held_out, messages, render
-from tests.models.greedy import Model
+from tools.tiny_models.greedy import Model
+from tools.train_tiny.chats import chat, held_out, messages, render
 
 CALL = re.compile(r"<tool_call>\n(.*)\n</tool_call>")
 WEATHER = {

@@ -7,8 +7,8 @@ from statistics import median
 
 import pytest
 
-from coordinator.records import Limits
-from tests.simulation.fair_weather import Ask, Network, words
+from coordinator.scheduler.state import Limits
+from tools.simulation.fair_weather import Ask, Network, words
 from wire.chat import ChatRequest, Message
 
 SMALL_S = 4.0  # the small account asks this often, the greedy one 50 times as often: six times what the network can do

@@ -10,25 +10,25 @@ from typing import Any
 
 import pytest
 
-from coordinator import jobs
-from coordinator.attendance import Attendance
-from coordinator.dispatch import Dispatch
-from coordinator.effects import Deliver
-from coordinator.fleet import Fleet
-from coordinator.frames import Frames
-from coordinator.jobs import Jobs
-from coordinator.poison import PoisonList
-from coordinator.probation import Probation
-from coordinator.records import Lease
-from coordinator.trial import Trial
-from tests.simulation.__main__ import main
-from tests.simulation.simulation import simulate
-from tests.simulation.world import MODES, Mode
+from coordinator.dispatch import jobs
+from coordinator.dispatch.dispatch import Dispatch
+from coordinator.dispatch.effects import Deliver
+from coordinator.dispatch.frames import Frames
+from coordinator.dispatch.health_check import Trial
+from coordinator.dispatch.jobs import Jobs
+from coordinator.dispatch.membership import Attendance
+from coordinator.dispatch.poison import PoisonList
+from coordinator.scheduler.fleet import Fleet
+from coordinator.scheduler.quarantine import Probation
+from coordinator.scheduler.state import Lease
+from tools.simulation.__main__ import main
+from tools.simulation.simulation import simulate
+from tools.simulation.world import MODES, Mode
 from wire.messages import Ack, Delta, Start
-from worker.attempt import Attempt
 from worker.engine import port
-from worker.session import Session
-from worker.slots import Slots
+from worker.session.attempt import Attempt
+from worker.session.session import Session
+from worker.session.slots import Slots
 
 SEEDS = 300
 PLANT_SEEDS = 1500  # the search ends with the first that shows the bug; rare ones take hundreds

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from scripts.check_gpu import loaded, memory
-from scripts.check_gpu.random_model import TINY, write
-from scripts.check_gpu.sections import Wanted, device
 from tests.vulkan.offloaded import GPU
+from tools.gpu_check import loaded, memory
+from tools.gpu_check.random_model import TINY, write
+from tools.gpu_check.sections import Wanted, device
 from worker.engine.port import EngineSpec
-from worker.explain import MIB, Line
+from worker.planning.explain import MIB, Line
 
 
 def test_the_gpu_is_found(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from scripts.check_gpu.memory import taken
-from scripts.check_gpu.random_model import TINY, write
 from tests.vulkan.offloaded import GPU
+from tools.gpu_check.memory import taken
+from tools.gpu_check.random_model import TINY, write
 from wire.errors import ErrorCode, SupernetError
-from worker.engine import backend
-from worker.engine.llama import Feed, Model
+from worker.bindings import backend
+from worker.bindings.llama import Feed, Model
 from worker.engine.port import EngineSpec
 
 OTHER = "Vulkan1"

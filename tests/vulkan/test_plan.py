@@ -4,17 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from scripts.check_gpu.memory import taken
-from scripts.check_gpu.random_model import TINY, write
 from tests.vulkan.offloaded import GPU
+from tools.gpu_check.memory import taken
+from tools.gpu_check.random_model import TINY, write
 from wire.catalog import File, ModelSpec, Price
-from worker import gguf_header, hardware
-from worker.engine import backend, probe
-from worker.engine.llama import Feed, Model
-from worker.explain import MIB, Plan
-from worker.gguf_header import Header
-from worker.machine import Machine
-from worker.plan import Wishes, plan
+from worker.bindings import backend, probe
+from worker.bindings.llama import Feed, Model
+from worker.machine import hardware
+from worker.machine.description import Machine
+from worker.planning.explain import MIB, Plan
+from worker.planning.plan import Wishes, plan
+from worker.weights import gguf
+from worker.weights.gguf import Header
 
 MODEL = ModelSpec(
     id="tiny",
@@ -44,7 +45,7 @@ def path(request: pytest.FixtureRequest, tiny_qwen3: Path, tiny_qwen35: Path, tm
 
 def header_of(path: Path) -> Header:
     with path.open("rb") as stream:
-        return gguf_header.read(stream, path.stat().st_size)
+        return gguf.read(stream, path.stat().st_size)
 
 
 def laid_out(path: Path, machine: Machine, **wishes: int) -> Plan:

@@ -5,8 +5,8 @@ from functools import cache
 
 import pytest
 
-from worker import proven
-from worker.engine.proof import Proof, prove
+from worker.bindings.proof import Proof, prove
+from worker.planning import proven
 
 
 @cache

@@ -17,20 +17,23 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
-from tests.hub import LoopbackHub, Reply
-from tests.worker.engine.planted import ANY_ROW, CRASH, MANY_ROWS, planted
-from tests.worker.play import CATALOGUE, PATIENCE_S, Coordinator, command, config_in, serving
-from tests.worker.test_hardware import Nvml
+from tests.fakes.huggingface_hub import LoopbackHub, Reply
+from tests.worker.bindings.planted import ANY_ROW, CRASH, MANY_ROWS, planted
+from tests.worker.daemon.fake_coordinator import CATALOGUE, PATIENCE_S, Coordinator, command, config_in, serving
+from tests.worker.machine.test_hardware import Nvml
 from wire.messages import Hardware
-from worker import child_process, daemon, hardware, outage, proven
+from worker.bindings import probe
+from worker.bindings.proof import Proof
 from worker.config import Config
-from worker.engine import probe
+from worker.daemon import daemon, outage
 from worker.engine.devices import Build, Device
 from worker.engine.process import ProcessEngine
-from worker.engine.proof import Proof
 from worker.exits import EXIT_CONFIG, EXIT_STOPPED
-from worker.machine import Machine
-from worker.preparer import Preparer
+from worker.machine import hardware
+from worker.machine.description import Machine
+from worker.planning import proven
+from worker.preparer.process import Preparer
+from worker.subprocesses import parent
 
 FILES = {("someone/tiny-GGUF", "tiny.gguf"): b"GGUF" + random.Random(1).randbytes(1000)}
 pynvml = sys.modules["pynvml"]
@@ -54,8 +57,10 @@ def stage(
 ) -> Stage:
     monkeypatch.delenv("HF_TOKEN", raising=False)
     monkeypatch.setattr(probe, "ask", ask_once)
-    monkeypatch.setattr("worker.serve.AGAIN_FIRST_S", 600.0)  # a problem lasts until everybody has been asked for it
-    monkeypatch.setattr("worker.cli.configure", lambda as_json: None)  # the log goes to caplog
+    monkeypatch.setattr(
+        "worker.daemon.service.AGAIN_FIRST_S", 600.0
+    )  # a problem lasts until everybody has been asked for it
+    monkeypatch.setattr("worker.cli.main.configure", lambda as_json: None)  # the log goes to caplog
     caplog.set_level(logging.INFO, "supernet")
     return Stage(tmp_path, caplog, capsys)
 
@@ -243,8 +248,8 @@ async def test_not_enough_memory(stage: Stage, tiny_qwen3: Path, monkeypatch: py
 
 
 def played_by(standin: str) -> Any:
-    """The engine's child is tests/worker/engine/standin.py, which dies as the word says."""
-    return partial(ProcessEngine, command=(sys.executable, "-m", "tests.worker.engine.standin", standin))
+    """The engine's child is tests/worker/engine/fake_child.py, which dies as the word says."""
+    return partial(ProcessEngine, command=(sys.executable, "-m", "tests.worker.engine.fake_child", standin))
 
 
 def ready(frame: dict[str, Any]) -> bool:
@@ -275,7 +280,7 @@ async def test_engine_down_and_engine_broken(stage: Stage, tiny_qwen3: Path, mon
 async def test_engine_cannot_compute_in_its_warm_up(
     stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.serve.ProcessEngine", played_by("faults"))
+    monkeypatch.setattr("worker.daemon.service.ProcessEngine", played_by("faults"))
     async with Coordinator().listening() as coordinator:
         config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
         async with serving(config):
@@ -287,7 +292,7 @@ async def test_engine_cannot_compute_its_first_job(
     stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It goes to somebody else, and no second one meets this engine."""
-    monkeypatch.setattr("worker.serve.ProcessEngine", played_by("serve"))
+    monkeypatch.setattr("worker.daemon.service.ProcessEngine", played_by("serve"))
     async with Coordinator(ask="segfaults-x").listening() as coordinator:
         config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
         async with serving(config):
@@ -305,11 +310,11 @@ async def test_engine_not_loaded_is_tried_again_with_the_machine_as_it_is_then(
     async with Coordinator().listening() as coordinator:
         config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
         with monkeypatch.context() as full:
-            full.setattr("worker.serve.ProcessEngine", played_by("refuses:engine_not_loaded"))
-            full.setattr("worker.serve.AGAIN_FIRST_S", 0.2)
+            full.setattr("worker.daemon.service.ProcessEngine", played_by("refuses:engine_not_loaded"))
+            full.setattr("worker.daemon.service.AGAIN_FIRST_S", 0.2)
             async with serving(config):
                 await everywhere(stage, coordinator, config, "engine_not_loaded")
-                full.setattr("worker.serve.ProcessEngine", ProcessEngine)
+                full.setattr("worker.daemon.service.ProcessEngine", ProcessEngine)
                 await coordinator.until(ready)
 
 
@@ -318,14 +323,14 @@ async def test_gpu_unreachable_when_the_engine_starts(
     stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch, container: bool
 ) -> None:
     """In a container only a new start brings the devices back, so the process ends for it."""
-    monkeypatch.setattr("worker.serve.ProcessEngine", played_by("refuses:gpu_unreachable"))
+    monkeypatch.setattr("worker.daemon.service.ProcessEngine", played_by("refuses:gpu_unreachable"))
     monkeypatch.setattr(hardware, "in_container", lambda: container)
     async with Coordinator().listening() as coordinator:
         config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
         async with serving(config):
             await everywhere(stage, coordinator, config, "gpu_unreachable")
         coordinator.frames.clear()
-        monkeypatch.setattr("worker.serve.AGAIN_FIRST_S", 0.1)
+        monkeypatch.setattr("worker.daemon.service.AGAIN_FIRST_S", 0.1)
         async with serving(config) as task:
             if container:
                 assert await task == EXIT_STOPPED
@@ -339,8 +344,8 @@ async def test_gpu_unreachable_when_the_engine_starts(
 
 async def test_preparer_broken(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that could only refuse does not look as if it served."""
-    dumb = partial(Preparer, command=(sys.executable, "-m", "tests.worker.preparer_standin", "dumb"))
-    monkeypatch.setattr("worker.serve.Preparer", dumb)
+    dumb = partial(Preparer, command=(sys.executable, "-m", "tests.worker.preparer.fake_child", "dumb"))
+    monkeypatch.setattr("worker.daemon.service.Preparer", dumb)
     async with Coordinator().listening() as coordinator:
         config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
         async with serving(config):
@@ -351,10 +356,10 @@ async def test_preparer_broken(stage: Stage, tiny_qwen3: Path, monkeypatch: pyte
 
 async def test_driver_hangs(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that even SIGKILL does not end: told to everybody, and then a service manager must see it."""
-    monkeypatch.setattr("worker.serve.ProcessEngine", played_by("deaf"))
-    monkeypatch.setattr(child_process, "KILLED_S", 0.1)
-    killed: set[child_process.ChildProcess] = set()
-    monkeypatch.setattr(child_process.ChildProcess, "kill", lambda self: killed.add(self))
+    monkeypatch.setattr("worker.daemon.service.ProcessEngine", played_by("deaf"))
+    monkeypatch.setattr(parent, "KILLED_S", 0.1)
+    killed: set[parent.ChildProcess] = set()
+    monkeypatch.setattr(parent.ChildProcess, "kill", lambda self: killed.add(self))
     async with Coordinator(ask="garbage-x").listening() as coordinator:
         config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
         async with serving(config) as task:
@@ -385,7 +390,7 @@ async def test_coordinator_unreachable(stage: Stage, monkeypatch: pytest.MonkeyP
     """Told to the owner while it lasts, and to the coordinator once it is back."""
     monkeypatch.setattr(outage, "PATIENCE_S", 0.1)
     monkeypatch.setattr(daemon, "TICK_S", 0.02)
-    monkeypatch.setattr("worker.link.BACKOFF_MOST_S", 0.1)
+    monkeypatch.setattr("worker.daemon.link.BACKOFF_MOST_S", 0.1)
     async with Coordinator().listening() as coordinator:
         pass  # its port is known, and nobody is there
     config = config_in(stage.folder, coordinator)
@@ -405,7 +410,7 @@ async def test_coordinator_unreachable(stage: Stage, monkeypatch: pytest.MonkeyP
 async def test_a_problem_that_is_solved_lets_the_worker_serve(
     stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.serve.AGAIN_FIRST_S", 0.2)
+    monkeypatch.setattr("worker.daemon.service.AGAIN_FIRST_S", 0.2)
     path = stage.folder / "later.gguf"
     async with Coordinator().listening() as coordinator:
         config = config_in(stage.folder, coordinator, like=tiny_qwen3, model_file=path)

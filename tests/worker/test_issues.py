@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from wire.messages import Issue
-from worker import cli, issues
+from worker import issues
+from worker.cli import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,7 +20,7 @@ def test_every_row_makes_a_frame_with_a_sentence_that_says_what_to_do() -> None:
 
 
 def test_a_flag_that_a_remedy_names_exists() -> None:
-    known = cli.parser().format_help()
+    known = main.parser().format_help()
     for row in issues.ISSUES.values():
         for flag in re.findall(r"--[a-z-]+", row.remedy):
             assert flag in known, row.remedy

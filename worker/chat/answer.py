@@ -6,12 +6,12 @@ from typing import Literal
 
 from wire.chat import CallDelta, Content, FinishReason, Notice, Part
 from wire.chat import Reasoning as ReasoningPart
-from worker.chat.call import CALL_OPEN, FUNCTION_OPEN, MARK, Call, Sink
 from worker.chat.prepared import Reading
 from worker.chat.qwen_json import JsonCall
 from worker.chat.qwen_xml import XmlCall
-from worker.chat.reasoning import CLOSE, OPEN, Thought
 from worker.chat.stops import Stops, held_from
+from worker.chat.thought import CLOSE, OPEN, Thought
+from worker.chat.tool_call import CALL_OPEN, FUNCTION_OPEN, MARK, Call, Sink
 
 _MOST_BLANKS = 256  # white space held back before text whose kind is not known yet
 

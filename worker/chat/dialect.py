@@ -6,9 +6,9 @@ from typing import Any
 
 from wire.errors import SupernetError
 from worker.chat.prepared import Tokenizer
-from worker.chat.reasoning import CLOSE, OPEN
+from worker.chat.special_tokens import SpecialTokens
 from worker.chat.template import Template
-from worker.chat.vocabulary import SpecialTokens
+from worker.chat.thought import CLOSE, OPEN
 
 Pieces = list[tuple[bool, str]]  # (special, text), as Template.render gives them
 

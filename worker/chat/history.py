@@ -5,8 +5,8 @@ from typing import Any
 
 from wire.catalog import ChatFormat
 from wire.chat import ChatRequest, Message, Tool, ToolCall
-from worker.chat.plain import plain
-from worker.chat.reasoning import split_thought
+from worker.chat.surrogates import plain
+from worker.chat.thought import split_thought
 
 _MOST_DEPTH = 64  # of arguments in the history; deeper ones are given to the template as text
 

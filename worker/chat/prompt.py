@@ -7,14 +7,14 @@ from typing import Any
 from wire.catalog import ChatFormat
 from wire.chat import ChatRequest
 from wire.errors import ErrorCode, SupernetError
-from worker.chat.call import CALL_OPEN, FUNCTION_OPEN
-from worker.chat.constraint import check, constraint
 from worker.chat.dialect import Dialect, Pieces, dialect
+from worker.chat.grammar import check, constraint
 from worker.chat.history import conversation, flat_conversation, tool_definitions
-from worker.chat.plain import plain
 from worker.chat.prepared import Prepared, Reading, Tokenizer
-from worker.chat.reasoning import CLOSE, OPEN
-from worker.chat.vocabulary import SpecialTokens, special_tokens
+from worker.chat.special_tokens import SpecialTokens, special_tokens
+from worker.chat.surrogates import plain
+from worker.chat.thought import CLOSE, OPEN
+from worker.chat.tool_call import CALL_OPEN, FUNCTION_OPEN
 from worker.engine.port import ReasoningLimit
 
 _MOST_ANCHORS = 64

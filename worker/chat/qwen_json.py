@@ -4,10 +4,10 @@ import json
 import re
 from typing import Literal
 
-from worker.chat.call import CALL_CLOSE, MARK, Sink, begins
 from worker.chat.json_stream import JsonStream
-from worker.chat.plain import plain
-from worker.chat.values import escaped
+from worker.chat.surrogates import plain
+from worker.chat.tool_call import CALL_CLOSE, MARK, Sink, begins
+from worker.chat.tool_values import escaped
 
 _BLANK = re.compile(r"\s*")
 _ARGUMENTS = ("arguments", "parameters")

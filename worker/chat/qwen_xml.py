@@ -6,8 +6,8 @@ The values are raw text: what JSON they are is decided by the tool's schema.
 import re
 from typing import Literal
 
-from worker.chat.call import CALL_CLOSE, CALL_OPEN, FUNCTION_CLOSE, FUNCTION_OPEN, MARK, Sink, begins
-from worker.chat.values import is_text, json_types, quoted, to_json
+from worker.chat.tool_call import CALL_CLOSE, CALL_OPEN, FUNCTION_CLOSE, FUNCTION_OPEN, MARK, Sink, begins
+from worker.chat.tool_values import is_text, json_types, quoted, to_json
 
 PARAMETER_OPEN = "<parameter="
 PARAMETER_CLOSE = "</parameter>"

@@ -1,6 +1,5 @@
 """What travels on the pipes to and from an engine's process."""
 
-from worker.codec import MAX_LINE_BYTES, Codec
 from worker.engine.port import (
     Cancel,
     Command,
@@ -16,6 +15,7 @@ from worker.engine.port import (
     Stepped,
     Submit,
 )
+from worker.subprocesses.codec import MAX_LINE_BYTES, Codec
 
 MAX_EVENT_BYTES = 4 << 20  # a step of 256 tokens with 20 alternatives each has 0.5 MB
 

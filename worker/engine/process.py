@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from wire.errors import ErrorCode
-from worker.child_process import ChildProcess, LineTooLong, Unkillable
-from worker.codec import Garbled
 from worker.engine.mailbox import Mailbox
 from worker.engine.pipe import FROM_ENGINE, MAX_EVENT_BYTES, TO_ENGINE
 from worker.engine.port import Command, Down, Ended, EngineSpec, Event, Ready, Stepped, Submit
 from worker.engine.restart import RestartPolicy, machines_fault
 from worker.issues import ISSUES
+from worker.subprocesses.codec import Garbled
+from worker.subprocesses.parent import ChildProcess, LineTooLong, Unkillable
 
 log = logging.getLogger("supernet.engine")
 

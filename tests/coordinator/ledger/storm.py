@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import event, select
 
-from coordinator.ledger.check import check
+from coordinator.ledger.audit import check
 from coordinator.ledger.commit import commit
-from coordinator.ledger.database import Database
 from coordinator.ledger.escrow import Terms, mature
 from coordinator.ledger.grants import balances_of, bonus, grant, spend_earned
 from coordinator.ledger.orders import Answer, Checkpoint, Done, Held, Hold, Order, Settle, Short, Transfer
+from coordinator.ledger.pricing import Served, bill
 from coordinator.ledger.recovery import recover
-from coordinator.ledger.tables import holds
-from coordinator.pricing import Served, bill
-from tests.coordinator.ledger.money import TARIFF, Client, client, usage
+from coordinator.store.database import Database
+from coordinator.store.tables import holds
+from tests.coordinator.ledger.builders import TARIFF, Client, client, usage
 
 SHARE = 7000
 GROUPS = (1, 1, 2, 5, 20, 60)

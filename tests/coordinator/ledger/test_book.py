@@ -2,7 +2,7 @@ import pytest
 
 from coordinator.ledger.book import Book, HoldState
 from coordinator.ledger.orders import Checkpoint, Done, Held, Hold, Purse, Settle, Short, Transfer
-from coordinator.pricing import Payee, Tariff
+from coordinator.ledger.pricing import Payee, Tariff
 
 MINE = Purse("a", "spark", "available")
 

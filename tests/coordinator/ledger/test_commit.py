@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from coordinator.ledger import commit as commits
-from coordinator.ledger.check import check
+from coordinator.ledger.audit import check
 from coordinator.ledger.commit import commit
-from coordinator.ledger.database import Database
-from coordinator.ledger.errors import CannotBeBooked
 from coordinator.ledger.grants import Balance, balances_of, bonus, grant
 from coordinator.ledger.orders import Checkpoint, Done, Held, Short
+from coordinator.ledger.pricing import Payee
 from coordinator.ledger.usage import read
-from coordinator.pricing import Payee
-from tests.coordinator.ledger.money import client, do, hold, settle, spark, usage
+from coordinator.store.database import Database
+from coordinator.store.errors import CannotBeBooked
+from tests.coordinator.ledger.builders import client, do, hold, settle, spark, usage
 
 
 def test_a_hold_sets_aside_and_its_end_gives_back_what_was_not_used(database: Database) -> None:

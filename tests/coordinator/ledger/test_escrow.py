@@ -1,8 +1,8 @@
-from coordinator.ledger.database import Database
 from coordinator.ledger.escrow import Earned, Terms, WorkerRow, earned, mature, workers
 from coordinator.ledger.grants import Balance
-from coordinator.pricing import Payee
-from tests.coordinator.ledger.money import Client, client, do, hold, settle, spark
+from coordinator.ledger.pricing import Payee
+from coordinator.store.database import Database
+from tests.coordinator.ledger.builders import Client, client, do, hold, settle, spark
 
 
 def earn(database: Database, alice: Client, bob: Client, job: str, at_ms: int) -> None:

@@ -1,12 +1,12 @@
 from sqlalchemy import select
 
-from coordinator.ledger.database import Database
 from coordinator.ledger.escrow import Terms, mature
 from coordinator.ledger.grants import Balance, balances_of, bonus, grant, next_bonus_ms, spend_earned, starter, totals
 from coordinator.ledger.orders import Done, Short
-from coordinator.ledger.tables import balances
-from coordinator.pricing import Payee
-from tests.coordinator.ledger.money import client, do, hold, settle, spark
+from coordinator.ledger.pricing import Payee
+from coordinator.store.database import Database
+from coordinator.store.tables import balances
+from tests.coordinator.ledger.builders import client, do, hold, settle, spark
 
 
 def sources(database: Database) -> dict[str, int]:

@@ -1,9 +1,9 @@
-from coordinator.ledger.database import Database
 from coordinator.ledger.grants import Balance
 from coordinator.ledger.orders import Checkpoint
 from coordinator.ledger.recovery import FINISH, recover, sweep
 from coordinator.ledger.usage import read
-from tests.coordinator.ledger.money import client, do, hold, settle, spark
+from coordinator.store.database import Database
+from tests.coordinator.ledger.builders import client, do, hold, settle, spark
 
 
 def test_what_a_stream_had_delivered_is_billed_and_its_workers_are_paid(database: Database) -> None:

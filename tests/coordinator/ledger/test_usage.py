@@ -1,7 +1,7 @@
-from coordinator.ledger.database import Database
 from coordinator.ledger.orders import Settle
 from coordinator.ledger.usage import DAY_MS, UsageSum, read, sums
-from tests.coordinator.ledger.money import client, do, hold, usage
+from coordinator.store.database import Database
+from tests.coordinator.ledger.builders import client, do, hold, usage
 
 
 def test_rows_come_back_as_they_went_in_and_are_summed_by_day_model_and_key(database: Database) -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from coordinator.ledger import writer as module
-from coordinator.ledger.check import check
-from coordinator.ledger.database import Database
-from coordinator.ledger.errors import CannotBeBooked
+from coordinator.ledger.audit import check
 from coordinator.ledger.grants import Balance
 from coordinator.ledger.orders import Done, Held, Short
 from coordinator.ledger.usage import read
 from coordinator.ledger.writer import LedgerWriter
-from tests.coordinator.ledger.money import client, hold, settle, spark
+from coordinator.store.database import Database
+from coordinator.store.errors import CannotBeBooked
+from tests.coordinator.ledger.builders import client, hold, settle, spark
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ import pytest
 
 from tests.worker.chat.vocabularies import PLAIN, QWEN3, QWEN35, ByteVocabulary
 from worker.chat.dialect import Dialect, dialect
-from worker.chat.vocabulary import SpecialTokens
+from worker.chat.special_tokens import SpecialTokens
 
 TURN = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
 

@@ -13,10 +13,10 @@ from tests.worker.chat.vocabularies import CONTROL, DEFINED, PLAIN, QWEN3, QWEN3
 from wire.catalog import ChatFormat
 from wire.chat import ChatRequest, Message, Sampling, Tool, ToolCall
 from wire.errors import ErrorCode, SupernetError
+from worker.bindings.vocab import Vocab
 from worker.chat.answer import Answer
 from worker.chat.prepared import Prepared, Tokenizer
 from worker.chat.prompt import prepare
-from worker.engine.vocab import Vocab
 
 USER = Message(role="user", content="Hi")
 TOOL = Tool(name="get", description="gets", parameters={"type": "object", "properties": {"city": {"type": "string"}}})

@@ -1,8 +1,8 @@
 """How JSON calls stream; what they come to is in test_answer."""
 
 from wire.chat import CallDelta, Tool
-from worker.chat.call import Sink
 from worker.chat.qwen_json import JsonCall
+from worker.chat.tool_call import Sink
 
 
 def begun(text: str) -> tuple[JsonCall, Sink]:

@@ -3,8 +3,8 @@
 import pytest
 
 from wire.chat import CallDelta, Tool
-from worker.chat.call import Sink
 from worker.chat.qwen_xml import XmlCall
+from worker.chat.tool_call import Sink
 
 TOOL = Tool(
     name="get",

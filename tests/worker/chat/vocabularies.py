@@ -8,7 +8,7 @@ from worker.chat.prepared import Tokenizer
 
 CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 DEFINED = ("<think>", "</think>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
-TEMPLATES = Path(__file__).parents[2] / "models"
+TEMPLATES = Path(__file__).parents[3] / "tools" / "tiny_models"
 
 
 @dataclass

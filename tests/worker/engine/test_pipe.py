@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from tests.thoroughness import at_most
 from wire.chat import Sampling
 from wire.errors import ErrorCode
-from worker.codec import Codec, Garbled
 from worker.engine.pipe import FROM_ENGINE, TO_ENGINE
 from worker.engine.port import (
     Cancel,
@@ -28,6 +27,7 @@ from worker.engine.port import (
     Submit,
     Token,
 )
+from worker.subprocesses.codec import Codec, Garbled
 
 PLAIN = Sampling.model_validate({})
 FULL = Sampling(

@@ -1,4 +1,4 @@
-"""The supervisor, with real processes: tests/worker/engine/standin.py dies in every way a native engine can."""
+"""The supervisor, with real processes: tests/worker/engine/fake_child.py dies in every way a native engine can."""
 
 import asyncio
 import contextlib
@@ -14,16 +14,16 @@ from typing import TypeVar
 
 import pytest
 
-from tests.worker.engine.planted import CRASH, MANY_ROWS, planted
-from tests.worker.manual_time import ManualTime
+from tests.fakes.manual_time import ManualTime
+from tests.worker.bindings.planted import CRASH, MANY_ROWS, planted
 from wire.chat import Sampling
 from wire.errors import ErrorCode
-from worker import child_process
-from worker.child_process import LOG_BURST, LOG_CHARS, ROOT
-from worker.engine import proof
+from worker.bindings import proof
 from worker.engine.mailbox import ROOM
 from worker.engine.port import Cancel, Down, Ended, EngineSpec, Event, Loading, Ready, Stepped, Submit
 from worker.engine.process import Patience, ProcessEngine
+from worker.subprocesses import parent
+from worker.subprocesses.parent import LOG_BURST, LOG_CHARS, ROOT
 
 SPEC = EngineSpec(path="no-file.gguf", slots=2, context=4096, gpu_layers=-1)
 
@@ -31,7 +31,7 @@ E = TypeVar("E", bound=Event)
 
 
 def standin(manner: str = "serve") -> tuple[str, ...]:
-    return (sys.executable, "-m", "tests.worker.engine.standin", manner)
+    return (sys.executable, "-m", "tests.worker.engine.fake_child", manner)
 
 
 def submit(job: str, prompt: tuple[int, ...] = (1, 2, 3)) -> Submit:
@@ -83,7 +83,7 @@ def gone(pid: int) -> bool:
     return False
 
 
-async def reaped(pid: int, child: child_process.ChildProcess) -> None:
+async def reaped(pid: int, child: parent.ChildProcess) -> None:
     """Kill it at last, and let the event loop see its end: a test must leave nothing behind."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
@@ -337,10 +337,10 @@ async def test_a_child_that_even_the_kernel_cannot_end_is_waited_for_with_a_boun
     bench = Bench("deaf", Patience(close_s=0.01))
     await bench.until(Ready)
     pid = await bench.pid()
-    killed: list[child_process.ChildProcess] = []
-    monkeypatch.setattr(child_process, "KILLED_S", 0.05)
+    killed: list[parent.ChildProcess] = []
+    monkeypatch.setattr(parent, "KILLED_S", 0.05)
     monkeypatch.setattr(
-        child_process.ChildProcess, "kill", lambda self: killed.append(self)
+        parent.ChildProcess, "kill", lambda self: killed.append(self)
     )  # as a process in state D takes it
     try:
         bench.engine.send(submit(job))

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import pytest
 
-from tests.worker.manual_time import ManualTime
+from tests.fakes.manual_time import ManualTime
 from wire.chat import Sampling
 from wire.errors import ErrorCode
 from worker.engine.port import Cancel, Continue, Down, Ended, Event, Pause, Pulse, Ready, Stepped, Submit

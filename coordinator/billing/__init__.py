@@ -1,0 +1,1 @@
+"""Holds, checkpoints and settlement around a request."""

@@ -1,0 +1,158 @@
+"""The command line: which commands there are, and what they take."""
+
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from importlib.metadata import version
+from typing import Any, get_args
+
+from coordinator.accounts.scopes import DEFAULT_ACCOUNT, DEFAULT_SCOPES, SCOPES
+from coordinator.config import DEFAULTS, HELP, Config, read
+from coordinator.ledger.orders import Reason
+from coordinator.ledger.pricing import CURRENCIES
+from program.arguments import Parser
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_INIT = "make the database first, and its pepper, if there is none"
+_DATABASE = ("db", "pepper")  # what every command that works on the database may be given
+
+
+def parser() -> Parser:
+    root = Parser("supernet-coordinator", description="The API of a Supernet, in front of its workers.")
+    root.add_argument("--version", action="version", version=version("supernet"))
+    commands = root.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="run the coordinator")
+    serve.add_argument("--json", action="store_true", help="print the address as JSON once it listens")
+    for name in HELP:
+        _setting(serve, name)
+    _keys(commands.add_parser("key", help="API keys").add_subparsers(dest="action", required=True))
+    _accounts(commands.add_parser("account", help="accounts").add_subparsers(dest="action", required=True))
+    _money(commands)
+    return root
+
+
+def _keys(actions: Any) -> None:
+    create = _command(actions, "create", "make a key; it is shown once")
+    create.add_argument("--name", required=True, help="what `key list` calls it")
+    create.add_argument("--init", action="store_true", help=_INIT)
+    create.add_argument("--account", default=DEFAULT_ACCOUNT, help=f"its name or id (default: {DEFAULT_ACCOUNT})")
+    scope = f"some of {','.join(SCOPES)} (default: {','.join(DEFAULT_SCOPES)})"
+    create.add_argument("--scope", default=",".join(DEFAULT_SCOPES), help=scope)
+    create.add_argument("--expires", type=expiry, metavar="WHEN", help="90d, 12h, 30m from now, or 2030-01-31 (UTC)")
+    limits = {"rpm": "requests a minute", "tpm": "tokens a minute", "concurrency": "requests at a time"}
+    for limit, what in limits.items():
+        create.add_argument(f"--{limit}", type=_typed(limit), help=f"{what} (default: the server's)")
+    _setting(create, "starter_spark")
+    _command(actions, "list", "all keys; what is secret of them is not to be had")
+    for name, text in (
+        ("revoke", "end a key; running coordinators know within a second"),
+        ("regenerate", "a new key in the place of an old one, which ends at once"),
+    ):
+        _command(actions, name, text).add_argument("id", help="of the key, as `key list` has it: key_...")
+
+
+def _accounts(actions: Any) -> None:
+    create = _command(actions, "create", "make an account")
+    create.add_argument("--name", required=True, help="no two accounts have the same")
+    create.add_argument("--init", action="store_true", help=_INIT)
+    _setting(create, "starter_spark")
+    _command(actions, "list", "all accounts")
+    change = _command(actions, "set", "change an account")
+    change.add_argument("account", help="its name or id")
+    change.add_argument("--weight", type=weight, required=True, help="of its share where accounts compete (default 1)")
+    for name, text in (
+        ("disable", "none of its keys works any more; running coordinators know within a second"),
+        ("enable", "its keys work again"),
+    ):
+        _command(actions, name, text).add_argument("account", help="its name or id")
+
+
+def _money(commands: Any) -> None:
+    grant = _command(commands, "grant", "give, book a deposit, or pay out what was earned")
+    grant.add_argument("account", help="its name or id")
+    grant.add_argument("amount", type=amount, help="of the currency: 100, 0.5")
+    grant.add_argument("--currency", choices=CURRENCIES, default="spark", help="(default: spark)")
+    grant.add_argument("--reason", choices=get_args(Reason), default="grant", help="(default: grant, a present)")
+    grant.add_argument("--note", default="", help="kept with the booking")
+    _setting(grant, "sogni_nano")
+    usage = _command(commands, "usage", "what an account used, by day (UTC), model and key")
+    usage.add_argument("account", help="its name or id")
+    usage.add_argument("--days", type=days, default=30, help="so many, with today (default: %(default)s)")
+    worker = commands.add_parser("worker", help="workers").add_subparsers(dest="action", required=True)
+    _command(worker, "list", "all workers that have earned; who is connected now stands on the dashboard")
+    ledger = commands.add_parser("ledger", help="the books").add_subparsers(dest="action", required=True)
+    _command(ledger, "check", "does all money add up? exits with 1 if not")
+
+
+def _command(actions: Any, name: str, text: str) -> Parser:
+    command: Parser = actions.add_parser(name, help=text, description=text)
+    command.add_argument("--json", action="store_true", help="results as JSON")
+    for setting in _DATABASE:
+        _setting(command, setting)
+    return command
+
+
+def _setting(command: Parser, name: str) -> None:
+    flag, text, default = "--" + name.replace("_", "-"), HELP[name], DEFAULTS.get(name) or getattr(Config, name)
+    if isinstance(default, bool):
+        command.add_argument(flag, action="store_true", default=None, help=text)
+        return
+    command.add_argument(flag, type=_typed(name), metavar=name.upper(), help=f"{text} (default: {default})")
+
+
+# ---- values ----------------------------------------------------------------------------------------------------------
+
+
+def _typed(setting: str) -> Callable[[str], Any]:
+    """How argparse reads the flag of a setting: as the setting's variable is read."""
+
+    def typed(text: str) -> Any:
+        try:
+            return read(setting, text)
+        except ValueError as error:
+            raise ArgumentTypeError(f"{text!r} {error}") from None
+
+    return typed
+
+
+def expiry(text: str) -> int:
+    """`90d`, `12h`, `30m`, `2w` from now, or a date or time of ISO 8601 (UTC unless it says otherwise) -> Unix ms."""
+    now = datetime.now(UTC)
+    try:
+        if text[-1:] in _UNITS and text[:-1].isdecimal():
+            when = now + timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+        else:
+            when = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise ArgumentTypeError(f"{text!r} is no time: write 90d, 12h, 30m, or 2030-01-31") from None
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    if when <= now:
+        raise ArgumentTypeError(f"{text!r} is over already")
+    return int(when.timestamp() * 1000)
+
+
+def amount(text: str) -> Fraction:
+    try:
+        value = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        value = Fraction(0)
+    if not 0 < value <= 10**9 or "/" in text:
+        raise ArgumentTypeError(f"{text!r} is no amount: write 100 or 0.5")
+    return value
+
+
+def days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 3660:
+        raise ArgumentTypeError(f"{text!r} is no number of days: write 1 to 3660")
+    return int(text)
+
+
+def weight(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.01 <= value <= 1000:
+        raise ArgumentTypeError(f"{text!r}: a weight is 0.01 to 1000")
+    return value

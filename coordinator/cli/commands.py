@@ -1,0 +1,233 @@
+"""The commands that work on the database: keys, accounts, money. Results on stdout, everything else on stderr."""
+
+import json
+import sys
+import time
+from argparse import Namespace
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from coordinator.accounts.accounts import Wish, create_account, create_key, regenerate_key
+from coordinator.accounts.api_keys import pepper_file, read_pepper
+from coordinator.accounts.rows import KeyLimits, KeyRow, get_account, list_accounts, list_keys, revoke_key, set_account
+from coordinator.config import Config
+from coordinator.ledger.audit import check
+from coordinator.ledger.commit import commit
+from coordinator.ledger.escrow import workers
+from coordinator.ledger.grants import Balance, grant, totals
+from coordinator.ledger.orders import Short
+from coordinator.ledger.pricing import SPARK_NANO, Units, decimal
+from coordinator.ledger.usage import DAY_MS, sums
+from coordinator.store.database import Database, sqlite_file
+from coordinator.store.errors import LedgerError
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One command that is being carried out."""
+
+    arguments: Namespace
+    config: Config
+    database: Database
+
+    @property
+    def pepper(self) -> bytes:
+        return _pepper(self.config, make=False)
+
+    @property
+    def starter_nano(self) -> int:
+        return self.config.starter_spark * SPARK_NANO
+
+
+def run(arguments: Namespace, config: Config) -> None:
+    """Raises LedgerError. Only `--init`, and the server, make a database: any other folder's would be a new one."""
+    file = sqlite_file(config.db)
+    init = getattr(arguments, "init", False)
+    if file is not None and not init and not file.exists():
+        raise LedgerError(
+            f"no database at {file}: give the coordinator's with --db (its log names it at the start), or make one:"
+            " `serve` does, and --init with `key create` or `account create`"
+        )
+    database = Database(config.db)
+    try:
+        if init:
+            _pepper(config, make=True)
+        _COMMANDS[arguments.command, getattr(arguments, "action", None)](_Call(arguments, config, database))
+    finally:
+        database.close()
+
+
+def _pepper(config: Config, *, make: bool) -> bytes:
+    return read_pepper(config.pepper or pepper_file(config.db), make=make)
+
+
+# ---- keys ------------------------------------------------------------------------------------------------------------
+
+
+def _key_create(call: _Call) -> None:
+    asked = call.arguments
+    scopes = tuple(scope.strip() for scope in asked.scope.split(",") if scope.strip())
+    limits = KeyLimits(asked.rpm, asked.tpm, asked.concurrency)
+    wish = Wish(asked.name, asked.account, scopes, limits, asked.expires)
+    _show_once(call, *create_key(call.database, call.pepper, wish, _now_ms(), call.starter_nano))
+
+
+def _key_regenerate(call: _Call) -> None:
+    _show_once(call, *regenerate_key(call.database, call.pepper, call.arguments.id, _now_ms()))
+    print(f"{call.arguments.id} is revoked; a running coordinator knows within a second", file=sys.stderr)
+
+
+def _show_once(call: _Call, key: str, row: KeyRow) -> None:
+    if call.arguments.json:
+        print(json.dumps({"key": key, "id": row.id, "account": row.account, "scopes": row.scopes}))
+    else:
+        print(key)
+        print(f"made in {call.database.name}; this is the only time that the key is shown", file=sys.stderr)
+
+
+def _key_list(call: _Call) -> None:
+    names = {account.id: account.name for account in list_accounts(call.database)}
+    rows = [
+        {**asdict(key), **asdict(key.limits), "account": names[key.account], "scopes": ",".join(key.scopes)}
+        for key in list_keys(call.database)
+    ]
+    columns = ("id", "name", "account", "scopes", "hint", "rpm", "tpm", "concurrency", "expires_ms", "revoked_ms")
+    _table(call, rows, columns)
+
+
+def _key_revoke(call: _Call) -> None:
+    revoke_key(call.database, call.arguments.id, _now_ms())
+    print(f"{call.arguments.id} is revoked; a running coordinator knows within a second", file=sys.stderr)
+
+
+# ---- accounts --------------------------------------------------------------------------------------------------------
+
+
+def _account_create(call: _Call) -> None:
+    account = create_account(call.database, call.arguments.name, _now_ms(), call.starter_nano)
+    print(json.dumps(asdict(account)) if call.arguments.json else account.id)
+
+
+def _account_list(call: _Call) -> None:
+    have = totals(call.database)
+    rows = []
+    for account in list_accounts(call.database):
+        money = have.get(account.id, Balance())
+        purses = {"available_nano": money.available, "earned_nano": money.earned, "escrow_nano": money.escrow}
+        rows.append(asdict(account) | purses)
+    columns = ("id", "name", "weight", "disabled", "available_nano", "earned_nano", "escrow_nano", "created_ms")
+    _table(call, rows, columns)
+
+
+def _account_set(call: _Call) -> None:
+    _change_account(call, weight=call.arguments.weight)
+
+
+def _account_disable(call: _Call) -> None:
+    _change_account(call, disabled=True)
+
+
+def _account_enable(call: _Call) -> None:
+    _change_account(call, disabled=False)
+
+
+def _change_account(call: _Call, **values: Any) -> None:
+    account = get_account(call.database, call.arguments.account)
+    set_account(call.database, account.id, **values)
+    if call.arguments.json:
+        print(json.dumps({**asdict(account), **values}))
+    print(f"{account.name} is changed; a running coordinator knows within a second", file=sys.stderr)
+
+
+# ---- money -----------------------------------------------------------------------------------------------------------
+
+
+def _grant(call: _Call) -> None:
+    asked = call.arguments
+    account = get_account(call.database, asked.account)
+    nano = asked.amount * Units(call.config.sogni_nano).of(asked.currency)
+    if nano.denominator != 1:
+        raise LedgerError(f"{asked.amount} {asked.currency} is no whole number of nano-dollars")
+    order = grant(account.id, asked.currency, int(nano), _now_ms(), asked.reason, asked.note)
+    (answer,) = commit(call.database, [order])
+    if isinstance(answer, Short):
+        raise LedgerError(f"{account.name} has earned ${decimal(answer.available)} that can be paid out, and no more")
+    if call.arguments.json:
+        print(json.dumps({"id": order.id, "account": account.id, "currency": asked.currency, "nano_usd": order.nano}))
+    print(f"booked: {asked.reason} of ${decimal(order.nano)} in {asked.currency}, {account.name}", file=sys.stderr)
+
+
+def _usage(call: _Call) -> None:
+    asked = call.arguments
+    account = get_account(call.database, asked.account)
+    names = {key.id: key.name for key in list_keys(call.database, account.id)}
+    since_ms = (_now_ms() // DAY_MS - asked.days + 1) * DAY_MS
+    rows = [
+        {**asdict(row), "day": _day(row.day), "key": names.get(row.key, row.key)}
+        for row in sums(call.database, account.id, since_ms)
+    ]
+    columns = ("day", "model", "key", "requests", "prompt", "cached", "completion", "reasoning", "cost_nano")
+    _table(call, rows, columns)
+
+
+def _worker_list(call: _Call) -> None:
+    names = {account.id: account.name for account in list_accounts(call.database)}
+    rows = [{**asdict(row), "account": names.get(row.account, row.account)} for row in workers(call.database)]
+    _table(call, rows, ("worker", "account", "jobs", "earned_nano", "escrow_nano", "last_ms"))
+
+
+def _ledger_check(call: _Call) -> None:
+    found = check(call.database)
+    if call.arguments.json:
+        print(json.dumps({"ok": not found, "found": found}))
+    else:
+        print("\n".join(found) if found else "all money adds up")
+    if found:
+        sys.exit(1)
+
+
+_COMMANDS = {
+    ("grant", None): _grant,
+    ("usage", None): _usage,
+    ("worker", "list"): _worker_list,
+    ("ledger", "check"): _ledger_check,
+    ("key", "create"): _key_create,
+    ("key", "list"): _key_list,
+    ("key", "revoke"): _key_revoke,
+    ("key", "regenerate"): _key_regenerate,
+    ("account", "create"): _account_create,
+    ("account", "list"): _account_list,
+    ("account", "set"): _account_set,
+    ("account", "disable"): _account_disable,
+    ("account", "enable"): _account_enable,
+}
+
+
+def _table(call: _Call, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    """For people, times are read as times and money as dollars; programs get both as they are stored."""
+    if call.arguments.json:
+        print(json.dumps([{name: row[name] for name in columns} for row in rows]))
+        return
+    head = tuple(name.removesuffix("_ms").removesuffix("_nano") for name in columns)
+    cells = [head, *(tuple(_cell(name, row[name]) for name in columns) for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
+    for row in cells:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if name.endswith("_ms"):
+        return datetime.fromtimestamp(value / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"${decimal(value)}" if name.endswith("_nano") else str(value)
+
+
+def _day(number: int) -> str:
+    """`number` counts from the first of January 1970, UTC."""
+    return datetime.fromtimestamp(number * DAY_MS / 1000, UTC).strftime("%Y-%m-%d")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

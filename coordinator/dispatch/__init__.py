@@ -1,0 +1,1 @@
+"""The life of a job, pure: frames and ticks in, effects out."""

@@ -1,0 +1,1 @@
+"""The shell around dispatch: clock, buffers and sockets."""

@@ -1,0 +1,1 @@
+"""OpenAI's words and ours, pure: requests read, answers written."""

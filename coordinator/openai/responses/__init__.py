@@ -1,0 +1,1 @@
+"""/v1/responses: the second wording of the same job."""

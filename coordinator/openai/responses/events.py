@@ -1,0 +1,254 @@
+"""The wire's parts -> the Response object and the events of its stream, as OpenAI's Responses API writes them.
+
+An answer is a list of items: the thought, the text, each call. A part of another kind than the one before closes that
+one's item and opens a new one. Every event carries the number after the last one's; the stream ends with
+`response.completed`, `response.incomplete` (cut by the limit of tokens) or `response.failed`, and nothing follows.
+
+Two keys are ours: `warnings` beside `output` (what was malformed in an answer that stands), and `retry_after` beside
+the message of an error that says when to come back. Ids are functions of their place, so that no failover changes them.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, assert_never
+
+from coordinator.openai.chat_response import Envelope, call_id, logprob_json
+from wire.chat import CallDelta, Content, FinishReason, Notice, Part, Reasoning, Usage
+from wire.errors import ErrorCode, SupernetError
+from wire.messages import TokenLogprob
+
+Json = dict[str, Any]
+Kind = Literal["reasoning", "message", "function_call"]
+
+_PREFIX: Mapping[Kind, str] = {"reasoning": "rs", "message": "msg", "function_call": "fc"}
+
+# What a Response says in any case: see fields.py for why.
+_FIXED: Json = {
+    "background": False,
+    "max_tool_calls": None,
+    "previous_response_id": None,
+    "service_tier": "default",
+    "store": False,
+    "truncation": "disabled",
+}
+
+
+def event_bytes(event: Json) -> bytes:
+    """One server-sent event, named as its `type`. Pure ASCII, as in openai_response.sse."""
+    data = json.dumps(event, separators=(",", ":"), allow_nan=False)
+    return f"event: {event['type']}\ndata: {data}\n\n".encode()
+
+
+def usage_json(usage: Usage) -> Json:
+    """Nothing is charged for keeping a prefix, so no tokens are counted as written to a cache."""
+    return {
+        "input_tokens": usage.prompt,
+        "input_tokens_details": {"cached_tokens": usage.cached, "cache_write_tokens": 0},
+        "output_tokens": usage.completion,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning},
+        "total_tokens": usage.prompt + usage.completion,
+    }
+
+
+def error_json(error: SupernetError) -> Json:
+    """The `error` of a Response. This API has a list of codes of its own, and what a client does depends on it: Codex
+    0.169 was seen to send one request for `invalid_prompt`, `context_length_exceeded` and `insufficient_quota`, and six
+    for any other, `poison_request` included. `type` holds the code of our own table."""
+    if error.code in (ErrorCode.CONTEXT_LENGTH_EXCEEDED, ErrorCode.INSUFFICIENT_QUOTA):
+        code = error.code.value
+    elif error.row.status == 429:
+        code = "rate_limit_exceeded"
+    else:
+        code = "invalid_prompt" if error.row.status < 500 else "server_error"
+    shown: Json = {"code": code, "message": error.message, "type": error.code.value, "param": error.param}
+    return shown if error.retry_after_s is None else {**shown, "retry_after": error.retry_after_s}
+
+
+@dataclass
+class _Item:
+    """One entry of `output`. `head` are the keys that do not change."""
+
+    kind: Kind
+    place: int
+    head: Json
+    text: list[str] = field(default_factory=list)
+    logprobs: list[Json] = field(default_factory=list)
+    status: str = "in_progress"
+
+    @property
+    def whole(self) -> str:
+        return "".join(self.text)
+
+    def part(self) -> Json:
+        """Of a thought or a text: its only content part."""
+        if self.kind == "reasoning":
+            return {"type": "reasoning_text", "text": self.whole}
+        return {"type": "output_text", "text": self.whole, "annotations": [], "logprobs": list(self.logprobs)}
+
+    def json(self, *, empty: bool = False) -> Json:
+        shown = {**self.head, "type": self.kind, "status": self.status}
+        if self.kind == "function_call":
+            return {**shown, "arguments": self.whole}
+        if self.kind == "reasoning":
+            shown["summary"] = []
+        return {**shown, "content": [] if empty else [self.part()]}
+
+
+class ResponseEvents:
+    """One answer: `first`, then `parts` for every step, then `finish` or `fail`. `whole` is the Response until now."""
+
+    def __init__(self, envelope: Envelope, repeated: Json, names: Mapping[str, Json]) -> None:
+        self._envelope = envelope
+        self._repeated = repeated
+        self._names = names
+        self._number = 0
+        self._items: list[_Item] = []
+        self._call: int | None = None  # the wire's index of the call that is open
+        self._calls = 0
+        self._logprobs: list[Json] = []  # of tokens whose text a parser still holds back
+        self._warnings: list[str] = []
+        self._end: Json = {"status": "in_progress", "error": None, "incomplete_details": None, "usage": None}
+
+    def whole(self) -> Json:
+        return {
+            "id": self._envelope.id,
+            "object": "response",
+            "created_at": self._envelope.created,
+            "model": self._envelope.model,
+            **_FIXED,
+            **self._repeated,
+            **self._end,
+            "output": [item.json() for item in self._items],
+            **({"warnings": self._warnings} if self._warnings else {}),
+        }
+
+    def first(self) -> list[Json]:
+        return [self._event(kind, response=self.whole()) for kind in ("response.created", "response.in_progress")]
+
+    def parts(self, parts: Sequence[Part], logprobs: Iterable[TokenLogprob] = ()) -> list[Json]:
+        """The events of one step. Only text has a place for logprobs: those of thoughts and calls are left out."""
+        self._logprobs += [logprob_json(token) for token in logprobs]
+        events: list[Json] = []
+        for part in parts:
+            match part:
+                case Content(text=text):
+                    events += self._text(text)
+                case Reasoning(text=text):
+                    events += self._thought(text)
+                case CallDelta():
+                    events += self._call_piece(part)
+                case Notice(text=text):
+                    self._warnings.append(text)
+                case _:
+                    assert_never(part)
+        if any(isinstance(part, Reasoning | CallDelta) for part in parts):
+            self._logprobs = []
+        return events
+
+    def finish(self, reason: FinishReason, usage: Usage, extra: Json | None = None) -> list[Json]:
+        """`extra` keys (such as a cost) join the usage."""
+        cut = reason == "length"
+        events = self._close("incomplete" if cut else "completed")
+        if reason == "stop" and all(item.kind == "reasoning" for item in self._items):
+            events += self._open("message", {"role": "assistant"})  # it said nothing, and clients look for a message
+            events += self._close("completed")
+        self._end = {
+            "status": "incomplete" if cut else "completed",
+            "error": None,
+            "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
+            "usage": {**usage_json(usage), **(extra or {})},
+        }
+        return [*events, self._event(f"response.{self._end['status']}", response=self.whole())]
+
+    def fail(self, error: SupernetError) -> list[Json]:
+        """What is open stays so: no `done` may tell a client to act on half a call."""
+        if self._items and self._items[-1].status == "in_progress":
+            self._items[-1].status = "incomplete"
+        self._end = {**self._end, "status": "failed", "error": error_json(error)}
+        return [self._event("response.failed", response=self.whole())]
+
+    # ---- parts ---------------------------------------------------------------------------------------------------
+
+    def _text(self, text: str) -> list[Json]:
+        if not text:
+            return []
+        events = self._ensure("message", {"role": "assistant"})
+        logprobs, self._logprobs = self._logprobs, []
+        item = self._items[-1]
+        item.text.append(text)
+        item.logprobs += logprobs
+        return [*events, self._of(item, "output_text.delta", content_index=0, delta=text, logprobs=logprobs)]
+
+    def _thought(self, text: str) -> list[Json]:
+        if not text:
+            return []
+        events = self._ensure("reasoning", {})
+        item = self._items[-1]
+        item.text.append(text)
+        return [*events, self._of(item, "reasoning_text.delta", content_index=0, delta=text)]
+
+    def _call_piece(self, piece: CallDelta) -> list[Json]:
+        events: list[Json] = []
+        if piece.name is not None:
+            events = self._close("completed")
+            name = self._names.get(piece.name, {"name": piece.name})
+            events += self._open("function_call", {"call_id": call_id(self._envelope, 0, self._calls), **name})
+            self._call = piece.index
+            self._calls += 1
+        elif self._call != piece.index:  # no worker of ours does this, but a worker is a stranger's machine
+            self._warnings.append("a piece of a call came out of its place and was left out")
+            return []
+        if not piece.arguments:
+            return events
+        item = self._items[-1]
+        item.text.append(piece.arguments)
+        return [*events, self._of(item, "function_call_arguments.delta", delta=piece.arguments)]
+
+    # ---- items ---------------------------------------------------------------------------------------------------
+
+    def _ensure(self, kind: Kind, head: Json) -> list[Json]:
+        """The open item is one of this kind."""
+        if self._items and self._items[-1].status == "in_progress" and self._items[-1].kind == kind:
+            return []
+        return [*self._close("completed"), *self._open(kind, head)]
+
+    def _open(self, kind: Kind, head: Json) -> list[Json]:
+        place = len(self._items)
+        digest = hashlib.sha256(f"{self._envelope.id}/{place}".encode()).hexdigest()
+        item = _Item(kind, place, {"id": f"{_PREFIX[kind]}_{digest[:32]}", **head})
+        self._items.append(item)
+        added = self._event("response.output_item.added", output_index=place, item=item.json(empty=True))
+        if kind == "function_call":
+            return [added]
+        return [added, self._of(item, "content_part.added", content_index=0, part=item.part())]
+
+    def _close(self, status: Literal["completed", "incomplete"]) -> list[Json]:
+        if not self._items or self._items[-1].status != "in_progress":
+            return []
+        item = self._items[-1]
+        item.status = status
+        self._call = None
+        match item.kind:
+            case "function_call":
+                ends = [self._of(item, "function_call_arguments.done", arguments=item.whole, name=item.head["name"])]
+            case "reasoning":
+                ends = [self._of(item, "reasoning_text.done", content_index=0, text=item.whole)]
+            case "message":
+                logprobs = list(item.logprobs)
+                ends = [self._of(item, "output_text.done", content_index=0, text=item.whole, logprobs=logprobs)]
+            case _:
+                assert_never(item.kind)
+        if item.kind != "function_call":
+            ends.append(self._of(item, "content_part.done", content_index=0, part=item.part()))
+        return [*ends, self._event("response.output_item.done", output_index=item.place, item=item.json())]
+
+    # ---- events --------------------------------------------------------------------------------------------------
+
+    def _of(self, item: _Item, kind: str, **rest: Any) -> Json:
+        return self._event(f"response.{kind}", item_id=item.head["id"], output_index=item.place, **rest)
+
+    def _event(self, kind: str, **rest: Any) -> Json:
+        number, self._number = self._number, self._number + 1
+        return {"type": kind, "sequence_number": number, **rest}

@@ -1,0 +1,224 @@
+"""The queue: jobs that wait for a slot, per model, bounded overall and per account.
+
+A job that was started before goes first. Then accounts take turns by the tokens that they were served (fairness.py),
+and within an account the oldest job is next. A job is charged when it starts, with what jobs of the model usually cost,
+and the charge follows what it is really served: slots that become free together do not all go to one account.
+
+Whoever is next is found in time that grows with the logarithm of the accounts that wait, not with the jobs.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush, heapreplace
+from itertools import count
+
+from coordinator.scheduler.fairness import LEAST_WEIGHT, Fairness, cost
+from coordinator.scheduler.state import Job, Limits
+
+SERVICE_S = 10.0  # assumed seconds of one job until one has been measured
+COMPLETION = 256.0  # and its tokens
+SMOOTHING = 0.1
+
+Entry = tuple[float, int, str]  # (counter, turn, account): of equal counters the one that stands there longer is first
+
+
+@dataclass
+class _Line:
+    """What waits for one model. Jobs stand in dictionaries, by id and in order, so that any can leave at once.
+
+    `heap` has for each account that waits an entry that is not above its counter. Counters grow all the time: an entry
+    that has fallen behind is put right when it comes to the top.
+    """
+
+    fairness: Fairness = field(default_factory=Fairness)
+    moved: dict[str, Job] = field(default_factory=dict)
+    fresh: dict[str, dict[str, Job]] = field(default_factory=dict)  # by account
+    heap: list[Entry] = field(default_factory=list)
+    turns: Iterator[int] = field(default_factory=count)
+    size: int = 0
+    service_s: float | None = None  # measured: how long a job holds its slot
+    completion: float = COMPLETION  # tokens of an answer, smoothed
+    cost: float = COMPLETION
+
+    def push(self, account: str) -> None:
+        if len(self.heap) > 2 * len(self.fresh) + 16:  # accounts that left, and copies
+            self.heap = [(self.fairness.counter(each), next(self.turns), each) for each in self.fresh]
+            heapify(self.heap)
+        heappush(self.heap, (self.fairness.counter(account), next(self.turns), account))
+
+    def top(self, heap: list[Entry]) -> str | None:
+        """The account with the lowest counter of those in `heap`."""
+        while heap:
+            at, _, account = heap[0]
+            counter = self.fairness.counter(account)
+            if account not in self.fresh or at > counter:  # it left, or was given something back and stands again below
+                heappop(heap)
+            elif at < counter:
+                heapreplace(heap, (counter, next(self.turns), account))
+            else:
+                return account
+        return None
+
+
+class Waiting:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._lines: dict[str, _Line] = {}  # by model; the catalogue bounds them
+        self._jobs: dict[str, Job] = {}
+        self._accounts: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def __contains__(self, job: Job) -> bool:
+        return self._jobs.get(job.spec.id) is job
+
+    # ---- who waits -----------------------------------------------------------------------------------------------
+
+    def models(self) -> list[str]:
+        return [model for model, line in self._lines.items() if line.size]
+
+    def count(self, model: str) -> int:
+        line = self._lines.get(model)
+        return 0 if line is None else line.size
+
+    def jobs(self, model: str) -> list[Job]:
+        """All that wait for a model, in no order."""
+        line = self._lines.get(model)
+        if line is None:
+            return []
+        return [*line.moved.values(), *(job for queue in line.fresh.values() for job in queue.values())]
+
+    def order(self, model: str) -> Iterator[Job]:
+        """The jobs that wait for a model, next first. One that is started meanwhile changes who follows; of an account
+        whose first job is passed over, the others are next."""
+        line = self._lines.get(model)
+        if line is None:
+            return
+        yield from sorted(line.moved.values(), key=lambda job: job.submitted)
+        heap, passed = line.heap, set[str]()
+        while (account := line.top(heap)) is not None:
+            for job in [] if account in passed else list(line.fresh[account].values()):
+                yield job
+                if job not in self:
+                    break
+            else:
+                heap = heap.copy() if heap is line.heap else heap
+                heappop(heap)
+                passed.add(account)
+
+    def place(self, job: Job) -> int | None:
+        """From 1; None if the job does not wait. An estimate: of jobs that cost alike, and if nobody else comes."""
+        if job not in self:
+            return None
+        line, account = self._lines[job.spec.model], job.spec.account
+        if job.spec.id in line.moved:
+            return 1 + sum(other.submitted < job.submitted for other in line.moved.values())
+        mine = line.fresh[account]
+        before = next(i for i, other in enumerate(mine.values()) if other is job)
+        # Its turn comes at this counter: others go first until theirs has come so far.
+        turn = line.fairness.counter(account) + before * line.cost / _weight(job)
+        ahead = len(line.moved) + before
+        for other, queue in line.fresh.items():
+            lead = turn - line.fairness.counter(other)
+            if other != account and lead >= 0:
+                ahead += min(len(queue), int(lead * _weight(next(iter(queue.values()))) / line.cost) + 1)
+        return ahead + 1
+
+    def full(self, account: str) -> str | None:
+        """Why another job of `account` may not wait; None if it may."""
+        if len(self) >= self._limits.queue:
+            return "the queue is full"
+        if self._accounts[account] >= self._limits.queue_per_account:
+            return f"{self._limits.queue_per_account} requests of this account are waiting already"
+        return None
+
+    # ---- coming and going ----------------------------------------------------------------------------------------
+
+    def add(self, job: Job) -> None:
+        """The job waits. Bounds are not checked: a job that comes back was let in before."""
+        line, account = self._lines.setdefault(job.spec.model, _Line()), job.spec.account
+        if job.starts:
+            line.moved[job.spec.id] = job
+        else:
+            new = account not in line.fresh
+            line.fresh.setdefault(account, {})[job.spec.id] = job
+            if new:
+                line.fairness.arrive(account)
+                line.push(account)
+        line.size += 1
+        self._jobs[job.spec.id] = job
+        self._accounts[account] += 1
+
+    def remove(self, job: Job) -> None:
+        """Forget the job; one that does not wait is no error."""
+        if job not in self:
+            return
+        line, account = self._lines[job.spec.model], job.spec.account
+        if line.moved.pop(job.spec.id, None) is None:
+            del line.fresh[account][job.spec.id]
+            if not line.fresh[account]:
+                del line.fresh[account]
+        line.size -= 1
+        del self._jobs[job.spec.id]
+        self._accounts[account] -= 1
+        if not self._accounts[account]:
+            del self._accounts[account]
+
+    # ---- what was served -----------------------------------------------------------------------------------------
+
+    def start(self, job: Job) -> None:
+        """The job has a slot: it waits no more, and is charged what is to be expected of it."""
+        line = self._lines.setdefault(job.spec.model, _Line())
+        if not job.starts:
+            line.fairness.chosen(job.spec.account)
+        self.remove(job)
+        self._charge(job, max(job.charged, cost(job.prompt, round(self.expected(job)))))
+
+    def expected(self, job: Job) -> float:
+        """Tokens of its answer: what answers of the model have been of late, and no more than it asks for."""
+        line = self._lines.get(job.spec.model)
+        return min(COMPLETION if line is None else line.completion, job.spec.request.max_tokens)
+
+    def delivered(self, job: Job) -> None:
+        """It has been served more tokens."""
+        so_far = cost(job.prompt, len(job.delivered))
+        if so_far > job.charged:
+            self._charge(job, so_far)
+
+    def ended(self, job: Job, prompt: int) -> None:
+        """What it was charged becomes what it was served. `prompt`: its tokens, 0 if no worker read it."""
+        self._charge(job, cost(prompt, len(job.delivered)))
+
+    def _charge(self, job: Job, tokens: float) -> None:
+        """Make `tokens` what the job has been charged in all."""
+        line, account = self._lines.setdefault(job.spec.model, _Line()), job.spec.account
+        more, job.charged = tokens - job.charged, tokens
+        if more:
+            line.fairness.charge(account, more, job.spec.weight)
+        if more < 0 and account in line.fresh:
+            line.push(account)
+
+    def served(self, job: Job, seconds: float) -> None:
+        """A job held its slot that long and is done: what is to be expected of the next one."""
+        line, completion = self._lines.setdefault(job.spec.model, _Line()), len(job.delivered)
+        line.service_s = seconds if line.service_s is None else line.service_s + SMOOTHING * (seconds - line.service_s)
+        line.completion += SMOOTHING * (completion - line.completion)
+        line.cost += SMOOTHING * (max(cost(job.prompt, completion), 1.0) - line.cost)
+
+    # ---- how long it takes ---------------------------------------------------------------------------------------
+
+    def wait_s(self, model: str, place: int, slots: int) -> float:
+        """Seconds until the job at that place starts: slots become free one by one, as fast as jobs are served."""
+        line = self._lines.get(model)
+        service_s = SERVICE_S if line is None or line.service_s is None else line.service_s
+        return place / max(slots, 1) * service_s
+
+    def retry_after_s(self, model: str, slots: int) -> float:
+        """When the jobs that wait now will have been served; 1 to 60 seconds."""
+        return min(60.0, max(1.0, self.wait_s(model, self.count(model) + 1, slots)))
+
+
+def _weight(job: Job) -> float:
+    return max(job.spec.weight, LEAST_WEIGHT)

@@ -1,0 +1,1 @@
+"""What both programs are as processes: how they read their command lines."""

@@ -1,1 +1,0 @@
-"""Writes coordinator/openapi.json: what the API takes is read off the code that reads requests."""

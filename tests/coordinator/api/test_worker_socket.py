@@ -1,0 +1,252 @@
+"""The worker's socket: whatever comes in, the answer is typed and nothing dies."""
+
+import asyncio
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from coordinator.accounts.rows import list_keys, revoke_key
+from coordinator.api import worker_socket
+from coordinator.store.database import Database
+from tests.coordinator.conftest import CATALOG, Coordinator, FakeWorker, Start, make_key, until
+from wire import messages as wire
+from wire.chat import Usage
+from wire.codec import encode, to_worker
+from wire.errors import CLOSE_DUPLICATE, CLOSE_HELLO_TIMEOUT, CLOSE_PROTOCOL_ERROR, CLOSE_UNAUTHORIZED, CLOSE_VERSION
+
+
+def dial(coordinator: Coordinator, key: str | None, protocol: str | None = wire.SUBPROTOCOL) -> Any:
+    return connect(
+        coordinator.url.replace("http", "ws") + wire.WORKER_PATH,
+        additional_headers={} if key is None else {"Authorization": f"Bearer {key}"},
+        subprotocols=None if protocol is None else [protocol],  # type: ignore[list-item]
+        compression=None,
+    )
+
+
+async def closing(worker: FakeWorker) -> tuple[list[Any], int | None]:
+    """Everything that still comes, and the close code."""
+    heard = []
+    with contextlib.suppress(ConnectionClosed):
+        async with asyncio.timeout(15):
+            while True:
+                heard.append(to_worker(await worker.socket.recv()))
+    return heard, worker.socket.close_code
+
+
+@pytest.mark.parametrize("key", [None, "nonsense", "sk-sn-" + "a" * 49])
+async def test_a_wrong_key_is_refused_before_the_upgrade(coordinator: Coordinator, key: str | None) -> None:
+    with pytest.raises(InvalidStatus) as caught:
+        async with dial(coordinator, key):
+            pass
+    assert caught.value.response.status_code == 401
+    assert json.loads(caught.value.response.body or b"")["error"]["code"] == "invalid_api_key"
+
+
+@pytest.mark.parametrize("protocol", [None, "supernet.v9"])
+async def test_another_subprotocol_is_refused(coordinator: Coordinator, protocol: str | None) -> None:
+    with pytest.raises(InvalidStatus) as caught:
+        async with dial(coordinator, coordinator.key, protocol):
+            pass
+    assert caught.value.response.status_code == 426
+    assert b"supernet.v1" in (caught.value.response.body or b"")
+
+
+async def test_silence_instead_of_hello_is_closed(coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_socket, "HELLO_TIMEOUT_S", 0.1)
+    async with coordinator.worker() as worker:
+        heard, code = await closing(worker)
+    assert code == CLOSE_HELLO_TIMEOUT
+    assert isinstance(heard[0], wire.Error)
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        ("not json", CLOSE_PROTOCOL_ERROR),
+        (b"\x00\x01", CLOSE_PROTOCOL_ERROR),
+        ('{"type":"capacity"}', CLOSE_PROTOCOL_ERROR),
+        ('{"type":"hello"}', CLOSE_PROTOCOL_ERROR),
+        ('{"type":"hello","worker":"' + "x" * 70_000 + '"}', CLOSE_PROTOCOL_ERROR),
+        ('{"type":"hello","worker":"../../etc","instance":"a","models":[]}', CLOSE_PROTOCOL_ERROR),
+        ('{"type":"hello","protocol":2,"worker":"w","instance":"a","models":[]}', CLOSE_VERSION),
+    ],
+)
+async def test_a_first_frame_that_is_no_good_hello_is_explained_and_closed(
+    coordinator: Coordinator, frame: str | bytes, code: int
+) -> None:
+    async with coordinator.worker() as worker:
+        await worker.say(frame)
+        heard, closed = await closing(worker)
+    assert isinstance(heard[0], wire.Error)
+    assert closed == code
+
+
+async def test_a_model_that_is_not_in_the_catalogue_is_left_out(coordinator: Coordinator) -> None:
+    async with coordinator.worker() as worker:
+        offers = [wire.ModelOffer(id=name, context=1, slots=1) for name in ("tiny", "homemade", "tiny")]
+        await worker.say(wire.Hello(worker="w", instance="a", models=tuple(offers)))
+        first, second = await worker.hear(wire.Error), await worker.hear(wire.Error)
+        assert "homemade" in first.message
+        assert "twice" in second.message
+        await worker.hear(wire.Welcome)
+        assert set(coordinator.running.services.hub.dispatch.workers[0].seats) == {"tiny"}
+
+
+async def test_weights_that_the_catalogue_calls_by_another_hash_are_left_out(start_coordinator: Start) -> None:
+    right, other = "a" * 64, "b" * 64
+    catalogue = CATALOG.replace("name: tiny.gguf", f"name: tiny.gguf, sha256: {right}")
+    assert right in catalogue
+    async with start_coordinator(catalogue=catalogue) as coordinator:
+        for sha256, seats in ((other, set[str]()), (right, {"tiny"}), ("", {"tiny"})):
+            async with coordinator.worker() as worker:
+                offer = wire.ModelOffer(id="tiny", context=1, slots=1, sha256=sha256)
+                await worker.say(wire.Hello(worker=f"w{sha256[:1]}", instance="a", models=(offer,)))
+                if not seats:
+                    assert right in (await worker.hear(wire.Error)).message
+                await worker.hear(wire.Welcome)
+                assert set(coordinator.running.services.hub.dispatch.workers[-1].seats) == seats
+
+
+async def test_clients_are_told_what_workers_claim_to_have_loaded_and_nothing_else_of_it(
+    coordinator: Coordinator,
+) -> None:
+    async with coordinator.worker() as one, coordinator.worker() as two, coordinator.http() as http:
+        for worker, name, claim in ((one, "w1", "a" * 64), (two, "w2", "<b>trust me</b>")):
+            offer = wire.ModelOffer(id="tiny", context=1, slots=1, sha256=claim)
+            await worker.say(wire.Hello(worker=name, instance="a", models=(offer,)))
+            await worker.hear(wire.Welcome)
+            await worker.ready(1)
+        dispatch = coordinator.running.services.hub.dispatch
+        await until(lambda: dispatch.online("tiny").workers == 2)
+        model = (await http.get("/v1/models/tiny")).json()
+    assert model["weights"] == [{"sha256": "a" * 64, "workers": 1, "claimed": True}]
+
+
+async def test_invalid_frames_are_answered_and_the_link_stays(coordinator: Coordinator) -> None:
+    garbage: list[str | bytes] = [
+        "{",
+        "null",
+        '{"type":"gossip"}',
+        '{"type":"welcome","session":"s"}',
+        b"binary",
+        '{"type":"deltas","items":[{"job":"j","attempt":"x","seq":0}]}',
+        '{"type":"capacity","models":[{"id":"tiny","status":"happy","slots":1,"free":1}]}',
+        "[" * 5000,
+        "\u0000",
+    ]
+    async with coordinator.worker() as worker, coordinator.http() as http:
+        await worker.join()
+        for frame in garbage:
+            await worker.say(frame)
+            error = await worker.hear(wire.Error)
+            assert error.code == "protocol_error"
+        asked = asyncio.create_task(
+            http.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": "hi"}]})
+        )
+        await worker.serve("alive")
+        assert (await asked).json()["choices"][0]["message"]["content"] == "alive"
+
+
+async def test_sixteen_invalid_frames_close_the_link(coordinator: Coordinator) -> None:
+    async with coordinator.worker() as worker:
+        await worker.join()
+        for _ in range(16):
+            await worker.say("{")
+        heard, code = await closing(worker)
+    assert code == CLOSE_PROTOCOL_ERROR
+    assert sum(isinstance(message, wire.Error) for message in heard) == 16
+    await gone(coordinator)
+
+
+async def test_fifty_megabytes_in_one_frame_close_that_link_only(coordinator: Coordinator) -> None:
+    async with coordinator.worker() as honest, coordinator.worker() as worker:
+        await honest.join("honest")
+        await worker.join("hostile")
+        with contextlib.suppress(ConnectionClosed):
+            await worker.say("x" * 50_000_000)
+        _, code = await closing(worker)
+        assert code == 1009
+        await honest.say("{")
+        assert (await honest.hear(wire.Error)).code == "protocol_error"
+
+
+async def test_two_workers_with_one_id(coordinator: Coordinator) -> None:
+    async with coordinator.worker() as first, coordinator.worker() as second:
+        await first.join("same", instance="a")
+        await second.say(wire.Hello(worker="same", instance="b", models=()))
+        heard, code = await closing(second)
+        assert code == CLOSE_DUPLICATE
+        assert heard[0].code == "duplicate_worker"
+        await first.say("{")
+        assert await first.hear(wire.Error)
+
+
+async def test_a_revoked_key_closes_its_sockets_within_a_second_or_so(coordinator: Coordinator) -> None:
+    def revoke() -> None:
+        database = Database(coordinator.config.db)
+        revoke_key(database, list_keys(database)[0].id, 1)
+        database.close()
+
+    async with coordinator.worker() as worker:
+        await worker.join()
+        await asyncio.to_thread(revoke)
+        heard, code = await closing(worker)
+    assert code == CLOSE_UNAUTHORIZED
+    assert heard[-1].code == "invalid_api_key"
+    async with coordinator.http() as http:
+        assert (await http.get("/v1/models")).status_code == 401
+
+
+async def test_a_worker_that_says_goodbye_is_gone_at_once(coordinator: Coordinator) -> None:
+    async with coordinator.worker() as worker:
+        await worker.join()
+    await gone(coordinator)
+
+
+async def gone(coordinator: Coordinator) -> None:
+    await until(lambda: not coordinator.running.services.hub.dispatch.workers)
+
+
+async def test_a_storm_of_connections_that_do_not_finish_their_hello_harms_nobody(coordinator: Coordinator) -> None:
+    async with coordinator.worker() as honest, contextlib.AsyncExitStack() as stack:
+        await honest.join("honest")
+        for _ in range(50):
+            await stack.enter_async_context(coordinator.worker())
+        await honest.say(encode(wire.Hello(worker="x", instance="y", models=())))
+        assert (await honest.hear(wire.Error)).code == "protocol_error"
+
+
+async def test_a_context_beyond_the_catalogues_is_not_believed_nor_a_prompt_longer_than_it(
+    coordinator: Coordinator,
+) -> None:
+    async with coordinator.worker() as worker, coordinator.http() as http:
+        offer = wire.ModelOffer(id="tiny", context=2**24, slots=1)
+        await worker.say(wire.Hello(worker="w", instance="a", models=(offer,)))
+        await worker.ready(1)
+        messages = [{"role": "user", "content": "hi"}]
+        answer = asyncio.create_task(
+            http.post("/v1/chat/completions", json={"model": "tiny", "messages": messages, "max_tokens": 5})
+        )
+        start = await worker.accept()
+        usage = Usage(prompt=10**9, cached=0, completion=0)
+        await worker.say(wire.Done(job=start.job, attempt=1, seq=0, finish_reason="stop", usage=usage))
+        assert (await answer).json()["usage"]["prompt_tokens"] < 512  # what two letters and a template can be
+
+
+@pytest.mark.parametrize(("scopes", "status"), [(("worker",), 426), (("client",), 403), (("client", "worker"), 426)])
+async def test_who_opens_no_socket_is_told_whether_his_key_may(
+    coordinator: Coordinator, scopes: tuple[str, ...], status: int
+) -> None:
+    """`supernet-worker --check` asks so: a key that may run workers need not be one that may chat."""
+    key = make_key(coordinator.config, scopes=scopes)
+    await coordinator.running.services.accounts.refresh()
+    async with coordinator.http(key) as http:
+        answer = await http.get(wire.WORKER_PATH)
+    assert answer.status_code == status
+    async with coordinator.http("sk-sn-guess") as http:
+        assert (await http.get(wire.WORKER_PATH)).status_code == 401

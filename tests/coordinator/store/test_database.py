@@ -1,0 +1,91 @@
+import multiprocessing
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select
+
+from coordinator.accounts.accounts import create_account
+from coordinator.accounts.rows import list_accounts
+from coordinator.store.database import Database, sqlite_file, url_of
+from coordinator.store.errors import LedgerError
+from coordinator.store.tables import accounts
+
+
+def test_what_was_written_is_there_after_opening_again(tmp_path: Path) -> None:
+    database = Database(tmp_path / "c.db")
+    create_account(database, "alice", 7)
+    database.close()
+    database = Database(tmp_path / "c.db")
+    assert [account.name for account in list_accounts(database)] == ["alice"]
+    database.close()
+
+
+def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    database = Database(tmp_path / "c.db")
+    with pytest.raises(ZeroDivisionError), database.transaction() as connection:
+        connection.execute(insert(accounts).values(id="a", name="a", created_ms=1))
+        raise ZeroDivisionError
+    assert database.query(select(accounts)) == []
+    create_account(database, "alice", 1)
+    database.close()
+
+
+def test_there_is_one_server_for_a_database_but_the_cli_may_write_too(tmp_path: Path) -> None:
+    server = Database(tmp_path / "c.db", serve=True)
+    with pytest.raises(LedgerError, match="another coordinator"):
+        Database(tmp_path / "c.db", serve=True)
+    cli = Database(tmp_path / "c.db")
+    create_account(cli, "alice", 1)
+    cli.close()
+    assert len(list_accounts(server)) == 1
+    server.close()
+    Database(tmp_path / "c.db", serve=True).close()
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "c.db").write_bytes(b"not a database" * 100)
+    with pytest.raises(LedgerError, match="not a usable database"):
+        Database(tmp_path / "c.db")
+
+
+def test_a_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LedgerError, match="--db"):
+        Database(tmp_path / "file" / "c.db")
+
+
+def _write(path: Path, name: str) -> None:
+    for i in range(40):
+        database = Database(path)
+        create_account(database, f"{name}-{i}", i)
+        database.close()
+
+
+def test_processes_that_write_at_the_same_time_lose_nothing_and_keep_the_file_whole(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    server = Database(path, serve=True)
+    spawn = multiprocessing.get_context("spawn")
+    writers = [spawn.Process(target=_write, args=(path, name)) for name in ("a", "b")]
+    for writer in writers:
+        writer.start()
+    for i in range(100):
+        create_account(server, f"server-{i}", i)
+    for writer in writers:
+        writer.join(60)
+        assert writer.exitcode == 0
+    assert len(list_accounts(server)) == 180
+    server.close()
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
+
+
+def test_a_url_names_a_file_or_a_server() -> None:
+    assert sqlite_file("c.db") == Path("c.db")
+    assert sqlite_file("sqlite:////data/c.db") == Path("/data/c.db")
+    assert sqlite_file("postgresql://me@db/supernet") is None
+    assert url_of("postgres://me@db/supernet".replace("postgres:", "postgresql:")).drivername == "postgresql+psycopg"
+    for wrong in ("mysql://me@db/x", "postgresql://", "://"):
+        with pytest.raises(LedgerError, match="postgresql://USER@HOST/NAME"):
+            url_of(wrong)

@@ -1,0 +1,156 @@
+"""The real process: commands, address, signals."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.coordinator.conftest import CATALOG
+
+
+def command(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "coordinator", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"SUPERNET_COORDINATOR_DB": str(folder / "c.db")} | env,
+    )
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    (tmp_path / "models.yaml").write_text(CATALOG)
+    arguments = ["serve", "--port", "0", "--json", "--log-json", "--models", str(tmp_path / "models.yaml")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "coordinator", *arguments, "--db", str(tmp_path / "c.db")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    yield process, json.loads(process.stdout.readline())["listening"]
+    process.kill()
+    process.wait(10)
+    process.stdout.close()
+    process.stderr.close()
+
+
+def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
+    assert command(tmp_path, "account", "create", "--name", "alice", "--init").returncode == 0
+    made = command(tmp_path, "key", "create", "--name", "laptop", "--account", "alice", "--scope", "client")
+    assert made.stdout.startswith("sk-sn-")
+    listed = json.loads(command(tmp_path, "key", "list", "--json").stdout)
+    assert [(key["name"], key["account"], key["scopes"]) for key in listed] == [("laptop", "alice", "client")]
+    assert made.stdout.strip() not in json.dumps(listed)
+    assert command(tmp_path, "key", "revoke", listed[0]["id"]).returncode == 0
+    assert json.loads(command(tmp_path, "key", "list", "--json").stdout)[0]["revoked_ms"]
+    again = command(tmp_path, "key", "revoke", listed[0]["id"])
+    assert (again.returncode, "key list" in again.stderr) == (2, True)
+
+
+def test_mistakes_are_explained_in_one_line(tmp_path: Path) -> None:
+    for wrong, env in (
+        (["key", "create", "--name", "x", "--account", "ghost", "--init"], {}),
+        (["key", "list", "--db", str(tmp_path / "other.db")], {}),
+        (["serve", "--models", str(tmp_path / "none")], {}),
+        (["key", "list"], {"SUPERNET_COORDINATOR_TYPO": "1"}),
+    ):
+        done = command(tmp_path, *wrong, **env)
+        assert done.returncode == 2
+        assert done.stderr.startswith("supernet-coordinator: ")
+        assert "Traceback" not in done.stderr
+
+
+def test_the_version_is_printed(tmp_path: Path) -> None:
+    assert command(tmp_path, "--version").stdout.strip()
+
+
+@pytest.mark.parametrize("words", [["--version"], ["key", "create", "--help"], ["key", "create", "--nmae", "x"]])
+def test_what_touches_no_database_does_not_wait_for_its_library(words: list[str]) -> None:
+    code = "import sys\ntry:\n    from coordinator.__main__ import main; main()\nfinally:\n    print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60)
+    modules = done.stdout.split()
+    assert "coordinator.cli.arguments" in modules
+    assert not {"sqlalchemy", "alembic", "uvicorn", "fastapi"} & set(modules)
+
+
+def test_a_key_made_while_the_server_runs_works_soon(server: tuple[subprocess.Popen[str], str], tmp_path: Path) -> None:
+    _, url = server
+    key = command(tmp_path, "key", "create", "--name", "x").stdout.strip()
+    transport = httpx.HTTPTransport(retries=0)
+    with httpx.Client(base_url=url, headers={"authorization": f"Bearer {key}"}, transport=transport) as http:
+        for _ in range(2000):  # the server looks once a second
+            if http.get("/v1/models").status_code == 200:
+                break
+        else:
+            pytest.fail("the key never worked")
+
+
+def test_a_second_server_on_the_same_database_is_refused(
+    server: tuple[subprocess.Popen[str], str], tmp_path: Path
+) -> None:
+    second = command(tmp_path, "serve", "--port", "0", "--models", str(tmp_path / "models.yaml"))
+    assert second.returncode == 2
+    assert "another coordinator" in second.stderr
+
+
+def test_a_port_that_is_in_use_leaves_nothing_behind(server: tuple[subprocess.Popen[str], str], tmp_path: Path) -> None:
+    port, folder = server[1].rpartition(":")[2], tmp_path / "second"
+    second = command(tmp_path, "serve", "--port", port, "--db", str(folder / "c.db"))
+    assert second.returncode == 2
+    assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in second.stderr
+    assert "Errno" not in second.stderr
+    assert not folder.exists()
+
+
+def test_an_address_of_another_machine_is_explained(tmp_path: Path) -> None:
+    for host in ("192.0.2.1", "no.such.host.invalid"):
+        done = command(tmp_path, "serve", "--host", host, "--port", "0")
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert f"cannot listen on {host} port 0" in done.stderr and "--host" in done.stderr
+
+
+def test_a_start_names_the_database_and_says_nothing_else_that_went_well(tmp_path: Path) -> None:
+    arguments = ["serve", "--port", "0", "--db", str(tmp_path / "c.db")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "coordinator", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.terminate()
+    _, err = process.communicate(timeout=60)
+    lines = [line.split(" ", 4)[-1] for line in err.splitlines()]
+    assert lines[0] == f"database: {tmp_path}/c.db"
+    assert all("supernet.server" in line for line in err.splitlines()), err
+
+
+def test_a_key_of_another_database_is_told_from_a_mistyped_one(
+    server: tuple[subprocess.Popen[str], str], tmp_path: Path
+) -> None:
+    other = command(tmp_path, "key", "create", "--name", "x", "--init", "--db", str(tmp_path / "other.db"))
+    key = other.stdout.strip()
+    for wrong, says in ((key, "another coordinator's database"), (key[:-1], "mistyped")):
+        answer = httpx.get(server[1] + "/v1/models", headers={"authorization": f"Bearer {wrong}"})
+        assert answer.status_code == 401
+        assert says in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_an_idle_server_cleanly(server: tuple[subprocess.Popen[str], str], stop: signal.Signals) -> None:
+    process, url = server
+    assert httpx.get(url + "/health").status_code == 200
+    process.send_signal(stop)
+    assert process.wait(20) == 0
+    assert process.stderr is not None
+    lines = [json.loads(line) for line in process.stderr.read().splitlines()]
+    assert any("draining" in line["message"] for line in lines)
+    assert all(line["time"].endswith("Z") for line in lines)  # as a worker says it, whatever the zone of the machine
+    assert not [line for line in lines if line["level"] in ("error", "critical")]

@@ -1,8 +1,0 @@
-"""Halves of characters."""
-
-from worker.chat.plain import plain
-
-
-def test_lone_surrogates_are_no_text() -> None:
-    assert plain("a\ud800b") == "a\ufffdb"
-    assert plain("a😀b") == "a😀b"

@@ -1,0 +1,90 @@
+"""--check on the real machine, with real files. Each problem of test_every_issue.py passes through here too."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.huggingface_hub import LoopbackHub, Reply
+from tests.worker.daemon.fake_coordinator import CATALOGUE, with_file
+from tests.worker.test_every_issue import ask_once
+from tests.worker.weights.test_download import SMALL
+from worker.bindings import probe
+from worker.cli import diagnose
+from worker.cli.checks import Finding
+from worker.config import Config
+from worker.weights import download
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    monkeypatch.setattr(probe, "ask", ask_once)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    (tmp_path / "models.yaml").write_text(CATALOGUE)
+    folders = {"models_dir": tmp_path / "models", "state_dir": tmp_path / "state"}
+    return Config(catalogue=tmp_path / "models.yaml", slots=2, context=256, **folders)
+
+
+def found(config: Config) -> dict[str, Finding]:
+    return {finding.name: finding for finding in diagnose.findings(config)}
+
+
+def test_a_local_file_needs_no_hub_and_is_planned(config: Config, tiny_qwen3: Path) -> None:
+    findings = found(with_file(config, tiny_qwen3))
+    assert findings["hub"].ok and findings["disk"].ok
+    assert findings["model"].ok and "2 jobs at once, 256 tokens" in findings["model"].message
+    assert findings["coordinator"].ok is False and findings["coordinator"].remedy
+    assert findings["daemon"].message == "not running"
+
+
+def test_a_model_that_is_not_here_yet_is_looked_for_on_the_hub(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    with LoopbackHub({("someone/tiny-GGUF", "tiny.gguf"): SMALL}) as hub:
+        findings = found(replace(config, hub=hub.endpoint))
+        assert findings["hub"].ok and findings["model"].ok and "not here yet" in findings["model"].message
+        monkeypatch.setenv("HF_TOKEN", "hf_x")
+        found(replace(config, hub=hub.endpoint))
+        assert hub.tokens == [None, "Bearer hf_x"]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(403, "hub_refuses"), (404, "not_found"), (429, "hub_rate_limited"), (500, "hub_unreachable")]
+)
+def test_a_hub_that_will_not_give_the_model_is_told_as_the_download_tells_it(
+    config: Config, status: int, code: str
+) -> None:
+    with LoopbackHub({}, instead=lambda asked: Reply(status)) as hub:
+        finding = found(replace(config, hub=hub.endpoint))["hub"]
+    assert (finding.ok, finding.code) == (False, code) and finding.remedy
+
+
+def test_a_token_that_the_hub_refuses_is_a_note_where_the_model_is_public(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_expired")
+    with LoopbackHub({("someone/tiny-GGUF", "tiny.gguf"): SMALL}) as hub:
+        hub.instead = lambda asked: Reply(401) if asked.token else None
+        finding = found(replace(config, hub=hub.endpoint))["hub"]
+    assert (finding.ok, finding.code) == (None, "hub_token_refused")
+
+
+def test_a_fetched_file_that_was_damaged_since_is_found_and_left_alone(config: Config) -> None:
+    with LoopbackHub({("someone/tiny-GGUF", "tiny.gguf"): SMALL}) as hub:
+        spec = diagnose.chosen(config)
+        path = download.ensure(spec, config.models_dir, lambda _: None, download.Hub(endpoint=hub.endpoint)).path
+    path.write_bytes(SMALL[:-1] + b"!")
+    findings = found(config)
+    assert (findings["model"].ok, findings["model"].code) == (False, "damaged_file") and findings["hub"].ok
+    assert path.exists()
+
+
+def test_a_wish_that_cannot_be_is_told(config: Config, tiny_qwen3: Path) -> None:
+    assert found(with_file(config, tiny_qwen3, context=100_000))["model"].code == "impossible_wish"
+
+
+def test_a_model_larger_than_all_memory_is_told_before_it_is_fetched(config: Config) -> None:
+    assert config.catalogue is not None
+    big = CATALOGUE.replace("{name: tiny.gguf}", "{name: tiny.gguf, size_bytes: 99000000000000}")
+    config.catalogue.write_text(big)
+    with LoopbackHub({("someone/tiny-GGUF", "tiny.gguf"): SMALL}) as hub:
+        findings = found(replace(config, hub=hub.endpoint))
+    assert findings["model"].code == "not_enough_memory" and findings["disk"].code == "disk_full"

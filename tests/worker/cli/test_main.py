@@ -1,0 +1,101 @@
+"""Flags, environment, exit codes. What an action does is in the test of its own file."""
+
+from pathlib import Path
+
+import pytest
+
+from worker import state_dir
+from worker.cli import main, settings
+from worker.exits import EXIT_CONFIG
+
+
+@pytest.fixture(autouse=True)
+def _no_system_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(settings, "SYSTEM_FILE", tmp_path / "none.toml")
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def test_a_wrong_flag_is_refused_by_the_parser(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main.main(["--slots", "0"], {})
+    assert "--slots" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        ([], "--coordinator"),
+        (["--coordinator", "ws://127.0.0.1:1"], "SUPERNET_KEY"),
+        (["--coordinator", "nonsense", "--key", "sk"], "wss://host"),
+        (["--plan", "--model", "gpt-9"], "gpt-9"),
+        (["--plan", "--model", "gpt-9"], "--catalogue FILE"),
+        (["--plan", "--model", "hf.co/unsloth/x-GGUF:Q4_K_M"], "A repository of the hub is no name"),
+        (["--plan", "--scripted-gpus", "file"], "--scripted"),
+        (["--plan", "--schedule", "22:00-07:00", "--config", "/none.toml"], "none.toml"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said_and_a_restart_is_not_worth_it(
+    argv: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = {"SUPERNET_STATE_DIR": str(tmp_path / "s"), "SUPERNET_MODELS_DIR": str(tmp_path / "m")}
+    assert main.main(argv, folders) == EXIT_CONFIG
+    assert says in capsys.readouterr().err
+
+
+def test_a_typo_in_a_catalogue_of_ones_own_is_told_by_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own.yaml").write_text("default: x\nmodels:\n  - id: x\n    format: qwen-jsn\n")
+    env = {"SUPERNET_STATE_DIR": str(tmp_path / "s"), "SUPERNET_MODELS_DIR": str(tmp_path / "m")}
+    assert main.main(["--plan", "--catalogue", str(tmp_path / "own.yaml")], env) == EXIT_CONFIG
+    assert "own.yaml:4" in capsys.readouterr().err
+
+
+def test_a_typo_in_the_environment_is_found(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["--health"], {"SUPERNET_KEYS": "sk"}) == EXIT_CONFIG
+    assert "SUPERNET_KEYS" in capsys.readouterr().err
+
+
+def test_a_folder_in_use_is_a_clear_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    held = state_dir.hold(tmp_path)
+    env = {"SUPERNET_STATE_DIR": str(tmp_path), "SUPERNET_KEY": "sk", "SUPERNET_COORDINATOR": "ws://127.0.0.1:1"}
+    assert main.main([], env) == EXIT_CONFIG
+    assert "--state-dir" in capsys.readouterr().err
+    held.close()
+
+
+def test_a_script_that_cannot_be_used_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    env = {"SUPERNET_STATE_DIR": str(tmp_path), "SUPERNET_KEY": "sk", "SUPERNET_COORDINATOR": "ws://127.0.0.1:1"}
+    (tmp_path / "script.json").write_text('[{"when": "x"}]')
+    for name in ("script.json", "none.json"):
+        assert main.main(["--scripted", str(tmp_path / name)], env) == EXIT_CONFIG
+        assert name in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("action", [[], ["--plan"], ["--benchmark"]])
+def test_a_file_needs_a_model_s_name_and_a_typo_in_it_is_told(
+    action: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal; a service would wait for the file, and tells the coordinator meanwhile."""
+    env = {"SUPERNET_STATE_DIR": str(tmp_path / "s"), "SUPERNET_MODELS_DIR": str(tmp_path / "m"), "SUPERNET_KEY": "sk"}
+    flags = [*action, "--coordinator", "ws://127.0.0.1:1", "--model-file", str(tmp_path / "typo.gguf")]
+    assert main.main(flags, env) == EXIT_CONFIG
+    said = capsys.readouterr().err
+    assert "--model;" in said and "qwen3.6-35b-a3b-gguf-iq4xs" in said and "entry of its own" in said
+    monkeypatch.setattr(main, "_attended", lambda: True)
+    assert main.main([*flags, "--model", "qwen3.5-4b-gguf-q4km"], env) == EXIT_CONFIG
+    said = capsys.readouterr().err
+    assert "not_found" in said and "typo.gguf" in said and "->" in said
+
+
+@pytest.mark.parametrize(
+    ("terminal", "systemd", "attended"), [(True, False, True), (True, True, False), (False, False, False)]
+)
+def test_a_terminal_is_watched_and_a_service_is_not(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, systemd: bool, attended: bool
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal, raising=False)
+    monkeypatch.delenv("INVOCATION_ID", raising=False)
+    if systemd:
+        monkeypatch.setenv("INVOCATION_ID", "0123")
+    assert main._attended() is attended

@@ -1,0 +1,84 @@
+from typing import Any
+
+import pytest
+
+from tests.worker.telemetry.test_status import base
+from wire.messages import Earnings
+from worker.cli import screen
+from worker.issues import issue
+from worker.machine.description import Reading
+from worker.telemetry.status import ModelView, Problem, Status
+
+GIB = 2**30
+MODEL = ModelView(
+    id="qwen",
+    status="ready",
+    slots=8,
+    offered=4,
+    running=2,
+    context=32768,
+    decode_tps=142.3,
+    ended={"stop": 1203, "length": 1, "failed": 2},
+    prompt_tokens=1000,
+    cached_tokens=610,
+)
+GPU = Reading("RTX 4090", 24 * GIB, 18 * GIB, 0.78, 62.0, 287.0)
+
+
+def page(**given: Any) -> str:
+    return screen.page(base().model_copy(update={"phase": "serving", "coordinator": "registered", **given}))
+
+
+def test_everything_that_an_owner_asks_for_is_on_the_page() -> None:
+    hot = Problem(since=0.0, issue=issue("too_hot", "84 °C"))
+    text = page(
+        models=(MODEL,),
+        gpus=(GPU,),
+        earnings=Earnings(escrow_nano=430_000_000, available_nano=10_200_000_000, today_nano=1_234_599_999),
+        words="RTX 4090 has 84 °C",
+        reason="too_hot",
+        problems=(hot, Problem(since=0.0, issue=issue("gpu_unused", "no CUDA"))),
+        refused={"worker_busy": 3},
+    )
+    for said in (
+        "qwen   ready, 32,768 tokens each, 4 of 8 slots offered", "██████░░░░░░ 2 of 4", "142.3 tokens/s",
+        "1,204 done", "2 failed", "61% cached", "18.0 of 24.0 GiB, 78% busy, 62 °C, 287 W   RTX 4090",
+        "$1.2345 today, $10.2000 available, $0.4300 held back", "fewer slots   RTX 4090 has 84 °C", "3 worker_busy",
+        "gpu_unused: no CUDA", "-> Install the CUDA toolkit",
+    ):  # fmt: skip
+        assert said in text
+    assert text.count("84 °C") == 1  # the reason for fewer slots is not said twice
+
+
+def test_a_download_and_a_last_problem_are_told() -> None:
+    over = Problem(since=0.0, issue=issue("hub_unreachable", "no route"))
+    text = page(phase="starting", coordinator="", progress="downloading qwen.gguf 43%", last_problem=over)
+    assert "downloading qwen.gguf 43%" in text and "not dialled yet" in text
+    assert "hub_unreachable: no route (over)" in text
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"phase": "starting"},
+        {"phase": "waiting", "reason": "paused", "words": "paused by its owner; --resume goes on"},
+    ],
+)
+def test_a_pause_is_told_also_while_there_is_no_model(given: Any) -> None:
+    problems = (Problem(since=0.0, issue=issue("paused", "by its owner")),)
+    assert "paused by its owner; --resume" in page(paused=True, problems=problems, **given)
+
+
+def test_words_of_a_stranger_move_no_cursor() -> None:
+    assert "\x1b" not in page(coordinator="closed: \x1b[2J\x07")
+
+
+@pytest.mark.parametrize(
+    ("nano", "text"), [(0, "$0.0000"), (99_999, "$0.0000"), (100_000, "$0.0001"), (1_234_567_890_000, "$1,234.5678")]
+)
+def test_money_is_never_rounded_up(nano: int, text: str) -> None:
+    assert screen.dollars(nano) == text
+
+
+def test_an_empty_status_is_a_page_too() -> None:
+    assert "supernet-worker" in screen.page(Status(**base().model_dump()))

@@ -1,0 +1,28 @@
+import asyncio
+import threading
+
+import pytest
+
+from worker.daemon.threads import in_thread
+
+
+async def test_a_result_comes_back_from_a_thread_of_its_own() -> None:
+    assert await in_thread(lambda: threading.current_thread().name, "mine") == "mine"
+
+
+async def test_what_it_raises_is_raised_where_it_is_awaited() -> None:
+    def fail() -> None:
+        raise OSError("no driver")
+
+    with pytest.raises(OSError, match="no driver"):
+        await in_thread(fail, "mine")
+
+
+async def test_a_thread_that_hangs_is_left_behind() -> None:
+    held = threading.Event()
+    task = asyncio.create_task(in_thread(held.wait, "hangs"))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    held.set()

@@ -1,0 +1,17 @@
+"""What an engine says of itself."""
+
+from worker.engine.child.counters import PULSE_S, Counters
+
+
+def test_a_pulse_is_due_after_a_while_and_not_again_at_once() -> None:
+    counters = Counters(pulsed=10.0)
+    assert not counters.due(10.0 + PULSE_S / 2)
+    assert counters.due(10.0 + PULSE_S)
+    assert not counters.due(10.0 + PULSE_S)
+
+
+def test_a_pulse_has_what_was_counted_in_milliseconds() -> None:
+    counters = Counters(pulsed=0.0, steps=3, prompt_tokens=7, stall_s=0.25, stepped_s=2.0)
+    pulse = counters.pulse(busy=1, waiting=2, inside_s=1.5)
+    assert (pulse.busy, pulse.waiting, pulse.steps, pulse.prompt_tokens) == (1, 2, 3, 7)
+    assert (pulse.longest_stall_ms, pulse.step_ms, pulse.llama_ms) == (250.0, 2000.0, 1500.0)

@@ -1,0 +1,139 @@
+"""Lines to and from a child process, and its end."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+
+import pytest
+
+from worker.subprocesses import parent
+from worker.subprocesses.parent import UNREAD_BYTES, ChildProcess, LineTooLong, Unkillable, describe, environment
+
+LOG = logging.getLogger("test child")
+
+
+async def start(code: str, limit: int = 1000) -> ChildProcess:
+    return await ChildProcess.start((sys.executable, "-c", code), LOG, limit)
+
+
+ECHO = "import sys\nfor line in sys.stdin: print(line, end='', flush=True)"
+
+
+async def test_lines_go_there_and_back_until_it_is_hung_up() -> None:
+    child = await start(ECHO)
+    assert child.alive and child.write(b"one\n") and child.write(b"two\n")
+    assert [await child.read(), await child.read()] == [b"one\n", b"two\n"]
+    child.hang_up()
+    assert await child.read() is None
+    assert await child.end(60) == "exited with status 0"
+    assert not child.alive and not child.write(b"three\n")
+
+
+async def test_a_line_over_the_limit_is_an_error() -> None:
+    child = await start("print('x' * 100_000)", limit=100)
+    with pytest.raises(LineTooLong):
+        await child.read()
+    assert await child.end(60) == "exited with status 0"
+
+
+async def test_the_end_comes_with_output_that_nobody_has_read() -> None:
+    child = await start("import sys; sys.stdin.read(); print('x' * 1_000_000)", limit=100)
+    assert await child.end(60) == "exited with status 0"
+
+
+async def test_who_does_not_leave_is_killed_and_reaped() -> None:
+    child = await start("import signal; print('up', flush=True); signal.pause()")
+    assert await child.read() == b"up\n"
+    assert "SIGKILL" in await child.end(0.01)
+    with pytest.raises(ProcessLookupError):
+        os.kill(child.pid, 0)
+
+
+async def test_who_is_cancelled_while_it_ends_a_child_leaves_no_child() -> None:
+    child = await start("import signal; print('up', flush=True); signal.pause()")
+    await child.read()
+    ending = asyncio.create_task(child.end(1000))
+    await asyncio.sleep(0)
+    ending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ending
+    with pytest.raises(ProcessLookupError):
+        os.kill(child.pid, 0)
+
+
+async def test_a_child_that_does_not_read_is_not_written_to_without_end() -> None:
+    child = await start("import signal; signal.pause()")
+    line = b"x" * (8 << 20) + b"\n"
+    written = 0
+    while child.write(line):
+        written += len(line)
+        assert written <= UNREAD_BYTES + 2 * len(line)
+    child.kill()
+    await child.end(60)
+
+
+async def test_its_last_words_are_logged_without_an_end_of_line_too(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="test child"):
+        child = await start(r"import sys; sys.stderr.buffer.write(b'first\nGGML_ASSERT \xff'); sys.exit(3)")
+        assert await child.end(60) == "exited with status 3"
+    assert [record.message for record in caplog.records] == ["first", "GGML_ASSERT �"]
+
+
+async def test_the_last_words_of_a_crash_are_its_reason_and_no_stack() -> None:
+    code = r"""
+import faulthandler, os, sys
+faulthandler.enable()
+for number in range(9): print("warning", number, file=sys.stderr)
+print("ggml.c:12: GGML_ASSERT(x) failed", file=sys.stderr, flush=True)
+os.write(2, b"/lib/libggml.so(+0x12)[0x7f]\n#0 0x7f in main\n")
+os.abort()"""
+    child = await start(code)
+    assert "signal 6 (SIGABRT)" in await child.end(60)
+    assert child.crashed and child.killed_by == 6
+    said = child.last_words.split("; ")
+    assert said == ["warning 8", "ggml.c:12: GGML_ASSERT(x) failed", "Fatal Python error: Aborted"]
+
+
+async def test_what_was_said_long_before_the_end_is_no_last_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parent, "LAST_WORDS_S", -1.0)
+    child = await start("import sys; sys.stderr.write('a warning of the load\n'); sys.exit(1)")
+    await child.end(60)
+    assert child.last_words == "" and not child.crashed
+
+
+async def test_a_child_that_the_kernel_cannot_end_is_waited_for_with_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    child = await start("import signal; print('up', flush=True); signal.pause()")
+    await child.read()
+    monkeypatch.setattr(parent, "KILLED_S", 0.05)
+    monkeypatch.setattr(ChildProcess, "kill", lambda self: None)  # as a process in state D takes it
+    with pytest.raises(Unkillable, match="driver hangs"):
+        await child.end(0.01)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child.pid, signal.SIGKILL)
+    async with asyncio.timeout(60):
+        await child._process.wait()  # or it ends in the middle of another test
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (0, "status 0"),
+        (1, "status 1"),
+        (-9, "SIGKILL"),
+        (-6, "SIGABRT"),
+        (-11, "signal 11 (SIGSEGV)"),
+        (-99, "signal 99"),
+    ],
+)
+def test_an_end_is_described(status: int, words: str) -> None:
+    assert words in describe(status)
+
+
+def test_a_child_gets_no_secret_and_what_its_libraries_must_find() -> None:
+    given = environment({"PATH": "/bin", "SUPERNET_KEY": "sk", "HF_TOKEN": "hf"})
+    ours = {"OMP_WAIT_POLICY": "passive", "GGML_NO_BACKTRACE": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    assert given == {"PATH": "/bin"} | ours
+    assert environment({"OMP_WAIT_POLICY": "active"})["OMP_WAIT_POLICY"] == "active", "the owner may know better"

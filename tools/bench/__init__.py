@@ -1,0 +1,1 @@
+"""scripts/bench: measurements side by side with a peer."""

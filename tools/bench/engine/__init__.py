@@ -1,0 +1,1 @@
+"""scripts/bench engine: our engine beside llama-server."""

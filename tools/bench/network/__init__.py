@@ -1,0 +1,1 @@
+"""scripts/bench network: the whole path beside the engine's own server."""

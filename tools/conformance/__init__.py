@@ -1,0 +1,1 @@
+"""scripts/conformance: a worker of any make against the protocol."""

@@ -1,0 +1,1 @@
+"""scripts/docs: the pages of docs/ that are made from the code."""

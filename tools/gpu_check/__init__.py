@@ -1,0 +1,1 @@
+"""scripts/gpu_check: what this machine's GPU can do."""

@@ -1,0 +1,210 @@
+"""A whole network of real processes on loopback: one coordinator, any number of workers, ended with the test."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PATIENCE_S = 120.0  # a bound on waiting for a process, far above what it needs: not an assertion about speed
+MODEL = "tiny-chat"
+CATALOGUE = """
+default: {id}
+models:
+  - id: {id}
+    name: Tiny chat
+    format: {format}
+    files:
+      - name: tiny.gguf
+        sha256: {sha256}
+    context: {context}
+    max_output: 4096
+    thinking: {thinking}
+    presets:
+      thinking_general: {{temperature: 0.0, top_p: 1.0, top_k: 20}}
+      plain_general: {{temperature: 0.0, top_p: 1.0, top_k: 20}}
+    price: {{prompt: 300, completion: 900}}
+    licence: Apache-2.0
+"""
+
+
+@dataclass
+class Process:
+    """A child with its output in a file, so that it can never block on a full pipe."""
+
+    popen: "subprocess.Popen[bytes]"
+    log: Path
+    state: Path  # a worker's --state-dir
+
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        self.popen.send_signal(number)
+
+    def wait(self) -> int:
+        return self.popen.wait(PATIENCE_S)
+
+
+@dataclass
+class Network:
+    """Starts and ends processes; `url` and `key` are what a client needs."""
+
+    folder: Path
+    model_file: Path
+    context: int = 4096
+    thinking: bool = True
+    format: str = "qwen-json"
+    port: int = 0
+    worker_port: int = 0  # where workers dial; 0: the coordinator's own port
+    key: str = ""
+    db: str = "coordinator.db"
+    program: str = "coordinator"  # the module that serves
+    coordinator: Process | None = None
+    workers: list[Process] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def catalogue(self) -> Path:
+        path = self.folder / "models.yaml"
+        content = self.model_file.read_bytes() if self.model_file.is_file() else b""  # without one: scripted workers
+        words = {"format": self.format, "context": self.context, "thinking": str(self.thinking).lower()}
+        path.write_text(CATALOGUE.format(id=MODEL, sha256=hashlib.sha256(content).hexdigest(), **words))
+        return path
+
+    def start_coordinator(self, *options: str) -> None:
+        """Start (or restart, on the same port and database)."""
+        self.key = self.key or self.create_key("test")
+        args = [
+            "-m",
+            self.program,
+            "serve",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--json",
+            "--queue-wait-s",
+            "15",
+        ]
+        args += ["--resume-window-s", "5", "--rpm", "0", "--concurrency", "0"]
+        args += ["--db", str(self.folder / self.db), "--models", str(self.catalogue)]
+        self.coordinator = self._spawn("coordinator", [*args, *options])
+        until(lambda: "listening" in self._coordinator().output(), self._coordinator())
+        line = next(text for text in self._coordinator().output().splitlines() if "listening" in text)
+        self.port = int(json.loads(line)["listening"].rsplit(":", 1)[1])
+
+    def create_key(self, name: str, *options: str) -> str:
+        db = str(self.folder / self.db)
+        args = [sys.executable, "-m", "coordinator", "key", "create", "--init", "--db", db, "--name", name, "--json"]
+        out = subprocess.run([*args, *options], check=True, capture_output=True, timeout=PATIENCE_S)
+        key: str = json.loads(out.stdout)["key"]
+        if self.coordinator is not None and self.coordinator.popen.poll() is None:
+            until(lambda: self._knows(key), self.coordinator)  # it looks once a second
+        return key
+
+    def create_stranger(self, account: str, weight: float = 1.0) -> str:
+        """A key of another account, which is made."""
+        db = str(self.folder / self.db)
+        for what in (["create", "--name", account], ["set", account, "--weight", str(weight)]):
+            args = [sys.executable, "-m", "coordinator", "account", *what, "--db", db]
+            subprocess.run(args, check=True, capture_output=True, timeout=PATIENCE_S)
+        return self.create_key(account, "--account", account)
+
+    def start_worker(self, *options: str, key: str | None = None, name: str = "", wait: bool = True) -> Process:
+        name = name or f"worker{len(self.workers)}"
+        args = [
+            "-m",
+            "worker",
+            "--coordinator",
+            f"ws://127.0.0.1:{self.worker_port or self.port}",
+            "--catalogue",
+            str(self.catalogue),
+        ]
+        args += ["--model", MODEL, "--model-file", str(self.model_file), "--threads", "1", "--slots", "2"]
+        args += ["--state-dir", str(self.folder / name), "--models-dir", str(self.folder / "cache"), *options]
+        before = self.online()
+        worker = self._spawn(name, args, {"SUPERNET_KEY": key or self.key})
+        self.workers.append(worker)
+        if wait:
+            until(lambda: self.online() > before, worker)
+        return worker
+
+    def start_swarm(
+        self, first: int, count: int, keys: str, pace_s: float, slots: int = 1, read_s: float = 0.0
+    ) -> None:
+        """Many scripted workers in one process; does not wait for them."""
+        args = ["-m", "tools.chaos.swarm_workers", "--coordinator", f"ws://127.0.0.1:{self.port}", "--keys", keys]
+        args += ["--first", str(first), "--workers", str(count), "--pace-s", str(pace_s)]
+        args += ["--slots", str(slots), "--read-s", str(read_s)]
+        self.workers.append(self._spawn(f"swarm{first}", args))
+
+    def get(self, path: str) -> Any:
+        request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {self.key}"})
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return json.load(response)
+
+    def post(self, path: str, body: Any) -> Any:
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
+            return json.load(response)
+
+    def online(self) -> int:
+        """How many workers serve the model now."""
+        online: int = self.get(f"/v1/models/{MODEL}")["workers_online"]
+        return online
+
+    def close(self) -> None:
+        processes = [*self.workers, *([self.coordinator] if self.coordinator else [])]
+        for process in processes:
+            if process.popen.poll() is None:
+                process.kill(signal.SIGCONT)  # a stopped process would ignore everything else
+                process.kill()
+        for process in processes:
+            process.wait()
+
+    def _knows(self, key: str) -> bool:
+        request = urllib.request.Request(self.url + "/v1/models", headers={"Authorization": f"Bearer {key}"})
+        try:
+            urllib.request.urlopen(request, timeout=10).close()
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code != 401  # 403: known, but of another scope
+        return True
+
+    def _coordinator(self) -> Process:
+        assert self.coordinator is not None, "start_coordinator comes first"
+        return self.coordinator
+
+    def _spawn(self, name: str, args: list[str], env: dict[str, str] | None = None) -> Process:
+        log = self.folder / f"{name}.{time.monotonic_ns()}.log"
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("SUPERNET_")}
+        with log.open("wb") as out:
+            popen = subprocess.Popen([sys.executable, *args], stdout=out, stderr=out, env=clean | (env or {}))
+        return Process(popen, log, self.folder / name)
+
+
+def until(condition: Any, process: Process | None = None) -> None:
+    """Poll the outside world until `condition()`; fails with the process's output when it dies or takes for ever."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            if condition():
+                return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            pass
+        said = process.output()[-4000:] if process else ""
+        assert process is None or process.popen.poll() is None, f"the process ended:\n{said}"
+        assert time.monotonic() < deadline, f"waited {PATIENCE_S} s in vain\n{said}"
+        time.sleep(0.05)

@@ -1,0 +1,121 @@
+"""The paths of accounts and prices, and the schemas of what they take and answer."""
+
+from collections.abc import Callable
+from typing import Any
+
+from coordinator.api.account import MAX_DAYS, MAX_LIMIT
+from tools.openapi.answers import COUNT, TEXT, listed, thing
+
+Schema = dict[str, Any]
+Do = Callable[..., Schema]
+
+_LIMIT: Schema = {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_LIMIT}
+_WHEN: Schema = {"type": ["integer", "null"], "description": "Unix seconds."}
+_AMOUNT: Schema = {"nano_usd": COUNT, "usd": TEXT}
+_PURSE = {kind: thing({**_AMOUNT, "spark": TEXT, "sogni": TEXT}, "spark", "sogni") for kind in ("available", "held")}
+_PURSE |= {kind: _PURSE["held"] for kind in ("escrow", "earned")}
+_KEY: Schema = {
+    "object": {"const": "account.key"},
+    **dict.fromkeys(("id", "name", "hint"), TEXT),
+    "scopes": listed(TEXT),
+    **dict.fromkeys(("rpm", "tpm", "concurrency"), _LIMIT),
+    "created": COUNT,
+    "expires": _WHEN,
+    "revoked": _WHEN,
+}
+ACCOUNT = thing(
+    {
+        "object": {"const": "account"},
+        "id": TEXT,
+        "name": TEXT,
+        "created": COUNT,
+        "weight": {"type": "number"},
+        "balances": thing({"spark": thing(_PURSE), "sogni": thing(_PURSE)}),
+        "bonus": thing({**_AMOUNT, "spark": TEXT, "claimable": {"type": "boolean"}, "next_at": COUNT}),
+    }
+)
+USED = thing(
+    {
+        "day": TEXT,
+        "model": TEXT,
+        "key": TEXT,
+        "key_name": TEXT,
+        **dict.fromkeys(("requests", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens"), COUNT),
+        "cost_nano_usd": COUNT,
+        "cost_usd": TEXT,
+    }
+)
+ESTIMATE = thing(
+    {
+        "object": {"const": "estimate"},
+        "request": {"type": "object"},
+        "price": thing(dict.fromkeys(("version", "prompt_nano_usd", "completion_nano_usd"), COUNT)),
+        "cost": thing({**_AMOUNT, "spark": TEXT, "sogni": TEXT}),
+    }
+)
+KEY_REQUEST: Schema = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[A-Za-z0-9][A-Za-z0-9 ._-]*$"},
+        "scopes": {
+            "type": ["array", "null"],
+            "minItems": 1,
+            "items": {"enum": ["client", "worker"]},
+            "description": "Some of the caller's own, which are the default.",
+        },
+        "expires_in_s": {"type": ["integer", "null"], "minimum": 60, "maximum": 10 * 366 * 86_400},
+        **dict.fromkeys(("rpm", "tpm", "concurrency"), _LIMIT),
+    },
+    "required": ["name"],
+    "additionalProperties": False,
+}
+
+
+def _list(items: Schema) -> Schema:
+    return thing({"object": {"const": "list"}, "data": listed(items)})
+
+
+def paths(do: Do) -> Schema:
+    """`do`: (method, words, schema of the answer, its status, statuses of errors) -> operation. `account` names another
+    account, for keys with the scope `admin`."""
+    other = {"name": "account", "in": "query", "schema": {"type": "string", "minLength": 1}}
+    key = {"name": "key_id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+    days = {"name": "days", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": MAX_DAYS}}
+    count = {"type": "integer", "minimum": 0, "maximum": MAX_LIMIT}
+    asked = [
+        {"name": "model", "in": "query", "required": True, "schema": {"type": "string"}},
+        {"name": "input_tokens", "in": "query", "schema": count},
+        {"name": "max_output_tokens", "in": "query", "schema": count},
+        {"name": "token_type", "in": "query", "schema": {"enum": ["auto", "spark", "sogni"]}},
+    ]
+    made = thing({**_KEY, "key": TEXT})
+    moved = thing({"object": {"const": "account.earnings"}, "moved": {"type": "object"}})
+    bonus = thing({"object": {"const": "account.bonus"}, **_AMOUNT, "spark": TEXT})
+    deleted = thing({"object": {"const": "account.key.deleted"}, "id": TEXT, "deleted": {"const": True}})
+
+    def path(*operations: Schema, parameters: list[Schema] | None = None) -> Schema:
+        whole: Schema = {"parameters": [other] if parameters is None else parameters}
+        for operation in operations:
+            whole |= operation
+        return whole
+
+    create = do("post", "Make a key; it is shown once.", made, 201, 400, 404, 413, 429, body="KeyRequest")
+    replace = "A new key in the place of this one, which ends at once."
+    spend = "What was earned with workers becomes spendable."
+    return {
+        "/v1/account": path(do("get", "Balances and bonus.", ACCOUNT, 200, 404, 429)),
+        "/v1/account/usage": path(
+            do("get", "What was used, by day, model and key.", _list(USED), 200, 400, 404, 429),
+            parameters=[other, days],
+        ),
+        "/v1/account/bonus": path(do("post", "Claim the daily bonus.", bonus, 200, 404, 429)),
+        "/v1/account/earnings/spend": path(do("post", spend, moved, 200, 402, 404, 429)),
+        "/v1/account/keys": path(
+            do("get", "All keys, without their secrets.", _list(thing(_KEY)), 200, 404, 429), create
+        ),
+        "/v1/account/keys/{key_id}/regenerate": path(do("post", replace, made, 201, 404, 429), parameters=[other, key]),
+        "/v1/account/keys/{key_id}": path(do("delete", "End a key.", deleted, 200, 404, 429), parameters=[other, key]),
+        "/v1/estimate": path(
+            do("get", "What so many tokens cost, exactly.", ESTIMATE, 200, 400, 404), parameters=asked
+        ),
+    }

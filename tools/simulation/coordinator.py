@@ -1,0 +1,144 @@
+"""The coordinator's shell in virtual time: the real dispatch, sockets, a timer. What the hub does, without asyncio."""
+
+from collections import deque
+from typing import assert_never
+
+from coordinator.dispatch.dispatch import Dispatch
+from coordinator.dispatch.effects import (
+    Accepted,
+    CloseWorker,
+    Deliver,
+    Drained,
+    Effect,
+    Failed,
+    Finished,
+    Noted,
+    Placed,
+    Queued,
+    Send,
+    Stopped,
+)
+from coordinator.hub.hub import TICK_S
+from coordinator.scheduler.state import JobSpec, Peer
+from tools.simulation.links import Connection
+from tools.simulation.workers import Process
+from tools.simulation.world import World
+from wire.messages import Hello, ToCoordinator
+
+ACCOUNT = "gpus"
+
+
+class Coordinator:
+    """One process. Until it has stopped, every method may be called; after that none does anything."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.dispatch = Dispatch(world.scenario.limits)
+        self._sockets: dict[str, Connection] = {}
+        self._open: list[Connection] = []
+        self._effects: deque[Effect] = deque()
+        self._performing = False
+        self._running = True
+        self._tick()
+
+    @property
+    def _now(self) -> float:
+        return self._world.timeline.now
+
+    # ---- workers -------------------------------------------------------------------------------------------------
+
+    def accept(self, process: Process) -> Connection:
+        connection = Connection(process, self, f"s{next(self._world.sessions)}")
+        self._open.append(connection)
+        return connection
+
+    def join(self, hello: Hello, connection: Connection) -> None:
+        if self._running:
+            self._sockets[connection.session] = connection
+            self._perform(self.dispatch.worker_joined(hello, Peer(connection.session, ACCOUNT, "key"), self._now))
+
+    def received(self, session: str, message: ToCoordinator) -> None:
+        if self._running:
+            self._perform(self.dispatch.received(session, message, self._now))
+
+    def left(self, session: str, resumable: bool) -> None:
+        if self._running:
+            self._sockets.pop(session, None)
+            self._perform(self.dispatch.worker_left(session, resumable, self._now))
+
+    # ---- clients -------------------------------------------------------------------------------------------------
+
+    def submit(self, spec: JobSpec) -> None:
+        self._perform(self.dispatch.submit(spec, self._now))
+
+    def cancel(self, job: str) -> None:
+        self._perform(self.dispatch.cancel(job, self._now))
+
+    def acknowledged(self, job: str, attempt: int, seq: int) -> None:
+        self._perform(self.dispatch.acknowledged(job, attempt, seq, self._now))
+
+    # ---- its end -------------------------------------------------------------------------------------------------
+
+    def drain(self, within_s: float) -> None:
+        self._perform(self.dispatch.drain(within_s, self._now))
+
+    def stop(self) -> None:
+        """Gone with all it knew; the kernels of the workers hear of it. Once: it may be killed as it drains."""
+        if not self._running:
+            return
+        self._running = False
+        self._world.history.counters(self.dispatch.counters)
+        for connection in self._open:
+            connection.coordinator_open = False
+            connection.drop()
+        self._world.coordinator = None
+        self._world.clients.coordinator_lost()
+        self._world.timeline.after(self._world.dice.uniform(0.1, 5), lambda: start(self._world))
+
+    # ---- time and effects ----------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        if self._running:
+            self._perform(self.dispatch.tick(self._now))
+            self._world.clients.cut_slow()
+            self._open = [connection for connection in self._open if connection.coordinator_open]
+            self._world.timeline.after(TICK_S, self._tick)
+
+    def _perform(self, effects: list[Effect]) -> None:
+        self._effects.extend(effects)
+        if self._performing:
+            return
+        self._performing = True
+        while self._effects:
+            self._one(self._effects.popleft())
+        self._performing = False
+
+    def _one(self, effect: Effect) -> None:
+        history = self._world.history
+        match effect:
+            case Send():
+                socket = self._sockets.get(effect.session)
+                if socket is None:
+                    history.note("stray", effect.message.type, effect.session)
+                else:
+                    socket.send_down(effect.message)
+            case CloseWorker():
+                if effect.session in self._sockets:
+                    self._sockets[effect.session].close_worker(effect.code, effect.reason)
+            case Deliver() | Finished() | Failed() | Stopped():
+                self._world.clients.tell(effect)
+            case Noted():
+                history.note("noted", effect.event, effect.worker, effect.job, effect.detail)
+            case Placed():
+                history.note("placed", effect.job, effect.worker, effect.attempt)
+            case Drained():
+                self._world.timeline.after(0.1, self.stop)
+            case Queued() | Accepted():
+                pass
+            case _:
+                assert_never(effect)
+
+
+def start(world: World) -> None:
+    world.history.note("coordinator starts")
+    world.coordinator = Coordinator(world)

@@ -1,0 +1,182 @@
+"""What happened, in order, and whether it may have happened. The checks know nothing of how the network works."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from hashlib import sha256
+
+from coordinator.dispatch.effects import Deliver, Failed, Finished, Stopped
+from coordinator.scheduler.state import Counters, Limits
+from tools.simulation import orders
+from tools.simulation.orders import Order
+from tools.simulation.timeline import Timeline
+from wire.chat import Part
+from wire.errors import ErrorCode
+
+End = Finished | Failed | Stopped
+NEVER = (
+    "stray",
+    "overfull",
+    "lent twice",
+    "wrong start",
+    "overflow",
+    "inbox",
+    "stall missed",
+)  # what may not happen to anybody
+
+
+@dataclass
+class Story:
+    """One job as its client saw it. `end` is a name: Finished, Failed, Stopped, or lost with the coordinator."""
+
+    order: Order
+    habit: str
+    came: float
+    tokens: list[int] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    ends: list[tuple[float, str, End | None]] = field(default_factory=list)
+    late: int = 0  # deliveries after the end
+
+    @property
+    def seconds(self) -> float:
+        return self.ends[0][0] - self.came
+
+
+class History:
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self.records: list[tuple[float, str, tuple[object, ...]]] = []
+        self.stories: dict[str, Story] = {}
+        self.count: Counter[str] = Counter()
+        self.made: Counter[tuple[str, object]] = Counter()  # how often each token of each job was made
+        self.poisoned: Counter[str] = Counter()  # engines that died of a job
+        self.totals = Counters()  # of all coordinators
+
+    # ---- writing -------------------------------------------------------------------------------------------------
+
+    def note(self, what: str, *details: object) -> None:
+        self.records.append((self._timeline.now, what, details))
+        self.count[what] += 1
+        if what == "made":
+            self.made[str(details[0]).rpartition(".")[0], details[1]] += 1
+        elif what == "poisoned":
+            self.poisoned[str(details[1]).rpartition(".")[0]] += 1
+
+    def submit(self, order: Order, habit: str) -> None:
+        self.note("submit", order.spec.id, order.kind, habit, order.spec.seed)
+        self.stories[order.spec.id] = Story(order, habit, self._timeline.now)
+
+    def deliver(self, event: Deliver) -> None:
+        self.note("deliver", event.job, event.delta.attempt, event.delta.seq, event.delta.tokens)
+        story = self.stories[event.job]
+        story.late += bool(story.ends)
+        story.tokens += event.delta.tokens
+        story.parts += event.delta.parts
+
+    def end(self, job: str, how: str, event: End | None) -> None:
+        code = event.error.code if isinstance(event, Failed) else ""
+        self.note("end", job, how, str(code))
+        self.stories[job].ends.append((self._timeline.now, how, event))
+
+    def counters(self, counters: Counters) -> None:
+        for entry in fields(Counters):
+            total = getattr(self.totals, entry.name) + getattr(counters, entry.name)
+            setattr(self.totals, entry.name, total)
+
+    def digest(self) -> str:
+        return sha256(repr(self.records).encode()).hexdigest()
+
+    # ---- checking ------------------------------------------------------------------------------------------------
+
+    def violations(self, limits: Limits, bound_s: float) -> Iterator[str]:
+        for now, what, details in self.records:
+            if what in NEVER:
+                yield f"{now:.3f}: {what} {details}"
+        yield from self._served_untested()
+        yield from self._asked_again()
+        for job, story in self.stories.items():
+            if story.late:
+                yield f"{job}: {story.late} deliveries after its end"
+            if len(story.ends) != 1:
+                yield f"{job}: ended {[how for _, how, _ in story.ends]}"
+            else:
+                yield from (f"{job}: {what}" for what in _answer(story))
+                yield from (f"{job}: {what}" for what in self._account(story, limits, bound_s))
+
+    def _account(self, story: Story, limits: Limits, bound_s: float) -> Iterator[str]:
+        job, (_, how, event) = story.order.spec.id, story.ends[0]
+        if story.seconds > bound_s:
+            yield f"took {story.seconds:.0f} s"
+        if self.poisoned[job] > limits.attempts:  # a crash that is lost with its link cannot count
+            yield f"{self.poisoned[job]} engines died of it"
+        if event is None:
+            return
+        if event.report.usage.completion != len(story.tokens):
+            yield f"billed {event.report.usage.completion} tokens, delivered {len(story.tokens)}"
+        if event.report.attempts > limits.starts:
+            yield f"{event.report.attempts} attempts"
+        if how == "Finished" and event.report.usage.prompt != len(orders.prompt(story.order.spec.request)):
+            yield f"billed a prompt of {event.report.usage.prompt} tokens"
+
+    def _served_untested(self) -> Iterator[str]:
+        """A worker that failed a job gets none before it has passed a test, or has ended another job well."""
+        resting: set[object] = set()
+        for now, what, details in self.records:
+            match what, details:
+                case "coordinator starts", _:
+                    resting.clear()  # it knows nothing of what was
+                case "noted", ("worker rests", worker, *_):
+                    resting.add(worker)
+                case "noted", ("test passed" | "worker serves again", worker, *_):
+                    resting.discard(worker)
+                case "placed", (job, worker, *_) if worker in resting:
+                    yield f"{now:.3f}: {job} was given to {worker} before its test"
+
+    def _asked_again(self) -> Iterator[str]:
+        """A request that was found to be poison gets no further try from the same coordinator."""
+        poison: set[object] = set()
+        for now, what, details in self.records:
+            match what, details:
+                case "coordinator starts", _:
+                    poison.clear()
+                case "end", (job, "Failed", ErrorCode.POISON_REQUEST):
+                    poison.add(self.stories[str(job)].order.question)
+                case "placed", (job, *_) if self.stories[str(job)].order.question in poison:
+                    yield f"{now:.3f}: {job} is known as poison and was placed"
+
+    def undisturbed(self) -> Iterator[str]:
+        """What must hold on top where lines were cut and nothing else went wrong.
+
+        One slot behind a line that is cut every two seconds serves little: who waited as long as anybody may, and for
+        whom nothing had begun, is told so.
+        """
+        for job, story in self.stories.items():
+            _, _, event = story.ends[0]
+            if isinstance(event, Failed) and not (
+                event.error.code is ErrorCode.QUEUE_TIMEOUT and event.report.attempts == 0
+            ):
+                yield f"{job}: failed: {event}"
+        for (job, position), times in self.made.items():
+            if times > 1:
+                yield f"{job}: token {position} was made {times} times"
+
+
+def _answer(story: Story) -> Iterator[str]:
+    """What the client has against what it should have."""
+    order, (_, how, event) = story.order, story.ends[0]
+    tokens, parts = tuple(story.tokens), orders.joined(story.parts)
+    if tokens != order.tokens[: len(tokens)]:
+        yield f"tokens {tokens} are no prefix of {order.tokens}"
+    elif isinstance(event, Finished):
+        if (tokens, parts) != (order.tokens, order.parts):
+            yield f"finished with {parts} in place of {order.parts}"
+        if event.finish_reason != order.finish:
+            yield f"finished by {event.finish_reason} in place of {order.finish}"
+        if order.kind in ("hostile", "poison"):
+            yield f"{order.kind}, and finished"
+    elif parts != orders.meant(order.spec.request, tokens):
+        yield f"{how} with {parts} for {bytes(tokens)!r}"
+    if how == "Stopped" and story.habit == "reads":
+        yield "stopped, and its client had not left"
+    if isinstance(event, Failed) and order.kind in orders.HEALTHY and event.error.code is ErrorCode.INVALID_REQUEST:
+        yield "called invalid, and it is not"

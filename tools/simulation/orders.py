@@ -1,0 +1,124 @@
+"""What clients ask for, and the answer that an undisturbed worker gives: a function of prompt and seed.
+
+A token is a byte, so characters, thoughts, calls and stop strings all begin and end inside of tokens' sequences, and
+an attempt may break off anywhere in them.
+"""
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from coordinator.scheduler.state import JobSpec
+from wire.chat import CallDelta, ChatRequest, Content, FinishReason, Message, Part, Reasoning, Tool
+from worker.chat.answer import Answer
+from worker.chat.prepared import Prepared, Reading
+
+MODEL = "m"
+CONTEXT = 4096
+STOP = "END."
+_TOOL = Tool(name="look", parameters={"type": "object", "properties": {"at": {"type": "string"}}})
+_WORDS = "one two three four five six seven añil 日本 naïve 🙂 E EN END".split()
+HEALTHY = ("plain", "thought", "call", "stop", "held", "held", "cut")
+KINDS = (*HEALTHY, *HEALTHY, "poison", "hostile")
+
+
+@dataclass(frozen=True)
+class Order:
+    """A job and what must come of it. `poison`: the engine crashes at this token of the answer, whoever runs it."""
+
+    spec: JobSpec
+    kind: str
+    tokens: tuple[int, ...]
+    parts: tuple[Part, ...]
+    finish: FinishReason
+    poison: int | None = None
+
+    @property
+    def question(self) -> str:
+        return str(self.spec.request.messages[0].content)
+
+
+def order(number: int, kind: str, dice: random.Random) -> Order:
+    """`hostile` cannot be prepared by any worker; `cut` ends by its max_tokens."""
+    most = dice.randint(1, 40) if kind == "cut" else 1000
+    request = ChatRequest(
+        messages=(Message(role="user", content=f"{kind} {number}"),),
+        tools=(_TOOL,) if kind == "call" else (),
+        thinking=kind == "thought",
+        stop=(STOP,) if kind in ("stop", "held", "cut") else (),
+        max_tokens=most,
+    )
+    seed = dice.getrandbits(40)
+    tokens, parts, finish = undisturbed(request, seed)
+    spec = JobSpec(f"j{number}", f"account{number % 3}", MODEL, request, seed)
+    poison = dice.randrange(len(tokens)) if kind == "poison" else None
+    return Order(spec, kind, tokens, joined(parts), finish, poison)
+
+
+def again(order: Order, number: int) -> Order:
+    return replace(order, spec=replace(order.spec, id=f"j{number}"))
+
+
+def prompt(request: ChatRequest) -> tuple[int, ...]:
+    return tuple(request.messages[0].content.encode())
+
+
+def prepared(request: ChatRequest, delivered: tuple[int, ...]) -> Prepared:
+    return Prepared(prompt(request), (), _reading(request), tuple(bytes([token]) for token in delivered))
+
+
+def script(prompt: tuple[int, ...], seed: int) -> bytes:
+    """The whole answer, one token a byte."""
+    kind, dice = bytes(prompt).decode().split()[0], random.Random(f"{prompt}{seed}")
+    text = " ".join(dice.choice(_WORDS) for _ in range(dice.randint(1, 14)))
+    tail = " ".join(dice.choice(_WORDS) for _ in range(dice.randint(1, 6)))
+    match kind:
+        case "thought":
+            text = f"{text}</think>\n\n{tail}"
+        case "call":
+            text = f'{text}\n<tool_call>\n{{"name": "look", "arguments": {{"at": "{tail}"}}}}\n</tool_call>'
+        case "stop":
+            text = f"{text} {STOP}{tail}"
+        case "held":
+            text += f" {STOP[: dice.randint(1, 3)]}"
+    return text.encode()
+
+
+def undisturbed(request: ChatRequest, seed: int) -> tuple[tuple[int, ...], list[Part], FinishReason]:
+    answer = Answer(_reading(request))
+    tokens: list[int] = []
+    parts: list[Part] = []
+    for token in script(prompt(request), seed)[: request.max_tokens]:
+        tokens.append(token)
+        parts += answer.push(bytes([token]))
+        if answer.stopped:
+            break
+    cut = len(tokens) == request.max_tokens and not answer.stopped
+    last, finish = answer.finish("length" if cut else "stop")
+    return tuple(tokens), parts + last, finish
+
+
+def meant(request: ChatRequest, tokens: Iterable[int]) -> tuple[Part, ...]:
+    """What the client must have been told once it has these tokens and no end."""
+    answer = Answer(_reading(request))
+    return joined(part for token in tokens for part in answer.push(bytes([token])))
+
+
+def joined(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """Neighbours of one kind in one: how the text was cut into deltas does not matter."""
+    out: list[Part] = []
+    for part in parts:
+        match out[-1] if out else None, part:
+            case Content(text=before), Content(text=text):
+                out[-1] = Content(text=before + text)
+            case Reasoning(text=before), Reasoning(text=text):
+                out[-1] = Reasoning(text=before + text)
+            case CallDelta() as call, CallDelta(name=None) if call.index == part.index:
+                out[-1] = call.model_copy(update={"arguments": call.arguments + part.arguments})
+            case _:
+                out.append(part)
+    return tuple(out)
+
+
+def _reading(request: ChatRequest) -> Reading:
+    return Reading("qwen-json", in_reasoning=request.thinking, tools=request.tools, stop=request.stop)

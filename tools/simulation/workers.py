@@ -1,0 +1,228 @@
+"""Workers: the real session, with a daemon, an engine and a line around it that live in virtual time."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from tools.simulation import orders
+from tools.simulation.engines import Engine
+from tools.simulation.lies import Liar
+from tools.simulation.links import Connection
+from tools.simulation.timeline import Act
+from tools.simulation.world import OVERSHOOT, World
+from wire.errors import ErrorCode, SupernetError
+from wire.messages import HEARTBEAT_S, Hello, ModelOffer, ToWorker
+from worker.daemon.link import BACKOFF_FIRST_S, BACKOFF_MOST_S
+from worker.engine import port
+from worker.session import effects
+from worker.session.model_slots import Served
+from worker.session.session import Session
+from worker.session.slots import Slots
+
+TICK_S = 0.25
+
+
+@dataclass
+class Process:
+    """One process of a worker, from its start to its end."""
+
+    machine: "Machine"
+    instance: str
+    session: Session
+    alive: bool = True
+    frozen: bool = False
+    connection: Connection | None = None
+    engine: Engine = field(init=False)
+    _backlog: deque[Act] = field(default_factory=deque)
+    _failures: int = 0
+    _pause_s: float | None = None  # a Move asked for it
+    _beat: float = 0.0
+    _most_unacked: int = 0
+
+    def __post_init__(self) -> None:
+        self.world = self.machine.world
+        self.name = f"{self.machine.name}/{self.instance}"
+        self.engine = Engine(self, self.machine.slots, self.machine.pace_s)
+
+    def start(self) -> None:
+        self.engine.load()
+        self._dial()
+        self._tick()
+
+    # ---- time ----------------------------------------------------------------------------------------------------
+
+    def do(self, act: Act) -> None:
+        """Now; after it if the process is suspended; never if it is gone."""
+        if self.frozen:
+            self._backlog.append(act)
+        elif self.alive:
+            act()
+
+    def later(self, delay_s: float, act: Act) -> None:
+        self.world.timeline.after(delay_s, lambda: self.do(act))
+
+    def thaw(self) -> None:
+        self.frozen = False
+        backlog, self._backlog = self._backlog, deque()
+        for act in backlog:
+            self.later(0, act)
+
+    def _tick(self) -> None:
+        now = self.world.timeline.now
+        self._perform(self.session.tick(now))
+        if self.session.models[orders.MODEL].slots.free + self.engine.busy > self.machine.slots:
+            self.world.history.note("lent twice", self.name)
+        if now - self._beat >= HEARTBEAT_S - TICK_S:
+            self._beat = now
+            if self.session.welcomed:
+                self._send(effects.Send(self.session.capacity()))
+        self.later(TICK_S, self._tick)
+
+    # ---- the line ------------------------------------------------------------------------------------------------
+
+    def _dial(self) -> None:
+        self.later(2 * self.world.scenario.latency_s, self._dialled)
+
+    def _dialled(self) -> None:
+        coordinator = self.world.coordinator
+        if coordinator is None or self.world.timeline.now < self.machine.cut_off_until:
+            self._redial()
+            return
+        self.connection = coordinator.accept(self)
+        offers = tuple(served.offer for served in self.session.models.values())
+        hello = Hello(worker=self.machine.name, instance=self.instance, models=offers, resume=self.session.resume())
+        self.connection.send_up(hello)
+
+    def received(self, connection: Connection, message: ToWorker) -> None:
+        if connection is self.connection:
+            if message.type == "welcome":
+                self._failures = 0
+            self._perform(self.session.received(message, self.world.timeline.now))
+
+    def lost(self, connection: Connection) -> None:
+        if connection is self.connection:
+            self._redial()
+
+    def _redial(self) -> None:
+        self.connection = None
+        self.session.link_lost(self.world.timeline.now)
+        pause_s, self._pause_s = self._pause_s, None
+        if pause_s is None:
+            most_s = min(BACKOFF_MOST_S, BACKOFF_FIRST_S * 2 ** min(self._failures, 10))
+            pause_s = self.world.dice.uniform(0, most_s)
+            self._failures += 1
+        self.later(pause_s, self._dial)
+
+    # ---- events --------------------------------------------------------------------------------------------------
+
+    def engine_says(self, event: port.Event) -> None:
+        self._perform(self.session.engine(orders.MODEL, event))
+        most = max((attempt.unacked_tokens for attempt in self.session.attempts.values()), default=0)
+        if most > self.session.window_tokens + OVERSHOOT:
+            self.world.history.note("overflow", self.name, most)
+
+    def drain(self, deadline_s: float) -> None:
+        if self.session.drain_until is None:
+            self._perform(self.session.drain(deadline_s, self.world.timeline.now))
+
+    def end(self, goodbye: Callable[[Connection], None]) -> None:
+        """The process is over; `goodbye` is what becomes of its socket."""
+        self.alive = False
+        if self.connection is not None:
+            goodbye(self.connection)
+            self.connection = None
+
+    # ---- effects -------------------------------------------------------------------------------------------------
+
+    def _perform(self, wanted: list[effects.Effect]) -> None:
+        for effect in wanted:
+            if not self.alive:
+                return
+            match effect:
+                case effects.Send():
+                    self._send(effect)
+                case effects.Command():
+                    self.engine.send(effect.command)
+                case effects.Prepare():
+                    self.later(self.machine.prepare_s(), partial(self._prepare, effect))
+                case effects.Redial():
+                    self._move(effect.after_s)
+                case effects.Leave():
+                    self.machine.left()
+
+    def _send(self, effect: effects.Send) -> None:
+        if self.connection is not None:
+            for message in self.machine.liar.says(effect.message):
+                self.connection.send_up(message)
+
+    def _prepare(self, wanted: effects.Prepare) -> None:
+        order = self.world.orders.get(wanted.key.job)  # None: the coordinator tests this worker
+        if order is not None and order.kind == "hostile":
+            error = SupernetError(ErrorCode.INVALID_REQUEST, "this request crashed the tokeniser")
+            self._perform(self.session.prepare_failed(wanted.key, error))
+        else:
+            prepared = orders.prepared(wanted.request, wanted.delivered)
+            self._perform(self.session.prepared(wanted.key, prepared))
+
+    def _move(self, after_s: float) -> None:
+        connection = self.connection
+        if connection is not None:
+            self._pause_s = after_s
+            connection.worker_open = False
+            connection.drop()
+            self._redial()
+
+
+class Machine:
+    """A worker's place: its processes come and go, its name stays."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self.world, self.name = world, name
+        dice = world.dice
+        self.slots = dice.randint(1, 3)
+        self.pace_s = dice.choice((0.01, 0.03, 0.1))
+        self.slow_prepare_s = 0.0
+        self.cut_off_until = 0.0
+        self.liar = Liar(world)
+        self.process: Process | None = None
+        self._instances = 0
+        self.start()
+
+    def start(self) -> None:
+        if self.process is None:
+            self._instances += 1
+            offer = ModelOffer(id=orders.MODEL, context=orders.CONTEXT, slots=self.slots)
+            session = Session({orders.MODEL: Served(offer, Slots(self.slots))})
+            self.process = Process(self, str(self._instances), session)
+            self.world.history.note("start", self.process.name)
+            self.process.start()
+
+    def prepare_s(self) -> float:
+        return self.world.dice.uniform(0.001, 0.3) + self.slow_prepare_s
+
+    def kill(self, goodbye: Callable[[Connection], None], restart_s: float) -> None:
+        if self.process is not None:
+            self.world.history.note("kill", self.process.name)
+            process, self.process = self.process, None
+            process.end(goodbye)
+            self.world.timeline.after(restart_s, self.start)
+
+    def left(self) -> None:
+        """Drained: its supervisor starts it again a little later."""
+        assert self.process is not None
+        self.world.history.note("left", self.process.name)
+        process, self.process = self.process, None
+        process.end(Connection.close_coordinator)
+        self.world.timeline.after(self.world.dice.uniform(0.5, 5), self.start)
+
+    def heal(self) -> None:
+        self.slow_prepare_s = self.cut_off_until = 0.0
+        self.liar.honest = True
+        if self.process is None:
+            self.start()
+            return
+        self.process.thaw()
+        self.process.engine.heal()
+        if self.process.engine.broken or self.process.engine.moods.hung:
+            self.kill(Connection.drop, 1.0)

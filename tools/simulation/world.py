@@ -1,0 +1,84 @@
+"""The world of one seed: who is in it, what goes wrong in it, and when it is over."""
+
+import random
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING, Literal
+
+from coordinator.scheduler.state import Limits
+from tools.simulation.history import History
+from tools.simulation.orders import Order
+from tools.simulation.timeline import Timeline
+
+if TYPE_CHECKING:
+    from tools.simulation.clients import Clients
+    from tools.simulation.coordinator import Coordinator
+    from tools.simulation.workers import Machine
+
+Mode = Literal["safety", "liveness", "cuts"]
+MODES: tuple[Mode, ...] = ("safety", "liveness", "cuts")
+BOUND_S = 300.0  # from submit to the end of any job, whatever happens
+SETTLE_S = 100.0  # after the last fault: sessions expire (60 s), hung engines end (20 s), rests are over
+NEW_JOBS = 2
+OVERSHOOT = 8  # tokens that a paused job may still get: those that were in the pipe
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What the seed decides before anything happens.
+
+    `safety`: faults go on until the last job has ended. `liveness`: they stop, and whatever comes then must be served.
+    `cuts`: lines are cut and nothing else goes wrong; no job fails and nothing is generated twice.
+    """
+
+    mode: Mode
+    faults_s: float
+    latency_s: float
+    workers: int
+    bursts: int
+    mean_fault_s: float
+    limits: Limits
+
+
+def scenario(seed: int, dice: random.Random) -> Scenario:
+    mode = MODES[seed % len(MODES)]
+    limits = Limits(
+        queue_per_account=12,
+        first_token_s=20.0,
+        queue_wait_s=240.0 if mode == "cuts" else 30.0,
+        rest_s=1.0,
+        rest_max_s=8.0,
+        resume_grace_s=20.0 if mode == "cuts" else dice.choice((0.0, 2.0)),
+        starts=dice.choice((4, 16)),
+        ack_frames=dice.choice((1, 8, 32)),
+        window_tokens=dice.choice((4, 16, 64)),
+    )
+    return Scenario(
+        mode=mode,
+        faults_s=dice.uniform(15, 45),
+        latency_s=dice.choice((0.0005, 0.01, 0.05, 0.15)),
+        workers=dice.choice((1, 1, 2, 3, 4)),
+        bursts=dice.randint(1, 4),
+        mean_fault_s=dice.choice((0.7, 2.0, 6.0, 20.0)),
+        limits=limits,
+    )
+
+
+class World:
+    """Everything random comes from `dice`, everything that happens goes through `timeline` and into `history`.
+
+    `simulation.simulate` populates it.
+    """
+
+    clients: "Clients"
+    machines: "list[Machine]"
+    coordinator: "Coordinator | None"  # None: nobody answers
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.timeline = Timeline()
+        self.dice = random.Random(seed)
+        self.scenario = scenario(seed, self.dice)
+        self.history = History(self.timeline)
+        self.orders: dict[str, Order] = {}
+        self.sessions = count(1)

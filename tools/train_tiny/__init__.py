@@ -1,0 +1,1 @@
+"""Trains the tiny chat model that the tests talk to."""

@@ -1,0 +1,176 @@
+"""`supernet-worker`: serve, or do one of the actions of actions.py."""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from program.arguments import Parser
+from worker import state_dir
+from worker.cli import settings
+from worker.cli.settings import Found
+from worker.config import WORDS, Config, ConfigError, worker_url
+from worker.daemon.logs import configure
+from worker.daemon.systemd import notify
+from worker.exits import EXIT_CONFIG, EXIT_STOPPED
+from worker.state_dir import StateError
+
+if TYPE_CHECKING:  # what an action needs it imports itself: a flag should not wait for what it does not use
+    from worker.weights.files import Progress, Report
+
+
+def parser() -> argparse.ArgumentParser:
+    made = Parser(
+        prog="supernet-worker",
+        description="Serve chat completions from this machine. Without an action it dials the coordinator and serves.",
+        epilog="Each setting can stand in the environment, as SUPERNET_MAX_POWER_W=300 for --max-power-w 300, or in a"
+        " file, as max_power_w = 300: --config FILE, ~/.config/supernet/worker.toml or /etc/supernet/worker.toml. A"
+        " flag wins over the environment, and that over the file; --show-config says where each value comes from.",
+    )
+    action = made.add_mutually_exclusive_group()
+    action.add_argument("--status", action="store_true", help="show the running daemon, live on a terminal")
+    action.add_argument("--pause", action="store_true", help="the daemon finishes what runs and takes no more")
+    action.add_argument("--resume", action="store_true", help="it takes jobs again")
+    action.add_argument("--plan", action="store_true", help="say what fits on this machine and why, and leave")
+    action.add_argument("--check", action="store_true", help="look at driver, model, disk, hub, coordinator and key")
+    action.add_argument("--benchmark", action="store_true", help="measure speed at 1, 2, 4 ... streams, and leave")
+    action.add_argument("--show-config", action="store_true", help="every setting and where it comes from")
+    action.add_argument("--health", action="store_true", help="leave with 0 if the daemon of --state-dir is registered")
+    action.add_argument("--version", action=_Version, nargs=0, help="show which this is, and leave")
+    made.add_argument("--json", action="store_true", help="print the action's result as JSON")
+    made.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML; see below")
+    # For tests, and no business of an owner's: scripted answers without a model, from a JSON list of {when, say} or any
+    # words, and with them GPU readings from a JSON file that may change at any time.
+    made.add_argument("--scripted", nargs="?", const=WORDS, metavar="FILE", help=argparse.SUPPRESS)
+    made.add_argument("--scripted-gpus", type=Path, metavar="FILE", help=argparse.SUPPRESS)
+    settings.flags(made)
+    return made
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        print(f"supernet-worker {version('supernet')}")
+        parser.exit()
+
+
+def configuration(made: argparse.ArgumentParser, args: argparse.Namespace, env: Mapping[str, str]) -> Found:
+    """Raises ConfigError."""
+    if args.scripted_gpus is not None and args.scripted is None:
+        raise ConfigError("--scripted-gpus goes with --scripted: real models have real GPUs")
+    return settings.find(made, args, env)
+
+
+def main(argv: list[str] | None = None, env: Mapping[str, str] | None = None) -> int:
+    """The whole program; returns the exit code: 0 done, 1 failed, 78 the configuration cannot work."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a letter that the locale lacks is no reason to end; stderr knows how
+    made = parser()
+    args = made.parse_args(argv)
+    try:
+        found = configuration(made, args, os.environ if env is None else env)
+        configure(found.config.log_json)
+        code = _act(args, found)
+        sys.stdout.flush()
+        return code
+    except (ConfigError, StateError) as error:
+        print(f"supernet-worker: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return EXIT_STOPPED
+    except BrokenPipeError:  # the reader has what it wanted: | head, | grep -q
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor may the interpreter complain as it leaves
+        return EXIT_STOPPED
+    return EXIT_CONFIG
+
+
+def _act(args: argparse.Namespace, found: Found) -> int:
+    if not (args.status or args.pause or args.resume or args.health or args.show_config):
+        return _work(args, found.config)
+    from worker.cli import daemon_client
+    from worker.daemon.control_socket import ControlError
+
+    config = found.config
+    try:
+        if args.status:
+            return daemon_client.status(config, args.json)
+        if args.pause or args.resume:
+            return daemon_client.pause(config, "pause" if args.pause else "resume", args.json)
+        return daemon_client.health(config, args.json) if args.health else daemon_client.show_config(found, args.json)
+    except ControlError as error:
+        print(f"supernet-worker: {error}", file=sys.stderr)
+        return EXIT_STOPPED
+
+
+def _work(args: argparse.Namespace, config: Config) -> int:
+    """What needs the hub's client, drivers and llama.cpp, which take long to import: the actions above do without."""
+    from wire.errors import ErrorCode, SupernetError
+    from worker.cli import actions
+    from worker.planning.model_setup import Unready
+    from worker.planning.plan import PlanError
+
+    try:
+        if args.check:
+            return actions.look(config, args.json)
+        if args.plan:
+            return actions.plan(config, _progress(), args.json)
+        if args.benchmark:
+            return actions.measure(config, _progress(), args.json)
+        return _serve(config, args.scripted, args.scripted_gpus)
+    except Unready as error:
+        print(f"supernet-worker: {error.issue.code}: {error.issue.message}\n  -> {error.issue.remedy}", file=sys.stderr)
+        return EXIT_CONFIG if error.mistaken else EXIT_STOPPED  # a hub may be back, a disk may be emptied
+    except (PlanError, SupernetError) as error:
+        unknown = isinstance(error, SupernetError) and error.code is ErrorCode.MODEL_NOT_FOUND
+        hint = f"\n  -> {_another_model(config.model or '')}" if unknown else ""
+        print(f"supernet-worker: {error}{hint}", file=sys.stderr)
+        return EXIT_CONFIG
+
+
+def _another_model(name: str) -> str:
+    """What to do about a name that is not in the catalogue."""
+    what = "A repository of the hub is no name: take an id" if "/" in name else "Take an id"
+    return (
+        f"{what} of the list. Another model is an entry of a catalogue of your own (--catalogue FILE, written as"
+        " models.yaml is), which the coordinator has to have as well (its --models)."
+    )
+
+
+def _serve(config: Config, scripted: str | None, scripted_gpus: Path | None) -> int:
+    import asyncio
+
+    from worker.daemon.service import Service
+
+    if not config.coordinator:
+        raise ConfigError("no coordinator: give --coordinator wss://host or SUPERNET_COORDINATOR")
+    if not config.key:
+        raise ConfigError("no key: give --key-file FILE or SUPERNET_KEY; the account's API key is the one")
+    address = (worker_url(config.coordinator), config.key)
+    with state_dir.hold(config.state_dir), _progress() as report:
+        return asyncio.run(Service(config, address, report, scripted, scripted_gpus, _attended()).run())
+
+
+def _attended() -> bool:
+    """Does a person read what we say? A service's output goes to a log, and systemd numbers every start."""
+    return sys.stderr.isatty() and "INVOCATION_ID" not in os.environ
+
+
+@contextmanager
+def _progress() -> "Iterator[Report]":
+    """A bar on a terminal, log lines otherwise; the service manager is asked for patience while it goes on."""
+    from worker.cli.console import Console
+
+    console = Console(sys.stderr)
+
+    def report(progress: "Progress") -> None:
+        notify(f"EXTEND_TIMEOUT_USEC=120000000\nSTATUS={progress.phase} {progress.file}")
+        console(progress)
+
+    try:
+        yield report
+    finally:
+        console.close()

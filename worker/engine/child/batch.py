@@ -1,0 +1,98 @@
+"""Which tokens go into the next decode.
+
+Streams have their rows before all else, one each. What prompts may take is bounded while anybody streams, so that no
+prompt stalls them (`pace` says by how much), and while several prompts are read, so that some answers begin before all
+prompts are done. The oldest prompt goes first: one after the other they cost no more than side by side, and most begin
+sooner. But where another is less than half as long, half of the rows go to the shortest ones, so that a question of ten
+tokens does not wait behind a book; what nobody else wants goes to the oldest again.
+"""
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+
+from worker.engine.child.step_budget import Room
+
+LEAST = 16  # rows of a slice that ends nothing: a sequence more in a batch costs as much as some rows
+# Rows of a long prompt's last slice: llama.cpp's flash attention on a CPU goes by tiles of 64 rows of one sequence, and
+# row by row where there are fewer (plain attention, see plan.SCORES_BYTES, does not mind). A tile, full or not, takes
+# as long as about 17 rows by themselves, so few are left alone: at depth 1,000, 40 rows behind a slice of 128 take
+# 113 ms less if 24 of the slice are left for them, 7 rows 57 ms more.
+TAIL = 64
+LEFT_ALONE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """A job with tokens to put through the model: `backlog` of them, 1 for a stream.
+
+    `until_cut`: a slice may not go further than this many tokens, because the state there is to be saved; 0: no cut.
+    """
+
+    seq: int
+    age: int  # smaller is older
+    backlog: int
+    until_cut: int = 0
+
+    @property
+    def most(self) -> int:
+        return min(self.backlog, self.until_cut) if self.until_cut else self.backlog
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The next `count` tokens of a sequence; `last`: they end its backlog, so the next token can be drawn."""
+
+    seq: int
+    count: int
+    last: bool
+
+
+def plan(wants: Sequence[Want], batch: int, room: Room) -> list[Slice]:
+    """Slices of at most `batch` rows: streams in order of their sequence, then prompts, also in that order, which get
+    at most what there is room for.
+
+    Order matters to llama.cpp, which runs a separate graph for each break in ascending sequence ids.
+    """
+    streams = sorted((want for want in wants if want.backlog == 1), key=lambda want: want.seq)[:batch]
+    prompts = sorted((want for want in wants if want.backlog > 1), key=lambda want: want.age)
+    shares = _share(prompts, room, batch - len(streams))
+    slices = [Slice(want.seq, 1, True) for want in streams]
+    for want in sorted(prompts, key=lambda want: want.seq):
+        if count := shares[want.seq]:
+            slices.append(Slice(want.seq, count, count == want.backlog))
+    return slices
+
+
+def parts(slices: Sequence[Slice], reading: Set[int]) -> list[list[Slice]]:
+    """The decodes of a step on a CPU with separate caches: one for the prompts, then one for the streams.
+
+    There llama.cpp computes in one pass as many tokens of each sequence as of the others, so one decode of both is
+    two passes in any case, and the answer that begins in it would wait for the streams' (measured: 31 rows beside
+    3 streams take 384 ms together, and 336 + 46 apart).
+    """
+    prompts = [part for part in slices if part.seq in reading]
+    streams = [part for part in slices if part.seq not in reading]
+    return [part for part in (prompts, streams) if part]
+
+
+def _share(prompts: Sequence[Want], allowed: Room, most: int) -> dict[int, int]:
+    """Rows for each prompt (by sequence), the oldest of them being first in `prompts`. Never more than `most`."""
+    shares = {want.seq: 0 for want in prompts}
+    room = min(allowed.rows, most)
+    if not prompts:
+        return shares
+    oldest, *others = prompts
+    overtaken = any(2 * want.backlog <= oldest.backlog for want in others)
+    if not overtaken and room < oldest.most == oldest.backlog <= min(allowed.ending, most):
+        room = oldest.most
+    reserved = min(oldest.most, (room + 1) // 2 if overtaken else room)
+    room -= reserved
+    for place, want in enumerate(sorted(others, key=lambda want: (want.backlog, want.age))):
+        # the shortest has its half however small that is: it would stand still for as long as the oldest is read
+        if room >= min(want.most, LEAST) or (overtaken and place == 0):
+            shares[want.seq] = min(want.most, room)
+            room -= shares[want.seq]
+    share = min(oldest.most, reserved + room)
+    rest = oldest.most - share
+    shares[oldest.seq] = share - TAIL + rest if LEFT_ALONE < rest < TAIL and share >= 2 * TAIL else share
+    return shares

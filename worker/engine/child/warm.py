@@ -1,0 +1,57 @@
+"""What an engine does before it is ready: once all that it will be asked to do, and what it takes.
+
+Weights come from the disk when they are first used, a GPU's kernels are loaded (or compiled, for minutes) when a batch
+first has the shape that needs them, and a build that cannot compute dies in the first batch of many rows. None of
+that should meet a customer.
+"""
+
+from collections.abc import Callable, Sequence
+
+from worker.bindings.backend import refused
+from worker.bindings.llama import Feed, Model
+from worker.engine.child.step_budget import Warmth
+
+SMALL = (8, 16, 32)  # rows of the slices of which the least is chosen
+DEARER = 1.5  # than a row of the largest of them: then it is no saving to have fewer
+
+
+def warm_up(model: Model, batch: int, longest_s: float, clock: Callable[[], float]) -> Warmth:
+    """Put the shapes of a step through the model: a row, a row of every sequence, and prompts up to one of `batch`
+    rows, or of so many as take `longest_s` on this machine.
+
+    Raises SupernetError(MODEL_NOT_LOADED) when one of them is not computed.
+    """
+    most = min(batch, model.context - 1)
+
+    def took(*counts: int) -> float:
+        """Seconds of a batch with so many rows of each sequence, the first first."""
+        began = clock()
+        _compute(model, [Feed(seq, 0, _tokens(model, count), True) for seq, count in enumerate(counts)])
+        return clock() - began
+
+    model.touch()
+    took(1)
+    took(*[1] * min(2, model.sequences))
+    took(*[1] * model.sequences)
+    sizes = [rows for rows in SMALL if rows < (model.copies_from or most)] or [most]
+    few = sizes[-1]
+    took(few)  # not counted: kernels may have been loaded
+    costs = {rows: min(took(rows) for _ in range(2)) / rows for rows in sizes}
+    long = most if model.copies_from else min(most, max(few, int(longest_s / costs[few])))
+    long_s = [took(long) for _ in range(2 if model.offloaded else 1)][-1]
+    model.inside_s = 0.0
+    least = next(rows for rows, cost in costs.items() if cost <= DEARER * costs[few])
+    return Warmth(costs[few] if model.copies_from else long_s / long, least, long_s)
+
+
+def _tokens(model: Model, count: int) -> list[int]:
+    """From all over the vocabulary: equal ones would all go to the same experts."""
+    return [i * model.vocab.size // count for i in range(count)]
+
+
+def _compute(model: Model, feeds: Sequence[Feed]) -> None:
+    if code := model.decode(feeds):
+        raise refused(f"the model cannot compute {sum(len(feed.tokens) for feed in feeds)} rows (code {code})")
+    model.logits()
+    for feed in feeds:
+        model.clear(feed.seq)

@@ -1,0 +1,167 @@
+"""How much memory a model takes: weights, cache, recurrent state and compute buffers, from its header alone.
+
+Formulas of llama.cpp at the commit that llama-cpp-python 0.3.36 ships, held against its own log lines ("KV buffer
+size", "RS buffer size", "compute buffer size") for SmolLM2-135M, tiny hybrids and headers with the dimensions of
+Qwen3.5-35B-A3B and of a 4B. Cache and state are exact; compute buffers are never too low, and 2 % to 35 % too high for
+the real ones.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from worker.weights.gguf import GgufError, Header
+
+KvType = Literal["f16", "q8_0"]
+MIB = 2**20
+
+_F32 = 4
+_KV_BYTES: dict[KvType, tuple[int, int]] = {"f16": (2, 1), "q8_0": (34, 32)}  # bytes, values of a block
+_GATED = frozenset({"qwen35", "qwen35moe", "qwen3next"})  # attention writes a gate beside the query
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Sizes of one model. Tuples have an entry per layer that is loaded; prediction (MTP) layers are not."""
+
+    context: int  # tokens that the model was trained for
+    unused_layers: int  # MTP layers at the end: they count in llama.cpp's n_gpu_layers, but take no memory
+    input_bytes: int  # token embedding: always in main memory
+    output_bytes: int
+    tied: bool  # the output is the embedding: on the CPU it is there once, on a GPU it is copied
+    layer_bytes: tuple[int, ...]
+    expert_bytes: tuple[int, ...]  # the part of layer_bytes that cpu_expert_layers moves
+    cache_types: tuple[KvType, ...]  # llama.cpp refuses q8_0 when a head is no multiple of its block of 32
+    cache_values: tuple[int, ...]  # keys and values of one token, 0 for a recurrent layer
+    state_bytes: tuple[int, ...]  # of one sequence, 0 for an attention layer
+    row_bytes: int  # activations of one batch row at the widest place of the graph
+    state_row_bytes: int  # the same inside a recurrent layer
+    logits_bytes: int  # one output row
+    heads: int  # of attention, at most in one layer
+
+    @property
+    def layers(self) -> int:
+        return len(self.layer_bytes)
+
+    @property
+    def weights_bytes(self) -> int:
+        return self.input_bytes + (0 if self.tied else self.output_bytes) + sum(self.layer_bytes)
+
+
+def footprint(header: Header) -> Footprint:
+    """Raises GgufError when the header lacks what the sizes depend on."""
+    total, unused = header.number("block_count"), header.number("nextn_predict_layers", 0)
+    layers = total - unused
+    if not 0 < layers <= 1024:
+        raise GgufError(f"{header.architecture}.block_count {total} cannot be right")
+    by_layer, experts = [0] * layers, [0] * layers
+    for tensor in header.tensors:
+        if tensor.layer is not None and tensor.layer < layers:
+            by_layer[tensor.layer] += tensor.bytes
+            experts[tensor.layer] += tensor.bytes if "_exps" in tensor.name or "_chexps" in tensor.name else 0
+    named = {tensor.name: tensor for tensor in header.tensors}
+    if "token_embd.weight" not in named:
+        raise GgufError("the file has no token_embd.weight: it is a projector or an adapter, not a model")
+    embedding = named["token_embd.weight"]
+    output = named.get("output.weight", embedding)  # tied weights: llama.cpp loads them once more for the output
+    recurrent = _recurrent_layers(header, layers)
+    return Footprint(
+        context=header.number("context_length"),
+        unused_layers=unused,
+        input_bytes=embedding.bytes,
+        tied=output is embedding,
+        output_bytes=output.bytes + sum(t.bytes for n, t in named.items() if n.startswith("output_norm")),
+        layer_bytes=tuple(by_layer),
+        expert_bytes=tuple(experts),
+        cache_types=("f16", "q8_0") if all(width % 32 == 0 for width in _head_widths(header, layers)) else ("f16",),
+        cache_values=_cache_values(header, recurrent),
+        state_bytes=tuple(_state_bytes(header) if is_recurrent else 0 for is_recurrent in recurrent),
+        row_bytes=_row_bytes(header),
+        state_row_bytes=_state_row_bytes(header) if any(recurrent) else 0,
+        logits_bytes=(embedding.shape[-1] + header.number("embedding_length")) * _F32,
+        heads=_heads(header),
+    )
+
+
+def cache_bytes(values: int, kv_type: KvType) -> int:
+    size, block = _KV_BYTES[kv_type]
+    return -(-values * size // block)
+
+
+def padded(cells: int) -> int:
+    """llama.cpp rounds a cache up to 256 cells (llama-context.cpp, GGML_PAD of n_ctx and n_ctx_seq)."""
+    return -(-cells // 256) * 256
+
+
+def compute_bytes(model: Footprint, rows: int, cells: int, sequences: int, flash_attention: bool = True) -> int:
+    """The buffer of one device for a batch of `rows` that looks at `cells` cache cells.
+
+    The mask, of 2 bytes a row and cell, lives throughout; the rest is the widest of three places, because the graph
+    allocator reuses memory: activations, a recurrent layer that also holds two copies of its states, and the logits.
+    Without flash attention there are the scores of one layer as well, and the mask has 4 bytes.
+    """
+    activations = rows * model.row_bytes
+    states = rows * model.state_row_bytes + 2 * sequences * max(model.state_bytes)
+    logits = sequences * model.logits_bytes
+    mask = 2 * rows * padded(cells)
+    scores = 0 if flash_attention else mask + scores_bytes(model, rows, cells)
+    return mask + scores + max(activations, states, logits) * 11 // 10 + MIB
+
+
+def scores_bytes(model: Footprint, rows: int, cells: int) -> int:
+    """What each row's attention to each cell is, in every head of one layer; flash attention keeps no such thing."""
+    return rows * padded(cells) * model.heads * _F32
+
+
+def _recurrent_layers(header: Header, layers: int) -> tuple[bool, ...]:
+    """Which layers keep a state and no cache (llama.cpp: src/models/qwen35moe.cpp, load_arch_hparams)."""
+    if f"{header.architecture}.ssm.state_size" not in header.metadata:
+        return (False,) * layers
+    listed = header.metadata.get(f"{header.architecture}.attention.recurrent_layers")
+    if isinstance(listed, tuple) and len(listed) >= layers:
+        return tuple(bool(item) for item in listed[:layers])
+    interval = max(1, header.number("full_attention_interval", 4))
+    return tuple((index + 1) % interval != 0 for index in range(layers))
+
+
+def _cache_values(header: Header, recurrent: tuple[bool, ...]) -> tuple[int, ...]:
+    """n_embd_k_gqa + n_embd_v_gqa (llama-hparams.cpp) of the attention layers."""
+    heads = header.per_layer("attention.head_count", len(recurrent))
+    groups = header.per_layer("attention.head_count_kv", len(recurrent), heads[0])
+    width = sum(_head_widths(header, len(recurrent)))
+    return tuple(0 if skip else group * width for skip, group in zip(recurrent, groups, strict=True))
+
+
+def _head_widths(header: Header, layers: int) -> tuple[int, int]:
+    """Of keys and of values."""
+    plain = header.number("embedding_length") // max(1, *header.per_layer("attention.head_count", layers))
+    return header.number("attention.key_length", plain), header.number("attention.value_length", plain)
+
+
+def _state_bytes(header: Header) -> int:
+    """n_embd_r + n_embd_s in F32 (llama-hparams.cpp; llama_memory_recurrent keeps a row of both a sequence)."""
+    inner, state = header.number("ssm.inner_size"), header.number("ssm.state_size")
+    convolution = max(0, header.number("ssm.conv_kernel") - 1) * _convolved(header)
+    return (convolution + state * inner) * _F32
+
+
+def _convolved(header: Header) -> int:
+    return header.number("ssm.inner_size") + 2 * header.number("ssm.group_count", 0) * header.number("ssm.state_size")
+
+
+def _heads(header: Header) -> int:
+    return max(header.per_layer("attention.head_count", header.number("block_count")))
+
+
+def _row_bytes(header: Header) -> int:
+    """Widest of feed-forward, experts and attention, in the measured multiples of their widths."""
+    embedding = header.number("embedding_length")
+    query = _heads(header) * _head_widths(header, header.number("block_count"))[0]
+    gate = 2 if header.architecture in _GATED else 1
+    dense = max(header.per_layer("feed_forward_length", header.number("block_count"), 0))
+    chosen = header.number("expert_used_count", 0)
+    expert = chosen * (2 * embedding + header.number("expert_feed_forward_length", 0))
+    return max(3 * dense, expert, 3 * gate * query) * _F32 + 4 * embedding * _F32
+
+
+def _state_row_bytes(header: Header) -> int:
+    return (2 * _convolved(header) + 3 * header.number("ssm.inner_size")) * _F32

@@ -1,0 +1,1 @@
+"""A child process that talks in lines: both of its ends."""

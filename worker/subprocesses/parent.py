@@ -1,0 +1,204 @@
+"""A child process that talks in lines: started, written to, read from, and ended without leaving a zombie.
+
+Both children of a model, the engine and the preparer, are driven through this one class.
+"""
+
+import asyncio
+import logging
+import os
+import re
+import signal
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]  # where `python -m worker...` finds this very code
+UNREAD_BYTES = 64 << 20  # two of the largest lines: a child that lets this much wait does not read
+LOG_CHARS = 500
+LOG_BURST = 200  # lines at once (a model that loads says about 100), then LOG_PER_S
+LOG_PER_S = 10.0
+LAST_WORDS = 3  # lines
+LAST_WORDS_S = 10.0  # what it said longer ago is not what it died of
+KILLED_S = 30.0  # a killed process that is there after so long waits in the kernel, for a driver that does not answer
+CRASHES = frozenset(
+    {signal.SIGILL, signal.SIGTRAP, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV, signal.SIGSYS}
+)
+# Of a crash's output what is no reason: stacks of Python (faulthandler), of glibc and of gdb, lists of modules.
+_STACK = re.compile(r"\s|$|File \"|(Current t|T)hread 0x|Extension modules|#\d|\[|0x|\S+\(\S*\+0x|warning: ")
+
+
+class LineTooLong(ValueError):
+    """The child wrote more than the limit without ending a line."""
+
+
+class Unkillable(Exception):
+    """The child was killed and is still there: it waits in the kernel. Only a reboot ends it."""
+
+
+def environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """What a child gets of our environment: no secret, and what must be set before its libraries are loaded.
+
+    OpenMP threads that spin for the next step were measured to slow a busy two-core machine from 53 to 1.3-9 tokens a
+    second; passive ones gave 27-56. CUDA numbers cards by speed unless told otherwise, NVML, which the plan is made
+    from, by bus. For the backtrace of an abort ggml forks a process of many gigabytes and runs a debugger in it, with
+    the pipes still open; what failed has been said by then, and faulthandler adds the Python stack.
+    """
+    kept = {name: value for name, value in ours.items() if not name.startswith(("SUPERNET_", "HF_"))}
+    return {"OMP_WAIT_POLICY": "passive", "GGML_NO_BACKTRACE": "1", **kept, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+
+
+class ChildProcess:
+    """One life of a child. One task reads and ends it; `write`, `hang_up` and `kill` may be called from anywhere."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: logging.Logger) -> None:
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        self._process = process
+        self._stdin, self._stdout = process.stdin, process.stdout
+        self._said: deque[tuple[float, str]] = deque(maxlen=LAST_WORDS)
+        self._stderr = asyncio.create_task(_pass_on(process.stderr, log, self._said), name=f"stderr of {process.pid}")
+
+    @classmethod
+    async def start(cls, command: Sequence[str], log: logging.Logger, limit: int) -> "ChildProcess":
+        """`limit` is the longest line it may write, in bytes. Raises OSError if it cannot be started."""
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=pipe, stdout=pipe, stderr=pipe, limit=limit, cwd=ROOT, env=environment(os.environ)
+        )
+        return cls(process, log)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def killed_by(self) -> int | None:
+        """The signal that ended it; None: none did, or it lives."""
+        status = self._process.returncode
+        return -status if status is not None and status < 0 else None
+
+    @property
+    def crashed(self) -> bool:
+        """It ended by a signal that its own doing raised."""
+        return self.killed_by in CRASHES
+
+    @property
+    def last_words(self) -> str:
+        """What it wrote to stderr in its last seconds, without the stacks of a crash; whole once `end` has returned."""
+        since = asyncio.get_running_loop().time() - LAST_WORDS_S
+        return "; ".join(line for at, line in self._said if at >= since)
+
+    @property
+    def alive(self) -> bool:
+        """False once its end has been noticed."""
+        return self._process.returncode is None and not self._stdin.is_closing() and not self._stdout.at_eof()
+
+    def write(self, line: bytes) -> bool:
+        """Hand over a line; False if the child is gone or has too much unread, then nothing was written."""
+        if self._stdin.is_closing() or self._stdin.transport.get_write_buffer_size() > UNREAD_BYTES:
+            return False
+        self._stdin.write(line)
+        return True
+
+    async def read(self) -> bytes | None:
+        """The next line, None at the end. A last line without an end was cut by the crash, and is not given."""
+        try:
+            return await self._stdout.readuntil(b"\n")
+        except asyncio.IncompleteReadError:
+            return None
+        except asyncio.LimitOverrunError as error:
+            raise LineTooLong("a line longer than the limit") from error
+
+    def hang_up(self) -> None:
+        """Close its stdin: it is to end by itself."""
+        self._stdin.close()
+
+    def kill(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+
+    async def end(self, patience_s: float) -> str:
+        """Hang up, wait, then kill; says how it ended. The reading task calls this, once, when it has read its last.
+
+        Raises Unkillable.
+        """
+        self.hang_up()
+        over = asyncio.gather(self._drain(), self._process.wait())
+        try:
+            async with asyncio.timeout(patience_s):
+                await asyncio.shield(over)
+        except TimeoutError:
+            await self._put_down(over)
+        except asyncio.CancelledError:
+            await self._put_down(over)
+            raise
+        finally:
+            await asyncio.wait({self._stderr}, timeout=1)  # the last words; a grandchild might hold the pipe for ever
+            self._stderr.cancel()
+        return describe(self._process.returncode or 0)
+
+    async def _put_down(self, over: "asyncio.Future[Any]") -> None:
+        self.kill()
+        await asyncio.wait({over}, timeout=KILLED_S)
+        over.cancel()
+        await asyncio.gather(over, return_exceptions=True)
+        if self._process.returncode is None:
+            self._process._transport.close()  # type: ignore[attr-defined]  # asyncio has no other way to its pipes
+            raise Unkillable(f"process {self.pid} was killed and is still there: the driver hangs")
+
+    async def _drain(self) -> None:
+        # with unread output left the transport never sees the end of the pipe, and wait() may not return
+        while await self._stdout.read(65536):
+            pass
+
+
+def describe(status: int) -> str:
+    """A process's end in words. `status` as Popen has it: negative for a signal."""
+    if status >= 0:
+        return f"exited with status {status}"
+    name = signal_name(-status)
+    if -status == signal.SIGKILL:
+        return f"was killed by {name}: out of memory, a hang that was ended, or by hand"
+    if -status == signal.SIGABRT:
+        return f"aborted by {name}: a failed check in native code"
+    return f"died of {name}"
+
+
+def signal_name(number: int) -> str:
+    """ "signal 11 (SIGSEGV)": the number for those who search for it, the name for those who read."""
+    try:
+        return f"signal {number} ({signal.Signals(number).name})"
+    except ValueError:
+        return f"signal {number}"
+
+
+async def _pass_on(stream: asyncio.StreamReader, log: logging.Logger, said: deque[tuple[float, str]]) -> None:
+    """Log what the child says, line by line; cut long lines, and swallow what comes too fast. The last ones that may be
+    a reason are kept in `said` with their time, swallowed or not."""
+    clock = asyncio.get_running_loop().time
+    allowance, before, swallowed, rest = float(LOG_BURST), clock(), 0, b""
+    while chunk := await stream.read(65536):
+        *lines, rest = (rest + chunk).split(b"\n")
+        if len(rest) > 65536:
+            lines, rest = [*lines, rest], b""
+        now = clock()
+        allowance, before = min(LOG_BURST, allowance + (now - before) * LOG_PER_S), now
+        for line in lines:
+            _remember(line, now, said)
+            if allowance < 1:
+                swallowed += 1
+                continue
+            if swallowed:
+                log.warning("%d lines swallowed: they came too fast", swallowed)
+                swallowed = 0
+            allowance -= 1
+            log.info("%s", line[:LOG_CHARS].decode("utf-8", "replace"))
+    if rest:
+        _remember(rest, clock(), said)
+        log.info("%s", rest[:LOG_CHARS].decode("utf-8", "replace"))
+
+
+def _remember(line: bytes, now: float, said: deque[tuple[float, str]]) -> None:
+    text = line[:LOG_CHARS].decode("utf-8", "replace")
+    if not _STACK.match(text):
+        said.append((now, text))

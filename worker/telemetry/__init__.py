@@ -1,0 +1,1 @@
+"""What the worker has done and how it is: counters, status, /metrics and traces."""
