@@ -24,6 +24,7 @@ def assembly(tmp_path: Path, tiny_qwen3: Path) -> Assembly:
         model_file=tiny_qwen3,
         catalogue=tmp_path / "models.yaml",
         models_dir=tmp_path / "m",
+        state_dir=tmp_path,
         slots=2,
         context=256,
     )
