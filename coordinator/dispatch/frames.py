@@ -168,9 +168,10 @@ class Frames:
         self._jobs.place(lease.model, now)
 
     def _done(self, worker: Worker, lease: Lease, job: Job, done: wire.Done, now: float) -> None:
-        if self._jobs.fleet.probation.failures(worker.key):
+        if lease.tokens and self._jobs.fleet.probation.failures(worker.key):
             self._jobs.note("worker serves again", worker.key)
-        self._jobs.fleet.probation.succeeded(worker.key)
+        if lease.tokens:  # an empty answer may be honest, and is no fault; but anybody can say it, so it proves nothing
+            self._jobs.fleet.probation.succeeded(worker.key)
         self._jobs.waiting.served(job, now - lease.since)
         self._jobs.fleet.counted(worker, lease, job, done.usage)
         self._jobs.fleet.proved(lease)

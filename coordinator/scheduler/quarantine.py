@@ -1,7 +1,8 @@
 """Workers that failed somebody's job: they rest, longer each time, and are tested before they serve again.
 
 The test is a tiny job of the coordinator's own. Nobody waits for its answer and nobody pays for it, so that no client
-has to find out whether a worker is well again. Only a success with a client's job ends the count of faults.
+has to find out whether a worker is well again. Only a success with a client's job, with tokens, ends the count of
+faults.
 """
 
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class Probation:
         rest.test, rest.passed = None, False
 
     def succeeded(self, worker: str) -> None:
-        """With a client's job: all is forgotten."""
+        """With a client's job, and tokens for it: all is forgotten."""
         self._rests.pop(worker, None)
 
     def begin(self, worker: str, test: Lease) -> None:

@@ -97,8 +97,35 @@ def test_a_job_that_runs_all_the_while_and_succeeds_is_as_good_as_a_test() -> No
     desk.submit("j2")
     desk.accepts(job="j2")
     desk.fails(job="j1")
-    desk.done(job="j2")
+    desk.delta(job="j2", tokens="1")
+    desk.done(job="j2", seq=1)
     assert desk.started()[1].job == "j1"
+
+
+def test_an_end_without_a_token_ends_no_rest_and_begins_none() -> None:
+    """Before, a worker that said `done` to everything had its faults forgotten each time."""
+    desk = Desk(Limits(rest_s=10))
+    desk.join()
+    for job in ("j1", "j2"):
+        desk.submit(job)
+        desk.accepts(job=job)
+    desk.fails(job="j1")
+    desk.done(job="j2")
+    assert desk.one(Finished) and not desk.sent(wire.Start), "the client has its answer, the worker its rest"
+    assert desk.dispatch.counters.rests == 1
+
+
+def test_an_honest_empty_answer_is_held_against_nobody() -> None:
+    """A job that moved with all its tokens delivered, or a model that has nothing to say."""
+    desk = Desk()
+    desk.join()
+    for job in ("j1", "j2"):
+        desk.submit(job)
+        assert desk.started()[0] == "w1"
+        desk.accepts(job=job)
+        desk.done(job=job)
+        assert desk.one(Finished).job == job
+    assert desk.dispatch.counters.rests == 0 and desk.dispatch.workers[0].faults == 0
 
 
 def test_a_test_holds_a_slot_and_gives_it_back() -> None:

@@ -266,7 +266,8 @@ def test_a_rest_doubles_with_each_fault_and_ends_with_a_success() -> None:
         desk.passes_test()
         assert desk.started()[1].attempt == attempt + 1
     desk.accepts(attempt=4)
-    desk.done(attempt=4)
+    desk.delta(attempt=4, tokens="1")
+    desk.done(attempt=4, seq=1)
     desk.submit("j2")
     desk.accepts(job="j2")
     desk.fails(job="j2")
