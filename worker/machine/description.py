@@ -36,7 +36,8 @@ class Machine:
 
 @dataclass(frozen=True)
 class Reading:
-    """One GPU at one moment. None: this card or driver does not say. Utilisations are fractions of the last second."""
+    """One GPU at one moment. None: this card or driver does not say. Utilisations are fractions of the last second.
+    `device`: its address, as in Device; by its place among the readings no card is known, for a silent one has none."""
 
     name: str
     memory_bytes: int
@@ -46,3 +47,4 @@ class Reading:
     power_w: float | None = None
     others_utilisation: float | None = None  # by processes that are not this worker's
     others_bytes: int | None = None
+    device: str = ""

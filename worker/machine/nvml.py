@@ -92,7 +92,7 @@ class NvmlSensors:
             elif device.address in self._told:
                 silent.append(device)
             else:
-                readings.append(Reading(device.description or device.name, device.total_bytes))
+                readings.append(Reading(device.description or device.name, device.total_bytes, device=device.address))
         if silent and not self._silent:
             log.warning("NVML does not answer for %s any more: its heat and other use are not seen", silent[0].name)
         if silent and self._ready:  # a driver that was loaded anew answers only whoever starts afresh
@@ -130,6 +130,7 @@ class NvmlSensors:
             power_w=None if power is None else power / 1000,
             others_utilisation=utilisation,
             others_bytes=held,
+            device=device.address,
         )
 
     def _others(self, device: str, handle: Any) -> tuple[float | None, int | None]:

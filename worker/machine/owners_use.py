@@ -18,12 +18,12 @@ class OwnersUse:
         self._seen = 0  # sightings in a row
         self._until = float("-inf")  # the use, with the quiet time after it
         self._since = self._last = float("-inf")  # sightings of the use that goes on
-        self._least: dict[int, int] = {}  # bytes that others held on each GPU at the quietest moment
+        self._least: dict[str, int] = {}  # by device: bytes that others held there at the quietest moment
         self.words = ""
 
     def watch(self, readings: tuple[Reading, ...], busy: bool, now: float) -> None:
         """`busy`: jobs of ours run, so what the whole GPU does says nothing about others."""
-        uses = [use for n, reading in enumerate(readings) if (use := self._use_of(n, reading, busy))]
+        uses = [use for reading in readings if (use := self._use_of(reading, busy))]
         self._seen = self._seen + 1 if uses else 0
         if not uses:
             return
@@ -41,11 +41,11 @@ class OwnersUse:
         """Seconds that the present use has gone on; 0: there is none, or it may be over."""
         return now - self._since if self.left_s(now) and now - self._last <= GAP_S else 0.0
 
-    def _use_of(self, index: int, reading: Reading, busy: bool) -> str:
+    def _use_of(self, reading: Reading, busy: bool) -> str:
         """What others do on this GPU, in words; empty: nothing that matters."""
         if reading.others_bytes is not None:
-            least = min(reading.others_bytes, self._least.get(index, reading.others_bytes))
-            self._least[index] = least
+            least = min(reading.others_bytes, self._least.get(reading.device, reading.others_bytes))
+            self._least[reading.device] = least
             if reading.others_bytes - least >= OTHERS_BYTES:
                 return f"another program holds {reading.others_bytes / GIB:.1f} GiB of {reading.name}"
         utilisation = reading.others_utilisation

@@ -132,7 +132,7 @@ _GPU: tuple[tuple[str, str, Callable[[Reading], float | None]], ...] = (
 def _gpus(readings: tuple[Reading, ...]) -> Iterator[Metric]:
     for name, text, value in _GPU:
         family = Gauge(P + name, text, labels=["gpu", "name"])
-        for number, reading in enumerate(readings):
+        for reading in readings:
             if (told := value(reading)) is not None:
-                family.add_metric([str(number), reading.name], told)
+                family.add_metric([reading.device, reading.name], told)
         yield family

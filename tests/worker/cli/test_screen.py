@@ -22,7 +22,7 @@ MODEL = ModelView(
     prompt_tokens=1000,
     cached_tokens=610,
 )
-GPU = Reading("RTX 4090", 24 * GIB, 18 * GIB, 0.78, 62.0, 287.0)
+GPU = Reading("RTX 4090", 24 * GIB, 18 * GIB, 0.78, 62.0, 287.0, device="CUDA0@0000:01:00.0")
 
 
 def page(**given: Any) -> str:

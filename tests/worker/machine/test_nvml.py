@@ -127,7 +127,7 @@ OTHERS = {name for name in NAMES if "Process" in name}
 
 def test_what_a_card_does_not_tell_is_none(nvml: Nvml) -> None:
     nvml.silent = SENSORS | OTHERS
-    assert sensors().read() == (Reading("RTX 4090", 24 * GIB, 18 * GIB),)
+    assert sensors().read() == (Reading("RTX 4090", 24 * GIB, 18 * GIB, device=RTX.address),)
 
 
 def test_a_card_that_shares_the_main_memory_tells_its_heat_and_who_is_on_it(nvml: Nvml) -> None:
@@ -145,9 +145,9 @@ def test_processes_whose_share_is_not_told_still_show_their_memory(nvml: Nvml) -
 
 
 def test_a_device_that_nvml_does_not_know_has_its_name_and_size(nvml: Nvml) -> None:
-    assert sensors(RADEON, RTX).read()[0] == Reading("RX 7900", 24 * GIB)
+    assert sensors(RADEON, RTX).read()[0] == Reading("RX 7900", 24 * GIB, device=RADEON.address)
     nowhere = replace(RADEON, id="")
-    assert sensors(nowhere).read() == (Reading("RX 7900", 24 * GIB),)
+    assert sensors(nowhere).read() == (Reading("RX 7900", 24 * GIB, device="Vulkan0"),)
 
 
 def test_a_slice_has_its_own_memory_and_the_heat_of_its_card(nvml: Nvml) -> None:
@@ -182,4 +182,4 @@ def test_a_card_that_falls_silent_is_left_out_and_nvml_started_afresh(
 
 def test_a_missing_driver_reads_as_nothing_known(nvml: Nvml) -> None:
     nvml.silent = {"nvmlInit"}
-    assert sensors().read() == (Reading("RTX 4090", 24 * GIB),)
+    assert sensors().read() == (Reading("RTX 4090", 24 * GIB, device=RTX.address),)

@@ -38,3 +38,15 @@ def test_what_others_held_in_the_quietest_moment_is_known_after_the_engine_has_g
     for now in (1, 2):
         use.watch((minimised,), busy=False, now=now)
     assert use.left_s(2) == 60 and "9.0 GiB" in use.words
+
+
+def test_a_card_that_falls_silent_does_not_lend_its_measure_to_another() -> None:
+    """Before, cards were told apart by their place: the desktop on the second looked like a game on the first."""
+    bare, desktop = replace(QUIET, others_bytes=0, device="CUDA0"), replace(QUIET, others_bytes=3 * GIB, device="CUDA1")
+    use = OwnersUse(quiet_s=60)
+    for now, readings in enumerate([(bare, desktop), (desktop,), (desktop,)]):
+        use.watch(readings, busy=False, now=now)
+    assert use.left_s(2) == 0
+    for now in (3, 4):
+        use.watch((replace(bare, others_bytes=2 * GIB), desktop), busy=False, now=now)
+    assert use.left_s(4) == 60 and "2.0 GiB" in use.words

@@ -11,7 +11,7 @@ def test_the_file_is_read_each_time(tmp_path: Path) -> None:
     for celsius in (50.0, 90.0):
         reading = {"name": "RTX", "memory_bytes": 10, "used_bytes": 5, "temperature_c": celsius}
         (tmp_path / "gpus.json").write_text(json.dumps([reading]))
-        assert sensors.read() == (Reading("RTX", 10, 5, temperature_c=celsius),)
+        assert sensors.read() == (Reading("RTX", 10, 5, temperature_c=celsius, device="0"),)
 
 
 def test_what_is_no_script_reads_as_no_gpu(tmp_path: Path) -> None:

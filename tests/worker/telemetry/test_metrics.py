@@ -56,7 +56,7 @@ def test_a_scrape_tells_the_status_and_the_tally(
     assert value("decode_tokens_per_second", model="qwen") == 142.3
     assert value("cached_tokens_total", model="qwen") == 610
     assert value("jobs_total", model="qwen", reason="stop") == 1203
-    assert value("gpu_temperature_celsius", gpu="0", name="RTX 4090") == 62
+    assert value("gpu_temperature_celsius", gpu="CUDA0@0000:01:00.0", name="RTX 4090") == 62
     assert value("ttft_seconds_count", model="qwen") == 1
     assert value("ttft_seconds_bucket", model="qwen", le="0.2") == 0
     assert (
