@@ -3,6 +3,7 @@
 import pytest
 
 from coordinator.dispatch.effects import Accepted, Deliver, Failed, Finished, Noted, Queued
+from coordinator.dispatch.frames import ISSUES
 from coordinator.scheduler.fleet import Fleet
 from coordinator.scheduler.state import Job, Limits, Worker
 from tests.coordinator.dispatch.driver import REQUEST, Desk, M
@@ -395,9 +396,9 @@ def test_a_model_that_is_not_ready_gets_no_jobs(status: str) -> None:
 def test_issues_are_kept_until_they_are_over_and_bounded() -> None:
     desk = Desk()
     desk.join()
-    for i in range(40):
+    for i in range(ISSUES + 8):
         desk.says("w1", wire.Issue(code=f"i{i}", severity="warning", message="hot"))
     assert desk.one(Noted).event == "worker issue"
-    assert len(desk.dispatch.workers[0].issues) == 32
+    assert len(desk.dispatch.workers[0].issues) == ISSUES
     desk.says("w1", wire.Issue(code="i0", severity="info", message="cool", active=False))
     assert len(desk.dispatch.workers[0].issues) == 31
