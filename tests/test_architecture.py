@@ -35,7 +35,7 @@ OWNERS = {
     "jinja2": ["worker/chat/template.py"],
     "websockets": ["worker/daemon/link.py"],
     "pynvml": ["worker/machine/nvml.py"],
-    "psutil": ["worker/machine"],
+    "psutil": ["worker/machine", "worker/subprocesses/parent.py"],  # the machine's figures, and those of a child
     "platformdirs": ["coordinator/store/home.py"],
     "huggingface_hub": ["worker/weights"],
     "filelock": ["worker/weights"],

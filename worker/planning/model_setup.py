@@ -133,9 +133,13 @@ def identify(
     GgufError."""
     wrong, doubts = identity.wrong_shape(spec, header), tuple[Issue, ...]()
     if config.model_file is not None:
-        expected = download.declared(spec, config.models_dir, download.Hub(endpoint=config.hub), keep)
+        hub = download.Hub(endpoint=config.hub)
+        expected = download.declared(spec, config.models_dir, hub, keep)
         pairs = zip(files.parts, files.sha256, strict=True)
         found = [identity.Found(path.name, path.stat().st_size, sha256) for path, sha256 in pairs]
+        if identity.wrong_files(expected, found):  # what is kept from before may have been said wrong
+            anew = download.declared(spec, config.models_dir, hub, keep, anew=True)
+            expected = anew if identity.confirmed(anew) else expected
         wrong += identity.wrong_files(expected, found)
         if not identity.confirmed(expected):
             text = f"{files.path} is taken for {spec.id} by its name: the hub could not be asked for the sha256"

@@ -1,7 +1,8 @@
 """Requests made ready in a child process of their own: a template or a tokeniser may crash or hang on hostile text.
 
 The child holds the vocabulary only. It has one request at a time, so it is known which one broke it; that one is
-refused for good, because another worker would break on it too, and those behind it go to a new child.
+refused for good, because another worker would break on it too, and those behind it go to a new child. What the machine
+did (memory that ran out, a child that was stopped, swapped out or starved) is no request's fault: it goes elsewhere.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ OPEN_S = 120.0  # to start and to read the vocabulary of a large file from a slo
 # that hangs the child is refused for good, and those behind it are sent elsewhere, before anybody blames this worker.
 TURN_S = 4.0
 PREPARE_S = 5.0
+WORKED = 0.5  # of that time the child must have had a processor: less, and it was the machine that took long
 CLOSE_S = 2.0
 
 
@@ -123,7 +125,8 @@ class Preparer:
 
     async def _ask(self, line: bytes) -> Prepared:
         child = await self._open()
-        why, alone = "crashed the tokeniser or the template: send it without unusual text", False
+        why, alone, idle = "crashed the tokeniser or the template: send it without unusual text", False, False
+        before_s = child.processor_s
         try:
             async with asyncio.timeout(self._prepare_s):
                 child.write(line)
@@ -133,6 +136,7 @@ class Preparer:
             if isinstance(answer, Refused):
                 raise SupernetError(answer.code, answer.message, param=answer.param)
         except TimeoutError:
+            idle = child.processor_s - before_s < WORKED * self._prepare_s
             why = f"took too long to prepare, more than {self._prepare_s:g} s: send less text, or simpler tools"
         except (Garbled, LineTooLong) as error:
             why = f"has no answer that can be read: {error}"
@@ -144,6 +148,9 @@ class Preparer:
         if alone and child.killed_by == signal.SIGKILL:  # by the kernel for want of memory, or by hand
             log.error("the preparer %s; its request goes elsewhere", end)
             raise SupernetError(ErrorCode.WORKER_BUSY, "the worker has no memory left: try another worker")
+        if idle:
+            log.error("the preparer got no processor and %s; its request goes elsewhere", end)
+            raise SupernetError(ErrorCode.WORKER_BUSY, "the worker's machine stands still: try another worker")
         log.error("the preparer %s; its request is refused", end)
         raise SupernetError(ErrorCode.INVALID_REQUEST, f"This request {why}.")
 

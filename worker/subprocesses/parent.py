@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 ROOT = Path(__file__).resolve().parents[2]  # where `python -m worker...` finds this very code
 UNREAD_BYTES = 64 << 20  # two of the largest lines: a child that lets this much wait does not read
 LOG_CHARS = 500
@@ -70,6 +72,15 @@ class ChildProcess:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def processor_s(self) -> float:
+        """Seconds of processor time that it has had, with those of its own children that have ended; 0: it is gone."""
+        try:
+            times = psutil.Process(self.pid).cpu_times()
+        except psutil.Error:
+            return 0.0
+        return float(times.user + times.system + times.children_user + times.children_system)
 
     @property
     def killed_by(self) -> int | None:

@@ -1,8 +1,11 @@
 """The model's files from the hub: fetched with resume, checked, kept.
 
-No file is given out before its size and sha256 are those of the catalogue, or else those that the hub declares for the
-commit that is pinned at the first download. hf_hub_download is not used: since huggingface_hub 2 it throws away what
-has arrived when it breaks, and reports a damaged file as a good one (huggingface_hub issue 3643).
+No file is given out before its sha256 is that of the catalogue, or else the one that the hub declares for the commit
+that is pinned at the first download. What the hub said of a file that has not arrived yet is asked anew at each start:
+said wrong once, by a mirror or a proxy, it would be wrong for good.
+
+hf_hub_download is not used: since huggingface_hub 2 it throws away what has arrived when it breaks, and reports a
+damaged file as a good one (huggingface_hub issue 3643).
 """
 
 import contextlib
@@ -54,9 +57,8 @@ def ensure(spec: ModelSpec, folder: Path, report: Report, hub: Hub | None = None
     try:
         store.folder.mkdir(parents=True, exist_ok=True)
         with download.locked(store.pin_path.stem):
-            pin = store.read_pin()
-            if pin is None:
-                pin = download.repository.resolve(store.wanted)
+            pin = _pin(store, download.repository)
+            if pin != store.read_pin():
                 store.write_pin(pin)
             missing = [file for file in pin.files if not store.is_checked(store.place(pin, file), file)]
             store.check_space(missing)
@@ -77,22 +79,23 @@ def present(spec: ModelSpec, folder: Path, report: Report) -> Weights | None:
         return None
     for file in pin.files:
         place = store.place(pin, file)
-        if size_of(place) != file.size or checksum(place, store.folder, report) != file.sha256:
+        if checksum(place, store.folder, report) != file.sha256:
             raise WeightsError(
                 "damaged_file", f"{place} ({file.name}) is damaged", "It is fetched again at the next start."
             )
     return store.weights(pin)
 
 
-def declared(spec: ModelSpec, folder: Path, hub: Hub, keep: bool = True) -> tuple[File, ...]:
+def declared(spec: ModelSpec, folder: Path, hub: Hub, keep: bool = True, anew: bool = False) -> tuple[File, ...]:
     """The files of `spec` with their sizes and hashes, as far as anybody says them: the catalogue, the commit that was
-    pinned here before, or the hub now, whose commit is pinned then (`keep`). Raises WeightsError for a folder that
-    cannot be used, not for a hub that cannot be asked."""
+    pinned here before (not if `anew`, as far as nothing of it is here), or the hub now, whose commit is pinned then
+    (`keep`). Raises WeightsError for a folder that cannot be used, not for a hub that cannot be asked."""
     if spec.repository is None or all(file.sha256 for file in spec.files):
         return spec.files
     store = Store(spec, folder.resolve(), lambda progress: None)
     try:
-        pin = store.read_pin() or Repository(spec, hub).resolve(store.wanted)
+        pin = None if anew else store.read_pin()
+        pin = pin or _pin(store, Repository(spec, hub))
         if keep:
             store.write_pin(pin)
     except WeightsError as error:
@@ -114,13 +117,26 @@ def beginnings(
     """
     store = Store(spec, folder.resolve(), report)
     download = _Download(store, hub or Hub())
-    pin = store.read_pin() or download.repository.resolve(store.wanted)
+    pin = _pin(store, download.repository)
     try:
         missing = store.to_come(file for file in pin.files if not store.place(pin, file).is_file())
     except OSError as error:
         raise store.problem(error) from error
     parts = pin.files[: len(spec.files)]
     return store.weights(pin).path, missing, ((download.beginning(pin, part, most), part.size) for part in parts)
+
+
+def _pin(store: Store, repository: Repository) -> Pin:
+    """The pin as far as its files are here, checked, and the others as the hub declares them now: those of the same
+    commit, or, when none is here, of the revision. Raises WeightsError."""
+    pin = store.read_pin()
+    here = [] if pin is None else [store.place(pin, file).is_file() for file in pin.files]
+    if pin is None or not any(here):
+        return repository.resolve(store.wanted)
+    missing = tuple(file for file, is_here in zip(store.wanted, here, strict=True) if not is_here)
+    anew = iter(repository.resolve(missing, pin.commit).files)
+    files = (file if is_here else next(anew) for file, is_here in zip(pin.files, here, strict=True))
+    return Pin(pin.commit, tuple(files))
 
 
 class _Download:
@@ -183,10 +199,10 @@ class _Download:
         """Append to `part` until it is whole; a broken connection is taken up again where it broke."""
         failures = 0
         while (have := size_of(part)) != file.size:
-            if have > file.size:
-                part.unlink()
-                continue
             try:
+                if have > file.size:  # it took hours to arrive: the size counts once the bytes come with it too
+                    self.beginning(pin, file, 1)
+                    part.unlink()
                 self._append(pin, file, part)
                 failures = 0
             except WeightsError as error:

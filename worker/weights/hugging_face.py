@@ -48,9 +48,11 @@ class Repository:
         self._token: str | bool | None = hub.token
         self.token_refused = False
 
-    def resolve(self, wanted: tuple[File, ...]) -> Pin:
-        """Ask the hub once for each file; the first answer fixes the commit that the others are asked for."""
-        commit: str | None = self._spec.revision if _is_hex(self._spec.revision, 40) else None
+    def resolve(self, wanted: tuple[File, ...], commit: str | None = None) -> Pin:
+        """Ask the hub once for each file. Without a commit the first answer fixes the one that the others are asked
+        for."""
+        if commit is None and _is_hex(self._spec.revision, 40):
+            commit = self._spec.revision
         files = []
         for file in wanted:
             found = self._metadata(file.name, commit or self._spec.revision)
@@ -94,7 +96,7 @@ class Repository:
         if etag != file.sha256 or (found.size or file.size) != file.size:
             message = f"{self._where(file.name)} has changed at commit {pin.commit}: the hub says sha256 {etag}, "
             message += f"{found.size} bytes, and said {file.sha256}, {file.size} bytes"
-            remedy = "To take what the hub has now, name another revision in the catalogue."
+            remedy = "The next start asks anew; if it stays so, use the hub itself, not a mirror (HF_ENDPOINT)."
             raise WeightsError("unverifiable_file", message, remedy)
         headers = self._headers()
         if self._check_place(found.location):

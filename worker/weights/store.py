@@ -95,10 +95,11 @@ class Store:
         return self.folder / f"{file.sha256}.damaged"
 
     def is_checked(self, place: Path, file: Pinned) -> bool:
-        """The file is there and is the right one; a wrong one is removed, so that it is fetched again."""
+        """The file is there and is the right one; a wrong one is removed, so that it is fetched again. Its hash says
+        which it is: a size that was declared wrong condemns no whole file."""
         if not place.is_file():
             return False
-        if place.stat().st_size == file.size and checksum(place, self.folder, self.report) == file.sha256:
+        if checksum(place, self.folder, self.report) == file.sha256:
             return True
         log.warning("%s (%s) is damaged on the disk; it is fetched again", place, file.name)
         place.unlink()
@@ -106,7 +107,7 @@ class Store:
 
     def to_come(self, missing: Iterable[Pinned]) -> int:
         """Bytes that are still to be fetched."""
-        return sum(file.size - size_of(self.part(file)) for file in missing)
+        return sum(max(0, file.size - size_of(self.part(file))) for file in missing)
 
     def check_space(self, missing: list[Pinned]) -> None:
         """Raises WeightsError(disk_full) when what is still to come does not fit with a margin."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.huggingface_hub import LoopbackHub
+from tests.fakes.huggingface_hub import COMMIT, LoopbackHub, Reply
 from tests.worker.daemon.fake_coordinator import CATALOGUE, of_its_own
 from wire.errors import SupernetError
 from worker.bindings import probe
@@ -187,6 +187,22 @@ def test_a_file_of_the_owner_s_is_held_against_the_hub_and_then_against_what_it_
         with pytest.raises(Unready, match=r"sha256 of tiny\.gguf is"):
             model_setup.assemble(replace(asking, model_file=other), ignore)
         assert hub.downloads == []
+
+
+def test_a_hash_that_was_said_wrong_once_does_not_condemn_the_owner_s_file_for_good(
+    config: Config, tiny_qwen3: Path
+) -> None:
+    assert config.catalogue is not None
+    config.catalogue.write_text(CATALOGUE)
+    content = tiny_qwen3.read_bytes()
+    with LoopbackHub({("someone/tiny-GGUF", "tiny.gguf"): content}) as hub:
+        said = {"X-Linked-Size": str(len(content)), "ETag": f'"{"0" * 64}"', "X-Repo-Commit": COMMIT}
+        hub.instead = lambda asked: Reply(200, said)
+        asking = replace(config, hub=hub.endpoint)
+        with pytest.raises(Unready, match="instead of 00000"):
+            model_setup.assemble(asking, ignore)
+        hub.instead = None
+        assert model_setup.assemble(asking, ignore).problems == ()
 
 
 def test_without_a_hub_name_and_shape_must_do_and_it_is_told(config: Config, tmp_path: Path, tiny_qwen3: Path) -> None:

@@ -32,6 +32,9 @@ def answer(request: ChatRequest, delivered: tuple[int, ...]) -> bytes:
     match request.messages[0].content.split():
         case ["hang"]:
             signal.pause()
+        case ["spin"]:
+            while True:
+                pass
         case ["crash"]:
             os.abort()
         case ["killed"]:

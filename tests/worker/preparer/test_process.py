@@ -93,23 +93,37 @@ async def test_those_who_wait_behind_a_crash_are_served(preparer: Preparer) -> N
     assert [isinstance(answer, SupernetError) for answer in answers] == [False, True, False, True, False]
 
 
-async def test_who_takes_too_long_is_refused_for_good() -> None:
-    preparer = Preparer("no-file.gguf", 100, "qwen-json", command=standin(), prepare_s=0.05)
-    error = await refusal(preparer, "hang")
+async def test_who_takes_too_long_is_refused_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.preparer.process.WORKED", 0.1)  # beside whatever else runs here
+    preparer = Preparer("no-file.gguf", 100, "qwen-json", command=standin(), prepare_s=2)
+    error = await refusal(preparer, "spin")
     assert error.code is ErrorCode.INVALID_REQUEST and "too long to prepare" in error.message
+    await preparer.close()
+
+
+async def test_a_child_that_gets_no_processor_is_no_request_s_fault() -> None:
+    """Before, whoever was in a preparer that was stopped, or swapped out, was told that the request is wrong."""
+    preparer = Preparer("no-file.gguf", 100, "qwen-json", command=standin(), prepare_s=0.5)
+    await soon(preparer.start())
+    assert preparer.pid is not None
+    os.kill(preparer.pid, signal.SIGSTOP)
+    error = await refusal(preparer, "hello")
+    assert error.code is ErrorCode.WORKER_BUSY and error.row.retryable
+    preparer._prepare_s = 60
+    assert await pid(preparer)
     await preparer.close()
 
 
 async def test_a_child_that_the_kernel_cannot_end_costs_its_request_and_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    preparer = Preparer("no-file.gguf", 100, "qwen-json", command=standin(), prepare_s=0.05)
+    preparer = Preparer("no-file.gguf", 100, "qwen-json", command=standin(), prepare_s=0.5)
     killed: list[ChildProcess] = []
     with monkeypatch.context() as stuck:
         stuck.setattr("worker.preparer.process.CLOSE_S", 0.01)
         stuck.setattr(parent, "KILLED_S", 0.05)
         stuck.setattr(ChildProcess, "kill", lambda self: killed.append(self))  # as a process in state D takes it
-        assert (await refusal(preparer, "hang")).code is ErrorCode.INVALID_REQUEST
+        assert (await refusal(preparer, "hang")).code is ErrorCode.WORKER_BUSY
     preparer._prepare_s = 60
     assert await pid(preparer) != killed[0].pid
     await preparer.close()

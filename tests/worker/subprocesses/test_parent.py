@@ -44,6 +44,15 @@ async def test_the_end_comes_with_output_that_nobody_has_read() -> None:
     assert await child.end(60) == "exited with status 0"
 
 
+async def test_the_processor_time_of_a_child_is_its_own_and_that_of_its_ended_children() -> None:
+    burn = "import os, sys, time\nif not os.fork():\n while time.process_time() < 0.3: pass\n os._exit(0)\nos.wait()"
+    child = await start(f"{burn}\nprint('done', flush=True); sys.stdin.read()")
+    await child.read()
+    assert child.processor_s > 0.2
+    await child.end(60)
+    assert child.processor_s == 0
+
+
 async def test_who_does_not_leave_is_killed_and_reaped() -> None:
     child = await start("import signal; print('up', flush=True); signal.pause()")
     assert await child.read() == b"up\n"

@@ -2,19 +2,18 @@
 processes."""
 
 import hashlib
-import json
 import os
 import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.fakes.huggingface_hub import COMMIT, LoopbackHub, Reply
+from tests.fakes.huggingface_hub import COMMIT, Asked, LoopbackHub, Reply
 from wire.catalog import ModelSpec
 from worker.weights.download import DAMAGED_PAUSE_S, Hub, Progress, WeightsError, beginnings, ensure, local
 
@@ -66,6 +65,12 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
 def fetch(hub: LoopbackHub, folder: Path, spec: ModelSpec | None = None, seen: list[Progress] | None = None) -> Any:
     report = seen.append if seen is not None else lambda _: None
     return ensure(spec or spec_of(), folder, report, Hub(endpoint=hub.endpoint, pause_s=0))
+
+
+def claims(content: bytes, size: int, name: str = "tiny.gguf") -> Callable[[Asked], Reply | None]:
+    """The hub says that a file has another size than it has; all else is right."""
+    said = {"X-Linked-Size": str(size), "ETag": f'"{sha(content)}"', "X-Repo-Commit": COMMIT}
+    return lambda asked: Reply(200, said) if asked.method == "HEAD" and asked.path.endswith(name) else None
 
 
 def refusal(hub: LoopbackHub, folder: Path, spec: ModelSpec | None = None) -> WeightsError:
@@ -227,6 +232,32 @@ def test_a_left_over_that_is_longer_than_the_file_is_started_afresh(hub: Loopbac
     assert fetch(hub, tmp_path).path.read_bytes() == SMALL
 
 
+@pytest.mark.parametrize("size", [1000, 2 * len(SMALL), 2**60])
+def test_a_size_that_was_said_wrong_once_binds_no_later_start_and_throws_nothing_away(
+    hub: LoopbackHub, tmp_path: Path, size: int
+) -> None:
+    """Before, it was pinned: each later start said that the file had changed; a small one cost what had arrived."""
+    part = tmp_path / f"{sha(SMALL)}.part"
+    part.write_bytes(SMALL[:MIB])
+    hub.instead = claims(SMALL, size)
+    refusal(hub, tmp_path)
+    assert part.read_bytes() == SMALL[:MIB]
+    hub.instead = None
+    assert fetch(hub, tmp_path).path.read_bytes() == SMALL
+    assert hub.downloads[-1] == span(SMALL, MIB)
+
+
+def test_of_a_model_that_is_here_in_part_the_rest_is_asked_anew_at_its_commit(hub: LoopbackHub, tmp_path: Path) -> None:
+    names = ("big-00001-of-00002.gguf", "big-00002-of-00002.gguf")
+    hub.files |= {(REPOSITORY, names[0]): SMALL, (REPOSITORY, names[1]): PROJECTOR}
+    hub.instead = claims(PROJECTOR, 100, names[1])
+    assert "big-00002" in refusal(hub, tmp_path, spec_of(*names)).message
+    hub.instead, asked = None, len(hub.requests)
+    weights = fetch(hub, tmp_path, spec_of(*names))
+    assert [part.read_bytes() for part in weights.parts] == [SMALL, PROJECTOR]
+    assert {path for _, path, _ in hub.requests[asked:]} == {f"/{REPOSITORY}/resolve/{COMMIT}/{names[1]}"}
+
+
 def test_what_the_catalogue_says_wins_over_the_hub(hub: LoopbackHub, tmp_path: Path) -> None:
     for file in ({"name": "tiny.gguf", "sha256": "0" * 64}, {"name": "tiny.gguf", "size_bytes": 5}):
         problem = refusal(hub, tmp_path, spec_of(files=[file]))
@@ -279,14 +310,10 @@ def test_a_hub_that_cannot_be_reached_is_told(hub: LoopbackHub, tmp_path: Path) 
 
 
 def test_the_disk_is_measured_before_anything_is_fetched(hub: LoopbackHub, tmp_path: Path) -> None:
-    fetch(hub, tmp_path)
-    pin = next((tmp_path / "pins").iterdir())
-    value = json.loads(pin.read_text())
-    value["files"][0]["size"] = 2**60
-    pin.write_text(json.dumps(value))
+    hub.instead = claims(SMALL, 2**60)
     problem = refusal(hub, tmp_path)
     assert problem.code == "disk_full" and "GiB" in problem.message
-    assert len(hub.downloads) == 1
+    assert hub.downloads == []
 
 
 def test_a_folder_that_cannot_be_used_is_told(hub: LoopbackHub, tmp_path: Path) -> None:

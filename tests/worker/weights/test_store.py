@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,7 @@ def test_a_wrong_file_is_removed_and_a_right_one_kept(tmp_path: Path) -> None:
     assert not store.is_checked(path, FILE)
     path.write_bytes(CONTENT)
     assert store.is_checked(path, FILE) and path.exists()
+    assert store.is_checked(path, replace(FILE, size=5)), "of two claims the hash is the one that says what it is"
     path.write_bytes(CONTENT[::-1])
     assert not store.is_checked(path, FILE) and not path.exists()
 
