@@ -4,6 +4,7 @@ Both children of a model, the engine and the preparer, are driven through this o
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import re
@@ -125,8 +126,11 @@ class ChildProcess:
         self._stdin.close()
 
     def kill(self) -> None:
+        """SIGKILL, if it lives. Not by asyncio's own kill: Popen looks first whether the child has ended, and takes the
+        exit status of one that just did from under asyncio, which then says 255 whatever ended it."""
         if self._process.returncode is None:
-            self._process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
 
     async def end(self, patience_s: float) -> str:
         """Hang up, wait, then kill; says how it ended. The reading task calls this, once, when it has read its last.

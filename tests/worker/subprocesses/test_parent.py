@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -51,6 +52,16 @@ async def test_the_processor_time_of_a_child_is_its_own_and_that_of_its_ended_ch
     assert child.processor_s > 0.2
     await child.end(60)
     assert child.processor_s == 0
+
+
+async def test_a_kill_takes_no_exit_status_from_who_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that ended a moment before was told as "exited with status 255", and its signal was lost."""
+    child = await start("import signal; print('up', flush=True); signal.pause()")
+    assert await child.read() == b"up\n"
+    with monkeypatch.context() as looked:
+        looked.setattr(subprocess.Popen, "poll", lambda self: pytest.fail("the status was asked for"))
+        child.kill()
+    assert "SIGKILL" in await child.end(60)
 
 
 async def test_who_does_not_leave_is_killed_and_reaped() -> None:
