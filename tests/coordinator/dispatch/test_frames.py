@@ -401,4 +401,4 @@ def test_issues_are_kept_until_they_are_over_and_bounded() -> None:
     assert desk.one(Noted).event == "worker issue"
     assert len(desk.dispatch.workers[0].issues) == ISSUES
     desk.says("w1", wire.Issue(code="i0", severity="info", message="cool", active=False))
-    assert len(desk.dispatch.workers[0].issues) == 31
+    assert len(desk.dispatch.workers[0].issues) == ISSUES - 1
