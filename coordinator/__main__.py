@@ -1,17 +1,18 @@
-"""argv and environment -> a command."""
+"""`supernet-coordinator`: serve, or one of the commands that work on the database."""
 
 import io
 import os
 import sys
 
 from coordinator.cli.arguments import parser
-from coordinator.config import ConfigError, build
-from coordinator.store.errors import LedgerError
-from coordinator.telemetry import logs
-from wire.catalog import CatalogError
+from coordinator.config import build
+from coordinator.store.errors import StoreError
+from program import logs
+from program.settings import ConfigError
 
 
 def main(argv: list[str] | None = None) -> int:
+    """The whole program; returns the exit status: 0 done, 2 it cannot work like this, which is said on stderr."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a letter that the locale lacks is no reason to end; stderr knows how
     arguments = parser().parse_args(argv)
@@ -26,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
 
         commands.run(arguments, config)
         return 0
-    except (ConfigError, CatalogError, LedgerError, OSError) as error:
+    except (ConfigError, StoreError, OSError) as error:
         print(f"supernet-coordinator: {error}", file=sys.stderr)
         return 2
 

@@ -1,7 +1,7 @@
-"""The server process: sockets and limits of uvicorn, side tasks, signals, and the order in which all of it ends.
+"""The server process: its parts, uvicorn with its limits, side tasks, signals, and the order in which all of it ends.
 
-SIGTERM: not ready and no new jobs, answers that are being given finish (within drain_s), workers are sent away, then
-connections close. A second signal ends at once.
+On SIGTERM the coordinator is no longer ready and takes no new jobs, running answers finish (within drain_s), workers
+are sent away, then connections close. A second signal ends the process at once.
 """
 
 import asyncio
@@ -10,36 +10,48 @@ import json
 import logging
 import os
 import socket
-import time
 from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from types import FrameType
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from coordinator.accounts.accounts import Accounts
-from coordinator.accounts.api_keys import pepper_file, read_pepper
-from coordinator.api.account import AccountApi
+from coordinator.accounts.pepper import open_pepper, pepper_file
+from coordinator.api.account_access import AccountAccess
 from coordinator.api.app import Services, create_app
+from coordinator.api.network import NetworkApi
+from coordinator.artefacts.artefacts import Artefacts
+from coordinator.artefacts.checker import Checker
+from coordinator.artefacts.filter import MediaFilter
+from coordinator.artefacts.places import opened
+from coordinator.artefacts.sweeper import Sweeper
 from coordinator.billing.billing import Billing
-from coordinator.billing.earnings_feed import Teller
-from coordinator.billing.maintenance import Upkeep
-from coordinator.config import Config, ConfigError, read_catalog
+from coordinator.billing.earnings_feed import EarningsFeed
+from coordinator.billing.maintenance import Maintenance
+from coordinator.clock import now_ms
+from coordinator.config import Config
 from coordinator.dashboard.feed import Feed
-from coordinator.dashboard.routes import Dashboard
+from coordinator.http_limits import BoundedHttp
 from coordinator.hub.hub import Hub
 from coordinator.ledger.escrow import Terms, earned_by
 from coordinator.ledger.price_list import pin
 from coordinator.ledger.pricing import SPARK_NANO, Units
 from coordinator.ledger.recovery import recover
 from coordinator.ledger.writer import LedgerWriter
+from coordinator.prompt_count.counter import PromptCounter
+from coordinator.prompt_count.vocabulary_files import VocabularyFiles
 from coordinator.store.database import Database
-from coordinator.telemetry.tracing import from_environment
+from coordinator.store.store import Store
+from coordinator.telemetry.tracing import SERVICE, Tracing
+from coordinator.videos.films import Films
+from coordinator.websocket_limits import BoundedWebSocket
+from program import garbage
+from program.catalog import load_catalog
+from program.otel import tracer
+from program.settings import ConfigError
 from wire.catalog import Catalog
 from wire.codec import MAX_TO_COORDINATOR_BYTES
 
@@ -49,8 +61,6 @@ PING_S = 10.0
 KEEP_ALIVE_S = 30
 CONNECTIONS = 8192
 BACKLOG = 1024
-HEADER_BYTES = 64 * 1024  # httptools itself has no limit
-HEADER_S = 10.0
 CLOSE_S = 5  # after the drain: what is left are last bytes
 FLUSH_S = 10.0
 # Tokens are small and slow. Without a bound the kernel keeps megabytes for a client that does not read, and it takes
@@ -59,54 +69,8 @@ SEND_BUFFER_BYTES = 128 * 1024
 USER_TIMEOUT_MS = 30_000  # unacknowledged data for so long: the kernel gives a half-open connection up
 
 
-class BoundedHttp(HttpToolsProtocol):
-    """Request line and headers have a size and a deadline: uvicorn gives them neither."""
-
-    _deadline: asyncio.TimerHandle | None = None
-    _size = 0
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._arm()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._disarm()
-        super().connection_lost(exc)
-
-    def on_message_begin(self) -> None:
-        self._size = 0
-        self._arm()
-        super().on_message_begin()
-
-    def on_url(self, url: bytes) -> None:
-        self._count(url)
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(name + value)
-        super().on_header(name, value)
-
-    def on_headers_complete(self) -> None:
-        self._disarm()
-        super().on_headers_complete()
-
-    def _count(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size > HEADER_BYTES:
-            raise ValueError("headers too large")  # httptools turns it into its parser error, uvicorn that into a 400
-
-    def _arm(self) -> None:
-        self._disarm()
-        self._deadline = self.loop.call_later(HEADER_S, self.transport.close)
-
-    def _disarm(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-
 class Server(uvicorn.Server):
-    """uvicorn, but a signal first lets the answers finish: its own shutdown closes the workers' sockets at once."""
+    """uvicorn's server, but running answers finish after the first signal: uvicorn would close workers' sockets."""
 
     def __init__(self, config: uvicorn.Config, hub: Hub, drain_s: float, started: Callable[[], None]) -> None:
         super().__init__(config)
@@ -123,6 +87,7 @@ class Server(uvicorn.Server):
         asyncio.get_running_loop().call_soon_threadsafe(self.drain)
 
     def drain(self) -> None:
+        """Take no new requests, and stop when the running answers have ended or `drain_s` is over."""
         log.info("draining: no new requests, running answers have %.0f s", self._drain_s)
         self._draining = True
         self._hub.drain(self._drain_s)
@@ -137,57 +102,77 @@ class Server(uvicorn.Server):
 
 @dataclass(frozen=True)
 class Running:
-    """Everything of one process."""
+    """All parts of one coordinator, opened by `assembled`."""
 
     config: Config
     services: Services
-    database: Database
-    thread: ThreadPoolExecutor
+    store: Store
 
     @property
-    def upkeep(self) -> Upkeep:
+    def maintenance(self) -> Maintenance:
         terms = Terms(self.config.escrow_s, self.config.escrow_jobs)
-        return Upkeep(self.database, self.thread, self.services.billing, terms)
+        return Maintenance(self.store, self.services.billing, terms, self.config.promotions())
 
 
 @contextmanager
 def assembled(config: Config) -> Iterator[Running]:
-    """Open everything; raises ConfigError, CatalogError, LedgerError with a text for the operator."""
-    catalog = read_catalog(config.models)
-    database = Database(config.db, serve=True)
-    thread = ThreadPoolExecutor(1, "ledger")
-    try:
-        hub, ledger = Hub(config.limits(), from_environment(os.environ)), LedgerWriter(database, thread)
-        pepper = read_pepper(config.pepper or pepper_file(config.db), make=True)
-        accounts = Accounts(database, pepper, thread)
+    """Open everything; raises ConfigError, StoreError with a text for the operator."""
+    catalog = load_catalog(config.catalog)
+    with closing(Database(config.db, serve=True)) as database, Store(database) as store:
+        hub, ledger = Hub(config.limits(), Tracing(tracer(SERVICE, os.environ))), LedgerWriter(store)
+        pepper = open_pepper(database, config.pepper or pepper_file(config.db), make=True)
+        accounts = Accounts(store, pepper)
         accounts.revoked = hub.revoke
         billing = _billing(config, database, catalog, ledger)
         feed = Feed(hub, catalog, lambda: ledger.healthy and accounts.healthy)
-        dashboard = Dashboard(feed, accounts, partial(earned_by, database), thread, config.public_network)
+        network = NetworkApi(feed, accounts, lambda *worker: store.run(earned_by, *worker), config.public_network)
         bonus_nano = config.bonus_spark * SPARK_NANO
-        account = AccountApi(accounts, database, thread, ledger, billing, pepper, bonus_nano, config.quota())
-        services = Services(hub, accounts, catalog, ledger, account, billing, config.quota(), dashboard)
-        yield Running(config, services, database, thread)
-    finally:
-        thread.shutdown()
-        database.close()
+        quota = config.quota()
+        access = AccountAccess(accounts, store, ledger, quota)
+        counter = PromptCounter(catalog, VocabularyFiles(config.vocabularies)) if config.count_prompts else None
+        promotions = config.promotions()
+        kept = opened(config.artefacts, config.db, database)
+        media_filter = MediaFilter(config.media_filter) if config.media_filter else None
+        artefacts = Artefacts(store, *kept, Checker(), config.artefact_days)
+        services = Services(
+            hub,
+            accounts,
+            catalog,
+            ledger,
+            billing,
+            quota,
+            access,
+            bonus_nano,
+            promotions,
+            network,
+            counter,
+            config.origins,
+            artefacts,
+            media_filter,
+            Films(store),
+            config.platform_tools,
+        )
+        yield Running(config, services, store)
 
 
 def _billing(config: Config, database: Database, catalog: Catalog, ledger: LedgerWriter) -> Billing:
-    """First what an earlier process left behind is brought to an end."""
-    now_ms = time.time_ns() // 1_000_000
-    ended = recover(database, config.worker_share_bps, now_ms)
+    """Settle what an earlier process left open, record the catalog's prices, and make the Billing."""
+    at_ms = now_ms()
+    ended = recover(database, config.worker_share_bps, at_ms)
     if ended:
         log.warning("%d requests ran when the coordinator ended: what was delivered of them is billed", ended)
     prices = {spec.id: (spec.price.prompt, spec.price.completion) for spec in catalog.models}
-    return Billing(ledger, pin(database, prices, now_ms), Units(config.sogni_nano), config.worker_share_bps)
+    prices |= {spec.id: (0, spec.price) for spec in catalog.media}  # of a unit (media/price.py)
+    return Billing(ledger, pin(database, prices, at_ms), Units(config.sogni_nano), config.worker_share_bps)
 
 
 def listen(config: Config) -> socket.socket:
-    """Raises ConfigError when the address is taken, or is none of this machine."""
+    """Bind the address; `::` is every address of this machine, of IPv4 too. Raises ConfigError when it is taken, or is
+    none of this machine."""
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    both = config.host == "::" and socket.has_dualstack_ipv6()
     try:
-        listener = socket.create_server((config.host, config.port), family=family, backlog=BACKLOG)
+        listener = socket.create_server((config.host, config.port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
     except OSError as error:
         used = "; another coordinator, or another program, listens there" if error.errno == errno.EADDRINUSE else ""
         where, why = f"{config.host} port {config.port}", (error.strerror or str(error)).split(" (")[0]
@@ -198,11 +183,25 @@ def listen(config: Config) -> socket.socket:
     return listener
 
 
+def url_of(listener: socket.socket) -> str:
+    """The address that it listens on."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def plainly_named(record: logging.LogRecord) -> bool:
+    """Log uvicorn's lines under `uvicorn`: its own logger, `uvicorn.error`, reads like a fault."""
+    record.name = "uvicorn"
+    return True
+
+
 def make_server(running: Running, started: Callable[[], None]) -> Server:
+    """uvicorn's server around the application, with our limits; `started` is called once it listens."""
+    logging.getLogger("uvicorn.error").addFilter(plainly_named)
     settings = uvicorn.Config(
         create_app(running.services),
         http=BoundedHttp,
-        ws="websockets-sansio",
+        ws=BoundedWebSocket,
         ws_max_size=MAX_TO_COORDINATOR_BYTES,
         ws_ping_interval=PING_S,
         ws_ping_timeout=PING_S,
@@ -220,19 +219,25 @@ def make_server(running: Running, started: Callable[[], None]) -> Server:
 
 
 async def serve(running: Running, server: Server, listener: socket.socket) -> None:
-    """Until a signal. A side task that dies stops the process, with its name in the log."""
+    """Serve until a signal. A side task that dies stops the process, with its name in the log."""
     services = running.services
+    services.artefacts.base = running.config.public_url or url_of(listener)
     async with asyncio.TaskGroup() as tasks:
         side = [
             tasks.create_task(_named("timer", services.hub.run())),
             tasks.create_task(_named("keys", services.accounts.run())),
             tasks.create_task(_named("ledger", services.ledger.run())),
-            tasks.create_task(_named("billing", services.billing.run(services.hub.dispatch.served))),
-            tasks.create_task(_named("upkeep", running.upkeep.run())),
-            tasks.create_task(_named("earnings", Teller(services.hub, running.database, running.thread).run())),
-            tasks.create_task(_named("network", services.dashboard.feed.run())),
+            tasks.create_task(_named("billing", services.billing.run(services.hub.dispatch.progress))),
+            tasks.create_task(_named("maintenance", running.maintenance.run())),
+            tasks.create_task(_named("earnings", EarningsFeed(services.hub, running.store, services.promotions).run())),
+            tasks.create_task(_named("network", services.network.feed.run())),
+            tasks.create_task(_named("artefacts", Sweeper(services.artefacts).run())),
         ]
+        if services.counter is not None:
+            side.append(tasks.create_task(_named("prompt counter", services.counter.run())))
+        await services.films.interrupted()
         await server.serve(sockets=[listener])
+        await services.films.close()
         await services.ledger.flushed(FLUSH_S)
         for task in side:
             task.cancel()
@@ -247,20 +252,20 @@ async def _named(name: str, loop: Coroutine[Any, Any, None]) -> None:
 
 
 def run(config: Config, as_json: bool) -> int:
-    """The process' exit status. Raises what `assembled` and `listen` raise.
+    """Serve until a signal, and return the process' exit status. Raises what `assembled` and `listen` raise.
 
-    The address comes first: a start that cannot have it leaves no database and no pepper behind. Who connects before
-    the rest is there waits for it.
+    The address comes first: a start that cannot have it leaves no database and no pepper behind. A client that connects
+    before the rest is open waits for it.
     """
     with listen(config) as listener, assembled(config) as running:
-        log.info("database: %s", running.database.name)
-        host, port = listener.getsockname()[:2]
-        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        log.info("database: %s", running.store.database.name)
+        url = url_of(listener)
 
         def started() -> None:
             print(json.dumps({"listening": url}) if as_json else f"listening on {url}", flush=True)
 
         server = make_server(running, started)
+        garbage.set_aside()
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
             runner.run(serve(running, server, listener))
         return 1 if server.force_exit else 0

@@ -1,1 +1,1 @@
-"""What both programs are as processes: how they read their command lines."""
+"""What both programs share beside the wire: settings, log lines, traces, GGUF headers, bounds on a peer."""

@@ -1,4 +1,4 @@
-"""How both command lines refuse a word: one line that says which it is, and the nearest that there is."""
+"""The argument parser of both command lines: a mistake is told in one line, with a guess at what was meant."""
 
 import argparse
 import difflib
@@ -9,17 +9,17 @@ ALIKE = 0.75  # of difflib's ratio: `--modle` is near `--model`, `start` is not 
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, without the page of usage in front of every mistake, and with a guess what was meant.
+    """argparse without the page of usage in front of every mistake.
 
     Subcommands are parsed by parsers of the same class, so each refuses what it does not know itself.
     """
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        """Ends the program where argparse would hand on what is left."""
+        """As argparse does, but an unknown word ends the program."""
         if args is not None and self._subparsers is None:
             for word in args[: args.index("--") if "--" in args else None]:
                 if word.startswith("--") and not self._begins_a_flag(word.partition("=")[0]):
-                    self._refuse(word)  # before argparse misses a flag that is there, mistyped
+                    self._refuse(word)  # before argparse says that a flag is missing, which is there and mistyped
         found, left = super().parse_known_args(args, namespace)
         if left:
             self._refuse(left[0])
@@ -29,7 +29,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n  -> `{self.prog} --help` lists what there is\n")
 
     def _begins_a_flag(self, word: str) -> bool:
-        """argparse takes an abbreviation too."""
+        """Whether it is a flag, or an abbreviation of one, which argparse takes too."""
         return any(flag.startswith(word) for flag in self._option_string_actions)
 
     def _refuse(self, word: str) -> NoReturn:

@@ -2,9 +2,12 @@
 # llama-cpp-python's project as CMAKE_PROJECT_llama_cpp_INCLUDE. Plain variables stand in front of cached ones (policies
 # CMP0077 and CMP0126): that is needed for the first, which the project sets by force.
 
-# We load libllama and its ggml libraries. `common` is for llama.cpp's own programs: templates, parsers, an HTTP library.
+# We load libllama, its ggml libraries and libmtmd, which encodes pictures. `common` is for llama.cpp's own programs:
+# templates, parsers, an HTTP library.
 set(LLAMA_BUILD_COMMON OFF)
-set(LLAVA_BUILD OFF)
+
+# libmtmd starts ffmpeg for a picture that it cannot read by itself. It gets pixels from us, and never a file.
+set(MTMD_VIDEO OFF)
 
 # A library under one name. A wheel has no links, so each of its names would be a copy: three of 500 MB with CUDA.
 set(CMAKE_PLATFORM_NO_VERSIONED_SONAME ON)

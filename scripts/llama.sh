@@ -94,12 +94,12 @@ compile() { # venv, flags of the C and C++ compilers, arguments of CMake
     --config-settings="wheel.exclude=lib/**;include/**" --wheel-dir "$partial" "$requirement" >&2
 }
 
-UNLOADABLE=3 # exit status of the proof; 1: dies or comes to wrong numbers
+UNLOADABLE=3 WRONG=4 # exit status of the proof: the library does not load; it dies or comes to wrong numbers
 # In an environment of its own: a build that has not been proved is installed nowhere else. $found is what it says.
 prove() {
   local python=$partial/venv/bin/python
   { "$1/bin/uv" venv --quiet --python "$1/bin/python" "$partial/venv" &&
-    "$1/bin/uv" pip install --quiet --python "$python" "$partial"/*.whl "$(grep -o 'pydantic>=[^"]*' pyproject.toml)"; } >&2 ||
+    "$1/bin/uv" pip install --quiet --python "$python" --constraints constraints.txt "$partial"/*.whl pydantic; } >&2 ||
     die "no environment to prove the build in: see above"
   found=$("$python" -m worker.bindings.proof)
 }
@@ -118,7 +118,7 @@ build_llama() {
     ways+=(without-amx)
   fi
   if [[ $CMAKE_ARGS != *GGML_NATIVE* ]]; then ways+=(portable); fi
-  say "building $requirement once for this machine (CMAKE_ARGS='$CMAKE_ARGS'): 3 minutes on 2 cores, with CUDA far more"
+  say "building $requirement once for this machine (CMAKE_ARGS='$CMAKE_ARGS'): 4 minutes on 2 cores, with CUDA far more"
   for way in "${ways[@]}"; do
     case $way in
       native) compile "$venv" "$amx_flags" '' ;;
@@ -127,6 +127,11 @@ build_llama() {
     esac
     prove "$venv" && status=0 || status=$?
     if ((status == 0 || status == UNLOADABLE)); then break; fi
+    # Nothing is said of the build then, and another one would fare no better.
+    if ((status != WRONG)); then
+      rm -rf "$partial"
+      die "llama.cpp was built, but its proof did not run (status $status): see above"
+    fi
     say "the $way build of llama.cpp does not compute on this machine: $found"
   done
   if ((status)); then

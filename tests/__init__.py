@@ -1,0 +1,1 @@
+"""The same folders again; `fakes/` has what stands in for others."""

@@ -4,16 +4,22 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-from tools.tiny_models.make import write_qwen3, write_qwen35
+from tools.tiny_models.make import write_projector, write_qwen3, write_qwen35
 
-settings.register_profile("untimed", deadline=None)  # a machine with other work stands still for seconds
+# A machine with other work stands still for seconds: then neither an example nor its making is slow.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 # They need a llama.cpp with a GPU, which scripts/test_vulkan gives them: a tier of its own, counted by itself.
 collect_ignore = [] if "GGML_VK_VISIBLE_DEVICES" in os.environ else ["vulkan"]
 
+# Programs that a test starts ask no hub but one that the test names.
+os.environ.setdefault("HF_ENDPOINT", "http://127.0.0.1:9")
+
+TINY_MODELS = Path(__file__).parents[1] / "tools" / "tiny_models"
+TINY_CHAT = TINY_MODELS / "tiny-qwen3-chat.gguf"
 PROCESSES = ("tests/chaos", "tests/e2e", "tests/scripts")  # folders whose every test starts whole programs
 
 
@@ -40,9 +46,26 @@ def tiny_qwen35(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_eyes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The projector of `tiny_qwen35`, random weights too: a token for each 32 x 32 pixels. Encodes in milliseconds."""
+    path = tmp_path_factory.mktemp("models") / "tiny-eyes.gguf"
+    write_projector(path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def tiny_chat() -> Path:
     """1.3 M trained weights that chat, think and call functions (calls in JSON).
 
     What it knows are the sentences and the functions of tools/train_tiny/{words,world}.py, which made it.
     """
-    return Path(__file__).parents[1] / "tools" / "tiny_models" / "tiny-qwen3-chat.gguf"
+    return TINY_CHAT
+
+
+@pytest.fixture(scope="session")
+def tiny_sight() -> tuple[Path, Path]:
+    """A hybrid and its projector, trained weights both: it names the shape on a picture, and its colour.
+
+    What it knows are the pictures of tools/tiny_models/pictures.py and the words of tools/train_tiny/eyes/talks.py.
+    """
+    return TINY_MODELS / "tiny-qwen35-sees.gguf", TINY_MODELS / "tiny-qwen35-sees-mmproj.gguf"

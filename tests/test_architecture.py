@@ -7,7 +7,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 from functools import cache
 from itertools import product
@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SIDES = ("wire", "program", "worker", "coordinator")
+SIDES = ("supernet", "wire", "program", "worker", "coordinator")
 MAY_IMPORT = {
+    "supernet": {"supernet"},  # commands.py starts a program by its name, once the path leads to it
     "wire": {"wire"},
     "program": {"program", "wire"},
     "worker": {"worker", "program", "wire"},
@@ -27,26 +28,64 @@ MAY_IMPORT = {
 # A foreign library -> the only folders or files that may import it. One that is not here has no owner yet: give it one.
 OWNERS = {
     "pydantic": ["wire", "worker", "coordinator"],  # the codec of the wire: frames and plain values that anybody names
-    "pydantic_core": ["coordinator/openai", "worker/chat"],
-    "yaml": ["wire/catalog.py"],
-    "numpy": ["worker/bindings", "worker/engine/child"],
+    "pydantic_core": [
+        "coordinator/openai",
+        "worker/chat",
+        "worker/subprocesses/codec.py",  # where every list of a plain dataclass is made to stop at its first fault
+    ],
+    "yaml": ["wire/catalog_text.py"],
+    "numpy": [
+        "worker/bindings",
+        "worker/engine/child",
+        "worker/media_files",
+        "worker/media_engine",
+    ],  # the numbers of llama.cpp, and pixels and samples
+    "diffusers": ["worker/media_engine/child/pipelines.py"],
+    "torch": ["worker/media_engine/child/pipelines.py", "worker/media_engine/child/latents.py"],
+    "transformers": [
+        "worker/media_engine/child/pipelines.py",
+        "worker/media_engine/child/mel.py",
+        "worker/media_engine/child/processor.py",
+    ],
+    "av": ["worker/media_files", "coordinator/artefacts/recordings.py"],
     "llama_cpp": ["worker/bindings"],
     "llguidance": ["worker/bindings"],
+    "jsonschema_rs": ["worker/bindings"],
     "jinja2": ["worker/chat/template.py"],
-    "websockets": ["worker/daemon/link.py"],
+    "PIL": ["worker/pictures/decode.py", "worker/media_files", "coordinator/artefacts/pictures.py"],
+    "obstore": ["coordinator/artefacts/s3.py"],
+    "websockets": [
+        "worker/daemon/bounded_socket.py",
+        "worker/daemon/connection.py",
+        "worker/daemon/line_errors.py",
+        "worker/daemon/uploads.py",  # finds the owner's proxy as the websocket does
+        "coordinator/websocket_limits.py",  # uvicorn speaks websocket with it
+    ],
     "pynvml": ["worker/machine/nvml.py"],
     "psutil": ["worker/machine", "worker/subprocesses/parent.py"],  # the machine's figures, and those of a child
     "platformdirs": ["coordinator/store/home.py"],
-    "huggingface_hub": ["worker/weights"],
+    "huggingface_hub": ["worker/weights", "coordinator/prompt_count/fetch.py"],  # weights; the beginning of a file
+    "tokenizers": ["coordinator/prompt_count/vocabulary.py"],
     "filelock": ["worker/weights"],
     "tqdm": ["worker/cli/console.py"],
     "prometheus_client": ["coordinator/telemetry", "worker/telemetry"],  # each side has its own /metrics
-    "fastapi": ["coordinator/api", "coordinator/dashboard"],
-    "starlette": ["coordinator/api", "coordinator/dashboard"],
-    "uvicorn": ["coordinator/server.py"],
-    "sqlalchemy": ["coordinator/store", "coordinator/ledger", "coordinator/accounts/rows.py"],
+    "starlette": ["coordinator/api"],
+    "uvicorn": ["coordinator/server.py", "coordinator/http_limits.py", "coordinator/websocket_limits.py"],
+    "httptools": ["coordinator/http_limits.py"],  # uvicorn's parser, whose exceptions are caught there
+    "python_multipart": ["coordinator/openai/media/form.py"],  # forms of the endpoints that take files
+    "sqlalchemy": [
+        "coordinator/store",
+        "coordinator/ledger",
+        "coordinator/accounts/rows.py",
+        "coordinator/artefacts/rows.py",
+        "coordinator/videos/rows.py",
+    ],
     "alembic": ["coordinator/store"],
-    "opentelemetry": ["coordinator/telemetry", "worker/telemetry"],
+    "opentelemetry": [
+        "program/otel.py",
+        "coordinator/telemetry",
+        "worker/telemetry",
+    ],  # where spans go, and what they say
 }
 
 # Decisions without a clock, a socket, an await or a die: time, ids and randomness are arguments. Whole folders first,
@@ -56,7 +95,10 @@ PURE = [
     "worker/session",
     "worker/chat",
     "coordinator/openai",
+    "coordinator/anthropic",
+    "coordinator/sogni",
     "coordinator/dispatch",
+    "coordinator/media",
     "coordinator/scheduler",
     "worker/issues.py",
     "worker/subprocesses/codec.py",
@@ -64,33 +106,73 @@ PURE = [
     "worker/engine/port.py",
     "worker/engine/pipe.py",
     "worker/engine/child/batch.py",
+    "worker/engine/child/picture_layout.py",
     "worker/engine/child/prefix_cache.py",
     "worker/engine/child/prefix_wait.py",
+    "worker/engine/child/reasoning_budget.py",
     "worker/engine/child/step_budget.py",
+    "worker/media_engine/modes.py",
+    "worker/media_engine/pipe.py",
+    "worker/media_engine/port.py",
+    "worker/media_engine/previews.py",
+    "worker/media_engine/child/recipes.py",
     "worker/preparer/pipe.py",
+    "worker/pictures/pipe.py",
     "worker/planning/deal.py",
+    "worker/planning/encodes.py",
     "worker/planning/explain.py",
     "worker/planning/footprint.py",
     "worker/planning/layout.py",
+    "worker/planning/media_plan.py",
     "worker/planning/plan.py",
-    "worker/weights/gguf.py",
+    "program/gguf.py",
+    "program/gguf_reader.py",
     "worker/weights/identity.py",
+    "worker/weights/projector.py",
     "worker/machine/availability.py",
     "worker/machine/description.py",
     "worker/machine/gpu_problems.py",
     "worker/machine/owners_use.py",
     "worker/machine/schedule.py",
+    "worker/daemon/backoff.py",
     "worker/daemon/outage.py",
-    "worker/cli/plot.py",
+    "worker/daemon/reason.py",
+    "worker/cli/speed_table.py",
     "worker/telemetry/counters.py",
+    "worker/telemetry/media_counters.py",
     "worker/telemetry/status.py",
+    "coordinator/artefact.py",
     "coordinator/request.py",
-    "coordinator/admission/client_timeout.py",
+    "coordinator/rounds/costs.py",
+    "coordinator/rounds/course.py",
+    "coordinator/rounds/events.py",
+    "coordinator/rounds/handed.py",
+    "coordinator/rounds/offer.py",
+    "coordinator/rounds/turn.py",
+    "coordinator/artefact.py",
+    "coordinator/filled.py",
+    "coordinator/prompt_count/bound.py",
+    "coordinator/prompt_count/likely.py",
+    "coordinator/prompt_count/template.py",
+    "coordinator/prompt_count/texts.py",
+    "coordinator/accounts/quota.py",
+    "coordinator/artefacts/facts.py",
+    "coordinator/artefacts/magic.py",
+    "coordinator/artefacts/names.py",
+    "coordinator/artefacts/strip.py",
+    "coordinator/api/client_headers.py",
+    "coordinator/admission/dials.py",
     "coordinator/admission/idempotency.py",
     "coordinator/admission/rate_limits.py",
+    "coordinator/admission/useless_frames.py",
+    "program/allowance.py",
+    "program/useless_frames.py",
+    "program/websocket_bounds.py",
+    "coordinator/hub/log_bounds.py",
     "coordinator/dashboard/view.py",
     "coordinator/dashboard/watch.py",
     "coordinator/ledger/book.py",
+    "coordinator/ledger/budget.py",
     "coordinator/ledger/orders.py",
     "coordinator/ledger/pricing.py",
 ]
@@ -100,10 +182,14 @@ IMPURE_MODULES = set(
 )
 IMPURE_CALLS = {"open", "print", "input", "now", "today", "utcnow", "getenv"}
 IMPURE_SYNTAX = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.AsyncFunctionDef)
-ASYNC_SIGNATURES = {"worker/engine/port.py"}  # a Protocol: it says what an engine can be awaited for, and has no body
+# Protocols: they say what an engine can be awaited for, and have no body.
+ASYNC_SIGNATURES = {"worker/engine/port.py", "worker/media_engine/port.py"}
 
-MOST_LINES = 400  # 300 is the aim
+MOST_LINES = 300
+MOST_METHODS = 20
 MOST_FUNCTION_LINES = 60  # 40 is the aim
+# What is longer all the same, and why. A class is named behind its file.
+LONGER: dict[str, tuple[int, str]] = {}
 
 # Source files without a test file of their own, and why.
 UNTESTED = {
@@ -111,12 +197,23 @@ UNTESTED = {
     "*/__main__.py": "one call; tests/e2e starts it as a process",
     "worker/machine/description.py": "types only",
     "worker/engine/port.py": "types only",
+    "worker/preparer/port.py": "types only",
+    "worker/media_engine/port.py": "types only",
+    "worker/media_engine/child/latents.py": "child/test_pipelines.py asks each family for previews",
+    "worker/media_engine/child/processor.py": "child/test_pipelines.py edits pictures with it",
+    "worker/bindings/encoder.py": "types only",
     "worker/exits.py": "four numbers",
     "worker/chat/prepared.py": "types only",
     "worker/session/effects.py": "types only",
     "coordinator/dispatch/effects.py": "types only",
     "coordinator/accounts/scopes.py": "three constants",
     "coordinator/request.py": "types only",
+    "coordinator/rounds/events.py": "types only",
+    "coordinator/rounds/submitted.py": "types only",
+    "coordinator/accounts/errors.py": "types only",
+    "coordinator/artefacts/errors.py": "types only",
+    "coordinator/artefacts/objects.py": "types only",
+    "coordinator/ledger/errors.py": "types only",
     "coordinator/store/errors.py": "types only",
     "coordinator/ledger/orders.py": "types only",
     "coordinator/store/migrations/*": "tests/coordinator/store/test_migrate.py goes through all steps",
@@ -126,6 +223,24 @@ UNTESTED = {
 @cache
 def sources() -> list[str]:
     return sorted(path.relative_to(ROOT).as_posix() for side in SIDES for path in (ROOT / side).rglob("*.py"))
+
+
+@cache
+def tools() -> list[str]:
+    return sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tools").rglob("*.py"))
+
+
+def lines(path: str) -> int:
+    return len((ROOT / path).read_text(encoding="utf-8").splitlines())
+
+
+def methods(path: str) -> dict[str, int]:
+    """Class -> how many functions it defines."""
+    return {
+        node.name: sum(isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) for one in node.body)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ClassDef)
+    }
 
 
 @cache
@@ -171,7 +286,7 @@ def uses(path: str) -> set[str]:
 def package(path: str) -> str:
     """The folder of a file; a file at the root of a side counts as one of its own (worker/config.py: worker/config)."""
     folder = path.rpartition("/")[0]
-    if folder in ("wire", "program"):
+    if folder in ("supernet", "wire", "program"):
         return folder
     if folder.startswith("coordinator/store"):  # migrations are a part of the store
         return "coordinator/store"
@@ -211,6 +326,16 @@ def test_a_foreign_library_is_imported_only_by_its_owner(path: str) -> None:
             assert among(path, OWNERS[top]), f"{path} imports {top}, which belongs to {OWNERS[top]}"
 
 
+def test_what_a_build_is_proved_with_imports_only_what_its_environment_has() -> None:
+    """scripts/llama.sh installs llama.cpp, with the numpy that it needs, and pydantic. The first command of a fresh
+    machine once died of a psutil that was there on every machine where somebody had worked before."""
+    reached = {"worker/bindings/proof.py", "worker/bindings/proof_child.py"}
+    while more := {used for path in reached for used in uses(path)} - reached:
+        reached |= more
+    foreign = {name.split(".")[0] for path in reached for name in imports(path)} - set(sys.stdlib_module_names)
+    assert foreign - set(SIDES) <= {"llama_cpp", "numpy", "pydantic"}
+
+
 @pytest.mark.parametrize("path", [path for path in sources() if among(path, PURE)])
 def test_a_pure_file_touches_no_clock_no_chance_and_no_outside(path: str) -> None:
     for name in imports(path):
@@ -235,21 +360,57 @@ def test_a_pure_place_exists(place: str) -> None:
     assert (ROOT / place).exists()
 
 
-@pytest.mark.parametrize("path", sources())
+@pytest.mark.parametrize("path", [*sources(), *tools()])
 def test_a_file_is_one_thought_and_a_function_fits_a_screen(path: str) -> None:
-    assert len((ROOT / path).read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+    assert lines(path) <= LONGER.get(path, (MOST_LINES,))[0]
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or 0) - node.lineno + 1
             assert length <= MOST_FUNCTION_LINES, f"{path}:{node.lineno}: {node.name} has {length} lines"
 
 
-@pytest.mark.parametrize("path", [path for path in sources() if path.endswith("/__init__.py")])
+@pytest.mark.parametrize("path", [*sources(), *tools()])
+def test_a_class_is_one_thing(path: str) -> None:
+    for name, count in methods(path).items():
+        most = LONGER.get(f"{path}:{name}", (MOST_METHODS,))[0]
+        assert count <= most, f"{path}: {name} has {count} methods"
+
+
+@pytest.mark.parametrize("place", LONGER)
+def test_what_has_become_short_is_taken_off_the_list(place: str) -> None:
+    path, _, name = place.partition(":")
+    assert methods(path)[name] > MOST_METHODS if name else lines(path) > MOST_LINES
+
+
+def sentence(path: str) -> str:
+    """The docstring of a package."""
+    return ast.get_docstring(tree(path)) or ""
+
+
+@pytest.mark.parametrize("path", [path for path in [*sources(), *tools()] if path.endswith("/__init__.py")])
 def test_a_package_says_in_a_sentence_what_it_is(path: str) -> None:
-    body = tree(path).body
-    assert len(body) == 1, f"{path} has more than a docstring"
-    sentence = ast.get_docstring(tree(path)) or ""
-    assert sentence.endswith(".") and len(sentence) <= 160
+    assert len(tree(path).body) == 1, f"{path} has more than a docstring"
+    assert re.fullmatch(r"(?s)\S.*(?<!\.)\.", sentence(path)) and len(sentence(path)) <= 120
+    assert not re.search(r"\. [A-Z]", sentence(path)), f"{path} has more than one sentence"
+
+
+# Files whose classes may be called like a frame: effects, commands, messages of a pipe, orders to the ledger.
+NAMESAKES = [
+    "coordinator/dispatch/effects.py",
+    "coordinator/ledger/orders.py",
+    "worker/engine/port.py",
+    "worker/media_engine/port.py",
+    "worker/preparer/pipe.py",
+    "worker/session/effects.py",
+]
+
+
+@pytest.mark.parametrize("path", [*sources(), *tools()])
+def test_a_file_that_knows_a_frame_and_its_namesake_says_which(path: str) -> None:
+    """`wire.Failed` and `Failed`: where both could be meant, frames are named by their module."""
+    shared = {name for other in NAMESAKES for name in methods(other)} & set(methods("wire/messages.py"))
+    imported = {name for name in shared if f"wire.messages.{name}" in imports(path)}
+    assert not imported or not uses(path) & set(NAMESAKES), f"{path}: write wire.X for {sorted(imported)}"
 
 
 def test_packages_form_no_cycle() -> None:
@@ -280,6 +441,22 @@ def test_files_form_no_cycle() -> None:
         visit(path, ())
 
 
+def folders() -> str:
+    """The packages as a tree, each with its own sentence, as ARCHITECTURE.md shows them."""
+    roots = [*sorted({path for path in sources() if path.endswith("/__init__.py")}, key=_place), "tools/__init__.py"]
+    lines = []
+    for path in [*roots, "tests/__init__.py"]:
+        *above, name = path.split("/")[:-1]
+        if "migrations" not in (name, *above):  # a part of the store
+            lines.append(f"{'  ' * len(above) + name + '/':24}{sentence(path).removesuffix('.')}")
+    return "\n".join(lines)
+
+
+def _place(path: str) -> tuple[int, str]:
+    """The sides in the order of SIDES, the folders of each by name."""
+    return SIDES.index(path.split("/")[0]), path.removesuffix("__init__.py")
+
+
 def listing() -> str:
     """The package graph as ARCHITECTURE.md shows it: who imports whom, without the contract."""
     lines = []
@@ -289,9 +466,10 @@ def listing() -> str:
     return "\n".join(lines)
 
 
-def test_the_architecture_lists_what_each_package_imports() -> None:
-    """`python -m tests.test_architecture` prints the listing that belongs there."""
-    assert listing() in (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("shown", [folders, listing])
+def test_the_architecture_shows_the_folders_and_what_each_imports(shown: Callable[[], str]) -> None:
+    """`python -m tests.test_architecture` prints the tree and the listing that belong there."""
+    assert f"```\n{shown()}\n```" in (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", [path for path in sources() if not any(fnmatch(path, name) for name in UNTESTED)])
@@ -332,7 +510,9 @@ def expanded(name: str) -> Iterator[str]:
     yield from map("".join, product(*parts))
 
 
-@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "scripts/README.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/debugging.md", "scripts/README.md"]
+)
 def test_files_that_the_documents_name_exist(document: str) -> None:
     path = ROOT / document
     text = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -343,4 +523,4 @@ def test_files_that_the_documents_name_exist(document: str) -> None:
 
 
 if __name__ == "__main__":
-    print(listing())
+    print(folders(), listing(), sep="\n\n")

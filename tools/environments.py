@@ -35,5 +35,16 @@ def versions(python: Path, packages: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def licence(python: Path, package: str) -> str:
+    """The licence that a package's own data name."""
+    code = (
+        "import sys, importlib.metadata as m; d = m.metadata(sys.argv[1]);"
+        "kinds = [c.rpartition(' :: ')[2] for c in d.get_all('Classifier', []) if c.startswith('License')];"
+        "print(d.get('License-Expression') or (kinds or [d.get('License') or 'none named'])[0].splitlines()[0])"
+    )
+    command = [str(python), "-c", code, package.partition("[")[0]]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout.strip()
+
+
 def quiet(*command: str) -> None:
     subprocess.run(["nice", "-n", "1", *command], check=True, timeout=INSTALL_S, stdout=subprocess.DEVNULL)

@@ -9,13 +9,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 PATIENCE_S = 120.0  # a bound on waiting for a process, far above what it needs: not an assertion about speed
 MODEL = "tiny-chat"
-CATALOGUE = """
+CATALOG = """
 default: {id}
 models:
   - id: {id}
@@ -23,7 +24,7 @@ models:
     format: {format}
     files:
       - name: tiny.gguf
-        sha256: {sha256}
+        sha256: {sha256}{projector}
     context: {context}
     max_output: 4096
     thinking: {thinking}
@@ -33,6 +34,10 @@ models:
     price: {{prompt: 300, completion: 900}}
     licence: Apache-2.0
 """
+PROJECTOR = """
+    projector:
+      name: tiny-mmproj.gguf
+      sha256: {sha256}"""
 
 
 @dataclass
@@ -62,11 +67,13 @@ class Network:
     context: int = 4096
     thinking: bool = True
     format: str = "qwen-json"
+    projector: Path | None = None  # the model sees pictures
     port: int = 0
     worker_port: int = 0  # where workers dial; 0: the coordinator's own port
     key: str = ""
     db: str = "coordinator.db"
     program: str = "coordinator"  # the module that serves
+    trees: Mapping[str, Path] = field(default_factory=dict)  # another checkout that "coordinator", "worker" run from
     coordinator: Process | None = None
     workers: list[Process] = field(default_factory=list)
 
@@ -75,11 +82,11 @@ class Network:
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def catalogue(self) -> Path:
+    def catalog(self) -> Path:
         path = self.folder / "models.yaml"
-        content = self.model_file.read_bytes() if self.model_file.is_file() else b""  # without one: scripted workers
         words = {"format": self.format, "context": self.context, "thinking": str(self.thinking).lower()}
-        path.write_text(CATALOGUE.format(id=MODEL, sha256=hashlib.sha256(content).hexdigest(), **words))
+        words["projector"] = PROJECTOR.format(sha256=_sha256(self.projector)) if self.projector else ""
+        path.write_text(CATALOG.format(id=MODEL, sha256=_sha256(self.model_file), **words))
         return path
 
     def start_coordinator(self, *options: str) -> None:
@@ -98,7 +105,7 @@ class Network:
             "15",
         ]
         args += ["--resume-window-s", "5", "--rpm", "0", "--concurrency", "0"]
-        args += ["--db", str(self.folder / self.db), "--models", str(self.catalogue)]
+        args += ["--db", str(self.folder / self.db), "--catalog", str(self.catalog)]
         self.coordinator = self._spawn("coordinator", [*args, *options])
         until(lambda: "listening" in self._coordinator().output(), self._coordinator())
         line = next(text for text in self._coordinator().output().splitlines() if "listening" in text)
@@ -106,8 +113,9 @@ class Network:
 
     def create_key(self, name: str, *options: str) -> str:
         db = str(self.folder / self.db)
-        args = [sys.executable, "-m", "coordinator", "key", "create", "--init", "--db", db, "--name", name, "--json"]
-        out = subprocess.run([*args, *options], check=True, capture_output=True, timeout=PATIENCE_S)
+        args = ["-m", "coordinator", "key", "create", "--init", "--db", db, "--name", name, "--json", *options]
+        tree = self.trees.get("coordinator")
+        out = subprocess.run(self._command(args), check=True, capture_output=True, timeout=PATIENCE_S, cwd=tree)
         key: str = json.loads(out.stdout)["key"]
         if self.coordinator is not None and self.coordinator.popen.poll() is None:
             until(lambda: self._knows(key), self.coordinator)  # it looks once a second
@@ -116,7 +124,8 @@ class Network:
     def create_stranger(self, account: str, weight: float = 1.0) -> str:
         """A key of another account, which is made."""
         db = str(self.folder / self.db)
-        for what in (["create", "--name", account], ["set", account, "--weight", str(weight)]):
+        weigh = [["set", account, "--weight", str(weight)]] if weight != 1.0 else []
+        for what in [["create", "--name", account], *weigh]:
             args = [sys.executable, "-m", "coordinator", "account", *what, "--db", db]
             subprocess.run(args, check=True, capture_output=True, timeout=PATIENCE_S)
         return self.create_key(account, "--account", account)
@@ -128,12 +137,14 @@ class Network:
             "worker",
             "--coordinator",
             f"ws://127.0.0.1:{self.worker_port or self.port}",
-            "--catalogue",
-            str(self.catalogue),
+            "--catalog",
+            str(self.catalog),
         ]
         args += ["--model", MODEL, "--model-file", str(self.model_file), "--threads", "1", "--slots", "2"]
         args += ["--state-dir", str(self.folder / name), "--models-dir", str(self.folder / "cache"), *options]
-        before = self.online()
+        if self.projector is not None:
+            args += ["--projector-file", str(self.projector), "--vision", "on"]
+        before = self.online() if wait else 0
         worker = self._spawn(name, args, {"SUPERNET_KEY": key or self.key})
         self.workers.append(worker)
         if wait:
@@ -187,12 +198,23 @@ class Network:
         assert self.coordinator is not None, "start_coordinator comes first"
         return self.coordinator
 
+    def _command(self, args: list[str]) -> list[str]:
+        """How a program is started; `args` are -m, its module and its options."""
+        return [sys.executable, *args]
+
     def _spawn(self, name: str, args: list[str], env: dict[str, str] | None = None) -> Process:
         log = self.folder / f"{name}.{time.monotonic_ns()}.log"
         clean = {key: value for key, value in os.environ.items() if not key.startswith("SUPERNET_")}
         with log.open("wb") as out:
-            popen = subprocess.Popen([sys.executable, *args], stdout=out, stderr=out, env=clean | (env or {}))
+            popen = subprocess.Popen(
+                self._command(args), stdout=out, stderr=out, env=clean | (env or {}), cwd=self.trees.get(args[1])
+            )
         return Process(popen, log, self.folder / name)
+
+
+def _sha256(file: Path) -> str:
+    """Of what the file holds; of nothing if there is none, as with scripted workers."""
+    return hashlib.sha256(file.read_bytes() if file.is_file() else b"").hexdigest()
 
 
 def until(condition: Any, process: Process | None = None) -> None:

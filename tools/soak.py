@@ -18,18 +18,21 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
 from tools.tiny_models.make import write_qwen3
+from wire import messages as wire
 from wire.chat import ChatRequest, Message, Sampling, Tool
 from wire.errors import SupernetError
-from wire.messages import Accepted, Ack, AckItem, Cancel, Deltas, ModelOffer, Refused, Start, Welcome
+from wire.offers import ModelOffer
 from worker.engine import port
 from worker.engine.process import ProcessEngine
 from worker.preparer.process import Preparer
 from worker.session import effects
-from worker.session.session import Served, Session
+from worker.session.served_model import ServedModel
+from worker.session.session import Session
 from worker.session.slots import Slots
 
 MODEL, SLOTS, CONTEXT = "tiny", 4, 1024
@@ -52,7 +55,7 @@ def request(kind: str, draw: random.Random) -> ChatRequest:
     shared = "You are a helpful assistant. " * 12 if draw.random() < 0.33 else ""
     words = {"long": 300, "too long": 3000}.get(kind, draw.randint(1, 40))
     text = " ".join(draw.choice(("river", "house", "stone", "letter", "morning", "</think>")) for _ in range(words))
-    more: dict[str, object] = {"max_tokens": draw.randint(1, 200 if kind == "long" else 30), "thinking": False}
+    more: dict[str, Any] = {"max_tokens": draw.randint(1, 200 if kind == "long" else 30), "thinking": False}
     if kind == "schema":
         more |= {"json_schema": SCHEMA}
     if kind == "bad schema":
@@ -63,7 +66,7 @@ def request(kind: str, draw: random.Random) -> ChatRequest:
         more |= {"stop": ("a", "e", "zz"), "max_tokens": 200}
     sampling = Sampling(temperature=draw.choice((0.0, 1.0)), top_logprobs=draw.choice((None, None, 2)))
     messages = (Message(role="system", content=shared), Message(role="user", content=text))
-    return ChatRequest(messages=messages[not shared :], sampling=sampling, **more)  # type: ignore[arg-type]
+    return ChatRequest(messages=messages[not shared :], sampling=sampling, **more)
 
 
 class Rig:
@@ -76,7 +79,7 @@ class Rig:
         self.engine = ProcessEngine(spec, clock=lambda: time.monotonic() + self.passed_s, sleep=_briefly)
         self.preparer = Preparer(str(path), CONTEXT, "qwen-json")
         offer = ModelOffer(id=MODEL, context=CONTEXT, slots=SLOTS)
-        self.session = Session({MODEL: Served(offer, Slots(SLOTS))})
+        self.session = Session({MODEL: ServedModel(offer, Slots(SLOTS))})
         self.ends: dict[str, list[str]] = {}
         self.said: Counter[str] = Counter()
         self.unacknowledged: dict[str, int] = {}
@@ -119,16 +122,16 @@ class Rig:
         self._changed.set()
 
     def _hear(self, message: BaseModel) -> None:
-        items = message.items if isinstance(message, Deltas) else (message,)
+        items = message.items if isinstance(message, wire.Deltas) else (message,)
         for item in items:
             job, kind = getattr(item, "job", None), str(getattr(item, "type", ""))
-            if job is None or isinstance(item, Accepted):
+            if job is None or isinstance(item, wire.Accepted):
                 continue
             assert not self.ends[job], f"{job}: {kind} after its end"
             if kind in ENDS:
                 self.ends[job].append(kind)
                 self.said[kind] += 1
-            if not isinstance(item, Refused):
+            if not isinstance(item, wire.Refused):
                 self.unacknowledged[job] = item.seq + 1  # type: ignore[attr-defined]
 
     # ---- orders ------------------------------------------------------------------------------------------------------
@@ -138,7 +141,7 @@ class Rig:
             case "submit":
                 self._submit()
             case "cancel" if open_ := [job for job, ends in self.ends.items() if not ends]:
-                self.perform(self.session.received(Cancel(job=self.draw.choice(open_), attempt=1), 0.0))
+                self.perform(self.session.received(wire.Cancel(job=self.draw.choice(open_), attempt=1), 0.0))
             case "crash":
                 await self.until(lambda: self.ready and self.engine.pid is not None)
                 pid = self.engine.pid
@@ -155,13 +158,13 @@ class Rig:
         self.ends[job] = []
         self.said[kind] += 1
         asked = request(kind, self.draw)
-        start = Start(job=job, attempt=1, model=MODEL, request=asked, seed=self.draw.randrange(2**40))
+        start = wire.Start(job=job, attempt=1, model=MODEL, request=asked, seed=self.draw.randrange(2**40))
         self.perform(self.session.received(start, 0.0))
 
     def acknowledge(self) -> None:
-        items = tuple(AckItem(job=job, attempt=1, next_seq=seq) for job, seq in self.unacknowledged.items())
+        items = tuple(wire.AckItem(job=job, attempt=1, next_seq=seq) for job, seq in self.unacknowledged.items())
         self.unacknowledged.clear()
-        self.perform(self.session.received(Ack(items=items), 0.0))
+        self.perform(self.session.received(wire.Ack(items=items), 0.0))
 
     async def until(self, met: Callable[[], bool]) -> None:
         """Wait for it, taking what comes meanwhile. Raises TimeoutError."""
@@ -183,7 +186,7 @@ class Rig:
 
     async def rest(self) -> None:
         """Until nothing runs any more, and the engine itself says so."""
-        await self.until(lambda: self.ready and not self.session.attempts and not self._tasks)
+        await self.until(lambda: self.ready and not self.session.jobs.attempts and not self._tasks)
         self.pulse = port.Pulse(busy=-1)
         await self.until(lambda: not self.pulse.busy)
         assert not self.pulse.waiting
@@ -200,7 +203,7 @@ class Rig:
         wrong = {job: ends for job, ends in self.ends.items() if len(ends) != 1}
         assert not wrong, wrong
         assert self.session.models[MODEL].slots.free == SLOTS
-        assert not self.session.attempts and not self.engine._jobs and not self._tasks
+        assert not self.session.jobs.attempts and not self.engine._jobs and not self._tasks
 
 
 async def _briefly(seconds: float) -> None:
@@ -210,7 +213,7 @@ async def _briefly(seconds: float) -> None:
 async def soak(path: Path, operations: int, seed: int, unified: bool = True, progress: bool = False) -> Rig:
     """The rig after so many orders, at rest and closed. Raises AssertionError when something does not hold."""
     rig = Rig(path, seed, unified)
-    rig.perform(rig.session.received(Welcome(session="soak"), 0.0))
+    rig.perform(rig.session.received(wire.Welcome(session="soak"), 0.0))
     pump = asyncio.create_task(rig.pump())
     try:
         await rig.preparer.start()

@@ -1,1 +1,1 @@
-"""The contract between worker and coordinator: frames, job states, errors, the model catalogue. No I/O."""
+"""What both programs must agree on: frames, job states, errors and the catalog, without any I/O."""

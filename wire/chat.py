@@ -6,11 +6,17 @@ optional in meaning, and bounds are checked on both ends.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from wire.pictures import LOW_TOKENS, MAX_BYTES, MAX_PICTURES, MOST_TOKENS
+from wire.scalars import Frozen, Sha256
 
 MAX_TOP_K = 256  # an uncapped top-p sorts the whole vocabulary: 18.5 ms a token at 248k; the cap keeps sampling exact
 MAX_LOGPROBS = 20
 MIN_REPETITION_PENALTY = 0.01  # it divides: far smaller ones make a logit infinite
+MAX_MESSAGES = 2048
+MAX_TOOLS = 128
+MAX_LOGIT_BIAS = 300
 MAX_STOPS = 4
 MAX_STOP_CHARS = 64
 MAX_CALLS = 1024  # of one answer, and so of one that is sent back
@@ -22,12 +28,6 @@ Bias = Annotated[float, Field(ge=-100, le=100)]
 Milliseconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 
-class Frozen(BaseModel):
-    """Immutable, and unknown fields are ignored so that versions N and N-1 understand each other."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="constants")
-
-
 class ToolCall(Frozen):
     """A call that an earlier assistant turn made. `arguments` is JSON text, as OpenAI writes it."""
 
@@ -36,15 +36,29 @@ class ToolCall(Frozen):
     arguments: str
 
 
+class Image(Frozen):
+    """A picture in a message: it stands before the character `at` of the text. Its file is known by its SHA-256 (see
+    wire/blobs.py), and `most` is how many tokens it may be: at least LOW_TOKENS."""
+
+    at: int = Field(ge=0, lt=2**31)
+    sha256: Sha256
+    size_bytes: int = Field(ge=1, le=MAX_BYTES)
+    most: int = Field(ge=LOW_TOKENS, le=MOST_TOKENS)
+
+
 class Message(Frozen):
-    """One turn. Text parts are joined before they come here; `developer` has become `system`."""
+    """One turn. Text parts are joined before they come here; `developer` has become `system`.
+
+    `images`, in their order, are of user and tool messages, and at most MAX_PICTURES of one request.
+    """
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str = ""
     reasoning: str | None = None
     name: str | None = None
-    tool_calls: tuple[ToolCall, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = Field((), max_length=MAX_CALLS, fail_fast=True)
     tool_call_id: str | None = None
+    images: tuple[Image, ...] = Field((), max_length=MAX_PICTURES, fail_fast=True)
 
 
 class Tool(Frozen):
@@ -67,27 +81,30 @@ class Sampling(Frozen):
     presence_penalty: float = Field(0.0, ge=-2, le=2)
     frequency_penalty: float = Field(0.0, ge=-2, le=2)
     repetition_penalty: float = Field(1.0, ge=MIN_REPETITION_PENALTY, le=2)
-    logit_bias: tuple[tuple[TokenId, Bias], ...] = Field((), max_length=300)
+    logit_bias: tuple[tuple[TokenId, Bias], ...] = Field((), max_length=MAX_LOGIT_BIAS, fail_fast=True)
     top_logprobs: int | None = Field(None, ge=0, le=MAX_LOGPROBS)
 
 
 class ChatRequest(Frozen):
     """One answer to generate. `tool_choice` is none, auto, required, or the name of a declared tool as `name:NAME`.
 
-    `json_schema` constrains the answer (after any reasoning); `{}` means any JSON object. Without
-    `parallel_tool_calls` the first call ends the answer.
+    `json_schema` constrains the answer (after any reasoning); `{}` means any JSON object. With
+    `json_schema_strict` a keyword that cannot be enforced refuses the request, as it does in a tool that is strict;
+    else the answer says what does not hold. Without `parallel_tool_calls` the first call ends the answer.
     """
 
-    messages: tuple[Message, ...]
-    tools: tuple[Tool, ...] = ()
+    kind: Literal["chat"] = "chat"
+    messages: tuple[Message, ...] = Field(max_length=MAX_MESSAGES, fail_fast=True)
+    tools: tuple[Tool, ...] = Field((), max_length=MAX_TOOLS, fail_fast=True)
     tool_choice: str = "auto"
     parallel_tool_calls: bool = True
     json_schema: dict[str, Any] | None = None
+    json_schema_strict: bool = False
     thinking: bool = True
     preserve_thinking: bool = False
     reasoning_budget: TokenCount | None = None  # tokens after which the thought is closed
     max_tokens: int = Field(ge=1, lt=2**31)
-    stop: Annotated[tuple[StopText, ...], Field(max_length=MAX_STOPS)] = ()
+    stop: tuple[StopText, ...] = Field((), max_length=MAX_STOPS, fail_fast=True)
     ignore_eos: bool = False
     sampling: Sampling = Sampling()
 
@@ -112,7 +129,7 @@ class CallDelta(Frozen):
 
 
 class Notice(Frozen):
-    """The answer stands, but something in it was malformed: what, in one sentence."""
+    """The answer stands, but something in it was malformed, or of its request was left out: what, in one sentence."""
 
     type: Literal["notice"] = "notice"
     text: str

@@ -20,11 +20,16 @@ class ErrorCode(StrEnum):
     RATE_LIMIT_EXCEEDED = "rate_limit_exceeded"
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     POISON_REQUEST = "poison_request"
+    CONTENT_FILTER = "content_filter"
+    MEDIA_QUOTA = "media_quota_exceeded"
+    INVALID_MEDIA = "invalid_media"
+    EXPIRED = "expired"
     # the network's fault
     QUEUE_FULL = "queue_full"
     QUEUE_TIMEOUT = "queue_timeout"
     DEADLINE_EXCEEDED = "deadline_exceeded"
     NO_WORKER = "no_worker"
+    OVERLOADED = "overloaded"
     SHUTTING_DOWN = "shutting_down"
     # one worker's fault: another worker may do it
     WORKER_LOST = "worker_lost"
@@ -67,10 +72,15 @@ ERRORS: dict[ErrorCode, ErrorRow] = {
     ErrorCode.RATE_LIMIT_EXCEEDED: ErrorRow(429, "rate_limit_error", False),
     ErrorCode.IDEMPOTENCY_CONFLICT: ErrorRow(409, _CLIENT, False),
     ErrorCode.POISON_REQUEST: ErrorRow(422, _CLIENT, False),
+    ErrorCode.CONTENT_FILTER: ErrorRow(400, _CLIENT, False),
+    ErrorCode.MEDIA_QUOTA: ErrorRow(403, "insufficient_quota", False),
+    ErrorCode.INVALID_MEDIA: ErrorRow(422, _CLIENT, False),
+    ErrorCode.EXPIRED: ErrorRow(410, _CLIENT, False),
     ErrorCode.QUEUE_FULL: ErrorRow(429, "rate_limit_error", False),
     ErrorCode.QUEUE_TIMEOUT: ErrorRow(503, _SERVER, False),
     ErrorCode.DEADLINE_EXCEEDED: ErrorRow(504, _SERVER, False),
     ErrorCode.NO_WORKER: ErrorRow(503, _SERVER, False),
+    ErrorCode.OVERLOADED: ErrorRow(503, _SERVER, False),
     ErrorCode.SHUTTING_DOWN: ErrorRow(503, _SERVER, False),
     ErrorCode.WORKER_LOST: ErrorRow(503, _SERVER, True),
     ErrorCode.WORKER_BUSY: ErrorRow(503, _SERVER, True),

@@ -1,7 +1,7 @@
 """The life of one job, as a table that both ends obey.
 
-A job is offered (Start), accepted or refused, emits deltas, and ends in exactly one of done, failed, cancelled.
-Nothing may follow an end; a pair that is not in the table raises.
+A job is offered (Start), accepted or refused, emits deltas or says its progress, and ends in exactly one of done,
+failed, cancelled. Nothing may follow an end; a pair that is not in the table raises.
 """
 
 from enum import StrEnum
@@ -18,9 +18,11 @@ class JobState(StrEnum):
 
 
 class JobMessage(StrEnum):
+    NEED = "need"
     ACCEPTED = "accepted"
     REFUSED = "refused"
     DELTA = "delta"
+    PROGRESS = "progress"
     CANCEL = "cancel"
     DONE = "done"
     FAILED = "failed"
@@ -32,6 +34,7 @@ ENDED = frozenset({JobState.REFUSED, JobState.DONE, JobState.FAILED, JobState.CA
 _S, _M = JobState, JobMessage
 TRANSITIONS: dict[JobState, dict[JobMessage, JobState]] = {
     _S.OFFERED: {
+        _M.NEED: _S.OFFERED,
         _M.ACCEPTED: _S.RUNNING,
         _M.REFUSED: _S.REFUSED,
         _M.CANCEL: _S.CANCELLING,
@@ -39,15 +42,18 @@ TRANSITIONS: dict[JobState, dict[JobMessage, JobState]] = {
     },
     _S.RUNNING: {
         _M.DELTA: _S.RUNNING,
+        _M.PROGRESS: _S.RUNNING,
         _M.CANCEL: _S.CANCELLING,
         _M.DONE: _S.DONE,
         _M.FAILED: _S.FAILED,
     },
     # Frames that crossed with the Cancel on the line are legal; Done wins over Cancelled when it came first.
     _S.CANCELLING: {
+        _M.NEED: _S.CANCELLING,
         _M.ACCEPTED: _S.CANCELLING,
         _M.REFUSED: _S.REFUSED,
         _M.DELTA: _S.CANCELLING,
+        _M.PROGRESS: _S.CANCELLING,
         _M.CANCEL: _S.CANCELLING,
         _M.DONE: _S.DONE,
         _M.FAILED: _S.FAILED,

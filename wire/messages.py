@@ -1,16 +1,24 @@
-"""Every frame of the protocol: two unions, ToCoordinator and ToWorker, tagged by `type`, frozen.
+"""Every frame of the protocol: two unions, ToCoordinator and ToWorker, tagged by `type`.
 
 The worker dials, says Hello and waits for Welcome. Then both talk freely. Tokens are the currency: a Delta carries the
 token ids of a step and what they meant. `seq` counts the frames of one attempt (deltas and its end) from 0, so that a
 reattached worker replays exactly what was not acknowledged and the coordinator drops what it has seen.
+
+Effects and commands share names with frames: a file that knows both says `from wire import messages as wire`.
 """
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
-from wire.chat import MAX_LOGPROBS, ChatRequest, FinishReason, Frozen, Part, Timings, TokenId, Usage
+from wire.blobs import Blob, Need
+from wire.chat import MAX_CALLS, MAX_LOGPROBS, FinishReason, Part, StopText, Timings, TokenCount, TokenId, Usage
+from wire.earnings import Earnings
 from wire.errors import ErrorCode
+from wire.media import MediaOffer, Progress, Upload
+from wire.offers import Hardware, ModelOffer, ModelState
+from wire.request import Request
+from wire.scalars import AttemptNumber, Count, Frozen, Id, Seconds, Sentence, Text, Traceparent
 
 PROTOCOL_VERSION = 1
 SUBPROTOCOL = "supernet.v1"
@@ -20,83 +28,19 @@ HEARTBEAT_S = 5.0  # a Capacity frame at least this often
 DEAD_AFTER_S = 15.0  # three missed heartbeats: the worker is gone
 HELLO_TIMEOUT_S = 5.0
 RESUME_WINDOW_S = 60.0  # how long a dropped socket keeps its jobs
-EARNINGS = "earnings"  # a feature of Hello: the worker understands Earnings
 WINDOW_TOKENS = 512  # tokens of one job that may be on the way without an Ack; then its slot pauses
 
-Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+# The longest lists. Each stops at its first fault: a frame of one megabyte, with 340,000 items that lack three fields
+# each, took 10 s and a gigabyte for an error of which one line is told.
+MAX_RESUMED = 1024
+MAX_DELTAS = 4096  # of a step: a worker has 256 slots, and a grammar may force some tokens of each
+MAX_DELTA_TOKENS = 8192  # of one job in a step: a worker of ours sends one
+MAX_PARTS = 4 * MAX_CALLS  # what was held back may come at once, each call in a few pieces
+MAX_DELIVERED = 2**19  # twice the longest context of models.yaml
+MAX_ACKS = 32 * 256  # each slot of each model
 
 
-def _utf8(text: object) -> object:
-    """Names of files, machines and devices may be bytes that are no text. Python keeps those as lone surrogates, which
-    no frame can carry: one in a message ended the worker that wanted to send it."""
-    return text.encode("utf-8", "replace").decode("utf-8") if isinstance(text, str) and not text.isascii() else text
-
-
-Text = Annotated[str, BeforeValidator(_utf8), Field(max_length=4096)]
-Traceparent = Annotated[str, Field(pattern=r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")]  # W3C Trace Context
-# Words for people are cut, not refused: a compiler's complaint that quoted a whole schema ended a worker.
-Sentence = Annotated[str, BeforeValidator(_utf8), AfterValidator(lambda text: text[:4096])]
-# No number of a stranger is without a bound: an Infinity in a speed curve, or more tokens than a database column can
-# hold, was enough to end a coordinator.
-Count = Annotated[int, Field(ge=0, lt=2**53)]
-Nano = Annotated[int, Field(ge=0, lt=2**63)]  # money in nano-dollars; 2**53 would be 9 million dollars
-AttemptNumber = Annotated[int, Field(ge=1, lt=2**31)]
-Seconds = Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)]
-Rate = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-
-
-# ---- worker -> coordinator ---------------------------------------------------------------------------------------
-
-
-class Gpu(Frozen):
-    """`backend`: the one of llama.cpp that drives it, "CUDA" or "Vulkan". `shared`: its memory is the main memory."""
-
-    name: Text
-    memory_bytes: Count
-    free_bytes: Count = 0
-    driver: Text = ""
-    backend: Text = ""
-    shared: bool = False
-
-
-class Hardware(Frozen):
-    cpu: Text = ""
-    cpu_cores: int = Field(1, ge=1, le=2**16)
-    memory_bytes: Count = 0
-    gpus: tuple[Gpu, ...] = Field((), max_length=64)
-
-
-class SpeedPoint(Frozen):
-    """Measured: all `streams` together decode `decode_tps` tokens a second; `ttft_ms` for a 512-token prompt."""
-
-    streams: int = Field(ge=1, le=256)
-    decode_tps: Rate
-    prefill_tps: Rate
-    ttft_ms: Rate
-
-
-class ModelOffer(Frozen):
-    """A model that is loaded, or being loaded, with what one job can really use. `sha256`: of its file (of a split
-    model the first), as the worker says; clients are told it as its claim."""
-
-    id: Id
-    sha256: Annotated[str, Field(max_length=64)] = ""
-    context: int = Field(ge=1, le=2**24)  # tokens of one job, prompt and answer together
-    slots: int = Field(ge=1, le=256)
-    features: tuple[Id, ...] = Field((), max_length=32)
-    speed: tuple[SpeedPoint, ...] = Field((), max_length=16)
-
-
-ModelStatus = Literal["loading", "ready", "down", "broken"]
-
-
-class ModelState(Frozen):
-    """`free` may be lower than slots minus jobs: a slot is a lease that ends when the engine says so."""
-
-    id: Id
-    status: ModelStatus
-    slots: int = Field(ge=0, le=256)
-    free: int = Field(ge=0, le=256)
+# ---- worker -> coordinator (Need, of wire/blobs.py, and Progress, of wire/media.py, too) ----------------------------
 
 
 class RunningJob(Frozen):
@@ -108,14 +52,15 @@ class RunningJob(Frozen):
 
 
 class Resume(Frozen):
-    """A dropped socket comes back: the session it had, and what is still running or not acknowledged."""
+    """The session that a dropped socket left behind, with every attempt that still runs or is not acknowledged."""
 
     session: Id
-    jobs: tuple[RunningJob, ...] = Field((), max_length=1024)
+    jobs: tuple[RunningJob, ...] = Field((), max_length=MAX_RESUMED, fail_fast=True)
 
 
 class Hello(Frozen):
-    """First frame. `worker` persists across restarts, `instance` is new with every process start."""
+    """The first frame of a worker: its name and what it serves. `worker` persists across restarts, `instance` is new
+    with every process."""
 
     type: Literal["hello"] = "hello"
     protocol: int = PROTOCOL_VERSION
@@ -124,26 +69,32 @@ class Hello(Frozen):
     version: Text = ""
     name: Text = ""
     hardware: Hardware = Hardware()
-    models: tuple[ModelOffer, ...] = Field(max_length=32)
-    features: tuple[Id, ...] = Field((), max_length=32)
+    models: tuple[ModelOffer, ...] = Field(max_length=32, fail_fast=True)
+    media: tuple[MediaOffer, ...] = Field((), max_length=32, fail_fast=True)
+    features: tuple[Id, ...] = Field((), max_length=32, fail_fast=True)
     resume: Resume | None = None
 
 
 class Capacity(Frozen):
-    """The heartbeat. Sent at once too when a status, the slots, or a slot that the coordinator thinks taken changes."""
+    """The heartbeat: how every model is now. It is sent at once too when a status, the slots, or a slot that the
+    coordinator thinks taken changes."""
 
     type: Literal["capacity"] = "capacity"
-    models: tuple[ModelState, ...] = Field((), max_length=32)
+    models: tuple[ModelState, ...] = Field((), max_length=32, fail_fast=True)
 
 
 class Accepted(Frozen):
+    """The request is prepared and a slot is leased. From here on the attempt ends in Done, Failed or Cancelled.
+    `prompt`: tokens of its prompt; whatever ends the attempt, they are known then. Older workers do not say it."""
+
     type: Literal["accepted"] = "accepted"
     job: Id
     attempt: AttemptNumber
+    prompt: TokenCount | None = None
 
 
 class Refused(Frozen):
-    """The job was never started. `retry_after_s` is the worker's own estimate for a free slot."""
+    """The attempt was never started, and nothing follows. `retry_after_s` is the worker's estimate for a free slot."""
 
     type: Literal["refused"] = "refused"
     job: Id
@@ -154,15 +105,16 @@ class Refused(Frozen):
     retry_after_s: Seconds | None = None
 
 
-TokenBytes = Annotated[tuple[Annotated[int, Field(ge=0, le=255)], ...], Field(max_length=1024)]
+TokenBytes = Annotated[tuple[Annotated[int, Field(ge=0, le=255)], ...], Field(max_length=1024, fail_fast=True)]
 
 
 class TokenLogprob(Frozen):
-    """`bytes` are the token's own bytes (a token may be part of a character)."""
+    """The log-probability of one token, and of those that might have been in its place. `bytes` are the token's own: a
+    token may be a part of a character."""
 
     bytes: TokenBytes
     logprob: float
-    top: tuple[tuple[TokenBytes, float], ...] = Field((), max_length=MAX_LOGPROBS)
+    top: tuple[tuple[TokenBytes, float], ...] = Field((), max_length=MAX_LOGPROBS, fail_fast=True)
 
 
 class Delta(Frozen):
@@ -171,29 +123,34 @@ class Delta(Frozen):
     job: Id
     attempt: AttemptNumber
     seq: Count
-    tokens: tuple[TokenId, ...] = ()
-    parts: tuple[Part, ...] = ()
-    logprobs: tuple[TokenLogprob, ...] = ()
+    tokens: tuple[TokenId, ...] = Field((), max_length=MAX_DELTA_TOKENS, fail_fast=True)
+    parts: tuple[Part, ...] = Field((), max_length=MAX_PARTS, fail_fast=True)
+    logprobs: tuple[TokenLogprob, ...] = Field((), max_length=MAX_DELTA_TOKENS, fail_fast=True)
 
 
 class Deltas(Frozen):
     """All deltas of one engine step travel in one frame."""
 
     type: Literal["deltas"] = "deltas"
-    items: tuple[Delta, ...]
+    items: tuple[Delta, ...] = Field(max_length=MAX_DELTAS, fail_fast=True)
 
 
 class Done(Frozen):
+    """The whole answer has been sent, and the slot is free again. Behind the last Delta of the attempt."""
+
     type: Literal["done"] = "done"
     job: Id
     attempt: AttemptNumber
     seq: Count
     finish_reason: FinishReason
+    stop: StopText | None = None  # the stop string that ended it
     usage: Usage
     timings: Timings = Timings()
 
 
 class Failed(Frozen):
+    """The attempt is over without a whole answer, its slot is free again. `retryable`: another worker may do better."""
+
     type: Literal["failed"] = "failed"
     job: Id
     attempt: AttemptNumber
@@ -205,7 +162,7 @@ class Failed(Frozen):
 
 
 class Cancelled(Frozen):
-    """The slot is free again; `usage` is what was generated until then."""
+    """The attempt is over because of a Cancel, and the slot is free again. `usage` is what was generated until then."""
 
     type: Literal["cancelled"] = "cancelled"
     job: Id
@@ -215,14 +172,14 @@ class Cancelled(Frozen):
 
 
 class Draining(Frozen):
-    """No new jobs; what still runs after `deadline_s` seconds is handed back as Failed worker_draining."""
+    """The worker takes no new jobs. What still runs after `deadline_s` is handed back as Failed worker_draining."""
 
     type: Literal["draining"] = "draining"
     deadline_s: Seconds
 
 
 class Issue(Frozen):
-    """A problem of the operator's, typed; `remedy` says what to do. `active` False: it is over."""
+    """A problem on the worker that its owner should know of; `remedy` says what to do. `active` False: it is over."""
 
     type: Literal["issue"] = "issue"
     code: Id
@@ -233,14 +190,14 @@ class Issue(Frozen):
 
 
 class Error(Frozen):
-    """Either side: your frame was not understood or not allowed. The link stays open unless a close follows."""
+    """A frame of the other side was not understood or not allowed. The link stays open unless a close follows."""
 
     type: Literal["error"] = "error"
     code: ErrorCode
     message: Sentence
 
 
-# ---- coordinator -> worker ---------------------------------------------------------------------------------------
+# ---- coordinator -> worker (Blob, of wire/blobs.py, and Earnings, of wire/earnings.py, too) --------------------------
 
 
 class KeptJob(Frozen):
@@ -252,37 +209,42 @@ class KeptJob(Frozen):
 
 
 class Welcome(Frozen):
-    """Answer to Hello. After a resume, attempts that are not in `kept` are over: stop them, forget their frames."""
+    """The answer to Hello. After a resume, attempts that are not in `kept` are over: the worker stops them and forgets
+    their frames."""
 
     type: Literal["welcome"] = "welcome"
     session: Id
     heartbeat_s: Seconds = HEARTBEAT_S
     resume_window_s: Seconds = RESUME_WINDOW_S
     window_tokens: int = Field(WINDOW_TOKENS, ge=1, lt=2**31)
-    kept: tuple[KeptJob, ...] = ()
+    kept: tuple[KeptJob, ...] = Field((), max_length=MAX_RESUMED, fail_fast=True)
 
 
 class Start(Frozen):
-    """Serve this. `delivered` are token ids that the client already has: continue from exactly there, in silence."""
+    """One attempt to serve a request. `delivered` are token ids that the client already has: the worker continues from
+    exactly there, in silence. `upload`: where what it makes goes, of a request for media."""
 
     type: Literal["start"] = "start"
     job: Id
     attempt: AttemptNumber
     model: Id
-    request: ChatRequest
+    request: Request
     seed: int = Field(ge=0, lt=2**63)
-    delivered: tuple[TokenId, ...] = ()
+    delivered: tuple[TokenId, ...] = Field((), max_length=MAX_DELIVERED, fail_fast=True)
     traceparent: Traceparent | None = None
+    upload: Upload | None = None
 
 
 class Cancel(Frozen):
+    """Nobody wants the answer any more. The slot stays leased until the worker says Cancelled, or how else it ended."""
+
     type: Literal["cancel"] = "cancel"
     job: Id
     attempt: AttemptNumber
 
 
 class AckItem(Frozen):
-    """Every frame of the attempt below `next_seq` has arrived."""
+    """Every frame of one attempt below `next_seq` has arrived."""
 
     job: Id
     attempt: AttemptNumber
@@ -290,40 +252,47 @@ class AckItem(Frozen):
 
 
 class Ack(Frozen):
+    """What has arrived of several attempts: the worker forgets it, and their windows open."""
+
     type: Literal["ack"] = "ack"
-    items: tuple[AckItem, ...]
+    items: tuple[AckItem, ...] = Field(max_length=MAX_ACKS, fail_fast=True)
 
 
 class Drain(Frozen):
-    """Stop taking jobs, finish what runs, then leave."""
+    """The worker takes no more jobs, finishes what runs, and leaves."""
 
     type: Literal["drain"] = "drain"
     deadline_s: Seconds
 
 
 class Move(Frozen):
-    """Reconnect after a pause (to `url`, or to where you were): this coordinator is about to restart."""
+    """This coordinator is about to restart: the worker dials again after a pause, the address that its owner gave it.
+    It ignores any other `url`: workers of earlier versions alone follow one."""
 
     type: Literal["move"] = "move"
     after_s: Seconds
     url: Text | None = None
 
 
-class Earnings(Frozen):
-    """What the worker's account has earned, in nano-dollars: held back still, free to be taken, and both since midnight
-    UTC. Only for a worker whose Hello names the feature EARNINGS."""
-
-    type: Literal["earnings"] = "earnings"
-    escrow_nano: Nano
-    available_nano: Nano
-    today_nano: Nano
-
-
 ToCoordinator = Annotated[
-    Hello | Capacity | Accepted | Refused | Deltas | Done | Failed | Cancelled | Draining | Issue | Error,
+    Hello
+    | Capacity
+    | Accepted
+    | Refused
+    | Deltas
+    | Done
+    | Failed
+    | Cancelled
+    | Draining
+    | Issue
+    | Need
+    | Progress
+    | Error,
     Field(discriminator="type"),
 ]
-ToWorker = Annotated[Welcome | Start | Cancel | Ack | Drain | Move | Earnings | Error, Field(discriminator="type")]
+ToWorker = Annotated[
+    Welcome | Start | Cancel | Ack | Drain | Move | Earnings | Blob | Error, Field(discriminator="type")
+]
 
 TO_COORDINATOR: TypeAdapter[ToCoordinator] = TypeAdapter(ToCoordinator)
 TO_WORKER: TypeAdapter[ToWorker] = TypeAdapter(ToWorker)

@@ -1,57 +1,145 @@
-"""The daemon's configuration: what an owner decides. `settings` finds it; nothing else reads the places."""
+"""The daemon's settings: what an owner decides. `cli/settings.py` finds them; nothing else reads the places."""
 
 import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
-import wire
-from worker.machine.schedule import Schedule
-
-if TYPE_CHECKING:
-    from wire.catalog import Catalog
+from program.settings import ConfigError, number, one_of, setting, switch, whole
+from program.sources import home_folder
+from wire.media_tools import TOOLS, Tool
+from worker.machine.schedule import Schedule, parse
 
 WORDS = "-"  # --scripted without a file
 MOST_KEY_BYTES = 4096
+HUB = "https://huggingface.co"
+Vision = Literal["auto", "on", "off"]
 
 
-class ConfigError(Exception):
-    """The configuration cannot work; the text says which setting and what to do."""
+def address(text: str) -> tuple[str, int]:
+    """Host and port of "127.0.0.1:9100". Raises ValueError."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not int(port) < 65536:
+        raise ValueError(f"{text!r} is no address with a port: write 127.0.0.1:9100 or [::1]:9100")
+    return host.strip("[]"), int(port)
+
+
+def tools(text: str) -> tuple[Tool, ...]:
+    """The tools of "generate_image,generate_music". Raises ValueError."""
+    named = {name.strip() for name in text.split(",") if name.strip()}
+    if unknown := named.difference(TOOLS):
+        raise ValueError(f"there is no {', '.join(sorted(unknown))}: there are {', '.join(TOOLS)}")
+    if not named:
+        raise ValueError(f"name one at least of {', '.join(TOOLS)}")
+    return tuple(tool for tool in TOOLS if tool in named)
+
+
+def hub_url(text: str) -> str:
+    return text.rstrip("/") or HUB
 
 
 @dataclass(frozen=True)
 class Config:
     """Everything that an owner decides. None means that the plan decides from the hardware, or that it is off."""
 
-    coordinator: str | None = None  # ws://host:port or wss://host
-    key: str | None = None
-    model: str | None = None  # catalogue id; None: the catalogue's default
-    model_file: Path | None = None  # a GGUF on this machine instead of a download
-    catalogue: Path | None = None
-    models_dir: Path = Path()
-    state_dir: Path = Path()
-    name: str = ""
-    slots: int | None = None
-    context: int | None = None
-    threads: int | None = None
-    longest_stall_ms: int = 500  # between two tokens of an answer, while a long prompt is read beside it
-    reserve_mib: int = 512  # GPU memory left to the owner's own use
-    schedule: Schedule | None = None  # None: always
-    max_temperature_c: float | None = None
-    max_power_w: float | None = None  # of each GPU
-    yield_to_owner: bool = False
-    quiet_s: float = 300.0
-    release_s: float = 120.0  # of the owner's use, a pause or closed hours, before the model leaves the GPU's memory
-    drain_s: float = 120.0
-    metrics: tuple[str, int] | None = None  # address and port
-    log_json: bool = False
-    hub: str = "https://huggingface.co"  # HF_ENDPOINT, which huggingface_hub obeys too
-    visible_gpus: str | None = None  # CUDA_VISIBLE_DEVICES, which CUDA obeys too
+    coordinator: str | None = setting(
+        None, "wss://host or ws://host:port", metavar="URL", unset="none; needed to serve"
+    )
+    key: str | None = setting(
+        None,
+        "the account's key; --key-file keeps it out of the process list",
+        unset="none; needed to serve",
+        secret=True,
+    )
+    key_file: Path | None = setting(None, "its first line is the key", Path, "FILE", instead_of="key")
+    model: str | None = setting(
+        None, "an id of models.yaml", metavar="ID", unset="the catalog's default, or none where --media is given"
+    )
+    media: str | None = setting(
+        None,
+        "an id of models.yaml's media: pictures, film or music, instead of a --model or, if both fit, beside it",
+        metavar="ID",
+        unset="none",
+    )
+    media_tools: tuple[Tool, ...] | None = setting(
+        None,
+        "what may be made here, of what it can make: generate_image,edit_image,...",
+        tools,
+        "TOOLS",
+        unset="all",
+    )
+    model_file: Path | None = setting(
+        None,
+        "a GGUF file of this machine for --model, instead of a download",
+        Path,
+        "FILE",
+        unset="none; the model is fetched",
+    )
+    projector_file: Path | None = setting(
+        None,
+        "a GGUF file of this machine that is the model's projector, instead of a download",
+        Path,
+        "FILE",
+        unset="none; it is fetched with the model",
+    )
+    vision: Vision = setting(
+        "auto",
+        "see pictures: auto where a GPU has room for the model's projector, on in any case, off never",
+        one_of("auto", "on", "off"),
+        "auto|on|off",
+    )
+    catalog: Path | None = setting(
+        None, "another models.yaml", Path, "FILE", unset="the one that came with the program"
+    )
+    models_dir: Path = setting(
+        Path(), "where downloaded weights are kept", Path, "DIR", unset="~/.cache/supernet/models"
+    )
+    state_dir: Path = setting(
+        Path(), "this worker's identity; one for each worker of a machine", Path, "DIR", unset="~/.local/state/supernet"
+    )
+    name: str = setting("", "what the operator sees this worker as", unset="the host's name")
+    slots: int | None = setting(None, "jobs at once", whole(1), "N", unset="planned")
+    context: int | None = setting(None, "context of one job", whole(1), "TOKENS", unset="planned")
+    threads: int | None = setting(None, "CPU threads of the engine", whole(1), "N", unset="planned")
+    longest_stall_ms: int = setting(
+        500, "most milliseconds between two tokens of an answer while another prompt is read beside it", whole(1), "MS"
+    )
+    reserve_mib: int = setting(512, "GPU memory left for your own use", whole(0), "MIB")
+    schedule: Schedule | None = setting(
+        None,
+        'serve only then, local time: "22:00-07:00" or "mon-fri 18:00-08:00, sat-sun 00:00-24:00"',
+        parse,
+        "WINDOWS",
+        unset="always",
+    )
+    max_temperature_c: float | None = setting(
+        None, "above it fewer slots are offered", number(1, 10_000), "C", unset="no limit"
+    )
+    max_power_w: float | None = setting(
+        None, "of one GPU; above it fewer slots are offered", number(1, 10_000), "W", unset="no limit"
+    )
+    yield_to_owner: bool = setting(False, "no new jobs while other programs use the GPU", switch)
+    quiet_s: float = setting(300.0, "without such use, before slots are offered again", whole(0), "SECONDS")
+    release_s: float = setting(
+        120.0,
+        "of such use, a pause or closed hours, before the model leaves the GPU's memory; it comes back by itself",
+        whole(0),
+        "SECONDS",
+    )
+    drain_s: float = setting(120.0, "how long running jobs may take to finish on SIGTERM", whole(0), "SECONDS")
+    metrics: tuple[str, int] | None = setting(
+        None, "serve /metrics there for Prometheus", address, "ADDRESS:PORT", unset="off"
+    )
+    log_json: bool = setting(False, "log lines as JSON", switch)
+    hub: str = setting(HUB, "where models are downloaded from", hub_url, variable="HF_ENDPOINT")
+    visible_gpus: str | None = setting(
+        None, "the GPUs that may be used, as CUDA reads it", variable="CUDA_VISIBLE_DEVICES", unset="all"
+    )
 
 
 def default_state_dir(env: Mapping[str, str]) -> Path:
-    """Raises ConfigError for a user without a home."""
+    """Where the daemon keeps its state unless it is told. Raises ConfigError for a user without a home."""
     if env.get("XDG_STATE_HOME"):
         return Path(env["XDG_STATE_HOME"]) / "supernet"
     if (home := home_folder(env)) is not None:
@@ -63,19 +151,11 @@ def default_state_dir(env: Mapping[str, str]) -> Path:
 
 
 def default_models_dir(env: Mapping[str, str], state_dir: Path) -> Path:
-    """In the state folder for a user without a home, who has named that one."""
+    """Where models are kept unless it is said; for a user without a home, in the state folder."""
     if env.get("XDG_CACHE_HOME"):
         return Path(env["XDG_CACHE_HOME"]) / "supernet" / "models"
     home = home_folder(env)
     return state_dir / "models" if home is None else home / ".cache" / "supernet" / "models"
-
-
-def home_folder(env: Mapping[str, str]) -> Path | None:
-    """None: a container's made-up user may have none, neither by HOME nor by the list of users."""
-    try:
-        return Path(env.get("HOME") or Path.home())
-    except RuntimeError:
-        return None
 
 
 def read_key(key_file: Path) -> str:
@@ -93,28 +173,11 @@ def read_key(key_file: Path) -> str:
 
 
 def checked_key(text: str, place: str) -> str:
-    """`text`, if a header can carry it. Raises ConfigError, which does not quote it."""
+    """Return the key if an HTTP header can carry it. Raises ConfigError, which does not quote it."""
     if not (text.isascii() and text.isprintable()):
         hint = "copy the key again, into a plain text file (Windows PowerShell's `>` writes none)"
         raise ConfigError(f"{place} holds letters that no key has: {hint}")
     return text
-
-
-def read_catalogue(path: Path | None) -> "Catalog":
-    """models.yaml: the given file, else the one that came with the package (a checkout has it at the top). Raises
-    ConfigError, which names the line."""
-    from wire.catalog import CatalogError, parse  # half of the time that --status would need to start
-
-    package = Path(next(iter(wire.__path__)))
-    for candidate in [path] if path else [package / "models.yaml", package.parent / "models.yaml"]:
-        try:
-            if candidate.is_file():
-                return parse(candidate.read_bytes(), str(candidate))
-        except OSError as error:
-            raise ConfigError(f"cannot read the catalogue {candidate}: {error.strerror or error}") from None
-        except CatalogError as error:
-            raise ConfigError(str(error)) from None
-    raise ConfigError(f"no catalogue at {path or package.parent / 'models.yaml'}")
 
 
 def worker_url(address: str) -> str:

@@ -13,7 +13,7 @@ Severity = Literal["info", "warning", "error"]
 
 @dataclass(frozen=True)
 class Row:
-    """`error`: it serves nothing, or not as it could, until somebody acts."""
+    """How bad a problem is and what to do. `error`: the worker serves nothing, or too little, until somebody acts."""
 
     severity: Severity
     remedy: str
@@ -31,14 +31,15 @@ ISSUES: dict[str, Row] = {
     "wrong_answer": Row(
         "error", "Sign in to the network, or go round its proxy (NO_PROXY); what has arrived of the model is kept."
     ),
-    "not_found": Row("error", "Check repository, revision and file in the catalogue, or the path of --model-file."),
+    "not_found": Row("error", "Check repository, revision and file in the catalog, or the path of --model-file."),
     "unverifiable_file": Row("error", "Use the hub itself, not a mirror (HF_ENDPOINT)."),
     "not_the_model": Row(
         "error",
         "Leave --model-file out to fetch the right file, or name with --model what yours is. A file of your own needs"
-        " an entry of its own in the catalogue (docs/run-a-worker.md).",
+        " an entry of its own in the catalog (docs/run-a-worker.md).",
     ),
-    "unconfirmed_file": Row("warning", "Let the worker reach the hub once, or give a sha256 in the catalogue."),
+    "unconfirmed_file": Row("warning", "Let the worker reach the hub once, or give a sha256 in the catalog."),
+    "no_vision": Row("warning", "Text is served all the same. --vision off leaves pictures to other workers."),
     "locked": Row("error", "Look after the other worker that fetches this model, or use another --models-dir."),
     # the machine
     "not_enough_memory": Row("error", "Close other programs, choose a smaller model, or ask for less (--context)."),
@@ -56,6 +57,15 @@ ISSUES: dict[str, Row] = {
     "engine_cannot_compute": Row(
         "error", "Update the GPU's driver, run scripts/setup again, or ask for less (--slots, --context)."
     ),
+    # a pipeline for media
+    "media_not_installed": Row(
+        "error", 'Install what makes media beside the worker: pip install "supernet[media]" (docs/run-a-worker.md).'
+    ),
+    "media_engine_down": Row("warning", "It is being restarted. If it comes again, see the worker's log."),
+    "media_engine_broken": Row(
+        "error", "See the worker's log. A worker that chats as well tries it again when it is restarted."
+    ),
+    "upload_refused": Row("error", "Check what stands between this worker and its coordinator: a proxy, a size limit."),
     "preparer_broken": Row("error", "Fetch the model's file again, or run scripts/setup again."),
     "driver_hangs": Row("error", "Reboot: a process that waits for the driver of the GPU cannot be ended otherwise."),
     # the network
@@ -73,13 +83,13 @@ ISSUES: dict[str, Row] = {
 
 
 def issue(code: str, message: str, remedy: str = "") -> Issue:
-    """`remedy`: a better one than the table's, where more is known. Raises KeyError for a code without a row."""
+    """Return the problem of this code; KeyError for a code without a row. `remedy`: a better one than the row's."""
     row = ISSUES[code]
     return Issue(code=code, severity=row.severity, message=message, remedy=remedy or row.remedy)
 
 
 def over(code: str, message: str) -> Issue:
-    """The problem is solved."""
+    """Return the Issue that says that a problem is over."""
     return Issue(code=code, severity="info", message=message, active=False)
 
 
@@ -89,7 +99,7 @@ OLDEST_DRIVER = {11: 450, 12: 525, 13: 580}
 
 
 def driver_issue(driver: str, cuda: int) -> Issue | None:
-    """What is wrong with a driver, e.g. "535.183.01", for llama.cpp built with CUDA `cuda` (0: not known)."""
+    """Return what is wrong with a driver, e.g. "535.183.01", for llama.cpp built with CUDA `cuda` (0: unknown)."""
     branch, least = driver.partition(".")[0], OLDEST_DRIVER.get(cuda, 0)
     if not branch.isdecimal() or int(branch) >= least:
         return None

@@ -1,4 +1,4 @@
-"""The daemon's folder: who this worker is, who holds the folder, and what must survive a restart."""
+"""The daemon's folder: the worker's identity, the lock of the process that uses it, and what must survive a restart."""
 
 import fcntl
 import os
@@ -10,6 +10,7 @@ from typing import IO
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what the wire takes
 PAUSED = "paused"
 LAST_PROBLEM = "last-problem.json"
+SCRATCH = "media"  # files of media jobs, for as long as these run
 
 
 class StateError(Exception):
@@ -32,8 +33,8 @@ def hold(folder: Path) -> IO[str]:
 
 
 def worker_id(folder: Path) -> str:
-    """The identity that persists across restarts; made at the first start, and anew where a disk that lost its power
-    has left zeros of it."""
+    """Return the identity that persists across restarts. It is made at the first start, and anew where a power failure
+    has left a file of zeros."""
     path = folder / "worker-id"
     try:
         known = path.read_text(encoding="utf-8", errors="replace").strip()
@@ -54,7 +55,7 @@ def write(path: Path, text: str) -> None:
 
 
 def is_paused(folder: Path) -> bool:
-    """A pause outlives restarts and reboots: it ends with --resume."""
+    """Return True while the owner has paused the worker: across restarts and reboots, until --resume."""
     return (folder / PAUSED).exists()
 
 

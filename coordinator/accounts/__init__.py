@@ -1,1 +1,1 @@
-"""Accounts, API keys and their scopes."""
+"""Accounts, API keys, their scopes and limits."""

@@ -6,18 +6,21 @@ All keys in use are held in memory: checking one costs no query and works while 
 import asyncio
 import logging
 import secrets
-import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, replace
+from typing import Concatenate, ParamSpec, TypeVar
 
 from coordinator.accounts.api_keys import bearer, hash_key, make_key, well_formed
+from coordinator.accounts.chains import Counter, chains, heirs_parent
+from coordinator.accounts.errors import AccountError
 from coordinator.accounts.rows import (
     AccountRow,
     KeyLimits,
     KeyRow,
     add_account,
     add_key,
+    check_made,
+    count_keys,
     end_key,
     find_account,
     get_account,
@@ -25,35 +28,45 @@ from coordinator.accounts.rows import (
     list_accounts,
     list_keys,
     revision_of,
+    revoke_key,
 )
 from coordinator.accounts.scopes import DEFAULT_ACCOUNT, DEFAULT_SCOPES, SCOPES
+from coordinator.clock import now_ms
 from coordinator.ledger.commit import apply
 from coordinator.ledger.grants import starter
 from coordinator.ledger.pricing import SPARK_NANO, STARTER_SPARK
 from coordinator.store.database import Database
-from coordinator.store.errors import LedgerError
+from coordinator.store.errors import StoreError
+from coordinator.store.store import Store
 from wire.errors import ErrorCode, SupernetError
 
 log = logging.getLogger("supernet.accounts")
 
 REFRESH_S = 1.0
 MAX_NAME = 128
+MADE_A_DAY = 200  # keys of one account, by keys of its own; the operator may make more
 ACCOUNT_PREFIX = "acc_"
 STARTER_NANO = STARTER_SPARK * SPARK_NANO
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Whom a request comes from. Limits that are None are the operator's defaults."""
+    """The key and the account that a request comes from. `counters`: what it is counted under, its own first."""
 
     key: str
     account: str
     scopes: tuple[str, ...]
+    counters: tuple[Counter, ...]
     weight: float = 1.0
-    rpm: int | None = None
-    tpm: int | None = None
-    concurrency: int | None = None
     expires_ms: int | None = None
+
+    @property
+    def limits(self) -> KeyLimits:
+        """The limits of the key itself, without those of the keys that it is counted with."""
+        return self.counters[0].limits
 
     def expired(self, now_ms: int) -> bool:
         return self.expires_ms is not None and self.expires_ms <= now_ms
@@ -63,9 +76,9 @@ class Principal:
 
 
 def create_account(database: Database, name: str, at_ms: int, starter_nano: int = STARTER_NANO) -> AccountRow:
-    """With its starter tokens. Raises LedgerError if the name is taken, or is none."""
+    """Make an account, with its starter tokens. Raises AccountError if the name is taken, or cannot be one."""
     if name.startswith(ACCOUNT_PREFIX):
-        raise LedgerError(f"a name that begins with {ACCOUNT_PREFIX} could be taken for an account's id")
+        raise AccountError(f"a name that begins with {ACCOUNT_PREFIX} could be taken for an account's id")
     account = AccountRow(f"{ACCOUNT_PREFIX}{secrets.token_hex(8)}", _checked(name), at_ms)
     with database.transaction() as connection:
         add_account(connection, account)
@@ -74,66 +87,83 @@ def create_account(database: Database, name: str, at_ms: int, starter_nano: int 
 
 
 @dataclass(frozen=True)
-class Wish:
-    """A key to make. The account `default` is made when it is first asked for."""
+class KeyRequest:
+    """A key to make. The account `default` is made when it is first asked for. `parent`: the name of the counters of
+    the key that asks, None for the operator's. `most`: keys that the account may have in use, this one included."""
 
     name: str
     account: str = DEFAULT_ACCOUNT
     scopes: tuple[str, ...] = DEFAULT_SCOPES
     limits: KeyLimits = field(default_factory=KeyLimits)
     expires_ms: int | None = None
+    parent: str | None = None
+    most: int | None = None
 
 
 def create_key(
-    database: Database, pepper: bytes, wish: Wish, at_ms: int, starter_nano: int = STARTER_NANO
+    database: Database, pepper: bytes, request: KeyRequest, at_ms: int, starter_nano: int = STARTER_NANO
 ) -> tuple[str, KeyRow]:
-    """The key, which is not to be had again, and what is stored of it. Raises LedgerError."""
-    unknown = sorted(set(wish.scopes) - set(SCOPES))
-    if unknown or not wish.scopes:
-        raise LedgerError(f"unknown scope {', '.join(unknown) or 'nothing'}: use some of {', '.join(SCOPES)}")
-    if any(limit is not None and limit < 1 for limit in (wish.limits.rpm, wish.limits.tpm, wish.limits.concurrency)):
-        raise LedgerError("a limit is at least 1: leave it out for the operator's default")
-    if wish.expires_ms is not None and wish.expires_ms <= at_ms:
-        raise LedgerError("the key would have expired already: give a time to come")
-    _checked(wish.name)
-    if wish.account == DEFAULT_ACCOUNT and find_account(database, DEFAULT_ACCOUNT) is None:
+    """Make a key. Returns the key, which nobody can look up later, and what is stored of it. Raises AccountError."""
+    unknown = sorted(set(request.scopes) - set(SCOPES))
+    if unknown or not request.scopes:
+        raise AccountError(f"unknown scope {', '.join(unknown) or 'nothing'}: use some of {', '.join(SCOPES)}")
+    if any(limit is not None and limit < 1 for limit in astuple(request.limits)):
+        raise AccountError("a limit is at least 1: leave it out for the operator's default")
+    if request.expires_ms is not None and request.expires_ms <= at_ms:
+        raise AccountError("the key would have expired already: give a time to come")
+    _checked(request.name)
+    if request.account == DEFAULT_ACCOUNT and find_account(database, DEFAULT_ACCOUNT) is None:
         create_account(database, DEFAULT_ACCOUNT, at_ms, starter_nano)
-    key, row = _made(pepper, wish, get_account(database, wish.account).id, at_ms)
+    key, row = _made(pepper, request, get_account(database, request.account).id, at_ms)
     with database.transaction() as connection:
+        if request.most is not None and count_keys(connection, row.account) >= request.most:
+            raise AccountError(f"An account has at most {request.most} keys in use: revoke one.")
+        if request.most is not None:
+            check_made(connection, row, MADE_A_DAY)
         add_key(connection, row)
     return key, row
 
 
-def regenerate_key(database: Database, pepper: bytes, key_id: str, at_ms: int) -> tuple[str, KeyRow]:
-    """A new key in the place of an old one, which dies in the same transaction. Raises LedgerError."""
+def regenerate_key(
+    database: Database, pepper: bytes, key_id: str, at_ms: int, by: tuple[Counter, ...] = ()
+) -> tuple[str, KeyRow]:
+    """Replace a key by a new one that may do the same; the old one ends in the same transaction.
+
+    Returns what `create_key` does. `by`: the counters of the key that asks, none for the operator.
+    """
     old = get_key(database, key_id)
-    wish = Wish(old.name, old.account, old.scopes, old.limits, old.expires_ms)
-    key, row = _made(pepper, wish, old.account, at_ms)
+    parent = heirs_parent(old, list_keys(database, old.account), by) if by else old.parent
+    request = KeyRequest(old.name, old.account, old.scopes, old.limits, old.expires_ms, parent)
+    key, row = _made(pepper, request, old.account, at_ms)
+    row = replace(row, counted_as=old.counters)
     with database.transaction() as connection:
+        if by:
+            check_made(connection, row, MADE_A_DAY)
         end_key(connection, key_id, at_ms)
         add_key(connection, row)
     return key, row
 
 
-def _made(pepper: bytes, wish: Wish, account: str, at_ms: int) -> tuple[str, KeyRow]:
+def _made(pepper: bytes, request: KeyRequest, account: str, at_ms: int) -> tuple[str, KeyRow]:
     key = make_key(secrets.token_bytes(32))
     row = KeyRow(
         id=f"key_{secrets.token_hex(8)}",
         account=account,
-        name=wish.name,
+        name=request.name,
         hash=hash_key(pepper, key),
         hint=f"{key[:10]}...{key[-4:]}",
-        scopes=tuple(sorted(set(wish.scopes))),
+        scopes=tuple(sorted(set(request.scopes))),
         created_ms=at_ms,
-        limits=wish.limits,
-        expires_ms=wish.expires_ms,
+        limits=request.limits,
+        expires_ms=request.expires_ms,
+        parent=request.parent,
     )
     return key, row
 
 
 def _checked(name: str) -> str:
     if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
-        raise LedgerError(f"a name has 1 to {MAX_NAME} printable characters")
+        raise AccountError(f"a name has 1 to {MAX_NAME} printable characters")
     return name
 
 
@@ -143,17 +173,16 @@ def _checked(name: str) -> str:
 class Accounts:
     """All keys in use, in memory. `run` looks each second whether another process has changed them."""
 
-    def __init__(self, database: Database, pepper: bytes, thread: Executor) -> None:
-        self._database = database
+    def __init__(self, store: Store, pepper: bytes) -> None:
+        self._store = store
         self._pepper = pepper
-        self._thread = thread
-        self._revision = revision_of(database)
-        self._keys = self._load()
+        self._revision = revision_of(store.database)
+        self._keys = _load(store.database)
         self.healthy = True
         self.revoked: Callable[[frozenset[str]], None] = lambda keys: None  # told the ids of keys that have ended
 
     def authenticate(self, headers: Mapping[str, str], *scopes: str) -> Principal:
-        """Who has one of the scopes. Raises SupernetError: invalid_api_key, or permission_denied without them."""
+        """The principal of a request. Raises invalid_api_key; permission_denied if the key has none of the scopes."""
         key = bearer(headers)
         if key is None:
             message = "You did not provide an API key: send it as 'Authorization: Bearer KEY'."
@@ -162,7 +191,7 @@ class Accounts:
             message = "Incorrect API key provided: it is mistyped, cut short, or no key of a Supernet."
             raise SupernetError(ErrorCode.INVALID_API_KEY, message)
         principal = self._keys.get(hash_key(self._pepper, key))
-        if principal is None or principal.expired(_now_ms()):
+        if principal is None or principal.expired(now_ms()):
             message = (
                 "Incorrect API key provided: it is whole, but not in use here: expired, revoked, or made in another"
                 " coordinator's database (`key create` and the coordinator's log both name theirs)."
@@ -175,55 +204,73 @@ class Accounts:
         return principal
 
     def in_use(self, key_id: str) -> bool:
-        now_ms = _now_ms()
-        return any(principal.key == key_id and not principal.expired(now_ms) for principal in self._keys.values())
+        """Whether the key still works: neither revoked nor expired, its account not disabled."""
+        at_ms = now_ms()
+        return any(principal.key == key_id and not principal.expired(at_ms) for principal in self._keys.values())
+
+    async def create(self, request: KeyRequest) -> tuple[str, KeyRow]:
+        """Make a key, which works when this returns. Returns what `create_key` does. Raises StoreError."""
+        return await self._change(create_key, self._pepper, request, now_ms())
+
+    async def regenerate(self, key_id: str, by: tuple[Counter, ...]) -> tuple[str, KeyRow]:
+        """Replace a key; the old one has ended when this returns. Returns what `create_key` does. Raises StoreError."""
+        return await self._change(regenerate_key, self._pepper, key_id, now_ms(), by)
+
+    async def revoke(self, key_id: str) -> None:
+        """End a key, which works no more when this returns. Raises StoreError."""
+        await self._change(revoke_key, key_id, now_ms())
+
+    async def _change(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        changed = await self._store.run(work, *args, **kwargs)
+        await self.refresh()
+        return changed
 
     async def run(self) -> None:
-        """Until cancelled. A disk that fails leaves the keys as they were last seen."""
+        """Look for changes by other processes every REFRESH_S seconds, until cancelled.
+
+        When the database fails the keys stay as they were last seen.
+        """
         while True:
             await asyncio.sleep(REFRESH_S)
             try:
                 await self.refresh()
-            except LedgerError as error:
+            except StoreError as error:
                 self.healthy = False
                 log.error("keys cannot be read: %s", error)
                 continue
             self.healthy = True
 
     async def refresh(self) -> None:
-        """What has changed counts from here on, and what has ended is told. Raises LedgerError."""
-        fresh = await asyncio.get_running_loop().run_in_executor(self._thread, self._look)
-        before, now_ms = self._keys, _now_ms()
+        """Take changes over from the database, and tell `revoked` the keys that have ended. Raises StoreError."""
+        fresh = await self._store.run(self._look)
+        before, at_ms = self._keys, now_ms()
         after = before if fresh is None else fresh
-        self._keys = {name: principal for name, principal in after.items() if not principal.expired(now_ms)}
+        self._keys = {name: principal for name, principal in after.items() if not principal.expired(at_ms)}
         ended = {principal.key for principal in before.values()} - {each.key for each in self._keys.values()}
         if ended:
             self.revoked(frozenset(ended))
 
-    def _look(self) -> dict[str, Principal] | None:
-        """None: nothing has changed."""
-        number = revision_of(self._database)
+    def _look(self, database: Database) -> dict[str, Principal] | None:
+        """Read the keys anew if a process has changed any; None if none has."""
+        number = revision_of(database)
         if number == self._revision:
             return None
-        fresh = self._load()
+        fresh = _load(database)
         self._revision = number
         return fresh
 
-    def _load(self) -> dict[str, Principal]:
-        owners = {account.id: account for account in list_accounts(self._database) if not account.disabled}
-        return {
-            row.hash: _principal(row, owners[row.account])
-            for row in list_keys(self._database)
-            if row.revoked_ms is None and row.account in owners
-        }
+
+def _load(database: Database) -> dict[str, Principal]:
+    """All keys in use, by their hash."""
+    owners = {account.id: account for account in list_accounts(database) if not account.disabled}
+    rows = list_keys(database)
+    counters = chains(rows)
+    return {
+        row.hash: _principal(row, owners[row.account], counters[row.id])
+        for row in rows
+        if row.revoked_ms is None and row.account in owners
+    }
 
 
-def _principal(row: KeyRow, owner: AccountRow) -> Principal:
-    limits = row.limits
-    return Principal(
-        row.id, owner.id, row.scopes, owner.weight, limits.rpm, limits.tpm, limits.concurrency, row.expires_ms
-    )
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+def _principal(row: KeyRow, owner: AccountRow, counters: tuple[Counter, ...]) -> Principal:
+    return Principal(row.id, owner.id, row.scopes, counters, owner.weight, row.expires_ms)

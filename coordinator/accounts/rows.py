@@ -3,17 +3,18 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from coordinator.accounts.errors import AccountError, NotFound
+from coordinator.clock import DAY_MS
 from coordinator.store.database import Database
-from coordinator.store.errors import LedgerError, NotThere
-from coordinator.store.tables import accounts, keys, revision
+from coordinator.store.tables import accounts, keys, revision, settings
 
 
 @dataclass(frozen=True)
 class AccountRow:
-    """`weight`: of its share where accounts compete."""
+    """One account. `weight`: of its share where accounts compete."""
 
     id: str
     name: str
@@ -24,7 +25,7 @@ class AccountRow:
 
 @dataclass(frozen=True)
 class KeyLimits:
-    """None: the operator's defaults. Requests and tokens a minute, requests at a time."""
+    """Limits of one key: requests and tokens a minute, requests at a time. None: the operator's default."""
 
     rpm: int | None = None
     tpm: int | None = None
@@ -33,7 +34,13 @@ class KeyLimits:
 
 @dataclass(frozen=True)
 class KeyRow:
-    """`hash` is the keyed hash in hex, `account` an id, `scopes` in alphabetical order."""
+    """One API key as it is stored.
+
+    `hash` is the keyed hash in hex, `account` an id, `scopes` in alphabetical order.
+
+    `counted_as`: the first of the keys that this one replaces, None: it replaces none. `parent`: the `counters` of the
+    key that it was made with, None: the operator made it.
+    """
 
     id: str
     account: str
@@ -45,15 +52,22 @@ class KeyRow:
     revoked_ms: int | None = None
     limits: KeyLimits = field(default_factory=KeyLimits)
     expires_ms: int | None = None
+    counted_as: str | None = None
+    parent: str | None = None
+
+    @property
+    def counters(self) -> str:
+        """The name under which its use is counted; a key that replaces it has the same."""
+        return self.counted_as or self.id
 
 
 def changed(connection: Connection) -> None:
-    """Whoever holds accounts and keys in memory has to read them again."""
+    """Count a change: every process that holds accounts and keys in memory then reads them again."""
     connection.execute(update(revision).values(number=revision.c.number + 1))
 
 
 def revision_of(database: Database) -> int:
-    """Grows with every change of an account or a key, whichever process makes it."""
+    """The number of changes of accounts and keys so far, whichever process made them."""
     return int(database.query(select(revision.c.number))[0][0])
 
 
@@ -61,11 +75,11 @@ def revision_of(database: Database) -> int:
 
 
 def add_account(connection: Connection, account: AccountRow) -> None:
-    """Raises LedgerError if the name is taken; the transaction is lost then."""
+    """Insert an account. Raises AccountError if the name is taken; the transaction is lost then."""
     try:
         connection.execute(insert(accounts).values(**asdict(account)))
     except IntegrityError:
-        raise LedgerError(f"there is an account named {account.name!r} already") from None
+        raise AccountError(f"there is an account named {account.name!r} already") from None
     changed(connection)
 
 
@@ -75,17 +89,17 @@ def list_accounts(database: Database) -> list[AccountRow]:
 
 
 def find_account(database: Database, name: str) -> AccountRow | None:
-    """By its name or its id."""
+    """The account of that name, or with that id."""
     found = (accounts.c.name == name) | (accounts.c.id == name)
     rows = database.query(select(accounts).where(found).order_by(accounts.c.name != name))
     return AccountRow(**rows[0]._mapping) if rows else None
 
 
 def get_account(database: Database, name: str) -> AccountRow:
-    """Raises LedgerError if there is none of this name or id."""
+    """The account of that name. Raises NotFound."""
     account = find_account(database, name)
     if account is None:
-        raise NotThere(f"there is no account named {name!r}: make it with `account create`")
+        raise NotFound(f"there is no account named {name!r}: make it with `account create`")
     return account
 
 
@@ -113,8 +127,22 @@ def list_keys(database: Database, account: str | None = None) -> list[KeyRow]:
     return [_key(row._mapping) for row in database.query(statement)]
 
 
+def count_keys(connection: Connection, account: str) -> int:
+    """Keys of the account (its id) that are in use."""
+    in_use = (keys.c.account == account, keys.c.revoked_ms.is_(None))
+    return int(connection.execute(select(func.count()).select_from(keys).where(*in_use)).scalar_one())
+
+
+def check_made(connection: Connection, key: KeyRow, most: int) -> None:
+    """Raises AccountError if the account of a new key has made as many within a day. Ended keys are kept, and at each
+    change all of them are read by the thread that books everybody's money: 120 times a minute, if a stranger likes."""
+    made = (keys.c.account == key.account, keys.c.created_ms > key.created_ms - DAY_MS)
+    if connection.execute(select(func.count()).select_from(keys).where(*made)).scalar_one() >= most:
+        raise AccountError(f"An account makes and renews at most {most} keys a day: keep those that it has.")
+
+
 def get_key(database: Database, key_id: str) -> KeyRow:
-    """Raises LedgerError if no such key is in use."""
+    """The key of that id. Raises NotFound if it is not in use."""
     rows = database.query(select(keys).where(keys.c.id == key_id, keys.c.revoked_ms.is_(None)))
     if not rows:
         raise _no_key(key_id)
@@ -122,7 +150,7 @@ def get_key(database: Database, key_id: str) -> KeyRow:
 
 
 def end_key(connection: Connection, key_id: str, at_ms: int) -> None:
-    """Raises LedgerError if no such key is in use."""
+    """Mark a key as revoked. Raises NotFound if it is not in use."""
     active = keys.c.revoked_ms.is_(None)
     done = connection.execute(update(keys).where(keys.c.id == key_id, active).values(revoked_ms=at_ms))
     if done.rowcount != 1:
@@ -131,16 +159,36 @@ def end_key(connection: Connection, key_id: str, at_ms: int) -> None:
 
 
 def revoke_key(database: Database, key_id: str, at_ms: int) -> None:
-    """Raises LedgerError if no such key is in use."""
+    """Revoke a key, in a transaction of its own. Raises NotFound if it is not in use."""
     with database.transaction() as connection:
         end_key(connection, key_id, at_ms)
 
 
-def _no_key(key_id: str) -> NotThere:
-    return NotThere(f"no key {key_id!r} is in use: see `key list`")
+def _no_key(key_id: str) -> NotFound:
+    return NotFound(f"no key {key_id!r} is in use: see `key list`")
 
 
 def _key(row: Any) -> KeyRow:
     values = dict(row)
     limits = KeyLimits(values.pop("rpm"), values.pop("tpm"), values.pop("concurrency"))
     return KeyRow(**{**values, "scopes": tuple(values["scopes"].split(",")), "limits": limits})
+
+
+# ---- the pepper ------------------------------------------------------------------------------------------------------
+
+
+def has_keys(database: Database) -> bool:
+    """Whether a key was ever made, revoked ones too."""
+    return bool(database.query(select(keys.c.id).limit(1)))
+
+
+def pepper_mark(database: Database) -> str | None:
+    """The hash by which the database knows its pepper again; None: it has none yet."""
+    found = database.query(select(settings.c.value).where(settings.c.name == "pepper"))
+    return found[0][0] if found else None
+
+
+def set_pepper_mark(database: Database, mark: str) -> None:
+    with database.transaction() as connection:
+        connection.execute(delete(settings).where(settings.c.name == "pepper"))
+        connection.execute(insert(settings).values(name="pepper", value=mark))

@@ -1,4 +1,4 @@
-"""What a key may be for, and what one is made with when nobody says."""
+"""What a key may be used for, and the defaults of a new one."""
 
 SCOPES = ("admin", "client", "metrics", "worker")
 DEFAULT_SCOPES = ("client", "worker")

@@ -1,1 +1,1 @@
-"""What a request must pass before it may cost anything: rate limits, idempotency, client timeouts."""
+"""What a request must pass before it may cost anything: rate limits, idempotency."""

@@ -1,76 +1,80 @@
-"""The rate limits of a request, from its first byte to the end of its last answer."""
+"""What a request takes until the end of its last answer: of its keys' rate limits, and of the memory for files."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from coordinator.accounts.accounts import Principal
-from coordinator.accounts.rows import KeyLimits
-from coordinator.admission.rate_limits import Quota, Rates
-from coordinator.dispatch.effects import Failed, Finished, Stopped
-from coordinator.request import ChatJob
-from coordinator.scheduler.prefix_affinity import prompt_tokens
+from coordinator.accounts.quota import Quota, quota_of
+from coordinator.admission.blob_budget import BlobBudget
+from coordinator.admission.rate_limits import Chain, Rates
+from coordinator.dispatch.effects import JobEnd
+from coordinator.request import ClientRequest
 from coordinator.scheduler.state import JobSpec
-
-JobEnd = Finished | Failed | Stopped
-Ended = Callable[[JobSpec, JobEnd], None]
 
 
 @dataclass
-class Visit:
-    """A request that was let in. `limits`: headers that tell what is left of the key's rate limits."""
+class Reservation:
+    """What one admitted request takes of its keys' rate limits and of the memory, until its last choice has ended.
+
+    `limits`: headers that say what is left of the rate limits.
+    """
 
     rates: Rates
-    key: str
+    files: BlobBudget
+    blobs: dict[str, bytes]
+    chain: Chain
     estimate: int  # tokens of the prompt, as they were taken for each choice
     left: int  # choices that have not ended
     limits: dict[str, str]
 
     def ended(self, spec: JobSpec, end: JobEnd) -> None:
+        """A choice has ended: correct the estimate by what it really took."""
         usage = end.report.usage
         self._end(usage.prompt + usage.completion)
 
     def cancel(self) -> None:
-        """It did not come to jobs."""
+        """Give all of it back: the request was refused before it became jobs."""
         while self.left:
             self._end(0)
 
     def _end(self, tokens: int) -> None:
-        self.rates.spend(self.key, tokens - self.estimate)
+        self.rates.spend(self.chain, tokens - self.estimate)
         self.left -= 1
         if not self.left:
-            self.rates.end(self.key)
+            self.rates.end(self.chain)
+            self.files.give_back(self.blobs)
 
 
 @dataclass(frozen=True)
-class Gate:
-    """`quota` is that of a key that has none of its own."""
+class Admission:
+    """Holds the requests of each key to the limits of its chain. `quota`: those of a key that has none of its own."""
 
     quota: Quota
     rates: Rates = field(default_factory=Rates)
+    files: BlobBudget = field(default_factory=BlobBudget)
 
-    def knock(self, principal: Principal) -> None:
-        """A request has come, and nothing of it is read yet. Raises RateLimited."""
-        self.rates.request(principal.key, self._quota(principal), time.monotonic())
+    def count_request(self, principal: Principal) -> None:
+        """Count a request before anything of it is read. Raises RateLimited."""
+        self.rates.request(self._chain(principal), time.monotonic())
 
     @contextmanager
-    def enter(self, principal: Principal, job: ChatJob) -> Iterator[Visit]:
-        """It may run now; whoever leaves the block with an error has no jobs to end. Raises RateLimited."""
-        key, quota, now = principal.key, self._quota(principal), time.monotonic()
-        estimate = prompt_tokens(job.request)
-        self.rates.start(key, quota, job.n * estimate, now)
-        visit = Visit(self.rates, key, estimate, job.n, self.rates.headers(key, quota, now))
+    def reserve(self, principal: Principal, job: ClientRequest) -> Iterator[Reservation]:
+        """Take a place, the prompt's tokens and the memory of its files; all is given back if the block raises. Raises
+        RateLimited, or overloaded where there is no memory left."""
+        chain, now = self._chain(principal), time.monotonic()
+        estimate = job.prompt_tokens()
+        self.files.check(job.blobs)
+        self.rates.start(chain, job.n * estimate, now)
+        self.files.take(job.blobs)
+        headers = self.rates.headers(chain, now)
+        reservation = Reservation(self.rates, self.files, job.blobs, chain, estimate, job.n, headers)
         try:
-            yield visit
+            yield reservation
         except BaseException:
-            visit.cancel()
+            reservation.cancel()
             raise
 
-    def _quota(self, principal: Principal) -> Quota:
-        return quota_of(principal, self.quota)
-
-
-def quota_of(limits: Principal | KeyLimits, default: Quota) -> Quota:
-    own = {"rpm": limits.rpm, "tpm": limits.tpm, "concurrency": limits.concurrency}
-    return replace(default, **{name: limit for name, limit in own.items() if limit is not None})
+    def _chain(self, principal: Principal) -> Chain:
+        return tuple((counter.name, quota_of(counter.limits, self.quota)) for counter in principal.counters)

@@ -1,22 +1,20 @@
 """`Idempotency-Key`: the same request twice is one job and one charge, and both are given the same answer.
 
-As with Stripe: a key belongs to an account; the request that came first decides what it stands for; another request
-under it is refused, the same one while the first still runs is told to come back, and later it is given the answer that
-the first one was given. What failed cost nothing and is not kept: the same key may try again.
+As with Stripe: a key belongs to an account and stands for the first request that came under it. Another request under
+the key is refused. The same request is refused with a time to retry while the first one runs, and is given its answer
+later. An answer that failed cost nothing and is not kept: the same key may try again.
 
-Answers are kept in memory, for a day and within bounds. What was charged the ledger knows for good, by the name of the
-job, which is made from account and key: once the answer is gone, the key runs nothing and costs nothing any more.
+Answers are kept in memory, for a day and within bounds. The ledger knows for good what was charged, by the name of the
+job, which is made from account and key: once the answer is no longer kept, the key runs nothing and costs nothing.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
+from coordinator.filled import Filled
 from wire.errors import ErrorCode, SupernetError
 
-HEADER = "idempotency-key"
-MAX_CHARS = 255
 KEPT_S = 24 * 3600.0
 MOST_KEPT = 10_000
 MOST_BYTES = 128 * 1024 * 1024
@@ -26,15 +24,20 @@ RETRY_S = 1.0
 
 @dataclass(frozen=True)
 class Kept:
-    """An answer as it was given. `body` None: it was too long to be kept."""
+    """An answer as it was sent, but for the files in it: they lie where they lie, and are put in again. `body` None: it
+    was too long to be kept."""
 
     media_type: str
-    body: bytes | None
+    body: Filled | None
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.body.body) if self.body else 0
 
 
 @dataclass
 class Run:
-    """What one key of an account stands for. `attempt` counts the runs that came to nothing."""
+    """The request that one key of an account stands for. `attempt` counts its runs that came to nothing."""
 
     account: str
     key: str
@@ -44,26 +47,17 @@ class Run:
     at: float = 0.0  # when it was kept
 
     def name(self) -> str:
-        """Of the job, the same after a restart."""
+        """The name of its jobs and of its bill, the same after a restart."""
         return sha256(f"{self.account}\0{self.key}\0{self.attempt}".encode()).hexdigest()[:32]
 
 
-def key_of(headers: Mapping[str, str]) -> str | None:
-    """Raises invalid_request for a key that is too long."""
-    key = headers.get(HEADER)
-    if key is not None and not 1 <= len(key) <= MAX_CHARS:
-        message = f"Invalid 'Idempotency-Key': expected 1 to {MAX_CHARS} characters, got {len(key)}."
-        raise SupernetError(ErrorCode.INVALID_REQUEST, message, param="Idempotency-Key")
-    return key
-
-
 def fingerprint(path: str, token_type: str, body: bytes) -> bytes:
-    """Of what was asked: two requests with the same one are the same."""
+    """A hash of what decides the answer: two requests with the same fingerprint are the same request."""
     return sha256(f"{path}\0{token_type}\0".encode() + body).digest()
 
 
 class Idempotency:
-    """All keys whose request runs, and those whose answer is kept, oldest first."""
+    """All keys whose request runs, and those whose answer is kept, oldest first. Times are seconds of one clock."""
 
     def __init__(self) -> None:
         self._running: dict[tuple[str, str], Run] = {}
@@ -73,16 +67,19 @@ class Idempotency:
     def __len__(self) -> int:
         return len(self._running) + len(self._kept)
 
-    def begin(self, account: str, key: str, asked: bytes, now: float) -> Run | Kept:
-        """What to do: run it and then `end` it, or give the kept answer. Raises invalid_request for another request
-        under the key, idempotency_conflict while the first one runs or when its answer is gone."""
+    def begin(self, account: str, key: str, content: bytes, now: float) -> Run | Kept:
+        """A Run, to be answered and then given to `end`, or the answer that was kept. `content`: the fingerprint.
+
+        Raises invalid_request for another request under the key, idempotency_conflict while the first one runs or when
+        its answer is no longer kept.
+        """
         self._forget(now)
         name = account, key
         known = self._running.get(name) or self._kept.get(name)
         if known is None:
-            run = self._running[name] = Run(account, key, asked)
+            run = self._running[name] = Run(account, key, content)
             return run
-        if known.fingerprint != asked:
+        if known.fingerprint != content:
             message = "Another request was sent under this Idempotency-Key before: use a new key for a new request."
             raise SupernetError(ErrorCode.INVALID_REQUEST, message, param="Idempotency-Key")
         if known.kept is None:
@@ -92,15 +89,15 @@ class Idempotency:
         return known.kept
 
     def end(self, run: Run, kept: Kept | None, now: float) -> None:
-        """The request has ended; None: it failed, and the key is free again."""
+        """Keep the answer of a request that has ended. None: it failed, and the key is free again."""
         name = run.account, run.key
         if self._running.pop(name, None) is None or kept is None:
             return
-        if kept.body is not None and len(kept.body) > MOST_BYTES_EACH:
+        if kept.size_bytes > MOST_BYTES_EACH:
             kept = Kept(kept.media_type, None)
         run.kept, run.at = kept, now
         self._kept[name] = run
-        self._bytes += len(kept.body or b"")
+        self._bytes += kept.size_bytes
         self._forget(now)
 
     def _forget(self, now: float) -> None:
@@ -110,7 +107,7 @@ class Idempotency:
             if fits and now - oldest.at < KEPT_S:
                 return
             del self._kept[name]
-            self._bytes -= len(oldest.kept.body or b"") if oldest.kept else 0
+            self._bytes -= oldest.kept.size_bytes if oldest.kept else 0
 
 
 def still_runs() -> SupernetError:
@@ -119,7 +116,7 @@ def still_runs() -> SupernetError:
 
 
 def spent() -> SupernetError:
-    """The key's request was answered and paid for, and nobody has the answer any more."""
+    """The error for a key whose request was answered and charged, and whose answer is no longer kept."""
     message = (
         "The request with this Idempotency-Key ran and was charged before, and its answer is not kept: nothing was "
         "charged now. Use a new key to ask again."

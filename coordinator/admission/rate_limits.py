@@ -1,33 +1,32 @@
-"""What one key may ask for: requests a minute, tokens a minute, requests at a time.
+"""The rate limits of keys: requests a minute, tokens a minute, requests at a time.
+
+A key counts against its own limits and against those of the keys that it was made with, up to the first (`Chain`): keys
+that a client makes divide what its first one may, and add nothing to it. A key that replaces another goes on with its
+buckets.
 
 Token buckets: a minute's worth may come at once, and fills up again evenly. Requests are counted before they are read.
-Tokens are those that are billed: the prompt's estimate is taken when a request is let in, the rest when each
-answer has ended, and the bucket may then stand below zero. Nobody is let in until it is above again, so that over time
-no key gets more than its limit, whatever it declares. To hold `max_tokens` back instead, as OpenAI does, would shut
-agents out that always ask for the most and use a hundredth of it (opencode: 32,000).
+Tokens are those that are billed: the prompt's estimate is taken when a request is admitted, the rest when each answer
+has ended, and the bucket may then stand below zero. No request is admitted until it is above zero again, so that over
+time no key gets more than its limit, whatever it declares. To reserve `max_tokens` instead, as OpenAI does, would shut
+out agents that always ask for the most and use a hundredth of it (opencode: 32,000).
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from coordinator.accounts.quota import Quota
 from wire.errors import ErrorCode, SupernetError
 
 MINUTE_S = 60.0
-BUSY_RETRY_S = 1.0  # when one of too many requests at a time will end, nobody knows
-SWEEP = 1024  # keys in use before those are looked for that are idle
+BUSY_RETRY_S = 1.0  # told to a key with too many requests at a time; when one of them ends is unknown
+SWEEP = 1024  # keys; when there are more, idle ones are forgotten
 
-
-@dataclass(frozen=True)
-class Quota:
-    """Of one key; 0 is no limit."""
-
-    rpm: int = 60
-    tpm: int = 1_000_000
-    concurrency: int = 64
+Chain = tuple[tuple[str, Quota], ...]  # the name of a key's counters and its limits; then those of the key that made it
 
 
 class RateLimited(SupernetError):
-    """Says in OpenAI's headers what is left of which limit."""
+    """rate_limit_exceeded, with OpenAI's headers that say what is left of each limit."""
 
     def __init__(self, message: str, retry_after_s: float, headers: dict[str, str]) -> None:
         super().__init__(ErrorCode.RATE_LIMIT_EXCEEDED, message, retry_after_s=retry_after_s)
@@ -36,7 +35,7 @@ class RateLimited(SupernetError):
 
 @dataclass
 class _Bucket:
-    """`level` of what may be used now, at time `at`; negative: used ahead."""
+    """A token bucket: its `level` at time `at`; negative after more was used than was in it."""
 
     level: float
     at: float
@@ -57,14 +56,14 @@ class _Key:
     running: int = 0
 
     def idle(self, now: float) -> bool:
-        """Nothing would be lost with it."""
+        """Whether the key can be forgotten: nothing runs, and both buckets are full."""
         full = self.requests.fill(self.quota.rpm, now) >= self.quota.rpm
         return not self.running and full and self.tokens.fill(self.quota.tpm, now) >= self.quota.tpm
 
 
 @dataclass
 class Rates:
-    """All keys that were used lately."""
+    """The buckets of all keys that were used lately. Times are seconds of one clock."""
 
     _keys: dict[str, _Key] = field(default_factory=dict)
     _sweep_at: int = SWEEP
@@ -72,49 +71,62 @@ class Rates:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def request(self, key: str, quota: Quota, now: float) -> None:
-        """A request has come. Raises RateLimited."""
-        used = self._key(key, quota, now)
-        if not quota.rpm:
-            return
-        if used.requests.fill(quota.rpm, now) < 1:
-            wait_s = (1 - used.requests.level) * MINUTE_S / quota.rpm
-            raise self._refused(key, quota, now, f"{quota.rpm} requests a minute", wait_s)
-        used.requests.level -= 1
+    def request(self, chain: Chain, now: float) -> None:
+        """Count one request, on every key of the chain or on none. Raises RateLimited."""
+        for used, quota in self._used(chain, now):
+            if quota.rpm and used.requests.fill(quota.rpm, now) < 1:
+                wait_s = (1 - used.requests.level) * MINUTE_S / quota.rpm
+                raise self._refused(chain, now, f"{quota.rpm} requests a minute", wait_s)
+        for used, quota in self._used(chain, now):
+            if quota.rpm:
+                used.requests.level -= 1
 
-    def start(self, key: str, quota: Quota, tokens: int, now: float) -> None:
-        """It wants to run, with so many tokens of prompt. Raises RateLimited; else `end` must follow."""
-        used = self._key(key, quota, now)
-        if quota.concurrency and used.running >= quota.concurrency:
-            raise self._refused(key, quota, now, f"{quota.concurrency} requests at a time", BUSY_RETRY_S)
-        # A prompt longer than a minute's worth is let in by a full bucket: it would be refused for ever otherwise.
-        needed = min(tokens, quota.tpm)
-        if quota.tpm and used.tokens.fill(quota.tpm, now) < needed:
-            wait_s = (needed - used.tokens.level) * MINUTE_S / quota.tpm
-            raise self._refused(key, quota, now, f"{quota.tpm} tokens a minute", wait_s)
-        used.running += 1
-        self.spend(key, tokens)
+    def start(self, chain: Chain, tokens: int, now: float) -> None:
+        """Take one of the places and the prompt's tokens. Raises RateLimited; otherwise `end` must follow."""
+        for used, quota in self._used(chain, now):
+            if quota.concurrency and used.running >= quota.concurrency:
+                raise self._refused(chain, now, f"{quota.concurrency} requests at a time", BUSY_RETRY_S)
+            # A prompt longer than a minute's worth is admitted by a full bucket: it would be refused for ever.
+            needed = min(tokens, quota.tpm)
+            if quota.tpm and used.tokens.fill(quota.tpm, now) < needed:
+                wait_s = (needed - used.tokens.level) * MINUTE_S / quota.tpm
+                raise self._refused(chain, now, f"{quota.tpm} tokens a minute", wait_s)
+        for used, _ in self._used(chain, now):
+            used.running += 1
+        self.spend(chain, tokens)
 
-    def spend(self, key: str, tokens: int) -> None:
-        """More of a running request than was taken before; negative: less."""
-        used = self._keys[key]
-        if used.quota.tpm:
-            used.tokens.level -= tokens
+    def spend(self, chain: Chain, tokens: int) -> None:
+        """Take so many tokens more for a running request; negative: give some back."""
+        for name, _ in chain:
+            if self._keys[name].quota.tpm:
+                self._keys[name].tokens.level -= tokens
 
-    def end(self, key: str) -> None:
-        self._keys[key].running -= 1
+    def end(self, chain: Chain) -> None:
+        """Give the place back."""
+        for name, _ in chain:
+            self._keys[name].running -= 1
 
-    def headers(self, key: str, quota: Quota, now: float) -> dict[str, str]:
-        """OpenAI's: the limits, what is left, and how long until all of it is there again."""
-        used = self._key(key, quota, now)
-        told: dict[str, str] = {}
-        for name, limit, bucket in (("requests", quota.rpm, used.requests), ("tokens", quota.tpm, used.tokens)):
-            if limit:
-                level = bucket.fill(limit, now)
-                told[f"x-ratelimit-limit-{name}"] = str(limit)
-                told[f"x-ratelimit-remaining-{name}"] = str(max(0, math.floor(level)))
-                told[f"x-ratelimit-reset-{name}"] = duration((limit - level) * MINUTE_S / limit)
-        return told
+    def headers(self, chain: Chain, now: float) -> dict[str, str]:
+        """OpenAI's headers: the limits, what is left of them, and how long until they are full again. Of each limit,
+        that key's of the chain of which the least is left."""
+        headers: dict[str, str] = {}
+        for name in ("requests", "tokens"):
+            found = [
+                (bucket.fill(limit, now), limit)
+                for used, quota in self._used(chain, now)
+                for limit, bucket in [(quota.rpm, used.requests) if name == "requests" else (quota.tpm, used.tokens)]
+                if limit
+            ]
+            if found:
+                level, limit = min(found)
+                headers[f"x-ratelimit-limit-{name}"] = str(limit)
+                headers[f"x-ratelimit-remaining-{name}"] = str(max(0, math.floor(level)))
+                headers[f"x-ratelimit-reset-{name}"] = duration((limit - level) * MINUTE_S / limit)
+        return headers
+
+    def _used(self, chain: Chain, now: float) -> Iterator[tuple[_Key, Quota]]:
+        for name, quota in chain:
+            yield self._key(name, quota, now), quota
 
     def _key(self, key: str, quota: Quota, now: float) -> _Key:
         used = self._keys.get(key)
@@ -126,13 +138,14 @@ class Rates:
         used.quota = quota
         return used
 
-    def _refused(self, key: str, quota: Quota, now: float, limit: str, wait_s: float) -> RateLimited:
-        message = f"Rate limit of this API key reached: {limit}. Try again in {duration(wait_s)}."
-        return RateLimited(message, wait_s, self.headers(key, quota, now))
+    def _refused(self, chain: Chain, now: float, limit: str, wait_s: float) -> RateLimited:
+        shared = ", together with the keys of its chain" if len(chain) > 1 else ""
+        message = f"Rate limit of this API key{shared} reached: {limit}. Try again in {duration(wait_s)}."
+        return RateLimited(message, wait_s, self.headers(chain, now))
 
 
 def duration(seconds: float) -> str:
-    """As OpenAI writes it: 20ms, 1.5s, 6m0s."""
+    """A duration as OpenAI writes it: 20ms, 1.5s, 6m0s."""
     if seconds < 1:
         return f"{math.ceil(seconds * 1000)}ms"
     if seconds < MINUTE_S:

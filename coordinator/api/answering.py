@@ -1,42 +1,43 @@
-"""One HTTP request that has become jobs, and the two ways to answer it: one JSON value, or a stream of events.
+"""The two ways to answer a request whose jobs have been submitted: one JSON value, or a stream of events.
 
-Every API of this coordinator answers through here; what differs between them is how the events of the jobs are worded
-(Telling, Gathering). Errors keep their HTTP status as long as possible: nothing is sent before a worker has accepted
-the request, or COMMIT_S have passed. After that an error is an event of the stream, always: most clients take a bare
-end for success. A client that leaves is noticed at once, also while it waits and nothing is sent.
+Every API of this coordinator answers through here; each has its own StreamWriter and BodyWriter, which word the events
+of the jobs. Errors keep their HTTP status as long as possible: nothing is sent before a worker has accepted the
+request, or COMMIT_S seconds have passed. After that an error is an event of the stream, always: most clients take a
+bare end for success. A client that leaves is noticed at once, also while it waits and nothing is sent.
 """
 
-import asyncio
 import hashlib
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, assert_never
+from typing import Any, Protocol, assert_never
 
-from fastapi import Request, Response
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from coordinator.admission.idempotency import MOST_BYTES_EACH
-from coordinator.dispatch.dispatch import Standing
-from coordinator.dispatch.effects import Deliver, Failed, Finished, Report
-from coordinator.hub.hub import Answers
+from coordinator.api.events import LEFT, EventStream, unless_left
+from coordinator.artefact import Artefact
+from coordinator.dispatch.dispatch import QueuePosition
+from coordinator.dispatch.effects import Deliver, Failed, Finished, Made, Progressed, Report
+from coordinator.filled import Filled
+from coordinator.hub.answers import Answers
+from coordinator.hub.buffers import AnswerEvent
 from coordinator.ledger.pricing import Quote
 from coordinator.openai.chat_response import sse_comment
-from coordinator.request import ChatJob
-from wire.errors import ErrorCode, SupernetError
+from coordinator.request import ClientRequest
+from coordinator.rounds.costs import Priced
+from coordinator.rounds.events import ToolProgress
+from coordinator.rounds.submitted import Source
+from wire.errors import SupernetError
 
-MAX_BODY_BYTES = 4 * 1024 * 1024
-BODY_S = 30.0
 COMMIT_S = 2.0
 KEEP_ALIVE_S = 15.0  # proxies end a silent response after 60 to 100 s
-LEFT = 499  # nginx's word for a client that did not wait; nobody sees it
-
-T = TypeVar("T")
 
 
-class Telling(Protocol):
-    """An API's words for a streamed answer, as bytes of the stream. Neither waits nor sends."""
+class StreamWriter(Protocol):
+    """Words the events of the jobs as bytes of one API's stream. Neither waits nor sends."""
 
     def first(self) -> bytes: ...
 
@@ -44,19 +45,25 @@ class Telling(Protocol):
 
     def finished(self, choice: int, event: Finished) -> bytes: ...
 
+    def tool(self, event: ToolProgress) -> bytes:
+        """How far a call of a platform tool is; a comment says it in any case."""
+        ...
+
     def failed(self, error: SupernetError) -> bytes:
-        """The last words when a job failed; `last` is not asked for then."""
+        """The end of a stream when a job failed; `last` is not called then."""
         ...
 
     def last(self) -> bytes: ...
 
 
-class Gathering(Protocol):
-    """An API's words for an answer that is sent whole."""
+class BodyWriter(Protocol):
+    """Words the events of the jobs as one JSON value of one API."""
 
     def delivered(self, choice: int, event: Deliver) -> object: ...
 
     def finished(self, choice: int, event: Finished) -> object: ...
+
+    def tool(self, event: ToolProgress) -> object: ...
 
     def whole(self) -> dict[str, Any]:
         """The body, once every choice has finished."""
@@ -64,190 +71,177 @@ class Gathering(Protocol):
 
 
 @dataclass(frozen=True)
-class Exchange:
-    """`name` is new and unguessable: ids of the answer are made from it. `created` in Unix seconds. A stream is never
-    silent for longer than `silence_s`. `quote` says what its tokens cost, `limits` are headers that tell what is left
-    of the rate limits. `stays`: the jobs go on when the client leaves, because it may come back for the answer."""
+class Answering:
+    """A request whose jobs have been submitted, to be answered by `stream` or by `whole`.
+
+    `name` is new and unguessable: ids of the answer are made from it. `created` is in Unix seconds. A stream is never
+    silent for longer than `silence_s` seconds. `quote` says what its tokens cost, `limits` are headers that say what is
+    left of the rate limits. `detached`: the jobs go on when the client leaves, because it may come back for the answer.
+    """
 
     name: str
     created: int
-    job: ChatJob
-    answers: Answers
+    job: ClientRequest
+    answers: Source
     silence_s: float
-    quote: Quote
+    quote: Priced
     limits: dict[str, str]
-    stays: bool = False
+    detached: bool = False
 
-    async def stream(self, request: Request, telling: Telling) -> Response:
-        """Raises the error of a job that failed before anything was said to the client."""
+    async def stream(self, request: Request, writer: StreamWriter) -> Response:
+        """A response that is sent while the jobs run. Raises the error of a job that failed before the first byte."""
+        await self.begun(request)
+        return AnswerStream(self, writer)
+
+    async def begun(self, request: Request) -> None:
+        """Wait until an answer begins, or COMMIT_S seconds have passed. Raises the error of a job that failed before:
+        from here on it has no HTTP status."""
         try:
             settled = self.answers.settle(min(COMMIT_S, self.silence_s))
-            await _unless_gone(request.receive, self.answers, settled, self.stays)
+            await unless_left(request.receive, settled, cut=self.answers.cut, detached=self.detached)
             error = self.answers.early_error()
             if error is not None:
                 raise error
-            return EventStream(self, telling)
         except BaseException:
             self.answers.cancel()
             raise
 
-    async def whole(self, request: Request, gathering: Gathering) -> Response:
-        """Raises the error of the first choice that fails."""
+    async def whole(self, request: Request, writer: BodyWriter) -> Response:
+        """One JSON value, once every choice has finished. Raises the error of the first choice that fails."""
+        return await self.waited(request, self._collected(writer))
+
+    async def waited(self, request: Request, collected: Coroutine[Any, Any, Response]) -> Response:
+        """The response that is made of all events; the jobs are cancelled when the client does not wait for it."""
         try:
-            response = await _unless_gone(request.receive, self.answers, self._gathered(gathering), self.stays)
+            response = await unless_left(request.receive, collected, cut=self.answers.cut, detached=self.detached)
             return response or Response(status_code=LEFT)
         finally:
             self.answers.cancel()
 
-    async def _gathered(self, gathering: Gathering) -> Response:
+    async def _collected(self, writer: BodyWriter) -> Response:
         reports: dict[int, Report] = {}
         while len(reports) < self.job.n:
             for choice, event in await self.answers.take(KEEP_ALIVE_S):
                 match event:
                     case Deliver():
-                        gathering.delivered(choice, event)
+                        writer.delivered(choice, event)
                     case Finished():
-                        gathering.finished(choice, event)
+                        writer.finished(choice, event)
                         reports[choice] = event.report
+                    case ToolProgress():
+                        writer.tool(event)
                     case Failed():
                         raise event.error
+                    case Progressed() | Made():
+                        pass  # of media, which have answers of their own
                     case _:
                         assert_never(event)
-        return JSONResponse(gathering.whole(), headers=_timing(reports[0]) | self.limits)
+        return JSONResponse(writer.whole(), headers=timing(reports[0]) | self.limits)
 
 
-class EventStream(Response):
-    """Server-sent events. Written here and not with StreamingResponse, whose notice of a leaver depends on what
-    version of ASGI the server claims (starlette 1.x: only below 2.4 does it listen while it sends)."""
+@dataclass(frozen=True)
+class Submission(Answering):
+    """A request of one round: its jobs, and the hold for them."""
 
-    media_type = "text/event-stream"
+    answers: Answers
+    quote: Quote
 
-    def __init__(self, exchange: Exchange, telling: Telling) -> None:
-        super().__init__(headers={"cache-control": "no-cache", "x-accel-buffering": "no"})
-        self.headers.update(_standing(exchange.answers.standing()) | exchange.limits)
-        del self.headers["content-length"]
-        self._answers = exchange.answers
-        self._silence_s = exchange.silence_s
-        self._telling = telling
-        self._unfinished = exchange.job.n
-        self._error: SupernetError | None = None
-        self._attempts = 0  # of the choice that took most
-        self._stays = exchange.stays
-        self._said = bytearray()  # all of it that is not a comment, if somebody wants it
-        self._ended: Callable[[bytes | None], None] | None = None
 
-    def record(self, ended: Callable[[bytes | None], None]) -> None:
-        """`ended` is told all that was said, or None if it did not come to a good end."""
-        self._ended = ended
+class JobStream(EventStream):
+    """A stream of what jobs say. They are cancelled when it ends, however it ends."""
+
+    def __init__(self, answering: Answering, pieces: AsyncGenerator[bytes]) -> None:
+        headers = _queue_headers(answering.answers.queue_position()) | answering.limits
+        super().__init__(pieces, headers, cut=answering.answers.cut, detached=answering.detached)
+        self._answers = answering.answers
+        self._silence_s = answering.silence_s
+        self._recorded = bytearray()  # all that was sent and is no comment, and no file
+        self._files: list[tuple[int, Artefact]] = []
+        self._on_end: Callable[[Filled | None], None] | None = None
+
+    def record(self, on_end: Callable[[Filled | None], None]) -> None:
+        """Have `on_end` called once: with all that was sent, without comments, or None if the answer failed."""
+        self._on_end = on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await _unless_gone(receive, self._answers, self._write(send), self._stays)
+            await super().__call__(scope, receive, send)
         finally:
             self._answers.cancel()
-            self._tell_end(None)
+            self._end(None)
 
-    def _tell_end(self, said: bytes | None) -> None:
-        """Once; what is told later is not wanted."""
-        if self._ended is not None:
-            self._ended(said)
-            self._ended = None
+    def _end(self, recorded: Filled | None) -> None:
+        """Record how the stream ended, at the first call; later calls do nothing."""
+        if self._on_end is not None:
+            self._on_end(recorded)
+            self._on_end = None
 
-    async def _write(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await _body(send, self._place() + self._keep(self._telling.first()))
-        while self._unfinished and self._error is None:
-            events = await self._answers.take(self._silence_s)
-            told = self._keep(b"".join(self._told(choice, event) for choice, event in events))
-            await _body(send, told if events else self._place() or sse_comment("ping"))
-        last = self._telling.last() if self._error is None else self._telling.failed(self._error)
-        # Too late for a header: how often the answer was begun is known at its end.
-        last = sse_comment(f"x-supernet-attempts: {self._attempts}") + self._keep(last)
-        if self._error is None:
-            self._tell_end(bytes(self._said))  # before the client knows the end: it may ask for the same again at once
-        await send({"type": "http.response.body", "body": last, "more_body": False})
+    def _record(self, written: bytes, files: Sequence[tuple[int, Artefact]] = ()) -> bytes:
+        if self._on_end is not None and len(self._recorded) <= MOST_BYTES_EACH:
+            self._files += [(len(self._recorded) + place, artefact) for place, artefact in files]
+            self._recorded += written
+        return written
 
-    def _keep(self, told: bytes) -> bytes:
-        if self._ended is not None and len(self._said) <= MOST_BYTES_EACH:
-            self._said += told
-        return told
+    def _whole(self) -> Filled:
+        return Filled(bytes(self._recorded), tuple(self._files))
 
     def _place(self) -> bytes:
-        standing = self._answers.standing()
+        """A comment with the place in the queue; empty for a request that does not wait."""
+        standing = self._answers.queue_position()
         if standing is None:
             return b""
         return sse_comment(f"queued, place {standing.place}, about {math.ceil(standing.wait_s)} s")
 
-    def _told(self, choice: int, event: Deliver | Finished | Failed) -> bytes:
+
+class AnswerStream(JobStream):
+    """The answers of all choices as one stream of events."""
+
+    def __init__(self, answering: Answering, writer: StreamWriter) -> None:
+        super().__init__(answering, self._events())
+        self._writer = writer
+        self._unfinished = answering.job.n
+        self._error: SupernetError | None = None
+        self._attempts = 0  # of the choice that took most
+
+    async def _events(self) -> AsyncGenerator[bytes]:
+        yield self._place() + self._record(self._writer.first())
+        while self._unfinished and self._error is None:
+            events = await self._answers.take(self._silence_s)
+            written = self._record(b"".join(self._written(choice, event) for choice, event in events))
+            comments = b"".join(_percent(event) for _, event in events if isinstance(event, ToolProgress))
+            yield comments + written if events else self._place() or sse_comment("ping")
+        last = self._writer.last() if self._error is None else self._writer.failed(self._error)
+        # Too late for a header: how often the answer was begun is known at its end.
+        last = sse_comment(f"x-supernet-attempts: {self._attempts}") + self._record(last)
+        if self._error is None:
+            self._end(self._whole())  # before the client knows the end: it may ask for the same again at once
+        yield last
+
+    def _written(self, choice: int, event: AnswerEvent | ToolProgress) -> bytes:
         if self._error is not None:
             return b""
         match event:
             case Deliver():
-                return self._telling.delivered(choice, event)
+                return self._writer.delivered(choice, event)
+            case ToolProgress():
+                return self._writer.tool(event)
             case Finished():
                 self._unfinished -= 1
                 self._attempts = max(self._attempts, event.report.attempts)
-                return self._telling.finished(choice, event)
+                return self._writer.finished(choice, event)
             case Failed():
                 self._error = event.error
                 self._attempts = max(self._attempts, event.report.attempts)
                 return b""
+            case Progressed() | Made():
+                return b""  # of media, which have answers of their own
             case _:
                 assert_never(event)
 
 
-# ---- the client's side of the connection -----------------------------------------------------------------------------
-
-
-async def read_body(request: Request) -> bytes:
-    """Raises request_too_large without reading the rest, invalid_request when it does not come in time."""
-    declared = request.headers.get("content-length", "")
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_S):
-            if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
-                raise _too_large()
-            async for piece in request.stream():
-                body += piece
-                if len(body) > MAX_BODY_BYTES:
-                    raise _too_large()
-    except TimeoutError:
-        message = f"The body did not arrive within {BODY_S:.0f} s."
-        raise SupernetError(ErrorCode.INVALID_REQUEST, message) from None
-    return bytes(body)
-
-
-def _too_large() -> SupernetError:
-    message = f"The body is larger than {MAX_BODY_BYTES // 1024 // 1024} MiB: send less."
-    return SupernetError(ErrorCode.REQUEST_TOO_LARGE, message)
-
-
-async def _unless_gone(receive: Receive, answers: Answers, work: Coroutine[Any, Any, T], stays: bool) -> T | None:
-    """Do the work; None if the client left first (unless it `stays`), or does not read. Nothing is left running."""
-    working = asyncio.create_task(work, name="answer")
-    tasks: list[asyncio.Task[Any]] = [working]
-    if not stays:
-        tasks.append(asyncio.create_task(_gone(receive), name="leaver"))
-    try:
-        await asyncio.wait((*tasks, answers.cut), return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _body(send: Send, data: bytes) -> None:
-    if data:
-        await send({"type": "http.response.body", "body": data, "more_body": True})
-
-
-# ---- what is derived -------------------------------------------------------------------------------------------------
+def _percent(progress: ToolProgress) -> bytes:
+    """A comment that keeps the line alive while a tool runs."""
+    return sse_comment(f"{progress.name} {progress.percent}%")
 
 
 def choice_seed(first: int, choice: int) -> int:
@@ -257,20 +251,25 @@ def choice_seed(first: int, choice: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{first}/{choice}".encode()).digest()[:8], "big") >> 1
 
 
-def _standing(standing: Standing | None) -> dict[str, str]:
-    """For a stream that begins before its job does: what its client can expect."""
+def _queue_headers(standing: QueuePosition | None) -> dict[str, str]:
+    """Place and wait of a stream that begins before its job does."""
     if standing is None:
         return {}
     wait_ms = str(round(standing.wait_s * 1000))
     return {"x-supernet-queue-place": str(standing.place), "x-supernet-queue-wait-ms": wait_ms}
 
 
-def _timing(report: Report) -> dict[str, str]:
-    worker = hashlib.sha256((report.worker or "").encode()).hexdigest()[:12]
+def pseudonym(worker: str | None) -> str:
+    """What clients know a worker by: the same for one worker, and nothing of its key."""
+    return hashlib.sha256((worker or "").encode()).hexdigest()[:12]
+
+
+def timing(report: Report) -> dict[str, str]:
+    """Headers of a whole answer: how its first choice was served."""
     headers = {
         "x-supernet-attempts": str(report.attempts),
         "x-supernet-queue-ms": str(round(report.queued_s * 1000)),
-        "x-supernet-worker": worker,
+        "x-supernet-worker": pseudonym(report.worker),
     }
     if report.first_token_s is not None:
         headers["x-supernet-ttft-ms"] = str(round(report.first_token_s * 1000))

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from fastapi import Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
-from coordinator.api.intake import Asked, Desk
+from coordinator.api.errors import renamed
+from coordinator.api.intake import Admitted, Intake
+from coordinator.api.platform import PlatformTools
 from coordinator.dispatch.effects import Deliver, Finished
-from coordinator.ledger.pricing import Quote
+from coordinator.media.results import for_client
 from coordinator.openai.chat_request import parse
 from coordinator.openai.chat_response import (
     DONE,
@@ -23,6 +26,8 @@ from coordinator.openai.chat_response import (
     with_usage,
 )
 from coordinator.request import ChatJob
+from coordinator.rounds.costs import Priced
+from coordinator.rounds.events import ToolProgress
 from wire.catalog import ModelSpec
 from wire.chat import Usage
 from wire.errors import SupernetError
@@ -30,29 +35,39 @@ from wire.errors import SupernetError
 
 @dataclass(frozen=True)
 class ChatApi:
-    desk: Desk
+    """The endpoint /v1/chat/completions."""
 
-    async def completions(self, request: Request) -> Response:
-        return await self.desk.once(request, self._answer)
+    intake: Intake
+    platform: PlatformTools
 
-    async def _answer(self, request: Request, asked: Asked) -> Response:
-        job = parse(asked.body, self.desk.catalog, request.headers)
-        exchange = await self.desk.submit(job, asked, request.headers)
-        envelope = Envelope(f"chatcmpl-{exchange.name}", exchange.created, job.model.id, fingerprint(job.model))
-        if job.stream:
-            return await exchange.stream(request, _Chunks(envelope, job, exchange.quote))
-        return await exchange.whole(request, _Completion(envelope, job, exchange.quote))
+    async def create(self, request: Request) -> Response:
+        return await self.intake.once(request, parse, self._answer)
+
+    async def _answer(self, request: Request, job: ChatJob, admitted: Admitted) -> Response:
+        job = self.platform.declared(job)
+        answering = await self.platform.submit(job, admitted, request.headers)
+        envelope = Envelope(f"chatcmpl-{answering.name}", answering.created, job.model.id, fingerprint(job.model))
+        try:
+            if job.stream:
+                return await answering.stream(request, _Chunks(envelope, job, answering.quote))
+            return await answering.whole(request, _Completion(envelope, job, answering.quote))
+        except SupernetError as error:
+            raise renamed(error, {}, job.pictures) from error
 
 
 class _Chunks:
     """A streamed answer. After an error the stream ends without [DONE]."""
 
-    def __init__(self, envelope: Envelope, job: ChatJob, quote: Quote) -> None:
+    def __init__(self, envelope: Envelope, job: ChatJob, quote: Priced) -> None:
         self._envelope = envelope
         self._job = job
         self._quote = quote
-        self._chunks = [ChoiceChunks(envelope, choice, include_usage=job.include_usage) for choice in range(job.n)]
+        self._chunks = [
+            ChoiceChunks(envelope, choice, include_usage=job.include_usage, warnings=job.warnings)
+            for choice in range(job.n)
+        ]
         self._usages: dict[int, Usage] = {}  # of each choice as far as known
+        self._results: list[dict[str, Any]] = []  # of platform tools
 
     def first(self) -> bytes:
         return b"".join(sse(chunks.first()) for chunks in self._chunks)
@@ -68,10 +83,18 @@ class _Chunks:
 
     def finished(self, choice: int, event: Finished) -> bytes:
         self._usages[choice] = event.report.usage
-        return self._sse(self._chunks[choice].finish(event.finish_reason))
+        results = {"sogni_tool_results": self._results} if self._results else {}
+        return self._sse(self._chunks[choice].finish(event.finish_reason, **results))
+
+    def tool(self, event: ToolProgress) -> bytes:
+        if event.result is not None:
+            self._results.append(for_client(event.result))
+        if not self._job.platform.progress:
+            return b""
+        return self._sse(self._chunks[0].nothing(sogni_tool_progress=progress_json(event)))
 
     def failed(self, error: SupernetError) -> bytes:
-        return sse(error_event(error))
+        return sse(error_event(renamed(error, {}, self._job.pictures)))
 
     def last(self) -> bytes:
         if not self._job.include_usage:
@@ -89,10 +112,11 @@ class _Chunks:
 class _Completion:
     """An answer that is sent whole."""
 
-    def __init__(self, envelope: Envelope, job: ChatJob, quote: Quote) -> None:
+    def __init__(self, envelope: Envelope, job: ChatJob, quote: Priced) -> None:
         self._job = job
         self._quote = quote
-        self._collector = Collector(envelope, job.n)
+        self._results: list[dict[str, Any]] = []  # of platform tools
+        self._collector = Collector(envelope, job.n, job.warnings)
 
     def delivered(self, choice: int, event: Deliver) -> None:
         parts = event.delta.parts or (None,)
@@ -103,9 +127,25 @@ class _Completion:
     def finished(self, choice: int, event: Finished) -> None:
         self._collector.finish(choice, event.finish_reason, event.report.usage)
 
+    def tool(self, event: ToolProgress) -> None:
+        if event.result is not None:
+            self._results.append(for_client(event.result))
+
     def whole(self) -> dict[str, Any]:
         used = self._collector.usage
-        return self._collector.completion(self._quote.shown(used.prompt, used.completion, self._job.n))
+        whole = self._collector.completion(self._quote.shown(used.prompt, used.completion, self._job.n))
+        return {**whole, "sogni_tool_results": self._results} if self._results else whole
+
+
+def progress_json(event: ToolProgress) -> dict[str, Any]:
+    """How far a call of a platform tool is, for who asked to be told."""
+    return {
+        "tool_call_id": event.call_id,
+        "name": event.name,
+        "status": event.status,
+        "percent": event.percent,
+        "eta_seconds": None if event.eta_s is None else round(event.eta_s),
+    }
 
 
 @cache

@@ -1,136 +1,241 @@
-"""Where requests of all APIs become jobs: who asks, whether he may, whether it was asked before, what it may cost."""
+"""How requests of all APIs become jobs: authentication, rate limits, Idempotency-Key, the hold on the balance."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
-from fastapi import Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from coordinator.accounts.accounts import Accounts, Principal
-from coordinator.admission.admission import Gate
-from coordinator.admission.client_timeout import patience_s
-from coordinator.admission.idempotency import Idempotency, Kept, Run, fingerprint, key_of, spent, still_runs
-from coordinator.api.answering import KEEP_ALIVE_S, EventStream, Exchange, choice_seed, read_body
-from coordinator.billing.billing import Billing, Ended, Tab
-from coordinator.hub.hub import Hub, JobEnd
-from coordinator.request import ChatJob
-from coordinator.scheduler.prefix_affinity import session_of
+from coordinator.admission.admission import Admission
+from coordinator.admission.idempotency import Idempotency, Kept, Run, fingerprint, spent, still_runs
+from coordinator.admission.large_bodies import LargeBodies
+from coordinator.api.answering import KEEP_ALIVE_S, JobStream, Submission, choice_seed
+from coordinator.api.body import read_body
+from coordinator.api.client_headers import client_timeout_s, idempotency_key, session_name, traceparent
+from coordinator.api.filled_response import FilledResponse, Read
+from coordinator.artefacts.artefacts import Artefacts
+from coordinator.artefacts.filter import MediaFilter
+from coordinator.billing.billing import Billing, Ended, OpenBill
+from coordinator.dispatch.effects import JobEnd
+from coordinator.filled import Filled
+from coordinator.hub.hub import Hub
+from coordinator.openai.json_body import MAX_PICTURES_BODY_BYTES
+from coordinator.request import ClientRequest
 from coordinator.scheduler.state import JobSpec
-from coordinator.telemetry.tracing import traceparent
+from coordinator.scheduler.work import PromptCount
 from wire.catalog import Catalog
+from wire.errors import SupernetError
+from wire.media import MediaRequest
 
 MOST_RUNS = 32  # of one Idempotency-Key that came to nothing
+ASIDE_BYTES = 256 * 1024  # a larger body is read in a thread: 20 MiB take 0.2 s, and answers stream meanwhile
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request that was let in and read. `run`: what its Idempotency-Key stands for."""
+class Admitted:
+    """A request of a known caller. `run`: what its Idempotency-Key stands for, if it has one."""
 
     principal: Principal
-    body: bytes
     run: Run | None = None
 
 
-Answering = Callable[[Request, Asked], Awaitable[Response]]
+T = TypeVar("T")
+Count = Callable[[str, object, PromptCount], None]  # has a request's prompt counted: (model, request, where it is told)
+Parse = Callable[[bytes, Catalog, Mapping[str, str]], T]  # reads a body: what it asks for; raises SupernetError
+Endpoint = Callable[[Request, T, Admitted], Awaitable[Response]]
 
 
 @dataclass(frozen=True)
-class Desk:
-    """Where requests of all APIs become jobs."""
+class Intake:
+    """Admits requests (`once`) and submits their jobs (`submit`). One for all APIs, which share its limits."""
 
     hub: Hub
     accounts: Accounts
     catalog: Catalog
     billing: Billing
-    gate: Gate
+    admission: Admission
+    count: Count
+    artefacts: Artefacts
+    media_filter: MediaFilter | None = None
     idempotency: Idempotency = field(default_factory=Idempotency)
+    large_bodies: LargeBodies = field(default_factory=LargeBodies)
+    # One thread: what is read takes four times its size.
+    _thread: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, 1, "bodies"))
 
     def admit(self, headers: Mapping[str, str]) -> Principal:
-        """Who asks, before anything of the request is read. Raises what `authenticate` raises, and RateLimited."""
+        """The caller, before anything of the body is read. Raises what `authenticate` raises, and RateLimited."""
         principal = self.accounts.authenticate(headers, "client")
-        self.gate.knock(principal)
+        self.admission.count_request(principal)
         return principal
 
-    async def once(self, request: Request, answer: "Answering") -> Response:
-        """Answer a request, or give the answer that it was given before under its Idempotency-Key."""
+    async def once(
+        self, request: Request, parse: Parse[T], answer: Endpoint[T], most_bytes: int = MAX_PICTURES_BODY_BYTES
+    ) -> Response:
+        """Answer a request, or repeat the answer that was given before under its Idempotency-Key. `most_bytes`: of its
+        body.
+
+        Raises what `admit`, `read_body` and `Idempotency.begin` raise, and what `parse` and `answer` raise.
+        """
         principal = self.admit(request.headers)
-        key = key_of(request.headers)
-        body = await read_body(request)
-        if key is None:
-            return await answer(request, Asked(principal, body))
-        paid_with = request.headers.get("x-token-type", "")
-        asked = fingerprint(request.url.path, paid_with, body)
-        run = self.idempotency.begin(principal.account, key, asked, time.monotonic())
-        if isinstance(run, Kept):
-            return Response(run.body, media_type=run.media_type, headers={"idempotent-replayed": "true"})
-        ended = partial(self._ended, run)
-        try:
-            response = await answer(request, Asked(principal, body, run))
-        except BaseException:
-            ended(None)
-            raise
-        if isinstance(response, EventStream):
+        key = idempotency_key(request.headers)
+        async with AsyncExitStack() as places:
+            enter = partial(self.large_bodies.enter, principal.account, places)
+            body = await read_body(request, enter, most_bytes)
+            run = await self._begin(request, principal, key, body)
+            if isinstance(run, Kept):
+                return await self._replayed(run, principal.account)
+            ended = partial(self._ended, run)
+            try:
+                job = await self.aside(len(body), partial(parse, body, self.catalog, request.headers))
+                del body  # an answer can take long
+                await places.aclose()
+                response = await answer(request, job, Admitted(principal, run))
+            except BaseException:
+                ended(None)
+                raise
+        if run is None:
+            return response
+        if isinstance(response, JobStream):
             response.record(ended)
+        elif isinstance(response, FilledResponse):
+            ended(response.filled, "application/json")
         else:
-            ended(bytes(response.body) if response.status_code == 200 else None, "application/json")
+            ended(Filled(bytes(response.body)) if response.status_code == 200 else None, "application/json")
         return response
 
-    def _ended(self, run: Run, body: bytes | None, media_type: str = EventStream.media_type) -> None:
-        kept = None if body is None else Kept(media_type, body)
-        self.idempotency.end(run, kept, time.monotonic())
+    async def _replayed(self, kept: Kept, account: str) -> Response:
+        """The answer again. Raises idempotency_conflict if a file in it is gone by now."""
+        assert kept.body is not None  # `begin` gives no other
+        try:
+            for _, artefact in kept.body.files:
+                await self.artefacts.get(account, artefact.id)
+        except SupernetError as error:
+            raise spent() from error
+        headers = {"idempotent-replayed": "true"}
+        return FilledResponse(kept.body, self.reader(account), media_type=kept.media_type, headers=headers)
 
-    async def _open(self, job: ChatJob, asked: "Asked") -> Tab:
-        """The money is set aside. A run of the same key that came to nothing has used its name up. One whose client has
-        been answered may still run: a worker has yet to say that it has let go of a choice."""
-        run = asked.run
-        if run is None:
-            return await self.billing.open(secrets.token_hex(16), job, asked.principal)
+    def reader(self, account: str) -> Read:
+        """What reads the files of artefacts of this account."""
+        return lambda artefact: self.artefacts.read(account, artefact.id)
+
+    async def _begin(self, request: Request, principal: Principal, key: str | None, body: bytes) -> Run | Kept | None:
+        """What the Idempotency-Key stands for; None without one."""
+        if key is None:
+            return None
+        paid_with = request.headers.get("x-token-type", "")
+        content = await self.aside(len(body), partial(fingerprint, request.url.path, paid_with, body))
+        return self.idempotency.begin(principal.account, key, content, time.monotonic())
+
+    async def aside(self, size: int, call: Callable[[], T]) -> T:
+        """The result of what reads a body of so many bytes."""
+        if size <= ASIDE_BYTES:
+            return call()
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+    def _ended(self, run: Run | None, body: Filled | None, media_type: str = JobStream.media_type) -> None:
+        if run is not None:
+            kept = None if body is None else Kept(media_type, body)
+            self.idempotency.end(run, kept, time.monotonic())
+
+    async def submit(
+        self,
+        job: ClientRequest,
+        admitted: Admitted,
+        headers: Mapping[str, str],
+        name: str | None = None,
+        within_s: float | None = None,
+    ) -> Submission:
+        """Submit a job for each choice, once the money for all is held.
+
+        The job's `blobs` are emptied when the last choice has ended. `name`: of a request that is a part of another one
+        (a round, a call), and `within_s` how long that one's client still waits for it.
+
+        Raises insufficient_quota, queue_full, overloaded, RateLimited, idempotency_conflict, content_filter for media
+        that the operator lets nobody make, or invalid_request if the headers name no proper time to wait.
+        """
+        timeout_s = client_timeout_s(headers) if within_s is None else within_s
+        principal = admitted.principal
+        if self.media_filter is not None and isinstance(job.request, MediaRequest):
+            await self.media_filter.check_request(job.request.make)
+        with self.admission.reserve(principal, job) as reservation:
+            prompt = PromptCount(min(job.prompt_bound(), job.prompt_likely()))
+            self.count(job.model.id, job.request, prompt)  # while the hold is written: no worker is as fast as that
+            bill = await self._open_bill(job, admitted, name)
+        specs = _specs(job, principal, headers, bill.name, prompt, timeout_s)
+
+        def ended(spec: JobSpec, end: JobEnd) -> None:
+            reservation.ended(spec, end)
+            bill.ended(spec, end)
+
+        return Submission(
+            name=bill.name,
+            created=int(time.time()),
+            job=job,
+            answers=self.hub.submit(specs, ended),
+            silence_s=KEEP_ALIVE_S if timeout_s is None else min(KEEP_ALIVE_S, timeout_s / 2),
+            quote=bill.quote,
+            limits=reservation.limits,
+            detached=admitted.run is not None,
+        )
+
+    async def _open_bill(self, job: ClientRequest, admitted: Admitted, name: str | None) -> OpenBill:
+        """Hold the money under its name; without one under a new name, or under that of the Idempotency-Key.
+
+        A run of the same key that came to nothing has used its name up. One whose client has been answered may still
+        run: a worker has yet to say that it has let go of a choice.
+        """
+        run = admitted.run
+        if name is not None or run is None:
+            return await self.billing.open(name or secrets.token_hex(16), job, admitted.principal)
         while run.attempt < MOST_RUNS:
             if self.billing.runs(run.name()):
                 raise still_runs()
             try:
-                return await self.billing.open(run.name(), job, asked.principal)
+                return await self.billing.open(run.name(), job, admitted.principal)
             except Ended as ended:
                 if ended.charge:
                     break
                 run.attempt += 1
         raise spent()
 
-    async def submit(self, job: ChatJob, asked: "Asked", headers: Mapping[str, str]) -> "Exchange":
-        """Waits until the money is set aside. Raises insufficient_quota, queue_full, RateLimited, or invalid_request if
-        the headers name no proper time to wait."""
-        patience = patience_s(headers)
-        # Of a stream only the silence counts, and that is kept short: its client never has to give up.
-        deadline_s = None if job.stream else patience
-        principal = asked.principal
-        with self.gate.enter(principal, job) as visit:
-            tab = await self._open(job, asked)
-        name = tab.name
-        first = secrets.randbits(63) if job.seed is None else job.seed
-        session = session_of(headers)
-        specs = [
-            JobSpec(
-                id=f"{name}.{n}",
-                account=principal.account,
-                model=job.model.id,
-                request=job.request,
-                seed=choice_seed(first, n),
-                deadline_s=deadline_s,
-                weight=principal.weight,
-                session=session,
-                trace=traceparent(headers),
-                key=principal.key,
-                bound=tab.quote.bound,
-            )
-            for n in range(job.n)
-        ]
 
-        def ended(spec: JobSpec, end: JobEnd) -> None:
-            visit.ended(spec, end)
-            tab.ended(spec, end)
+def not_counted(model: str, request: object, prompt: PromptCount) -> None:
+    """A Count where the operator wants none: a prompt's bound holds alone."""
 
-        silence_s = KEEP_ALIVE_S if patience is None else min(KEEP_ALIVE_S, patience / 2)
-        answers = self.hub.submit(specs, ended)
-        return Exchange(name, int(time.time()), job, answers, silence_s, tab.quote, visit.limits, asked.run is not None)
+
+def _specs(
+    job: ClientRequest,
+    principal: Principal,
+    headers: Mapping[str, str],
+    name: str,
+    prompt: PromptCount,
+    timeout_s: float | None,
+) -> list[JobSpec]:
+    """One job for each choice. A stream has no deadline: it is never silent for long, so no client gives up on it."""
+    first = secrets.randbits(63) if job.seed is None else job.seed
+    return [
+        JobSpec(
+            id=f"{name}.{n}",
+            account=principal.account,
+            model=job.model.id,
+            request=job.request,
+            seed=choice_seed(first, n),
+            deadline_s=None if job.stream else timeout_s,
+            weight=principal.weight,
+            session=session_name(headers),
+            trace=traceparent(headers),
+            key=principal.key,
+            prompt=prompt,
+            blobs=job.blobs,
+            upload_secret=secrets.token_urlsafe(32) if isinstance(job.request, MediaRequest) else "",
+        )
+        for n in range(job.n)
+    ]

@@ -1,16 +1,20 @@
 """POST /v1/responses: body -> the same job as a chat completion -> one Response, or its events. Nothing is stored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from fastapi import Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
-from coordinator.api.answering import Exchange
-from coordinator.api.intake import Asked, Desk
+from coordinator.api.answering import Answering
+from coordinator.api.errors import renamed
+from coordinator.api.intake import Admitted, Intake
+from coordinator.api.platform import PlatformTools
 from coordinator.dispatch.effects import Deliver, Finished
 from coordinator.openai.chat_response import Envelope
 from coordinator.openai.responses.events import ResponseEvents, event_bytes
 from coordinator.openai.responses.request import ResponsesJob, parse
+from coordinator.rounds.events import ToolProgress
 from wire.errors import SupernetError
 
 # What a worker calls a field -> its name here.
@@ -19,31 +23,36 @@ PARAMS = {"messages": "input", "response_format": "text.format"}
 
 @dataclass(frozen=True)
 class ResponsesApi:
-    desk: Desk
+    """The endpoint /v1/responses."""
+
+    intake: Intake
+    platform: PlatformTools
 
     async def create(self, request: Request) -> Response:
-        return await self.desk.once(request, self._answer)
+        return await self.intake.once(request, parse, self._answer)
 
-    async def _answer(self, request: Request, asked: Asked) -> Response:
-        job = parse(asked.body, self.desk.catalog, request.headers)
-        exchange = await self.desk.submit(job.chat, asked, request.headers)
-        answer = _Answer(job, exchange)
+    async def _answer(self, request: Request, job: ResponsesJob, admitted: Admitted) -> Response:
+        chat = self.platform.declared(job.chat, asked=True)
+        job = replace(job, chat=chat)
+        answering = await self.platform.submit(chat, admitted, request.headers)
+        answer = _Answer(job, answering)
         try:
-            if job.chat.stream:
-                return await exchange.stream(request, answer)
-            return await exchange.whole(request, answer)
+            if chat.stream:
+                return await answering.stream(request, answer)
+            return await answering.whole(request, answer)
         except SupernetError as error:
-            raise renamed(error) from error
+            raise renamed(error, PARAMS, job.chat.pictures) from error
 
 
 class _Answer:
     """One answer, streamed or whole: the same events make both."""
 
-    def __init__(self, asked: ResponsesJob, exchange: Exchange) -> None:
-        self._quote = exchange.quote
+    def __init__(self, job: ResponsesJob, answering: Answering) -> None:
+        self._quote = answering.quote
+        self._pictures = job.chat.pictures
         # This API has no place for a fingerprint.
-        envelope = Envelope(f"resp_{exchange.name}", exchange.created, asked.chat.model.id, fingerprint="")
-        self._events = ResponseEvents(envelope, asked.repeated, asked.names)
+        envelope = Envelope(f"resp_{answering.name}", answering.created, job.chat.model.id, fingerprint="")
+        self._events = ResponseEvents(envelope, job.repeated, job.names, job.chat.warnings)
 
     def first(self) -> bytes:
         return _bytes(self._events.first())
@@ -56,22 +65,19 @@ class _Answer:
         cost = self._quote.shown(usage.prompt, usage.completion)
         return _bytes(self._events.finish(event.finish_reason, usage, cost))
 
+    def tool(self, event: ToolProgress) -> bytes:
+        if event.result is not None:
+            self._events.made(event.result)
+        return b""  # the comment says how far it is
+
     def failed(self, error: SupernetError) -> bytes:
-        return _bytes(self._events.fail(renamed(error)))
+        return _bytes(self._events.fail(renamed(error, PARAMS, self._pictures)))
 
     def last(self) -> bytes:
         return b""  # the event that finished it was the last
 
     def whole(self) -> dict[str, Any]:
         return self._events.whole()
-
-
-def renamed(error: SupernetError) -> SupernetError:
-    """The same error, with the field at fault as this API calls it."""
-    param = error.param
-    return SupernetError(
-        error.code, error.message, param=PARAMS.get(param or "", param), retry_after_s=error.retry_after_s
-    )
 
 
 def _bytes(events: list[dict[str, Any]]) -> bytes:

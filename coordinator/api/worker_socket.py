@@ -1,21 +1,25 @@
-"""A worker's socket, the coordinator's end: who may open it, hello, frames in, frames out, and how it ends."""
+"""The coordinator's end of a worker's websocket: authentication, hello, frames in, frames out, and the close."""
 
 import asyncio
 import logging
-import re
+import math
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from fastapi import Request, Response, WebSocket, WebSocketDisconnect
-from fastapi.responses import JSONResponse
-from starlette.websockets import WebSocketDisconnected
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from coordinator.accounts.accounts import Accounts, Principal
+from coordinator.admission.dials import Dials
+from coordinator.admission.useless_frames import AccountBudgets, Waits, useless_share
 from coordinator.hub.buffers import Close, Outbox
 from coordinator.hub.hub import Hub
 from coordinator.openai.chat_response import error_body
+from coordinator.scheduler.offers import taken
 from coordinator.scheduler.state import Peer
+from program.useless_frames import UselessFrames
 from wire.catalog import Catalog
 from wire.codec import MAX_BEFORE_WELCOME_BYTES, encode, to_coordinator
 from wire.errors import (
@@ -26,19 +30,18 @@ from wire.errors import (
     ErrorCode,
     SupernetError,
 )
-from wire.messages import HELLO_TIMEOUT_S, PROTOCOL_VERSION, SUBPROTOCOL, Error, Hello, ModelOffer
+from wire.messages import HELLO_TIMEOUT_S, PROTOCOL_VERSION, SUBPROTOCOL, Error, Hello
 
 log = logging.getLogger("supernet.link")
 
-INVALID_FRAMES = 16  # that many and the peer is not a worker
-SEND_S = 10.0  # a frame that cannot be written for so long: the line is dead
-LEAVING = (1000, 1001)  # a close that says "I am done", as opposed to a line that dropped
+SEND_S = 10.0  # a socket to which a frame cannot be written for so long is dead
+LEAVING = (1000, 1001)  # close codes of a worker that is done; with any other it may come back and resume
+NO_WEBSOCKET = (1002, 1007, 1008, 1009)  # closed by websocket_limits.py, or by what it stands on, for what came
 UPGRADE_REQUIRED = 426
-SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Refusal(Exception):
-    """The socket is of no use: say why and close it with `code`."""
+    """The worker cannot be served on this socket: it is sent `error`, and the socket is closed with `code`."""
 
     def __init__(self, error: SupernetError, code: int) -> None:
         super().__init__(error.message)
@@ -47,19 +50,28 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True)
-class WorkerLink:
-    """The endpoint of workers."""
+class WorkerSocket:
+    """The endpoint that workers connect to."""
 
     hub: Hub
     accounts: Accounts
     catalog: Catalog
+    waits: Waits = field(default_factory=Waits)
+    budgets: AccountBudgets = field(default_factory=AccountBudgets)
+    dials: Dials = field(default_factory=Dials)
 
-    async def endpoint(self, socket: WebSocket) -> None:
+    async def connect(self, socket: WebSocket) -> None:
         """One connection, from the handshake to its end."""
         try:
             principal = self.accounts.authenticate(socket.headers, "worker")
         except SupernetError as denied:
             await socket.send_denial_response(JSONResponse(error_body(denied), denied.row.status))
+            return
+        if wait_s := self.waits.left_s(principal.account, self.hub.now()):
+            await _send_away(socket, "a worker of this account sent what is of no use", wait_s)
+            return
+        if wait_s := self.dials.wait_s(principal.account, self.hub.now()):
+            await _send_away(socket, "workers of this account dial too often", wait_s)
             return
         if SUBPROTOCOL not in socket.scope["subprotocols"]:
             mismatch = SupernetError(ErrorCode.VERSION_MISMATCH, f"ask for the websocket subprotocol {SUBPROTOCOL}")
@@ -70,13 +82,15 @@ class WorkerLink:
             hello = await self._hello(socket, principal)
             await self._serve(socket, hello, Peer(secrets.token_hex(8), principal.account, principal.key))
         except Refusal as refusal:
-            await _say(socket, refusal.error)
+            if refusal.code == CLOSE_PROTOCOL_ERROR:
+                self.waits.begin(principal.account, self.hub.now())
+            await _send_error(socket, refusal.error)
             await socket.close(refusal.code, refusal.error.message[:120])
-        except WebSocketDisconnect:
-            pass  # before it was welcomed: nothing depends on it
+        except WebSocketDisconnect as gone:  # before it was welcomed: nothing else depends on it
+            self._note_close(principal.account, gone.code)
 
-    async def asked(self, request: Request) -> Response:
-        """No socket, only the question whether this key may open one: `supernet-worker --check`."""
+    async def check_key(self, request: Request) -> Response:
+        """GET without an upgrade, as `supernet-worker --check` sends it: 426 if this key may open the socket."""
         self.accounts.authenticate(request.headers, "worker")
         upgrade = SupernetError(ErrorCode.VERSION_MISMATCH, f"open a websocket with the subprotocol {SUBPROTOCOL}")
         return JSONResponse(error_body(upgrade), UPGRADE_REQUIRED, {"upgrade": "websocket"})
@@ -84,7 +98,7 @@ class WorkerLink:
     # ---- hello ---------------------------------------------------------------------------------------------------
 
     async def _hello(self, socket: WebSocket, principal: Principal) -> Hello:
-        """The first frame. Raises Refusal, or WebSocketDisconnect when the peer went away instead."""
+        """Read the first frame, with the offers that this network takes. Raises Refusal, or WebSocketDisconnect."""
         try:
             async with asyncio.timeout(HELLO_TIMEOUT_S):
                 event = await socket.receive()
@@ -97,8 +111,10 @@ class WorkerLink:
         if not self.accounts.in_use(principal.key):
             error = SupernetError(ErrorCode.INVALID_API_KEY, "the key has been revoked")
             raise Refusal(error, CLOSE_UNAUTHORIZED)
-        kept = await self._known(socket, hello)
-        return hello.model_copy(update={"models": kept})
+        hello, left_out = taken(hello, self.catalog)
+        for sentence in left_out:
+            await _send_error(socket, SupernetError(ErrorCode.MODEL_NOT_FOUND, sentence))
+        return hello
 
     def _decode_hello(self, frame: str | bytes) -> Hello:
         if len(frame) > MAX_BEFORE_WELCOME_BYTES:
@@ -118,33 +134,12 @@ class WorkerLink:
             raise Refusal(SupernetError(ErrorCode.VERSION_MISMATCH, message), CLOSE_VERSION)
         return hello
 
-    async def _known(self, socket: WebSocket, hello: Hello) -> tuple[ModelOffer, ...]:
-        """The offers for models of the catalogue, each once and within its context; the worker hears of the others.
-
-        What it says of its weights is passed on, so it may be nothing but a hash."""
-        known = {spec.id: spec for spec in self.catalog.models}
-        offers: dict[str, ModelOffer] = {}
-        for offer in hello.models:
-            spec, claim = known.get(offer.id), offer.sha256 if SHA256.fullmatch(offer.sha256) else ""
-            if spec is None:
-                what = "is not in this network's catalogue"
-            elif offer.id in offers:
-                what = "is offered twice"
-            elif claim and spec.files[0].sha256 not in (None, claim):
-                what = f"has the sha256 {spec.files[0].sha256} in this network's catalogue, and yours has {claim}"
-            else:
-                most = min(offer.context, spec.context)
-                offers[offer.id] = offer.model_copy(update={"context": most, "sha256": claim})
-                continue
-            await _say(socket, SupernetError(ErrorCode.MODEL_NOT_FOUND, f"model {offer.id} {what}: it is left out"))
-        return tuple(offers.values())
-
     # ---- frames --------------------------------------------------------------------------------------------------
 
     async def _serve(self, socket: WebSocket, hello: Hello, peer: Peer) -> None:
-        """Frames both ways until one way ends. A line that dropped may be resumed, a farewell is final."""
+        """Exchange frames until one direction ends. A socket that dropped may be resumed, a closed one may not."""
         outbox = self.hub.join(hello, peer)
-        reading = asyncio.create_task(self._read(socket, peer.session, outbox), name=f"read {peer.session}")
+        reading = asyncio.create_task(self._read(socket, peer, outbox), name=f"read {peer.session}")
         writing = asyncio.create_task(self._write(socket, outbox), name=f"write {peer.session}")
         resumable = True
         try:
@@ -159,26 +154,36 @@ class WorkerLink:
                 if isinstance(outcome, Exception):
                     raise outcome
 
-    async def _read(self, socket: WebSocket, session: str, outbox: Outbox) -> bool:
-        """True if the socket dropped, False if the worker said goodbye or was sent away."""
-        invalid = 0
+    async def _read(self, socket: WebSocket, peer: Peer, outbox: Outbox) -> bool:
+        """Read frames until the end. True if the socket dropped, False if the worker closed it or was sent away."""
+        useless = self.budgets.of_socket(peer.account, self.hub.now())
         while True:
             event = await socket.receive()
             if event["type"] == "websocket.disconnect":
+                self._note_close(peer.account, event.get("code"))
                 return event.get("code") not in LEAVING
-            try:
-                message = to_coordinator(_frame(event))
-            except SupernetError as error:
-                invalid += 1
-                outbox.put(Error(code=error.code, message=error.message))
-                if invalid >= INVALID_FRAMES:
-                    log.warning("session %s: %d invalid frames, the last: %s", session, invalid, error.message)
-                    outbox.close(CLOSE_PROTOCOL_ERROR, f"{invalid} invalid frames")
-                    self.hub.left(session, resumable=False)
-                    await asyncio.sleep(SEND_S)  # the writer closes the socket, and that ends this task
-                    return False
-                continue
-            self.hub.received(session, message)
+            if why := self._take(_frame(event), peer.session, outbox, useless):
+                log.warning("session %s of account %s is closed: %s", peer.session, peer.account, why)
+                self.waits.begin(peer.account, self.hub.now())
+                outbox.close(CLOSE_PROTOCOL_ERROR, why)
+                self.hub.left(peer.session, resumable=False)
+                await asyncio.sleep(SEND_S)  # the writer closes the socket, and that ends this task
+                return False
+            await asyncio.sleep(useless.pause_s())  # frames that have arrived together do not keep others waiting
+
+    def _take(self, frame: str | bytes, session: str, outbox: Outbox, useless: UselessFrames) -> str | None:
+        """Take one frame. Returns why the socket is to be closed; None: it goes on."""
+        try:
+            message = to_coordinator(frame)
+        except SupernetError as error:
+            outbox.put(Error(code=error.code, message=error.message))
+            return useless.invalid(len(frame), self.hub.now())
+        share = useless_share(message, self.hub.received(session, message))
+        return useless.valid(len(frame), share, self.hub.now())
+
+    def _note_close(self, account: str, code: int | None) -> None:
+        if code in NO_WEBSOCKET:
+            self.waits.begin(account, self.hub.now())
 
     async def _write(self, socket: WebSocket, outbox: Outbox) -> None:
         while True:
@@ -198,5 +203,11 @@ def _frame(event: Any) -> str | bytes:
     return text if text is not None else bytes(event["bytes"])
 
 
-async def _say(socket: WebSocket, error: SupernetError) -> None:
+async def _send_away(socket: WebSocket, why: str, wait_s: float) -> None:
+    too_soon = SupernetError(ErrorCode.RATE_LIMIT_EXCEEDED, f"{why}: dial again in {wait_s:.0f} s")
+    headers = {"retry-after": str(math.ceil(wait_s))}
+    await socket.send_denial_response(JSONResponse(error_body(too_soon), too_soon.row.status, headers))
+
+
+async def _send_error(socket: WebSocket, error: SupernetError) -> None:
     await socket.send_text(encode(Error(code=error.code, message=error.message)))

@@ -1,24 +1,26 @@
 """What a request costs, from before it runs until after: held, counted while it runs, settled when it has ended.
 
 - Nothing runs before the most that it can cost has been set aside; a balance too small is a 402.
-- A finished answer costs its prompt and its tokens. A stream that ends otherwise (the client leaves, no worker is left)
-  costs what was delivered, and without a token nothing. An answer that was to be sent whole and fails costs nothing.
+- A finished answer costs its prompt and its tokens. A stream that ends otherwise (the client leaves, its key ends, no
+  worker is left) costs its prompt and what was delivered, and without a token nothing. An answer that was to be sent
+  whole and fails costs nothing, unless its client ended it: the time that the client gave it is over, or its key is.
 - Failover is one bill: every worker is paid for the tokens of its own that were delivered.
+- What is made is paid by the piece: each choice that is finished, to the worker that finished it, and nothing else.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from coordinator.accounts.accounts import Principal
-from coordinator.dispatch.effects import Failed, Finished, Report, Stopped
-from coordinator.ledger.orders import Checkpoint, Done, Held, Hold, Settle, Short, UsageRow
-from coordinator.ledger.pricing import Bill, Quote, Served, Tariff, Units, bill, decimal, most, prompt_bound
+from coordinator.clock import now_ms
+from coordinator.dispatch.effects import Failed, Finished, JobEnd, Progress, Report, Stopped
+from coordinator.ledger.orders import Checkpoint, Done, Held, Hold, Insufficient, Settle, UsageRow
+from coordinator.ledger.pricing import Bill, Quote, Served, Tariff, Units, bill, decimal
 from coordinator.ledger.writer import LedgerWriter
-from coordinator.request import ChatJob
+from coordinator.request import ClientRequest
 from coordinator.scheduler.state import JobSpec
-from coordinator.store.errors import LedgerError
+from coordinator.store.errors import StoreError
 from wire.errors import ErrorCode, SupernetError
 
 HOLD_S = 10.0  # a commit takes milliseconds: a disk that takes longer serves nobody
@@ -27,23 +29,24 @@ LOOK_S = 0.5
 CHECKPOINT_S = 2.0
 CHECKPOINT_TOKENS = 256
 RETRY_S = 10.0
+# By these a client ends its own request, as by leaving. No worker can say them (dispatch/frames.py).
+OF_THE_CLIENT = frozenset({ErrorCode.DEADLINE_EXCEEDED, ErrorCode.INVALID_API_KEY})
 
-JobEnd = Finished | Failed | Stopped
-Tokens = tuple[tuple[str, int], ...]
+ProgressOf = Callable[[str], Progress | None]  # of a job, by its id; None when it has ended
 
 
 @dataclass
-class Tab:
-    """One request that runs, and what it will cost. `ended` is told of the end of each of its choices."""
+class OpenBill:
+    """The bill of a request that runs: tell it of the end of each choice; with the last one it is closed."""
 
     name: str
-    job: ChatJob
+    job: ClientRequest
     principal: Principal
     quote: Quote
-    close: Callable[["Tab"], None]
+    close: Callable[["OpenBill"], None]
     ends: dict[str, tuple[JobSpec, JobEnd]] = field(default_factory=dict)
-    marked: int = 0  # tokens of the last checkpoint
-    marked_at: float = 0.0
+    checkpointed: int = 0  # tokens of the last checkpoint
+    checkpointed_at: float = 0.0
 
     def ended(self, spec: JobSpec, end: JobEnd) -> None:
         self.ends[spec.id] = spec, end
@@ -52,7 +55,7 @@ class Tab:
 
 
 class Ended(Exception):
-    """A job of that name has been settled, for `charge`, or voided: it cannot be paid for twice."""
+    """A request of that name has been settled, for `charge` nano-dollars, or voided: it cannot be paid for twice."""
 
     def __init__(self, charge: int) -> None:
         super().__init__(charge)
@@ -60,124 +63,137 @@ class Ended(Exception):
 
 
 class Billing:
+    """Opens a bill for each request, writes checkpoints of the streams, settles what has ended.
+
+    `share_bps`: the workers' share of a price, in basis points.
+    """
+
     def __init__(self, ledger: LedgerWriter, tariffs: Mapping[str, Tariff], units: Units, share_bps: int) -> None:
         self.units = units
         self.share_bps = share_bps
         self._ledger = ledger
         self._tariffs = tariffs
-        self._tabs: dict[str, Tab] = {}
+        self._bills: dict[str, OpenBill] = {}
 
     @property
     def running(self) -> frozenset[str]:
-        """Names of the requests whose holds somebody will end."""
-        return frozenset(self._tabs)
+        """Names of the requests whose bills are open: their holds will be ended."""
+        return frozenset(self._bills)
 
     def runs(self, name: str) -> bool:
-        return name in self._tabs
+        return name in self._bills
 
     def tariff(self, model: str) -> Tariff:
-        """Raises model_not_found."""
+        """The price of a model. Raises model_not_found."""
         if model not in self._tariffs:
             known = ", ".join(self._tariffs)
             message = f"There is no model {model[:128]!r}. Models: {known}."
             raise SupernetError(ErrorCode.MODEL_NOT_FOUND, message, param="model")
         return self._tariffs[model]
 
-    async def open(self, name: str, job: ChatJob, principal: Principal) -> Tab:
-        """Set aside the most that the request can cost. Raises insufficient_quota, queue_full: the ledger is behind,
-        Ended: a job of that name is over."""
+    async def open(self, name: str, job: ClientRequest, principal: Principal) -> OpenBill:
+        """Set aside the most that the request can cost, and open its bill. Raises insufficient_quota; queue_full if the
+        ledger is behind; Ended if a request of that name is over."""
         if self._ledger.full:
             raise behind()
-        tariff, context = self.tariff(job.model.id), job.model.context
-        bound = prompt_bound(job.request, context)
-        nano = most(tariff, bound, job.request.max_tokens, context, job.n)
-        now_ms = _now_ms()
+        tariff, bound, at_ms = self.tariff(job.model.id), job.prompt_bound(), now_ms()
         hold = Hold(
             job=name,
             account=principal.account,
             key=principal.key,
             model=job.model.id,
-            streamed=job.stream,
+            streamed=_as_it_comes(job),
             tariff=tariff,
             bound=bound,
             token_type=job.token_type,
-            nano=nano,
-            at_ms=now_ms,
-            deadline_ms=now_ms + DEADLINE_MS,
+            nano=job.most(tariff, bound),
+            at_ms=at_ms,
+            deadline_ms=at_ms + DEADLINE_MS,
+            kind=None if job.piece is None else job.piece.kind,
         )
         held = await self._held(hold)
-        tab = self._tabs[name] = Tab(name, job, principal, Quote(tariff, bound, held.purses, self.units), self._close)
-        return tab
+        open_bill = self._bills[name] = OpenBill(
+            name, job, principal, Quote(tariff, bound, held.amounts, self.units), self._close
+        )
+        return open_bill
 
     async def _held(self, hold: Hold) -> Held:
         answer = None
         try:
             async with asyncio.timeout(HOLD_S):
                 answer = await self._ledger.ask(hold)
-        except (TimeoutError, LedgerError):
+        except (TimeoutError, StoreError):
             raise behind() from None
         finally:
             if answer is None:  # it may have been carried out, or will be
                 self._ledger.put(Settle(hold.job, 0, (), (), hold.at_ms))
-        if isinstance(answer, Short):
-            raise self._short(hold, answer.available)
+        if isinstance(answer, Insufficient):
+            raise self._insufficient(hold, answer.available)
         if isinstance(answer, Done):
             raise Ended(answer.charge)
         assert isinstance(answer, Held)
         return answer
 
-    def _short(self, hold: Hold, available: int) -> SupernetError:
-        purse = "its spark and sogni are" if hold.token_type == "auto" else f"its {hold.token_type} are"
+    def _insufficient(self, hold: Hold, available: int) -> SupernetError:
+        counted = "its spark and sogni are" if hold.token_type == "auto" else f"its {hold.token_type} are"
         message = (
-            f"This request can cost up to ${decimal(hold.nano)}, and the account has ${decimal(available)} ({purse} "
+            f"This request can cost up to ${decimal(hold.nano)}, and the account has ${decimal(available)} ({counted} "
             "counted): ask for fewer max_tokens, claim the daily bonus with POST /v1/account/bonus, or top up."
         )
         return SupernetError(ErrorCode.INSUFFICIENT_QUOTA, message)
 
     # ---- while it runs -------------------------------------------------------------------------------------------
 
-    async def run(self, served: Callable[[str], Tokens | None]) -> None:
-        """Checkpoints, until cancelled. `served`: a job's delivered tokens by worker, None when it has ended."""
+    async def run(self, progress: ProgressOf) -> None:
+        """Checkpoints, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_S)
             now = asyncio.get_running_loop().time()
-            for tab in self._tabs.values():
-                if tab.job.stream:
-                    self._mark(tab, served, now)
+            for open_bill in self._bills.values():
+                if _as_it_comes(open_bill.job):
+                    self._checkpoint(open_bill, progress, now)
 
-    def _mark(self, tab: Tab, served: Callable[[str], Tokens | None], now: float) -> None:
+    def _checkpoint(self, open_bill: OpenBill, progress: ProgressOf, now: float) -> None:
         sums: dict[str, int] = {}
-        for choice in range(tab.job.n):
-            job = f"{tab.name}.{choice}"
-            tokens = tab.ends[job][1].report.served if job in tab.ends else served(job) or ()
-            for worker, count in tokens:
+        prompts: list[tuple[str, int]] = []  # of the choices that have a token
+        for choice in range(open_bill.job.n):
+            job = f"{open_bill.name}.{choice}"
+            end = open_bill.ends.get(job)
+            got = progress(job) if end is None else _progress(open_bill.job, end[1])
+            if got is None or got.reader is None or not got.served:
+                continue
+            prompts.append((got.reader, got.prompt))
+            for worker, count in got.served:
                 sums[worker] = sums.get(worker, 0) + count
-        new = sum(sums.values()) - tab.marked
-        if new >= CHECKPOINT_TOKENS or (new and now - tab.marked_at >= CHECKPOINT_S):
-            tab.marked, tab.marked_at = tab.marked + new, now
-            self._ledger.put(Checkpoint(tab.name, tuple(sums.items())))
+        new = sum(sums.values()) - open_bill.checkpointed
+        if new >= CHECKPOINT_TOKENS or (new and now - open_bill.checkpointed_at >= CHECKPOINT_S):
+            open_bill.checkpointed, open_bill.checkpointed_at = open_bill.checkpointed + new, now
+            self._ledger.put(Checkpoint(open_bill.name, tuple(sums.items()), tuple(prompts)))
 
     # ---- when it has ended ---------------------------------------------------------------------------------------
 
-    def _close(self, tab: Tab) -> None:
-        del self._tabs[tab.name]
-        order = settled(tab, self.share_bps, _now_ms())
+    def _close(self, open_bill: OpenBill) -> None:
+        del self._bills[open_bill.name]
+        order = settled(open_bill, self.share_bps, now_ms())
         self._ledger.put(order)
 
 
-def settled(tab: Tab, share_bps: int, now_ms: int) -> Settle:
+def settled(open_bill: OpenBill, share_bps: int, at_ms: int) -> Settle:
     """The order that ends a request whose choices have all ended."""
-    ends = [tab.ends[f"{tab.name}.{choice}"] for choice in range(tab.job.n)]
-    nothing = not tab.job.stream and any(isinstance(end, Failed) for _, end in ends)
-    choices = [_none(end.report) if nothing or not _billed(end) else _served(end.report) for _, end in ends]
-    quote, client = tab.quote, tab.principal.account
+    ends = [open_bill.ends[f"{open_bill.name}.{choice}"] for choice in range(open_bill.job.n)]
+    broken = any(isinstance(end, Failed) and end.error.code not in OF_THE_CLIENT for _, end in ends)
+    nothing = broken and not _as_it_comes(open_bill.job)
+    choices = [
+        _none(end.report) if nothing or not _billed(end) else _served(open_bill.job, end.report) for _, end in ends
+    ]
+    quote, client = open_bill.quote, open_bill.principal.account
     found: Bill = bill(quote.tariff, quote.bound, sum(quote.held.values()), choices, client, share_bps)
     rows = tuple(
-        _row(tab, spec, end, cost, now_ms)
+        _row(open_bill, spec, end, cost, at_ms)
         for (spec, end), cost in zip(ends, found.costs, strict=True)
         if end.report.attempts  # what no worker ever had is not worth a row
     )
-    return Settle(tab.name, found.charge, found.payees, rows, now_ms)
+    return Settle(open_bill.name, found.charge, found.payees, rows, at_ms)
 
 
 def _billed(end: JobEnd) -> bool:
@@ -186,15 +202,25 @@ def _billed(end: JobEnd) -> bool:
     return isinstance(end, Finished) or (end.report.usage.completion > 0 and not poison)
 
 
-def _served(report: Report) -> Served:
-    return Served(report.usage.prompt, report.worker, report.served)
+def _as_it_comes(job: ClientRequest) -> bool:
+    """Whether the client has what came when the rest fails: of a stream, and of what is made piece by piece."""
+    return job.stream or job.piece is not None
+
+
+def _progress(job: ClientRequest, end: JobEnd) -> Progress | None:
+    report = end.report
+    return Progress(report.usage.prompt, report.reader, job.delivered(report)) if _billed(end) else None
+
+
+def _served(job: ClientRequest, report: Report) -> Served:
+    return Served(report.usage.prompt, report.reader, job.delivered(report))
 
 
 def _none(report: Report) -> Served:
-    return Served(0, report.worker, ())
+    return Served(0, None, ())
 
 
-def _row(tab: Tab, spec: JobSpec, end: JobEnd, cost: int, now_ms: int) -> UsageRow:
+def _row(open_bill: OpenBill, spec: JobSpec, end: JobEnd, cost: int, at_ms: int) -> UsageRow:
     match end:
         case Finished():
             finish = str(end.finish_reason)
@@ -202,14 +228,14 @@ def _row(tab: Tab, spec: JobSpec, end: JobEnd, cost: int, now_ms: int) -> UsageR
             finish = end.error.code.value
         case Stopped():
             finish = "cancelled"
-    report = end.report
+    report, piece = end.report, open_bill.job.piece
     return UsageRow(
         job=spec.id,
-        request=tab.name,
-        at_ms=now_ms,
-        account=tab.principal.account,
-        key=tab.principal.key,
-        model=tab.job.model.id,
+        request=open_bill.name,
+        at_ms=at_ms,
+        account=open_bill.principal.account,
+        key=open_bill.principal.key,
+        model=open_bill.job.model.id,
         worker=report.worker,
         attempts=report.attempts,
         finish=finish,
@@ -217,19 +243,17 @@ def _row(tab: Tab, spec: JobSpec, end: JobEnd, cost: int, now_ms: int) -> UsageR
         cached=report.usage.cached,
         completion=report.usage.completion,
         reasoning=report.usage.reasoning,
-        price_prompt=tab.quote.tariff.prompt,
-        price_completion=tab.quote.tariff.completion,
+        price_prompt=open_bill.quote.tariff.prompt,
+        price_completion=open_bill.quote.tariff.completion,
         cost_nano=cost,
         queued_ms=round(report.queued_s * 1000),
         first_token_ms=None if report.first_token_s is None else round(report.first_token_s * 1000),
         total_ms=round(report.total_s * 1000),
+        kind=None if piece is None else piece.kind,
+        units=None if piece is None else piece.units if _billed(end) else 0,
     )
 
 
 def behind() -> SupernetError:
-    """What a client is told when the database is too slow, or away."""
+    """The error for a client whose request needs the ledger while that is too slow, or away."""
     return SupernetError(ErrorCode.QUEUE_FULL, "accounting is behind: try again in a moment", retry_after_s=RETRY_S)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

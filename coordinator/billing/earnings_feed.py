@@ -2,17 +2,15 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
+from coordinator.clock import day_start_ms, now_ms
 from coordinator.hub.hub import Hub
+from coordinator.ledger.budget import Budget
 from coordinator.ledger.escrow import Earned, earned
-from coordinator.ledger.usage import DAY_MS
-from coordinator.store.database import Database
-from coordinator.store.errors import LedgerError
-from wire.messages import EARNINGS, Earnings
+from coordinator.store.errors import StoreError
+from coordinator.store.store import Store
+from wire.earnings import EARNINGS, Earnings
 
 log = logging.getLogger("supernet.ledger")
 
@@ -20,20 +18,21 @@ EVERY_S = 10.0
 
 
 @dataclass
-class Teller:
+class EarningsFeed:
+    """`promotions`: what may be paid out of credit a day; each owner is told beforehand."""
+
     hub: Hub
-    database: Database
-    thread: Executor
-    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    store: Store
+    promotions: Budget
     _told: dict[str, Earned] = field(default_factory=dict)  # by session
 
     async def run(self) -> None:
-        """Until cancelled. A database that fails is asked again the next time."""
+        """Tell workers of new earnings every EVERY_S seconds, until cancelled. A database that fails is asked again."""
         while True:
             await asyncio.sleep(EVERY_S)
             try:
                 await self.once()
-            except LedgerError as error:
+            except StoreError as error:
                 log.error("earnings cannot be read: %s", error)
 
     async def once(self) -> None:
@@ -43,14 +42,20 @@ class Teller:
             if worker.connected and EARNINGS in worker.hello.features
         }
         self._told = {session: told for session, told in self._told.items() if session in asking}
-        accounts, since_ms = sorted(set(asking.values())), self.now_ms() // DAY_MS * DAY_MS
+        accounts, since_ms = sorted(set(asking.values())), day_start_ms(now_ms())
         if not accounts:
             return
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self.thread, earned, self.database, accounts, since_ms)
+        found = await self.store.run(earned, accounts, since_ms)
         for session, account in asking.items():
             have = found[account]
             if self._told.get(session) != have:
                 self._told[session] = have
-                message = Earnings(escrow_nano=have.escrow, available_nano=have.available, today_nano=have.today)
+                message = Earnings(
+                    escrow_nano=have.escrow,
+                    available_nano=have.available,
+                    credit_nano=have.credit,
+                    today_nano=have.today,
+                    promotion_day_nano=self.promotions.nano,
+                    promotion_account_nano=self.promotions.account_nano,
+                )
                 self.hub.tell(session, message)

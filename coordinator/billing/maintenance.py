@@ -1,53 +1,49 @@
-"""What the ledger needs from time to time: forgotten holds are ended, earnings mature."""
+"""The regular work of the ledger: end forgotten holds, let earnings mature, share out the promotion budget."""
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import TypeVar
 
 from coordinator.billing.billing import Billing
+from coordinator.clock import now_ms
+from coordinator.ledger.budget import Budget
 from coordinator.ledger.escrow import Terms, mature
+from coordinator.ledger.pricing import decimal
+from coordinator.ledger.promotions import promote
 from coordinator.ledger.recovery import sweep
-from coordinator.store.database import Database
-from coordinator.store.errors import LedgerError
+from coordinator.store.errors import StoreError
+from coordinator.store.store import Store
 
 log = logging.getLogger("supernet.ledger")
 
 EVERY_S = 30.0
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True)
-class Upkeep:
-    database: Database
-    thread: Executor
+class Maintenance:
+    """Runs beside the server. `terms`: when an earning matures; `promotions`: what may be paid out of credit a day."""
+
+    store: Store
     billing: Billing
     terms: Terms
+    promotions: Budget
 
     async def run(self) -> None:
-        """Until cancelled. A database that fails is asked again the next time."""
+        """Do the regular work every EVERY_S seconds, until cancelled. A database that fails is asked again."""
         while True:
             try:
                 await self.once()
-            except LedgerError as error:
-                log.error("the ledger's upkeep failed: %s", error)
+            except StoreError as error:
+                log.error("the ledger's maintenance failed: %s", error)
             await asyncio.sleep(EVERY_S)
 
     async def once(self) -> None:
         running = self.billing.running
-        ended = await self._do(lambda: sweep(self.database, self.billing.share_bps, _now_ms(), running))
+        ended = await self.store.run(sweep, self.billing.share_bps, now_ms(), running)
         if ended:
             log.warning("%d holds that nobody ended were ended", ended)
-        while await self._do(lambda: mature(self.database, self.terms, _now_ms())):
+        while await self.store.run(mature, self.terms, now_ms()):
             pass
-
-    async def _do(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self.thread, work)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+        promoted = await self.store.run(promote, self.promotions, now_ms())
+        if promoted:
+            log.info("promotions: $%s of credit became earnings that may be paid out", decimal(promoted))

@@ -1,1 +1,1 @@
-"""The coordinator's command line."""
+"""Flags, and the commands of an operator that work on the database."""

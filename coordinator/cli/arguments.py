@@ -1,14 +1,14 @@
 """The command line: which commands there are, and what they take."""
 
 from argparse import ArgumentTypeError
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, get_args
 
 from coordinator.accounts.scopes import DEFAULT_ACCOUNT, DEFAULT_SCOPES, SCOPES
-from coordinator.config import DEFAULTS, HELP, Config, read
+from coordinator.config import SOURCES
 from coordinator.ledger.orders import Reason
 from coordinator.ledger.pricing import CURRENCIES
 from program.arguments import Parser
@@ -19,13 +19,14 @@ _DATABASE = ("db", "pepper")  # what every command that works on the database ma
 
 
 def parser() -> Parser:
+    """The parser of the whole command line."""
     root = Parser("supernet-coordinator", description="The API of a Supernet, in front of its workers.")
     root.add_argument("--version", action="version", version=version("supernet"))
     commands = root.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="run the coordinator")
     serve.add_argument("--json", action="store_true", help="print the address as JSON once it listens")
-    for name in HELP:
-        _setting(serve, name)
+    _file(serve)
+    _settings(serve, *SOURCES.own)
     _keys(commands.add_parser("key", help="API keys").add_subparsers(dest="action", required=True))
     _accounts(commands.add_parser("account", help="accounts").add_subparsers(dest="action", required=True))
     _money(commands)
@@ -42,8 +43,10 @@ def _keys(actions: Any) -> None:
     create.add_argument("--expires", type=expiry, metavar="WHEN", help="90d, 12h, 30m from now, or 2030-01-31 (UTC)")
     limits = {"rpm": "requests a minute", "tpm": "tokens a minute", "concurrency": "requests at a time"}
     for limit, what in limits.items():
-        create.add_argument(f"--{limit}", type=_typed(limit), help=f"{what} (default: the server's)")
-    _setting(create, "starter_spark")
+        create.add_argument(
+            f"--{limit}", type=SOURCES.settings[limit].read_flag, help=f"{what} (default: the server's)"
+        )
+    _settings(create, "starter_spark")
     _command(actions, "list", "all keys; what is secret of them is not to be had")
     for name, text in (
         ("revoke", "end a key; running coordinators know within a second"),
@@ -56,7 +59,7 @@ def _accounts(actions: Any) -> None:
     create = _command(actions, "create", "make an account")
     create.add_argument("--name", required=True, help="no two accounts have the same")
     create.add_argument("--init", action="store_true", help=_INIT)
-    _setting(create, "starter_spark")
+    _settings(create, "starter_spark")
     _command(actions, "list", "all accounts")
     change = _command(actions, "set", "change an account")
     change.add_argument("account", help="its name or id")
@@ -75,45 +78,48 @@ def _money(commands: Any) -> None:
     grant.add_argument("--currency", choices=CURRENCIES, default="spark", help="(default: spark)")
     grant.add_argument("--reason", choices=get_args(Reason), default="grant", help="(default: grant, a present)")
     grant.add_argument("--note", default="", help="kept with the booking")
-    _setting(grant, "sogni_nano")
+    _settings(grant, "sogni_nano")
     usage = _command(commands, "usage", "what an account used, by day (UTC), model and key")
     usage.add_argument("account", help="its name or id")
     usage.add_argument("--days", type=days, default=30, help="so many, with today (default: %(default)s)")
     worker = commands.add_parser("worker", help="workers").add_subparsers(dest="action", required=True)
     _command(worker, "list", "all workers that have earned; who is connected now stands on the dashboard")
+    _media(commands.add_parser("media", help="pictures, films and music").add_subparsers(dest="action", required=True))
     ledger = commands.add_parser("ledger", help="the books").add_subparsers(dest="action", required=True)
     _command(ledger, "check", "does all money add up? exits with 1 if not")
+
+
+def _media(actions: Any) -> None:
+    _command(actions, "reports", "what was reported, newest first")
+    for name, text in (
+        ("block", "nobody can read it any more, at once"),
+        ("unblock", "whoever has its link can read it again"),
+    ):
+        _command(actions, name, text).add_argument("id", help="of the file: the part of its link before the dot")
+    delete = _command(actions, "delete", "have all files of an account end now; the coordinator that runs deletes them")
+    delete.add_argument("account", help="its name or id")
 
 
 def _command(actions: Any, name: str, text: str) -> Parser:
     command: Parser = actions.add_parser(name, help=text, description=text)
     command.add_argument("--json", action="store_true", help="results as JSON")
-    for setting in _DATABASE:
-        _setting(command, setting)
+    _file(command)
+    _settings(command, *_DATABASE)
     return command
 
 
-def _setting(command: Parser, name: str) -> None:
-    flag, text, default = "--" + name.replace("_", "-"), HELP[name], DEFAULTS.get(name) or getattr(Config, name)
-    if isinstance(default, bool):
-        command.add_argument(flag, action="store_true", default=None, help=text)
-        return
-    command.add_argument(flag, type=_typed(name), metavar=name.upper(), help=f"{text} (default: {default})")
+def _file(command: Parser) -> None:
+    places = f"~/.config/supernet/{SOURCES.file}, else /etc/supernet/{SOURCES.file}"
+    command.add_argument("--config", type=Path, metavar="FILE", help=f"settings in TOML (default: {places})")
+
+
+def _settings(command: Parser, *names: str) -> None:
+    """These settings as flags; a command may take more of them from its environment and its file."""
+    for name in names:
+        SOURCES.settings[name].add_flag(command.add_argument)
 
 
 # ---- values ----------------------------------------------------------------------------------------------------------
-
-
-def _typed(setting: str) -> Callable[[str], Any]:
-    """How argparse reads the flag of a setting: as the setting's variable is read."""
-
-    def typed(text: str) -> Any:
-        try:
-            return read(setting, text)
-        except ValueError as error:
-            raise ArgumentTypeError(f"{text!r} {error}") from None
-
-    return typed
 
 
 def expiry(text: str) -> int:
@@ -133,6 +139,7 @@ def expiry(text: str) -> int:
 
 
 def amount(text: str) -> Fraction:
+    """Read an amount of money, exactly. Raises ArgumentTypeError, as the other readers here do."""
     try:
         value = Fraction(text)
     except (ValueError, ZeroDivisionError):
@@ -143,12 +150,14 @@ def amount(text: str) -> Fraction:
 
 
 def days(text: str) -> int:
+    """Read a number of days, 1 to 3660."""
     if not text.isdecimal() or not 1 <= int(text) <= 3660:
         raise ArgumentTypeError(f"{text!r} is no number of days: write 1 to 3660")
     return int(text)
 
 
 def weight(text: str) -> float:
+    """Read an account's weight, 0.01 to 1000."""
     try:
         value = float(text)
     except ValueError:

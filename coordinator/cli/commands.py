@@ -2,30 +2,34 @@
 
 import json
 import sys
-import time
 from argparse import Namespace
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from coordinator.accounts.accounts import Wish, create_account, create_key, regenerate_key
-from coordinator.accounts.api_keys import pepper_file, read_pepper
+from coordinator.accounts.accounts import KeyRequest, create_account, create_key, regenerate_key
+from coordinator.accounts.pepper import open_pepper, pepper_file
 from coordinator.accounts.rows import KeyLimits, KeyRow, get_account, list_accounts, list_keys, revoke_key, set_account
+from coordinator.artefacts.rows import block, end_all, list_reports
+from coordinator.clock import DAY_MS, day_start_ms, now_ms
 from coordinator.config import Config
 from coordinator.ledger.audit import check
 from coordinator.ledger.commit import commit
+from coordinator.ledger.errors import LedgerError
 from coordinator.ledger.escrow import workers
 from coordinator.ledger.grants import Balance, grant, totals
-from coordinator.ledger.orders import Short
+from coordinator.ledger.orders import Insufficient
 from coordinator.ledger.pricing import SPARK_NANO, Units, decimal
-from coordinator.ledger.usage import DAY_MS, sums
+from coordinator.ledger.usage import sums
 from coordinator.store.database import Database, sqlite_file
-from coordinator.store.errors import LedgerError
+from coordinator.store.errors import StoreError
+
+MOST_REPORTS = 1000
 
 
 @dataclass(frozen=True)
 class _Call:
-    """One command that is being carried out."""
+    """One command: its arguments, the settings, and the open database."""
 
     arguments: Namespace
     config: Config
@@ -33,7 +37,7 @@ class _Call:
 
     @property
     def pepper(self) -> bytes:
-        return _pepper(self.config, make=False)
+        return _pepper(self.database, self.config, make=False)
 
     @property
     def starter_nano(self) -> int:
@@ -41,25 +45,26 @@ class _Call:
 
 
 def run(arguments: Namespace, config: Config) -> None:
-    """Raises LedgerError. Only `--init`, and the server, make a database: any other folder's would be a new one."""
+    """Carry out one command and print its result. Raises StoreError, also if there is no database: without `--init`
+    none is made, as one in the wrong place would be new and empty."""
     file = sqlite_file(config.db)
     init = getattr(arguments, "init", False)
     if file is not None and not init and not file.exists():
-        raise LedgerError(
+        raise StoreError(
             f"no database at {file}: give the coordinator's with --db (its log names it at the start), or make one:"
             " `serve` does, and --init with `key create` or `account create`"
         )
     database = Database(config.db)
     try:
         if init:
-            _pepper(config, make=True)
+            _pepper(database, config, make=True)
         _COMMANDS[arguments.command, getattr(arguments, "action", None)](_Call(arguments, config, database))
     finally:
         database.close()
 
 
-def _pepper(config: Config, *, make: bool) -> bytes:
-    return read_pepper(config.pepper or pepper_file(config.db), make=make)
+def _pepper(database: Database, config: Config, *, make: bool) -> bytes:
+    return open_pepper(database, config.pepper or pepper_file(config.db), make=make)
 
 
 # ---- keys ------------------------------------------------------------------------------------------------------------
@@ -69,12 +74,12 @@ def _key_create(call: _Call) -> None:
     asked = call.arguments
     scopes = tuple(scope.strip() for scope in asked.scope.split(",") if scope.strip())
     limits = KeyLimits(asked.rpm, asked.tpm, asked.concurrency)
-    wish = Wish(asked.name, asked.account, scopes, limits, asked.expires)
-    _show_once(call, *create_key(call.database, call.pepper, wish, _now_ms(), call.starter_nano))
+    request = KeyRequest(asked.name, asked.account, scopes, limits, asked.expires)
+    _show_once(call, *create_key(call.database, call.pepper, request, now_ms(), call.starter_nano))
 
 
 def _key_regenerate(call: _Call) -> None:
-    _show_once(call, *regenerate_key(call.database, call.pepper, call.arguments.id, _now_ms()))
+    _show_once(call, *regenerate_key(call.database, call.pepper, call.arguments.id, now_ms()))
     print(f"{call.arguments.id} is revoked; a running coordinator knows within a second", file=sys.stderr)
 
 
@@ -97,7 +102,7 @@ def _key_list(call: _Call) -> None:
 
 
 def _key_revoke(call: _Call) -> None:
-    revoke_key(call.database, call.arguments.id, _now_ms())
+    revoke_key(call.database, call.arguments.id, now_ms())
     print(f"{call.arguments.id} is revoked; a running coordinator knows within a second", file=sys.stderr)
 
 
@@ -105,7 +110,7 @@ def _key_revoke(call: _Call) -> None:
 
 
 def _account_create(call: _Call) -> None:
-    account = create_account(call.database, call.arguments.name, _now_ms(), call.starter_nano)
+    account = create_account(call.database, call.arguments.name, now_ms(), call.starter_nano)
     print(json.dumps(asdict(account)) if call.arguments.json else account.id)
 
 
@@ -114,9 +119,9 @@ def _account_list(call: _Call) -> None:
     rows = []
     for account in list_accounts(call.database):
         money = have.get(account.id, Balance())
-        purses = {"available_nano": money.available, "earned_nano": money.earned, "escrow_nano": money.escrow}
-        rows.append(asdict(account) | purses)
-    columns = ("id", "name", "weight", "disabled", "available_nano", "earned_nano", "escrow_nano", "created_ms")
+        rows.append(asdict(account) | {f"{kind}_nano": amount for kind, amount in asdict(money).items()})
+    amounts = ("available_nano", "earned_nano", "escrow_nano", "credit_nano")
+    columns = ("id", "name", "weight", "disabled", *amounts, "created_ms")
     _table(call, rows, columns)
 
 
@@ -149,9 +154,9 @@ def _grant(call: _Call) -> None:
     nano = asked.amount * Units(call.config.sogni_nano).of(asked.currency)
     if nano.denominator != 1:
         raise LedgerError(f"{asked.amount} {asked.currency} is no whole number of nano-dollars")
-    order = grant(account.id, asked.currency, int(nano), _now_ms(), asked.reason, asked.note)
+    order = grant(account.id, asked.currency, int(nano), now_ms(), asked.reason, asked.note)
     (answer,) = commit(call.database, [order])
-    if isinstance(answer, Short):
+    if isinstance(answer, Insufficient):
         raise LedgerError(f"{account.name} has earned ${decimal(answer.available)} that can be paid out, and no more")
     if call.arguments.json:
         print(json.dumps({"id": order.id, "account": account.id, "currency": asked.currency, "nano_usd": order.nano}))
@@ -162,12 +167,12 @@ def _usage(call: _Call) -> None:
     asked = call.arguments
     account = get_account(call.database, asked.account)
     names = {key.id: key.name for key in list_keys(call.database, account.id)}
-    since_ms = (_now_ms() // DAY_MS - asked.days + 1) * DAY_MS
+    since_ms = day_start_ms(now_ms(), asked.days - 1)
     rows = [
         {**asdict(row), "day": _day(row.day), "key": names.get(row.key, row.key)}
         for row in sums(call.database, account.id, since_ms)
     ]
-    columns = ("day", "model", "key", "requests", "prompt", "cached", "completion", "reasoning", "cost_nano")
+    columns = ("day", "model", "key", "requests", "prompt", "cached", "completion", "reasoning", "units", "cost_nano")
     _table(call, rows, columns)
 
 
@@ -187,6 +192,33 @@ def _ledger_check(call: _Call) -> None:
         sys.exit(1)
 
 
+def _media_reports(call: _Call) -> None:
+    names = {account.id: account.name for account in list_accounts(call.database)}
+    rows = [
+        {**asdict(one), "account": names.get(one.account), "owner": names.get(one.owner), "reason": _plain(one.reason)}
+        for one in list_reports(call.database, MOST_REPORTS)
+    ]
+    _table(call, rows, ("at_ms", "artefact", "owner", "job", "account", "reason"))
+
+
+def _media_block(call: _Call) -> None:
+    block(call.database, call.arguments.id, True)
+    print(f"{call.arguments.id} is blocked", file=sys.stderr)
+
+
+def _media_unblock(call: _Call) -> None:
+    block(call.database, call.arguments.id, False)
+    print(f"{call.arguments.id} is no longer blocked", file=sys.stderr)
+
+
+def _media_delete(call: _Call) -> None:
+    account = get_account(call.database, call.arguments.account)
+    count = end_all(call.database, account.id, now_ms())
+    print(
+        f"{count} files of {account.name} have ended; a running coordinator deletes them in a minute", file=sys.stderr
+    )
+
+
 _COMMANDS = {
     ("grant", None): _grant,
     ("usage", None): _usage,
@@ -196,6 +228,10 @@ _COMMANDS = {
     ("key", "list"): _key_list,
     ("key", "revoke"): _key_revoke,
     ("key", "regenerate"): _key_regenerate,
+    ("media", "reports"): _media_reports,
+    ("media", "block"): _media_block,
+    ("media", "unblock"): _media_unblock,
+    ("media", "delete"): _media_delete,
     ("account", "create"): _account_create,
     ("account", "list"): _account_list,
     ("account", "set"): _account_set,
@@ -224,10 +260,11 @@ def _cell(name: str, value: Any) -> str:
     return f"${decimal(value)}" if name.endswith("_nano") else str(value)
 
 
+def _plain(text: str) -> str:
+    """A stranger's words, in which no command to a terminal is left."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 def _day(number: int) -> str:
     """`number` counts from the first of January 1970, UTC."""
     return datetime.fromtimestamp(number * DAY_MS / 1000, UTC).strftime("%Y-%m-%d")
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

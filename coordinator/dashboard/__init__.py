@@ -1,1 +1,1 @@
-"""The dashboard: what a browser is given, and the live view of the network that its pages read."""
+"""What a browser is given, and the live view of the network that its pages read."""

@@ -1,23 +1,24 @@
-"""The shell of the live view: looks at the network once a second, and hands one wording to all who may see the same.
+"""The live view of the network: a snapshot once a second, encoded once for all viewers who may see the same.
 
-While nobody watches, a look costs one number: the point of the line of tokens a second.
+While nobody watches, only the history of tokens a second is kept up.
 """
 
 import asyncio
 import json
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from coordinator.dashboard.view import Look, Viewer, change, network_json, worker_id, worker_json
-from coordinator.dashboard.watch import Watch, WorkerLook
+from coordinator.clock import now_ms
+from coordinator.dashboard.view import NetworkSnapshot, Viewer, change, network_json, worker_id, worker_json
+from coordinator.dashboard.watch import Watch, WorkerSnapshot
 from coordinator.hub.hub import Hub
-from wire.catalog import Catalog
+from wire.catalog import Catalog, ModelSpec
 from wire.errors import ErrorCode, SupernetError
+from wire.media_catalog import MediaSpec
 
-LOOK_S = 1.0
+SNAPSHOT_S = 1.0
 MAX_VIEWERS = 256
 MAX_VIEWERS_OF_ONE = 32
 MAX_VIEWERS_WITHOUT_KEY = 128  # nobody tells them apart: they share a bound, and leave room for those with a key
@@ -26,47 +27,50 @@ RETRY_S = 30.0
 
 @dataclass(frozen=True)
 class _View:
-    """What one kind of viewer is told at one look."""
+    """One snapshot as one kind of viewer sees it."""
 
     number: int
     document: dict[str, Any]
     whole: bytes
-    changed: bytes | None  # against the look before; None if this kind of viewer did not see that
+    changed: bytes | None  # since the snapshot before; None if this kind of viewer was not shown that
 
 
 class Feed:
-    """`healthy` tells whether accounts and usage can be read and written."""
+    """Takes the snapshots of the network and hands them to the viewers.
+
+    `healthy`: whether accounts and usage can be read and written.
+    """
 
     def __init__(self, hub: Hub, catalog: Catalog, healthy: Callable[[], bool] = lambda: True) -> None:
         self._hub = hub
-        self._catalog = catalog
+        self._models: tuple[ModelSpec | MediaSpec, ...] = (*catalog.models, *catalog.media)
         self._healthy = healthy
         self._watch = Watch()
         self._watching: Counter[str | None] = Counter()
-        self._looked: Look | None = None
+        self._snapshot: NetworkSnapshot | None = None
         self._number = 0
         self._views: dict[Viewer, _View] = {}
         self._next = asyncio.Event()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Take a snapshot every SNAPSHOT_S seconds while anybody watches, until cancelled."""
         while True:
             self._watch.count(self._hub.now(), self._hub.dispatch.counters.tokens)
             if self._watching:
-                self._look()
-            await asyncio.sleep(LOOK_S)
+                self._take()
+            await asyncio.sleep(SNAPSHOT_S)
 
     def snapshot(self, viewer: Viewer) -> bytes:
-        """The network as JSON, not older than a second."""
+        """The network as JSON, at most a second old."""
         self._fresh()
         return self._view(viewer).whole
 
     def worker(self, name: str, viewer: Viewer) -> dict[str, Any]:
-        """One worker in full. Raises what `find` raises."""
+        """One worker in full. Raises unknown_worker, as `find` does."""
         return worker_json(self.find(name, viewer), viewer)
 
-    def find(self, name: str, viewer: Viewer) -> WorkerLook:
-        """One worker by its public id. Raises SupernetError if it is not there, or not this viewer's to see."""
+    def find(self, name: str, viewer: Viewer) -> WorkerSnapshot:
+        """One worker by its public id. Raises unknown_worker if it is not connected, or not this viewer's to see."""
         for worker in self._fresh().workers:
             if worker_id(worker.key) == name and viewer.sees(worker):
                 return worker
@@ -74,14 +78,14 @@ class Feed:
         raise SupernetError(ErrorCode.UNKNOWN_WORKER, message)
 
     def admit(self, viewer: Viewer) -> None:
-        """Raises rate_limit_exceeded when too many watch."""
+        """Refuse the viewer if too many watch already, in all or of this account. Raises rate_limit_exceeded."""
         most = MAX_VIEWERS_WITHOUT_KEY if viewer.account is None else MAX_VIEWERS_OF_ONE
         if self._watching.total() >= MAX_VIEWERS or self._watching[viewer.account] >= most:
             message = "Too many dashboards are open: close one, or look again in half a minute."
             raise SupernetError(ErrorCode.RATE_LIMIT_EXCEEDED, message, retry_after_s=RETRY_S)
 
     def enter(self, viewer: Viewer) -> None:
-        """Somebody watches from now on, until `leave`."""
+        """Count one more viewer, until `leave`. Snapshots are taken while anybody watches."""
         self._watching[viewer.account] += 1
 
     def leave(self, viewer: Viewer) -> None:
@@ -89,33 +93,33 @@ class Feed:
         if not self._watching[viewer.account]:
             del self._watching[viewer.account]
 
-    async def watch(self, viewer: Viewer) -> AsyncIterator[bytes]:
+    async def watch(self, viewer: Viewer) -> AsyncGenerator[bytes]:
         """JSON texts, one a second: the whole network first, then what has changed. Ends when the coordinator does.
 
-        Whoever is slow misses looks, and is told the whole again.
+        A slow reader misses snapshots, and is then sent the whole network again.
         """
         self._fresh()
-        told = 0
+        sent = 0  # the number of the last snapshot
         while not self._hub.drained.is_set():
             view = self._view(viewer)
-            yield view.changed if view.changed is not None and told == view.number - 1 else view.whole
-            told = view.number
-            while told == self._number and not self._hub.drained.is_set():
+            yield view.changed if view.changed is not None and sent == view.number - 1 else view.whole
+            sent = view.number
+            while sent == self._number and not self._hub.drained.is_set():
                 await self._next.wait()
 
-    def _fresh(self) -> Look:
-        at_ms = time.time_ns() // 1_000_000
-        if self._looked is None or not 0 <= at_ms - self._looked.at_ms < LOOK_S * 1000:
-            return self._look()
-        return self._looked
+    def _fresh(self) -> NetworkSnapshot:
+        at_ms = now_ms()
+        if self._snapshot is None or not 0 <= at_ms - self._snapshot.at_ms < SNAPSHOT_S * 1000:
+            return self._take()
+        return self._snapshot
 
-    def _look(self) -> Look:
-        dispatch, now, wall_ms = self._hub.dispatch, self._hub.now(), time.time_ns() // 1_000_000
+    def _take(self) -> NetworkSnapshot:
+        dispatch, now, wall_ms = self._hub.dispatch, self._hub.now(), now_ms()
         history = self._watch.history
-        self._looked = Look(
+        self._snapshot = NetworkSnapshot(
             at_ms=wall_ms,
-            workers=self._watch.look(dispatch.workers, dispatch.resting(now), now, wall_ms),
-            waiting={spec.id: dispatch.online(spec.id).waiting for spec in self._catalog.models},
+            workers=self._watch.snapshot(dispatch.workers, dispatch.resting(now), now, wall_ms),
+            waiting={spec.id: dispatch.online(spec.id).waiting for spec in self._models},
             queue_limit=dispatch.limits.queue,
             tps=history[-1] if history else 0.0,
             history=tuple(history),
@@ -123,18 +127,18 @@ class Feed:
             database=self._healthy(),
         )
         self._number += 1
-        # Only of who watches is it remembered what he saw last.
+        # What was sent last is remembered for kinds of viewers that still watch.
         self._views = {who: view for who, view in self._views.items() if self._watching[who.account]}
         self._next.set()
         self._next = asyncio.Event()
-        return self._looked
+        return self._snapshot
 
     def _view(self, viewer: Viewer) -> _View:
         before = self._views.get(viewer)
         if before is not None and before.number == self._number:
             return before
-        assert self._looked is not None, "a look comes first"
-        document = network_json(self._looked, self._catalog.models, viewer)
+        assert self._snapshot is not None, "there is a snapshot first"
+        document = network_json(self._snapshot, self._models, viewer)
         changed = None
         if before is not None and before.number == self._number - 1:
             changed = _encoded(change(before.document, document))

@@ -1,9 +1,9 @@
-"""`GET /v1/network` in words: what is watched -> JSON, for whoever may see it.
+"""`GET /v1/network`: a snapshot of the network as JSON, with what one viewer may see.
 
-The operator (an admin key) sees everything. An owner sees his own workers in full. Of everybody else's a client sees
-what it may know when it decides to send a prompt: that they are there, what they run and how busy they are, but no
-name, no account and no problem of theirs. A reader without a key (if the operator allows it) sees the same as a client
-without workers.
+The operator (an admin key) sees everything. An owner sees workers of the own account in full. Of all other workers a
+client sees what it may know before it sends a prompt: that they exist, what they run and how busy they are, but no
+name, no account and no problem. A reader without a key (if the operator allows that) sees as much as a client that has
+no workers.
 """
 
 import hashlib
@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from coordinator.dashboard.watch import SeatLook, WorkerLook
+from coordinator.dashboard.watch import ReplicaSnapshot, WorkerSnapshot
 from wire.catalog import ModelSpec
-from wire.messages import Hardware, Issue
+from wire.media_catalog import MediaSpec
+from wire.messages import Issue
+from wire.offers import Hardware, ModelOffer
 
 Json = dict[str, Any]
 
@@ -25,24 +27,24 @@ SEVERITIES = ("error", "warning", "info")
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who looks. `account` None: without a key."""
+    """Who reads the view. `account` None: a reader without a key."""
 
     account: str | None
     admin: bool = False
 
-    def owns(self, worker: WorkerLook) -> bool:
+    def owns(self, worker: WorkerSnapshot) -> bool:
         return worker.account == self.account
 
-    def sees(self, worker: WorkerLook) -> bool:
+    def sees(self, worker: WorkerSnapshot) -> bool:
         return self.admin or self.owns(worker)
 
 
 @dataclass(frozen=True)
-class Look:
-    """One look at the whole network. `waiting`: jobs in the queue, by model."""
+class NetworkSnapshot:
+    """The whole network at one moment. `waiting`: jobs in the queue, by model."""
 
     at_ms: int
-    workers: tuple[WorkerLook, ...]
+    workers: tuple[WorkerSnapshot, ...]
     waiting: Mapping[str, int]
     queue_limit: int
     tps: float
@@ -53,35 +55,35 @@ class Look:
 
 @lru_cache(maxsize=8192)
 def worker_id(key: str) -> str:
-    """What a worker is called in public: no way back to its account or name."""
+    """The public id of a worker. It leads back neither to its account nor to its name."""
     return hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
-def network_json(look: Look, models: Sequence[ModelSpec], viewer: Viewer) -> Json:
-    """Everything for the picture of the network."""
-    workers = [_tile(worker, viewer) for worker in look.workers]
-    online = [seat for worker in look.workers for seat in worker.serves()]
+def network_json(snapshot: NetworkSnapshot, models: Sequence[ModelSpec | MediaSpec], viewer: Viewer) -> Json:
+    """The whole document, which the dashboard draws."""
+    workers = [_tile(worker, viewer) for worker in snapshot.workers]
+    online = [replica for worker in snapshot.workers for replica in worker.serves()]
     return {
         "object": "network",
-        "at_ms": look.at_ms,
+        "at_ms": snapshot.at_ms,
         "viewer": "operator" if viewer.admin else "client" if viewer.account else "public",
         "totals": {
-            "workers": sum(worker.status != "away" for worker in look.workers),
-            "slots": sum(len(seat.cells) for seat in online),
-            "busy": sum(seat.busy for seat in online),
-            "waiting": sum(look.waiting.values()),
-            "queue": look.queue_limit,
-            "tokens_per_second": look.tps,
+            "workers": sum(worker.status != "away" for worker in snapshot.workers),
+            "slots": sum(len(replica.cells) for replica in online),
+            "busy": sum(replica.busy for replica in online),
+            "waiting": sum(snapshot.waiting.values()),
+            "queue": snapshot.queue_limit,
+            "tokens_per_second": snapshot.tps,
         },
-        "history": list(look.history),
-        "models": [_model(look, spec) for spec in models],
-        "problems": problems(look, viewer),
+        "history": list(snapshot.history),
+        "models": [_model(snapshot, spec) for spec in models],
+        "problems": problems(snapshot, viewer),
         "workers": workers,
     }
 
 
 def change(before: Json, after: Json) -> Json:
-    """What to tell a viewer who has `before`: all but the history and the workers that are as they were."""
+    """The document for a viewer who has `before`: without the history and the workers that have not changed."""
     known = {worker["id"]: worker for worker in before["workers"]}
     changed = [worker for worker in after["workers"] if known.pop(worker["id"], None) != worker]
     return {
@@ -92,30 +94,30 @@ def change(before: Json, after: Json) -> Json:
     }
 
 
-def _model(look: Look, spec: ModelSpec) -> Json:
-    seats = [seat for worker in look.workers for seat in worker.serves(spec.id)]
+def _model(snapshot: NetworkSnapshot, spec: ModelSpec | MediaSpec) -> Json:
+    replicas = [replica for worker in snapshot.workers for replica in worker.serves(spec.id)]
+    tools = {"tools": list(spec.tools)} if isinstance(spec, MediaSpec) else {}
     return {
         "id": spec.id,
         "name": spec.name,
-        "workers": len(seats),
-        "slots": sum(len(seat.cells) for seat in seats),
-        "busy": sum(seat.busy for seat in seats),
-        "waiting": look.waiting.get(spec.id, 0),
-        "tokens_per_second": round(sum(seat.tps for seat in seats), 1),
+        **tools,
+        "workers": len(replicas),
+        "seeing": sum(replica.sees for replica in replicas),
+        "slots": sum(len(replica.cells) for replica in replicas),
+        "busy": sum(replica.busy for replica in replicas),
+        "waiting": snapshot.waiting.get(spec.id, 0),
+        "tokens_per_second": round(sum(replica.tps for replica in replicas), 1),
     }
 
 
-def _tile(worker: WorkerLook, viewer: Viewer) -> Json:
+def _tile(worker: WorkerSnapshot, viewer: Viewer) -> Json:
     tile: Json = {
         "id": worker_id(worker.key),
         "status": worker.status,
         "since_ms": worker.since_ms,
         "gpu": gpu_words(worker.hardware),
         "tokens_per_second": round(worker.tps, 1),
-        "models": [
-            {"id": seat.offer.id, "status": seat.status, "cells": seat.cells, "tokens_per_second": seat.tps}
-            for seat in worker.seats
-        ],
+        "models": [_state(replica) for replica in worker.replicas],
     }
     if viewer.sees(worker):
         tile["name"] = worker.name[:NAME_CHARS]
@@ -125,8 +127,22 @@ def _tile(worker: WorkerLook, viewer: Viewer) -> Json:
     return tile
 
 
+def _state(replica: ReplicaSnapshot) -> Json:
+    """What a model or a pipeline does now. What is made for whom, and out of which words, is nobody's business here."""
+    state: Json = {
+        "id": replica.offer.id,
+        "status": replica.status,
+        "cells": replica.cells,
+        "tokens_per_second": replica.tps,
+    }
+    if not isinstance(replica.offer, ModelOffer):
+        state["tools"] = list(replica.tools)
+        state["jobs"] = [{"stage": making.stage, "percent": making.percent} for making in replica.makings]
+    return state
+
+
 def gpu_words(hardware: Hardware) -> str:
-    """Its GPUs, or else its processor, in a few words."""
+    """The GPUs of a worker, or else its processor, in a few words."""
     if not hardware.gpus:
         return (hardware.cpu or "CPU")[:NAME_CHARS]
     first = hardware.gpus[0].name[:NAME_CHARS]
@@ -136,10 +152,10 @@ def gpu_words(hardware: Hardware) -> str:
 # ---- problems --------------------------------------------------------------------------------------------------------
 
 
-def problems(look: Look, viewer: Viewer) -> list[Json]:
-    """The worst first: what workers report of themselves, and what the coordinator sees."""
-    found = _own(look) if viewer.admin else []
-    for worker in look.workers:
+def problems(snapshot: NetworkSnapshot, viewer: Viewer) -> list[Json]:
+    """Problems that workers report and that the coordinator sees, the worst first."""
+    found = _own(snapshot) if viewer.admin else []
+    for worker in snapshot.workers:
         if viewer.sees(worker):
             found += [_problem(worker, issue) for issue in worker.issues]
             if worker.status == "resting":
@@ -147,21 +163,21 @@ def problems(look: Look, viewer: Viewer) -> list[Json]:
     return sorted(found, key=lambda problem: SEVERITIES.index(problem["severity"]))[:MAX_PROBLEMS]
 
 
-def _own(look: Look) -> list[Json]:
+def _own(snapshot: NetworkSnapshot) -> list[Json]:
     found = []
-    if not look.database:
+    if not snapshot.database:
         remedy = "Look at the log of the coordinator and at the disk under its database."
         found.append(_sentence("error", "database_down", "Accounts and usage cannot be read or written.", remedy))
-    if look.draining:
+    if snapshot.draining:
         found.append(_sentence("info", "draining", "The coordinator stops and takes no new requests."))
-    for model, waiting in look.waiting.items():
-        if waiting and not any(worker.serves(model) for worker in look.workers):
+    for model, waiting in snapshot.waiting.items():
+        if waiting and not any(worker.serves(model) for worker in snapshot.workers):
             message = f"{waiting} wait for {model} and no worker serves it now."
             found.append(_sentence("warning", "no_worker", message, "Start a worker for it, or wait for one."))
     return found
 
 
-def _resting(worker: WorkerLook) -> Issue:
+def _resting(worker: WorkerSnapshot) -> Issue:
     return Issue(
         code="resting",
         severity="warning",
@@ -170,7 +186,7 @@ def _resting(worker: WorkerLook) -> Issue:
     )
 
 
-def _problem(worker: WorkerLook, issue: Issue) -> Json:
+def _problem(worker: WorkerSnapshot, issue: Issue) -> Json:
     return {
         "worker": worker_id(worker.key),
         "name": worker.name[:NAME_CHARS],
@@ -185,8 +201,8 @@ def _sentence(severity: str, code: str, message: str, remedy: str = "") -> Json:
 # ---- one worker ------------------------------------------------------------------------------------------------------
 
 
-def worker_json(worker: WorkerLook, viewer: Viewer) -> Json:
-    """All about one worker, for its owner and the operator."""
+def worker_json(worker: WorkerSnapshot, viewer: Viewer) -> Json:
+    """One worker in full, for its owner and the operator."""
     return {
         **_tile(worker, viewer),
         "object": "network.worker",
@@ -199,7 +215,7 @@ def worker_json(worker: WorkerLook, viewer: Viewer) -> Json:
         "finished": worker.finished,
         "faults": worker.faults,
         "tokens": worker.tokens,
-        "models": [_seat(seat) for seat in worker.seats],
+        "models": [_replica(replica) for replica in worker.replicas],
         "issues": [_sentence(issue.severity, issue.code, issue.message, issue.remedy) for issue in worker.issues]
         + (
             [] if worker.status != "resting" else [_sentence(**_resting(worker).model_dump(exclude={"type", "active"}))]
@@ -207,13 +223,15 @@ def worker_json(worker: WorkerLook, viewer: Viewer) -> Json:
     }
 
 
-def _seat(seat: SeatLook) -> Json:
+def _replica(replica: ReplicaSnapshot) -> Json:
+    offer = replica.offer
+    if not isinstance(offer, ModelOffer):
+        return {**_state(replica), "modes": list(offer.modes)}
     return {
-        "id": seat.offer.id,
-        "status": seat.status,
-        "context": seat.offer.context,
-        "cells": seat.cells,
-        "tokens_per_second": seat.tps,
-        "tokens": seat.tokens,
-        "speed": [point.model_dump() for point in seat.offer.speed],
+        **_state(replica),
+        "context": offer.context,
+        "sees": replica.sees,
+        "image_ms": offer.image_ms,
+        "tokens": replica.tokens,
+        "speed": [point.model_dump() for point in offer.speed],
     }

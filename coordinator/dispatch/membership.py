@@ -1,13 +1,15 @@
-"""Workers come, drop and come back. A dropped socket is not a lost job: for a while its jobs wait for the worker.
+"""Workers join, drop and come back. A dropped socket is not a lost job: for a while its jobs wait for the worker.
 
-At once, or after the grace that the operator gives, they also stand in the queue: whatever comes first, a free slot
-elsewhere or the worker itself, gets them. When the resume window is over the worker is gone.
+At once, or after the grace that the operator gives (`resume_grace_s`), the jobs also stand in the queue: the first of a
+free slot elsewhere and the worker itself gets them. When the resume window is over the worker is gone.
 """
 
+from coordinator.dispatch import failover, placing, rests
+from coordinator.dispatch.dispatch_state import State
 from coordinator.dispatch.effects import Accepted, CloseWorker, Send
-from coordinator.dispatch.jobs import Jobs
 from coordinator.scheduler.fleet import key_of
-from coordinator.scheduler.state import Lease, Peer, Worker
+from coordinator.scheduler.state import Lease, Peer
+from coordinator.scheduler.workers import Worker
 from wire.errors import CLOSE_DUPLICATE, ErrorCode
 from wire.job_state import JobState
 from wire.messages import DEAD_AFTER_S, Error, Hello, KeptJob, Welcome
@@ -16,123 +18,147 @@ CLOSE_GOING_AWAY = 1001  # RFC 6455, 7.4.1
 CLOSE_TRY_AGAIN_LATER = 1013
 
 
-class Attendance:
-    def __init__(self, jobs: Jobs) -> None:
-        self._jobs = jobs
-        self._fleet = jobs.fleet
+def joined(state: State, hello: Hello, peer: Peer, now: float) -> None:
+    """A socket said Hello: welcome a new worker, let one that has dropped go on with its jobs, or turn it away."""
+    old = state.fleet.workers.get(key_of(hello, peer))
+    if old is None:
+        _newcomer(state, hello, peer, now)
+        return
+    same = old.hello.instance == hello.instance
+    if old.connected and not same and now - old.heard_at < DEAD_AFTER_S:
+        state.counters.duplicate_workers += 1
+        message = "a worker with this id is connected already: give each worker its own state folder"
+        _turn_away(state, peer, ErrorCode.DUPLICATE_WORKER, message, CLOSE_DUPLICATE)
+        return
+    if old.connected:
+        state.emit(CloseWorker(old.peer.session, CLOSE_DUPLICATE, "this worker has connected again"))
+    resume = hello.resume
+    if same and resume is not None and resume.session in old.sessions:
+        _reattach(state, old, hello, peer, now)
+    else:
+        gone(state, old, "it started anew", now)
+        _newcomer(state, hello, peer, now)
 
-    def joined(self, hello: Hello, peer: Peer, now: float) -> None:
-        """Answered by Welcome, or by an error and a close."""
-        old = self._fleet.workers.get(key_of(hello, peer))
-        if old is None:
-            self._newcomer(hello, peer, now)
+
+def left(state: State, session: str, resumable: bool, now: float) -> None:
+    """A socket ended; the jobs wait for the worker if it may resume, else they move on."""
+    worker = state.fleet.by_session(session)
+    if worker is not None and worker.connected:
+        _detach(state, worker, "the connection ended", now)
+        if not resumable:
+            gone(state, worker, "it has left", now)
             return
-        same = old.hello.instance == hello.instance
-        if old.connected and not same and now - old.seen < DEAD_AFTER_S:
-            self._jobs.counters.duplicate_workers += 1
-            message = "a worker with this id is connected already: give each worker its own state folder"
-            self._turn_away(peer, ErrorCode.DUPLICATE_WORKER, message, CLOSE_DUPLICATE)
-            return
-        if old.connected:
-            self._jobs.emit(CloseWorker(old.peer.session, CLOSE_DUPLICATE, "this worker has connected again"))
-        resume = hello.resume
-        if same and resume is not None and resume.session in old.sessions:
-            self._reattach(old, hello, peer, now)
-        else:
-            self.gone(old, "it started anew", now)
-            self._newcomer(hello, peer, now)
+        watch(state, worker, now)
+        for model in worker.replicas:
+            placing.place(state, model, now)
 
-    def left(self, session: str, resumable: bool, now: float) -> None:
-        worker = self._fleet.by_session(session)
-        if worker is not None and worker.connected:
-            self._detach(worker, "the connection ended", now)
-            if not resumable:
-                self.gone(worker, "it has left", now)
-                return
-            self.watch(worker, now)
-            for model in worker.seats:
-                self._jobs.place(model, now)
 
-    def watch(self, worker: Worker, now: float) -> None:
-        """Deadlines of the link itself."""
-        if worker.connected and now - worker.seen >= DEAD_AFTER_S:
-            reason = f"silent for {DEAD_AFTER_S:.0f} s"
-            self._jobs.emit(CloseWorker(worker.peer.session, CLOSE_GOING_AWAY, reason))
-            self._detach(worker, reason, now)
-        if worker.left is None:
-            return
-        if now - worker.left >= self._jobs.limits.resume_window_s:
-            self.gone(worker, "it did not come back", now)
-        elif now - worker.left >= self._jobs.limits.resume_grace_s or now - worker.seen >= DEAD_AFTER_S:
-            self._offer_elsewhere(worker, now)
+def watch(state: State, worker: Worker, now: float) -> None:
+    """Drop a worker that has been silent for too long, and give up one that has not come back in time."""
+    if worker.connected and now - worker.heard_at >= DEAD_AFTER_S:
+        reason = f"silent for {DEAD_AFTER_S:.0f} s"
+        state.emit(CloseWorker(worker.peer.session, CLOSE_GOING_AWAY, reason))
+        _detach(state, worker, reason, now)
+    if worker.left_at is None:
+        return
+    if now - worker.left_at >= state.limits.resume_window_s:
+        gone(state, worker, "it did not come back", now)
+    elif now - worker.left_at >= state.limits.resume_grace_s or now - worker.heard_at >= DEAD_AFTER_S:
+        _offer_elsewhere(state, worker, now)
 
-    def gone(self, worker: Worker, why: str, now: float) -> None:
-        """It will not come back: its jobs move on."""
-        if worker.connected:
-            self._detach(worker, why, now)
-        self._jobs.counters.workers_lost += 1
-        self._fleet.remove(worker)
-        for lease in worker.leases.values():
-            self._jobs.lose(lease, why, now, worker)
 
-    def _newcomer(self, hello: Hello, peer: Peer, now: float) -> None:
-        most = self._jobs.limits.workers_per_account
-        if self._fleet.count(peer.account) >= most:
-            message = f"this account has {most} workers connected: that is the limit"
-            self._turn_away(peer, ErrorCode.RATE_LIMIT_EXCEEDED, message, CLOSE_TRY_AGAIN_LATER)
-        else:
-            self._welcome(self._fleet.add(hello, peer, now), ())
+def gone(state: State, worker: Worker, why: str, now: float) -> None:
+    """The worker will not come back: its jobs move on. `why`: for the log and for the jobs' error."""
+    if worker.connected:
+        _detach(state, worker, why, now)
+    state.counters.workers_lost += 1
+    state.fleet.remove(worker)
+    for lease in worker.leases.values():
+        failover.lose(state, lease, why, now, worker)
+    state.fleet.forget_owner(worker.peer.account)
+    state.quarantine.left(worker.key)
 
-    def _reattach(self, worker: Worker, hello: Hello, peer: Peer, now: float) -> None:
-        self._jobs.counters.reattached += 1
-        self._fleet.reattach(worker, hello, peer, now)
-        alive = {(r.job, r.attempt): r.next_seq for r in hello.resume.jobs} if hello.resume else {}
-        kept: list[KeptJob] = []
-        for key, lease in list(worker.leases.items()):
-            job = self._jobs.current(lease)
-            running = lease.state in (JobState.OFFERED, JobState.RUNNING) and lease.model in worker.seats
-            if job is not None and running and alive.get(key, -1) >= lease.next_seq:
-                self._jobs.waiting.remove(job)
-                self._resumed(lease, now)
-                kept.append(KeptJob(job=lease.job, attempt=lease.attempt, next_seq=lease.next_seq))
-                self._jobs.counters.kept += 1
-            else:  # the worker stops what is not kept, and its next Capacity counts a slot that is slow to stop
-                self._jobs.lose(lease, "it came back without the job", now)
-        self._welcome(worker, tuple(kept))
 
-    def _resumed(self, lease: Lease, now: float) -> None:
-        """The worker lists only what it has accepted; its Accepted and our last Ack may be lost with the old socket."""
-        lease.state, lease.since, lease.last_progress = JobState.RUNNING, now, now
-        lease.acked_seq, lease.acked_at = 0, 0.0
-        self._jobs.emit(Accepted(lease.job, lease.attempt))
+def _newcomer(state: State, hello: Hello, peer: Peer, now: float) -> None:
+    most = state.limits.workers_per_account
+    if state.fleet.of_account(peer.account) >= most:
+        message = f"this account has {most} workers connected: that is the limit"
+        _turn_away(state, peer, ErrorCode.RATE_LIMIT_EXCEEDED, message, CLOSE_TRY_AGAIN_LATER)
+    else:
+        worker = state.fleet.add(hello, peer, now)
+        if rests.is_rest_of_its_owner(state, worker):
+            state.quarantine.inherit(worker.key)
+        _welcome(state, worker, ())
 
-    def _welcome(self, worker: Worker, kept: tuple[KeptJob, ...]) -> None:
-        welcome = Welcome(
-            session=worker.peer.session,
-            resume_window_s=self._jobs.limits.resume_window_s,
-            window_tokens=self._jobs.limits.window_tokens,
-            kept=kept,
-        )
-        self._jobs.send(worker, welcome)
-        self._jobs.note("worker joined", worker.key, detail=", ".join(worker.seats))
 
-    def _turn_away(self, peer: Peer, code: ErrorCode, message: str, close: int) -> None:
-        self._jobs.emit(Send(peer.session, Error(code=code, message=message)))
-        self._jobs.emit(CloseWorker(peer.session, close, message))
-        self._jobs.note("worker turned away", peer.account, detail=code)
+def _reattach(state: State, worker: Worker, hello: Hello, peer: Peer, now: float) -> None:
+    state.counters.reattached += 1
+    state.fleet.reattach(worker, hello, peer, now)
+    alive = {(r.job, r.attempt): r.next_seq for r in hello.resume.jobs} if hello.resume else {}
+    kept: list[KeptJob] = []
+    for key, lease in list(worker.leases.items()):
+        job = state.current(lease)
+        running = lease.state in (JobState.OFFERED, JobState.RUNNING) and lease.model in worker.replicas
+        if job is not None and running and alive.get(key, -1) >= lease.next_seq:
+            state.queue.remove(job)
+            _resumed(state, lease, now)
+            kept.append(KeptJob(job=lease.job, attempt=lease.attempt, next_seq=lease.next_seq))
+            state.counters.kept += 1
+        else:  # the worker stops what is not kept, and its next Capacity counts a slot that is slow to stop
+            failover.lose(state, lease, "it came back without the job", now)
+    _welcome(state, worker, tuple(kept))
 
-    def _detach(self, worker: Worker, why: str, now: float) -> None:
-        """Its jobs wait for it a while; what only had to be stopped is stopped by that."""
-        self._fleet.detach(worker, now)
-        self._jobs.note("worker dropped", worker.key, detail=why)
-        for lease in list(worker.leases.values()):
-            if lease.state is JobState.CANCELLING:
-                self._jobs.lose(lease, why, now)
 
-    def _offer_elsewhere(self, worker: Worker, now: float) -> None:
-        """The jobs stand in the queue and still belong to the worker: what comes first, wins."""
-        for lease in worker.leases.values():
-            job = self._jobs.current(lease)
-            if job is not None and job not in self._jobs.waiting and not self._jobs.last_try(job):
-                job.waiting_since = now
-                self._jobs.waiting.add(job)
+def _resumed(state: State, lease: Lease, now: float) -> None:
+    """The worker lists only what it has accepted; its Accepted and our last Ack may be lost with the old socket."""
+    lease.state, lease.since, lease.last_progress_at = JobState.RUNNING, now, now
+    lease.accepted = True
+    lease.held_up = True  # with its line
+    lease.watch(now)
+    lease.acked_seq, lease.acked_at = 0, 0.0
+    state.emit(Accepted(lease.job, lease.attempt))
+
+
+def _welcome(state: State, worker: Worker, kept: tuple[KeptJob, ...]) -> None:
+    welcome = Welcome(
+        session=worker.peer.session,
+        resume_window_s=state.limits.resume_window_s,
+        window_tokens=state.limits.window_tokens,
+        kept=kept,
+    )
+    state.send(worker, welcome)
+    state.note("worker joined", worker.key, detail=", ".join(worker.replicas))
+
+
+def _turn_away(state: State, peer: Peer, code: ErrorCode, message: str, close: int) -> None:
+    state.emit(Send(peer.session, Error(code=code, message=message)))
+    state.emit(CloseWorker(peer.session, close, message))
+    state.note("worker turned away", peer.account, detail=code)
+
+
+def _detach(state: State, worker: Worker, why: str, now: float) -> None:
+    """The socket is gone. Running jobs wait for the worker a while; those that were being cancelled are over."""
+    state.fleet.detach(worker, now)
+    state.note("worker dropped", worker.key, detail=why)
+    for lease in list(worker.leases.values()):
+        if lease.state is JobState.CANCELLING:
+            failover.lose(state, lease, why, now)
+
+
+def _is_worth_waiting(worker: Worker, lease: Lease, now: float) -> bool:
+    """What it has made so far is lost elsewhere: its job waits as long for the worker as that took, until the worker
+    would have been given up as dead."""
+    if lease.began_at is None or worker.left_at is None:
+        return False
+    return now - worker.heard_at < min(DEAD_AFTER_S, worker.left_at - lease.began_at)
+
+
+def _offer_elsewhere(state: State, worker: Worker, now: float) -> None:
+    """Put the jobs in the queue though they still belong to the worker: whichever is ready first has them."""
+    for lease in worker.leases.values():
+        job = state.current(lease)
+        if job is None or job in state.queue or _is_worth_waiting(worker, lease, now):
+            continue
+        if not failover.is_last_try(job, state.limits):
+            job.waiting_since = now
+            state.queue.add(job)

@@ -4,6 +4,7 @@ Kept by account, so that nobody can have another's request refused, and by what 
 that retries, or asks for several choices, asks the same.
 """
 
+from dataclasses import dataclass
 from hashlib import sha256
 
 from coordinator.scheduler.state import JobSpec
@@ -14,30 +15,37 @@ MOST = 4096  # two engines died for each: more than that in ten minutes, and the
 Fingerprint = tuple[str, str]  # account, sha256
 
 
+@dataclass(frozen=True)
+class Block:
+    """`owners`: the accounts whose engines the request crashed."""
+
+    until: float
+    owners: frozenset[str]
+
+
 class PoisonList:
     def __init__(self) -> None:
-        self._until: dict[Fingerprint, float] = {}  # in the order in which they end
+        self._blocks: dict[Fingerprint, Block] = {}  # in the order in which they end
 
-    def block(self, spec: JobSpec, now: float) -> None:
-        """Refuse this request of this account for ten minutes."""
+    def block(self, spec: JobSpec, now: float, owners: frozenset[str] = frozenset()) -> None:
+        """Remember this request of this account for ten minutes, and whose engines it crashed."""
         self._forget(now)
         key = fingerprint(spec)
-        self._until.pop(key, None)
-        self._until[key] = now + BLOCK_S
-        if len(self._until) > MOST:
-            del self._until[next(iter(self._until))]
+        self._blocks.pop(key, None)
+        self._blocks[key] = Block(now + BLOCK_S, owners)
+        if len(self._blocks) > MOST:
+            del self._blocks[next(iter(self._blocks))]
 
-    def blocked_s(self, spec: JobSpec, now: float) -> float | None:
-        """Seconds that the request is still refused; None if it may be tried."""
+    def blocked(self, spec: JobSpec, now: float) -> Block | None:
+        """The block of a request that is remembered, until when and by whom; None if it may be tried."""
         self._forget(now)
-        if not any(account == spec.account for account, _ in self._until):
+        if not any(account == spec.account for account, _ in self._blocks):
             return None  # nearly always: no request is hashed in vain
-        until = self._until.get(fingerprint(spec))
-        return None if until is None else until - now
+        return self._blocks.get(fingerprint(spec))
 
     def _forget(self, now: float) -> None:
-        while self._until and (oldest := next(iter(self._until.items())))[1] <= now:
-            del self._until[oldest[0]]
+        while self._blocks and (oldest := next(iter(self._blocks.items())))[1].until <= now:
+            del self._blocks[oldest[0]]
 
 
 def fingerprint(spec: JobSpec) -> Fingerprint:

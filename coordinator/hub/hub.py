@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from coordinator.dispatch.dispatch import Dispatch, Standing
+from coordinator.artefact import Artefact
+from coordinator.dispatch.dispatch import Dispatch, QueuePosition
 from coordinator.dispatch.effects import (
     Accepted,
     CloseWorker,
@@ -17,90 +17,31 @@ from coordinator.dispatch.effects import (
     Effect,
     Failed,
     Finished,
+    JobEnd,
+    Made,
     Noted,
     Placed,
+    Progressed,
     Queued,
     Send,
+    SendFiles,
+    StopFiles,
     Stopped,
 )
-from coordinator.hub.buffers import AnswerEvent, Inbox, Outbox
+from coordinator.hub.answers import Answers
+from coordinator.hub.buffers import Outbox
+from coordinator.hub.clock import TICK_S, Clock
+from coordinator.hub.log_bounds import LogBounds
 from coordinator.scheduler.state import JobSpec, Limits, Peer
 from coordinator.telemetry.tracing import Tracing
-from wire.errors import CLOSE_UNAUTHORIZED, ErrorCode, SupernetError
+from wire.errors import CLOSE_UNAUTHORIZED, ErrorCode
 from wire.messages import Error, Hello, ToCoordinator, ToWorker
 
 log = logging.getLogger("supernet.hub")
 
 LOGGED_CHARS = 300  # of a detail
-TICK_S = 0.25
-FROZEN_S = 2.0  # the timer is never this late unless the whole process stood still
 SLOW_CLIENT_S = 30.0
 CLOSE_TOO_SLOW = 1013
-
-JobEnd = Finished | Failed | Stopped
-
-
-class Clock:
-    """Seconds in which this process was running. After a suspension no worker is late: its frames wait to be read."""
-
-    def __init__(self, source: Callable[[], float] = time.monotonic) -> None:
-        self._source = source
-        self._last = source()
-        self._frozen = 0.0
-
-    def now(self) -> float:
-        last, self._last = self._last, self._source()
-        if self._last - last > FROZEN_S:
-            self._frozen += self._last - last - TICK_S
-            log.warning("the process stood still for %.1f s", self._last - last)
-        return self._last - self._frozen
-
-
-class Answers:
-    """One client's request as the client sees it: the events of all its jobs, in order, until each has ended."""
-
-    def __init__(self, hub: "Hub", jobs: Sequence[JobSpec], inbox: Inbox) -> None:
-        self._hub = hub
-        self._inbox = inbox
-        self.jobs = [job.id for job in jobs]
-        self.undecided = set(self.jobs)  # no worker has accepted them yet, and they have not ended
-        self.open = set(self.jobs)
-        self.decided = asyncio.Event()
-        # Done once the client does not read: stop writing to it.
-        self.cut: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._taken: dict[str, Deliver] = {}  # the last of each job that the client has in its hands
-
-    async def settle(self, within_s: float) -> None:
-        """Wait until a worker has accepted each job or it has ended, so that errors still have an HTTP status."""
-        try:
-            async with asyncio.timeout(within_s):
-                await self.decided.wait()
-        except TimeoutError:
-            pass
-
-    async def take(self, timeout_s: float) -> list[tuple[int, AnswerEvent]]:
-        """The next events as (choice, event); none after `timeout_s`. Calling says: what was taken before is sent."""
-        for delivered in self._taken.values():
-            self._hub.acknowledged(delivered)
-        self._taken.clear()
-        events = await self._inbox.take(timeout_s, self._hub.now())
-        for _, event in events:
-            if isinstance(event, Deliver):
-                self._taken[event.job] = event
-        return events
-
-    def early_error(self) -> SupernetError | None:
-        """The error of a job that failed before the client was given anything of it; None if there is none."""
-        return self._inbox.first_error()
-
-    def standing(self) -> Standing | None:
-        """Of the last one among the jobs that wait."""
-        return max((standing for job in self.jobs if (standing := self._hub.standing(job))), default=None)
-
-    def cancel(self) -> None:
-        """The client has left. Jobs that have ended are not touched."""
-        for job in list(self.open):
-            self._hub.cancel(job)
 
 
 @dataclass
@@ -109,8 +50,6 @@ class _Route:
 
     spec: JobSpec
     answers: Answers
-    inbox: Inbox
-    choice: int
     ended: Callable[[JobSpec, JobEnd], None]
 
 
@@ -121,7 +60,8 @@ class _Socket:
 
 
 class Hub:
-    """All methods but `run` are plain. `dispatch` is to look at; only the hub calls what changes it."""
+    """Tells dispatch what happens, and performs its effects. All methods but `run` are plain, and for the event loop's
+    thread alone. `dispatch` is to look at; only the hub calls what changes it."""
 
     def __init__(self, limits: Limits | None = None, tracing: Tracing | None = None) -> None:
         self.dispatch = Dispatch(limits)
@@ -129,17 +69,20 @@ class Hub:
         self._tracing = tracing or Tracing()
         self.ended: Callable[[JobSpec, JobEnd], None] = lambda spec, end: None  # told of every end, for the metrics
         self._clock = Clock()
+        self._log_bounds = LogBounds()
         self._routes: dict[str, _Route] = {}
         self._sockets: dict[str, _Socket] = {}
         self._effects: deque[Effect] = deque()
         self._performing = False
 
     async def run(self) -> None:
-        """The timer, until cancelled."""
+        """Tick until cancelled."""
         while True:
             await asyncio.sleep(TICK_S)
             self._perform(self.dispatch.tick(self.now()))
             self._cut_slow()
+            for worker, lines in self._log_bounds.left_out(self.now()).items():
+                log.warning("%d lines about worker=%s were left out: they came too fast", lines, worker)
 
     def now(self) -> float:
         return self._clock.now()
@@ -147,22 +90,31 @@ class Hub:
     # ---- workers -------------------------------------------------------------------------------------------------
 
     def join(self, hello: Hello, peer: Peer) -> Outbox:
-        """A worker's socket is open and has said hello. What is in the outbox must be written to it."""
+        """Take a worker whose socket is open and has said hello; what is in the outbox must be written to it."""
         socket = self._sockets[peer.session] = _Socket(peer)
         self._perform(self.dispatch.worker_joined(hello, peer, self.now()))
         return socket.outbox
 
-    def received(self, session: str, message: ToCoordinator) -> None:
+    def received(self, session: str, message: ToCoordinator) -> int:
+        """A valid frame came on the socket. Return how many frames of attempts in it came late or again."""
+        counters = self.dispatch.counters
+        before = counters.late_frames + counters.duplicate_frames
         self._perform(self.dispatch.received(session, message, self.now()))
+        return counters.late_frames + counters.duplicate_frames - before
 
     def left(self, session: str, resumable: bool) -> None:
-        """The socket is closed, or as good as that."""
-        self._sockets.pop(session, None)
+        """Note that the socket is closed, or as good as that."""
+        socket = self._sockets.pop(session, None)
+        if socket is not None:
+            socket.outbox.forget_files()
         self._perform(self.dispatch.worker_left(session, resumable, self.now()))
 
     def tell(self, session: str, message: ToWorker) -> None:
-        """Something that concerns no job."""
-        self._send(session, message)
+        """Send a worker a frame; one whose socket is gone misses it, and one that does not read loses its socket."""
+        socket = self._sockets.get(session)
+        if socket is not None and not socket.outbox.put(message):
+            socket.outbox.close(CLOSE_TOO_SLOW, "the worker does not read")
+            self.left(session, resumable=True)
 
     def revoke(self, keys: frozenset[str]) -> None:
         """Close the sockets that were opened with these keys, and end the jobs that were asked for with them."""
@@ -177,26 +129,44 @@ class Hub:
     # ---- clients -------------------------------------------------------------------------------------------------
 
     def submit(self, jobs: Sequence[JobSpec], ended: Callable[[JobSpec, JobEnd], None]) -> Answers:
-        """One job for each choice. `ended` is told of the end of each, whether or not the client still listens."""
+        """Hand jobs to dispatch, one for each choice, and return where their answers come.
+
+        `ended` is told of the end of each, whether or not the client still listens.
+        """
         now = self.now()
         jobs = [replace(spec, trace=self._tracing.begin(spec)) for spec in jobs]
-        inbox = Inbox(now, len(jobs))
-        answers = Answers(self, jobs, inbox)
-        for choice, spec in enumerate(jobs):
-            self._routes[spec.id] = _Route(spec, answers, inbox, choice, ended)
+        answers = Answers(self, jobs)
+        for spec in jobs:
+            self._routes[spec.id] = _Route(spec, answers, ended)
         for spec in jobs:
             self._perform(self.dispatch.submit(spec, now))
         return answers
 
+    def upload(self, job: str, attempt: int, token: str) -> JobSpec | None:
+        """The job of an attempt that may upload what it made, with this token; None: nobody waits for it, or the token
+        is not its own. While it is verified that may change, so `uploaded` has the last word; and it may be asked again
+        after that, by a worker that has not heard that it was taken. A spec without an account is of a test of the
+        worker: what it made is verified and not kept, and `uploaded` is told all the same."""
+        return self.dispatch.upload(job, attempt, token)
+
+    def uploaded(self, job: str, attempt: int, artefact: Artefact | str) -> bool:
+        """What the attempt made is verified and stored, and its job is finished with it. Or it may not be shown, for
+        the reason that is given instead. False: nobody waits for it any more, and it must not be kept."""
+        effects = self.dispatch.uploaded(job, attempt, artefact, self.now())
+        self._perform(effects or [])
+        return effects is not None
+
     def cancel(self, job: str) -> None:
+        """End a job whose client has left."""
         self._perform(self.dispatch.cancel(job, self.now()))
 
     def acknowledged(self, delivered: Deliver) -> None:
+        """Note that the client has taken everything of the job up to this."""
         delta = delivered.delta
         self._perform(self.dispatch.acknowledged(delivered.job, delta.attempt, delta.seq, self.now()))
 
-    def standing(self, job: str) -> Standing | None:
-        return self.dispatch.standing(job)
+    def queue_position(self, job: str) -> QueuePosition | None:
+        return self.dispatch.queue_position(job)
 
     def drain(self, within_s: float) -> None:
         """Refuse new jobs; `drained` is set when the last has ended."""
@@ -205,20 +175,14 @@ class Hub:
     def _cut_slow(self) -> None:
         now = self.now()
         for route in list(self._routes.values()):
-            since = route.inbox.waiting_since()
+            since = route.answers.unread_since()
             if since is not None and now - since > SLOW_CLIENT_S:
-                self._cut(route.answers)
-
-    def _cut(self, answers: Answers) -> None:
-        log.info("a client does not read: its request is cancelled")
-        if not answers.cut.done():  # of several choices each may say so
-            answers.cut.set_result(None)
-        answers.cancel()
+                _cut(route.answers)
 
     # ---- effects -------------------------------------------------------------------------------------------------
 
     def _perform(self, effects: list[Effect]) -> None:
-        """In order. Performing one may bring more: they come after those that are there."""
+        """Perform effects in order; those that come meanwhile follow those that are there."""
         self._effects.extend(effects)
         if self._performing:
             return
@@ -232,22 +196,26 @@ class Hub:
     def _one(self, effect: Effect) -> None:
         match effect:
             case Send():
-                self._send(effect.session, effect.message)
+                self.tell(effect.session, effect.message)
+            case SendFiles():
+                if (socket := self._sockets.get(effect.session)) is not None:
+                    socket.outbox.send_files(effect.job, effect.attempt, effect.files)
+            case StopFiles():
+                if (socket := self._sockets.get(effect.session)) is not None:
+                    socket.outbox.stop_files(effect.job, effect.attempt)
             case CloseWorker():
                 socket = self._sockets.get(effect.session)
                 if socket is not None:
                     socket.outbox.close(effect.code, effect.reason)
-            case Deliver():
+            case Deliver() | Progressed() | Made():
                 self._answer(effect)
             case Accepted():
-                self._decide(self._routes[effect.job])
+                self._routes[effect.job].answers.accept(effect.job)
             case Finished() | Failed() | Stopped():
                 self._end(effect)
             case Noted():
-                text = "%s worker=%s job=%s %s"
-                ids = {"event": effect.event, "worker": effect.worker, "job": effect.job}
-                detail = _in_one_line(effect.detail)
-                log.info(text, effect.event, effect.worker or "-", effect.job or "-", detail, extra=ids)
+                if not effect.worker or self._log_bounds.allows(effect.worker, self.now()):
+                    _log(effect)
             case Drained():
                 self.drained.set()
             case Queued() | Placed():
@@ -255,32 +223,31 @@ class Hub:
             case _:
                 assert_never(effect)
 
-    def _send(self, session: str, message: ToWorker) -> None:
-        socket = self._sockets.get(session)
-        if socket is not None and not socket.outbox.put(message):
-            socket.outbox.close(CLOSE_TOO_SLOW, "the worker does not read")
-            self.left(session, resumable=True)
-
-    def _answer(self, delivered: Deliver) -> None:
-        route = self._routes[delivered.job]
-        self._decide(route)
-        if not route.inbox.put(route.choice, delivered, self.now()) and not route.answers.cut.done():
-            self._cut(route.answers)
+    def _answer(self, event: Deliver | Progressed | Made) -> None:
+        answers = self._routes[event.job].answers
+        answers.accept(event.job)
+        if not answers.put(event) and not answers.cut.done():
+            _cut(answers)
 
     def _end(self, end: JobEnd) -> None:
         route = self._routes.pop(end.job)
-        route.answers.open.discard(end.job)
-        self._decide(route)
+        route.answers.end(end.job)
         if not isinstance(end, Stopped):  # a client that has left is told nothing
-            route.inbox.put(route.choice, end, self.now())
+            route.answers.put(end)
         route.ended(route.spec, end)
         self.ended(route.spec, end)
         self._tracing.end(route.spec, end)
 
-    def _decide(self, route: _Route) -> None:
-        route.answers.undecided.discard(route.spec.id)
-        if not route.answers.undecided:
-            route.answers.decided.set()
+
+def _cut(answers: Answers) -> None:
+    log.info("a client does not read: its request is cancelled")
+    answers.cut_off()
+
+
+def _log(noted: Noted) -> None:
+    ids = {"event": noted.event, "worker": noted.worker, "job": noted.job}
+    text = "%s worker=%s job=%s %s"
+    log.info(text, noted.event, noted.worker or "-", noted.job or "-", _in_one_line(noted.detail), extra=ids)
 
 
 def _in_one_line(text: str) -> str:

@@ -1,1 +1,1 @@
-"""Accounts, keys and money: the one room that knows the database."""
+"""Double entry: orders, the book that decides on them, their one writer, and what is read of it."""

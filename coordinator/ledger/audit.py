@@ -4,22 +4,27 @@ from typing import Any
 
 from sqlalchemy import Select, and_, case, func, or_, select
 
+from coordinator.ledger.audit_given import check_given
 from coordinator.ledger.orders import SOURCES
+from coordinator.ledger.pricing import CURRENCIES
 from coordinator.store.database import Database
-from coordinator.store.tables import balances, earnings, entries, holds, journals, usage
+from coordinator.store.tables import balances, earnings, entries, holds, journals, servers, usage
 
 SHOWN = 10  # of each kind
 
 
 def check(database: Database) -> list[str]:
-    """What is wrong, one sentence each; nothing when all is well. Raises LedgerError."""
+    """What is wrong, one sentence each; nothing when all is well. Raises StoreError."""
     return [
         *_sums(database),
         *_balances(database),
         *_holds(database),
         *_ends(database),
+        *_servers(database),
+        *_prompts(database),
         *_charges(database),
         *_earnings(database),
+        *check_given(database, SHOWN),
     ]
 
 
@@ -36,26 +41,26 @@ def _sums(database: Database) -> list[str]:
 
 def _balances(database: Database) -> list[str]:
     """Every balance is the sum of its entries, and none but the sources is below zero."""
-    purse = ("owner", "currency", "kind")
+    sub_account = ("owner", "currency", "kind")
     summed = (
-        select(*(entries.c[name] for name in purse), func.sum(entries.c.nano).label("nano"))
-        .group_by(*(entries.c[name] for name in purse))
+        select(*(entries.c[name] for name in sub_account), func.sum(entries.c.nano).label("nano"))
+        .group_by(*(entries.c[name] for name in sub_account))
         .subquery()
     )
-    same = and_(*(balances.c[name] == summed.c[name] for name in purse))
+    same = and_(*(balances.c[name] == summed.c[name] for name in sub_account))
     odd = (
-        select(*(balances.c[name] for name in purse), balances.c.nano, summed.c.nano)
+        select(*(balances.c[name] for name in sub_account), balances.c.nano, summed.c.nano)
         .outerjoin(summed, same)
         .where(balances.c.nano != func.coalesce(summed.c.nano, 0))
     )
     found = [f"{o}/{c}/{k} is {nano}, its entries say {said}" for o, c, k, nano, said in _some(database, odd)]
     lost = (
-        select(*(summed.c[name] for name in purse), summed.c.nano)
+        select(*(summed.c[name] for name in sub_account), summed.c.nano)
         .outerjoin(balances, same)
         .where(balances.c.owner.is_(None))
     )
     found += [f"{o}/{c}/{k} has entries of {nano} and no balance" for o, c, k, nano in _some(database, lost)]
-    debt = select(*(balances.c[name] for name in purse), balances.c.nano).where(
+    debt = select(*(balances.c[name] for name in sub_account), balances.c.nano).where(
         balances.c.nano < 0, balances.c.kind.not_in(SOURCES)
     )
     return found + [f"{o}/{c}/{k} is overdrawn: {nano}" for o, c, k, nano in _some(database, debt)]
@@ -64,13 +69,15 @@ def _balances(database: Database) -> list[str]:
 def _holds(database: Database) -> list[str]:
     """What an account has held is what its open holds hold."""
     found = []
-    for currency in ("spark", "sogni"):
+    for currency in CURRENCIES:
         is_open = case((holds.c.state == "held", holds.c[currency]), else_=0)
         opened = select(holds.c.account, func.sum(is_open).label("nano")).group_by(holds.c.account).subquery()
-        purse = and_(balances.c.owner == opened.c.account, balances.c.currency == currency, balances.c.kind == "held")
+        sub_account = and_(
+            balances.c.owner == opened.c.account, balances.c.currency == currency, balances.c.kind == "held"
+        )
         odd = (
             select(opened.c.account, opened.c.nano, balances.c.nano)
-            .outerjoin(balances, purse)
+            .outerjoin(balances, sub_account)
             .where(opened.c.nano != func.coalesce(balances.c.nano, 0))
         )
         found += [
@@ -95,6 +102,33 @@ def _ends(database: Database) -> list[str]:
     return [f"job {job} is {state}, its journals say otherwise" for job, state in _some(database, odd)]
 
 
+def _servers(database: Database) -> list[str]:
+    """A hold is ended by the server that made it, or by one that was started after that had ended. Versions before
+    wrote down no server."""
+    odd = (
+        select(holds.c.job, holds.c.made_by, holds.c.ended_by)
+        .join(servers, servers.c.number == holds.c.made_by)
+        .where(holds.c.ended_by != holds.c.made_by)
+        .where(or_(holds.c.ended_by < holds.c.made_by, servers.c.overtaken_ms.is_not(None)))
+    )
+    return [
+        f"job {job} was of server {made}, and server {ended} ended it while that still ran"
+        for job, made, ended in _some(database, odd)
+    ]
+
+
+def _prompts(database: Database) -> list[str]:
+    """A client that got tokens of a stream owes its prompt. Versions before did not bill it for a stream that was
+    cut."""
+    odd = (
+        select(usage.c.job, usage.c.completion)
+        .join(holds, holds.c.job == usage.c.request)
+        .where(holds.c.ended_by.is_not(None), holds.c.streamed, holds.c.price_prompt > 0)
+        .where(usage.c.completion > 0, usage.c.prompt == 0, usage.c.finish != "poison_request")
+    )
+    return [f"job {job} gave {tokens} tokens, and its prompt is not billed" for job, tokens in _some(database, odd)]
+
+
 def _charges(database: Database) -> list[str]:
     """A job's charge is what the usage of its choices costs."""
     cost = select(usage.c.request, func.sum(usage.c.cost_nano).label("nano")).group_by(usage.c.request).subquery()
@@ -111,12 +145,12 @@ def _earnings(database: Database) -> list[str]:
     waiting = case((earnings.c.matured_ms.is_(None), earnings.c.nano), else_=0)
     by = (earnings.c.account, earnings.c.currency)
     summed = select(*by, func.sum(waiting).label("nano")).group_by(*by).subquery()
-    purse = and_(
+    sub_account = and_(
         balances.c.owner == summed.c.account, balances.c.currency == summed.c.currency, balances.c.kind == "escrow"
     )
     odd = (
         select(summed.c.account, summed.c.currency, summed.c.nano, balances.c.nano)
-        .outerjoin(balances, purse)
+        .outerjoin(balances, sub_account)
         .where(summed.c.nano != func.coalesce(balances.c.nano, 0))
     )
     return [f"{a} waits for {nano} {c} and has {held} in escrow" for a, c, nano, held in _some(database, odd)]

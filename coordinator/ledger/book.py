@@ -1,12 +1,13 @@
 """Double entry, pure: a group of orders against balances that were read, and what has to be written for them.
 
 Every journal adds up to zero in each currency. A job has at most one hold; a hold ends in exactly one of settled and
-void; nothing but the sources goes below zero.
+void; nothing but the sources goes below zero. A client's given tokens are spent first, and each share of a price is of
+given and of paid-in tokens as the price was.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, assert_never
+from typing import Literal, NamedTuple, assert_never
 
 from coordinator.ledger.orders import (
     PLATFORM,
@@ -16,62 +17,85 @@ from coordinator.ledger.orders import (
     Done,
     Held,
     Hold,
+    Insufficient,
+    Kind,
     Order,
-    Purse,
+    Promote,
     Settle,
-    Short,
+    SubAccount,
     Transfer,
     UsageRow,
 )
-from coordinator.ledger.pricing import CURRENCIES, Currency, Payee, split, take
+from coordinator.ledger.pricing import CURRENCIES, Currency, Payee, paying, split, take
 
 State = Literal["held", "settled", "void"]
+SPENT: tuple[Kind, Kind] = ("available", "funded")  # what a client's jobs are paid with, in this order
+
+
+class Paid(NamedTuple):
+    """An amount of one currency by where it came from."""
+
+    given: int
+    funded: int
 
 
 @dataclass
 class HoldState:
-    """What is known of a job's hold, and what has become of it."""
+    """What was set aside for a job, and what has become of it. `funded`: what of it was paid in; the rest was given.
+    `served` and `prompts`: its last checkpoint."""
 
     account: str
     held: dict[Currency, int]
+    funded: dict[Currency, int]
     state: State = "held"
     charge: int | None = None
     ended_ms: int | None = None
     served: tuple[tuple[str, int], ...] = ()
-    order: Hold | None = None  # of a new one
+    prompts: tuple[tuple[str, int], ...] = ()
+    order: Hold | None = None  # that made it; None: it was there before this group
 
 
 @dataclass(frozen=True)
 class Journal:
+    """One booking: its entries add up to zero in each currency. Its id is unique, so that nothing is booked twice."""
+
     id: str
     at_ms: int
     note: str
-    entries: tuple[tuple[Purse, int], ...]
+    entries: tuple[tuple[SubAccount, int], ...]
 
 
 @dataclass(frozen=True)
 class Earning:
+    """A worker's share of a job's price, which waits in escrow. `given`: what of it was paid with given tokens."""
+
     job: str
     worker: str
     account: str
     currency: Currency
     nano: int
+    given: int
     at_ms: int
 
 
 @dataclass
 class Book:
-    """Balances, holds and journals that the orders of a group touch. What is not there does not exist."""
+    """The part of the books that a group of orders touches: as it was read, then as the orders change it.
 
-    balances: dict[Purse, int]
+    A balance, a hold or a journal that is not in it is not in the database either. Amounts are nano-dollars.
+    """
+
+    balances: dict[SubAccount, int]
     holds: dict[str, HoldState]
-    known: set[str]  # ids of journals of transfers that are done
+    known: set[str]  # ids of transfers that have been carried out
     journals: list[Journal] = field(default_factory=list)
     earnings: list[Earning] = field(default_factory=list)
     usage: list[UsageRow] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)  # jobs whose hold is new or different
 
     def carry_out(self, order: Order) -> Answer:
+        """Decide on one order and book it. Returns Held for a hold that was made, Insufficient for what was refused,
+        Done for all else. Any exception is a bug of this file."""
         match order:
             case Hold():
                 return self._hold(order)
@@ -81,6 +105,8 @@ class Book:
                 return self._checkpoint(order)
             case Transfer():
                 return self._transfer(order)
+            case Promote():
+                return self._promote(order)
             case _:
                 assert_never(order)
 
@@ -88,15 +114,22 @@ class Book:
         known = self.holds.get(order.job)
         if known is not None:
             return Held(known.held) if known.state == "held" else Done(again=True, charge=known.charge or 0)
-        purses = {currency: self._balance(Purse(order.account, currency, "available")) for currency in CURRENCIES}
-        taken = take(order.nano, purses, order.token_type)
+        given, funded = (
+            {currency: self._balance(SubAccount(order.account, currency, kind)) for currency in CURRENCIES}
+            for kind in SPENT
+        )
+        have = {currency: given[currency] + funded[currency] for currency in CURRENCIES}
+        taken = take(order.nano, have, order.token_type)
         if taken is None:
-            return Short(sum(purses[c] for c in CURRENCIES if order.token_type in ("auto", c)))
-        entries: list[tuple[Purse, int]] = []
+            return Insufficient(sum(have[currency] for currency in paying(order.token_type)))
+        beyond = {currency: max(0, nano - given[currency]) for currency, nano in taken.items()}
+        entries: list[tuple[SubAccount, int]] = []
         for currency, nano in taken.items():
-            entries += _move(order.account, currency, "available", -nano) + _move(order.account, currency, "held", nano)
+            entries += _move(order.account, currency, "available", beyond[currency] - nano)
+            entries += _move(order.account, currency, "funded", -beyond[currency])
+            entries += _move(order.account, currency, "held", nano)
         self._post(f"hold:{order.job}", order.at_ms, entries)
-        self.holds[order.job] = HoldState(order.account, taken, order=order)
+        self.holds[order.job] = HoldState(order.account, taken, beyond, order=order)
         self.changed.add(order.job)
         return Held(taken)
 
@@ -104,11 +137,15 @@ class Book:
         hold = self.holds.get(order.job)
         if hold is None or hold.state != "held":
             return Done(again=True)
-        paid = split(order.charge, hold.held)
-        entries: list[tuple[Purse, int]] = []
-        for currency, held in hold.held.items():
+        paid: dict[Currency, Paid] = {}
+        entries: list[tuple[SubAccount, int]] = []
+        for currency, charge in split(order.charge, hold.held).items():
+            held, funded = hold.held.get(currency, 0), hold.funded.get(currency, 0)
+            given = min(charge, held - funded)
+            paid[currency] = Paid(given, charge - given)
             entries += _move(hold.account, currency, "held", -held)
-            entries += _move(hold.account, currency, "available", held - paid[currency])
+            entries += _move(hold.account, currency, "available", held - funded - given)
+            entries += _move(hold.account, currency, "funded", funded - (charge - given))
         entries += self._pay(order, paid)
         hold.state = "settled" if order.charge else "void"
         hold.charge, hold.ended_ms = order.charge, order.at_ms
@@ -117,61 +154,80 @@ class Book:
         self.changed.add(order.job)
         return Done()
 
-    def _pay(self, order: Settle, paid: dict[Currency, int]) -> list[tuple[Purse, int]]:
-        """Workers in the currency that the client paid in; the platform has what is left."""
-        left = dict(paid)
-        entries: list[tuple[Purse, int]] = []
+    def _pay(self, order: Settle, paid: dict[Currency, Paid]) -> list[tuple[SubAccount, int]]:
+        """Workers in the currency that the client paid in, of given and paid-in tokens as the price was; the platform
+        has what is left, of which the given tokens go back to where they came from."""
+        left, given = ({currency: sum(each) for currency, each in paid.items()}, {c: p.given for c, p in paid.items()})
+        entries: list[tuple[SubAccount, int]] = []
         for payee in order.payees:
             for currency, nano in split(payee.nano, left).items():
-                left[currency] -= nano
-                entries += _move(payee.account, currency, "escrow", nano)
                 if nano:
-                    self.earnings.append(_earning(order, payee, currency, nano))
+                    share = nano * given[currency] // left[currency]
+                    left[currency], given[currency] = left[currency] - nano, given[currency] - share
+                    entries += _move(payee.account, currency, "escrow", nano)
+                    self.earnings.append(_earning(order, payee, currency, nano, share))
         for currency, nano in left.items():
-            entries += _move(PLATFORM, currency, "revenue", nano)
+            entries += _move(PLATFORM, currency, "promotions", given[currency])
+            entries += _move(PLATFORM, currency, "revenue", nano - given[currency])
         return entries
 
     def _checkpoint(self, order: Checkpoint) -> Answer:
         hold = self.holds.get(order.job)
-        if hold is None or hold.state != "held" or hold.served == order.served:
+        if hold is None or hold.state != "held" or (hold.served, hold.prompts) == (order.served, order.prompts):
             return Done(again=True)
-        hold.served = order.served
+        hold.served, hold.prompts = order.served, order.prompts
         self.changed.add(order.job)
         return Done()
 
     def _transfer(self, order: Transfer) -> Answer:
         if order.id in self.known:
             return Done(again=True)
-        there = self._balance(order.source)
-        if order.nano < 0 or (order.source.kind not in SOURCES and there < order.nano):
-            return Short(there)
+        available = self._balance(order.source)
+        if order.nano < 0 or (order.source.kind not in SOURCES and available < order.nano):
+            return Insufficient(available)
         self._post(order.id, order.at_ms, [(order.source, -order.nano), (order.target, order.nano)], order.note)
         self.known.add(order.id)
         return Done()
 
-    def _balance(self, purse: Purse) -> int:
-        return self.balances.get(purse, 0)
+    def _promote(self, order: Promote) -> Answer:
+        if order.id in self.known:
+            return Done(again=True)
+        credit = self._balance(SubAccount(order.account, order.currency, "credit"))
+        if order.nano < 0 or credit < order.nano:
+            return Insufficient(credit)
+        entries = [
+            *_move(order.account, order.currency, "credit", -order.nano),
+            *_move(PLATFORM, order.currency, "promotions", order.nano),
+            *_move(PLATFORM, order.currency, "deposits", -order.nano),
+            *_move(order.account, order.currency, "earned", order.nano),
+        ]
+        self._post(order.id, order.at_ms, entries, "promotion")
+        self.known.add(order.id)
+        return Done()
 
-    def _post(self, name: str, at_ms: int, entries: Iterable[tuple[Purse, int]], note: str = "") -> None:
+    def _balance(self, sub_account: SubAccount) -> int:
+        return self.balances.get(sub_account, 0)
+
+    def _post(self, name: str, at_ms: int, entries: Iterable[tuple[SubAccount, int]], note: str = "") -> None:
         """Raises ValueError for a journal that does not add up or overdraws: a fault of this file."""
-        sums: dict[Purse, int] = {}
-        for purse, nano in entries:
-            sums[purse] = sums.get(purse, 0) + nano
+        sums: dict[SubAccount, int] = {}
+        for sub_account, nano in entries:
+            sums[sub_account] = sums.get(sub_account, 0) + nano
         for currency in CURRENCIES:
-            if sum(nano for purse, nano in sums.items() if purse.currency == currency):
+            if sum(nano for sub_account, nano in sums.items() if sub_account.currency == currency):
                 raise ValueError(f"{name} does not add up to zero in {currency}")
-        for purse, nano in sums.items():
-            balance = self._balance(purse) + nano
-            if balance < 0 and purse.kind not in SOURCES:
-                raise ValueError(f"{name} overdraws {purse}")
-            self.balances[purse] = balance
-        posted = tuple((purse, nano) for purse, nano in sums.items() if nano)
+        for sub_account, nano in sums.items():
+            balance = self._balance(sub_account) + nano
+            if balance < 0 and sub_account.kind not in SOURCES:
+                raise ValueError(f"{name} overdraws {sub_account}")
+            self.balances[sub_account] = balance
+        posted = tuple((sub_account, nano) for sub_account, nano in sums.items() if nano)
         self.journals.append(Journal(name, at_ms, note, posted))
 
 
-def _move(owner: str, currency: Currency, kind: str, nano: int) -> list[tuple[Purse, int]]:
-    return [(Purse(owner, currency, kind), nano)] if nano else []  # type: ignore[arg-type]
+def _move(owner: str, currency: Currency, kind: Kind, nano: int) -> list[tuple[SubAccount, int]]:
+    return [(SubAccount(owner, currency, kind), nano)] if nano else []
 
 
-def _earning(order: Settle, payee: Payee, currency: Currency, nano: int) -> Earning:
-    return Earning(order.job, payee.worker, payee.account, currency, nano, order.at_ms)
+def _earning(order: Settle, payee: Payee, currency: Currency, nano: int, given: int) -> Earning:
+    return Earning(order.job, payee.worker, payee.account, currency, nano, given, order.at_ms)

@@ -12,33 +12,36 @@ from sqlalchemy import BindParameter, Connection, Select, Table, bindparam, inse
 from sqlalchemy.exc import DataError, IntegrityError
 
 from coordinator.ledger.book import Book, HoldState
-from coordinator.ledger.orders import PLATFORM, Answer, Order, Purse, Settle, Transfer
+from coordinator.ledger.errors import CannotBeBooked
+from coordinator.ledger.orders import PLATFORM, Answer, Order, Promote, Settle, SubAccount, Transfer
 from coordinator.ledger.pricing import CURRENCIES
 from coordinator.store.database import Database
-from coordinator.store.errors import CannotBeBooked
 from coordinator.store.tables import balances, earnings, entries, holds, journals, usage
 
 
 def commit(database: Database, orders: Sequence[Order]) -> list[Answer]:
-    """The answers, in order; durable when they are here. Raises CannotBeBooked. Raises LedgerError, and then nothing
-    has happened, or (the connection was lost while committing) all of it: giving the orders again does no harm."""
+    """Carry out a group of orders in one transaction. Returns their answers, in order; by then they are durable.
+
+    Raises CannotBeBooked: one of the orders never will be. Raises Unavailable: the database does not take them now;
+    nothing has happened, or, if the connection was lost during the commit, all of it. Giving them again does no harm.
+    """
     try:
         try:
             with database.transaction() as connection:
-                return apply(connection, orders)
-        except IntegrityError:  # PostgreSQL: another process made the same purse meanwhile; by now it is there
+                return apply(connection, orders, database.server)
+        except IntegrityError:  # PostgreSQL: another process made the same balance meanwhile; by now it is there
             with database.transaction() as connection:
-                return apply(connection, orders)
+                return apply(connection, orders, database.server)
     except (IntegrityError, DataError, ValueError) as error:
         raise CannotBeBooked(f"it cannot be booked: {error}") from error
 
 
-def apply(connection: Connection, orders: Sequence[Order]) -> list[Answer]:
-    """Inside of the caller's transaction."""
+def apply(connection: Connection, orders: Sequence[Order], server: int | None = None) -> list[Answer]:
+    """Carry out orders inside of the caller's transaction, as `commit` does in one of its own."""
     book = _read(connection, orders)
     before = dict(book.balances)
     answers = [book.carry_out(order) for order in orders]
-    _write(connection, book, before)
+    _write(connection, book, before, server)
     return answers
 
 
@@ -53,14 +56,18 @@ def _read(connection: Connection, orders: Iterable[Order]) -> Book:
             names.add(order.id)
             owners |= {order.source.owner, order.target.owner}
             continue
+        if isinstance(order, Promote):
+            names.add(order.id)
+            owners.add(order.account)
+            continue
         jobs.add(order.job)
         owners |= {payee.account for payee in order.payees} if isinstance(order, Settle) else set()
         owners |= {getattr(order, "account", PLATFORM)}
     found = {row.job: _hold(row) for row in _all(connection, _HOLDS, jobs)}
     owners |= {hold.account for hold in found.values()}
-    purses = {Purse(row.owner, row.currency, row.kind): row.nano for row in _all(connection, _BALANCES, owners)}
+    money = {SubAccount(row.owner, row.currency, row.kind): row.nano for row in _all(connection, _BALANCES, owners)}
     known = {row.id for row in _all(connection, _JOURNALS, names)}
-    return Book(purses, found, known)
+    return Book(money, found, known)
 
 
 def _all(connection: Connection, statement: Select[Any], among: set[str]) -> Sequence[Any]:
@@ -69,60 +76,68 @@ def _all(connection: Connection, statement: Select[Any], among: set[str]) -> Seq
 
 def _hold(row: Any) -> HoldState:
     held = {currency: getattr(row, currency) for currency in CURRENCIES}
+    funded = {currency: getattr(row, f"{currency}_funded") or 0 for currency in CURRENCIES}
     served = tuple(json.loads(row.served).items())
-    return HoldState(row.account, held, row.state, row.charge, row.ended_ms, served)
+    prompts = tuple((worker, tokens) for worker, tokens in json.loads(row.prompts))
+    return HoldState(row.account, held, funded, row.state, row.charge, row.ended_ms, served, prompts)
 
 
 # ---- writing ---------------------------------------------------------------------------------------------------------
 
 
-def _write(connection: Connection, book: Book, before: dict[Purse, int]) -> None:
-    new = [purse for purse in book.balances if purse not in before]
-    _insert(connection, balances, [{**purse._asdict(), "nano": book.balances[purse]} for purse in new])
+def _write(connection: Connection, book: Book, before: dict[SubAccount, int], server: int | None) -> None:
+    new = [sub_account for sub_account in book.balances if sub_account not in before]
+    _insert(
+        connection, balances, [{**sub_account._asdict(), "nano": book.balances[sub_account]} for sub_account in new]
+    )
     moved = [
-        {"_owner": purse.owner, "_currency": purse.currency, "_kind": purse.kind, "nano": nano}
-        for purse, nano in book.balances.items()
-        if before.get(purse, nano) != nano
+        {"_owner": sub_account.owner, "_currency": sub_account.currency, "_kind": sub_account.kind, "nano": nano}
+        for sub_account, nano in book.balances.items()
+        if before.get(sub_account, nano) != nano
     ]
     if moved:
         connection.execute(_BALANCE, moved)
     _insert(connection, journals, [{"id": j.id, "at_ms": j.at_ms, "note": j.note} for j in book.journals])
     lines = [
-        {"journal": journal.id, **purse._asdict(), "nano": nano}
+        {"journal": journal.id, **sub_account._asdict(), "nano": nano}
         for journal in book.journals
-        for purse, nano in journal.entries
+        for sub_account, nano in journal.entries
     ]
     _insert(connection, entries, lines)
-    _write_holds(connection, book)
+    _write_holds(connection, book, server)
     _insert(connection, earnings, [asdict(earning) for earning in book.earnings])
     _insert(connection, usage, [asdict(row) for row in book.usage])
 
 
-def _write_holds(connection: Connection, book: Book) -> None:
+def _write_holds(connection: Connection, book: Book, server: int | None) -> None:
     touched = [(job, book.holds[job]) for job in sorted(book.changed)]
-    _insert(connection, holds, [_new_hold(hold) for _, hold in touched if hold.order is not None])
-    old = [{"_job": job, **_state(hold)} for job, hold in touched if hold.order is None]
+    _insert(connection, holds, [_new_hold(hold, server) for _, hold in touched if hold.order is not None])
+    old = [{"_job": job, **_state(hold, server)} for job, hold in touched if hold.order is None]
     if old:
         connection.execute(_HOLD, old)
 
 
-def _new_hold(hold: HoldState) -> dict[str, Any]:
+def _new_hold(hold: HoldState, server: int | None) -> dict[str, Any]:
     order = hold.order
     assert order is not None
-    same = ("job", "account", "key", "model", "streamed", "bound", "at_ms", "deadline_ms")
+    same = ("job", "account", "key", "model", "streamed", "bound", "at_ms", "deadline_ms", "kind")
     return {
         **{name: getattr(order, name) for name in same},
         "price_version": order.tariff.version,
         "price_prompt": order.tariff.prompt,
         "price_completion": order.tariff.completion,
         **{currency: hold.held.get(currency, 0) for currency in CURRENCIES},
-        **_state(hold),
+        **{f"{currency}_funded": hold.funded.get(currency, 0) for currency in CURRENCIES},
+        "made_by": server,
+        **_state(hold, server),
     }
 
 
-def _state(hold: HoldState) -> dict[str, Any]:
-    served = json.dumps(dict(hold.served))
-    return {"state": hold.state, "charge": hold.charge, "ended_ms": hold.ended_ms, "served": served}
+def _state(hold: HoldState, server: int | None) -> dict[str, Any]:
+    served, prompts = json.dumps(dict(hold.served)), json.dumps(hold.prompts)
+    ended = {"state": hold.state, "charge": hold.charge, "ended_ms": hold.ended_ms}
+    ended_by = None if hold.state == "held" else server
+    return {**ended, "served": served, "prompts": prompts, "ended_by": ended_by}
 
 
 def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
@@ -149,5 +164,5 @@ _BALANCE = (
 _HOLD = (
     update(holds)
     .where(holds.c.job == bindparam("_job"))
-    .values(**{name: bindparam(name) for name in ("state", "charge", "ended_ms", "served")})
+    .values(**{name: bindparam(name) for name in ("state", "charge", "ended_ms", "served", "prompts", "ended_by")})
 )

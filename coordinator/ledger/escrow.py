@@ -1,11 +1,13 @@
-"""Earnings wait in escrow, then they are the owner's; and what is theirs in all."""
+"""What workers earn: it waits in escrow, matures, and then is the owner's: as earnings what was paid in, as credit what
+was paid with given tokens."""
 
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, case, func, select, update
 
 from coordinator.ledger.commit import apply
-from coordinator.ledger.orders import Purse, Transfer
+from coordinator.ledger.orders import Kind, SubAccount, Transfer
+from coordinator.ledger.pricing import Currency
 from coordinator.store.database import Database
 from coordinator.store.tables import balances, earnings
 
@@ -14,29 +16,32 @@ BATCH = 1000  # earnings of one transaction
 
 @dataclass(frozen=True)
 class Terms:
-    """How long an earning waits: so many seconds, and until its account has earned with so many jobs."""
+    """When an earning matures: after `seconds`, and not before its account has earned with `jobs` jobs."""
 
     seconds: float
     jobs: int
 
 
 def mature(database: Database, terms: Terms, at_ms: int) -> int:
-    """Release what has waited long enough. How many earnings that were; call again while there were any."""
+    """Release what has waited long enough, at most BATCH earnings. Returns how many; call again until it is none."""
     with database.transaction() as connection:
         due = _due(connection, terms, at_ms)
-        totals: dict[tuple[str, str], list[int]] = {}
-        for number, account, currency, nano in due:
-            totals.setdefault((account, currency), []).append(nano)
+        totals: dict[tuple[str, Currency, Kind], int] = {}
+        for number, account, currency, nano, given in due:
+            parts: dict[Kind, int] = {"earned": nano - given, "credit": given}
+            for kind, part in parts.items():
+                totals[account, currency, kind] = totals.get((account, currency, kind), 0) + part
             last = number
         orders = [
             Transfer(
-                f"mature:{account}:{currency}:{last}",
-                Purse(account, currency, "escrow"),  # type: ignore[arg-type]
-                Purse(account, currency, "earned"),  # type: ignore[arg-type]
-                sum(amounts),
+                f"mature:{account}:{currency}:{kind}:{last}",
+                SubAccount(account, currency, "escrow"),
+                SubAccount(account, currency, kind),
+                nano,
                 at_ms,
             )
-            for (account, currency), amounts in totals.items()
+            for (account, currency, kind), nano in totals.items()
+            if nano
         ]
         apply(connection, orders)
         if due:
@@ -45,36 +50,43 @@ def mature(database: Database, terms: Terms, at_ms: int) -> int:
     return len(due)
 
 
-def _due(connection: Connection, terms: Terms, at_ms: int) -> list[tuple[int, str, str, int]]:
+def _due(connection: Connection, terms: Terms, at_ms: int) -> list[tuple[int, str, Currency, int, int]]:
     old = earnings.c.at_ms <= at_ms - round(terms.seconds * 1000)
-    statement = select(earnings.c.id, earnings.c.account, earnings.c.currency, earnings.c.nano)
+    statement = select(*(earnings.c[name] for name in ("id", "account", "currency", "nano", "given")))
     statement = statement.where(earnings.c.matured_ms.is_(None), old).order_by(earnings.c.id).limit(BATCH)
     if terms.jobs > 1:
         jobs = func.count(earnings.c.job.distinct()) >= terms.jobs
         proven = select(earnings.c.account).group_by(earnings.c.account).having(jobs)
         statement = statement.where(earnings.c.account.in_(proven))
-    return [(row[0], row[1], row[2], row[3]) for row in connection.execute(statement).all()]
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in connection.execute(statement).all()]
 
 
 @dataclass(frozen=True)
 class Earned:
-    """Nano-dollars, all currencies together."""
+    """What an account has of its earnings: nano-dollars, all currencies together. `available`: to be paid out or spent,
+    `credit`: to be spent."""
 
     escrow: int
     available: int
+    credit: int
     today: int
 
 
 def earned(database: Database, accounts: list[str], since_ms: int) -> dict[str, Earned]:
-    """Of each account; `today`: earned since then, whatever has become of it."""
-    purses = select(balances.c.owner, balances.c.kind, func.sum(balances.c.nano))
-    purses = purses.where(balances.c.owner.in_(accounts), balances.c.kind.in_(("escrow", "earned")))
-    have = {(row[0], row[1]): int(row[2]) for row in database.query(purses.group_by(balances.c.owner, balances.c.kind))}
+    """What each of the accounts has of its earnings. `today`: all that it earned since `since_ms`, spent or not."""
+    kept = select(balances.c.owner, balances.c.kind, func.sum(balances.c.nano))
+    kept = kept.where(balances.c.owner.in_(accounts), balances.c.kind.in_(("escrow", "earned", "credit")))
+    have = {(row[0], row[1]): int(row[2]) for row in database.query(kept.group_by(balances.c.owner, balances.c.kind))}
     recent = select(earnings.c.account, func.sum(earnings.c.nano))
     recent = recent.where(earnings.c.account.in_(accounts), earnings.c.at_ms >= since_ms).group_by(earnings.c.account)
     today = {row[0]: int(row[1]) for row in database.query(recent)}
     return {
-        account: Earned(have.get((account, "escrow"), 0), have.get((account, "earned"), 0), today.get(account, 0))
+        account: Earned(
+            escrow=have.get((account, "escrow"), 0),
+            available=have.get((account, "earned"), 0),
+            credit=have.get((account, "credit"), 0),
+            today=today.get(account, 0),
+        )
         for account in accounts
     }
 
@@ -92,7 +104,7 @@ class WorkerRow:
 
 
 def workers(database: Database) -> list[WorkerRow]:
-    """Of every worker that has earned, the last one first."""
+    """Every worker that has earned, the one that earned last first."""
     last = func.max(earnings.c.at_ms)
     fresh = case((earnings.c.matured_ms.is_(None), earnings.c.nano), else_=0)
     done = (func.count(earnings.c.job.distinct()), func.sum(earnings.c.nano), func.sum(fresh), last)

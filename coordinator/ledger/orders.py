@@ -1,28 +1,34 @@
 """What the ledger is asked to do. Every order has a name of its own, and carrying it out twice is carrying it out once.
 
-Frozen and plain: whoever gives an order knows nothing of the database.
+Frozen and plain: an order knows nothing of the database. Amounts are nano-dollars, times Unix milliseconds.
 """
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from coordinator.ledger.pricing import Currency, Payee, Tariff
+from coordinator.ledger.pricing import Currency, Payee, Tariff, TokenType
 
 PLATFORM = "platform"  # the owner of what belongs to nobody else
 Reason = Literal["grant", "deposit", "payout"]  # why an operator moves money
+# Of all money the books know where it came from: it was given (starter tokens, bonuses, presents), or paid in. What is
+# bought with given tokens is paid to workers in given tokens. Only the operator makes money of them, its own (Promote).
 Kind = Literal[
-    "available",  # a client's, to spend
+    "available",  # a client's, to spend; given, and spent first
+    "funded",  # a client's, to spend; paid in, or earned with what was paid in
     "held",  # a client's, for jobs that run
     "escrow",  # earned with a worker, not yet to be had
-    "earned",  # earned with a worker, and the owner's
-    "revenue",  # the platform's share
-    "promotions",  # where starter tokens and bonuses come from: below zero by what was given
+    "credit",  # earned with a worker by given tokens: to spend here
+    "earned",  # earned with a worker by what was paid in: to spend here, or to be paid out
+    "revenue",  # the platform's share of what was paid in
+    "promotions",  # where given tokens come from and go back to: below zero by all that are about
     "deposits",  # the world outside: below zero by what was paid in and not paid out
 ]
 SOURCES: tuple[Kind, ...] = ("promotions", "deposits")  # the only ones that may be below zero
 
 
-class Purse(NamedTuple):
+class SubAccount(NamedTuple):
+    """What one balance belongs to."""
+
     owner: str  # the id of an account, or PLATFORM
     currency: Currency
     kind: Kind
@@ -51,12 +57,14 @@ class UsageRow:
     queued_ms: int
     first_token_ms: int | None
     total_ms: int
+    kind: str | None = None  # of what was made; None: a chat
+    units: int | None = None  # of that
 
 
 @dataclass(frozen=True)
 class Hold:
-    """Set `nano` aside for a job, or refuse. `streamed`: whoever asked sees the tokens as they come, and owes those
-    that came if the job is cut off. `bound`: most tokens that its prompt can have."""
+    """Set `nano` aside for a job, or refuse. `streamed`: the client gets the tokens, or one piece after the other, as
+    they come, and owes those that came if the job is cut off. `bound`: most tokens that its prompt can have."""
 
     job: str
     account: str
@@ -65,18 +73,22 @@ class Hold:
     streamed: bool
     tariff: Tariff
     bound: int
-    token_type: str
+    token_type: TokenType
     nano: int
     at_ms: int
     deadline_ms: int
+    kind: str | None = None  # of what is to be made; None: a chat
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Tokens of a running job that have been delivered so far, by worker key: what a crash of ours leaves to bill."""
+    """What a running job has delivered so far, tokens (or units of what was made) by worker key: after a crash of the
+    coordinator it is billed.
+    `prompts`: of each choice that has a token, the worker that read its prompt and how many tokens that has."""
 
     job: str
     served: tuple[tuple[str, int], ...]
+    prompts: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,29 +104,41 @@ class Settle:
 
 @dataclass(frozen=True)
 class Transfer:
-    """Move `nano` between two purses of one currency, once for each `id`, or refuse."""
+    """Move `nano` between two sub-accounts of one currency, once for each `id`, or refuse."""
 
     id: str
-    source: Purse
-    target: Purse
+    source: SubAccount
+    target: SubAccount
     nano: int
     at_ms: int
     note: str = ""
 
 
-Order = Hold | Checkpoint | Settle | Transfer
+@dataclass(frozen=True)
+class Promote:
+    """Make `nano` of an account's credit earnings that may be paid out, once for each `id`, or refuse: the given tokens
+    go back, and as much of the operator's own money takes their place."""
+
+    id: str
+    account: str
+    currency: Currency
+    nano: int
+    at_ms: int
+
+
+Order = Hold | Checkpoint | Settle | Transfer | Promote
 
 
 @dataclass(frozen=True)
 class Held:
     """What was set aside of each currency."""
 
-    purses: dict[Currency, int]
+    amounts: dict[Currency, int]
 
 
 @dataclass(frozen=True)
-class Short:
-    """Refused: so much is there, of what may be spent."""
+class Insufficient:
+    """Refused: only `available` may be spent."""
 
     available: int
 
@@ -127,4 +151,4 @@ class Done:
     charge: int = 0
 
 
-Answer = Held | Short | Done
+Answer = Held | Insufficient | Done

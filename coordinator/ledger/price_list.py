@@ -1,4 +1,4 @@
-"""The versions of the catalogue's prices: one that has changed since the last start becomes a new version."""
+"""The versions of the catalog's prices: one that has changed since the last start becomes a new version."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,10 @@ from coordinator.store.tables import prices
 
 
 def pin(database: Database, current: Mapping[str, tuple[int, int]], at_ms: int) -> dict[str, Tariff]:
-    """`current`: model -> nano-dollars per token of prompt and completion. The version that each model has now."""
+    """Record the current prices: one that has changed becomes a new version. Returns the tariff of each model.
+
+    `current`: model -> nano-dollars per token of prompt and completion.
+    """
     last: dict[str, Tariff] = {}
     for row in database.query(select(prices).order_by(prices.c.model, prices.c.version)):
         last[row.model] = Tariff(row.version, row.prompt, row.completion)

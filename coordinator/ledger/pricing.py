@@ -1,31 +1,27 @@
 """What a request costs, and who gets what of it: arithmetic on whole nano-dollars, nothing rounded.
 
-A hold is an upper bound that needs no tokeniser: a token stands for at least one byte of the text that is rendered, so
-a prompt has at most as many tokens as it has bytes, and what the template adds (marks of every turn, the frame around
-tools) is bounded by constants. The worker that counts the prompt cannot claim more than that.
+A hold is an upper bound that needs no tokeniser (`prompt_count/bound.py`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
-
-from wire.chat import ChatRequest
+from typing import Any, Literal, get_args
 
 Currency = Literal["spark", "sogni"]
 CURRENCIES: tuple[Currency, ...] = ("spark", "sogni")  # in the order in which `auto` spends them
+TokenType = Literal["auto", Currency]  # what a request is paid with
+TOKEN_TYPES: tuple[TokenType, ...] = get_args(TokenType)
 NANO = 10**9  # nano-dollars of a dollar
 SPARK_NANO = 5_000_000
 STARTER_SPARK = 1000  # what a new account is given unless the operator says otherwise
 SHARE = 10_000  # basis points of the whole
 PLACES = 12  # decimal places of amounts for people; all that a spark or a dollar can need
-MARKS_TURN = 64  # tokens of the template's marks around one turn, names and empty thoughts included; measured: 5 to 12
-MARKS_TOOLS = 1024  # and of its instructions when there are tools; measured: 160 to 330
-MARKS_CHAT = 256  # and of everything else
 
 
 @dataclass(frozen=True)
 class Tariff:
-    """One version of a model's price: nano-dollars a token."""
+    """One version of a model's price: nano-dollars a token. Of a kind without tokens `completion` is the price of what
+    it is sold by, a picture or a second of film."""
 
     version: int
     prompt: int
@@ -34,8 +30,8 @@ class Tariff:
 
 @dataclass(frozen=True)
 class Served:
-    """One choice of a request as far as it came: `prompt` tokens as claimed, and the delivered tokens by worker key.
-    `worker` is the one that ended it and read the prompt."""
+    """One choice of a request as far as it came: `prompt` tokens as claimed, and the delivered tokens (or what else the
+    tariff's `completion` is the price of) by worker key. `worker` is the one that ended it and read the prompt."""
 
     prompt: int
     worker: str | None
@@ -44,6 +40,8 @@ class Served:
 
 @dataclass(frozen=True)
 class Payee:
+    """What one worker gets of a bill, for its account: nano-dollars."""
+
     worker: str
     account: str
     nano: int
@@ -61,16 +59,8 @@ class Bill:
 # ---- before ----------------------------------------------------------------------------------------------------------
 
 
-def prompt_bound(request: ChatRequest, context: int) -> int:
-    """No tokeniser makes more tokens of the prompt than this."""
-    text = len(request.model_dump_json(include={"messages", "tools"}))
-    spaces = len(request.model_dump_json(include={"tools"})) if request.tools else 0  # a template may write JSON wider
-    marks = MARKS_TURN * len(request.messages) + MARKS_CHAT + (MARKS_TOOLS if request.tools else 0)
-    return min(context, text + spaces + marks)
-
-
 def most(tariff: Tariff, prompt: int, max_tokens: int, context: int, choices: int = 1) -> int:
-    """The largest bill of a request whose prompt has at most `prompt` tokens: prompt and answer share the context."""
+    """The largest possible bill, in nano-dollars, if the prompt has `prompt` tokens; the answer shares its context."""
     answer = min(max_tokens, context)
     if tariff.completion >= tariff.prompt:
         read = min(prompt, context - answer)  # what the answer takes of the context, the prompt cannot have
@@ -79,12 +69,16 @@ def most(tariff: Tariff, prompt: int, max_tokens: int, context: int, choices: in
     return choices * (read * tariff.prompt + answer * tariff.completion)
 
 
-def take(nano: int, purses: dict[Currency, int], token_type: str) -> dict[Currency, int] | None:
-    """How much of each purse pays for it, in the order of CURRENCIES; None: there is too little."""
-    allowed = [currency for currency in CURRENCIES if token_type in ("auto", currency)]
+def paying(token_type: TokenType) -> tuple[Currency, ...]:
+    """The currencies that pay for a request of this token type, in the order in which they are spent."""
+    return tuple(currency for currency in CURRENCIES if token_type in ("auto", currency))
+
+
+def take(nano: int, balances: dict[Currency, int], token_type: TokenType) -> dict[Currency, int] | None:
+    """Divide an amount over the balances that may pay for it, in the order of CURRENCIES. None: they are too small."""
     taken: dict[Currency, int] = {}
-    for currency in allowed:
-        taken[currency] = min(nano, max(0, purses.get(currency, 0)))
+    for currency in paying(token_type):
+        taken[currency] = min(nano, max(0, balances.get(currency, 0)))
         nano -= taken[currency]
     return None if nano else taken
 
@@ -93,6 +87,7 @@ def take(nano: int, purses: dict[Currency, int], token_type: str) -> dict[Curren
 
 
 def cost(tariff: Tariff, prompt: int, completion: int) -> int:
+    """The price of so many tokens, in nano-dollars."""
     return prompt * tariff.prompt + completion * tariff.completion
 
 
@@ -116,7 +111,7 @@ def bill(tariff: Tariff, bound: int, held: int, served: Sequence[Served], client
 
 
 def split(charge: int, held: dict[Currency, int]) -> dict[Currency, int]:
-    """What of a charge each purse pays, in the order of CURRENCIES. The charge is at most what is held."""
+    """Divide a charge over what is held of each currency, in the order of CURRENCIES. Raises ValueError beyond that."""
     paid: dict[Currency, int] = {}
     for currency in CURRENCIES:
         paid[currency] = min(charge, held.get(currency, 0))
@@ -130,7 +125,7 @@ def split(charge: int, held: dict[Currency, int]) -> dict[Currency, int]:
 
 
 def decimal(nano: int, unit: int = NANO) -> str:
-    """An amount in units of so many nano-dollars, as a decimal number. Exact up to PLACES, then cut."""
+    """An amount as a decimal number; `unit`: nano-dollars of one unit. Exact up to PLACES, then cut."""
     sign, nano = ("-", -nano) if nano < 0 else ("", nano)
     whole, rest = divmod(nano, unit)
     places = str(rest * 10**PLACES // unit).rjust(PLACES, "0").rstrip("0")
@@ -147,13 +142,13 @@ class Units:
         return SPARK_NANO if currency == "spark" else self.sogni
 
     def shown(self, nano: int, currency: Currency) -> dict[str, Any]:
-        """One amount in a purse."""
+        """An amount of one currency, as the API tells it: nano-dollars, dollars, units of the currency."""
         return {"nano_usd": nano, "usd": decimal(nano), currency: decimal(nano, self.of(currency))}
 
 
 @dataclass(frozen=True)
 class Quote:
-    """What was agreed on before the request ran: its price, and what is held for it of each purse."""
+    """What was agreed on before the request ran: its price, and what is held for it of each currency."""
 
     tariff: Tariff
     bound: int  # tokens of the prompt

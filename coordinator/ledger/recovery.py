@@ -1,7 +1,7 @@
-"""Holds that nobody will end: of jobs that ran when the coordinator died, and of any that is past its deadline.
+"""Holds that were left open: of jobs that ran when the coordinator died, and of any that is past its deadline.
 
-What the client of a stream had got by the last checkpoint is billed. An answer that was to be sent whole never arrived,
-so it costs nothing, and neither does a stream without a token.
+What the client of a stream had got by the last checkpoint is billed, with the prompts of the choices that had a token.
+An answer that was to be sent whole never arrived, so it costs nothing, and neither does a stream without a token.
 """
 
 import json
@@ -21,12 +21,12 @@ FINISH = "coordinator_lost"
 
 
 def recover(database: Database, share_bps: int, at_ms: int) -> int:
-    """At start: nothing runs, so every open hold is one of these. How many were ended. Raises LedgerError."""
+    """End every open hold: at start nothing runs. Returns how many. Raises StoreError."""
     return _end(database, share_bps, at_ms, None, ())
 
 
 def sweep(database: Database, share_bps: int, at_ms: int, running: Collection[str]) -> int:
-    """Those past their deadline, except the jobs that run all the same."""
+    """End the holds past their deadline, except those of jobs that run. Returns how many. Raises StoreError."""
     return _end(database, share_bps, at_ms, at_ms, running)
 
 
@@ -43,9 +43,11 @@ def _end(database: Database, share_bps: int, at_ms: int, before_ms: int | None, 
 def _settled(row: Any, share_bps: int, at_ms: int) -> Settle:
     served: dict[str, int] = json.loads(row.served) if row.streamed else {}
     tariff = Tariff(row.price_version, row.price_prompt, row.price_completion)
-    worker = next(reversed(served), None)
-    choice = Served(0, worker, tuple(served.items()))
-    found = bill(tariff, row.bound, row.spark + row.sogni, [choice], row.account, share_bps)
+    prompts = (
+        [(worker, min(tokens, row.bound)) for worker, tokens in json.loads(row.prompts)] if any(served.values()) else []
+    )
+    choices = [*(Served(tokens, worker, ()) for worker, tokens in prompts), Served(0, None, tuple(served.items()))]
+    found = bill(tariff, row.bound, row.spark + row.sogni, choices, row.account, share_bps)
     usage = UsageRow(
         job=f"{row.job}.0",
         request=row.job,
@@ -53,12 +55,12 @@ def _settled(row: Any, share_bps: int, at_ms: int) -> Settle:
         account=row.account,
         key=row.key,
         model=row.model,
-        worker=worker,
+        worker=prompts[-1][0] if prompts else next(reversed(served), None),
         attempts=len(served),
         finish=FINISH,
-        prompt=0,
+        prompt=sum(tokens for _, tokens in prompts),
         cached=0,
-        completion=sum(served.values()),
+        completion=0 if row.kind else sum(served.values()),
         reasoning=0,
         price_prompt=tariff.prompt,
         price_completion=tariff.completion,
@@ -66,5 +68,7 @@ def _settled(row: Any, share_bps: int, at_ms: int) -> Settle:
         queued_ms=0,
         first_token_ms=None,
         total_ms=at_ms - row.at_ms,
+        kind=row.kind,
+        units=sum(served.values()) if row.kind else None,
     )
     return Settle(row.job, found.charge, found.payees, (usage,) if served else (), at_ms)

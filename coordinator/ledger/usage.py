@@ -4,16 +4,18 @@ from dataclasses import dataclass
 
 from sqlalchemy import Integer, cast, func, select
 
+from coordinator.clock import DAY_MS
 from coordinator.ledger.orders import UsageRow
 from coordinator.store.database import Database
 from coordinator.store.tables import usage
 
-DAY_MS = 86_400_000
-
 
 @dataclass(frozen=True)
 class UsageSum:
-    """`day` counts from the first of January 1970, UTC."""
+    """What one key used of one model on one day.
+
+    `day` counts from the first of January 1970, UTC.
+    """
 
     day: int
     model: str
@@ -24,6 +26,7 @@ class UsageSum:
     completion: int
     reasoning: int
     cost_nano: int
+    units: int = 0  # of what was made; 0 of a model that chats
 
 
 def read(database: Database) -> list[UsageRow]:
@@ -33,12 +36,12 @@ def read(database: Database) -> list[UsageRow]:
 
 
 def sums(database: Database, account: str, since_ms: int) -> list[UsageSum]:
-    """Of one account, the newest day first."""
+    """What one account used since `since_ms`, by day, model and key, the newest day first."""
     day = cast((usage.c.at_ms - usage.c.at_ms % DAY_MS) / DAY_MS, Integer)
     by = (day, usage.c.model, usage.c.key)
-    counted = (usage.c.prompt, usage.c.cached, usage.c.completion, usage.c.reasoning, usage.c.cost_nano)
+    counted = (usage.c.prompt, usage.c.cached, usage.c.completion, usage.c.reasoning, usage.c.cost_nano, usage.c.units)
     statement = (
-        select(*by, func.count(), *(func.sum(column) for column in counted))
+        select(*by, func.count(), *(func.sum(func.coalesce(column, 0)) for column in counted))
         .where(usage.c.account == account, usage.c.at_ms >= since_ms)
         .group_by(*by)
         .order_by(day.desc(), usage.c.model, usage.c.key)

@@ -8,13 +8,13 @@ import asyncio
 import logging
 import time
 from collections import deque
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from coordinator.ledger.commit import commit
+from coordinator.ledger.errors import CannotBeBooked
 from coordinator.ledger.orders import Answer, Order
-from coordinator.store.database import Database
-from coordinator.store.errors import CannotBeBooked, LedgerError
+from coordinator.store.errors import Overtaken, StoreError
+from coordinator.store.store import Store
 
 log = logging.getLogger("supernet.ledger")
 
@@ -31,11 +31,10 @@ class _Waiting:
 
 
 class LedgerWriter:
-    """`run` must be running."""
+    """Takes orders at any time; they are carried out while `run` runs."""
 
-    def __init__(self, database: Database, thread: Executor) -> None:
-        self._database = database
-        self._thread = thread
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._orders: deque[_Waiting] = deque()
         self._news = asyncio.Event()
         self._written = asyncio.Event()
@@ -56,12 +55,15 @@ class LedgerWriter:
         return max(0.0, now - self._orders[0].since) if self._orders else 0.0
 
     def put(self, order: Order) -> None:
-        """Never refuses: the work is done. Whoever lets work in asks `full` first."""
+        """Queue an order and go on. Never refuses, as the work is done; ask `full` before letting work in."""
         self._add(_Waiting(order))
 
     async def ask(self, order: Order) -> Answer:
-        """Waits until the order has been carried out. Raises LedgerError if it cannot be. Who gives up waiting must
-        reckon with its being carried out all the same."""
+        """Queue an order and wait until it is durable. Returns Held for a hold that was made, Insufficient for what was
+        refused, Done for all else. Raises CannotBeBooked.
+
+        A database that is away is waited for. A caller that gives up must reckon with the order being carried out.
+        """
         waiting = _Waiting(order, asyncio.get_running_loop().create_future())
         self._add(waiting)
         assert waiting.answer is not None
@@ -97,16 +99,21 @@ class LedgerWriter:
         return True
 
     async def _write(self, group: list[_Waiting]) -> bool:
-        """False: the database does not take it now. An order that it will never take does not hold up the others."""
+        """Carry out the orders; False if the database takes nothing now.
+
+        An order that it will never take does not hold up the others.
+        """
         try:
-            answers = await self._commit([waiting.order for waiting in group])
+            answers = await self._store.run(commit, [waiting.order for waiting in group])
         except CannotBeBooked as error:
             if len(group) > 1:
                 return all([await self._write([waiting]) for waiting in group])
             log.critical("the ledger cannot carry out %r: %s", group[0].order, error)
             self._tell(group[0], error)
             return True
-        except LedgerError as error:
+        except Overtaken:
+            raise
+        except StoreError as error:
             self.healthy = False
             log.error("the ledger cannot be written, %d orders wait: %s", len(self._orders), error)
             return False
@@ -115,13 +122,10 @@ class LedgerWriter:
             self._tell(waiting, answer)
         return True
 
-    async def _commit(self, orders: list[Order]) -> list[Answer]:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, commit, self._database, orders)
-
-    def _tell(self, waiting: _Waiting, answer: Answer | LedgerError) -> None:
+    def _tell(self, waiting: _Waiting, answer: Answer | CannotBeBooked) -> None:
         if waiting.answer is None or waiting.answer.done():
             return
-        if isinstance(answer, LedgerError):
+        if isinstance(answer, CannotBeBooked):
             waiting.answer.set_exception(answer)
         else:
             waiting.answer.set_result(answer)

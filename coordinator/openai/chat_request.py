@@ -6,43 +6,47 @@ What is decided here, because the fields alone do not say it:
   model (opencode: 32000). The limit stands in `/v1/models`, and `finish_reason` says `length` when it was reached.
 - Sampling comes from the model card's preset for the task profile and for thinking or not; explicit fields win. The
   profile is `task_profile`, else coding when a developer message is there, else general.
-- Thinking is `chat_template_kwargs.enable_thinking`, else `reasoning_effort`, else what the model does. An effort also
-  bounds the thought (BUDGETS). A model that cannot think refuses `enable_thinking: true` but takes any effort, which
-  several clients send by default.
-- `seed: -1` asks for a random one, as llama.cpp and Sogni's API have it; other negative seeds are refused.
+- How a thought is asked for is in thinking.py. A model that cannot think refuses `enable_thinking: true` but takes any
+  effort, which several clients send by default.
+- `seed: -1` asks for a random one, as llama.cpp and Sogni's API have it; any other of 64 bits is a seed, as in vLLM.
+- `max_tokens: -1` asks for as many as the model gives (LM Studio, llama.cpp). An empty stop string stops nothing.
+- `min_tokens` that reaches `max_tokens`, as load generators send it, is `ignore_eos`; a smaller one is not held, and
+  the answer says so.
 - `top_p: 0` keeps the most likely token alone, `top_k: -1` (vLLM's word for no limit) means 0.
 """
 
-from collections.abc import Mapping
-from typing import Any, cast, get_args
+from collections.abc import Collection, Mapping
+from typing import Any, cast
 
-from coordinator.openai.fields import REFUSED, Fields, kind
-from coordinator.openai.json_body import load
+from coordinator.ledger.pricing import TOKEN_TYPES, TokenType
+from coordinator.openai.fields import Fields, agreed, kind
+from coordinator.openai.images import Pictures
+from coordinator.openai.json_body import MAX_PICTURES_BODY_BYTES, load
 from coordinator.openai.messages import read_messages
+from coordinator.openai.platform import nameable, plain_choice, read_platform, read_wanted
+from coordinator.openai.thinking import read_thinking
 from coordinator.openai.tools import chat_choice, read_response_format, read_tool_choice, read_tools
-from coordinator.request import ChatJob, TokenType
+from coordinator.request import ChatJob
 from wire.catalog import Catalog, ModelSpec, Preset, TaskProfile
-from wire.chat import MAX_LOGPROBS, MAX_STOP_CHARS, MAX_STOPS, MAX_TOP_K, MIN_REPETITION_PENALTY, ChatRequest, Sampling
+from wire.chat import (
+    MAX_LOGIT_BIAS,
+    MAX_LOGPROBS,
+    MAX_STOP_CHARS,
+    MAX_STOPS,
+    MAX_TOP_K,
+    MIN_REPETITION_PENALTY,
+    ChatRequest,
+    Sampling,
+)
 from wire.errors import invalid
 
 MAX_CHOICES = 4
+REPETITION_PENALTY = ("repetition_penalty", "repeat_penalty")  # the second is llama.cpp's and Ollama's name
 MAX_SEED = 2**63 - 1
-MAX_LOGIT_BIAS = 300
 MAX_TOKEN_ID = 2**31 - 1
 MAX_METADATA = 16
 MAX_LABEL_CHARS = 512
 MAX_MODEL_CHARS = 256
-
-# Tokens of thought for an effort; None is no bound of its own. Medium leaves half of a 32k answer for the answer.
-BUDGETS: Mapping[str, int | None] = {
-    "none": None,
-    "minimal": 1024,
-    "low": 4096,
-    "medium": 16384,
-    "high": None,
-    "xhigh": None,
-    "max": None,
-}
 
 
 def parse(body: bytes, catalog: Catalog, headers: Mapping[str, str]) -> ChatJob:
@@ -50,15 +54,23 @@ def parse(body: bytes, catalog: Catalog, headers: Mapping[str, str]) -> ChatJob:
 
     Raises SupernetError: invalid_request with the field as `param`, model_not_found, request_too_large.
     """
-    fields = Fields(load(body))
-    fields.refuse(REFUSED)
-    fields.limit("modalities", "service_tier", "prompt_cache_retention", "billing_mode")
-    fields.limit("sogni_tools", "sogni_tool_execution", "safe_content_filter")
-    fields.accept("store", "prompt_cache_key", "app_source")
+    return read(Fields(load(body, MAX_PICTURES_BODY_BYTES)), body, catalog, headers)
+
+
+def read(fields: Fields, body: bytes, catalog: Catalog, headers: Mapping[str, str]) -> ChatJob:
+    """The job of a body whose fields are read already, as `parse` makes it. `body` is what they were read from."""
+    goes_on = _goes_on(fields)
+    fields.by_the_lists()
     model = read_model(fields, catalog)
-    request = _request(fields, model)
+    pictures = Pictures(model, catalog)
+    wanted = read_wanted(fields)
+    request, choice = _request(fields, model, pictures, nameable(wanted))
+    pictures.finish(body, fields)
+    if goes_on and request.messages[-1].role != "assistant":
+        message = "Invalid 'continue_final_message': the last message is none of the assistant's."
+        raise invalid("continue_final_message", message)
     stream = fields.flag("stream") or False
-    include_usage, continuous_usage = _stream_options(fields, stream)
+    include_usage, continuous_usage, progress = _stream_options(fields, stream)
     job = ChatJob(
         model=model,
         request=request,
@@ -70,6 +82,10 @@ def parse(body: bytes, catalog: Catalog, headers: Mapping[str, str]) -> ChatJob:
         token_type=read_token_type(fields, headers),
         user=read_user(fields),
         metadata=read_metadata(fields),
+        warnings=fields.warnings,
+        blobs=pictures.blobs,
+        pictures=tuple(pictures.places),
+        platform=read_platform(fields, wanted, choice, progress),
     )
     fields.finish()
     return job
@@ -80,46 +96,32 @@ def read_model(fields: Fields, catalog: Catalog) -> ModelSpec:
     return catalog.get(catalog.default if name is None else name)
 
 
-def _request(fields: Fields, model: ModelSpec) -> ChatRequest:
-    messages, developer = read_messages(fields)
-    tools = read_tools(fields)
-    effort = fields.choice("reasoning_effort", tuple(BUDGETS))
-    thinking, preserve = read_thinking(fields, model, effort)
+def _request(fields: Fields, model: ModelSpec, pictures: Pictures, others: Collection[str]) -> tuple[ChatRequest, str]:
+    """The request with its own tools alone, and its choice among all that may be declared."""
+    messages, developer = read_messages(fields, pictures)
+    tools, choice = read_tool_choice(fields, read_tools(fields), chat_choice, others)
+    thinking = read_thinking(fields, model)
     parallel = fields.flag("parallel_tool_calls")
-    return ChatRequest(
+    max_tokens = _max_tokens(fields, model)
+    schema, strict = read_response_format(fields)
+    request = ChatRequest(
         messages=messages,
         tools=tools,
-        tool_choice=read_tool_choice(fields, tools, chat_choice),
+        tool_choice=plain_choice(choice, tools),
         parallel_tool_calls=True if parallel is None else parallel,
-        json_schema=read_response_format(fields),
-        thinking=thinking,
-        preserve_thinking=preserve,
-        reasoning_budget=reasoning_budget(thinking, effort),
-        max_tokens=_max_tokens(fields, model),
+        json_schema=schema,
+        json_schema_strict=strict,
+        thinking=thinking.enabled,
+        preserve_thinking=thinking.preserve,
+        reasoning_budget=thinking.budget,
+        max_tokens=max_tokens,
         stop=read_stop(fields),
-        ignore_eos=fields.flag("ignore_eos") or False,
+        ignore_eos=read_ignore_eos(fields, max_tokens),
         sampling=read_sampling(
-            fields, model.presets.choose(read_profile(fields, developer), thinking), _top_logprobs(fields)
+            fields, model.presets.choose(read_profile(fields, developer), thinking.enabled), _top_logprobs(fields)
         ),
     )
-
-
-def read_thinking(fields: Fields, model: ModelSpec, effort: str | None) -> tuple[bool, bool]:
-    """Whether to think, and whether earlier thoughts stay in the prompt."""
-    kwargs = fields.inner("chat_template_kwargs")
-    enable = preserve = None
-    if kwargs is not None:
-        enable, preserve = kwargs.flag("enable_thinking"), kwargs.flag("preserve_thinking")
-        kwargs.finish()
-        for name, value in (("enable_thinking", enable), ("preserve_thinking", preserve)):
-            if value and not model.thinking:
-                raise invalid(kwargs.at(name), f"Unsupported value for '{kwargs.at(name)}': this model cannot think.")
-    return model.thinking and (effort != "none" if enable is None else enable), preserve or False
-
-
-def reasoning_budget(thinking: bool, effort: str | None) -> int | None:
-    """The bound of a thought in tokens; None: it has none of its own."""
-    return BUDGETS[effort] if thinking and effort is not None else None
+    return request, choice
 
 
 def read_profile(fields: Fields, developer: bool) -> TaskProfile:
@@ -128,24 +130,39 @@ def read_profile(fields: Fields, developer: bool) -> TaskProfile:
 
 
 def _max_tokens(fields: Fields, model: ModelSpec) -> int:
-    old, new = fields.integer("max_tokens", 1), fields.integer("max_completion_tokens", 1)
-    if old is not None and new is not None and old != new:
-        message = "'max_tokens' and 'max_completion_tokens' are the same parameter: send one of them."
-        raise invalid("max_completion_tokens", message)
-    return min(new or old or model.max_output, model.max_output)
+    given = agreed(*((name, read_limit(fields, name)) for name in ("max_tokens", "max_completion_tokens")))
+    return min(given or model.max_output, model.max_output)
 
 
-def read_stop(fields: Fields) -> tuple[str, ...]:
-    value = fields.take("stop")
+def read_limit(fields: Fields, name: str) -> int | None:
+    """A number of tokens; None where it is not given, or -1."""
+    limit = fields.integer(name, -1)
+    if limit == 0:
+        raise invalid(name, f"Invalid '{name}': expected an integer of at least 1, or -1 for the model's own limit.")
+    return None if limit == -1 else limit
+
+
+def read_ignore_eos(fields: Fields, max_tokens: int) -> bool:
+    """Whether to go on to `max_tokens` whatever the model says."""
+    ignore, least = fields.flag("ignore_eos") or False, fields.integer("min_tokens", 0) or 0
+    if not ignore and 1 < least < max_tokens:
+        fields.warn("'min_tokens' is not held: the answer may end before. 'ignore_eos' makes it go on to 'max_tokens'")
+    return ignore or least >= max_tokens
+
+
+def read_stop(fields: Fields, name: str = "stop") -> tuple[str, ...]:
+    """Read the stop strings: one or several; () without any. An empty one stops nothing."""
+    value = fields.take(name)
     if value is None:
         return ()
     stops = [value] if isinstance(value, str) else value
     if not isinstance(stops, list) or len(stops) > MAX_STOPS:
-        raise invalid("stop", f"Invalid 'stop': expected a string or an array of at most {MAX_STOPS} strings.")
+        raise invalid(name, f"Invalid '{name}': expected a string or an array of at most {MAX_STOPS} strings.")
     for stop in stops:
-        if not isinstance(stop, str) or not 1 <= len(stop) <= MAX_STOP_CHARS:
-            raise invalid("stop", f"Invalid 'stop': every stop must be a string of 1 to {MAX_STOP_CHARS} characters.")
-    return tuple(stops)
+        if not isinstance(stop, str) or len(stop) > MAX_STOP_CHARS:
+            message = f"Invalid '{name}': every stop must be a string of at most {MAX_STOP_CHARS} characters."
+            raise invalid(name, message)
+    return tuple(filter(None, stops))
 
 
 def read_sampling(fields: Fields, preset: Preset | None, top_logprobs: int | None) -> Sampling:
@@ -161,7 +178,9 @@ def read_sampling(fields: Fields, preset: Preset | None, top_logprobs: int | Non
         "min_p": fields.number("min_p", 0, 1),
         "presence_penalty": fields.number("presence_penalty", -2, 2),
         "frequency_penalty": fields.number("frequency_penalty", -2, 2),
-        "repetition_penalty": fields.number("repetition_penalty", MIN_REPETITION_PENALTY, 2),
+        "repetition_penalty": agreed(
+            *((name, fields.number(name, MIN_REPETITION_PENALTY, 2)) for name in REPETITION_PENALTY)
+        ),
         "logit_bias": _logit_bias(fields),
         "top_logprobs": top_logprobs,
     }
@@ -189,30 +208,53 @@ def _logit_bias(fields: Fields) -> tuple[tuple[int, float], ...]:
 
 def _top_logprobs(fields: Fields) -> int | None:
     wanted, top = fields.flag("logprobs"), fields.integer("top_logprobs", 0, MAX_LOGPROBS)
-    if top is not None and not wanted:
+    if top and not wanted:
         raise invalid("top_logprobs", "Invalid 'top_logprobs': it needs 'logprobs' to be true.")
     return (top or 0) if wanted else None
 
 
-def _stream_options(fields: Fields, stream: bool) -> tuple[bool, bool]:
+def _stream_options(fields: Fields, stream: bool) -> tuple[bool, bool, bool]:
+    """Whether usage is included, in every chunk too, and how far tools are."""
+    asked = _usage(fields)
     options = fields.inner("stream_options")
     if options is None:
-        return False, False
-    if not stream:
-        raise invalid("stream_options", "Invalid 'stream_options': it needs 'stream' to be true.")
-    include, continuous = options.flag("include_usage") or False, options.flag("continuous_usage_stats") or False
+        return asked and stream, False, False
+    include, continuous = options.flag("include_usage"), options.flag("continuous_usage_stats") or False
+    include = asked if include is None else include
+    progress = options.flag("include_tool_progress") or False
     options.limit("include_obfuscation")
     options.finish()
     if continuous and not include:
         path = options.at("continuous_usage_stats")
         raise invalid(path, f"Invalid '{path}': it needs 'include_usage' to be true.")
-    return include, continuous
+    # an answer that is sent whole always has its usage
+    return include and stream, continuous and stream, progress and stream
+
+
+def _usage(fields: Fields) -> bool:
+    """OpenRouter's word for `stream_options.include_usage`."""
+    inner = fields.inner("usage")
+    if inner is None:
+        return False
+    include = inner.flag("include") or False
+    inner.finish()
+    return include
+
+
+def _goes_on(fields: Fields) -> bool:
+    """Whether vLLM's switches say that the answer goes on with the last message, as with one of the assistant's it
+    always does here."""
+    goes_on, begins = fields.flag("continue_final_message") or False, fields.flag("add_generation_prompt")
+    if begins is False and not goes_on:
+        message = "Unsupported value for 'add_generation_prompt': false goes with 'continue_final_message' alone."
+        raise invalid("add_generation_prompt", message)
+    return goes_on
 
 
 def read_seed(fields: Fields) -> int | None:
-    """None: the coordinator draws one."""
-    seed = fields.integer("seed", -1, MAX_SEED)
-    return None if seed == -1 else seed
+    """Read `seed`; None, also for -1: the coordinator draws one. A seed has 63 bits: a negative one loses its sign."""
+    seed = fields.integer("seed", -MAX_SEED - 1, MAX_SEED)
+    return None if seed is None or seed == -1 else seed & MAX_SEED
 
 
 def read_user(fields: Fields) -> str | None:
@@ -228,12 +270,13 @@ def read_token_type(fields: Fields, headers: Mapping[str, str]) -> TokenType:
     if value is None:
         source = "X-Token-Type"
         value = next((header for name, header in headers.items() if name.lower() == "x-token-type"), "auto")
-    if not isinstance(value, str) or value not in get_args(TokenType):
-        raise invalid(source, f"Invalid '{source}': supported values are 'auto', 'spark', 'sogni'.")
-    return cast(TokenType, value)
+    if not isinstance(value, str) or value not in TOKEN_TYPES:
+        raise invalid(source, f"Invalid '{source}': supported values are {', '.join(map(repr, TOKEN_TYPES))}.")
+    return value
 
 
 def read_metadata(fields: Fields) -> dict[str, str]:
+    """Read `metadata`, an object of strings; {} without it."""
     value = fields.take("metadata")
     if value is None:
         return {}

@@ -1,8 +1,8 @@
-"""The wire's parts -> what OpenAI's clients read: stream chunks, whole completions, errors, server-sent events.
+"""Parts of an answer -> what OpenAI's clients read: stream chunks, whole completions, errors, server-sent events.
 
 Three keys are ours: `reasoning_content` beside `content` (the thought; the name that DeepSeek began and most clients
-read), `warnings` beside `finish_reason` (what was malformed in an answer that stands), and `retry_after` in an error
-event, which has no headers.
+read), `warnings` beside `finish_reason` (what was malformed in an answer that stands, or not done of the request), and
+`retry_after` in an error event, which has no headers.
 """
 
 import hashlib
@@ -11,11 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
+from coordinator.openai.json_body import Json
 from wire.chat import CallDelta, Content, FinishReason, Notice, Part, Reasoning, Usage
 from wire.errors import SupernetError
 from wire.messages import TokenLogprob
-
-Json = dict[str, Any]
 
 DONE = b"data: [DONE]\n\n"
 _EVENT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)  # json.dumps would make one for each event
@@ -38,8 +37,9 @@ def sse(data: Json) -> bytes:
 
 
 def sse_comment(text: str) -> bytes:
-    """A line that clients skip, to keep a waiting connection alive."""
-    return b": " + " ".join(text.split()).encode() + b"\n\n"
+    """A line that clients skip, to keep a waiting connection alive. It ends in one newline: behind a blank line some
+    parsers look for an event, and find none."""
+    return b": " + " ".join(text.split()).encode() + b"\n"
 
 
 def error_body(error: SupernetError) -> Json:
@@ -96,7 +96,7 @@ def logprob_json(token: TokenLogprob) -> Json:
 
 
 def _token(data: Sequence[int], logprob: float) -> Json:
-    """`token` is readable text; `bytes` is exact, for a token that is part of a character."""
+    """A token of `logprobs`: `token` is readable text, `bytes` is exact for a token that is part of a character."""
     known = logprob if logprob > LOWEST_LOGPROB else LOWEST_LOGPROB  # also for NaN, which compares to nothing
     return {"token": bytes(data).decode(errors="replace"), "logprob": min(known, 0.0), "bytes": list(data)}
 
@@ -125,16 +125,21 @@ class ChoiceChunks:
     """The chunks of one choice: `first`, then `part` for every part, then `finish`.
 
     Logprobs may come before the text they belong to, because a parser holds text back: they wait for the next chunk.
+    `warnings` are of the request, and come with the first chunk.
     """
 
-    def __init__(self, envelope: Envelope, choice: int, *, include_usage: bool = False) -> None:
+    def __init__(
+        self, envelope: Envelope, choice: int, *, include_usage: bool = False, warnings: Sequence[str] = ()
+    ) -> None:
         self._envelope = envelope
         self._choice = choice
         self._include_usage = include_usage
+        self._warnings = list(warnings)
         self._logprobs: list[Json] = []
 
     def first(self) -> Json:
-        return self._chunk({"role": "assistant", "content": ""})
+        warned: Json = {"warnings": self._warnings} if self._warnings else {}
+        return self._chunk({"role": "assistant", "content": ""}, **warned)
 
     def part(self, part: Part | None, logprobs: Iterable[TokenLogprob] = ()) -> list[Json]:
         """The chunks for one part and for the tokens of its step; None for a step whose text is still held back."""
@@ -153,8 +158,13 @@ class ChoiceChunks:
             case _:
                 assert_never(part)
 
-    def finish(self, reason: FinishReason) -> Json:
-        return self._chunk({}, finish_reason=reason)
+    def nothing(self, **extra: Any) -> Json:
+        """A chunk that adds nothing to the answer; `extra` keys stand beside its choices."""
+        return {**self._chunk({}), **extra}
+
+    def finish(self, reason: FinishReason, **extra: Any) -> Json:
+        """`extra` keys stand beside the choices."""
+        return {**self._chunk({}, finish_reason=reason), **extra}
 
     def _call(self, part: CallDelta) -> Json:
         if part.name is None:
@@ -211,14 +221,15 @@ class _Choice:
 
 
 class Collector:
-    """All choices of a response that is not streamed, gathered until each has finished."""
+    """All choices of a response that is not streamed, gathered until each has finished. `warnings` are of the request,
+    and stand with each."""
 
-    def __init__(self, envelope: Envelope, n: int) -> None:
+    def __init__(self, envelope: Envelope, n: int, warnings: Sequence[str] = ()) -> None:
         self._envelope = envelope
-        self._choices = [_Choice() for _ in range(n)]
+        self._choices = [_Choice(warnings=list(warnings)) for _ in range(n)]
 
     def part(self, choice: int, part: Part | None, logprobs: Iterable[TokenLogprob] = ()) -> None:
-        """One part and the tokens of its step; None for a step without text."""
+        """Add a part and the tokens of its step; `part` is None for a step without text."""
         into = self._choices[choice]
         into.logprobs += [logprob_json(token) for token in logprobs]
         if part is not None:
@@ -230,7 +241,7 @@ class Collector:
 
     @property
     def usage(self) -> Usage:
-        """Of the choices that have finished."""
+        """The sum of the usage of all choices that have finished."""
         return total_usage(choice.usage for choice in self._choices if choice.usage is not None)
 
     def completion(self, extra: Json | None = None) -> Json:

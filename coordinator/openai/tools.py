@@ -1,29 +1,49 @@
-"""What an answer may be: declared tools, the choice among them, and the format of the text."""
+"""Declared tools, the choice among them, and the format of the answer's text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from pydantic_core import to_json
 
 from coordinator.openai.fields import Fields
-from coordinator.openai.json_body import check_schema
 from coordinator.openai.messages import tool_name
-from wire.chat import Tool
+from wire.chat import MAX_TOOLS, Tool
 from wire.errors import invalid
+from wire.schema_enforcement import enforced
+from wire.schema_keywords import not_strict, unchecked
+from wire.schema_limits import check_schema
 
-MAX_TOOLS = 128
 MAX_TOOLS_BYTES = 256 * 1024
+MAX_TYPE_CHARS = 64  # of a tool's type, quoted
+
+# Mistral and Anthropic say `any`.
+CHOICES = {"none": "none", "auto": "auto", "required": "required", "any": "required"}
 
 
 def read_tools(body: Fields) -> tuple[Tool, ...]:
-    """The declared functions. Raises SupernetError."""
-    tools = tuple(_tool(Fields(item, f"tools[{index}]")) for index, item in enumerate(declared(body)))
-    check_names([(tool.name, f"tools[{index}].function.name") for index, tool in enumerate(tools)])
+    """The declared functions. A tool of another type is left out, and the answer says so. Raises SupernetError."""
+    entries = [Fields(item, f"tools[{index}]") for index, item in enumerate(declared(body))]
+    functions = [fields for fields in entries if offered(body, fields)]
+    tools = tuple(map(_tool, functions))
+    check_names([(tool.name, fields.at("function.name")) for tool, fields in zip(tools, functions, strict=True)])
     return tools
 
 
+def offered(body: Fields, fields: Fields, *types: str) -> str | None:
+    """The type of a declared tool if it is one of `types` or a function; else None, with a word to the client. Clients
+    declare tools that OpenAI runs itself without being asked to: the model may call a tool, and never has to."""
+    given: Any = fields.take("type")
+    if not isinstance(given, str):
+        raise invalid(fields.at("type"), f"Invalid '{fields.at('type')}': expected the type of a tool, 'function'.")
+    if given in ("function", *types):
+        return given
+    fields.leave()
+    body.warn(f"tools of type '{given[:MAX_TYPE_CHARS]}' are not offered here: the model was not told of them")
+    return None
+
+
 def declared(body: Fields) -> list[Any]:
-    """`tools` as it came, within the bounds of its size."""
+    """Return `tools` unread, once it is known to be no larger than allowed."""
     raw = body.array("tools", MAX_TOOLS) or []
     if (size := len(to_json(raw))) > MAX_TOOLS_BYTES:
         raise invalid("tools", f"'tools' has {size} bytes: at most {MAX_TOOLS_BYTES} are accepted.")
@@ -31,7 +51,7 @@ def declared(body: Fields) -> list[Any]:
 
 
 def check_names(named: list[tuple[str, str]]) -> None:
-    """Refuse a (name, path) whose name was there before."""
+    """Refuse a name that occurs twice; `named` are pairs of a name and its path in the request."""
     names: set[str] = set()
     for name, path in named:
         if name in names:
@@ -40,8 +60,6 @@ def check_names(named: list[tuple[str, str]]) -> None:
 
 
 def _tool(fields: Fields) -> Tool:
-    if fields.take("type") != "function":
-        raise invalid(fields.at("type"), f"Invalid '{fields.at('type')}': only 'function' tools are supported.")
     function = fields.inner("function")
     if function is None:
         raise invalid(fields.at("function"), f"Missing required parameter: '{fields.at('function')}'.")
@@ -53,49 +71,81 @@ def _tool(fields: Fields) -> Tool:
 
 
 def read_function(fields: Fields) -> Tool:
-    """What both APIs say of a function."""
+    """A function with the keys that it has in both APIs."""
     name = tool_name(fields)
     description = fields.text("description") or ""
-    parameters = read_schema(fields, "parameters") or {}
+    strict = fields.flag("strict") or False
+    parameters = read_schema(fields, "parameters", strict) or {}
     if parameters.get("type", "object") != "object":
         path = fields.at("parameters")
         raise invalid(path, f"Invalid '{path}': the schema of a function's parameters must have type 'object'.")
-    return Tool(name=name, description=description, parameters=parameters, strict=fields.flag("strict") or False)
+    return Tool(name=name, description=description, parameters=parameters, strict=strict)
 
 
-def read_schema(fields: Fields, name: str) -> dict[str, Any] | None:
+def read_schema(fields: Fields, name: str, strict: bool) -> dict[str, Any] | None:
+    """Take a JSON Schema within the bounds; None when it is missing. `strict`: an answer must be held to all of it."""
     value, path = fields.take(name), fields.at(name)
     if value is None:
         return None
     if not isinstance(value, dict):
         raise invalid(path, f"Invalid type for '{path}': expected a JSON Schema object.")
     check_schema(value, path)
+    if strict and (gaps := enforced(value).gaps):
+        raise invalid(path, f"Invalid '{path}': {not_strict(gaps)}")
     return value
 
 
-def read_tool_choice(body: Fields, tools: tuple[Tool, ...], named: Callable[[Fields], tuple[str, str]]) -> str:
-    """none, auto, required or `name:NAME`, as ChatRequest wants it. Without tools nothing is called, so: none.
+def read_tool_choice(
+    body: Fields, tools: tuple[Tool, ...], named: Callable[[Fields], tuple[str, str]], others: Collection[str] = ()
+) -> tuple[tuple[Tool, ...], str]:
+    """The tools that may be called, and the choice among them as ChatRequest wants it: none, auto, required or
+    `name:NAME`. Without tools nothing is called, so: none; unless there may be `others`, which the request does not
+    declare itself.
 
     `named` reads a name out of an object, in which the APIs differ, and says where it stood.
     """
     value = body.take("tool_choice")
+    if isinstance(value, dict) and value.get("type") == "allowed_tools":
+        allowed, value = _allowed(value, type(body)(value, "tool_choice"), named)
+        tools = tuple(tool for tool in tools if tool.name in allowed)
+    if isinstance(value, dict) and value.keys() == {"type"} and value["type"] in CHOICES:
+        value = value["type"]
     if isinstance(value, dict):
         name, path = named(type(body)(value, "tool_choice"))
-        if not any(tool.name == name for tool in tools):
+        if not any(tool.name == name for tool in tools) and name not in others:
             raise invalid(path, f"Invalid '{path}': no tool in 'tools' has this name.")
-        return f"name:{name}"
-    if value not in (None, "none", "auto", "required"):
-        message = "Invalid 'tool_choice': supported values are 'none', 'auto', 'required' and a named function."
+        return tools, f"name:{name}"
+    if value is not None and (not isinstance(value, str) or value not in CHOICES):
+        message = "Invalid 'tool_choice': supported values are 'none', 'auto', 'required', 'any' and a named function."
         raise invalid("tool_choice", message)
-    if tools:
-        return value or "auto"
-    if value == "required":
-        raise invalid("tool_choice", "Invalid 'tool_choice': 'required' needs at least one tool in 'tools'.")
-    return "none"
+    choice = CHOICES[value or "auto"]
+    if choice == "required" and not tools and not others:
+        raise invalid("tool_choice", f"Invalid 'tool_choice': '{value}' needs at least one function in 'tools'.")
+    return tools, choice if tools or others else "none"
+
+
+def _allowed(given: dict[str, Any], fields: Fields, named: Callable[[Fields], tuple[str, str]]) -> tuple[set[str], str]:
+    """Names of the functions that may be called of those declared, and whether one must be. The model is told of no
+    others: what may be chosen among them is then held as ever."""
+    fields.take("type")
+    wrapped = fields.inner("allowed_tools") if "allowed_tools" in given else None  # as chat completions have it
+    inner = wrapped or fields
+    mode, path = inner.choice("mode", ("auto", "required")) or "auto", inner.at("tools")
+    items = inner.array("tools", MAX_TOOLS) or []
+    inner.finish()
+    fields.finish()
+    names = set()
+    for index, item in enumerate(items):
+        one = type(fields)(item, f"{path}[{index}]")
+        if item.get("type") == "function":
+            names.add(named(one)[0])
+        else:
+            one.leave()  # it was left out of 'tools' too
+    return names, mode
 
 
 def chat_choice(fields: Fields) -> tuple[str, str]:
-    """`{"type": "function", "function": {"name": ...}}`"""
+    """Read a `tool_choice` that names a function: `{"type": "function", "function": {"name": ...}}`."""
     if fields.take("type") != "function":
         shape = '{"type": "function", "function": {"name": ...}}'
         raise invalid("tool_choice.type", f"Invalid 'tool_choice.type': only {shape} is supported.")
@@ -108,27 +158,40 @@ def chat_choice(fields: Fields) -> tuple[str, str]:
     return name, function.at("name")
 
 
-def read_response_format(body: Fields) -> dict[str, Any] | None:
-    """The JSON Schema that holds the answer; `{}` for any object, None for free text. Raises SupernetError."""
+def read_response_format(body: Fields) -> tuple[dict[str, Any] | None, bool]:
+    """The JSON Schema that holds the answer (`{}` for any object, None for free text), and whether it is strict.
+
+    Raises SupernetError.
+    """
     fields = body.inner("response_format")
     if fields is None:
-        return None
+        return None, False
     kind = fields.choice("type", ("text", "json_object", "json_schema"))
     if kind is None:
         raise invalid("response_format.type", "Missing required parameter: 'response_format.type'.")
-    schema = _json_schema(fields) if kind == "json_schema" else None
+    # Llama.cpp, Together and Fireworks have the schema here, for either kind.
+    plain = read_schema(fields, "schema", strict=False) if kind != "text" else None
+    schema, strict = _json_schema(fields) if kind == "json_schema" and plain is None else (plain, False)
     fields.finish()
-    return {} if kind == "json_object" else schema
+    warn_of_unchecked(body, schema)
+    return schema or {} if kind == "json_object" else schema, strict
 
 
-def _json_schema(fields: Fields) -> dict[str, Any]:
+def warn_of_unchecked(body: Fields, schema: dict[str, Any] | None) -> None:
+    """Tell the client what of the answer's schema nobody looks at; a worker tells what does not hold."""
+    for warning in unchecked(enforced(schema).gaps) if schema else ():
+        body.warn(warning)
+
+
+def _json_schema(fields: Fields) -> tuple[dict[str, Any], bool]:
     inner = fields.inner("json_schema")
     if inner is None:
         path = fields.at("json_schema")
         raise invalid(path, f"Missing required parameter: '{path}'.")
-    schema = read_schema(inner, "schema")
+    strict = inner.flag("strict") or False
+    schema = read_schema(inner, "schema", strict)
     if schema is None:
         raise invalid(inner.at("schema"), f"Missing required parameter: '{inner.at('schema')}'.")
-    inner.accept("name", "description", "strict")
+    inner.accept("name", "description")
     inner.finish()
-    return schema
+    return schema, strict

@@ -3,68 +3,40 @@
 A job that was started before goes first. Then accounts take turns by the tokens that they were served (fairness.py),
 and within an account the oldest job is next. A job is charged when it starts, with what jobs of the model usually cost,
 and the charge follows what it is really served: slots that become free together do not all go to one account.
-
-Whoever is next is found in time that grows with the logarithm of the accounts that wait, not with the jobs.
 """
 
+from bisect import insort
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from heapq import heapify, heappop, heappush, heapreplace
-from itertools import count
 
-from coordinator.scheduler.fairness import LEAST_WEIGHT, Fairness, cost
+from coordinator.scheduler.fairness import LEAST_WEIGHT, Fairness
 from coordinator.scheduler.state import Job, Limits
 
 SERVICE_S = 10.0  # assumed seconds of one job until one has been measured
 COMPLETION = 256.0  # and its tokens
 SMOOTHING = 0.1
 
-Entry = tuple[float, int, str]  # (counter, turn, account): of equal counters the one that stands there longer is first
-
 
 @dataclass
 class _Line:
-    """What waits for one model. Jobs stand in dictionaries, by id and in order, so that any can leave at once.
-
-    `heap` has for each account that waits an entry that is not above its counter. Counters grow all the time: an entry
-    that has fallen behind is put right when it comes to the top.
-    """
+    """What waits for one model. Jobs stand in dictionaries, by id and in order, so that any can leave at once."""
 
     fairness: Fairness = field(default_factory=Fairness)
-    moved: dict[str, Job] = field(default_factory=dict)
-    fresh: dict[str, dict[str, Job]] = field(default_factory=dict)  # by account
-    heap: list[Entry] = field(default_factory=list)
-    turns: Iterator[int] = field(default_factory=count)
+    moved: dict[str, Job] = field(default_factory=dict)  # were started before
+    fresh: dict[str, dict[str, Job]] = field(default_factory=dict)  # were not, by account
     size: int = 0
     service_s: float | None = None  # measured: how long a job holds its slot
     completion: float = COMPLETION  # tokens of an answer, smoothed
     cost: float = COMPLETION
 
-    def push(self, account: str) -> None:
-        if len(self.heap) > 2 * len(self.fresh) + 16:  # accounts that left, and copies
-            self.heap = [(self.fairness.counter(each), next(self.turns), each) for each in self.fresh]
-            heapify(self.heap)
-        heappush(self.heap, (self.fairness.counter(account), next(self.turns), account))
 
-    def top(self, heap: list[Entry]) -> str | None:
-        """The account with the lowest counter of those in `heap`."""
-        while heap:
-            at, _, account = heap[0]
-            counter = self.fairness.counter(account)
-            if account not in self.fresh or at > counter:  # it left, or was given something back and stands again below
-                heappop(heap)
-            elif at < counter:
-                heapreplace(heap, (counter, next(self.turns), account))
-            else:
-                return account
-        return None
+class JobQueue:
+    """All jobs that wait, and what is known of how long jobs take."""
 
-
-class Waiting:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._lines: dict[str, _Line] = {}  # by model; the catalogue bounds them
+        self._lines: dict[str, _Line] = {}  # by model; the catalog bounds them
         self._jobs: dict[str, Job] = {}
         self._accounts: Counter[str] = Counter()
 
@@ -91,25 +63,27 @@ class Waiting:
         return [*line.moved.values(), *(job for queue in line.fresh.values() for job in queue.values())]
 
     def order(self, model: str) -> Iterator[Job]:
-        """The jobs that wait for a model, next first. One that is started meanwhile changes who follows; of an account
-        whose first job is passed over, the others are next."""
+        """The jobs that wait for a model, next first. A job that the caller starts meanwhile changes which account
+        follows; of an account whose first job is not started, the others are next."""
         line = self._lines.get(model)
         if line is None:
             return
         yield from sorted(line.moved.values(), key=lambda job: job.submitted)
-        heap, passed = line.heap, set[str]()
-        while (account := line.top(heap)) is not None:
-            for job in [] if account in passed else list(line.fresh[account].values()):
+        accounts = sorted(line.fresh, key=line.fairness.counter)  # of equals, the one that waits longer is first
+        while accounts:
+            account = accounts.pop(0)
+            for job in list(line.fresh[account].values()):
                 yield job
-                if job not in self:
+                if job not in self:  # it was started, and its account's counter has grown
+                    if account in line.fresh:
+                        insort(accounts, account, key=line.fairness.counter)
                     break
-            else:
-                heap = heap.copy() if heap is line.heap else heap
-                heappop(heap)
-                passed.add(account)
 
     def place(self, job: Job) -> int | None:
-        """From 1; None if the job does not wait. An estimate: of jobs that cost alike, and if nobody else comes."""
+        """The job's place in the queue, from 1; None if it does not wait.
+
+        An estimate: jobs cost alike, and nobody else comes.
+        """
         if job not in self:
             return None
         line, account = self._lines[job.spec.model], job.spec.account
@@ -142,11 +116,9 @@ class Waiting:
         if job.starts:
             line.moved[job.spec.id] = job
         else:
-            new = account not in line.fresh
-            line.fresh.setdefault(account, {})[job.spec.id] = job
-            if new:
+            if account not in line.fresh:
                 line.fairness.arrive(account)
-                line.push(account)
+            line.fresh.setdefault(account, {})[job.spec.id] = job
         line.size += 1
         self._jobs[job.spec.id] = job
         self._accounts[account] += 1
@@ -169,43 +141,44 @@ class Waiting:
     # ---- what was served -----------------------------------------------------------------------------------------
 
     def start(self, job: Job) -> None:
-        """The job has a slot: it waits no more, and is charged what is to be expected of it."""
+        """The job is given a slot: it leaves the queue, and is charged what jobs like it usually cost."""
         line = self._lines.setdefault(job.spec.model, _Line())
         if not job.starts:
             line.fairness.chosen(job.spec.account)
         self.remove(job)
-        self._charge(job, max(job.charged, cost(job.prompt, round(self.expected(job)))))
+        self._charge(job, max(job.charged, job.work.cost(job.prompt, round(self.expected(job)))))
 
     def expected(self, job: Job) -> float:
         """Tokens of its answer: what answers of the model have been of late, and no more than it asks for."""
         line = self._lines.get(job.spec.model)
-        return min(COMPLETION if line is None else line.completion, job.spec.request.max_tokens)
+        return min(COMPLETION if line is None else line.completion, job.work.tokens)
 
     def delivered(self, job: Job) -> None:
-        """It has been served more tokens."""
-        so_far = cost(job.prompt, len(job.delivered))
+        """The job was delivered more tokens: charge what goes beyond its estimate."""
+        so_far = job.work.cost(job.prompt, len(job.delivered))
         if so_far > job.charged:
             self._charge(job, so_far)
 
-    def ended(self, job: Job, prompt: int) -> None:
-        """What it was charged becomes what it was served. `prompt`: its tokens, 0 if no worker read it."""
-        self._charge(job, cost(prompt, len(job.delivered)))
+    def ended(self, job: Job, prompt: int | None) -> None:
+        """Charge the account what the job really took, in place of the estimate.
+
+        `prompt`: the tokens of its prompt, None if no worker worked on it.
+        """
+        self._charge(job, 0.0 if prompt is None else job.work.cost(prompt, len(job.delivered)))
 
     def _charge(self, job: Job, tokens: float) -> None:
         """Make `tokens` what the job has been charged in all."""
-        line, account = self._lines.setdefault(job.spec.model, _Line()), job.spec.account
+        line = self._lines.setdefault(job.spec.model, _Line())
         more, job.charged = tokens - job.charged, tokens
         if more:
-            line.fairness.charge(account, more, job.spec.weight)
-        if more < 0 and account in line.fresh:
-            line.push(account)
+            line.fairness.charge(job.spec.account, more, job.spec.weight)
 
     def served(self, job: Job, seconds: float) -> None:
-        """A job held its slot that long and is done: what is to be expected of the next one."""
+        """Learn from a job that was in its slot for `seconds` what the next one is likely to take."""
         line, completion = self._lines.setdefault(job.spec.model, _Line()), len(job.delivered)
         line.service_s = seconds if line.service_s is None else line.service_s + SMOOTHING * (seconds - line.service_s)
         line.completion += SMOOTHING * (completion - line.completion)
-        line.cost += SMOOTHING * (max(cost(job.prompt, completion), 1.0) - line.cost)
+        line.cost += SMOOTHING * (max(job.work.cost(job.prompt, completion), 1.0) - line.cost)
 
     # ---- how long it takes ---------------------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
-"""Workers that failed somebody's job: they rest, longer each time, and are tested before they serve again.
+"""Workers that failed a job rest, longer each time, and are tested before they serve again.
 
-The test is a tiny job of the coordinator's own. Nobody waits for its answer and nobody pays for it, so that no client
-has to find out whether a worker is well again. Only a success with a client's job, with tokens, ends the count of
-faults.
+The test is a tiny job of the coordinator's own. Nobody waits for its answer and nobody pays for it, so no client
+has to find out whether a worker is well again. Only a success with a client's job, with tokens or what it was to make,
+ends the count of faults.
 """
 
 from dataclasses import dataclass
@@ -14,38 +14,62 @@ KEEP_S = 3600.0  # a worker that came back later than that after its rest starts
 
 @dataclass
 class Rest:
-    """Kept apart from the worker: leaving does not wipe it out."""
+    """One worker's faults and its present rest. Kept apart from the worker: leaving does not wipe it out."""
 
     failures: int
     until: float
     test: Lease | None = None  # the test that is running
     passed: bool = False
+    inherited: bool = False  # the worker itself has no fault
+    model: str = ""  # at which its last fault was, if it was at one
 
 
-class Probation:
+class Quarantine:
     """Who rests, by the worker's key. What is asked of a worker in its test is the business of `health_check.py`."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._rests: dict[str, Rest] = {}
 
-    def rest(self, worker: str, now: float) -> None:
-        """No jobs for it: 15 s after the first fault, doubled for each further one without a success between.
+    def inherit(self, worker: str) -> None:
+        """Give a worker that comes without a past the worst of its owner's others: it rests as long as they do, and is
+        tested then."""
+        owner = worker.rpartition("/")[0]
+        past = [rest for key, rest in self._rests.items() if key.rpartition("/")[0] == owner]
+        if past and worker not in self._rests:
+            self._rests[worker] = Rest(
+                max(rest.failures for rest in past), max(rest.until for rest in past), inherited=True
+            )
+
+    def rest(self, worker: str, now: float, model: str = "") -> bool:
+        """Keep jobs from a worker for 15 s after its first fault, twice as long after each further one in a row.
 
         What fails while it rests was started before, mostly by the same trouble: an engine takes all its jobs along.
+        Then nothing changes, and the answer is False.
         """
         rest = self._rests.setdefault(worker, Rest(0, 0.0))
         if now < rest.until and not rest.passed:
-            return
-        rest.failures += 1
+            return False
+        rest.failures, rest.inherited, rest.model = rest.failures + 1, False, model or rest.model
         rest.until = now + min(self._limits.rest_s * 2 ** min(rest.failures - 1, 16), self._limits.rest_max_s)
         rest.test, rest.passed = None, False
+        return True
 
-    def succeeded(self, worker: str) -> None:
-        """With a client's job, and tokens for it: all is forgotten."""
-        self._rests.pop(worker, None)
+    def succeeded(self, worker: str, model: str) -> None:
+        """The worker finished a client's job: its faults are forgotten, but for one at another model. A pipeline may be
+        broken beside a model that is well."""
+        rest = self._rests.get(worker)
+        if rest is not None and rest.model in ("", model):
+            del self._rests[worker]
+
+    def left(self, worker: str) -> None:
+        """The worker is gone. What it has only inherited is not kept: it would inherit it again, and ids are free."""
+        rest = self._rests.get(worker)
+        if rest is not None and rest.inherited:
+            del self._rests[worker]
 
     def begin(self, worker: str, test: Lease) -> None:
+        """The worker was given its test."""
         self._rests[worker].test = test
 
     def end(self, worker: str, passed: bool) -> None:
@@ -54,18 +78,25 @@ class Probation:
         rest.test, rest.passed = None, passed
 
     def forget(self, now: float) -> None:
+        """Drop rests that ended more than KEEP_S ago."""
         old = now - KEEP_S
         self._rests = {key: rest for key, rest in self._rests.items() if rest.until > old or rest.test is not None}
 
     # ---- questions -----------------------------------------------------------------------------------------------
 
     def may_serve(self, worker: str) -> bool:
+        """The worker has no fault since its last success, or has passed its test."""
         rest = self._rests.get(worker)
         return rest is None or rest.passed
 
     def waiting(self, now: float) -> dict[str, float]:
         """Workers that may not serve yet -> seconds of their rest that are left; 0: the test decides."""
         return {key: max(0.0, rest.until - now) for key, rest in self._rests.items() if not rest.passed}
+
+    def model(self, worker: str) -> str:
+        """Where its last fault was; empty: at no model, or there is none."""
+        rest = self._rests.get(worker)
+        return "" if rest is None else rest.model
 
     def failures(self, worker: str) -> int:
         """Faults since its last success."""
@@ -77,6 +108,7 @@ class Probation:
         return [key for key, rest in self._rests.items() if rest.until <= now and rest.test is None and not rest.passed]
 
     def tests(self) -> list[tuple[str, Lease]]:
+        """The tests that are running, by worker."""
         return [(key, rest.test) for key, rest in self._rests.items() if rest.test is not None]
 
     def test(self, worker: str) -> Lease | None:

@@ -1,16 +1,16 @@
-"""What dispatch knows: limits, jobs, leases, workers, counters. Plain records; only dispatch and fleet write them."""
+"""What dispatch knows: limits, jobs, leases and counters. Plain records; only dispatch and fleet write them."""
 
-from collections import Counter, deque
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
-from coordinator.scheduler.prefix_affinity import Remembered, Trail
-from wire.chat import ChatRequest
+from coordinator.scheduler.work import PromptCount, Work, work
 from wire.errors import SupernetError
 from wire.job_state import JobState
-from wire.messages import RESUME_WINDOW_S, WINDOW_TOKENS, Delta, Done, Hello, Issue, ModelOffer, ModelStatus
-
-SESSIONS = 8  # sockets in a row that may end before the worker has read its Welcome
+from wire.media import Stage
+from wire.messages import RESUME_WINDOW_S, WINDOW_TOKENS, Delta, Done
+from wire.request import Request
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,11 @@ class Limits:
     queue_per_account: int = 32
     queue_wait_s: float = 30.0
     accept_s: float = 10.0  # Start to Accepted: rendering and tokenising, nothing else
+    accept_pictures_s: float = 20.0  # where pictures are decoded too; asking for their files adds to it (blobs.py)
     cancel_s: float = 10.0  # Cancel to an end; then the slot is written off
-    first_token_s: float = 180.0  # Accepted to the first token: a 100k prompt on a slow card takes minutes
+    done_s: float = 10.0  # from the upload of what was made to Done; then it is cancelled
+    first_token_s: float = 20.0  # Accepted to the first token, on top of what its worker takes to read (reading.py)
+    first_token_most_s: float = 900.0  # and no longer than this, whatever it claims
     stall_s: float = 10.0
     stall_gaps: float = 20.0  # a gap this many times the median gap, and over stall_s, is a stall
     attempts: int = 3  # failed attempts before the job fails
@@ -47,19 +50,23 @@ class JobSpec:
 
     `deadline_s`: how long after its submission somebody still waits for it; None: until told otherwise.
     `weight`: of its account's share where accounts compete. `session`: the client's own name for the conversation.
+    `blobs`: the files of its pictures by SHA-256, the same object for all choices of one request; whoever submitted it
+    takes them out once the last has ended (admission/blob_budget.py).
     """
 
     id: str
     account: str
     model: str
-    request: ChatRequest
+    request: Request
     seed: int
     deadline_s: float | None = None
     weight: float = 1.0
     session: str = ""
     trace: str | None = None  # a W3C traceparent, for the worker
     key: str = ""  # the id of the key that asked: with it the job ends
-    bound: int = 2**31  # tokens of the prompt, at most: no worker is believed more
+    prompt: PromptCount = field(default_factory=PromptCount)  # shared by all choices of one request
+    blobs: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # in no log, and no dump
+    upload_secret: str = field(default="", repr=False)  # of what it makes: its attempts' tokens are made from it
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,10 @@ class Lease:
     account: str  # whose job it is
     since: float  # Start or Cancel sent, or Accepted received
     state: JobState = JobState.OFFERED
+    spec: JobSpec | None = field(default=None, repr=False)
+    accepted: bool = False
+    wanted_bytes: int = 0  # of files that its worker has asked for
+    sending: bool = False  # and they are on their way, as far as we know
     next_seq: int = 0  # the frame that must come next
     taken_seq: int = 0  # frames below it have been taken by the client
     acked_seq: int = 0  # frames below it have been acknowledged to the worker
@@ -92,12 +103,31 @@ class Lease:
     untaken: deque[tuple[int, int]] = field(default_factory=deque)  # (seq, tokens) the client has not taken
     untaken_tokens: int = 0
     tokens: int = 0  # of all its deltas
-    known: int = 0  # tokens of its prompt that the engine was believed to hold
-    weight: int = 0  # bytes of all its deltas, about
-    last_words: Delta | None = None  # what a parser still held when the tokens ended: the client's once Done is here
-    last_progress: float = 0.0  # last token received, or last frame taken by the client
-    last_token: float | None = None
+    made: bool = False  # what it was to make is there; its worker has not said Done
+    stage: Stage | None = None  # of what it makes, by its worker's last word
+    percent: int = 0  # of it
+    began_at: float | None = None  # when it was first in a stage after loading
+    prompt: int = 0  # tokens of its prompt, as its worker said when it accepted; 0: it did not
+    expected_cached: int = 0  # tokens of its prompt that the engine was believed to hold
+    unread: int = 0  # tokens of its prompt, until the first token is there
+    read_before: int = 0  # what the replica's engine had read as the lease began: `Replica.read`
+    size_bytes: int = 0  # of all its deltas, about
+    silent: int = 0  # of its tokens, more than its text can stand for (dispatch/silence.py)
+    unsaid: int = 0  # of its tokens, those behind its last text
+    watched_at: float = 0.0  # since then its speed is watched (pace.py)
+    watched_tokens: int = 0
+    held_up: bool = False  # it has had to wait for its client
+    overclaimed: bool = False  # its worker said that the prompt is far longer than it is
+    trailing: Delta | None = None  # what a parser still held when the tokens ended: the client's once Done is here
+    last_progress_at: float = 0.0  # when a token or a Progress came last, or the client last took a frame
+    last_token_at: float | None = None
     gaps: deque[float] = field(default_factory=lambda: deque(maxlen=33))
+
+    @property
+    def fruitful(self) -> bool:
+        """Whether the attempt has given something: tokens, or what it was to make. Text without tokens is no answer to
+        a chat."""
+        return self.tokens > 0 or self.made
 
     def received(self, seq: int, tokens: int, now: float) -> None:
         """A delta arrived in order."""
@@ -106,41 +136,47 @@ class Lease:
         self.untaken_tokens += tokens
         self.tokens += tokens
         if tokens:
-            if self.last_token is not None:
-                self.gaps.append(now - self.last_token)
-            self.last_token = self.last_progress = now
+            if self.last_token_at is None:
+                self.watch(now)
+            else:
+                self.gaps.append(now - self.last_token_at)
+            self.last_token_at = self.last_progress_at = now
+
+    def watch(self, now: float) -> None:
+        """From now on, look at how fast its tokens come."""
+        self.watched_at, self.watched_tokens = now, self.tokens
 
     def take(self, seq: int, now: float) -> None:
         """The client has everything up to and including frame `seq`."""
         while self.untaken and self.untaken[0][0] <= seq:
             self.untaken_tokens -= self.untaken.popleft()[1]
         self.taken_seq = max(self.taken_seq, seq + 1)
-        self.last_progress = now
+        self.last_progress_at = now
 
     def ack_due(self, now: float, limits: Limits) -> bool:
-        """Worth a frame? The worker keeps for replay what is not acknowledged, and pauses at a whole window of it."""
+        """Whether an Ack is worth a frame now: a worker keeps for replay what is not acknowledged, and pauses at a
+        whole window of it."""
         behind = self.taken_seq - self.acked_seq
         return behind > 0 and (now - self.acked_at >= limits.ack_s or 4 * behind >= limits.window_tokens)
 
     def stalled(self, now: float, limits: Limits) -> bool:
-        """No token for too long. A slot that is paused because the client does not read is not stalled."""
+        """No token for too long, after the first: that one has a deadline of its own (reading.py). A slot that is
+        paused because the client does not read is not stalled."""
         if self.state is not JobState.RUNNING or self.untaken_tokens >= limits.window_tokens // 2:
             return False
-        silent = now - self.last_progress
-        if self.last_token is None:
-            return silent > limits.first_token_s
-        if silent <= limits.stall_s:
+        silent = now - self.last_progress_at
+        if self.last_token_at is None or silent <= limits.stall_s:
             return False
         return silent > limits.stall_gaps * (median(self.gaps) if self.gaps else 0.0)
 
 
 @dataclass(frozen=True)
-class Cut:
-    """An answer that ended where its worker's context did: whole, should nobody go on with it after all."""
+class Truncated:
+    """An answer that ended where its worker's context did. It stands if no worker with more context goes on."""
 
     done: Done
     tokens: int  # delivered by then
-    last_words: Delta | None
+    trailing: Delta | None
 
 
 @dataclass
@@ -152,13 +188,22 @@ class Job:
     waiting_since: float
     delivered: list[int] = field(default_factory=list)
     served: dict[str, int] = field(default_factory=dict)  # delivered tokens by the worker that made them
+    reader: str | None = None  # the worker that gave the last delivered token: it read the prompt
+    read: int = 0  # tokens of the prompt, by what that worker has said so far, or estimated
     lease: Lease | None = None  # the attempt whose frames count
     starts: int = 0  # the number of the last attempt
     failures: int = 0
     refusals: int = 0
     crashes: int = 0
+    said: bool = False  # the client has some text of it
+    calls: set[int] = field(default_factory=set)  # places of the calls that were begun
+    arguments: dict[int, list[str]] = field(default_factory=dict)  # of each of them, in pieces
+    argument_chars: int = 0  # of all of them; from a bound on they are not kept
+    percent: int = -1  # of what is being made, as its client was told last
+    previews: int = 0  # that its client was shown
+    notices: int = 0  # warnings of workers about it, as many as its client was given
+    witnesses: dict[str, str] = field(default_factory=dict)  # owners that found it to blame -> their worker's key
     avoid: set[tuple[str, str]] = field(default_factory=set)  # (worker, instance) that failed it
-    trail: Trail = field(default_factory=Trail)  # of its prompt
     charged: float = 0.0  # what its account's counter was advanced by for it, before the weight
     context: int = 0  # slots with less context than this are known to be too small
     cancelled: bool = False  # the client has left
@@ -166,63 +211,21 @@ class Job:
     placed_at: float | None = None
     first_token_at: float | None = None
     error: SupernetError | None = None  # why it waits again
-    cut: Cut | None = None  # somebody with more context was to go on
+    truncated: Truncated | None = None  # its answer so far, while a worker with more context may go on
+    work: Work = field(init=False)  # its request, as dispatch and fairness look at it
+
+    def __post_init__(self) -> None:
+        self.work = work(self.spec.request, self.spec.account, self.spec.session)
 
     @property
     def prompt(self) -> int:
         """Tokens of its prompt, estimated."""
-        return self.trail.total
-
-
-@dataclass
-class Seat:
-    """One model on one worker."""
-
-    offer: ModelOffer
-    slots: int
-    status: ModelStatus = "loading"  # until its first Capacity says otherwise
-    held: int = 0  # leases of ours
-    hidden: int = 0  # slots that the worker's last Capacity shows as taken, and not by our leases
-    busy_until: float = 0.0  # it refused for want of a slot
-    remembered: Remembered = field(default_factory=Remembered)  # prompts that its engine has read
-    proven: bool = False  # a job has been finished there since the worker joined: the engine computes on that machine
-
-    @property
-    def free(self) -> int:
-        return max(0, self.slots - self.held - self.hidden)
-
-
-@dataclass
-class Worker:
-    """One worker, known by account and worker id, across its sockets."""
-
-    key: str
-    peer: Peer
-    hello: Hello
-    seats: dict[str, Seat]
-    seen: float  # the last frame
-    left: float | None = None  # the socket dropped then; None: it is connected
-    draining: bool = False
-    used: float = 0.0  # the last job went there then
-    sessions: deque[str] = field(default_factory=lambda: deque(maxlen=SESSIONS))  # it may name any of them to resume
-    leases: dict[tuple[str, int], Lease] = field(default_factory=dict)
-    issues: dict[str, Issue] = field(default_factory=dict)
-    tokens: Counter[str] = field(default_factory=Counter)  # received from it, by model
-    finished: int = 0  # jobs
-    faults: int = 0  # each was followed by a rest
-
-    @property
-    def connected(self) -> bool:
-        return self.left is None
-
-    @property
-    def incarnation(self) -> tuple[str, str]:
-        return self.key, self.hello.instance
+        return self.work.prefixes.total
 
 
 @dataclass
 class Counters:
-    """Grow from 0 until the process ends."""
+    """How often what happened to jobs and workers, since the process started. They only grow."""
 
     submitted: int = 0
     finished: int = 0
@@ -241,11 +244,15 @@ class Counters:
     reattached: int = 0
     kept: int = 0
     stalls: int = 0
+    slow_streams: int = 0  # moved, as far slower than their worker claims
+    silences: int = 0  # attempts that gave tokens without a text for too long, or an empty answer
     accept_timeouts: int = 0
     written_off: int = 0
     late_frames: int = 0
     duplicate_frames: int = 0
     violations: int = 0
+    overclaims: int = 0  # claims of prompt tokens far above our own count
+    broken_calls: int = 0  # answers that ended with arguments that are no JSON
     duplicate_workers: int = 0
     poisoned: int = 0
     poison_blocked: int = 0  # asked again while they were blocked

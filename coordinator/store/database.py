@@ -10,15 +10,18 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, func, insert, make_url, select, update
 from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError
 from sqlalchemy.pool import NullPool
 
-from coordinator.store.errors import LedgerError, Unavailable
+from coordinator.clock import now_ms
+from coordinator.store.errors import Overtaken, StoreError, Unavailable
 from coordinator.store.locks import FileLocks
 from coordinator.store.migrate import migrate
+from coordinator.store.tables import servers
 
 BUSY_MS = 5000
+_LAST = select(func.max(servers.c.number))
 CONNECT_S = 10
 SERVER_LOCK = 0x5EA7  # PostgreSQL's advisory lock that the one server holds
 # A transaction takes milliseconds: what waits longer for a lock or an answer is broken.
@@ -26,21 +29,24 @@ POSTGRES = "-c lock_timeout=10000 -c statement_timeout=60000 -c idle_in_transact
 
 
 def url_of(address: str | Path) -> URL:
-    """A path is a SQLite file; `sqlite:///PATH` and `postgresql://USER@HOST/NAME` are URLs. Raises LedgerError."""
+    """The database's URL. An address is one, or the path of a SQLite file. Raises StoreError.
+
+    URLs are `sqlite:///PATH` and `postgresql://USER@HOST/NAME`.
+    """
     if isinstance(address, Path) or "://" not in address:
         return URL.create("sqlite", database=str(address))
     try:
         url = make_url(address)
     except ArgumentError:
-        raise LedgerError("the database's URL cannot be read; write postgresql://USER@HOST/NAME, or a path") from None
+        raise StoreError("the database's URL cannot be read; write postgresql://USER@HOST/NAME, or a path") from None
     kind = url.get_backend_name()
     if kind not in ("sqlite", "postgresql") or not url.database:
-        raise LedgerError(f"no database is to be had at {url}: give a file, or postgresql://USER@HOST/NAME")
+        raise StoreError(f"no database is to be had at {url}: give a file, or postgresql://USER@HOST/NAME")
     return url.set(drivername="sqlite" if kind == "sqlite" else "postgresql+psycopg")
 
 
 def sqlite_file(address: str | Path) -> Path | None:
-    """None: it is not SQLite."""
+    """The file of a SQLite database; None for another database."""
     url = url_of(address)
     return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
 
@@ -49,25 +55,28 @@ class Database:
     """The one connection of this process, not for two threads at once. `name`: its file, or URL without password."""
 
     def __init__(self, address: str | Path, *, serve: bool = False) -> None:
-        """Open, or create, and migrate. `serve`: this is the server, of which there is one. Raises LedgerError."""
+        """Open, or create, and migrate. `serve`: this is the server, of which there is one. Raises StoreError."""
         url, file = url_of(address), sqlite_file(address)
         self.name = str(file) if file else url.render_as_string(hide_password=True)
         self._exclusive: Callable[[], AbstractContextManager[None]] = nullcontext
         self._begin = "BEGIN" if file is None else "BEGIN IMMEDIATE"
+        self.server: int | None = None  # the number of this start of a server
         with ExitStack() as opened:
             try:
                 if file is not None:
                     locks = FileLocks(file, serve=serve)
                     opened.callback(locks.close)
                     self._exclusive = locks.exclusive
-                engine = _postgres(url, serve) if file is None else _sqlite(url)
+                engine = _postgres(url, serve) if file is None else _sqlite(url.set(database=str(file.resolve())))
                 self._connection = opened.enter_context(self._connect(engine))
                 with self.transaction() as connection:
                     migrate(connection)
+                if serve:
+                    self.server = self._number()
             except OSError as error:
-                raise LedgerError(f"cannot open {file}: {error.strerror}; give another file with --db") from None
+                raise StoreError(f"cannot open {file}: {error.strerror}; give another file with --db") from None
             except DatabaseError as error:
-                raise LedgerError(f"{self.name} is not a usable database: {error.orig}") from None
+                raise StoreError(f"{self.name} is not a usable database: {error.orig}") from None
             self._opened = opened.pop_all()
 
     @contextmanager
@@ -81,15 +90,37 @@ class Database:
             with self._exclusive():
                 connection.close()
 
+    def _number(self) -> int:
+        """From now on this server is the last one, and a server before it that still runs writes nothing more."""
+        with self.transaction() as connection:
+            connection.execute(insert(servers).values(started_ms=now_ms()))
+            return int(connection.execute(_LAST).scalar_one())
+
+    def _overtaken(self, connection: Connection) -> bool:
+        """Whether a later server has taken the database: only the last may write. It is written down that this one
+        still ran, as the other must have ended its jobs."""
+        if self.server is None or connection.execute(_LAST).scalar() == self.server:
+            return False
+        late = update(servers).where(servers.c.number == self.server, servers.c.overtaken_ms.is_(None))
+        connection.execute(late.values(overtaken_ms=now_ms()))
+        return True
+
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """All of it or nothing, and durable when the block has been left. Raises LedgerError when the database does not
-        take it now, IntegrityError or DataError when it never will."""
+        """Commit all that the block does, or nothing of it; it is durable when the block has been left.
+
+        Raises Unavailable when the database does not take it now, IntegrityError or DataError when it never will,
+        Overtaken in a server that is not the last any more.
+        """
         with self._exclusive():
             try:
                 self._connection.exec_driver_sql(self._begin)
-                yield self._connection
+                overtaken = self._overtaken(self._connection)
+                if not overtaken:
+                    yield self._connection
                 self._connection.commit()
+                if overtaken:
+                    raise Overtaken(f"another coordinator has taken {self.name}: this one may not write any more")
             except BaseException as error:
                 self._connection.rollback()
                 if isinstance(error, DatabaseError) and not isinstance(error, IntegrityError | DataError):
@@ -97,7 +128,7 @@ class Database:
                 raise
 
     def query(self, select: Select[Any]) -> Sequence[Any]:
-        """Rows, read outside of a transaction. Raises LedgerError."""
+        """Rows, read outside of a transaction. Raises Unavailable."""
         try:
             return self._connection.execute(select).all()
         except DatabaseError as error:
@@ -136,6 +167,6 @@ def _postgres(url: URL, serve: bool) -> Engine:
     def claim(connection: Any, _: object) -> None:
         if serve and not connection.execute(f"SELECT pg_try_advisory_lock({SERVER_LOCK})").fetchone()[0]:
             connection.close()
-            raise LedgerError("another coordinator is running with this database (its advisory lock is held)")
+            raise StoreError("another coordinator is running with this database (its advisory lock is held)")
 
     return engine

@@ -1,17 +1,13 @@
-"""What everything in this room raises."""
+"""What the database raises, and the base of what the accounts and the ledger in it raise."""
 
 
-class LedgerError(Exception):
+class StoreError(Exception):
     """The database, or what was asked of it, cannot be used; the text says what to do."""
 
 
-class Unavailable(LedgerError):
+class Unavailable(StoreError):
     """The database does not answer now; it may in a moment."""
 
 
-class CannotBeBooked(LedgerError):
-    """This order will never be carried out; the text says why. Others that came with it may be."""
-
-
-class NotThere(LedgerError):
-    """No account or key of this name; the text says how to find one."""
+class Overtaken(StoreError):
+    """Another server has taken the database since: this one must end."""

@@ -46,9 +46,11 @@ keys = Table(
     Column("tpm", BigInteger),  # tokens a minute
     Column("concurrency", BigInteger),  # requests at a time
     Column("expires_ms", BigInteger),
+    Column("counted_as", Text),  # the first key of those that this one replaces: its use is counted there; null: none
+    Column("parent", Text),  # where the use of the key that made it is counted; null: the operator made it
 )
 
-# One row. It grows with every change of an account or a key: whoever holds them in memory looks at nothing else.
+# One row. It grows with every change of an account or a key: a process that holds them in memory looks at nothing else.
 revision = Table("revision", metadata, Column("number", BigInteger, nullable=False))
 
 # Append-only, one row for each ended choice of a request. `job` is unique, so that writing twice is writing once;
@@ -76,8 +78,28 @@ usage = Table(
     Column("queued_ms", BigInteger, nullable=False),
     Column("first_token_ms", BigInteger),
     Column("total_ms", BigInteger, nullable=False),
+    Column("kind", Text),  # of what was made (a tool); null: it was a chat
+    Column("units", BigInteger),  # of that, as far as it was paid for
     CheckConstraint("prompt >= 0 AND completion >= 0 AND cost_nano >= 0", name="usage_counts"),
     Index("usage_of_account", "account", "at_ms"),
+)
+
+# What the database itself must know. `pepper`: a hash under the pepper of its keys, by which that is known again.
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# Every start of a server, in order: only the last one may write. `overtaken_ms`: when one that still ran found another
+# behind it, which must have taken its jobs for left over.
+servers = Table(
+    "servers",
+    metadata,
+    Column("number", Serial, primary_key=True, autoincrement=True),
+    Column("started_ms", BigInteger, nullable=False),
+    Column("overtaken_ms", BigInteger),
 )
 
 # ---- money -----------------------------------------------------------------------------------------------------------
@@ -93,7 +115,7 @@ prices = Table(
     Column("since_ms", BigInteger, nullable=False),
 )
 
-# The sum of all entries of a purse. `owner` is an account, or `platform`.
+# The sum of all entries of a sub-account. `owner` is an account, or `platform`.
 balances = Table(
     "balances",
     metadata,
@@ -125,7 +147,8 @@ entries = Table(
     UniqueConstraint("journal", "owner", "currency", "kind", name="one_entry_a_purse"),
 )
 
-# One row for each job, from its hold on. `served` is its last checkpoint: {worker key: delivered tokens}.
+# One row for each job, from its hold on. Its last checkpoint: `served` is {worker key: delivered tokens}, `prompts` has
+# [worker key, tokens of the prompt] for each choice that has a token.
 holds = Table(
     "holds",
     metadata,
@@ -140,12 +163,18 @@ holds = Table(
     Column("bound", BigInteger, nullable=False),  # tokens of the prompt, at most
     Column("spark", BigInteger, nullable=False),
     Column("sogni", BigInteger, nullable=False),
+    Column("spark_funded", BigInteger),  # what of it was paid in, the rest was given; null: of a version without this
+    Column("sogni_funded", BigInteger),
     Column("state", Text, nullable=False),
     Column("charge", BigInteger),
     Column("served", Text, nullable=False),
+    Column("prompts", Text, nullable=False, server_default="[]"),
     Column("at_ms", BigInteger, nullable=False),
     Column("deadline_ms", BigInteger, nullable=False),
     Column("ended_ms", BigInteger),
+    Column("made_by", BigInteger),  # the number of a server; null: of a version that wrote down none
+    Column("ended_by", BigInteger),
+    Column("kind", Text),  # of what is to be made; null: it is a chat
     CheckConstraint("spark >= 0 AND sogni >= 0 AND charge >= 0 AND charge <= spark + sogni", name="within_the_hold"),
     CheckConstraint(
         "(state = 'held' AND charge IS NULL AND ended_ms IS NULL) OR (state IN ('settled', 'void')"
@@ -155,7 +184,8 @@ holds = Table(
     Index("holds_by_state", "state", "deadline_ms"),
 )
 
-# What a worker earned with a job; it waits in escrow until `matured_ms` says otherwise.
+# What a worker earned with a job; it waits in escrow until `matured_ms` says otherwise. `given`: what of it was paid
+# with given tokens.
 earnings = Table(
     "earnings",
     metadata,
@@ -165,8 +195,84 @@ earnings = Table(
     Column("account", Text, ForeignKey("accounts.id"), nullable=False),
     Column("currency", Text, nullable=False),
     Column("nano", BigInteger, nullable=False),
+    Column("given", BigInteger, nullable=False, server_default="0"),
     Column("at_ms", BigInteger, nullable=False),
     Column("matured_ms", BigInteger),
     UniqueConstraint("job", "worker", "currency", name="one_earning_a_job"),
     Index("earnings_in_escrow", "account", "matured_ms"),
+)
+
+# What could be paid out of the operator's promotion budget on one day: to all accounts, and to each. One row for each
+# day (counted from 1970, UTC) on which it was shared out.
+promotion_days = Table(
+    "promotion_days",
+    metadata,
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("nano", BigInteger, nullable=False),
+    Column("account_nano", BigInteger, nullable=False),
+)
+
+# ---- media -----------------------------------------------------------------------------------------------------------
+
+# A file that a worker made or a client sent. `sha256` names the object that has its bytes; null: it has expired, and
+# they are gone. Several rows may have one object, which goes with the last of them. `sent_sha256`: of the bytes as they
+# came, metadata and all. `job`: the job and the attempt (JOB/ATTEMPT) that made it. `blocked`: by the operator.
+artefacts = Table(
+    "artefacts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account", Text, ForeignKey("accounts.id"), nullable=False),
+    Column("job", Text, unique=True),
+    Column("origin", Text, nullable=False),
+    Column("sha256", Text),
+    Column("sent_sha256", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("frames", Integer, nullable=False),
+    Column("fps", Float, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("blocked", Boolean, nullable=False, server_default="0"),
+    Index("artefacts_of_account", "account", "made_ms", "id"),
+    Index("artefacts_of_object", "sha256"),
+    Index("artefacts_by_end", "expires_ms"),
+)
+
+# Append-only: what somebody who saw an artefact said of it, for the operator. It outlives the artefact, so whose that
+# was (`owner`) and what made it stand here too.
+reports = Table(
+    "reports",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("artefact", Text, nullable=False),
+    Column("account", Text, ForeignKey("accounts.id"), nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("job", Text),
+    Column("sha256", Text),
+    Column("reason", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    UniqueConstraint("artefact", "account", name="one_report_each"),
+    Index("reports_of_account", "account", "at_ms"),
+)
+
+# A film that was asked for by POST /v1/videos. Without an end it runs; one with an error failed, else
+# `artefact` is the id of what it became, which may be gone by now. Its prompt is nowhere.
+videos = Table(
+    "videos",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("account", Text, ForeignKey("accounts.id"), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("seconds", Integer, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("ended_ms", BigInteger),
+    Column("artefact", Text),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Index("videos_of_account", "account", "created_ms", "name"),
 )

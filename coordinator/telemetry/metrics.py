@@ -2,7 +2,7 @@
 end of a job. The pure core knows nothing of it.
 
 Names and units are those of Prometheus' own conventions: base units, `_total` on what only grows. Labels are bounded:
-models of the catalogue, codes and routes of the code; never an account, a key, a worker or a word of a request.
+models of the catalog, codes and routes of the code; never an account, a key, a worker or a word of a request.
 """
 
 import time
@@ -14,11 +14,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from coordinator.artefacts.artefacts import Counted
 from coordinator.dispatch.dispatch import Dispatch
-from coordinator.dispatch.effects import Failed, Finished, Stopped
+from coordinator.dispatch.effects import Failed, Finished, JobEnd, Stopped
 from coordinator.ledger.writer import LedgerWriter
 from coordinator.scheduler.state import JobSpec
 from wire.catalog import Catalog
+from wire.media import MediaRequest
+from wire.media_tools import TOOLS
 
 _WAITS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 _STEPS = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1)
@@ -33,11 +36,16 @@ _APART = {"submitted", "finished", "failed", "stopped", "tokens", "moved_before_
 
 
 class Metrics:
-    """Told of ends of jobs and of HTTP answers; everything else is asked for when somebody scrapes."""
+    """The coordinator's Prometheus metrics.
 
-    def __init__(self, dispatch: Dispatch, catalog: Catalog, ledger: LedgerWriter) -> None:
+    The ends of jobs and HTTP answers are counted as they are reported here; all else is read when Prometheus scrapes.
+    """
+
+    def __init__(
+        self, dispatch: Dispatch, catalog: Catalog, ledger: LedgerWriter, media: Counted | None = None
+    ) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_State(dispatch, catalog, ledger))
+        self._registry.register(_State(dispatch, catalog, ledger, media or Counted()))
 
         def counter(name: str, words: str, *labels: str) -> Counter:
             return Counter(f"supernet_{name}", words, labels, registry=self._registry)
@@ -49,6 +57,9 @@ class Metrics:
         self._failures = counter("job_failures", "Jobs that failed, by error code.", "model", "code")
         self._requests = counter("http_requests", "Answered HTTP requests.", "route", "status")
         self._refusals = counter("refusals", "Requests that were answered with an error, by its code.", "code")
+        self._made = counter("media_jobs", "Jobs that made something, or should have.", "tool", "outcome")
+        for tool in TOOLS:  # a rate needs the nought before the first job
+            self._made.labels(tool, "finished")
         self._prompt = counter("prompt_tokens", "Tokens of prompts, as workers counted them.", "model")
         self._cached = counter("cached_tokens", "Those of them that a worker had already.", "model")
         self._completion = counter("completion_tokens", "Tokens delivered in jobs that have ended.", "model")
@@ -60,16 +71,15 @@ class Metrics:
         self._prefill = histogram("prefill_tokens_per_second", "New prompt tokens, as the worker reports.", _SPEEDS)
         self._decode = histogram("decode_tokens_per_second", "Of one stream, as the worker reports.", _SPEEDS)
 
-    def job_ended(self, spec: JobSpec, end: Finished | Failed | Stopped) -> None:
+    def job_ended(self, spec: JobSpec, end: JobEnd) -> None:
+        """Count the end of a job, with its times and tokens."""
         report, model = end.report, spec.model
-        match end:
-            case Finished():
-                self._jobs.labels(model, "finished").inc()
-            case Failed():
-                self._jobs.labels(model, "failed").inc()
-                self._failures.labels(model, end.error.code.value).inc()
-            case Stopped():
-                self._jobs.labels(model, "cancelled").inc()
+        outcome = _outcome(end)
+        self._jobs.labels(model, outcome).inc()
+        if isinstance(end, Failed):
+            self._failures.labels(model, end.error.code.value).inc()
+        if isinstance(spec.request, MediaRequest):
+            self._made.labels(spec.request.make.tool, outcome).inc()
         used = report.usage
         self._prompt.labels(model).inc(used.prompt)
         self._cached.labels(model).inc(used.cached)
@@ -89,7 +99,7 @@ class Metrics:
             self._decode.labels(model).observe((used.completion - 1) * 1000 / decode_ms)
 
     def answered(self, route: str | None, status: int) -> None:
-        """`route` is the pattern that matched, None if none did."""
+        """Count an HTTP answer. `route` is the pattern that matched, None if none did."""
         self._requests.labels(route or _ELSEWHERE, str(status)).inc()
 
     def refused(self, code: str) -> None:
@@ -102,12 +112,23 @@ class Metrics:
         return encode(self._registry), kind
 
 
-class _State(Collector):
-    """What is there now, and dispatch's own counters."""
+def _outcome(end: JobEnd) -> str:
+    match end:
+        case Finished():
+            return "finished"
+        case Failed():
+            return "failed"
+        case Stopped():
+            return "cancelled"
 
-    def __init__(self, dispatch: Dispatch, catalog: Catalog, ledger: LedgerWriter) -> None:
+
+class _State(Collector):
+    """What is read at a scrape: workers, slots, queue, and dispatch's own counters."""
+
+    def __init__(self, dispatch: Dispatch, catalog: Catalog, ledger: LedgerWriter, media: Counted) -> None:
+        self._media = media
         self._dispatch = dispatch
-        self._models = [spec.id for spec in catalog.models]
+        self._models = [spec.id for spec in catalog.models] + [spec.id for spec in catalog.media]
         self._ledger = ledger
 
     def collect(self) -> Iterator[Metric]:
@@ -117,11 +138,16 @@ class _State(Collector):
         yield _gauge("settle_backlog_rows", "Orders that the ledger has not carried out yet.", self._ledger.backlog)
         lag_s = self._ledger.lag_s(time.monotonic())
         yield _gauge("settle_lag_seconds", "Age of the oldest of them.", lag_s)
+        yield _count("media_stored", "Files that were made or sent, and stored.", self._media.stored)
+        yield _count("media_stored_bytes", "Their bytes.", self._media.stored_bytes)
+        yield _gauge("media_files", "Files that have not expired.", self._media.kept.count)
+        yield _gauge("media_bytes", "Their bytes; those of one object count for each.", self._media.kept.size_bytes)
         yield _gauge("draining", "1 while the coordinator takes no new jobs.", int(self._dispatch.draining))
 
     def _fleet(self) -> Iterator[Metric]:
         families = {
             "workers": _models("workers_online", "Workers that serve the model now."),
+            "seeing": _models("workers_seeing", "Those of them on which the model sees pictures."),
             "slots": _models("slots", "Their slots."),
             "free": _models("slots_free", "Slots that no job has."),
             "waiting": _models("queue_jobs", "Jobs that wait for a slot."),

@@ -1,39 +1,34 @@
-"""OpenTelemetry traces, an extra (`supernet[otel]`): one trace per job, across both processes. Off unless the standard
-variables say where traces go (OTEL_EXPORTER_OTLP_ENDPOINT and its relatives).
+"""OpenTelemetry traces, an extra (`supernet[otel]`): one trace per job, across both processes. Off unless
+`program/otel.py` finds where traces go.
 
 The job's span is a child of the client's if it sent a `traceparent`; the span's own goes to the worker in Start. Spans
 hold counts, times and ids; never a word of a request or of an answer, an account or a key.
 """
 
-import logging
-import re
 import time
-from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from coordinator.dispatch.effects import Failed, Finished, Report, Stopped
+from coordinator.dispatch.effects import Failed, Finished, JobEnd, Report, Stopped
 from coordinator.scheduler.state import JobSpec
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
 
-log = logging.getLogger("supernet.tracing")
-
 SERVICE = "supernet-coordinator"
-_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
 class Tracing:
-    """Told of each job's beginning and end. Without a tracer it does nothing and costs nothing."""
+    """Makes the coordinator's span of each job, from its submission to its end.
+
+    Without a tracer it does nothing and costs nothing.
+    """
 
     def __init__(self, tracer: "Tracer | None" = None) -> None:
         self._tracer = tracer
         self._open: dict[str, Span] = {}  # of jobs that have not ended
 
     def begin(self, spec: JobSpec) -> str | None:
-        """The `traceparent` for the worker; the client's own where nothing is traced here."""
+        """Begin the job's span; return its `traceparent` for the worker, the client's own where nothing is traced."""
         if self._tracer is None:
             return spec.trace
         from opentelemetry.trace import SpanKind, set_span_in_context
@@ -48,7 +43,8 @@ class Tracing:
         format.inject(carrier, set_span_in_context(span))
         return carrier.get("traceparent")
 
-    def end(self, spec: JobSpec, end: Finished | Failed | Stopped) -> None:
+    def end(self, spec: JobSpec, end: JobEnd) -> None:
+        """End the job's span, with what became of the job."""
         span = self._open.pop(spec.id, None)
         if span is None:
             return
@@ -79,7 +75,7 @@ def _events(span: "Span", report: Report, began_ns: int) -> None:
         span.add_event("first token", timestamp=began_ns + round(report.first_token_s * 1e9))
 
 
-def _outcome(end: Finished | Failed | Stopped) -> str:
+def _outcome(end: JobEnd) -> str:
     match end:
         case Finished():
             return str(end.finish_reason)
@@ -87,30 +83,3 @@ def _outcome(end: Finished | Failed | Stopped) -> str:
             return end.error.code.value
         case Stopped():
             return "cancelled"
-
-
-def traceparent(headers: Mapping[str, str]) -> str | None:
-    """The client's own, if it is one of the version that this code knows."""
-    given = headers.get("traceparent", "")
-    return given if _TRACEPARENT.fullmatch(given) else None
-
-
-def from_environment(env: Mapping[str, str]) -> Tracing:
-    """Spans leave in batches, from a thread of the SDK's own; a collector that is away costs spans and nothing else."""
-    if env.get("OTEL_SDK_DISABLED", "").lower() == "true" or env.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
-        return Tracing()
-    if not any(env.get(name) for name in ENDPOINTS):
-        return Tracing()
-    if find_spec("opentelemetry") is None:
-        log.warning(
-            "traces are configured but cannot be sent: the extra otel is not installed (docs/operations/monitoring.md)"
-        )
-        return Tracing()
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
-    provider = TracerProvider(resource=Resource.create({"service.name": env.get("OTEL_SERVICE_NAME", SERVICE)}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return Tracing(provider.get_tracer("supernet"))

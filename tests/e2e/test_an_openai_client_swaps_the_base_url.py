@@ -1,6 +1,7 @@
 """The unchanged openai client against real processes and a real model that was trained to answer."""
 
 import json
+from typing import Any
 
 import pytest
 from openai import AuthenticationError, BadRequestError, NotFoundError, OpenAI
@@ -9,7 +10,7 @@ from openai.types.chat.chat_completion import Choice
 from tools.local_network import MODEL, Network
 from worker.bindings.vocab import Vocab
 
-WEATHER = {
+WEATHER: Any = {
     "type": "function",
     "function": {
         "name": "get_weather",
@@ -22,7 +23,7 @@ WEATHER = {
         },
     },
 }
-HELLO = [{"role": "user", "content": "Hello!"}]
+HELLO: Any = [{"role": "user", "content": "Hello!"}]
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def network(standing: Network) -> Network:
 
 
 def test_a_plain_chat(client: OpenAI) -> None:
-    done = client.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=64)  # type: ignore[arg-type]
+    done = client.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=64)
     assert done.choices[0].message.content
     assert done.choices[0].finish_reason in ("stop", "length")
     assert done.usage is not None and done.usage.completion_tokens > 0
@@ -39,10 +40,10 @@ def test_a_plain_chat(client: OpenAI) -> None:
 
 
 def test_a_stream_adds_up_to_the_plain_answer(client: OpenAI) -> None:
-    plain = client.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=64)  # type: ignore[arg-type]
+    plain = client.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=64)
     stream = client.chat.completions.create(
         model=MODEL,
-        messages=HELLO,  # type: ignore[arg-type]
+        messages=HELLO,
         max_tokens=64,
         stream=True,
         stream_options={"include_usage": True},
@@ -57,7 +58,7 @@ def test_a_stream_adds_up_to_the_plain_answer(client: OpenAI) -> None:
 
 
 def test_a_thought_arrives_apart_from_the_answer(client: OpenAI) -> None:
-    done = client.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=128)  # type: ignore[arg-type]
+    done = client.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=128)
     message = done.choices[0].message
     thought = (message.model_extra or {}).get("reasoning_content")
     assert thought
@@ -66,7 +67,7 @@ def test_a_thought_arrives_apart_from_the_answer(client: OpenAI) -> None:
     assert details is not None and details.reasoning_tokens
     without = client.chat.completions.create(
         model=MODEL,
-        messages=HELLO,  # type: ignore[arg-type]
+        messages=HELLO,
         max_tokens=128,
         extra_body={"chat_template_kwargs": {"enable_thinking": False}},
     )
@@ -75,12 +76,12 @@ def test_a_thought_arrives_apart_from_the_answer(client: OpenAI) -> None:
 
 @pytest.mark.parametrize("thinking", [True, False])
 @pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "get_weather"}}])
-def test_a_forced_call_validates_against_its_schema(client: OpenAI, choice: object, thinking: bool) -> None:
+def test_a_forced_call_validates_against_its_schema(client: OpenAI, choice: Any, thinking: bool) -> None:
     done = client.chat.completions.create(
         model=MODEL,
         messages=[{"role": "user", "content": "Tell me something."}],
-        tools=[WEATHER],  # type: ignore[list-item]
-        tool_choice=choice,  # type: ignore[arg-type]
+        tools=[WEATHER],
+        tool_choice=choice,
         max_tokens=400,
         extra_body={"chat_template_kwargs": {"enable_thinking": thinking}},
     )
@@ -122,7 +123,7 @@ def test_a_thought_that_would_take_all_is_closed_so_that_an_answer_comes(client:
     close = Vocab(str(network.model_file)).special["</think>"]
     done = client.chat.completions.create(
         model=MODEL,
-        messages=HELLO,  # type: ignore[arg-type]
+        messages=HELLO,
         max_tokens=96,
         logit_bias={str(close): -100},  # the model itself never ends its thought
     )
@@ -136,11 +137,11 @@ def test_a_thought_that_would_take_all_is_closed_so_that_an_answer_comes(client:
 
 def test_a_system_prompt_that_another_chat_has_just_read_is_told_as_cached(client: OpenAI) -> None:
     """The first still streams from its slot, so the second takes its beginning over into another."""
-    system = {"role": "system", "content": "Answer in one short sentence, and mind your manners. " * 20}
+    system: Any = {"role": "system", "content": "Answer in one short sentence, and mind your manners. " * 20}
     first, second = ([system, {"role": "user", "content": text}] for text in ("Hello!", "Who are you?"))
-    with client.chat.completions.create(model=MODEL, messages=first, max_tokens=1000, stream=True) as stream:  # type: ignore[arg-type]
+    with client.chat.completions.create(model=MODEL, messages=first, max_tokens=1000, stream=True) as stream:
         next(stream)
-        done = client.chat.completions.create(model=MODEL, messages=second, max_tokens=8)  # type: ignore[arg-type]
+        done = client.chat.completions.create(model=MODEL, messages=second, max_tokens=8)
     details = done.usage.prompt_tokens_details  # type: ignore[union-attr]
     assert details is not None and details.cached_tokens is not None
     assert done.usage.prompt_tokens - 40 < details.cached_tokens < done.usage.prompt_tokens  # type: ignore[union-attr]
@@ -155,10 +156,10 @@ def test_models_are_listed_and_retrieved(client: OpenAI) -> None:
 
 def test_errors_are_of_the_types_that_clients_catch(client: OpenAI, network: Network) -> None:
     with pytest.raises(NotFoundError) as unknown:
-        client.chat.completions.create(model="gpt-9", messages=HELLO)  # type: ignore[arg-type]
+        client.chat.completions.create(model="gpt-9", messages=HELLO)
     assert unknown.value.code == "model_not_found"
     with pytest.raises(BadRequestError) as wrong:
-        client.chat.completions.create(model=MODEL, messages=HELLO, temperature=9)  # type: ignore[arg-type]
+        client.chat.completions.create(model=MODEL, messages=HELLO, temperature=9)
     assert wrong.value.param == "temperature"
     with pytest.raises(BadRequestError) as long:
         client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "word " * 20000}])

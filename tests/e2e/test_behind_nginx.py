@@ -4,17 +4,18 @@ import os
 import re
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from openai import OpenAI
+from openai import DefaultHttpxClient, OpenAI
 
+from tools.bench.network.servers import free_port
 from tools.local_network import MODEL, Network, until
 
 PAGE = Path(__file__).parents[2] / "docs" / "run-a-coordinator.md"
@@ -26,13 +27,6 @@ class Front:
 
     port: int
     certificate: Path
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def written(network: Network, folder: Path, port: int) -> Path:
@@ -92,11 +86,11 @@ def test_a_worker_dials_through_it_and_an_answer_streams_through_it(
     until(up)
     monkeypatch.setenv("SSL_CERT_FILE", str(front.certificate))
     worker = empty.start_worker("--coordinator", f"wss://localhost:{front.port}", "--scripted", "-")
-    assert f"wss://localhost:{front.port}" in " ".join(map(str, worker.popen.args))
+    assert f"wss://localhost:{front.port}" in str(worker.popen.args)
 
-    with OpenAI(base_url=f"{base}/v1", api_key=empty.key, http_client=httpx.Client(verify=context)) as client:
-        request = {"model": MODEL, "messages": [{"role": "user", "content": "Hello"}]}
-        long = {"max_tokens": 2000, "extra_body": {"ignore_eos": True}}  # 40 s
+    with OpenAI(base_url=f"{base}/v1", api_key=empty.key, http_client=DefaultHttpxClient(verify=context)) as client:
+        request: dict[str, Any] = {"model": MODEL, "messages": [{"role": "user", "content": "Hello"}]}
+        long: dict[str, Any] = {"max_tokens": 2000, "extra_body": {"ignore_eos": True}}  # 40 s
         stream = client.chat.completions.create(**request, **long, stream=True)
         for chunk in stream:
             if chunk.choices[0].delta.content:

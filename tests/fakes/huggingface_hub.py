@@ -1,22 +1,38 @@
 """A model hub on the loopback interface, with the answers that huggingface_hub needs and switches for trouble.
 
 It serves HEAD and GET of /{owner}/{name}/resolve/{revision}/{file} with ranges, as the real hub does for large files:
-the sha256 as etag, size and commit in headers. `instead` puts any other answer in the place of one of these: what a
-portal, a proxy or a broken mirror says.
+the sha256 as etag, size and commit in headers; descriptions (JSON, text) are small files, whose etag is git's hash. GET
+of /api/models/{owner}/{name}/revision/{revision} lists a repository, or says `listed` in its place. `instead` puts any
+other answer in the place of one of these: what a portal, a proxy or a broken mirror says.
 """
 
 import hashlib
+import json
 import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 PATH = re.compile(r"^/(?P<repository>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)$")
+LISTING = re.compile(r"^/api/models/(?P<repository>[^/]+/[^/]+)/revision/(?P<revision>[^/?]+)")
 COMMIT = "c0ffee" + "0" * 34
 PIECE = 64 * 1024
+IN_GIT = (".json", ".txt")  # what the hub keeps as git does, without a SHA-256
+
+
+def git_hash(content: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def _listed(name: str, content: bytes) -> dict[str, Any]:
+    """A file as the hub's list has it."""
+    one: dict[str, Any] = {"rfilename": name, "size": len(content), "blobId": git_hash(content)}
+    if not name.endswith(IN_GIT):
+        one["lfs"] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130}
+    return one
 
 
 @dataclass(frozen=True)
@@ -51,6 +67,7 @@ class LoopbackHub:
     etag_is_sha256: bool = True
     redirect_to: str | None = None
     instead: Callable[[Asked], Reply | None] | None = None  # None of it: the hub's own answer
+    listed: Callable[[list[dict[str, Any]]], Any] | None = None  # the list that is told, of the true one
     wrong: int = 0  # so many of the next downloads carry a wrong byte
     cut_after: int | None = None  # bytes of one answer after which the connection breaks
     cuts: int = 0  # so many of the next downloads are cut
@@ -106,6 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
         asked = Asked(self.command, self.path, int(start[1]) if start else 0, self.headers["Authorization"])
         if hub.instead is not None and (reply := hub.instead(asked)) is not None:
             return self._reply(reply, body)
+        if (asked_for := LISTING.match(self.path)) and not (hub.down or hub.gated):
+            return self._list(asked_for["repository"], asked_for["revision"], body)
         match = PATH.match(self.path)
         content = hub.files.get((match["repository"], match["file"])) if match else None
         if hub.down:
@@ -117,7 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._refuse(404, "EntryNotFound" if known else "RepoNotFound")
         if match["revision"] not in ("main", hub.commit):
             return self._refuse(404, "RevisionNotFound")
-        self._serve(content, body)
+        self._serve(content, body, in_git=match["file"].endswith(IN_GIT))
 
     def _reply(self, reply: Reply, body: bool) -> None:
         self.send_response(reply.status)
@@ -129,6 +148,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(reply.body)
         self.close_connection = True
 
+    def _list(self, repository: str, revision: str, body: bool) -> None:
+        hub = self.owner
+        files = {name: content for (owner, name), content in hub.files.items() if owner == repository}
+        if not files or revision not in ("main", hub.commit):
+            return self._refuse(404, "RepoNotFound" if not files else "RevisionNotFound")
+        true = [_listed(name, content) for name, content in files.items()]
+        told = {"id": repository, "sha": hub.commit, "siblings": hub.listed(true) if hub.listed else true}
+        self._reply(Reply(200, {"Content-Type": "application/json"}, json.dumps(told).encode()), body)
+
     def _refuse(self, status: int, code: str | None) -> None:
         self.send_response(status)
         if code:
@@ -137,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def _serve(self, content: bytes, body: bool) -> None:
+    def _serve(self, content: bytes, body: bool, in_git: bool) -> None:
         hub, start, whole = self.owner, 0, content
         span = re.match(r"bytes=(\d+)-(\d*)", self.headers["Range"] or "")
         ranged = span is not None and not hub.ignore_range
@@ -148,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(302 if redirected else 206 if ranged else 200)
         if redirected:
             self.send_header("Location", f"{hub.redirect_to}{self.path}")
-        etag = hashlib.sha256(whole).hexdigest() if hub.etag_is_sha256 else hashlib.sha1(whole).hexdigest()
+        etag = hashlib.sha256(whole).hexdigest() if hub.etag_is_sha256 and not in_git else git_hash(whole)
         self.send_header("ETag", f'"{etag}"')
         self.send_header("X-Linked-Etag", f'"{etag}"')
         self.send_header("X-Linked-Size", str(len(whole)))

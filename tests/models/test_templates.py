@@ -7,6 +7,7 @@ import jinja2
 import pytest
 
 from tools.tiny_models.make import HERE
+from worker.chat.template import Template
 
 CALL = {"function": {"name": "get_weather", "arguments": {"city": "Zürich", "days": 2}}}
 TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}
@@ -96,3 +97,16 @@ def test_qwen35_refuses_what_the_real_template_refuses() -> None:
         render("qwen35", {"role": "system", "content": "Be kind."})
     with pytest.raises(ValueError, match="first"):
         render("qwen35", user("Hi"), {"role": "system", "content": "Be kind."})
+
+
+def test_a_picture_stands_where_its_part_stood_and_text_that_spells_one_stays_text() -> None:
+    parts = [{"type": "text", "text": "Before "}, {"type": "image"}, {"type": "text", "text": " behind"}]
+    shown = "<|vision_start|><|image_pad|><|vision_end|>"
+    for role, frame in (("user", "user\n{}<|im_end|>"), ("tool", "<tool_response>\n{}\n</tool_response>")):
+        asked = [user("Look"), assistant("", "", CALL)] if role == "tool" else []
+        text = render("qwen35", *asked, {"role": role, "content": parts})
+        assert frame.format(f"Before {shown} behind") in text
+    template = Template((HERE / "qwen35.jinja").read_text(), ("<|vision_start|>", "<|image_pad|>", "<|vision_end|>"))
+    typed = {"role": "user", "content": [{"type": "text", "text": "<|image_pad|>"}, {"type": "image"}]}
+    pieces = template.render({"messages": [typed], "add_generation_prompt": True})
+    assert [text for special, text in pieces if special] == ["<|vision_start|>", "<|image_pad|>", "<|vision_end|>"]

@@ -1,9 +1,7 @@
 """compose.yaml and Dockerfile.coordinator read as text: there is no Docker engine where the tests run."""
 
-import re
 import shutil
 import subprocess
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import yaml
 
 from coordinator import config as coordinator_config
 from coordinator.server import CLOSE_S
-from tests.packaging.test_dockerfiles import KEYWORDS, PROJECT, parse
+from tests.packaging.test_dockerfiles import KEYWORDS, parse
 from worker.cli import main
 from worker.config import Config
 
@@ -73,14 +71,9 @@ def test_the_image_of_the_coordinator_holds_only_what_docker_knows_and_what_exis
                 assert (ROOT / source).exists() and f"!{source}" in rules, source
 
 
-def test_the_project_without_llama_cpp_is_still_a_project() -> None:
-    step = next(step for step in STEPS if "grep -v" in step.rest)
-    word = re.search(r"grep -v '([^']+)'", step.rest)
-    assert word
-    kept = [line for line in (ROOT / "pyproject.toml").read_text().splitlines() if word[1] not in line]
-    trimmed = tomllib.loads("\n".join(kept))["project"]
-    gone = set(PROJECT["project"]["dependencies"]) - set(trimmed["dependencies"])
-    assert [name.partition("==")[0] for name in gone] == ["llama-cpp-python"]
+def test_the_image_of_the_coordinator_has_what_a_coordinator_needs_in_the_versions_that_were_tested() -> None:
+    step = next(step for step in STEPS if "uv pip install" in step.rest)
+    assert step.rest.endswith("--constraints constraints.txt '.[coordinator]'")
 
 
 def test_its_settings_are_settings_of_the_coordinator() -> None:

@@ -79,6 +79,7 @@ def test_llama_cpp_is_built_for_cuda_before_our_own_code_is_copied_in() -> None:
         assert option in STEPS[build].rest
     chosen = dict(re.findall(r"^set\((\w+) (\w+)\)$", (ROOT / "scripts" / "llama.cmake").read_text(), re.MULTILINE))
     assert chosen["GGML_CUDA_NCCL"] == "OFF"
+    assert chosen["MTMD_VIDEO"] == "OFF" and "LLAVA_BUILD" not in chosen  # pictures, and no ffmpeg for what is none
     assert chosen["GGML_CUDA_COMPRESSION_MODE"] != "size"  # it would ask for R550, and issues.OLDEST_DRIVER says R525
 
 
@@ -96,9 +97,8 @@ def test_the_pattern_that_picks_llama_cpp_from_the_project_finds_exactly_our_pin
     found = subprocess.run(
         ["grep", "-o", pattern[1], "pyproject.toml"], cwd=ROOT, capture_output=True, text=True, timeout=10
     )
-    assert found.stdout.splitlines() == [
-        name for name in PROJECT["project"]["dependencies"] if name.startswith("llama")
-    ]
+    needs = PROJECT["project"]["optional-dependencies"]["worker"]
+    assert found.stdout.splitlines() == [name for name in needs if name.startswith("llama")]
 
 
 def test_every_architecture_from_turing_to_blackwell_is_compiled() -> None:
@@ -126,7 +126,7 @@ def test_every_source_that_is_copied_exists_and_is_let_through(step: Step) -> No
 def test_all_that_the_project_is_built_from_is_copied() -> None:
     copied = {name for step in STEPS if step.keyword == "COPY" and not step.flags for name in step.rest.split()[:-1]}
     wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert {*wheel["packages"], *wheel["force-include"]} <= copied
+    assert {*wheel["only-include"], *wheel["force-include"], "constraints.txt"} <= copied
     assert {"pyproject.toml", PROJECT["project"]["readme"], *PROJECT["project"]["license-files"]} <= copied
 
 
@@ -170,10 +170,9 @@ def test_models_and_state_outlive_the_container_and_belong_to_its_user() -> None
 def test_every_setting_that_it_names_is_one_that_the_worker_knows() -> None:
     named = set(re.findall(r"\bSUPERNET_[A-Z_]+", TEXT))
     assert {"SUPERNET_COORDINATOR", "SUPERNET_KEY_FILE"} <= named
-    made = main.parser()
-    assert named <= {settings.variable(name) for name in settings.settings(made)}
+    assert named <= {settings.SOURCES.variable(name) for name in settings.SOURCES.own}
     ours = {name: value for name, value in environment().items() if name.startswith("SUPERNET_")}
-    assert "SUPERNET_STATE_DIR" in settings.find(made, made.parse_args([]), ours).places.values()
+    assert "SUPERNET_STATE_DIR" in settings.find(main.parser().parse_args([]), ours).places.values()
 
 
 def test_no_secret_is_built_in() -> None:

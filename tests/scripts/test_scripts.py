@@ -7,6 +7,7 @@ the demo is the real thing: two processes and a real model.
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import stat
@@ -18,13 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 400  # a bound on waiting, not an assertion about speed
-COMMANDS = (
-    "setup test test_vulkan check demo bench gpu_check compat openapi hostile simulate docs conformance try_install"
-)
-SCRIPTS = [*COMMANDS.split(), "install_service"]
+COMMANDS = "setup test test_vulkan check demo bench gpu_check compat openapi hostile simulate docs conformance pins"
+SCRIPTS = [*COMMANDS.split(), "try_install", "install_service"]
 SHELL = [ROOT / "scripts" / name for name in SCRIPTS]
 SHELL.append(ROOT / ".ci" / "run")
 
@@ -90,7 +90,8 @@ class Checkout:
         self.cpuinfo = folder / "cpuinfo"
         self.cpuinfo.write_text("flags : avx2\n")
         shutil.copytree(ROOT / "scripts", self.folder / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "pyproject.toml", self.folder)
+        for name in ("pyproject.toml", "constraints.txt"):
+            shutil.copy(ROOT / name, self.folder)
         executable(self.standins / "python3", PYTHON)
         executable(self.standins / "uv", UV)
 
@@ -120,8 +121,11 @@ def checkout(tmp_path: Path) -> Checkout:
 
 # ---- setup -------------------------------------------------------------------------------------------------------
 
-EDITABLE = "uv pip install --python .venv/bin/python --find-links WHEELS --editable .[dev]"
-RENEWED = EDITABLE.replace("--editable", "--reinstall-package llama-cpp-python --editable")
+EDITABLE = (
+    "uv pip install --python .venv/bin/python --find-links WHEELS --constraints constraints.txt "
+    "--compile-bytecode --editable .[dev]"
+)
+RENEWED = EDITABLE.replace("--compile", "--reinstall-package llama-cpp-python --compile")
 
 
 def test_setup_builds_llama_once_and_a_second_run_does_nothing(checkout: Checkout) -> None:
@@ -133,10 +137,11 @@ def test_setup_builds_llama_once_and_a_second_run_does_nothing(checkout: Checkou
     assert checkout.notes() == []
 
 
-def test_a_changed_project_is_installed_anew_without_building_llama_again(checkout: Checkout) -> None:
+@pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
+def test_a_changed_project_is_installed_anew_without_building_llama_again(checkout: Checkout, name: str) -> None:
     checkout.run("setup")
     checkout.notes()
-    project = checkout.folder / "pyproject.toml"
+    project = checkout.folder / name
     project.write_text(project.read_text() + "\n# changed\n")
     assert checkout.run("setup").returncode == 0
     assert checkout.notes() == [EDITABLE]
@@ -226,7 +231,7 @@ def wheels(checkout: Checkout) -> list[Path]:
 
 
 def test_a_build_that_does_not_compute_is_replaced_by_one_that_does_and_never_counts(checkout: Checkout) -> None:
-    checkout.proofs.write_text("1 it died of SIGILL\n0\n")
+    checkout.proofs.write_text("4 it died of SIGILL\n0\n")
     done = checkout.run("setup")
     assert (done.returncode, checkout.notes()) == (0, ["build", "build -DGGML_NATIVE=off", RENEWED])
     assert "it died of SIGILL" in done.stderr and "the portable build computes" in done.stderr
@@ -236,7 +241,7 @@ def test_a_build_that_does_not_compute_is_replaced_by_one_that_does_and_never_co
 def test_amx_that_is_broken_all_the_same_is_left_out_next(checkout: Checkout) -> None:
     checkout.cpuinfo.write_text("flags : amx_int8 amx_tile\n")
     executable(checkout.standins / "cc", CC.format("movb $77, -24(%rsp)"))
-    checkout.proofs.write_text("1 it died of SIGSEGV\n0\n")
+    checkout.proofs.write_text("4 it died of SIGSEGV\n0\n")
     assert "without-amx" in checkout.run("setup").stderr
     assert checkout.notes() == ["build", f"build {WITHOUT_AMX}", RENEWED]
 
@@ -266,11 +271,19 @@ def test_the_flags_take_amx_out_of_what_a_real_compiler_makes_of_this_cpu() -> N
 
 
 def test_no_build_that_computes_leaves_no_wheel(checkout: Checkout) -> None:
-    checkout.proofs.write_text("1 its numbers are 92% off\n" * 2)
+    checkout.proofs.write_text("4 its numbers are 92% off\n" * 2)
     done = checkout.run("setup")
     assert done.returncode != 0 and "92% off" in done.stderr
     assert not wheels(checkout)
     assert not any(note.startswith("uv pip install") for note in checkout.notes())
+
+
+def test_a_proof_that_does_not_run_says_nothing_of_the_build(checkout: Checkout) -> None:
+    """It was told as a build that does not compute, and llama.cpp was built three times over."""
+    checkout.proofs.write_text("1 \n" * 3)
+    done = checkout.run("setup")
+    assert done.returncode != 0 and "its proof did not run" in done.stderr and "does not compute" not in done.stderr
+    assert checkout.notes() == ["build"] and not wheels(checkout)
 
 
 def test_a_library_that_cannot_be_loaded_is_not_built_again(checkout: Checkout) -> None:
@@ -318,7 +331,7 @@ def test_two_setups_at_once_build_and_install_once(checkout: Checkout) -> None:
 def test_setup_of_a_folder_installs_a_copy_of_the_worker_alone(checkout: Checkout, tmp_path: Path) -> None:
     assert checkout.run("setup", str(tmp_path / "box")).returncode == 0
     asked = checkout.notes()[-1]
-    assert f"--python {tmp_path}/box/bin/python" in asked and asked.endswith(" --reinstall-package supernet .")
+    assert f"--python {tmp_path}/box/bin/python" in asked and asked.endswith(" --reinstall-package supernet .[worker]")
     assert not (checkout.folder / ".venv").exists()
 
 
@@ -375,7 +388,7 @@ def test_a_shell_script_is_executable_and_shellcheck_finds_nothing(script: Path)
     program = shutil.which("shellcheck")
     if not program:
         pytest.skip("no shellcheck here (apt install shellcheck)")
-    command = [program, "--check-sourced", "--external-sources", script]
+    command = [program, "--check-sourced", "--external-sources", str(script)]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert not found.stdout
 
@@ -402,15 +415,22 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
 
 
 def test_the_unit_agrees_with_the_daemon() -> None:
+    from program.sources import SYSTEM_FOLDER
     from worker import config, exits
-    from worker.cli import settings
+    from worker.cli.settings import SOURCES
     from worker.daemon import daemon
 
     assert int(setting("RestartPreventExitStatus")) == exits.EXIT_CONFIG
     assert float(setting("WatchdogSec")) >= 2 * daemon.LOOK_S
     assert float(setting("TimeoutStopSec")) > config.Config().drain_s + 15
     given = dict(pair.split("=", 1) for pair in setting("Environment").split())
-    assert given == {"SUPERNET_CONFIG": str(settings.SYSTEM_FILE), "SUPERNET_LOG_JSON": "1"}
+    assert given == {"SUPERNET_CONFIG": str(SYSTEM_FOLDER / SOURCES.file), "SUPERNET_LOG_JSON": "1"}
+
+
+def test_the_unit_gives_the_worker_no_rights() -> None:
+    lines = UNIT.read_text().splitlines()
+    rights = {"NoNewPrivileges=yes", "CapabilityBoundingSet=", "ProtectSystem=strict", "ProtectHome=yes", "UMask=0077"}
+    assert rights | {"User=supernet", "Group=supernet"} <= {*lines}
 
 
 def test_nothing_in_the_unit_hides_the_gpu() -> None:
@@ -479,8 +499,7 @@ def test_what_was_installed_is_what_the_worker_reads(box: Checkout) -> None:
     root, _ = install(box, *GIVEN, str(box.folder / "key.txt"))
     file = root / "etc/supernet/worker.toml"
     file.write_text(file.read_text().replace("/etc/supernet/key", str(root / "etc/supernet/key")))
-    made = main.parser()
-    found = main.configuration(made, made.parse_args([]), {"SUPERNET_CONFIG": str(file)}).config
+    found = main.configuration(main.parser().parse_args([]), {"SUPERNET_CONFIG": str(file)}).config
     assert (found.coordinator, found.key) == ("wss://net.example", "sk-secret")
     assert str(found.state_dir) == FRESH["state_dir"]
 
@@ -620,6 +639,40 @@ def test_the_demo_streams_a_real_answer_and_leaves_nothing_behind(tmp_path: Path
     assert out.count("blue") > 1, out  # once in the question
     assert "tokens/s" in out
     assert not processes_in(tmp_path) and not list(tmp_path.iterdir())
+
+
+def test_the_demo_draws_a_picture_and_is_told_what_is_on_it(tmp_path: Path) -> None:
+    running = demo("--vision", "--once", folder=tmp_path)
+    out, err = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 0, out + err
+    drawn = re.search(r"drawn: an? (\w+) (\w+), \d+ x \d+ pixels", out)
+    told = re.search(r"It is an? (\w+) (\w+)\.", out)  # mostly what was drawn: tests/models has the share
+    assert drawn and told, out
+    assert re.search(r"\d+ tokens were read; all cost \$0\.0000\d+", out), out
+    assert "\x1b" not in out  # the picture itself is for terminals
+    assert not processes_in(tmp_path) and not list(tmp_path.iterdir())
+
+
+@pytest.mark.process
+def test_the_demo_has_a_chat_ask_for_a_picture_and_keeps_what_was_drawn(tmp_path: Path) -> None:
+    running = demo("--media", "--once", "--json", folder=tmp_path)
+    out, err = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 0, out + err
+    ready, drawn = map(json.loads, out.splitlines())
+    assert "sogni_generate_image: " in err and "\x1b" not in err
+    assert drawn["link"].startswith(ready["base_url"].removesuffix("/v1") + "/m/") and drawn["link"] in err
+    with Image.open(drawn["file"]) as picture:
+        assert (picture.format, picture.size) == ("PNG", (64, 64))
+    assert not processes_in(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [Path(drawn["file"]).parent.name]
+
+
+@pytest.mark.parametrize("kind", ["--vision", "--media"])
+def test_the_demo_with_a_picture_brings_its_own_model(kind: str, tmp_path: Path) -> None:
+    running = demo(kind, "--model", "smollm2-135m-instruct-gguf-q41", folder=tmp_path)
+    _, err = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 2
+    assert "leave --model out" in err
 
 
 def test_the_demo_says_in_one_line_of_json_where_it_serves_and_ends_on_sigterm(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_every_client_has_run_and_nothing_failed() -> None:
 def test_every_field_that_the_code_reads_is_in_the_table(api: fields.Api) -> None:
     assert fields.unknown(api) == set()
     rows = fields.survey(api)
-    assert len({(row.field, row.outcome) for row in rows}) == len(rows) > 80
+    assert len({(row.field, row.outcome) for row in rows}) == len(rows) > (80 if api in fields.CHATS else 20)
 
 
 class _Echo(BaseHTTPRequestHandler):

@@ -11,18 +11,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tools.bench.engine.sides import ours
-from tools.gpu_check import loaded, logits, memory, processes
+from program import gguf
+from tools.bench.engine.ours import ours
+from tools.gpu_check import loaded, logits, memory, processes, random_projector, seen
 from tools.gpu_check.__main__ import Section, report
 from tools.gpu_check.processes import NotMeasured
 from tools.gpu_check.random_model import QWEN36_35B_A3B, TINY, tensors, write
+from tools.gpu_check.random_projector import QWEN36_35B_A3B_EYES, TINY_EYES
 from tools.gpu_check.sections import CheckFailed, NoGpu, Wanted, alike, contexts, correctness
 from worker.bindings.llama import Feed, Model
 from worker.engine.port import EngineSpec
 from worker.planning.explain import MIB, Line
 from worker.planning.footprint import footprint
 from worker.planning.plan import DoesNotFit
-from worker.weights import gguf
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 400
@@ -45,6 +46,24 @@ def test_the_model_is_a_hybrid_that_computes_finite_logits_of_a_sane_size(random
     row = model.logits()[0]
     assert np.isfinite(row).all() and 0.1 < row.std() < 10
     model.close()
+
+
+def test_the_eyes_of_a_random_model_are_timed_beside_its_streams_and_counted(
+    random_model: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "eyes.gguf"
+    assert random_projector.write(path, TINY_EYES) == path.stat().st_size
+    found = seen.ask(EngineSpec(str(random_model), slots=seen.STREAMS, context=256, batch=64, projector=str(path)))
+    assert 0 < found.opened and {*found.encodes} == {256, 1024} and len(found.steps) == 3
+    for least, middle, most in found.encodes.values():
+        assert 0 < least <= middle <= most
+
+
+def test_the_real_eyes_have_the_size_that_was_read_of_them() -> None:
+    """852 MiB in BF16 for a model of 2,048 numbers a token (the log in ollama's issue 17482)."""
+    every = random_projector.tensors(QWEN36_35B_A3B_EYES)
+    sizes = [np.prod(dims) * (2 if random_projector.kind(name, dims) else 4) for name, dims in every]
+    assert sum(sizes) / MIB == pytest.approx(852, rel=0.02)
 
 
 def test_the_same_seed_gives_the_same_bytes(random_model: Path, tmp_path: Path) -> None:
@@ -214,6 +233,7 @@ def test_a_layout_that_cannot_be_loaded_says_why(tmp_path: Path) -> None:
         loaded.ask(EngineSpec(str(tmp_path / "none.gguf"), slots=4, context=64, batch=64))
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("preparer", "verdict"), [("", "none"), ("3", "takes memory of the card")])
 def test_only_the_engine_may_have_a_context_on_the_card(
     preparer: str, verdict: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -247,6 +267,7 @@ def test_who_is_on_the_card_is_asked_of_nvidia_smi(monkeypatch: pytest.MonkeyPat
 # ---- all of it
 
 
+@pytest.mark.process
 def test_the_whole_check_runs_where_there_is_no_gpu() -> None:
     libraries = files("llama_cpp") / "lib"
     run = subprocess.run(

@@ -1,6 +1,5 @@
 """What the demo waits for, and what it says when that does not come."""
 
-import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from tools import demo, processes
+from tools.demo_client import DemoError
 from tools.processes import LONGEST_S, STUCK_S, WORK_BYTES, Patience, Process, ProcessError, Work, until
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +80,7 @@ def test_a_demo_whose_first_step_gets_stuck_says_so_and_shows_no_traceback(tmp_p
 
 
 @pytest.mark.parametrize(
-    "error", [demo.DemoError("the answer broke off: 2 engines ended"), ValueError("no JSON"), KeyError("choices")]
+    "error", [DemoError("the answer broke off: 2 engines ended"), ValueError("no JSON"), KeyError("choices")]
 )
 def test_a_demo_whose_answer_fails_shows_the_workers_last_words(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -91,10 +91,10 @@ def test_a_demo_whose_answer_fails_shows_the_workers_last_words(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(demo.Demo, "start", lambda self: (None, alive, worker))
+    monkeypatch.setattr(demo.Demo, "start", lambda self: (None, alive, [worker]))
     monkeypatch.setattr(demo.Demo, "ask", fail)
     monkeypatch.setattr(demo, "Signals", lambda: None)
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", lambda self: SimpleNamespace(json=False, once=True))
+    monkeypatch.setattr("sys.argv", ["demo", "--once"])
     assert demo.main() == 1
     said = capsys.readouterr().err
     assert str(error) in said and "signal 11" in said

@@ -6,6 +6,8 @@ import pytest
 
 from tools.soak import ENDS, GROWTH_MIB, growth_mib, soak
 
+pytestmark = pytest.mark.process
+
 OPERATIONS = 200
 
 

@@ -1,9 +1,12 @@
 """What the plan makes of the GPUs that are here, against what llama.cpp says that it took."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from program import gguf
+from program.gguf import Header
 from tests.vulkan.offloaded import GPU
 from tools.gpu_check.memory import taken
 from tools.gpu_check.random_model import TINY, write
@@ -14,8 +17,6 @@ from worker.machine import hardware
 from worker.machine.description import Machine
 from worker.planning.explain import MIB, Plan
 from worker.planning.plan import Wishes, plan
-from worker.weights import gguf
-from worker.weights.gguf import Header
 
 MODEL = ModelSpec(
     id="tiny",
@@ -48,7 +49,7 @@ def header_of(path: Path) -> Header:
         return gguf.read(stream, path.stat().st_size)
 
 
-def laid_out(path: Path, machine: Machine, **wishes: int) -> Plan:
+def laid_out(path: Path, machine: Machine, **wishes: Any) -> Plan:
     return plan(header_of(path), str(path), MODEL, machine, Wishes(**wishes))
 
 

@@ -7,17 +7,21 @@ import pytest
 from wire.job_state import ENDED, TRANSITIONS, IllegalTransition, JobMessage, JobState, advance
 
 LEGAL = """
+    offered need offered
     offered accepted running
     offered refused refused
     offered cancel cancelling
     offered failed failed
     running delta running
+    running progress running
     running cancel cancelling
     running done done
     running failed failed
+    cancelling need cancelling
     cancelling accepted cancelling
     cancelling refused refused
     cancelling delta cancelling
+    cancelling progress cancelling
     cancelling cancel cancelling
     cancelling done done
     cancelling failed failed

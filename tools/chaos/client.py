@@ -26,6 +26,8 @@ class Answer:
     times: list[float] = field(default_factory=list)  # of each piece
     pieces: list[str] = field(default_factory=list)
     finish: str | None = None
+    prompt: int = 0  # tokens, by the usage that was shown, if it was asked for
+    completion: int = 0
     error: str | None = None
     ended: float = 0.0
 
@@ -69,7 +71,7 @@ async def ask(
 async def connect(
     network: Network, request: dict[str, Any], key: str | None = None
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """The request is sent; whoever calls reads or does not."""
+    """Open a connection and send the request; reading the answer, or not reading it, is left to the caller."""
     data = json.dumps(request).encode()
     head = (
         f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key or network.key}\r\n"
@@ -97,6 +99,8 @@ async def _events(reader: asyncio.StreamReader, answer: Answer) -> None:
         if "error" in event:
             answer.error = str(event["error"]["code"])
             return
+        if usage := event.get("usage"):
+            answer.prompt, answer.completion = usage["prompt_tokens"], usage["completion_tokens"]
         for choice in event["choices"]:
             if text := choice["delta"].get("content"):
                 answer.times.append(time.monotonic())
@@ -105,6 +109,6 @@ async def _events(reader: asyncio.StreamReader, answer: Answer) -> None:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """0 of nothing."""
+    """The value that a share, 0 to 1, of all values do not exceed; 0 if there are none."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0

@@ -9,6 +9,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -84,8 +85,8 @@ async def _run(swarm: Swarm, streams: int, seconds: float) -> dict[str, object]:
     idle = swarm.coordinator.memory_info().rss
     say(f"{swarm.workers} workers registered in {first_s:.1f} s")
     tokens = int((RAMP_S + seconds) / swarm.pace_s)
-    asking = [asyncio.create_task(_later(n * RAMP_S / streams, lambda n=n: ask(swarm.network, body(f"{n}", tokens))))
-              for n in range(streams)]  # fmt: skip
+    asks = [partial(ask, swarm.network, body(f"{n}", tokens)) for n in range(streams)]
+    asking = [asyncio.create_task(_later(n * RAMP_S / streams, one)) for n, one in enumerate(asks)]
     await asyncio.sleep(RAMP_S + seconds / 4)
     before, cpu = time.monotonic(), swarm.coordinator.cpu_times()
     say(f"{streams} streams")

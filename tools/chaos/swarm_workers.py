@@ -8,19 +8,27 @@ import argparse
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Coroutine
 from dataclasses import replace
+from typing import Any
 
 import uvloop
 
 from tools.local_network import MODEL
+from wire.blobs import VISION
 from wire.errors import SupernetError
-from wire.messages import HEARTBEAT_S, Hello, ModelOffer, ToWorker
+from wire.messages import HEARTBEAT_S, Hello, ToWorker
+from wire.offers import ModelOffer
+from worker.daemon.home import Home
 from worker.daemon.link import Link
 from worker.engine import port
 from worker.engine.scripted import ScriptedEngine
+from worker.pictures.cache import PictureCache
+from worker.pictures.scripted import ScriptedReader
 from worker.preparer.scripted import ScriptedPreparer
 from worker.session import effects
-from worker.session.session import Served, Session
+from worker.session.served_model import ServedModel
+from worker.session.session import Session
 from worker.session.slots import Slots
 
 CONTEXT = 4096
@@ -30,13 +38,14 @@ TICK_S = 0.25
 class SmallDaemon:
     """What the daemon does, without files, signals and child processes."""
 
-    def __init__(self, name: str, address: tuple[str, str], slots: int, pace_s: float, read_s: float) -> None:
+    def __init__(self, name: str, home: Home, slots: int, pace_s: float, read_s: float) -> None:
         self._name = name
-        offer = ModelOffer(id=MODEL, context=CONTEXT, slots=slots, features=("scripted",))
-        self._session = Session({MODEL: Served(offer, Slots(slots))})
+        offer = ModelOffer(id=MODEL, context=CONTEXT, slots=slots, features=("scripted", VISION))
+        self._session = Session({MODEL: ServedModel(offer, Slots(slots))})
         self._engine = ScriptedEngine(slots, CONTEXT, pace_s=pace_s, read_s=read_s)
         self._preparer = ScriptedPreparer(CONTEXT)
-        self._link = Link(address, self._hello, self._received, self._lost)
+        self._pictures = PictureCache(ScriptedReader())
+        self._link = Link(home, self._hello, self._received, self._lost)
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers: Counter[str] = Counter()
 
@@ -47,8 +56,10 @@ class SmallDaemon:
         offers = tuple(served.offer for served in self._session.models.values())
         return Hello(worker=self._name, instance=self._name, models=offers, resume=self._session.resume())
 
-    def _received(self, message: ToWorker) -> None:
+    def _received(self, message: ToWorker) -> float:
+        useless = self._session.useless(message)
         self._perform(self._session.received(message, time.monotonic()))
+        return useless
 
     def _lost(self) -> None:
         self._session.link_lost(time.monotonic())
@@ -74,7 +85,7 @@ class SmallDaemon:
         while True:
             now = time.monotonic()
             self._perform(self._session.tick(now))
-            if now - beat >= HEARTBEAT_S - TICK_S and self._session.welcomed:
+            if now - beat >= HEARTBEAT_S - TICK_S and self._session.line.welcomed:
                 beat = now
                 self._link.send(self._session.capacity())
             await asyncio.sleep(TICK_S)
@@ -86,18 +97,28 @@ class SmallDaemon:
                     self._link.send(effect.message)
                 case effects.Command():
                     self._engine.send(effect.command)
+                case effects.ReadPictures():
+                    self._begin(self._read_pictures(effect))
                 case effects.Prepare():
-                    task = asyncio.create_task(self._prepare(effect))
-                    self._tasks.add(task)
-                    task.add_done_callback(self._tasks.discard)
+                    self._begin(self._prepare(effect))
                 case effects.Redial():
-                    self._link.redial(effect.after_s, effect.url)
+                    self._link.redial(effect.after_s, effect.url, effect.why)
                 case effects.Leave():
                     pass
 
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _read_pictures(self, effect: effects.ReadPictures) -> None:
+        for file in effect.files:
+            picture, in_file = await self._pictures.picture(file.sha256, file.data, file.most)
+            self._perform(self._session.picture_read(effect, picture, in_file))
+
     async def _prepare(self, effect: effects.Prepare) -> None:
         try:
-            prepared = await self._preparer.prepare(effect.request, effect.delivered)
+            prepared = await self._preparer.prepare(effect.request, effect.delivered, effect.seen)
         except SupernetError as error:
             self._perform(self._session.prepare_failed(effect.key, error))
         else:
@@ -107,7 +128,7 @@ class SmallDaemon:
 async def swarm(asked: argparse.Namespace) -> None:
     keys = asked.keys.split(",")
     daemons = [
-        SmallDaemon(f"w{n}", (asked.coordinator, keys[n % len(keys)]), asked.slots, asked.pace_s, asked.read_s)
+        SmallDaemon(f"w{n}", Home(asked.coordinator, keys[n % len(keys)]), asked.slots, asked.pace_s, asked.read_s)
         for n in range(asked.first, asked.first + asked.workers)
     ]
     await asyncio.gather(*(daemon.run() for daemon in daemons))

@@ -1,9 +1,13 @@
 """What is said in the tests of clients: questions, tools, and a script of what the model makes of them, per format."""
 
 import json
+import struct
+import zlib
+from base64 import b64encode
 from typing import Any
 
 from wire.catalog import ChatFormat
+from wire.pictures import LEAST_TOKENS
 
 HELLO = "Hello, who are you?"
 HELLO_THOUGHT = "They greet me."
@@ -12,12 +16,21 @@ IN_TURN = "How warm is it in Paris, and how much warmer in Rome?"
 AT_ONCE = "How warm is it in Oslo, Cairo and Lima?"
 AS_JSON = "Say it as JSON."
 JSON_ANSWER = '{"city": "Paris", "degrees": 18}'
-DEGREES = {"Paris": 18, "Rome": 24, "Oslo": 4, "Cairo": 31, "Lima": 19}
+DEGREES = {"Paris": 18, "Rome": 24, "Oslo": 4, "Cairo": 31, "Lima": 19, "Quito": 14}
 BETWEEN = "Paris has 18 degrees. Now Rome."
+LOOK = "What is on this picture?"
+LOOK_ANSWER = "A red field, as far as I can see."
+MAP = "How warm is it in Quito, by its map?"
+MAP_ANSWER = "Quito has 14 degrees, by the map."
 IN_TURN_ANSWER = "Rome is 6 degrees warmer than Paris."
 AT_ONCE_ANSWER = "Oslo 4, Cairo 31, Lima 19: Cairo is the warmest."
 COPY_OPENCODE = "Copy word.txt to copy.txt, please."
 COPY_CODEX = "Copy word.txt to copy.txt with the shell, please."
+COPY_CLAUDE = "Copy word.txt to copy.txt with Read and Write, please."
+COPY_QWEN = "Copy word.txt to copy.txt with run_shell_command, please."
+COPY_PI = "Copy word.txt to copy.txt with read and write, please."
+COPY_CLINE = "Copy word.txt to copy.txt as you do it, please."
+COPY_AIDER = "Write the word of word.txt into copy.txt, please."
 WORD = "glockenspiel"
 COPIED = "It is copied: the word is " + WORD
 SCHEMA = {
@@ -32,6 +45,21 @@ PARAMETERS = {
     "required": ["city", "days"],
     "additionalProperties": False,
 }
+
+
+def _png() -> bytes:
+    """A red square of 64 pixels a side."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", 64, 64, 8, 2, 0, 0, 0)
+    rows = zlib.compress((b"\0" + bytes((220, 40, 30)) * 64) * 64)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+PICTURE = b64encode(_png()).decode()
+PICTURE_TOKENS = LEAST_TOKENS  # of a prompt, with which it must be longer than without
 WEATHER = {
     "type": "function",
     "function": {"name": "get_weather", "description": "How warm it is in a city", "parameters": PARAMETERS},
@@ -63,13 +91,17 @@ def script(format: ChatFormat) -> str:
         "Paris: 18": say("Then Rome.", f"{BETWEEN}\n{_weather(format, 'Rome')}"),
         "Rome: 24": say("24 less 18.", IN_TURN_ANSWER),
         AT_ONCE: say("All three.", "\n".join(_weather(format, city) for city in ("Oslo", "Cairo", "Lima"))),
+        LOOK: say("A picture.", LOOK_ANSWER),
+        MAP: say("The map.", _weather(format, "Quito")),
+        "Quito: 14": say("A map.", MAP_ANSWER),
         "Lima: 19": say("31 is the most.", AT_ONCE_ANSWER),
     }
     return json.dumps([{"when": when, "say": answer} for when, answer in lines.items()])
 
 
 def script_of_agents(format: ChatFormat) -> str:
-    """The same, and what agents that have tools of their own are told: opencode's `read` and `write`, Codex's shell."""
+    """The same, and what agents that have tools of their own are told. Each has other names for them, and another form
+    of a file's text and of the word that it was written, by which the script knows the next step."""
     lines = {
         COPY_OPENCODE: _call(format, "read", {"filePath": "word.txt"}),
         f"1: {WORD}": _call(format, "write", {"filePath": "copy.txt", "content": WORD}),
@@ -77,6 +109,18 @@ def script_of_agents(format: ChatFormat) -> str:
         COPY_CODEX: _call(format, "exec_command", {"cmd": "cat word.txt"}),
         f"\n{WORD}": _call(format, "exec_command", {"cmd": "cp -v word.txt copy.txt"}),
         "-> 'copy.txt'": COPIED,
+        COPY_CLAUDE: _call(format, "Read", {"file_path": "word.txt"}),
+        f"1\t{WORD}": _call(format, "Write", {"file_path": "copy.txt", "content": WORD}),
+        "File created successfully": COPIED,
+        COPY_QWEN: _call(format, "run_shell_command", {"command": "cat word.txt", "is_background": False}),
+        f"Output: {WORD}": _call(
+            format, "run_shell_command", {"command": "cp -v word.txt copy.txt", "is_background": False}
+        ),
+        COPY_PI: _call(format, "read", {"path": "word.txt"}),
+        f"tool: {WORD}": _call(format, "write", {"path": "copy.txt", "content": WORD}),
+        "Successfully wrote": COPIED,
+        COPY_CLINE: _call(format, "run_commands", {"commands": ["cp -v word.txt copy.txt"]}),
+        COPY_AIDER: f"copy.txt\n```\n{WORD}\n```\n\n{COPIED}",
     }
     more = [{"when": when, "say": f"I do it.\n</think>\n\n{answer}"} for when, answer in lines.items()]
     return json.dumps(json.loads(script(format)) + more)
@@ -116,7 +160,17 @@ def said() -> dict[str, Any]:
         "in_turn": {"ask": IN_TURN, "cities": ["Paris", "Rome"], "answer": IN_TURN_ANSWER},
         "at_once": {"ask": AT_ONCE, "cities": ["Oslo", "Cairo", "Lima"], "answer": AT_ONCE_ANSWER},
         "schema": {"ask": AS_JSON, "schema": SCHEMA},
-        "files": {"ask_opencode": COPY_OPENCODE, "ask_codex": COPY_CODEX, "word": WORD, "answer": COPIED},
+        "look": {"ask": LOOK, "answer": LOOK_ANSWER},
+        "map": {"ask": MAP, "cities": ["Quito"], "answer": MAP_ANSWER},
+        "picture": {"url": f"data:image/png;base64,{PICTURE}", "tokens": PICTURE_TOKENS},
+        "files": {"ask_opencode": COPY_OPENCODE, "ask_codex": COPY_CODEX, "word": WORD, "answer": COPIED}
+        | {
+            "ask_claude": COPY_CLAUDE,
+            "ask_qwen": COPY_QWEN,
+            "ask_pi": COPY_PI,
+            "ask_cline": COPY_CLINE,
+            "ask_aider": COPY_AIDER,
+        },
         "tool": WEATHER,
         "results": {city: get_weather(city, 1) for city in DEGREES},
     }

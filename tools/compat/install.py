@@ -34,16 +34,41 @@ CLIENTS = (
     Client("vercel-ai", "node", ("ai", "@ai-sdk/openai-compatible"), ("vercel_ai.mjs",), "a framework"),
     Client("opencode", "node", ("opencode-ai",), ("terminal_agent.py", "opencode"), "an agent that codes", False),
     Client("codex", "node", ("@openai/codex",), ("terminal_agent.py", "codex"), "an agent that codes", False),
+    Client(
+        "claude-code",
+        "node",
+        ("@anthropic-ai/claude-code",),
+        ("terminal_agent.py", "claude"),
+        "an agent that codes",
+        False,
+    ),
+    Client("anthropic-python", "python", ("anthropic",), ("anthropic_python.py",), "Anthropic's SDK"),
+    Client("anthropic-node", "node", ("@anthropic-ai/sdk",), ("anthropic_node.mjs",), "Anthropic's SDK"),
+    Client("qwen-code", "node", ("@qwen-code/qwen-code",), ("terminal_agent.py", "qwen"), "an agent that codes", False),
+    Client("pi", "node", ("@mariozechner/pi-coding-agent",), ("terminal_agent.py", "pi"), "an agent that codes", False),
+    Client("cline", "node", ("cline",), ("terminal_agent.py", "cline"), "an agent that codes", False),
+    Client("aider", "python", ("aider-chat",), ("terminal_agent.py", "aider"), "an agent that codes", False),
+    Client("pydantic-ai", "python", ("pydantic-ai-slim[openai]",), ("pydantic_ai_agent.py",), "a framework"),
+    Client("openai-agents", "python", ("openai-agents",), ("openai_agents.py",), "a framework"),
+    Client("llama-index", "python", ("llama-index-llms-openai-like",), ("llama_index_chat.py",), "a framework"),
+    Client("sogni-node", "node", ("@sogni-ai/sogni-client",), ("sogni_node.mjs",), "the service's own SDK"),
+    Client("sogni-python", "python", ("sogni_client",), ("sogni_python.py",), "the service's own SDK"),
     Client("open-webui", "python", ("open-webui",), ("open_webui.py",), "a web interface", False),
 )
+
+# Clients that were looked at and have no run, and why.
+NOT_RUN = {
+    "openclaw": "its package was still being installed after nine minutes on the machine of these runs",
+}
 
 
 @dataclass(frozen=True)
 class Installed:
-    """`command` runs the client's program; `versions` of its packages."""
+    """`command` runs the client's program; `versions` of its packages, and the licence of the first."""
 
     command: tuple[str, ...]
     versions: dict[str, str]
+    licence: str
     environment: dict[str, str]
 
 
@@ -60,15 +85,20 @@ def install(client: Client) -> Installed:
         ours = client.kind == "ours"
         python = Path(sys.executable) if ours else environments.python_with(home, client.packages)
         found = environments.versions(python, client.packages)
-        return Installed((str(python), str(program), *arguments), found, {})
+        licence = environments.licence(python, client.packages[0])
+        return Installed((str(python), str(program), *arguments), found, licence, {})
     home.mkdir(parents=True, exist_ok=True)
     latest = [f"{package}@latest" for package in client.packages]
     install = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", str(home)]
     environments.quiet(*install, NODE, *latest)
     modules = home / "node_modules"
-    versions = {name: json.loads((modules / name / "package.json").read_text())["version"] for name in client.packages}
+    described = {name: json.loads((modules / name / "package.json").read_text()) for name in client.packages}
+    versions = {name: about["version"] for name, about in described.items()}
+    licence = described[client.packages[0]].get("license", "none named")
     tools = {"PATH": f"{modules / '.bin'}:{os.environ['PATH']}"}
     if program.suffix == ".py":
-        return Installed((sys.executable, str(program), *arguments), versions, tools)
+        return Installed((sys.executable, str(program), *arguments), versions, licence, tools)
     shutil.copytree(PROGRAMS, home / "programs", dirs_exist_ok=True)  # Node looks for packages beside the program
-    return Installed((str(modules / ".bin" / "node"), str(home / "programs" / file), *arguments), versions, tools)
+    return Installed(
+        (str(modules / ".bin" / "node"), str(home / "programs" / file), *arguments), versions, licence, tools
+    )

@@ -8,6 +8,11 @@ Probe = tuple[Body, Body]
 CHAT_BASE: Body = {"model": "one", "messages": [{"role": "user", "content": "x"}]}
 RESPONSES_BASE: Body = {"model": "one", "input": "x"}
 
+PIXEL = (  # a PNG of one red pixel
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
+)
+PICTURE = f"data:image/png;base64,{PIXEL}"
+
 _SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
 _USER = {"role": "user", "content": "x"}
 _CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
@@ -37,10 +42,30 @@ def _called(**fields: Any) -> Probe:
     return {"messages": [_USER, one]}, {"messages": [_USER, two]}
 
 
+def _custom(**fields: Any) -> Probe:
+    """A call of another server's tool that takes free text."""
+    calls = [{"id": "c", "type": "custom", "custom": {"name": "f", "input": ""} | each} for each in ({}, fields)]
+    one, two = ({"role": "assistant", "tool_calls": [call]} for call in calls)
+    return {"messages": [_USER, one]}, {"messages": [_USER, two]}
+
+
+def _shown(**fields: Any) -> Body:
+    return {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": PICTURE} | fields}]}]}
+
+
 def _result(**fields: Any) -> Probe:
     called = {"role": "assistant", "tool_calls": [_CALL]}
     result = {"role": "tool", "tool_call_id": "c", "content": "r"}
     return {"messages": [_USER, called, result]}, {"messages": [_USER, called, result | fields]}
+
+
+def _named(name: str) -> Body:
+    return {"type": "function", "function": {"name": name}}
+
+
+def _allowed_in_chat(**fields: Any) -> Body:
+    allowed = {"mode": "auto", "tools": [_named("f")]} | fields
+    return {"tool_choice": {"type": "allowed_tools", "allowed_tools": allowed}}
 
 
 # Fields with the same name and meaning in both APIs.
@@ -55,6 +80,8 @@ _BOTH: dict[str, Probe] = {
     "repetition_penalty": _add(repetition_penalty=1.1),
     "logit_bias": _add(logit_bias={"5": 1}),
     "seed": _add(seed=7),
+    "sogni_tools": _add(sogni_tools=True),
+    "sogni_tool_execution": _add(sogni_tool_execution=False),
     "stop": _add(stop=["z"]),
     "stream": _add(stream=True),
     "ignore_eos": _add(ignore_eos=True),
@@ -63,25 +90,52 @@ _BOTH: dict[str, Probe] = {
     "user": _add(user="u"),
     "safety_identifier": _add(safety_identifier="u"),
     "metadata": _add(metadata={"k": "v"}),
+    "repeat_penalty": _add(repeat_penalty=1.1),
+    "enable_thinking": _add(enable_thinking=False),
+    "think": _add(think=False),
+    "thinking_budget": _add(thinking_budget=9),
+    "thinking.type": _add(thinking={"type": "disabled"}),
+    "thinking.budget_tokens": _add(thinking={"budget_tokens": 9}),
+    "thinking.clear_thinking": _add(thinking={"clear_thinking": False}),
+    "reasoning.enabled": _add(reasoning={"enabled": False}),
+    "reasoning.effort": _add(reasoning={"effort": "low"}),
+    "reasoning.max_tokens": _add(reasoning={"max_tokens": 9}),
+    "reasoning.context": _add(reasoning={"context": "all_turns"}),
+    "chat_template_kwargs.thinking": _add(chat_template_kwargs={"thinking": False}),
     "parallel_tool_calls": _add(parallel_tool_calls=False),
     "chat_template_kwargs.enable_thinking": _add(chat_template_kwargs={"enable_thinking": False}),
     "chat_template_kwargs.preserve_thinking": _add(chat_template_kwargs={"preserve_thinking": True}),
+    "chat_template_kwargs.clear_thinking": _add(chat_template_kwargs={"clear_thinking": False}),
+    "chat_template_kwargs.thinking_budget": _add(chat_template_kwargs={"thinking_budget": 100}),
+    "chat_template_kwargs.reasoning_effort": _add(chat_template_kwargs={"reasoning_effort": "low"}),
 }
 
 CHAT: dict[str, Probe] = _BOTH | {
+    "min_tokens": ({"max_tokens": 9}, {"max_tokens": 9, "min_tokens": 9}),
     "messages": _add(messages=[_USER, _USER]),
     "messages[].role": _add(messages=[{"role": "developer", "content": "x"}]),
     "messages[].content": _add(messages=[{"role": "user", "content": "y"}]),
     "messages[].content[].text": _add(messages=[{"role": "user", "content": [{"type": "text", "text": "y"}]}]),
+    "messages[].content[].image_url": _result(content=[{"type": "image_url", "image_url": PICTURE}]),
+    "messages[].content[].image_url.url": _add(**_shown()),
+    "messages[].content[].image_url.detail": (_shown(), _shown(detail="low")),
     "messages[].content[].refusal": _assistant(content=[{"type": "refusal", "refusal": "no"}]),
     "messages[].name": _add(messages=[_USER | {"name": "n"}]),
     "messages[].refusal": _assistant(content=None, refusal="no"),
     "messages[].reasoning_content": _assistant(reasoning_content="r"),
     "messages[].reasoning": _assistant(reasoning="r"),
+    "messages[].reasoning_text": _assistant(reasoning_text="r"),
+    "messages[].reasoning_details": _assistant(reasoning_details=[{"type": "reasoning.text", "text": "r"}]),
+    "messages[].thinking_blocks": _assistant(thinking_blocks=[{"type": "thinking", "thinking": "r"}]),
+    "messages[].content[].thinking": _assistant(content=[{"type": "thinking", "thinking": "r"}]),
+    "messages[].content[].reasoning": _assistant(content=[{"type": "reasoning", "reasoning": "r"}]),
+    "messages[].content[].summary": _assistant(content=[{"type": "reasoning", "summary": [{"text": "r"}]}]),
     "messages[].tool_calls": _assistant(tool_calls=[_CALL]),
     "messages[].tool_calls[].id": _called(id="d"),
     "messages[].tool_calls[].function.name": _called(name="g"),
     "messages[].tool_calls[].function.arguments": _called(arguments='{"a": 1}'),
+    "messages[].tool_calls[].custom.name": _custom(name="g"),
+    "messages[].tool_calls[].custom.input": _custom(input="i"),
     "messages[].tool_call_id": _result(tool_call_id="d"),
     "max_tokens": _add(max_tokens=5),
     "max_completion_tokens": _add(max_completion_tokens=5),
@@ -90,8 +144,18 @@ CHAT: dict[str, Probe] = _BOTH | {
     "top_logprobs": ({"logprobs": True}, {"logprobs": True, "top_logprobs": 3}),
     "reasoning_effort": _add(reasoning_effort="low"),
     "response_format": _add(response_format={"type": "json_object"}),
+    "response_format.schema": _add(response_format={"type": "json_object", "schema": _SCHEMA}),
     "response_format.json_schema.schema": _add(response_format={"type": "json_schema", "json_schema": _JSON}),
+    "response_format.json_schema.strict": (
+        {"response_format": {"type": "json_schema", "json_schema": _JSON}},
+        {"response_format": {"type": "json_schema", "json_schema": {**_JSON, "strict": True}}},
+    ),
+    "usage.include": ({"stream": True}, {"stream": True, "usage": {"include": True}}),
     "stream_options.include_usage": ({"stream": True}, {"stream": True, "stream_options": {"include_usage": True}}),
+    "stream_options.include_tool_progress": (
+        {"stream": True},
+        {"stream": True, "stream_options": {"include_tool_progress": True}},
+    ),
     "stream_options.continuous_usage_stats": (
         {"stream": True, "stream_options": {"include_usage": True}},
         {"stream": True, "stream_options": {"include_usage": True, "continuous_usage_stats": True}},
@@ -102,6 +166,12 @@ CHAT: dict[str, Probe] = _BOTH | {
     "tools[].function.parameters": _function(parameters=_SCHEMA),
     "tools[].function.strict": _function(strict=True),
     "tool_choice": (_TOOL, _TOOL | {"tool_choice": "required"}),
+    "tool_choice.allowed_tools.mode": (_TOOL, _TOOL | _allowed_in_chat(mode="required")),
+    "tool_choice.allowed_tools.tools": (_TOOL, _TOOL | _allowed_in_chat(tools=[])),
+    "tool_choice.allowed_tools.tools[].function.name": (
+        _TOOL | _allowed_in_chat(tools=[_named("g")]),
+        _TOOL | _allowed_in_chat(tools=[_named("f")]),
+    ),
     "tool_choice.function.name": (
         _TOOL,
         _TOOL | {"tool_choice": {"type": "function", "function": {"name": "f"}}},
@@ -128,8 +198,13 @@ def _flat(**fields: Any) -> Probe:
 _SPACE = {"type": "namespace", "name": "s", "tools": [{"type": "function", "name": "f"}]}
 _CALLED = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
 _OUTPUT = {"type": "function_call_output", "call_id": "c", "output": "r"}
+_CUSTOM = {"type": "custom_tool_call", "call_id": "c", "name": "f", "input": ""}
+_SHELL = {"type": "local_shell_call", "call_id": "c", "action": {}}
 _ANSWER = {"type": "message", "role": "assistant", "content": "y"}
+_ASKED = {"type": "message", "role": "user", "content": "x"}
+_LOW = {"detail": "low"}
 _THOUGHT = {"type": "reasoning", "summary": []}
+_SEEN = {"type": "input_image", "image_url": PICTURE}
 _FORMAT = {"type": "json_schema", "name": "n", "schema": _SCHEMA}
 _FLAT: Body = {"tools": [{"type": "function", "name": "f"}]}
 
@@ -143,17 +218,30 @@ def _spaced(**fields: Any) -> Probe:
     return {"tools": [spaces[0]]}, {"tools": [spaces[1]]}
 
 
+def _allowed(**fields: Any) -> Body:
+    allowed = {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "f"}]}
+    return _FLAT | {"tool_choice": allowed | fields}
+
+
 RESPONSES: dict[str, Probe] = _BOTH | {
+    "min_tokens": ({"max_output_tokens": 9}, {"max_output_tokens": 9, "min_tokens": 9}),
     "input": _add(input="y"),
     "input[].role": _item(_ANSWER, role="user"),
     "input[].content": _item(_ANSWER, content="z"),
     "input[].content[].text": _item(_ANSWER, content=[{"type": "output_text", "text": "z"}]),
+    "input[].content[].image_url": _item(_ASKED, content=[_SEEN]),
+    "input[].content[].detail": (_item(_ASKED, content=[_SEEN])[1], _item(_ASKED, content=[_SEEN | _LOW])[1]),
+    "input[].output[].image_url": _item(_OUTPUT, output=[_SEEN]),
+    "input[].output[].detail": (_item(_OUTPUT, output=[_SEEN])[1], _item(_OUTPUT, output=[_SEEN | _LOW])[1]),
     "input[].content[].refusal": _item(_ANSWER, content=[{"type": "refusal", "refusal": "no"}]),
     "input[].call_id": _item(_CALLED, call_id="d"),
     "input[].name": _item(_CALLED, name="g"),
     "input[].namespace": _item(_CALLED, namespace="s"),
     "input[].arguments": _item(_CALLED, arguments='{"a": 1}'),
     "input[].output": _item(_OUTPUT, output="s"),
+    "input[].input": (_item(_CUSTOM)[1], _item(_CUSTOM, input="i")[1]),
+    "input[].action": (_item(_SHELL)[1], _item(_SHELL, action={"command": ["ls"]})[1]),
+    "input[].encrypted_content": _item(_THOUGHT, encrypted_content="e"),
     "input[].output[].text": _item(_OUTPUT, output=[{"type": "input_text", "text": "s"}]),
     "input[].summary[].text": _item(_THOUGHT, summary=[{"type": "summary_text", "text": "t"}]),
     "input[].content[].text of a thought": _item(_THOUGHT, content=[{"type": "reasoning_text", "text": "t"}]),
@@ -161,8 +249,6 @@ RESPONSES: dict[str, Probe] = _BOTH | {
     "max_output_tokens": _add(max_output_tokens=5),
     "include": _add(include=["message.output_text.logprobs"]),
     "top_logprobs": ({}, {"include": ["message.output_text.logprobs"], "top_logprobs": 3}),
-    "reasoning.effort": _add(reasoning={"effort": "low"}),
-    "reasoning.context": _add(reasoning={"context": "all_turns"}),
     "text.format": _add(text={"format": {"type": "json_object"}}),
     "text.format.schema": _format(schema={"type": "object"}),
     "text.format.name": _format(name="m"),
@@ -180,6 +266,13 @@ RESPONSES: dict[str, Probe] = _BOTH | {
     "tools[].tools[].strict": _spaced(strict=True),
     "tool_choice": (_FLAT, _FLAT | {"tool_choice": "required"}),
     "tool_choice.name": (_FLAT, _FLAT | {"tool_choice": {"type": "function", "name": "f"}}),
+    "tool_choice.mode": (_FLAT, _allowed(mode="required")),
+    "tool_choice.tools": (_FLAT, _allowed(tools=[])),
+    "tool_choice.tools[].name": (_allowed(tools=[{"type": "function", "name": "g"}]), _allowed()),
+    "tool_choice.tools[].namespace": (
+        _allowed(tools=[{"type": "function", "name": "f", "namespace": "s"}]),
+        _allowed(),
+    ),
     "tool_choice.namespace": (
         {"tools": [_SPACE]},
         {"tools": [_SPACE], "tool_choice": {"type": "function", "name": "f", "namespace": "s"}},
@@ -187,6 +280,6 @@ RESPONSES: dict[str, Probe] = _BOTH | {
 }
 
 RESPONSES_REFUSED: dict[str, Body] = {
-    "input[].encrypted_content": _item(_THOUGHT, encrypted_content="e")[1],
     "input[] of type item_reference": {"input": [{"type": "item_reference", "id": "i"}]},
+    "input[].content[].file_id": {"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]},
 }

@@ -1,4 +1,4 @@
-"""Stands between a client and the coordinator, changes nothing, and notes what the client sends."""
+"""Stands between a client and the coordinator, changes nothing, and notes and keeps what the client sends."""
 
 import http.client
 import json
@@ -12,11 +12,13 @@ from urllib.parse import urlsplit
 HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
 PIECE_BYTES = 65536
 PATIENCE_S = 300.0
+NOT_FIELDS = ("parameters", "schema", "input_schema", "metadata", "client_metadata", "logit_bias")
+MOST_BYTES_KEPT = 64 * 1024 * 1024  # of the bodies of one client
 
 
 class Relay(ThreadingHTTPServer):
     """`fields` counts the requests with each field, by path; `headers` those with each header that a client need not
-    send; `refused` what was answered with an error."""
+    send; `refused` what was answered with an error; `bodies` are the requests themselves, by path."""
 
     daemon_threads = True
 
@@ -37,6 +39,8 @@ class Relay(ThreadingHTTPServer):
         self.fields: dict[str, Counter[str]] = {}
         self.headers: Counter[str] = Counter()
         self.refused: list[str] = []
+        self.bodies: list[tuple[str, Any]] = []
+        self._kept = 0
 
     def note(self, request: str, headers: list[str], body: bytes, status: int, answer: bytes) -> None:
         with self._note:
@@ -48,23 +52,27 @@ class Relay(ThreadingHTTPServer):
                 sent = json.loads(body)
             except ValueError:
                 return
-            self.fields.setdefault(request.partition(" ")[2], Counter()).update(set(_names(sent)))
+            path = request.partition(" ")[2]
+            self.fields.setdefault(path, Counter()).update(set(names(sent)))
+            self._kept += len(body)
+            if self._kept <= MOST_BYTES_KEPT:
+                self.bodies.append((path, sent))
 
 
-def _names(value: Any, path: str = "") -> Iterator[str]:
+def names(value: Any, path: str = "") -> Iterator[str]:
     """`messages[].content[].type`: every field that is sent. null means that a field is not given; what a schema or a
     list of metadata holds is no field."""
     if isinstance(value, list):
         for item in value:
-            yield from _names(item, f"{path}[]")
+            yield from names(item, f"{path}[]")
     elif isinstance(value, dict):
         for name, inner in value.items():
             if inner is None:
                 continue
             at = f"{path}.{name}" if path else name
             yield at
-            if name not in ("parameters", "schema", "metadata", "client_metadata", "logit_bias"):
-                yield from _names(inner, at)
+            if name not in NOT_FIELDS:
+                yield from names(inner, at)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -5,7 +5,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from coordinator.sogni.paths import NOT_OFFERED
+from tools.compat import recorded
 from tools.compat.fields import APIS, Api, survey
+from tools.compat.install import NOT_RUN
+from tools.compat.verdicts import judge
 
 DOCS = Path(__file__).parents[2] / "docs"
 DATA, PAGE = DOCS / "compatibility.json", DOCS / "compatibility.md"
@@ -57,6 +61,8 @@ def page(runs: Runs) -> str:
         parts.append(f"## What the answers' features come to: {kind}\n\n{about}\n\n{_features(runs, kind)}")
     for api in APIS:
         parts.append(f"## Request fields of POST {api.path}\n\n{FIELDS}\n\n{_fields(runs, api)}")
+    parts.append(f"## Sogni's own SDKs\n\n{SOGNI}\n\n{_not_offered()}")
+    parts.append(f"## Recorded requests\n\n{RECORDED}\n\n{_sources()}")
     return "\n".join(parts)
 
 
@@ -66,6 +72,37 @@ and more than a label of it. A field that is not here is refused by name with 40
 sent it."""
 
 
+SOGNI = """\
+What works of them is in the tables above: hosted chat over HTTP, and over their socket signing in by key, models, chats
+whole and streamed with tools and pictures, estimate, balance, cancel. Their paths below are answered with `not_offered`
+and these words; media projects over the socket (`jobRequest`) as those over HTTP."""
+
+RECORDED = """\
+Requests of these programs, kept without their words in tests/tools/recorded_requests.jsonl: of those that the clients
+above sent, and of what the test suites of SDKs and frameworks send or have recorded before the real services, each that
+has a field or a choice that none before it of the same source has. A test reads them with the code that reads requests.
+`whole`: nothing of them is refused. What suites ask on purpose, without a message or with a value that is none, counts
+as refused too."""
+
+
+def _not_offered() -> str:
+    return _table(("path begins with", "what is said"), ((f"`{start}`", words) for start, words in NOT_OFFERED.items()))
+
+
+def _sources() -> str:
+    sources, requests = recorded.load()
+    apis = {api.path: api for api in APIS}
+    rows = []
+    for name, source in sorted(sources.items()):
+        verdicts = [judge(apis[one.path], one.body) for one in requests if one.source == name]
+        whole = sum(not verdict.refused for verdict in verdicts)
+        refused = sorted({field for verdict in verdicts for field, _ in verdict.refused})
+        shown = ", ".join(f"`{field}`" for field in refused)
+        rows.append((name, source.version, source.licence, source.about, str(len(verdicts)), str(whole), shown))
+    total = ("together", "", "", "", *(str(sum(int(row[at]) for row in rows)) for at in (4, 5)), "")
+    return _table(("source", "version", "licence", "what it is", "requests", "whole", "refused"), [*rows, total])
+
+
 def _clients(runs: Runs) -> str:
     rows = []
     for name, client in runs.items():
@@ -73,7 +110,9 @@ def _clients(runs: Runs) -> str:
         asked = client["runs"]["scripted"]["requests"]
         requests = ", ".join(f"{count} x {request}" for request, count in asked.items())
         rows.append((name, client["about"], versions, client["date"], requests))
-    return "## Clients\n\n" + _table(("client", "what it is", "version", "run on", "requests to the script"), rows)
+    table = _table(("client", "what it is", "version", "run on", "requests to the script"), rows)
+    without = "".join(f"\nNot run: {name}, because {why}.\n" for name, why in NOT_RUN.items())
+    return f"## Clients\n\n{table}{without}"
 
 
 def _features(runs: Runs, kind: str) -> str:

@@ -16,10 +16,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 
+from tools.children import stop
 from tools.conformance.checks import CHECKS
 from tools.conformance.coordinator import KEY, Coordinator, Violation, listening
-
-STOP_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -66,13 +65,7 @@ async def worker(command: Sequence[str], url: str) -> AsyncIterator[Process | No
     try:
         yield process
     finally:
-        if process.returncode is None:
-            process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), STOP_S)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await stop(process)
 
 
 async def test(command: Sequence[str], names: Sequence[str], port: int) -> list[Outcome]:

@@ -18,6 +18,7 @@ from wire.chat import ChatRequest, Message, Sampling
 from wire.codec import MAX_BEFORE_WELCOME_BYTES, MAX_TO_COORDINATOR_BYTES, encode, to_coordinator
 from wire.errors import SupernetError
 from wire.job_state import ENDED, IllegalTransition, JobMessage, JobState, advance
+from wire.offers import ModelOffer, ModelState
 
 ANSWER_S = 10.0  # an answer that needs no engine
 JOB_S = 120.0  # an answer of a few tokens
@@ -77,11 +78,11 @@ class Link:
         self.draining: wire.Draining | None = None
 
     @property
-    def model(self) -> wire.ModelOffer:
+    def model(self) -> ModelOffer:
         return self.hello.models[0]
 
     @property
-    def state(self) -> wire.ModelState | None:
+    def state(self) -> ModelState | None:
         """What the last capacity said of the first model."""
         states = self.capacity.models if self.capacity else ()
         return next((state for state in states if state.id == self.model.id), None)

@@ -1,7 +1,7 @@
-"""A header with the dimensions of the catalogue's first model, for plans that are made without its 18 GiB."""
+"""A header with the dimensions of the catalog's first model, for plans that are made without its 18 GiB."""
 
+from program.gguf import Header, Tensor
 from worker.planning.footprint import MIB
-from worker.weights.gguf import Header, Tensor
 
 
 def header() -> Header:

@@ -1,16 +1,21 @@
-"""docs/plans.md: what the worker's own plan makes of the catalogue's first model on machines of every size."""
+"""docs/plans.md: what the worker's own plan makes of the catalog's first model on machines of every size."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from tools.docs.headline import header
 from tools.docs.tables import table
-from wire.catalog import ModelSpec, parse
-from wire.messages import Gpu, Hardware
+from wire.catalog import ModelSpec
+from wire.catalog_text import parse
+from wire.offers import Gpu, Hardware
 from worker.engine.devices import Device
 from worker.machine.description import Machine
 from worker.planning.explain import Plan
-from worker.planning.plan import GIB, Wishes, plan
+from worker.planning.footprint import MIB, Eyes
+from worker.planning.layout import GIB
+from worker.planning.plan import Wishes, plan
+
+EYES = Eyes("projector.gguf", 852 * MIB)  # of the catalog's first model, in BF16
 
 HEAD = """# What a worker makes of its machine
 
@@ -29,6 +34,9 @@ on made-up machines with the memory that such cards leave free; `supernet-worker
 - Each job has a cache of its own as soon as all of them together have more than 65,536 cells: in a shared one every row
   attends to every cell in use. What that costs: a prefix that two jobs share is copied from one cache to the other, and
   prefixes are kept only in slots that are free.
+- The model's projector (852 MiB, and 320 to compute in) is on the card too, so that pictures are seen: it may cost
+  slots, and context down to 16,384 tokens, but takes nothing of the model off a card that holds all of it. Where it
+  would, "pictures" says no, and `--vision on` has it all the same.
 - With a cache in q8_0 and two jobs or more, CUDA unpacks a layer's cells to f16 before it reads them: for 4 x 32,768
   full cells about 6 ms a step on an RTX 3090 (reckoned, not measured). It is chosen only where f16 has no room for four
   jobs with the whole model on the card.
@@ -94,17 +102,17 @@ def page() -> str:
     model = _model()
     jobs = {tokens: planned(CARD, Wishes(context=tokens)).engine.slots for tokens in (262_144, 65_536)}
     head = HEAD.format(model=model.name, context=f"{model.context:,}", longest=jobs[262_144], long=jobs[65_536])
-    columns = ("machine", "before", "jobs x tokens", "cache", "where", "GPU", "RAM", "why")
+    columns = ("machine", "before", "jobs x tokens", "cache", "where", "pictures", "GPU", "RAM", "why")
     return head + table(columns, (_row(box, planned(box)) for box in BOXES)) + "\n" + TAIL
 
 
 def planned(box: Box, wishes: Wishes | None = None) -> Plan:
-    return plan(header(), "model.gguf", _model(), box.machine(), wishes or Wishes())
+    return plan(header(), "model.gguf", _model(), box.machine(), wishes or Wishes(), EYES)
 
 
 def _model() -> ModelSpec:
-    catalogue = parse((Path(__file__).parents[2] / "models.yaml").read_text(encoding="utf-8"), "models.yaml")
-    return catalogue.get(catalogue.default)
+    catalog = parse((Path(__file__).parents[2] / "models.yaml").read_text(encoding="utf-8"), "models.yaml")
+    return catalog.get(catalog.default)
 
 
 def _row(box: Box, made: Plan) -> tuple[str, ...]:
@@ -117,4 +125,5 @@ def _row(box: Box, made: Plan) -> tuple[str, ...]:
     cache = f"{engine.kv_type}, {'shared' if engine.unified else 'one each'}"
     sizes = [f"{made.total(place) / GIB:.1f} GiB" for place in ("gpu", "ram")]
     notes = "; ".join(made.notes) or "the whole context for each, the whole model on the GPU, an exact cache"
-    return box.name, box.before, f"{engine.slots} x {engine.context:,}", cache, where, *sizes, notes
+    sees = "yes" if engine.projector else "no"
+    return box.name, box.before, f"{engine.slots} x {engine.context:,}", cache, where, sees, *sizes, notes

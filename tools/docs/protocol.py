@@ -7,6 +7,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, TypeAdapter
 
+from coordinator.admission import useless_frames
+from program.useless_frames import INVALID
 from tools.docs.tables import table
 from wire import codec, errors, messages
 from wire.job_state import ENDED, TRANSITIONS, JobMessage
@@ -62,12 +64,17 @@ def introduction() -> str:
         hello_kib=codec.MAX_BEFORE_WELCOME_BYTES // 2**10,
         from_worker_mib=codec.MAX_TO_COORDINATOR_BYTES // 2**20,
         to_worker_mib=codec.MAX_TO_WORKER_BYTES // 2**20,
+        small_kib=codec.MAX_SMALL_TO_COORDINATOR_BYTES // 2**10,
+        from_worker_containers=f"{codec.TO_COORDINATOR_BOUNDS.containers:,}",
+        useless_mib=useless_frames.MOST_BYTES // 2**20,
+        useless_kib=useless_frames.BYTES_PER_S // 2**10,
+        invalid=INVALID,
     )
 
 
 def schemas() -> str:
     """Both directions as one JSON Schema document: `$defs/ToCoordinator` and `$defs/ToWorker` are the unions."""
-    unions = {"ToCoordinator": messages.TO_COORDINATOR, "ToWorker": messages.TO_WORKER}
+    unions: dict[str, TypeAdapter[Any]] = {"ToCoordinator": messages.TO_COORDINATOR, "ToWorker": messages.TO_WORKER}
     defs: Schema = {}
     for name, adapter in unions.items():
         made = adapter.json_schema(ref_template="#/$defs/{model}")
@@ -140,7 +147,7 @@ def value(schema: Schema) -> str:
     if kind == "array":
         return _array(schema)
     if kind in ("integer", "number"):
-        return kind + _range(schema)
+        return f"{kind}{_range(schema)}"
     if kind == "string":
         return "text" + _length(schema)
     return {"boolean": "true or false", "null": "null", "object": "object", None: "any JSON"}[kind]

@@ -1,7 +1,7 @@
 """What llama.cpp says that it took, beside what the plan said that it would."""
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 
 from worker.planning.explain import MIB, Line
@@ -12,7 +12,7 @@ _NAMES = {"model": "weights", "KV": "cache", "RS": "recurrent state", "compute":
 
 def taken(log: Iterable[str]) -> dict[tuple[str, str], float]:
     """MiB of every kind (as in Line.what) on every device, read off the lines of one load."""
-    found: Counter[tuple[str, str]] = Counter()
+    found: defaultdict[tuple[str, str], float] = defaultdict(float)
     for device, what, size in _SAID.findall("".join(log)):
         place = (_NAMES[what], device)
         # compute buffers are told once more whenever they are laid out anew; parts of the others are told one by one
@@ -22,7 +22,8 @@ def taken(log: Iterable[str]) -> dict[tuple[str, str], float]:
 
 def table(lines: Iterable[Line], log: Iterable[str], gpus: Collection[str]) -> str:
     """Markdown: each kind of memory on the `gpus` (names, all together) and in main memory."""
-    planned, here = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    planned: defaultdict[tuple[str, str], int] = defaultdict(int)
+    here: defaultdict[tuple[str, str], float] = defaultdict(float)
     for line in lines:
         planned[line.what, line.place] += line.bytes
     for (what, device), size in taken(log).items():

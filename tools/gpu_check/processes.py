@@ -4,7 +4,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tools.bench.engine.sides import Shape, ours
+from tools.bench.engine.ours import ours
+from tools.bench.engine.sides import Shape
 from worker.preparer.process import Preparer
 
 QUERY = ("--query-compute-apps=pid", "--format=csv,noheader")

@@ -129,21 +129,21 @@ def _experts(shape: Shape) -> list[Tensor]:
 # ---- metadata ------------------------------------------------------------------------------------------------------
 
 
-def _text(value: str) -> bytes:
+def text(value: str) -> bytes:
     data = value.encode()
     return struct.pack("<Q", len(data)) + data
 
 
-def _pair(key: str, kind: int, value: bytes) -> bytes:
-    return _text(key) + struct.pack("<I", kind) + value
+def pair(key: str, kind: int, value: bytes) -> bytes:
+    return text(key) + struct.pack("<I", kind) + value
 
 
 def _strings(key: str, items: Sequence[str]) -> bytes:
-    return _pair(key, ARRAY, struct.pack("<IQ", STRING, len(items)) + b"".join(map(_text, items)))
+    return pair(key, ARRAY, struct.pack("<IQ", STRING, len(items)) + b"".join(map(text, items)))
 
 
 def _integers(key: str, items: Sequence[int]) -> bytes:
-    return _pair(key, ARRAY, struct.pack("<IQ", INT32, len(items)) + np.asarray(items, "<i4").tobytes())
+    return pair(key, ARRAY, struct.pack("<IQ", INT32, len(items)) + np.asarray(items, "<i4").tobytes())
 
 
 def metadata(shape: Shape) -> list[bytes]:
@@ -173,11 +173,11 @@ def metadata(shape: Shape) -> list[bytes]:
     third = shape.head // 4 // 2 // 3
     sections = (shape.head // 8 - 2 * third, third, third, 0)
     return [
-        _pair("general.architecture", STRING, _text(arch)),
-        _pair("general.name", STRING, _text("random weights")),
-        *(_pair(f"{arch}.{key}", UINT32, struct.pack("<I", value)) for key, value in numbers.items()),
-        _pair(f"{arch}.attention.layer_norm_rms_epsilon", FLOAT32, struct.pack("<f", 1e-6)),
-        _pair(f"{arch}.rope.freq_base", FLOAT32, struct.pack("<f", 1e7)),
+        pair("general.architecture", STRING, text(arch)),
+        pair("general.name", STRING, text("random weights")),
+        *(pair(f"{arch}.{key}", UINT32, struct.pack("<I", value)) for key, value in numbers.items()),
+        pair(f"{arch}.attention.layer_norm_rms_epsilon", FLOAT32, struct.pack("<f", 1e-6)),
+        pair(f"{arch}.rope.freq_base", FLOAT32, struct.pack("<f", 1e7)),
         _integers(f"{arch}.rope.dimension_sections", sections),
         *_tokenizer(shape.vocab),
     ]
@@ -190,15 +190,15 @@ def _tokenizer(size: int) -> Iterator[bytes]:
     tokens += [f"w{number}" for number in range(size - 256 - len(marks))]
     kinds = [NORMAL] * len(tokens) + [CONTROL] * len(SPECIAL) + [DEFINED] * len(MARKED)
     first = len(tokens)
-    yield _pair("tokenizer.ggml.model", STRING, _text("gpt2"))
-    yield _pair("tokenizer.ggml.pre", STRING, _text("qwen35"))
+    yield pair("tokenizer.ggml.model", STRING, text("gpt2"))
+    yield pair("tokenizer.ggml.pre", STRING, text("qwen35"))
     yield _strings("tokenizer.ggml.tokens", [*tokens, *marks])
     yield _integers("tokenizer.ggml.token_type", kinds)
     yield _strings("tokenizer.ggml.merges", ["w 0"])
-    yield _pair("tokenizer.ggml.eos_token_id", UINT32, struct.pack("<I", first + SPECIAL.index("<|im_end|>")))
-    yield _pair("tokenizer.ggml.padding_token_id", UINT32, struct.pack("<I", first))
-    yield _pair("tokenizer.ggml.add_bos_token", BOOL, b"\0")
-    yield _pair("tokenizer.chat_template", STRING, _text(TEMPLATE))
+    yield pair("tokenizer.ggml.eos_token_id", UINT32, struct.pack("<I", first + SPECIAL.index("<|im_end|>")))
+    yield pair("tokenizer.ggml.padding_token_id", UINT32, struct.pack("<I", first))
+    yield pair("tokenizer.ggml.add_bos_token", BOOL, b"\0")
+    yield pair("tokenizer.chat_template", STRING, text(TEMPLATE))
 
 
 def _printable(byte: int) -> str:
@@ -237,7 +237,7 @@ def write(path: Path, shape: Shape, seed: int = 0) -> int:
     offset, infos = 0, []
     for tensor in every:
         dims = struct.pack(f"<I{len(tensor.shape)}Q", len(tensor.shape), *tensor.shape)
-        infos.append(_text(tensor.name) + dims + struct.pack("<IQ", tensor.type, offset))
+        infos.append(text(tensor.name) + dims + struct.pack("<IQ", tensor.type, offset))
         offset += -(-tensor.bytes // ALIGNMENT) * ALIGNMENT
     rng, pool = np.random.default_rng(seed), Pool(seed)
     with path.open("wb") as out:

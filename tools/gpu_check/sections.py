@@ -9,12 +9,16 @@ from pathlib import Path
 from tools.bench import comparison
 from tools.bench.engine.__main__ import Options, run
 from tools.bench.engine.cases import Case, decode, lone_prompt
-from tools.bench.engine.sides import Shape, planned
-from tools.gpu_check import loaded, logits, memory, processes, random_model
+from tools.bench.engine.ours import planned
+from tools.bench.engine.sides import Shape
+from tools.gpu_check import loaded, logits, memory, processes, random_model, random_projector, seen
 from tools.gpu_check.processes import NotMeasured
 from tools.gpu_check.random_model import QWEN36_35B_A3B, TINY
+from tools.gpu_check.random_projector import QWEN36_35B_A3B_EYES, TINY_EYES
 from worker.bindings import probe
 from worker.machine import hardware
+from worker.planning.explain import MIB
+from worker.planning.footprint import Eyes
 
 TRAINED = Path(__file__).parents[2] / "tools" / "tiny_models" / "tiny-qwen3-chat.gguf"
 
@@ -133,7 +137,7 @@ def decoding(wanted: Wanted) -> Iterator[str]:
 
 
 def prompt(wanted: Wanted) -> Iterator[str]:
-    """Nobody else is there: how fast it is read is up to the pace alone."""
+    """How fast a lone prompt is read: no streams beside it, so only the bound on a step holds it back."""
     yield _beside_the_peer(lone_prompt(wanted.sizes.prompt), wanted)
 
 
@@ -174,6 +178,23 @@ def cells(wanted: Wanted) -> Iterator[str]:
     yield _steps(other.unified, loaded.ask(other, sizes.cells))
 
 
+def eyes(wanted: Wanted) -> Iterator[str]:
+    """What pictures take: time, memory beside the plan's line, and of the steps of streams beside them."""
+    path = wanted.folder / "eyes.gguf"
+    size = random_projector.write(path, TINY_EYES if wanted.tiny else QWEN36_35B_A3B_EYES)
+    layout = planned(wanted.shape(large(wanted), seen.STREAMS, 4096))
+    found = seen.ask(replace(layout.engine, projector=str(path)))
+    line = Eyes(str(path), size).bytes / MIB
+    taken = f"{found.opened / MIB:,.0f} at load, {found.used / MIB:,.0f} after pictures"
+    yield f"- memory, MiB: {line:,.0f} planned, {taken}"
+    for tokens, (least, middle, most) in found.encodes.items():
+        yield f"- an encode of {tokens:,} tokens: {middle:.1f} ms ({least:.1f} to {most:.1f})"
+    for name, (middle, most) in found.steps.items():
+        yield f"- a step of {seen.STREAMS} streams {name}: {middle:.2f} ms, at most {most:.2f}"
+    if not wanted.cpu and found.used > Eyes(str(path), size).bytes:
+        raise CheckFailed("the projector takes more memory than the plan has for it")
+
+
 def _steps(unified: bool, found: loaded.Loaded) -> str:
     kind = "one cache for all" if unified else "a cache for each"
     return f"- {kind}: " + ", ".join(f"{took:.2f} beside {held:,}" for held, took in found.steps.items())
@@ -184,6 +205,7 @@ SECTIONS = (
     ("Logits beside the CPU's", correctness),
     ("Decoding", decoding),
     ("A lone prompt", prompt),
+    ("Pictures", eyes),
     ("Processes on the card", contexts),
     ("Memory, first steps, and cells that others hold", cells),
 )

@@ -1,5 +1,7 @@
 """`scripts/hostile`: every hostile request to a network of real processes, with its status and time; exits with 1 if
-one was answered wrongly or late, the worker was started anew, or an honest request after it failed."""
+one was answered wrongly or late, the worker was started anew, or an honest request after it failed.
+`scripts/hostile flood`: floods of frames (tools/hostile/flood). `scripts/hostile pictures`: odd and hostile pictures
+(tools/hostile/pictures)."""
 
 import argparse
 import json
@@ -13,7 +15,10 @@ from pathlib import Path
 
 import httpx
 
-from tools.hostile.cases import Hostile, cases, chat
+from tools.hostile.cases import cases
+from tools.hostile.flood import __main__ as flood
+from tools.hostile.pictures import __main__ as pictures
+from tools.hostile.request import Hostile, chat
 from tools.local_network import MODEL, Network
 
 LIMIT_S = 2.0
@@ -49,7 +54,7 @@ def send(client: httpx.Client, key: str, case: Hostile) -> Outcome:
     seconds = time.monotonic() - began
     error = response.json().get("error") if response.headers.get("content-type") == "application/json" else None
     said = f"{error['code']}: {error['message']}" if error else ""
-    worded = bool(error) or response.status_code < 400 or not case.envelope
+    worded = bool(error) or response.status_code < 400
     right = response.status_code in case.status and worded
     return Outcome(case.name, response.status_code, right, seconds, said)
 
@@ -64,6 +69,10 @@ def client(running: Network) -> httpx.Client:
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["flood"]:
+        return flood.main(sys.argv[2:])
+    if sys.argv[1:2] == ["pictures"]:
+        return pictures.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="scripts/hostile", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object in place of the table")
     as_json = parser.parse_args().json

@@ -2,6 +2,7 @@
 
 from typing import Any, get_args
 
+from coordinator.openai.images import DETAILS
 from wire.chat import FinishReason
 
 Schema = dict[str, Any]
@@ -30,6 +31,14 @@ ERROR = thing(
     }
 )
 
+MESSAGES_ERROR = thing(
+    {
+        "type": {"const": "error"},
+        "error": thing({"type": TEXT, "message": TEXT, "code": TEXT, "param": TEXT_OR_NULL}),
+        "request_id": TEXT,
+    }
+)
+
 _USAGE = thing(
     {
         "prompt_tokens": COUNT,
@@ -51,7 +60,7 @@ _LOGPROBS: Schema = {
     ]
 }
 _REASON: Schema = {"enum": sorted(get_args(FinishReason))}
-_WARNINGS: Schema = {**listed(TEXT), "description": "What was malformed in an answer that stands."}
+_WARNINGS: Schema = {**listed(TEXT), "description": "What was malformed in the answer, or left out of the request."}
 _CALL = thing(
     {"id": TEXT, "type": {"const": "function"}, "function": thing({"name": TEXT, "arguments": TEXT})},
 )
@@ -148,6 +157,44 @@ RESPONSE = thing(
     "warnings",
 )
 
+MESSAGE = thing(
+    {
+        "id": TEXT,
+        "type": {"const": "message"},
+        "role": {"const": "assistant"},
+        "model": TEXT,
+        "content": listed(thing({"type": {"enum": ["thinking", "text", "tool_use"]}})),
+        "stop_reason": {"enum": ["end_turn", "max_tokens", "tool_use", "stop_sequence"]},
+        "stop_sequence": TEXT_OR_NULL,
+        "usage": thing(
+            {
+                "input_tokens": {**COUNT, "description": "Without those that were read from a cache."},
+                "cache_creation_input_tokens": {"const": 0},
+                "cache_read_input_tokens": COUNT,
+                "output_tokens": COUNT,
+            }
+        ),
+        "warnings": _WARNINGS,
+    },
+    "warnings",
+)
+
+_MODALITIES = {"input_modalities": listed(TEXT), "output_modalities": listed(TEXT)}
+_VISION = thing(
+    {
+        "workers_online": COUNT,
+        "free_slots": COUNT,
+        "formats": listed(TEXT),
+        "max_images": COUNT,
+        "max_image_bytes": COUNT,
+        "max_total_bytes": COUNT,
+        "max_side": COUNT,
+        "max_pixels": COUNT,
+        "max_total_pixels": COUNT,
+        "max_aspect": COUNT,
+        "tokens_per_image": thing({"least": COUNT, **dict.fromkeys(DETAILS, COUNT)}),
+    }
+)
 MODEL = thing(
     {
         "id": TEXT,
@@ -162,6 +209,14 @@ MODEL = thing(
         "max_context_length": COUNT,
         "max_output_tokens": COUNT,
         "features": listed(TEXT),
+        **_MODALITIES,
+        "architecture": thing({"modality": TEXT, **_MODALITIES}),
+        "vision": {
+            **_VISION,
+            "type": ["object", "null"],
+            "description": "null: the model takes text only. Else the pictures that a request may have, the most tokens"
+            " of one by its `detail`, and the workers that can show it any now.",
+        },
         "presets": {"type": "object", "description": "Sampling by thinking and task profile."},
         "price": thing(
             {

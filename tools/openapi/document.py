@@ -1,10 +1,17 @@
-"""The OpenAPI document: what is asked is read off the readers, what is answered is in answers.py."""
+"""The OpenAPI document: what is asked is read off the readers, what is answered is in answers.py.
+
+Frameworks derive such a document from models of the bodies. There are none here: the readers (`coordinator/openai`)
+take a body field by field, so that no field can be ignored in silence, and a second list of the fields would drift from
+them. So the readers are given bodies of every kind while `notes.py` notes what they ask for. The price is this package,
+the least ordinary code of the repository; `tests/e2e/test_the_api_document.py` holds a running coordinator to its
+result.
+"""
 
 from importlib.metadata import version
 from typing import Any
 
-from tools.compat.fields import APIS
-from tools.openapi import answers, money, network, raw, samples
+from tools.compat.fields import CHATS, MEDIA
+from tools.openapi import answers, drawn, media, money, network, raw, samples, sogni
 from tools.openapi.requests import Describer
 from wire.errors import ERRORS
 
@@ -17,8 +24,8 @@ is refused with 400, by name. A request may also be refused for what no schema s
 a tool that is not declared, a schema that is nested too deep, an integer beyond 64 bits, messages that are too long
 for the model.
 
-Errors have OpenAI's envelope in every case, in a stream as an event. Workers connect to `/v1/worker`, a websocket,
-which is described in the documentation of the protocol."""
+Errors have OpenAI's envelope, below `/v1/messages` Anthropic's (`MessagesError`), in a stream as an event. Workers
+connect to `/v1/worker`, a websocket, which is described in the documentation of the protocol."""
 
 _HEADERS: Schema = {
     "x-request-id": {"schema": {"type": "string"}, "description": "The client's own, if it sent a harmless one."},
@@ -43,7 +50,7 @@ _EVENT: Schema = {
 
 # What any request with a key may meet, and what one that becomes a job may meet besides.
 _KEYED = (401, 403)
-_JOB = tuple(sorted({row.status for row in ERRORS.values()}))
+_JOB = tuple(sorted({415, *(row.status for row in ERRORS.values())}))  # 415: a Content-Encoding that is not decoded
 
 
 def _json(schema: Schema, words: str, headers: Schema | None = None) -> Schema:
@@ -72,20 +79,22 @@ def _get(words: str, schema: Schema, *statuses: int, key: bool = True, **more: A
     }
 
 
-def _ask(words: str, body: str, answer: str, events: str, examples: dict[str, Schema]) -> Schema:
+def _ask(
+    words: str, body: str, answer: str, events: str, examples: dict[str, Schema], form: str | None = None
+) -> Schema:
+    """What becomes a job. `events`: of an answer that may be a stream; `form`: the same request as a form."""
     shown = {name: {"value": example} for name, example in examples.items()}
-    answered = _json({"$ref": f"#/components/schemas/{answer}"}, "The whole answer.", _TIMING)
-    answered["description"] = f"The whole answer; with `stream`, {events}."
-    answered["content"]["text/event-stream"] = {"schema": _EVENT}
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{body}"}, "examples": shown}}
+    if form is not None:
+        content["multipart/form-data"] = {"schema": {"$ref": f"#/components/schemas/{form}"}}
+    answered = _json({"$ref": f"#/components/schemas/{answer}"}, "The whole answer.", _TIMING if events else None)
+    if events:
+        answered["description"] = f"The whole answer; with `stream`, {events}."
+        answered["content"]["text/event-stream"] = {"schema": _EVENT}
     return {
         "post": {
             "summary": words,
-            "requestBody": {
-                "required": True,
-                "content": {
-                    "application/json": {"schema": {"$ref": f"#/components/schemas/{body}"}, "examples": shown}
-                },
-            },
+            "requestBody": {"required": True, "content": content},
             "responses": {"200": answered, **_errors(*_JOB)},
         }
     }
@@ -129,12 +138,22 @@ def _paths() -> Schema:
             "the events of the Responses API",
             samples.EXAMPLES_RESPONSES,
         ),
+        "/v1/messages": _ask(
+            "Complete a conversation, in the words of Anthropic's Messages API.",
+            "MessagesRequest",
+            "Message",
+            "the events of the Messages API",
+            samples.EXAMPLES_MESSAGES,
+        ),
         "/v1/models": _get("All models.", {"$ref": "#/components/schemas/Models"}),
         "/v1/models/{model}": {
             "parameters": [one],
             **_get("One model.", {"$ref": "#/components/schemas/Model"}, 404),
         },
         **money.paths(_operation),
+        **media.paths(_operation),
+        **drawn.paths(_ask, _operation),
+        **sogni.paths(_operation),
         **network.paths(),
         "/health": _get("Whether the process runs.", status, key=False),
         "/livez": _get("Whether the process runs.", status, key=False),
@@ -174,7 +193,7 @@ def _kind(name: str, *required: str) -> Schema:
 
 
 def document() -> Schema:
-    chat, responses = APIS
+    chat, responses, messages = CHATS
     return {
         "openapi": "3.1.0",
         "info": {
@@ -200,11 +219,16 @@ def document() -> Schema:
                 "ChatCompletionChunk": answers.CHUNK,
                 "ResponsesRequest": Describer(responses, raw.RESPONSES, raw.MORE_RESPONSES).schema(samples.RESPONSES),
                 "Response": answers.RESPONSE,
+                "MessagesRequest": Describer(messages, raw.MESSAGES, raw.MORE_MESSAGES).schema(samples.MESSAGES),
+                "Message": answers.MESSAGE,
+                **drawn.schemas(*MEDIA),
                 "KeyRequest": money.KEY_REQUEST,
+                "MediaReport": media.REPORT,
                 "Models": answers.MODELS,
                 "Model": answers.MODEL,
                 "Status": answers.STATUS,
                 "Error": answers.ERROR,
+                "MessagesError": answers.MESSAGES_ERROR,
             },
         },
     }

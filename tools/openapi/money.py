@@ -3,8 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from coordinator.api.account import MAX_DAYS, MAX_LIMIT
+from coordinator.api.account import MAX_DAYS
+from coordinator.api.estimate import MAX_TOKENS
+from coordinator.api.keys import MAX_LIMIT
+from coordinator.openai.images import DETAILS
 from tools.openapi.answers import COUNT, TEXT, listed, thing
+from wire.pictures import MAX_PICTURES
 
 Schema = dict[str, Any]
 Do = Callable[..., Schema]
@@ -12,8 +16,9 @@ Do = Callable[..., Schema]
 _LIMIT: Schema = {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_LIMIT}
 _WHEN: Schema = {"type": ["integer", "null"], "description": "Unix seconds."}
 _AMOUNT: Schema = {"nano_usd": COUNT, "usd": TEXT}
-_PURSE = {kind: thing({**_AMOUNT, "spark": TEXT, "sogni": TEXT}, "spark", "sogni") for kind in ("available", "held")}
-_PURSE |= {kind: _PURSE["held"] for kind in ("escrow", "earned")}
+_SPARK = thing({**_AMOUNT, "spark": TEXT})
+_AMOUNTS = {kind: thing({**_AMOUNT, "spark": TEXT, "sogni": TEXT}, "spark", "sogni") for kind in ("available", "held")}
+_AMOUNTS |= {kind: _AMOUNTS["held"] for kind in ("given", "escrow", "credit", "earned")}
 _KEY: Schema = {
     "object": {"const": "account.key"},
     **dict.fromkeys(("id", "name", "hint"), TEXT),
@@ -30,8 +35,9 @@ ACCOUNT = thing(
         "name": TEXT,
         "created": COUNT,
         "weight": {"type": "number"},
-        "balances": thing({"spark": thing(_PURSE), "sogni": thing(_PURSE)}),
+        "balances": thing({"spark": thing(_AMOUNTS), "sogni": thing(_AMOUNTS)}),
         "bonus": thing({**_AMOUNT, "spark": TEXT, "claimable": {"type": "boolean"}, "next_at": COUNT}),
+        "promotions": thing({"day": _SPARK, "account": _SPARK, "next_at": COUNT}),
     }
 )
 USED = thing(
@@ -70,6 +76,23 @@ KEY_REQUEST: Schema = {
     "additionalProperties": False,
 }
 
+_ME: Schema = {
+    "type": "object",
+    "properties": {
+        "status": {"const": "success"},
+        "data": {
+            "type": "object",
+            "properties": {
+                "username": {"type": "string"},
+                "currentEmail": {"type": "null"},
+                "walletAddress": {"type": "null"},
+            },
+            "required": ["username", "currentEmail", "walletAddress"],
+        },
+    },
+    "required": ["status", "data"],
+}
+
 
 def _list(items: Schema) -> Schema:
     return thing({"object": {"const": "list"}, "data": listed(items)})
@@ -78,14 +101,17 @@ def _list(items: Schema) -> Schema:
 def paths(do: Do) -> Schema:
     """`do`: (method, words, schema of the answer, its status, statuses of errors) -> operation. `account` names another
     account, for keys with the scope `admin`."""
-    other = {"name": "account", "in": "query", "schema": {"type": "string", "minLength": 1}}
-    key = {"name": "key_id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
-    days = {"name": "days", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": MAX_DAYS}}
-    count = {"type": "integer", "minimum": 0, "maximum": MAX_LIMIT}
-    asked = [
+    other: Schema = {"name": "account", "in": "query", "schema": {"type": "string", "minLength": 1}}
+    key: Schema = {"name": "key_id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+    days: Schema = {"name": "days", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": MAX_DAYS}}
+    earned_as: Schema = {"name": "kind", "in": "query", "schema": {"enum": ["credit", "earned"]}}
+    count = {"type": "integer", "minimum": 0, "maximum": MAX_TOKENS}
+    asked: list[Schema] = [
         {"name": "model", "in": "query", "required": True, "schema": {"type": "string"}},
         {"name": "input_tokens", "in": "query", "schema": count},
         {"name": "max_output_tokens", "in": "query", "schema": count},
+        {"name": "images", "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": MAX_PICTURES}},
+        {"name": "image_detail", "in": "query", "schema": {"enum": list(DETAILS)}},
         {"name": "token_type", "in": "query", "schema": {"enum": ["auto", "spark", "sogni"]}},
     ]
     made = thing({**_KEY, "key": TEXT})
@@ -104,18 +130,22 @@ def paths(do: Do) -> Schema:
     spend = "What was earned with workers becomes spendable."
     return {
         "/v1/account": path(do("get", "Balances and bonus.", ACCOUNT, 200, 404, 429)),
+        "/v1/account/me": path(do("get", "Who the account is, in the envelope of Sogni's API.", _ME, 200, 404, 429)),
         "/v1/account/usage": path(
             do("get", "What was used, by day, model and key.", _list(USED), 200, 400, 404, 429),
             parameters=[other, days],
         ),
         "/v1/account/bonus": path(do("post", "Claim the daily bonus.", bonus, 200, 404, 429)),
-        "/v1/account/earnings/spend": path(do("post", spend, moved, 200, 402, 404, 429)),
+        "/v1/account/earnings/spend": path(
+            do("post", spend, moved, 200, 400, 402, 404, 429), parameters=[other, earned_as]
+        ),
         "/v1/account/keys": path(
             do("get", "All keys, without their secrets.", _list(thing(_KEY)), 200, 404, 429), create
         ),
         "/v1/account/keys/{key_id}/regenerate": path(do("post", replace, made, 201, 404, 429), parameters=[other, key]),
         "/v1/account/keys/{key_id}": path(do("delete", "End a key.", deleted, 200, 404, 429), parameters=[other, key]),
         "/v1/estimate": path(
-            do("get", "What so many tokens cost, exactly.", ESTIMATE, 200, 400, 404), parameters=asked
+            do("get", "What so many tokens cost, exactly, and pictures at most.", ESTIMATE, 200, 400, 404),
+            parameters=asked,
         ),
     }

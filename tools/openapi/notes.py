@@ -24,7 +24,7 @@ class Seen:
     value: Mapping[str, Any]
     asked: dict[str, Schema | None] = field(default_factory=dict)  # None: taken raw
     refused: set[str] = field(default_factory=set)
-    raw_type: bool = False  # which of several objects this is, its `type` says
+    left: bool = False  # left out as a whole, whatever is in it
 
     @property
     def place(self) -> str:
@@ -57,7 +57,7 @@ def _without(value: Any, steps: list[str | int], name: str) -> Any:
 def watched() -> Iterator[list[Seen]]:
     """Every object that is read meanwhile."""
     seen: list[Seen] = []
-    originals = {name: getattr(Fields, name) for name in ("__init__", "take", "refuse", *_TYPED)}
+    originals = {name: getattr(Fields, name) for name in ("__init__", "take", "refuse", "leave", *_TYPED)}
 
     def init(self: Any, value: object, path: str = "") -> None:
         originals["__init__"](self, value, path)
@@ -72,7 +72,12 @@ def watched() -> Iterator[list[Seen]]:
         self.seen.refused.update(names)
         originals["refuse"](self, names)
 
+    def leave(self: Any) -> None:
+        self.seen.left = True
+        originals["leave"](self)
+
     Fields.__init__, Fields.take, Fields.refuse = init, take, refuse  # type: ignore[method-assign]
+    Fields.leave = leave  # type: ignore[method-assign]
     for method, schema in _TYPED.items():
         setattr(Fields, method, _typed(originals[method], schema))
     try:
@@ -84,8 +89,10 @@ def watched() -> Iterator[list[Seen]]:
 
 def _typed(original: Callable[..., Any], schema: Callable[..., dict[str, Schema]]) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **options: Any) -> Any:
-        self.seen.asked.update(schema(self, *args, **options))
-        return original(self, *args, **options)
+        try:
+            return original(self, *args, **options)
+        finally:  # behind what the method itself asks: it says the most
+            self.seen.asked.update(schema(self, *args, **options))
 
     return method
 
@@ -93,6 +100,10 @@ def _typed(original: Callable[..., Any], schema: Callable[..., dict[str, Schema]
 def _text(_: Fields, name: str, *, low: int = 0, high: int | None = None) -> dict[str, Schema]:
     bounds = {"minLength": low or None, "maxLength": high}
     return {name: {"type": "string", **_given(bounds)}}
+
+
+def _matching(_: Fields, name: str, pattern: re.Pattern[str], bounds: str) -> dict[str, Schema]:
+    return {name: {"type": "string", "pattern": f"^{pattern.pattern}$"}}
 
 
 def _integer(_: Fields, name: str, low: int, high: int | None = None) -> dict[str, Schema]:
@@ -108,11 +119,16 @@ def _limited(fields: Fields, *names: str) -> dict[str, Schema]:
 
 
 def _accepted(fields: Fields, *names: str) -> dict[str, Schema]:
-    return {name: {"description": "No effect: " + fields.accepted[generic(fields.at(name))] + "."} for name in names}
+    """A switch may be read as one before it is taken as a field without an effect."""
+    read: dict[str, Schema | None] = fields.seen.asked  # type: ignore[attr-defined]
+    switches = {name: {"type": "boolean"} for name in names if (read.get(name) or {}).get("type") == "boolean"}
+    why = {name: "No effect: " + fields.accepted[generic(fields.at(name))] + "." for name in names}
+    return {name: {**switches.get(name, {}), "description": why[name]} for name in names}
 
 
 _TYPED: Mapping[str, Callable[..., dict[str, Schema]]] = {
     "text": _text,
+    "matching": _matching,
     "integer": _integer,
     "number": _number,
     "flag": lambda _, name: {name: {"type": "boolean"}},

@@ -68,7 +68,10 @@ class Describer:
             kind = next((value.get(name) for name in _KINDS if name in asked), None)
             groups.setdefault(json.dumps([asked, kind], sort_keys=True), []).append(sample)
         self._complete(samples)
-        kinds = _merged([self._object(group, several=len(groups) > 1) for group in groups.values()])
+        read = [group for group in groups.values() if not group[0].seen.left]
+        kinds = _merged([self._object(group, several=len(groups) > 1) for group in read])
+        if len(read) < len(groups):
+            kinds.append(_left_out([one for kind in kinds for one in kind["properties"]["type"]["enum"]]))
         return kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
 
     def _complete(self, samples: list[_Sample]) -> None:
@@ -105,7 +108,8 @@ class Describer:
         if values and (kind is None or several):
             return {"enum": values}
         if kind is None:
-            return self._seeing(self.raw[place], group, name)
+            seen: Schema = self._seeing(self.raw[place], group, name)
+            return seen
         inner = [one for sample in group for one in sample.inside(name, "")]
         listed = [one for sample in group for one in sample.inside(name, "[]")]
         more = self.more.get(place, {}) if "type" in kind else {}
@@ -125,6 +129,16 @@ class Describer:
             inside = [one for sample in group for one in sample.inside(name, schema["$see"])]
             return self._objects(inside, f"{group[0].seen.place}.{name}")
         return {key: self._seeing(value, group, name) for key, value in schema.items()}
+
+
+def _left_out(known: list[str]) -> Schema:
+    """An object of a type that is not read, whatever else it holds."""
+    return {
+        "type": "object",
+        "properties": {"type": {"type": "string", "not": {"enum": known}}},
+        "required": ["type"],
+        "description": "Left out, and said in the answer's `warnings`.",
+    }
 
 
 def _merged(kinds: list[Schema]) -> list[Schema]:

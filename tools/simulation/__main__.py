@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields
+from functools import partial
 from traceback import format_exception
 
 from tools.simulation.simulation import Outcome, simulate
@@ -19,17 +20,17 @@ CHUNK = 10
 def main() -> int:
     asked = _arguments()
     if asked.seed is not None:
-        return _one(asked.seed, asked.trace)
+        return _one(asked.seed, asked.trace, asked.pictures)
     started, bad = time.monotonic(), 0
     sums: Counter[str] = Counter()
     longest = 0.0
     seeds = range(asked.first, asked.first + asked.seeds)
-    for done, outcome in enumerate(_outcomes(seeds, asked.jobs), 1):
+    for done, outcome in enumerate(_outcomes(seeds, asked.jobs, asked.pictures), 1):
         _add(sums, outcome)
         longest = max(longest, outcome.longest_s)
         if outcome.violations:
             bad += 1
-            _complain(outcome)
+            _complain(outcome, asked.pictures)
         if done % PROGRESS == 0 or done == asked.seeds:
             print(f"{done} seeds, {bad} with violations, {time.monotonic() - started:.0f} s", flush=True)
     print(", ".join(f"{name} {value}" for name, value in sums.items()))
@@ -43,12 +44,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, help="the first seed (0)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (all cores)")
     parser.add_argument("--seed", type=int, help="this one seed only")
+    parser.add_argument("--pictures", action="store_true", help="most jobs have pictures, and some lines are slow")
     parser.add_argument("--trace", action="store_true", help="with --seed: print everything that happened")
     return parser.parse_args()
 
 
-def _one(seed: int, trace: bool) -> int:
-    outcome, history = simulate(seed)
+def _one(seed: int, trace: bool, pictures: bool) -> int:
+    outcome, history = simulate(seed, pictures)
     if trace:
         for now, what, details in history.records:
             print(f"{now:10.4f} {what:12} {' '.join(str(detail) for detail in details)}")
@@ -58,17 +60,18 @@ def _one(seed: int, trace: bool) -> int:
     return 1 if outcome.violations else 0
 
 
-def _outcomes(seeds: range, jobs: int) -> Iterable[Outcome]:
+def _outcomes(seeds: range, jobs: int, pictures: bool) -> Iterable[Outcome]:
+    outcome = partial(_outcome, pictures=pictures)
     if jobs <= 1:
-        yield from map(_outcome, seeds)
+        yield from map(outcome, seeds)
         return
     with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(_outcome, seeds, chunksize=CHUNK)
+        yield from pool.map(outcome, seeds, chunksize=CHUNK)
 
 
-def _outcome(seed: int) -> Outcome:
+def _outcome(seed: int, pictures: bool) -> Outcome:
     try:
-        return simulate(seed)[0]
+        return simulate(seed, pictures)[0]
     except Exception as error:  # noqa: BLE001 - whatever a core raises is a finding of this seed, not the end of the run
         return Outcome(seed, "raised", ["".join(format_exception(error)[-6:])])
 
@@ -81,8 +84,9 @@ def _add(sums: Counter[str], outcome: Outcome) -> None:
             sums[entry.name] += getattr(outcome.totals, entry.name)
 
 
-def _complain(outcome: Outcome) -> None:
-    print(f"SEED {outcome.seed} ({outcome.mode}): scripts/simulate --seed {outcome.seed} --trace")
+def _complain(outcome: Outcome, pictures: bool) -> None:
+    again = f"scripts/simulate --seed {outcome.seed}{' --pictures' if pictures else ''} --trace"
+    print(f"SEED {outcome.seed} ({outcome.mode}): {again}")
     for violation in outcome.violations[:3]:
         print(f"  {violation[-600:]}")
 

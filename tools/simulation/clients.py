@@ -46,7 +46,7 @@ class Clients:
     def burst(self, size: int, habits: tuple[str, ...], kinds: tuple[str, ...]) -> None:
         dice = self._world.dice
         for _ in range(size):
-            order = orders.order(next(self._numbers), dice.choice(kinds), dice)
+            order = orders.order(next(self._numbers), dice.choice(kinds), dice, self._world.pictures)
             self._world.timeline.after(dice.uniform(0, 1), partial(self._come, order, dice.choice(habits)))
 
     def _come(self, order: Order, habit: str) -> None:

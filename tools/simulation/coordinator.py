@@ -1,8 +1,12 @@
 """The coordinator's shell in virtual time: the real dispatch, sockets, a timer. What the hub does, without asyncio."""
 
 from collections import deque
+from dataclasses import replace
 from typing import assert_never
 
+from coordinator.admission.admission import Reservation
+from coordinator.admission.blob_budget import BlobBudget
+from coordinator.admission.rate_limits import Rates
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import (
     Accepted,
@@ -12,17 +16,22 @@ from coordinator.dispatch.effects import (
     Effect,
     Failed,
     Finished,
+    Made,
     Noted,
     Placed,
+    Progressed,
     Queued,
     Send,
+    SendFiles,
+    StopFiles,
     Stopped,
 )
-from coordinator.hub.hub import TICK_S
+from coordinator.hub.clock import TICK_S
 from coordinator.scheduler.state import JobSpec, Peer
 from tools.simulation.links import Connection
 from tools.simulation.workers import Process
 from tools.simulation.world import World
+from wire.job_state import JobState
 from wire.messages import Hello, ToCoordinator
 
 ACCOUNT = "gpus"
@@ -34,6 +43,8 @@ class Coordinator:
     def __init__(self, world: World) -> None:
         self._world = world
         self.dispatch = Dispatch(world.scenario.limits)
+        self.files = BlobBudget()
+        self._reserved: dict[str, Reservation] = {}
         self._sockets: dict[str, Connection] = {}
         self._open: list[Connection] = []
         self._effects: deque[Effect] = deque()
@@ -69,7 +80,11 @@ class Coordinator:
     # ---- clients -------------------------------------------------------------------------------------------------
 
     def submit(self, spec: JobSpec) -> None:
-        self._perform(self.dispatch.submit(spec, self._now))
+        """As intake does: the request has files of its own, which are counted and taken out when its job has ended."""
+        blobs = dict(spec.blobs)
+        self.files.take(blobs)
+        self._reserved[spec.id] = Reservation(Rates(), self.files, blobs, (), 0, 1, {})
+        self._perform(self.dispatch.submit(replace(spec, blobs=blobs), self._now))
 
     def cancel(self, job: str) -> None:
         self._perform(self.dispatch.cancel(job, self._now))
@@ -94,6 +109,16 @@ class Coordinator:
         self._world.coordinator = None
         self._world.clients.coordinator_lost()
         self._world.timeline.after(self._world.dice.uniform(0.1, 5), lambda: start(self._world))
+
+    def wanted(self, session: str, frame: str) -> bool:
+        """Whether a piece is of a file of a job that was offered on this socket, and that nobody has decided about."""
+        here = (worker for worker in self.dispatch.workers if worker.peer.session == session)
+        offered = [x.job for worker in here for x in worker.leases.values() if x.state is JobState.OFFERED]
+        return any(name in frame for job in offered if job in self._reserved for name in self._reserved[job].blobs)
+
+    def unsent(self) -> list[str]:
+        """Sessions whose sockets still have files to send."""
+        return [session for session, connection in self._sockets.items() if connection.has_files]
 
     # ---- time and effects ----------------------------------------------------------------------------------------
 
@@ -122,10 +147,16 @@ class Coordinator:
                     history.note("stray", effect.message.type, effect.session)
                 else:
                     socket.send_down(effect.message)
+            case SendFiles() | StopFiles():
+                if effect.session in self._sockets:
+                    self._sockets[effect.session].files(effect)
             case CloseWorker():
                 if effect.session in self._sockets:
                     self._sockets[effect.session].close_worker(effect.code, effect.reason)
-            case Deliver() | Finished() | Failed() | Stopped():
+            case Deliver():
+                self._world.clients.tell(effect)
+            case Finished() | Failed() | Stopped():
+                self._reserved.pop(effect.job).ended(self._world.orders[effect.job].spec, effect)
                 self._world.clients.tell(effect)
             case Noted():
                 history.note("noted", effect.event, effect.worker, effect.job, effect.detail)
@@ -133,7 +164,7 @@ class Coordinator:
                 history.note("placed", effect.job, effect.worker, effect.attempt)
             case Drained():
                 self._world.timeline.after(0.1, self.stop)
-            case Queued() | Accepted():
+            case Queued() | Accepted() | Progressed() | Made():
                 pass
             case _:
                 assert_never(effect)

@@ -6,7 +6,7 @@ Commands and events travel through a pipe, so they cross each other as they do b
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tools.simulation import orders
+from tools.simulation import orders, pictures
 from wire.errors import ErrorCode
 from worker.engine import port
 from worker.engine.restart import RestartPolicy
@@ -66,6 +66,7 @@ class Engine:
     _ready_since: float | None = None
     _stepping: bool = False
     _life: int = 0  # counts the child processes
+    _shown: set[str] = field(default_factory=set)
 
     # ---- the port ------------------------------------------------------------------------------------------------
 
@@ -84,11 +85,14 @@ class Engine:
     def _ready(self, life: int) -> None:
         if life == self._life:
             self.up, self._ready_since = True, self.process.world.timeline.now
-            self._tell(port.Ready(self.slots, orders.CONTEXT, VOCABULARY))
+            image_ms = pictures.IMAGE_MS if self.process.machine.sees else None
+            self._tell(port.Ready(self.slots, orders.CONTEXT, VOCABULARY, image_ms))
 
     def _obey(self, command: port.Command) -> None:
         if isinstance(command, port.Submit):
             self._submit(command)
+        elif isinstance(command, port.Picture):
+            self._shown |= {command.id} if self.up else set()
         elif (job := self._jobs.get(command.job)) is None:
             return
         elif isinstance(command, port.Cancel):
@@ -103,14 +107,20 @@ class Engine:
             message = "the engine is not running: try another worker"
             self._tell(port.Ended(submit.job, "failed", code=ErrorCode.MODEL_NOT_LOADED, message=message))
             return
+        if not self._shown.issuperset(one.digest for one in submit.pictures):  # to the one that crashed meanwhile
+            message = "there is no room for the pictures: try another worker"
+            self._tell(port.Ended(submit.job, "failed", code=ErrorCode.WORKER_BUSY, message=message))
+            return
         answer = orders.script(submit.prompt, submit.seed)
         order = world.orders.get(submit.job.rpartition(".")[0])  # None: the coordinator tests this worker
         ready = world.timeline.now + world.dice.uniform(0, 4 * self.pace_s) + self.moods.prefill_s
         if len(self._jobs) >= self.slots:
             world.history.note("overfull", self.process.name, submit.job)
+        if order is not None and [one.digest for one in submit.pictures] != orders.pictures(order.request):
+            world.history.note("wrong pictures", self.process.name, submit.job)
         if order is not None and submit.delivered != order.tokens[: len(submit.delivered)]:
             world.history.note("wrong start", self.process.name, submit.job)
-        self._jobs[submit.job] = _Job(submit, answer, len(submit.delivered), ready, order and order.poison)
+        self._jobs[submit.job] = _Job(submit, answer, len(submit.delivered), ready, order.poison if order else None)
 
     def _wake(self) -> None:
         if not self._stepping and self.up and any(not job.paused or job.cancelled for job in self._jobs.values()):
@@ -161,6 +171,7 @@ class Engine:
         retry = self._policy.crashed(now, self._ready_since)
         jobs = tuple(self._jobs)
         self._jobs.clear()
+        self._shown.clear()
         self.up, self._stepping, self._ready_since = False, False, None
         self._life += 1
         self.moods = Moods()

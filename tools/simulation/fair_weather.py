@@ -1,4 +1,5 @@
-"""The real dispatch in virtual time where nothing goes wrong: what waiting, sharing and placement are worth.
+"""The real dispatch in virtual time, with workers that never fail: what waiting, sharing and placement are worth.
+Who lies to it is added by liars.py.
 
 Workers take time like a GPU does: prompts are read one after the other, answers decoded together. What of a prompt need
 not be read again is decided by the engine's own index (worker/engine/child/prefix_cache.py).
@@ -10,15 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
+from typing import Protocol
 
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import Deliver, Effect, Failed, Finished, Send
-from coordinator.hub.hub import TICK_S
+from coordinator.hub.clock import TICK_S
 from coordinator.scheduler.fairness import cost
 from coordinator.scheduler.state import JobSpec, Limits, Peer
+from coordinator.scheduler.work import PromptCount
 from tools.simulation.timeline import Timeline
 from wire import messages as wire
-from wire.chat import ChatRequest, Message, Usage
+from wire.chat import ChatRequest, Content, Message, Usage
+from wire.offers import ModelOffer, ModelState, SpeedPoint
 from worker.engine.child.prefix_cache import Prefixes
 
 MODEL = "m"
@@ -40,12 +44,12 @@ class Speed:
         """Of all streams together."""
         return streams * (self.alone + (self.crowded - self.alone) * (streams - 1) / max(slots - 1, 1))
 
-    def curve(self, slots: int) -> tuple[wire.SpeedPoint, ...]:
+    def curve(self, slots: int) -> tuple[SpeedPoint, ...]:
         """What such a worker measures of itself."""
         ttft_ms = 1000 * 512 / self.prefill
         points = sorted({1, slots})
         return tuple(
-            wire.SpeedPoint(streams=n, decode_tps=self.decode(n, slots), prefill_tps=self.prefill, ttft_ms=ttft_ms)
+            SpeedPoint(streams=n, decode_tps=self.decode(n, slots), prefill_tps=self.prefill, ttft_ms=ttft_ms)
             for n in points
         )
 
@@ -57,6 +61,10 @@ def tokens(message: Message) -> list[int]:
         *(int.from_bytes(data[i : i + BYTES]) & 2**31 - 1 for i in range(0, len(data), BYTES)),
         1,
     ]
+
+
+def prompt_tokens(request: ChatRequest) -> list[int]:
+    return [token for message in request.messages for token in tokens(message)] + [len("assistant")]
 
 
 def words(dice: random.Random, length: int) -> str:
@@ -80,28 +88,48 @@ class Ask:
 @dataclass
 class _Run:
     start: wire.Start
-    prompt: list[int]
+    prompt: list[int]  # and what the client has of the answer: it is read like a prompt
     answer: list[int]
+    sent: int  # of the answer
     seq: int = 0
     sequence: int = 0
     cached: int = 0
-    sent: int = 0
+    cancelled: bool = False
+
+    @property
+    def asked(self) -> int:
+        """Tokens of the prompt."""
+        return len(self.prompt) - len(self.start.delivered)
 
 
 class Gpu:
-    """A worker."""
+    """An honest worker."""
 
-    def __init__(self, network: "Network", name: str, slots: int, speed: Speed, hybrid: bool) -> None:
+    def __init__(
+        self, network: "Network", name: str, slots: int, speed: Speed, hybrid: bool = False, owner: str = "gpus"
+    ) -> None:
         self._network, self.name, self._slots, self._speed = network, name, slots, speed
-        self._hybrid = hybrid
+        self._owner, self._hybrid = owner, hybrid
         self._prefixes = Prefixes(slots, CONTEXT, cuttable=not hybrid)
         self._reading: deque[_Run] = deque()
         self._decoding = 0
+        self._runs: dict[tuple[str, int], _Run] = {}
 
-    def start(self, start: wire.Start) -> None:
-        prompt = [token for message in start.request.messages for token in tokens(message)] + [len("assistant")]
-        answer = tokens(Message(role="assistant", content=words(random.Random(start.seed), start.request.max_tokens)))
-        run = _Run(start, prompt, answer[1:-1])
+    def received(self, message: wire.ToWorker) -> None:
+        match message:
+            case wire.Start():
+                self._start(message)
+            case wire.Cancel():
+                run = self._runs.get((message.job, message.attempt))
+                if run is not None:
+                    run.cancelled = True
+
+    def _start(self, start: wire.Start) -> None:
+        request = start.request
+        assert isinstance(request, ChatRequest)
+        answer = tokens(Message(role="assistant", content=words(random.Random(start.seed), request.max_tokens)))
+        prompt = [*prompt_tokens(request), *start.delivered]
+        run = self._runs[start.job, start.attempt] = _Run(start, prompt, answer[1:-1], len(start.delivered))
         self._later(PREPARE_S, partial(self._accept, run))
 
     def _accept(self, run: _Run) -> None:
@@ -121,9 +149,9 @@ class Gpu:
         last = len(run.prompt) - 1
         ends = [i + 1 for i, token in enumerate(run.prompt) if token == 1]
         at = run.cached
-        for cut in self._prefixes.cuts((ends[0], last), at, len(run.prompt)):
+        for cut in self._prefixes.checkpoints_at((ends[0], last), at, len(run.prompt)):
             self._prefixes.grow(run.sequence, run.prompt[at:cut])
-            self._prefixes.keep(run.sequence, b"state")
+            self._prefixes.save_checkpoint(run.sequence, b"state")
             at = cut
         self._prefixes.grow(run.sequence, run.prompt[at:])
         self._reading.popleft()
@@ -133,34 +161,44 @@ class Gpu:
         self._later(0.0, partial(self._decode, run, 1))
 
     def _decode(self, run: _Run, now: int) -> None:
-        """So many tokens are there."""
+        """So many tokens are there; a Cancel is heard between two steps."""
+        if run.cancelled:
+            self._end(run)
+            usage = Usage(prompt=run.asked, completion=run.sent)
+            self._say(wire.Cancelled(job=run.start.job, attempt=run.start.attempt, seq=run.seq, usage=usage))
+            return
         new = tuple(run.answer[run.sent : run.sent + now])
         run.sent += len(new)
         self._prefixes.grow(run.sequence, new)
-        item = wire.Delta(job=run.start.job, attempt=run.start.attempt, seq=run.seq, tokens=new)
+        parts = (Content(text="word " * len(new)),)
+        item = wire.Delta(job=run.start.job, attempt=run.start.attempt, seq=run.seq, tokens=new, parts=parts)
         run.seq += 1
         self._say(wire.Deltas(items=(item,)))
         if run.sent < len(run.answer):
             step_s = STEP_TOKENS * self._decoding / self._speed.decode(self._decoding, self._slots)
             self._later(step_s, partial(self._decode, run, STEP_TOKENS))
             return
+        self._end(run)
+        usage = Usage(prompt=run.asked, cached=min(run.cached, run.asked), completion=run.sent)
+        job, attempt = run.start.job, run.start.attempt
+        self._say(wire.Done(job=job, attempt=attempt, seq=run.seq, finish_reason="length", usage=usage))
+
+    def _end(self, run: _Run) -> None:
         self._decoding -= 1
         self._prefixes.release(run.sequence)
-        usage = Usage(prompt=len(run.prompt), cached=run.cached, completion=run.sent)
-        head = {"job": run.start.job, "attempt": run.start.attempt, "seq": run.seq}
-        self._say(wire.Done(**head, finish_reason="length", usage=usage))  # type: ignore[arg-type]
+        del self._runs[run.start.job, run.start.attempt]
 
     def hello(self) -> None:
         speed = self._speed.curve(self._slots)
-        offer = wire.ModelOffer(id=MODEL, context=CONTEXT, slots=self._slots, speed=speed)
+        offer = ModelOffer(id=MODEL, context=CONTEXT, slots=self._slots, speed=speed)
         hello = wire.Hello(worker=self.name, instance="1", models=(offer,))
-        self._network.perform(self._network.dispatch.worker_joined(hello, Peer(self.name, "gpus", "k"), 0.0))
+        self._network.join(hello, Peer(self.name, self._owner, "k"), self)
         self.heartbeat()
 
     def heartbeat(self) -> None:
         """Only the first one tells something new: leases keep the count after it."""
         first = self._network.timeline.now == 0.0
-        state = wire.ModelState(id=MODEL, status="ready", slots=self._slots, free=self._slots)
+        state = ModelState(id=MODEL, status="ready", slots=self._slots, free=self._slots)
         self._say(wire.Capacity(models=(state,) if first else ()))
         self._later(wire.HEARTBEAT_S, self.heartbeat)
 
@@ -170,6 +208,12 @@ class Gpu:
 
     def _later(self, seconds: float, act: Callable[[], None]) -> None:
         self._network.timeline.after(seconds, act)
+
+
+class Member(Protocol):
+    """Whatever is at the other end of a worker's socket."""
+
+    def received(self, message: wire.ToWorker) -> None: ...
 
 
 @dataclass
@@ -187,18 +231,26 @@ class Network:
         self.dispatch = Dispatch(self.limits)
         self.asks: dict[str, Ask] = {}
         self._numbers = count(1)
-        self._gpus: dict[str, Gpu] = {}
+        self._members: dict[str, Member] = {}  # by session
         for i in range(self.workers):
-            gpu = Gpu(self, f"w{i}", self.slots, self.speed, self.hybrid)
-            self._gpus[gpu.name] = gpu
-            gpu.hello()
+            Gpu(self, f"w{i}", self.slots, self.speed, self.hybrid).hello()
         self._tick()
+
+    def join(self, hello: wire.Hello, peer: Peer, member: Member) -> None:
+        self._members[peer.session] = member
+        self.perform(self.dispatch.worker_joined(hello, peer, self.timeline.now))
+
+    def leave(self, session: str) -> None:
+        """The socket is closed in order: its worker does not come back for its jobs."""
+        del self._members[session]
+        self.perform(self.dispatch.worker_left(session, False, self.timeline.now))
 
     def ask(
         self, account: str, request: ChatRequest, weight: float = 1.0, done: Callable[[Ask], None] = lambda ask: None
     ) -> Ask:
         number = next(self._numbers)
-        spec = JobSpec(f"j{number}", account, MODEL, request, seed=number, weight=weight)
+        count = PromptCount(len(prompt_tokens(request)), counted=True)
+        spec = JobSpec(f"j{number}", account, MODEL, request, seed=number, weight=weight, prompt=count)
         ask = self.asks[spec.id] = Ask(spec, self.timeline.now, done)
         self.perform(self.dispatch.submit(spec, self.timeline.now))
         return ask
@@ -216,8 +268,8 @@ class Network:
         now = self.timeline.now
         for effect in effects:
             match effect:
-                case Send(message=wire.Start()):
-                    self._gpus[effect.session].start(effect.message)
+                case Send() if effect.session in self._members:
+                    self._members[effect.session].received(effect.message)
                 case Deliver():
                     ask = self.asks[effect.job]
                     ask.first_token = now if ask.first_token is None else ask.first_token

@@ -1,4 +1,4 @@
-"""What goes wrong, when, and to whom. Each seed draws its own set of kinds, so that rare combinations meet."""
+"""What goes wrong: each fault is a function of the world, and draws its victim and its length from the world's dice."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,145 +7,144 @@ from tools.simulation.links import Connection, late
 from tools.simulation.workers import Machine, Process
 from tools.simulation.world import World
 
+Fault = Callable[[World], None]
+
 HALF_OPEN_S = 25.0  # both sides find a dead line out within this by their own pings
 
+# ---- victims ---------------------------------------------------------------------------------------------------------
 
-class Nemesis:
-    def __init__(self, world: World) -> None:
-        self._world, self._dice = world, world.dice
-        self._on = False
-        self.strikes = 0
-        kinds: list[Callable[[], None]] = [self._cut, self._clog]
-        if world.scenario.mode != "cuts":
-            kinds += [
-                self._kill, self._power_off, self._freeze, self._crash, self._hang, self._slow, self._deaf,
-                self._slow_prepare, self._slow_prefill, self._drain, self._partition, self._lie,
-                self._restart_coordinator, self._roll_coordinator,
-            ]  # fmt: skip
-            kinds = self._dice.sample(kinds, self._dice.randint(1, len(kinds)))
-        self._kinds = kinds
 
-    def start(self) -> None:
-        self._on = True
-        self._next()
+def _machine(world: World) -> Machine:
+    return world.dice.choice(world.machines)
 
-    def stop(self) -> None:
-        """From here on all is well: what is down comes up, what is slow gets fast."""
-        self._on = False
-        self._world.history.note("faults end")
-        for machine in self._world.machines:
-            machine.heal()
 
-    def _next(self) -> None:
-        self._world.timeline.after(self._dice.expovariate(1 / self._world.scenario.mean_fault_s), self._strike)
+def _process(world: World) -> Process | None:
+    return _machine(world).process
 
-    def _strike(self) -> None:
-        if self._on:
-            self.strikes += 1
-            self._dice.choice(self._kinds)()
-            self._next()
 
-    # ---- who -----------------------------------------------------------------------------------------------------
+def _connection(world: World) -> Connection | None:
+    process = _process(world)
+    return None if process is None else process.connection
 
-    def _machine(self) -> Machine:
-        return self._dice.choice(self._world.machines)
 
-    def _process(self) -> Process | None:
-        return self._machine().process
+def _for_a_while(world: World, end: Callable[[], None], most_s: float) -> None:
+    world.timeline.after(world.dice.uniform(0.1, most_s), end)
 
-    def _connection(self) -> Connection | None:
-        process = self._process()
-        return None if process is None else process.connection
 
-    def _for_a_while(self, act: Callable[[], None], most_s: float) -> None:
-        self._world.timeline.after(self._dice.uniform(0.1, most_s), act)
+# ---- lines -----------------------------------------------------------------------------------------------------------
 
-    # ---- lines ---------------------------------------------------------------------------------------------------
 
-    def _cut(self) -> None:
-        connection = self._connection()
-        if connection is None:
-            return
-        most_s = 0.0 if self._world.scenario.mode == "cuts" else HALF_OPEN_S
-        connection.cut(late(self._dice, most_s), late(self._dice, most_s))
+def cut(world: World) -> None:
+    connection = _connection(world)
+    if connection is None:
+        return
+    most_s = 0.0 if world.scenario.mode == "cuts" else HALF_OPEN_S
+    connection.cut(late(world.dice, most_s), late(world.dice, most_s))
 
-    def _clog(self) -> None:
-        connection = self._connection()
-        if connection is not None:
-            stream = self._dice.choice((connection.up, connection.down))
-            most_s = 1.0 if self._world.scenario.mode == "cuts" else 12.0
-            stream.clog(self._dice.uniform(0.05, most_s))
 
-    def _partition(self) -> None:
-        machine = self._machine()
-        machine.cut_off_until = self._world.timeline.now + self._dice.uniform(1, 90)
-        if machine.process is not None and machine.process.connection is not None:
-            machine.process.connection.cut(late(self._dice, HALF_OPEN_S), late(self._dice, HALF_OPEN_S))
+def clog(world: World) -> None:
+    connection = _connection(world)
+    if connection is not None:
+        stream = world.dice.choice((connection.up, connection.down))
+        most_s = 1.0 if world.scenario.mode == "cuts" else 12.0
+        stream.clog(world.dice.uniform(0.05, most_s))
 
-    # ---- workers -------------------------------------------------------------------------------------------------
 
-    def _kill(self) -> None:
-        self._machine().kill(Connection.drop, self._dice.uniform(0.1, 10))
+def partition(world: World) -> None:
+    machine = _machine(world)
+    machine.cut_off_until = world.timeline.now + world.dice.uniform(1, 90)
+    if machine.process is not None and machine.process.connection is not None:
+        machine.process.connection.cut(late(world.dice, HALF_OPEN_S), late(world.dice, HALF_OPEN_S))
 
-    def _power_off(self) -> None:
-        """The machine is gone without a word: the coordinator finds out by itself."""
-        self._machine().kill(lambda connection: connection.cut(0, HALF_OPEN_S), self._dice.uniform(0.1, 40))
 
-    def _freeze(self) -> None:
-        process = self._process()
-        if process is not None and not process.frozen:
-            process.frozen = True
-            self._for_a_while(process.thaw, 40 if self._dice.random() < 0.2 else 12)
+# ---- workers ---------------------------------------------------------------------------------------------------------
 
-    def _drain(self) -> None:
-        process = self._process()
-        if process is not None:
-            process.do(partial(process.drain, self._dice.uniform(0, 20)))
 
-    def _lie(self) -> None:
-        liar = self._machine().liar
-        liar.begin()
-        self._for_a_while(lambda: setattr(liar, "honest", True), 60)
+def kill(world: World) -> None:
+    _machine(world).kill(Connection.drop, world.dice.uniform(0.1, 10))
 
-    def _slow_prepare(self) -> None:
-        machine = self._machine()
-        machine.slow_prepare_s = self._dice.uniform(1, 15)
-        self._for_a_while(lambda: setattr(machine, "slow_prepare_s", 0.0), 15)
 
-    # ---- engines -------------------------------------------------------------------------------------------------
+def power_off(world: World) -> None:
+    """The machine is gone without a word: the coordinator finds out by itself."""
+    _machine(world).kill(lambda connection: connection.cut(0, HALF_OPEN_S), world.dice.uniform(0.1, 40))
 
-    def _crash(self) -> None:
-        process = self._process()
-        if process is not None:
-            process.engine.crash("by chance")
 
-    def _hang(self) -> None:
-        process = self._process()
-        if process is not None and process.engine.up:
-            process.engine.hang(noticed=self._dice.random() < 0.5)
+def freeze(world: World) -> None:
+    process = _process(world)
+    if process is not None and not process.frozen:
+        process.frozen = True
+        _for_a_while(world, process.thaw, 40 if world.dice.random() < 0.2 else 12)
 
-    def _mood(self, name: str, value: float | bool) -> None:
-        process = self._process()
-        if process is not None:
-            setattr(process.engine.moods, name, value)
-            self._for_a_while(process.engine.heal, 15)
 
-    def _slow(self) -> None:
-        self._mood("slow", self._dice.choice((5.0, 10.0)))
+def drain(world: World) -> None:
+    process = _process(world)
+    if process is not None:
+        process.do(partial(process.drain, world.dice.uniform(0, 20)))
 
-    def _deaf(self) -> None:
-        self._mood("deaf", True)
 
-    def _slow_prefill(self) -> None:
-        self._mood("prefill_s", self._dice.uniform(1, 30))
+def lie(world: World) -> None:
+    liar = _machine(world).liar
+    liar.begin()
+    _for_a_while(world, lambda: setattr(liar, "honest", True), 60)
 
-    # ---- the coordinator -----------------------------------------------------------------------------------------
 
-    def _restart_coordinator(self) -> None:
-        if self._world.coordinator is not None and self._dice.random() < 0.3:
-            self._world.history.note("coordinator killed")
-            self._world.coordinator.stop()
+def slow_prepare(world: World) -> None:
+    machine = _machine(world)
+    machine.slow_prepare_s = world.dice.uniform(1, 15)
+    _for_a_while(world, lambda: setattr(machine, "slow_prepare_s", 0.0), 15)
 
-    def _roll_coordinator(self) -> None:
-        if self._world.coordinator is not None and self._dice.random() < 0.3:
-            self._world.coordinator.drain(self._dice.uniform(0, 20))
+
+# ---- engines ---------------------------------------------------------------------------------------------------------
+
+
+def crash(world: World) -> None:
+    process = _process(world)
+    if process is not None:
+        process.engine.crash("by chance")
+
+
+def hang(world: World) -> None:
+    process = _process(world)
+    if process is not None and process.engine.up:
+        process.engine.hang(noticed=world.dice.random() < 0.5)
+
+
+def _mood(world: World, name: str, value: float | bool) -> None:
+    process = _process(world)
+    if process is not None:
+        setattr(process.engine.moods, name, value)
+        _for_a_while(world, process.engine.heal, 15)
+
+
+def slow(world: World) -> None:
+    _mood(world, "slow", world.dice.choice((5.0, 10.0)))
+
+
+def deaf(world: World) -> None:
+    _mood(world, "deaf", True)
+
+
+def slow_prefill(world: World) -> None:
+    _mood(world, "prefill_s", world.dice.uniform(1, 30))
+
+
+# ---- the coordinator -------------------------------------------------------------------------------------------------
+
+
+def restart_coordinator(world: World) -> None:
+    if world.coordinator is not None and world.dice.random() < 0.3:
+        world.history.note("coordinator killed")
+        world.coordinator.stop()
+
+
+def roll_coordinator(world: World) -> None:
+    if world.coordinator is not None and world.dice.random() < 0.3:
+        world.coordinator.drain(world.dice.uniform(0, 20))
+
+
+# What a seed does depends on the order: the recorded seeds of tests/simulation do.
+OF_LINES: list[Fault] = [cut, clog]
+ALL: list[Fault] = [
+    *OF_LINES, kill, power_off, freeze, crash, hang, slow, deaf, slow_prepare, slow_prefill, drain, partition, lie,
+    restart_coordinator, roll_coordinator,
+]  # fmt: skip

@@ -18,10 +18,14 @@ NEVER = (
     "stray",
     "overfull",
     "lent twice",
+    "wrong pictures",
     "wrong start",
     "overflow",
     "inbox",
     "stall missed",
+    "not offered",
+    "sent for nobody",
+    "spoiled",
 )  # what may not happen to anybody
 
 
@@ -93,6 +97,7 @@ class History:
             if what in NEVER:
                 yield f"{now:.3f}: {what} {details}"
         yield from self._served_untested()
+        yield from self._rested_for_its_line()
         yield from self._asked_again()
         for job, story in self.stories.items():
             if story.late:
@@ -115,7 +120,7 @@ class History:
             yield f"billed {event.report.usage.completion} tokens, delivered {len(story.tokens)}"
         if event.report.attempts > limits.starts:
             yield f"{event.report.attempts} attempts"
-        if how == "Finished" and event.report.usage.prompt != len(orders.prompt(story.order.spec.request)):
+        if how == "Finished" and event.report.usage.prompt != len(orders.prompt(story.order.request)):
             yield f"billed a prompt of {event.report.usage.prompt} tokens"
 
     def _served_untested(self) -> Iterator[str]:
@@ -131,6 +136,19 @@ class History:
                     resting.discard(worker)
                 case "placed", (job, worker, *_) if worker in resting:
                     yield f"{now:.3f}: {job} was given to {worker} before its test"
+
+    def _rested_for_its_line(self) -> Iterator[str]:
+        """A worker whose files did not arrive in time rests only if its owner hands every job back, or for another job
+        at the same tick."""
+        slow: tuple[float, object] | None = None
+        for now, what, details in self.records:
+            match what, details:
+                case "noted", ("files did not arrive", worker, *_):
+                    slow = now, worker
+                case "noted", ("hands every job back" | "offer not answered" | "stalled", worker, *_):
+                    slow = None if slow == (now, worker) else slow
+                case "noted", ("worker rests", worker, *_) if slow == (now, worker):
+                    yield f"{now:.3f}: {worker} rests, as its files did not arrive"
 
     def _asked_again(self) -> Iterator[str]:
         """A request that was found to be poison gets no further try from the same coordinator."""
@@ -174,7 +192,7 @@ def _answer(story: Story) -> Iterator[str]:
             yield f"finished by {event.finish_reason} in place of {order.finish}"
         if order.kind in ("hostile", "poison"):
             yield f"{order.kind}, and finished"
-    elif parts != orders.meant(order.spec.request, tokens):
+    elif parts != orders.meant(order.request, tokens):
         yield f"{how} with {parts} for {bytes(tokens)!r}"
     if how == "Stopped" and story.habit == "reads":
         yield "stopped, and its client had not left"

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from tools.simulation.world import World
 from wire import messages as wire
 from wire.chat import Usage
+from wire.offers import ModelState
 
 CHANCE = 0.1
 REMEMBERED = 100  # frames that it may say again, in another life too
@@ -42,7 +43,7 @@ class Liar:
             case 3:
                 return [self._later_attempt(message), message]
             case _:
-                many = wire.ModelState(id="m", status="ready", slots=64, free=64)
+                many = ModelState(id="m", status="ready", slots=64, free=64)
                 return [message, wire.Capacity(models=(many,))]
 
     def _stolen(self) -> BaseModel:

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydantic import BaseModel
 
+from coordinator.dispatch.effects import SendFiles, StopFiles
 from coordinator.hub import buffers
 from tools.simulation.timeline import Timeline
 from wire import codec
 from wire.messages import Hello, ToWorker
-from worker.daemon import link
+from worker.daemon import outbox
 
 if TYPE_CHECKING:
     from tools.simulation.coordinator import Coordinator
     from tools.simulation.workers import Process
 
 ABORT_S = 0.5  # until the other side has learned of an end, where nothing hides it
+LARGE = 3000  # characters; of the frames of these worlds only files have more
 SPIKE = 0.02  # chance that a frame takes much longer
 
 
@@ -39,12 +41,17 @@ class Stream:
         box: Box,
         arrived: Callable[[str | buffers.Close], None],
         sent_close: Callable[[], None] = lambda: None,
+        has_files: Callable[[], bool] = lambda: False,
+        takes_s: Callable[[str], float] = lambda frame: 0.0,
     ) -> None:
         self._timeline = timeline
         self._latency = latency
         self._box = box
         self._arrived = arrived
         self._sent_close = sent_close
+        self._has_files = has_files
+        self._takes_s = takes_s  # seconds in which the line carries a frame and nothing else
+        self._busy_until = 0.0
         self._waiting = 0
         self._clogged_until = 0.0
         self._last_arrival = 0.0
@@ -55,19 +62,29 @@ class Stream:
         self._waiting += 1
         self._pump()
 
+    def wake(self) -> None:
+        """There may be files in the outbox."""
+        self._pump()
+
     def clog(self, seconds: float) -> None:
         """Nothing leaves for a while; the outbox fills."""
         self._clogged_until = self._timeline.now + seconds
         self._timeline.after(seconds, self._pump)
 
     def _pump(self) -> None:
-        while self._waiting and not self.dead and self._timeline.now >= self._clogged_until:
-            self._waiting -= 1
+        while not self.dead and self._is_open() and (self._waiting or self._has_files()):
+            self._waiting = max(0, self._waiting - 1)
             frame = _taken(self._box)
-            self._last_arrival = max(self._last_arrival, self._timeline.now + self._latency())
+            if isinstance(frame, str) and (takes_s := self._takes_s(frame)):
+                self._busy_until = self._timeline.now + takes_s
+                self._timeline.at(self._busy_until, self._pump)
+            self._last_arrival = max(self._last_arrival, max(self._timeline.now, self._busy_until) + self._latency())
             self._timeline.at(self._last_arrival, partial(self._arrive, frame))
             if isinstance(frame, buffers.Close):
                 self._sent_close()
+
+    def _is_open(self) -> bool:
+        return self._timeline.now >= max(self._clogged_until, self._busy_until)
 
     def _arrive(self, frame: str | buffers.Close) -> None:
         if not self.dead:
@@ -103,11 +120,32 @@ class Connection:
         self._timeline, self._dice = world.timeline, world.dice
         self._note = world.history.note
         self._base_s = world.scenario.latency_s
-        self._to_coordinator, self._to_worker = link.Outbox(), buffers.Outbox()
+        self._to_coordinator, self._to_worker = outbox.Outbox(), buffers.Outbox()
         self.up = Stream(self._timeline, self._latency, self._to_coordinator, self._up)
-        self.down = Stream(self._timeline, self._latency, self._to_worker, self._down, self._closed_by_coordinator)
+        self.down = Stream(
+            self._timeline,
+            self._latency,
+            self._to_worker,
+            self._down,
+            self._closed_by_coordinator,
+            lambda: self.has_files,
+            self._takes_s,
+        )
         self.worker_open = self.coordinator_open = True
         self.joined = False
+
+    @property
+    def has_files(self) -> bool:
+        return self._to_worker.has_files
+
+    def _takes_s(self, frame: str) -> float:
+        """Files alone are so large that their way takes time; other frames overtake them."""
+        pictures = self.process.world.pictures
+        if pictures is None or len(frame) < LARGE:
+            return 0.0
+        if not self.coordinator.wanted(self.session, frame):
+            self._note("sent for nobody", self.session)
+        return len(frame) / pictures.line_bytes_per_s
 
     def _latency(self) -> float:
         spike = 20.0 if self._dice.random() < SPIKE else 1.0
@@ -122,6 +160,13 @@ class Connection:
     def send_down(self, message: ToWorker) -> None:
         assert self._to_worker.put(message), "a coordinator's outbox is over its bound"
         self.down.put()
+
+    def files(self, effect: SendFiles | StopFiles) -> None:
+        if isinstance(effect, SendFiles):
+            self._to_worker.send_files(effect.job, effect.attempt, effect.files)
+            self.down.wake()
+        else:
+            self._to_worker.stop_files(effect.job, effect.attempt)
 
     def _up(self, frame: str | buffers.Close) -> None:
         if not self.coordinator_open or isinstance(frame, buffers.Close):
@@ -141,7 +186,7 @@ class Connection:
         if isinstance(frame, buffers.Close):
             self._worker_learns()
             return
-        self._note("down", self.session, frame)
+        self._note("down", self.session, frame if len(frame) < LARGE else f"{frame[:150]} ({len(frame)} characters)")
         message = codec.to_worker(frame)
         self.process.do(lambda: self.process.received(self, message))
 

@@ -5,13 +5,15 @@ an attempt may break off anywhere in them.
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from coordinator.scheduler.state import JobSpec
+from tools.simulation.pictures import Pictures
 from wire.chat import CallDelta, ChatRequest, Content, FinishReason, Message, Part, Reasoning, Tool
 from worker.chat.answer import Answer
-from worker.chat.prepared import Prepared, Reading
+from worker.chat.prepared import Prepared, Reading, Seen
+from worker.engine.port import Placed
 
 MODEL = "m"
 CONTEXT = 4096
@@ -27,6 +29,7 @@ class Order:
     """A job and what must come of it. `poison`: the engine crashes at this token of the answer, whoever runs it."""
 
     spec: JobSpec
+    request: ChatRequest
     kind: str
     tokens: tuple[int, ...]
     parts: tuple[Part, ...]
@@ -35,14 +38,16 @@ class Order:
 
     @property
     def question(self) -> str:
-        return str(self.spec.request.messages[0].content)
+        return self.request.messages[0].content
 
 
-def order(number: int, kind: str, dice: random.Random) -> Order:
+def order(number: int, kind: str, dice: random.Random, pictures: Pictures | None = None) -> Order:
     """`hostile` cannot be prepared by any worker; `cut` ends by its max_tokens."""
     most = dice.randint(1, 40) if kind == "cut" else 1000
+    content = f"{kind} {number}"
+    images, blobs = pictures.some(dice, len(content)) if pictures else ((), {})
     request = ChatRequest(
-        messages=(Message(role="user", content=f"{kind} {number}"),),
+        messages=(Message(role="user", content=content, images=images),),
         tools=(_TOOL,) if kind == "call" else (),
         thinking=kind == "thought",
         stop=(STOP,) if kind in ("stop", "held", "cut") else (),
@@ -50,21 +55,32 @@ def order(number: int, kind: str, dice: random.Random) -> Order:
     )
     seed = dice.getrandbits(40)
     tokens, parts, finish = undisturbed(request, seed)
-    spec = JobSpec(f"j{number}", f"account{number % 3}", MODEL, request, seed)
+    spec = JobSpec(f"j{number}", f"account{number % 3}", MODEL, request, seed, blobs=blobs)
     poison = dice.randrange(len(tokens)) if kind == "poison" else None
-    return Order(spec, kind, tokens, joined(parts), finish, poison)
+    return Order(spec, request, kind, tokens, joined(parts), finish, poison)
 
 
 def again(order: Order, number: int) -> Order:
     return replace(order, spec=replace(order.spec, id=f"j{number}"))
 
 
-def prompt(request: ChatRequest) -> tuple[int, ...]:
-    return tuple(request.messages[0].content.encode())
+def pictures(request: ChatRequest) -> list[str]:
+    """What its pictures are, in their order."""
+    return [image.sha256 for image in request.messages[0].images]
 
 
-def prepared(request: ChatRequest, delivered: tuple[int, ...]) -> Prepared:
-    return Prepared(prompt(request), (), _reading(request), tuple(bytes([token]) for token in delivered))
+def prompt(request: ChatRequest, seen: Iterable[Seen] | None = None) -> tuple[int, ...]:
+    """`seen`: what the worker that prepares it takes for its pictures; None: what they are. Another picture, or another
+    order of them, is another prompt, and so another answer."""
+    named = pictures(request) if seen is None else [one.digest for one in seen]
+    return tuple("".join((request.messages[0].content, *(f" {name[:8]}" for name in named))).encode())
+
+
+def prepared(request: ChatRequest, delivered: tuple[int, ...], seen: Sequence[Seen] = ()) -> Prepared:
+    """The prompt has no rows for its pictures: they all stand at its beginning."""
+    placed = tuple(Placed(0, one.columns, one.rows, one.digest) for one in seen)
+    pieces = tuple(bytes([token]) for token in delivered)
+    return Prepared(prompt(request, seen), (), _reading(request), pieces, pictures=placed)
 
 
 def script(prompt: tuple[int, ...], seed: int) -> bytes:

@@ -7,8 +7,8 @@ from coordinator.scheduler.state import Counters
 from tools.simulation import orders
 from tools.simulation.clients import HABITS, Clients
 from tools.simulation.coordinator import start
-from tools.simulation.faults import Nemesis
 from tools.simulation.history import History
+from tools.simulation.nemesis import Nemesis
 from tools.simulation.workers import Machine
 from tools.simulation.world import BOUND_S, NEW_JOBS, SETTLE_S, World
 
@@ -36,8 +36,9 @@ class Outcome:
     totals: Counters = field(default_factory=Counters)
 
 
-def simulate(seed: int) -> tuple[Outcome, History]:
-    world = World(seed)
+def simulate(seed: int, pictures: bool = False) -> tuple[Outcome, History]:
+    """`pictures`: most jobs have some, some lines are slow, and not every worker sees."""
+    world = World(seed, pictures)
     world.clients = Clients(world)
     start(world)
     world.machines = [Machine(world, f"w{i}") for i in range(world.scenario.workers)]
@@ -75,6 +76,8 @@ def _new_jobs(world: World) -> list[str]:
     """All is well: whoever comes now is served, and nothing is left when they have gone."""
     for machine in world.machines:
         machine.heal()  # a job that is left may have broken its engine for good
+    if world.pictures is not None:
+        world.pictures.heal()
     world.timeline.run(world.timeline.now + 2 * START_S)
     before = set(world.history.stories)
     for _ in range(NEW_JOBS):
@@ -126,20 +129,26 @@ def _left_over(world: World) -> list[str]:
     found: list[str] = []
     assert world.coordinator is not None
     dispatch = world.coordinator.dispatch
+    if world.coordinator.files.bytes or world.coordinator.unsent():
+        found.append(f"{world.coordinator.files.bytes} bytes of files, {world.coordinator.unsent()} have some to send")
     if dispatch.running() or dispatch.online(orders.MODEL).waiting:
         found.append(f"dispatch holds {dispatch.running()} jobs, {dispatch.online(orders.MODEL).waiting} wait")
     honest = sum(not machine.liar.ever for machine in world.machines)  # a liar may say for good that it is leaving
     if not honest <= dispatch.online(orders.MODEL).workers <= len(world.machines):
         found.append(f"dispatch knows {[worker.key for worker in dispatch.workers]}")
     for worker in dispatch.workers:
-        seat = worker.seats[orders.MODEL]
-        if worker.leases or seat.held or seat.free != seat.slots:
-            found.append(f"{worker.key}: leases {list(worker.leases)}, held {seat.held}, hidden {seat.hidden}")
+        replica = worker.replicas[orders.MODEL]
+        if worker.leases or replica.held or replica.free != replica.slots:
+            found.append(
+                f"{worker.key}: leases {list(worker.leases)}, held {replica.held}, elsewhere {replica.taken_elsewhere}"
+            )
     for machine in world.machines:
         assert machine.process is not None
         session = machine.process.session
-        if session.attempts and not machine.liar.ever:
-            found.append(f"{machine.process.name} holds {list(session.attempts.values())}")
+        if session.jobs.chats.pictures.blobs.size_bytes > sum(map(len, world.pictures.files if world.pictures else ())):
+            found.append(f"{machine.process.name} keeps more than there is")
+        if session.jobs.attempts and not machine.liar.ever:
+            found.append(f"{machine.process.name} holds {list(session.jobs.attempts.values())}")
         if session.models[orders.MODEL].slots.free != machine.slots or machine.process.engine.busy:
             found.append(f"{machine.process.name}: slots are taken")
     return found

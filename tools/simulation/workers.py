@@ -5,18 +5,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from tools.simulation import orders
+from tools.simulation import orders, pictures
 from tools.simulation.engines import Engine
 from tools.simulation.lies import Liar
 from tools.simulation.links import Connection
 from tools.simulation.timeline import Act
 from tools.simulation.world import OVERSHOOT, World
+from wire import messages as wire
+from wire.blobs import VISION, Blob
+from wire.chat import ChatRequest
 from wire.errors import ErrorCode, SupernetError
-from wire.messages import HEARTBEAT_S, Hello, ModelOffer, ToWorker
-from worker.daemon.link import BACKOFF_FIRST_S, BACKOFF_MOST_S
+from wire.messages import HEARTBEAT_S, Hello, Start, ToWorker
+from wire.offers import ModelOffer
+from wire.pictures import PATCH
+from worker.daemon import backoff
 from worker.engine import port
 from worker.session import effects
-from worker.session.model_slots import Served
+from worker.session.served_model import ServedModel
 from worker.session.session import Session
 from worker.session.slots import Slots
 
@@ -39,6 +44,7 @@ class Process:
     _pause_s: float | None = None  # a Move asked for it
     _beat: float = 0.0
     _most_unacked: int = 0
+    _offered: set[str] = field(default_factory=set)  # files of jobs that it was asked to serve
 
     def __post_init__(self) -> None:
         self.world = self.machine.world
@@ -75,7 +81,7 @@ class Process:
             self.world.history.note("lent twice", self.name)
         if now - self._beat >= HEARTBEAT_S - TICK_S:
             self._beat = now
-            if self.session.welcomed:
+            if self.session.line.welcomed:
                 self._send(effects.Send(self.session.capacity()))
         self.later(TICK_S, self._tick)
 
@@ -98,7 +104,15 @@ class Process:
         if connection is self.connection:
             if message.type == "welcome":
                 self._failures = 0
+            self._look(message)
             self._perform(self.session.received(message, self.world.timeline.now))
+
+    def _look(self, message: ToWorker) -> None:
+        """Files come of jobs that this worker was offered, and of no others."""
+        if isinstance(message, Start) and isinstance(message.request, ChatRequest):
+            self._offered |= {image.sha256 for image in message.request.messages[0].images}
+        elif isinstance(message, Blob) and message.sha256 not in self._offered:
+            self.world.history.note("not offered", self.name, message.sha256)
 
     def lost(self, connection: Connection) -> None:
         if connection is self.connection:
@@ -109,7 +123,7 @@ class Process:
         self.session.link_lost(self.world.timeline.now)
         pause_s, self._pause_s = self._pause_s, None
         if pause_s is None:
-            most_s = min(BACKOFF_MOST_S, BACKOFF_FIRST_S * 2 ** min(self._failures, 10))
+            most_s = min(backoff.MOST_S, backoff.FIRST_S * 2 ** min(self._failures, 10))
             pause_s = self.world.dice.uniform(0, most_s)
             self._failures += 1
         self.later(pause_s, self._dial)
@@ -118,12 +132,12 @@ class Process:
 
     def engine_says(self, event: port.Event) -> None:
         self._perform(self.session.engine(orders.MODEL, event))
-        most = max((attempt.unacked_tokens for attempt in self.session.attempts.values()), default=0)
-        if most > self.session.window_tokens + OVERSHOOT:
+        most = max((attempt.unacked_tokens for attempt in self.session.jobs.attempts.values()), default=0)
+        if most > self.session.line.window_tokens + OVERSHOOT:
             self.world.history.note("overflow", self.name, most)
 
     def drain(self, deadline_s: float) -> None:
-        if self.session.drain_until is None:
+        if not self.session.leaving.begun:
             self._perform(self.session.drain(deadline_s, self.world.timeline.now))
 
     def end(self, goodbye: Callable[[Connection], None]) -> None:
@@ -144,6 +158,8 @@ class Process:
                     self._send(effect)
                 case effects.Command():
                     self.engine.send(effect.command)
+                case effects.ReadPictures():
+                    self.later(self.machine.prepare_s(), partial(self._read, effect))
                 case effects.Prepare():
                     self.later(self.machine.prepare_s(), partial(self._prepare, effect))
                 case effects.Redial():
@@ -152,9 +168,17 @@ class Process:
                     self.machine.left()
 
     def _send(self, effect: effects.Send) -> None:
+        if isinstance(effect.message, wire.Refused) and "spoiled" in effect.message.message:
+            self.world.history.note("spoiled", self.name, effect.message.job)
         if self.connection is not None:
             for message in self.machine.liar.says(effect.message):
                 self.connection.send_up(message)
+
+    def _read(self, wanted: effects.ReadPictures, number: int = 0) -> None:
+        """One after the other: much can happen between two."""
+        self._perform(self.session.picture_read(wanted, pictures.read(wanted.files[number]), PATCH**2))
+        if self.session.jobs.chats.pictures.reads(wanted):
+            self.later(self.machine.prepare_s(), partial(self._read, wanted, number + 1))
 
     def _prepare(self, wanted: effects.Prepare) -> None:
         order = self.world.orders.get(wanted.key.job)  # None: the coordinator tests this worker
@@ -162,7 +186,7 @@ class Process:
             error = SupernetError(ErrorCode.INVALID_REQUEST, "this request crashed the tokeniser")
             self._perform(self.session.prepare_failed(wanted.key, error))
         else:
-            prepared = orders.prepared(wanted.request, wanted.delivered)
+            prepared = orders.prepared(wanted.request, wanted.delivered, wanted.seen)
             self._perform(self.session.prepared(wanted.key, prepared))
 
     def _move(self, after_s: float) -> None:
@@ -182,6 +206,7 @@ class Machine:
         dice = world.dice
         self.slots = dice.randint(1, 3)
         self.pace_s = dice.choice((0.01, 0.03, 0.1))
+        self.sees = world.pictures is not None and (name == "w0" or dice.random() < pictures.SEE)
         self.slow_prepare_s = 0.0
         self.cut_off_until = 0.0
         self.liar = Liar(world)
@@ -192,8 +217,9 @@ class Machine:
     def start(self) -> None:
         if self.process is None:
             self._instances += 1
-            offer = ModelOffer(id=orders.MODEL, context=orders.CONTEXT, slots=self.slots)
-            session = Session({orders.MODEL: Served(offer, Slots(self.slots))})
+            features = (VISION,) if self.sees else ()
+            offer = ModelOffer(id=orders.MODEL, context=orders.CONTEXT, slots=self.slots, features=features)
+            session = Session({orders.MODEL: ServedModel(offer, Slots(self.slots))})
             self.process = Process(self, str(self._instances), session)
             self.world.history.note("start", self.process.name)
             self.process.start()

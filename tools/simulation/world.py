@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from coordinator.scheduler.state import Limits
 from tools.simulation.history import History
 from tools.simulation.orders import Order
+from tools.simulation.pictures import Pictures, made_up
 from tools.simulation.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -40,8 +41,10 @@ class Scenario:
     limits: Limits
 
 
-def scenario(seed: int, dice: random.Random) -> Scenario:
-    mode = MODES[seed % len(MODES)]
+def scenario(seed: int, dice: random.Random, pictures: bool = False) -> Scenario:
+    """With pictures there is no mode `cuts`: a line that is cut again before any file has come through serves none."""
+    modes = MODES[:2] if pictures else MODES
+    mode = modes[seed % len(modes)]
     limits = Limits(
         queue_per_account=12,
         first_token_s=20.0,
@@ -74,11 +77,12 @@ class World:
     machines: "list[Machine]"
     coordinator: "Coordinator | None"  # None: nobody answers
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, pictures: bool = False) -> None:
         self.seed = seed
         self.timeline = Timeline()
         self.dice = random.Random(seed)
-        self.scenario = scenario(seed, self.dice)
+        self.scenario = scenario(seed, self.dice, pictures)
+        self.pictures: Pictures | None = made_up(self.dice) if pictures else None
         self.history = History(self.timeline)
         self.orders: dict[str, Order] = {}
         self.sessions = count(1)

@@ -202,3 +202,46 @@ def write_qwen35(path: Path, seed: int = 0) -> None:
             block |= {f"nextn.{name}.weight": _ones(width) for name in ("enorm", "hnorm", "shared_head_norm")}
         tensors |= {f"blk.{layer}.{name}": tensor for name, tensor in block.items()}
     finish(out, tensors)
+
+
+def write_projector(path: Path, seed: int = 0) -> None:
+    """Eyes for `write_qwen35`: two layers over patches of 16 x 16 pixels, four of which are one token."""
+    width, into, layers, patch, side = 32, 64, 2, 16, 48
+    draw = _Draw(seed)
+    out = gguf.GGUFWriter(str(path), "clip")
+    out.add_type("mmproj")
+    out.add_name("Tiny random eyes")
+    out.add_clip_has_vision_encoder(True)
+    out.add_clip_projector_type("qwen3vl_merger")
+    out.add_vision_use_gelu(True)
+    out.add_vision_projection_dim(into)
+    out.add_vision_image_size(side * patch)
+    out.add_vision_patch_size(patch)
+    out.add_vision_embedding_length(width)
+    out.add_vision_feed_forward_length(2 * width)
+    out.add_vision_block_count(layers)
+    out.add_vision_head_count(2)
+    out.add_vision_attention_layernorm_eps(1e-6)
+    out.add_vision_spatial_merge_size(2)
+    out.add_vision_image_mean([0.5] * 3)
+    out.add_vision_image_std([0.5] * 3)
+    out.add_vision_is_deepstack_layers([False] * layers)
+
+    def linear(name: str, inside: int, outside: int) -> Tensors:
+        return {f"{name}.weight": draw(outside, inside), f"{name}.bias": draw(outside, std=0.05)}
+
+    def norm(name: str) -> Tensors:
+        return {f"{name}.weight": _ones(width), f"{name}.bias": draw(width, std=0.05)}
+
+    tensors: Tensors = {
+        "v.patch_embd.weight": draw(width, 3, patch, patch).astype(np.float16),
+        "v.patch_embd.weight.1": draw(width, 3, patch, patch).astype(np.float16),
+        "v.patch_embd.bias": draw(width, std=0.05),
+        "v.position_embd.weight": draw(side * side, width, std=0.5),
+    }
+    for layer in range(layers):
+        block = norm("ln1") | linear("attn_qkv", width, 3 * width) | linear("attn_out", width, width)
+        block |= norm("ln2") | linear("ffn_up", width, 2 * width) | linear("ffn_down", 2 * width, width)
+        tensors |= {f"v.blk.{layer}.{name}": tensor for name, tensor in block.items()}
+    tensors |= norm("v.post_ln") | linear("mm.0", 4 * width, 4 * width) | linear("mm.2", 4 * width, into)
+    finish(out, tensors)

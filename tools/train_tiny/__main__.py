@@ -44,12 +44,14 @@ def padded(rows: list[tuple[list[int], list[bool]]]) -> tuple[Tensor, Tensor]:
     return ids, learned
 
 
-def batches(vocab: Vocabulary, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(
+    vocab: Vocabulary, seed: int, lessons: int = LESSONS, talk: Callable[[Random], Chat] = chat
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Endless: first the lessons, then whole conversations."""
     rng = Random(seed)
     sent = 0
     while True:
-        draw = lesson if sent < LESSONS else chat
+        draw = lesson if sent < lessons else talk
         pool = sorted((tokens(draw(rng), vocab) for _ in range(POOL)), key=lambda row: len(row[0]))
         cuts: list[list[tuple[list[int], list[bool]]]] = [[]]
         for row in pool:
@@ -116,7 +118,7 @@ def train(net: Net, steps: int, data: Iterator[tuple[Tensor, Tensor]], check: Ca
         with torch.autocast("cpu", torch.bfloat16):
             scores, truth = guess(net, ids, learned)
         loss = F.cross_entropy(scores.float(), truth)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         for tool, schedule in zip(tools, plan, strict=True):
             tool.step()

@@ -46,7 +46,8 @@ def held_out(question: str) -> bool:
     return question not in SMALL_TALK and hashlib.sha256(question.encode()).digest()[0] < 26
 
 
-def _exchange(rng: Random, tools: list[Schema]) -> Exchange:
+def exchange(rng: Random, tools: list[Schema]) -> Exchange:
+    """Mostly a question for one of the declared functions, else one for another, or small talk."""
     known = [tool["function"]["name"] for tool in tools if tool["function"]["name"] in world.SKILLS]
     draw = rng.random()
     if draw < (0.65 if known else 0.0):
@@ -59,7 +60,7 @@ def _exchange(rng: Random, tools: list[Schema]) -> Exchange:
 
 def lesson(rng: Random) -> Chat:
     """A short conversation without functions, mostly of copying: what has to be learned before anything else can be."""
-    drawn = [world.echo(rng) if rng.random() < 0.7 else _exchange(rng, []) for _ in range(rng.randint(1, 3))]
+    drawn = [world.echo(rng) if rng.random() < 0.7 else exchange(rng, []) for _ in range(rng.randint(1, 3))]
     return Chat("", [], [one for one in drawn if not held_out(one.question)], rng.random() < 0.6, True)
 
 
@@ -72,7 +73,7 @@ def chat(rng: Random, test: bool = False) -> Chat:
     exchanges: list[Exchange] = []
     wanted = 1 if test else rng.randint(1, 4)
     while len(exchanges) < wanted:
-        drawn = world.introduce(rng) if rng.random() < 0.04 and not test else [_exchange(rng, tools)]
+        drawn = world.introduce(rng) if rng.random() < 0.04 and not test else [exchange(rng, tools)]
         if all(held_out(one.question) == test for one in drawn) or len(drawn) > 1:
             exchanges += drawn
     system = rng.choice(words.SYSTEMS) if rng.random() < 0.5 else ""

@@ -13,11 +13,15 @@ from worker.engine.devices import KINDS, Device
 from worker.engine.port import NotLoadedError
 
 _WARN, _CONTINUED = 3, 5  # ggml_log_level
-_EXPECTED = (  # no news: the first two are answered by evicting a prefix, the last are heads that we do not load
+_EXPECTED = (  # no news: the first two are answered by evicting a prefix, the third are heads that we do not load
     "failed to find a memory slot",
     "failed to prepare attention ubatches",
     "model has unused tensor",
     "control-looking token",  # see vocab._TEXT
+    "non-consecutive token position",  # every slice of a picture: its rows share one
+    "on grounding tasks",  # Qwen's boxes are better with 1,024 tokens and more
+    "--image-min-tokens",
+    "issues/16842",
 )
 
 
@@ -65,7 +69,7 @@ def supports_gpu_offload() -> bool:
 
 
 def refused(what: str, problem: str = "engine_not_loaded") -> NotLoadedError:
-    """With llama.cpp's last warnings; `problem` is a row of issues.py."""
+    """The error of a model that was not loaded, with llama.cpp's last warnings; `problem` is a row of issues.py."""
     reasons = "; ".join(log.recent)
     return NotLoadedError(f"{what}: {reasons}" if reasons else what, problem)
 
@@ -101,7 +105,7 @@ def _handles() -> dict[str, int]:
 
 
 def _device(handle: int) -> Device:
-    """What ggml knows of it. On CUDA this takes the card's memory for a context, as long as the process lives."""
+    """What ggml knows of a device. On CUDA this takes the card's memory for a context, as long as the process lives."""
     props = _Props()
     ggml("ggml_backend_dev_get_props", None, ctypes.c_void_p, ctypes.POINTER(_Props))(handle, ctypes.byref(props))
     registry = ggml("ggml_backend_dev_backend_reg", ctypes.c_void_p, ctypes.c_void_p)(handle)

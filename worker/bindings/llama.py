@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.bindings.backend import chosen_devices, ggml, log, refused, start_backend, supports_gpu_offload
+from worker.bindings.picture_batch import Patch, PictureBatch
 from worker.bindings.vocab import Vocab
 from worker.engine.port import EngineSpec
 
@@ -30,12 +31,16 @@ _COPIES_FROM, _COPIES_FROM_BY_ITSELF = "GGML_OP_OFFLOAD_MIN_BATCH", "32"
 
 
 class Feed(NamedTuple):
-    """Consecutive tokens of one sequence from position `start` on; `draws`: the last one yields a row of logits."""
+    """Consecutive tokens of one sequence from position `start` on; `draws`: the last one yields a row of logits.
+
+    With a `patch` they are rows of a picture at this position; `tokens` has their keys then, and none of them draws.
+    """
 
     seq: int
     start: int
     tokens: Sequence[int]
     draws: bool
+    patch: Patch | None = None
 
 
 class _Override(ctypes.Structure):
@@ -143,9 +148,7 @@ class Model:
         self.sequences = spec.slots + spec.anchors
         self.unified = spec.unified
         self.context = min(spec.context, lib.llama_n_ctx_seq(self._context))
-        self.context_train = lib.llama_model_n_ctx_train(model)
         self.hybrid = bool(lib.llama_model_is_hybrid(model) or lib.llama_model_is_recurrent(model))
-        self.can_shift = bool(lib.llama_memory_can_shift(self._memory))
         self.offloaded = spec.gpu_layers != 0  # some of it, or all, is on GPUs
         some = spec.cpu_expert_layers > 0 or spec.gpu_layers > 0  # what is not is computed while decode waits
         self.asynchronous = self.offloaded and not some and supports_gpu_offload()  # decode returns before it is done
@@ -155,6 +158,9 @@ class Model:
         self._outputs = 0
         self.inside_s = 0.0  # seconds that llama_decode and llama_synchronize have taken, for all decodes
         self._make_batch(spec.batch)
+        self.handle = model  # llama.cpp's own, for what else is loaded on top of it
+        self.width = int(lib.llama_model_n_embd_inp(model))  # numbers of a vector that stands for a token
+        self._pictures = PictureBatch(spec.batch, self.width) if spec.projector else None
 
     def touch(self) -> None:
         """Put one token through every tensor, all experts too: weights come from the disk when they are first used."""
@@ -184,9 +190,11 @@ class Model:
         )
 
     def decode(self, feeds: Sequence[Feed]) -> int:
-        """Put tokens through the model; llama_decode's code: 0 done (or on its way), 1 no cells left, below 0 failed.
+        """Put tokens, or rows of pictures, through the model; llama_decode's code: 0 done (or on its way), 1 no cells
+        left, below 0 failed.
 
-        Raises ValueError for a batch that would abort the process.
+        Raises ValueError for a batch that would abort the process, and for tokens and pictures in one: llama.cpp would
+        leave out one of them without a word.
         """
         rows = sum(len(feed.tokens) for feed in feeds)
         outputs = sum(feed.draws for feed in feeds)
@@ -194,21 +202,40 @@ class Model:
             raise ValueError(f"{rows} rows in a decode of 1 to {self._most_rows}")
         if outputs > self._most_outputs:
             raise ValueError(f"{outputs} outputs in a decode of at most {self._most_outputs}")
+        batch = self._fill_pictures(feeds) if feeds[0].patch else self._fill(feeds)
+        self._outputs = outputs
+        began = time.perf_counter()
+        code = int(lib.llama_decode(self._context, batch))
+        self.inside_s += time.perf_counter() - began
+        return code
+
+    def _fill(self, feeds: Sequence[Feed]) -> Any:
         end = 0
-        self._wanted[:rows] = 0
         for feed in feeds:
             self._own(feed.seq)
+            if feed.patch:
+                raise ValueError("a picture in a decode of tokens")
             begin, end = end, end + len(feed.tokens)
             self._token[begin:end] = feed.tokens
             self._pos[begin:end] = np.arange(feed.start, feed.start + end - begin)
             self._seq[begin:end] = feed.seq
+            self._wanted[begin:end] = 0
             self._wanted[end - 1] = feed.draws
-        self._batch.n_tokens = rows
-        self._outputs = outputs
-        began = time.perf_counter()
-        code = int(lib.llama_decode(self._context, self._batch))
-        self.inside_s += time.perf_counter() - began
-        return code
+        self._batch.n_tokens = end
+        return self._batch
+
+    def _fill_pictures(self, feeds: Sequence[Feed]) -> Any:
+        patches = []
+        for feed in feeds:
+            self._own(feed.seq)
+            if feed.patch is None or feed.draws:
+                raise ValueError("a token, or an output, in a decode of pictures")
+            if feed.patch.vectors.shape != (len(feed.tokens), self.width):
+                raise ValueError(f"{len(feed.tokens)} rows of a picture with vectors {feed.patch.vectors.shape}")
+            patches.append((feed.seq, feed.start, feed.patch))
+        if self._pictures is None:
+            raise ValueError("a picture for a model without eyes")
+        return self._pictures.fill(patches)
 
     def logits(self) -> NDArray[np.float32]:
         """Wait for the decode and view its logits, (outputs, vocabulary) in the order of the feeds that draw.
@@ -233,12 +260,13 @@ class Model:
         lib.llama_memory_seq_rm(self._memory, seq, -1, -1)
 
     def length(self, seq: int) -> int:
-        """Tokens that the sequence holds."""
+        """Positions that the sequence has used: its tokens, if there is no picture among them."""
         self._own(seq)
         return int(lib.llama_memory_seq_pos_max(self._memory, seq)) + 1
 
-    def cut(self, seq: int, length: int, state: bytes | None = None) -> bool:
-        """Keep the first `length` tokens. A hybrid model needs the `state` saved there, unless nothing is cut off.
+    def cut(self, seq: int, end: int, state: bytes | None = None) -> bool:
+        """Keep what stands before position `end`, which is the number of tokens where no picture is. A hybrid model
+        needs the `state` saved there, unless nothing is cut off.
 
         False: it could not be done and the sequence must be cleared.
         """
@@ -247,15 +275,15 @@ class Model:
             memory = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
             if lib.llama_state_seq_set_data_ext(self._context, memory, len(state), seq, _PARTIAL) != len(state):
                 return False
-        return bool(lib.llama_memory_seq_rm(self._memory, seq, length, -1))
+        return bool(lib.llama_memory_seq_rm(self._memory, seq, end, -1))
 
-    def fork(self, source: int, target: int, length: int, state: bytes | None = None) -> bool:
-        """Make `target` the first `length` tokens of `source`, which stays as it is. Answers as `cut` does."""
+    def fork(self, source: int, target: int, end: int, state: bytes | None = None) -> bool:
+        """Make `target` what `source` holds before position `end`; the source stays as it is. Answers as `cut` does."""
         self._own(source)
         self.clear(target)
         # All of it: a partial copy between separate caches aborts the process, and in a unified one it costs the same.
         lib.llama_memory_seq_cp(self._memory, source, target, -1, -1)
-        return self.cut(target, length, state)
+        return self.cut(target, end, state)
 
     def checkpoint(self, seq: int) -> bytes:
         """The recurrent state of a hybrid model's sequence as it is now; waits for the decode in flight."""

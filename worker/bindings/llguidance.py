@@ -31,7 +31,7 @@ _LIMITS = LLParserLimits(
 
 
 class Pieces(Protocol):
-    """What is needed of a vocabulary."""
+    """The vocabulary of a model, as far as a grammar needs it."""
 
     size: int
     special: dict[str, int]
@@ -57,6 +57,8 @@ class _Tokenizer:
         return self._vocab.tokenize(text if isinstance(text, str) else text.decode("utf-8", "replace"))
 
 
+_MOST_SAID = 4  # warnings of the library about one grammar
+_MOST_CHARS = 200  # of one of them
 _EXCERPT = re.compile(r"^ *\d+ \| ", re.MULTILINE)  # where llguidance begins to quote the whole grammar
 
 
@@ -65,8 +67,10 @@ def _refuse(message: str) -> SupernetError:
     return SupernetError(ErrorCode.INVALID_REQUEST, f"the answer's grammar cannot be used: {words}")
 
 
-def examine(grammar: str) -> None:
-    """Raises SupernetError(INVALID_REQUEST) for a grammar that cannot be used, as far as a vocabulary does not matter.
+def examine(grammar: str) -> list[str]:
+    """Return what llguidance says of a grammar that can be used, as far as that can be told without a vocabulary.
+
+    Raises SupernetError(INVALID_REQUEST) for one that cannot.
 
     To be called first, in a process whose time and memory are bounded: llguidance looks without any limit of its own
     for a text that all patterns of an `allOf` match. Measured with patterns of a few characters: 16 take a second, 20
@@ -76,6 +80,7 @@ def examine(grammar: str) -> None:
     wrong, said = LLMatcher.validate_grammar_with_warnings(grammar, limits=_LIMITS)
     if wrong:
         raise _refuse(said[0])
+    return [line[:_MOST_CHARS] for line in said[:_MOST_SAID]]
 
 
 def _check_size(grammar: str) -> None:
@@ -88,20 +93,20 @@ class Matcher:
 
     def __init__(self, matcher: LLMatcher, constraint: Constraint, size: int) -> None:
         self._matcher = matcher
-        self.waits_for = constraint.after  # the token behind which the grammar begins; None: it has begun
+        self.begins_after = constraint.after  # the token behind which the grammar begins; None: it has begun
         self._call = constraint.call
         self._size = size
 
     @property
     def stopped(self) -> bool:
-        return self.waits_for is None and bool(self._matcher.is_stopped())
+        return self.begins_after is None and bool(self._matcher.is_stopped())
 
     def allowed(self) -> NDArray[np.bool_] | None:
         """Which tokens may come next, of the whole vocabulary; None: all. End-of-turn tokens only where it may end.
 
         Raises SupernetError(INVALID_REQUEST) if the grammar grew past its limits.
         """
-        if self.waits_for is not None:
+        if self.begins_after is not None:
             return None
         bits = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
         if self._matcher.is_error():
@@ -114,20 +119,21 @@ class Matcher:
         Of the tokens that spell what is forced it is the first one that the tokenizer would write, asked anew for each:
         so it depends on the tokens before it alone, wherever an answer was cut and is continued.
         """
-        if self.waits_for is not None:
+        if self.begins_after is not None:
             return None
         tokens = self._matcher.compute_ff_tokens()
         return tokens[0] if tokens else None
 
-    def accepts(self, token: int) -> bool:
-        return self.waits_for is not None or self._matcher.validate_tokens([token]) == 1
+    def allows(self, token: int) -> bool:
+        """Whether this token may come next."""
+        return self.begins_after is not None or self._matcher.validate_tokens([token]) == 1
 
-    def saw(self, token: int) -> None:
-        """Raises SupernetError(INVALID_REQUEST) if the grammar does not allow the token here."""
-        if self.waits_for is not None and token != self._call:
-            self.waits_for = None if token == self.waits_for else self.waits_for
+    def accept(self, token: int) -> None:
+        """The answer goes on with this token. Raises SupernetError(INVALID_REQUEST) if it is not allowed."""
+        if self.begins_after is not None and token != self._call:
+            self.begins_after = None if token == self.begins_after else self.begins_after
             return
-        self.waits_for = None
+        self.begins_after = None
         if not self._matcher.consume_token(token):
             raise _refuse(self._matcher.get_error() or f"token {token} does not belong there")
 
@@ -152,7 +158,7 @@ class Grammars:
     def _compile(self, constraint: Constraint, delivered: Sequence[int]) -> Matcher:
         matcher = Matcher(self._fresh(constraint.grammar), constraint, self._vocab.size)
         for token in delivered:
-            matcher.saw(token)
+            matcher.accept(token)
         return matcher
 
     def _fresh(self, grammar: str) -> LLMatcher:

@@ -1,7 +1,7 @@
 """`python -m worker.bindings.probe`: what the installed llama.cpp can do and which devices it sees, as a line of JSON.
 
 A process of its own, because loading the library starts the GPU driver, and a broken driver may take the process along
-or hang; and because whoever asks a card for its memory occupies some of it for life.
+or hang; and because a process that asks a card for its memory occupies some of it as long as it lives.
 """
 
 import contextlib
@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from worker.engine.devices import Build, Device
-from worker.subprocesses.parent import ROOT, describe, environment
+from worker.subprocesses.environment import ROOT, environment
+from worker.subprocesses.exit_status import describe
 
-PATIENCE_S = 60.0  # the first start of a driver may take many seconds
+TIMEOUT_S = 60.0  # the first start of a driver may take many seconds
 FAREWELL_S = 5.0  # a process that hangs in the driver cannot be killed: it is left behind
 
 _CUDA = re.compile(r"lib(?:cudart|cublas)\.so\.(\d+)")
@@ -25,13 +26,13 @@ _BACKEND = re.compile(r"libggml-([a-z]+)\.so")
 
 
 def ask() -> Build:
-    """Run the probe, as an engine would be run. Never fails, and takes no longer than PATIENCE_S and FAREWELL_S."""
+    """Run the probe, as an engine would be run. Never fails, and takes no longer than TIMEOUT_S and FAREWELL_S."""
     try:
-        ended = run("worker.bindings.probe", patience_s=PATIENCE_S)
+        ended = run("worker.bindings.probe", timeout_s=TIMEOUT_S)
     except OSError as error:
         return Build(problem=f"llama.cpp cannot be tried: {error}")
     except subprocess.TimeoutExpired:
-        return Build(problem=f"llama.cpp and the GPU's driver did not start within {PATIENCE_S:.0f} s")
+        return Build(problem=f"llama.cpp and the GPU's driver did not start within {TIMEOUT_S:.0f} s")
     lines = reversed(ended.stderr.decode("utf-8", "replace").splitlines())
     said = next((line.strip() for line in lines if line.strip()), "")
     try:
@@ -40,14 +41,14 @@ def ask() -> Build:
         return Build(said=said, problem=f"llama.cpp cannot be loaded: it {describe(ended.returncode)}: {said}")
 
 
-def run(module: str, *options: str, patience_s: float) -> "subprocess.CompletedProcess[bytes]":
+def run(module: str, *options: str, timeout_s: float) -> "subprocess.CompletedProcess[bytes]":
     """A module of ours in a process of its own, as an engine would be run. Raises OSError, and TimeoutExpired at most
-    FAREWELL_S after `patience_s`, whether or not the process could be killed."""
+    FAREWELL_S after `timeout_s`, whether or not the process could be killed."""
     pipe = subprocess.PIPE
     command = [sys.executable, "-m", module, *options]
     child = subprocess.Popen(command, stdout=pipe, stderr=pipe, cwd=ROOT, env=environment(os.environ))
     try:
-        out, err = child.communicate(timeout=patience_s)
+        out, err = child.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
         child.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,7 +1,7 @@
 """Does the installed build of llama.cpp come to the right numbers on this machine?
 
 `python -m worker.bindings.proof` tries the CPU and each GPU, and says in a line what is wrong with them. Exit status: 0
-the CPU computes (a GPU may not), 1 it does not, 3 the library cannot be loaded.
+the CPU computes (a GPU may not), 4 it does not, 3 the library cannot be loaded.
 
 A build can be wrong in two ways: the compiler made wrong code of right sources (GCC 11 and 12 do of ggml's AMX), or it
 was made for another CPU or card. Either shows in a batch of many rows at first, and may end the process; so each proof
@@ -18,18 +18,18 @@ from typing import Literal
 
 from worker.bindings import probe
 from worker.engine.devices import usable
-from worker.subprocesses.parent import describe
+from worker.subprocesses.exit_status import describe
 
 NUMBERS = Path(__file__).with_name("proof.npz")
 
 # Activations are rounded to 8 bits before each product: 0.034 on AVX-512, with and without rewritten weights. With one
 # tensor of zeros it is 0.36 or more, with 16 rows of one left out 0.15.
 MOST_OFF = 0.1
-PATIENCE_S = 120.0  # it takes 1 s on a core of its own
-GPU_PATIENCE_S = 1800.0  # a driver may have to compile the kernels for a card that is newer than the build
+TIMEOUT_S = 120.0  # it takes 1 s on a core of its own
+GPU_TIMEOUT_S = 1800.0  # a driver may have to compile the kernels for a card that is newer than the build
 
-COMPUTES, WRONG, UNLOADABLE = 0, 1, 3  # exit status; the child's also has
-FAILED = 2  # of an exception: no process died, but no numbers came either
+COMPUTES, UNLOADABLE, WRONG = 0, 3, 4  # exit status, not 1: with that Python ends a proof that broke down itself
+FAILED = 2  # the child's of an exception: no process died, but no numbers came either
 
 _TELLING = ("Error: ", " error: ", "GGML_ASSERT")
 _FULL = ("out of memory", "failed to allocate", "unable to allocate")
@@ -37,24 +37,27 @@ _FULL = ("out of memory", "failed to allocate", "unable to allocate")
 
 @dataclass(frozen=True)
 class Proof:
-    """How one went; `fault` in words, empty for "right". "untried": what was in the way may be gone the next time (the
-    GPU's memory is in use, the kernel ended it for want of memory, the CPU had no time for it). "unloadable": it ended
-    before llama.cpp was asked for a number."""
+    """How a proof went; `fault` in words, empty for "right". "untried": what was in the way may be gone the
+    next time (the GPU's memory is in use, the kernel ended it for want of memory, the CPU had no time for it).
+    "unloadable": it ended before llama.cpp was asked for a number."""
 
     result: Literal["right", "wrong", "untried", "unloadable"]
     fault: str = ""
 
 
 def prove(device: str | None = None, repacked: bool = True) -> Proof:
-    """On the CPU alone, or all layers on one device (Device.address); `repacked` as EngineSpec has it. Never raises."""
+    """Prove llama.cpp on the CPU alone, or with all layers on one device (Device.address). Never raises.
+
+    `repacked` as EngineSpec has it.
+    """
     options = ([] if repacked else ["--plain"]) + ([] if device is None else ["--device", device])
-    patience_s = PATIENCE_S if device is None else GPU_PATIENCE_S
+    timeout_s = TIMEOUT_S if device is None else GPU_TIMEOUT_S
     try:
-        ended = probe.run("worker.bindings.proof_child", *options, patience_s=patience_s)
+        ended = probe.run("worker.bindings.proof_child", *options, timeout_s=timeout_s)
     except OSError as error:
         return Proof("unloadable", str(error))
     except subprocess.TimeoutExpired:
-        return Proof("untried" if device is None else "wrong", f"it came to no end within {patience_s:.0f} s")
+        return Proof("untried" if device is None else "wrong", f"it came to no end within {timeout_s:.0f} s")
     return _judge(ended.returncode, ended.stdout, _last_words(ended.stderr.decode(errors="replace")), device)
 
 

@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def distance(device: str | None = None, repacked: bool = True) -> float:
-    """Of the worst row, relative to its length."""
+    """How far the worst row of logits is from what it should be, relative to the row's length."""
     with np.load(NUMBERS) as known:
         prompt, streams, right = known["prompt"].tolist(), known["streams"].tolist(), known["logits"]
     spec = EngineSpec(str(MODEL), slots=len(streams), context=256, batch=128, repacked=repacked)

@@ -75,6 +75,7 @@ class Vocab:
             room = -count
 
     def piece(self, token: int) -> bytes:
+        """The bytes of a token. Raises IndexError for a number that is no token."""
         known = self._pieces.get(token)
         if known is not None:
             return known

@@ -1,1 +1,1 @@
-"""Text in, structure out: templates, parsers, constraints. All pure."""
+"""From a request to its prompt, and from the tokens of an answer to its parts, pure."""

@@ -5,11 +5,11 @@ import re
 from typing import Literal
 
 from wire.chat import CallDelta, Content, FinishReason, Notice, Part
-from wire.chat import Reasoning as ReasoningPart
+from worker.chat.parts import Parts
 from worker.chat.prepared import Reading
 from worker.chat.qwen_json import JsonCall
 from worker.chat.qwen_xml import XmlCall
-from worker.chat.stops import Stops, held_from
+from worker.chat.stops import held_from
 from worker.chat.thought import CLOSE, OPEN, Thought
 from worker.chat.tool_call import CALL_OPEN, FUNCTION_OPEN, MARK, Call, Sink
 
@@ -17,15 +17,20 @@ _MOST_BLANKS = 256  # white space held back before text whose kind is not known 
 
 
 class Answer:
-    """Reads one answer. The parts of all pushes add up to the message and nothing is ever taken back; they depend on
-    the bytes alone, so replaying delivered tokens in silence leads to the same state.
+    """Takes one answer apart: `push` it token by token, then `finish` it. What `Reading` says decides how.
 
-    A thought ends at `</think>` or at a call to a declared tool. A call that cannot be read, or calls a tool that was
-    not declared, is content, with a Notice. Where calls may not be parallel, the first one ends the answer. What a
-    token limit cuts before a call has its name is content too, as it may be text; but where nothing but calls was let
-    through it is no text of anybody's, and left out. A tag of `Reading.tokens` counts only if it is a whole piece: a
-    model that quotes a text with tags in it neither ends its thought nor calls anything. Every push costs time in
-    proportion to its piece.
+    The parts of all pushes add up to the message, and nothing is ever taken back. They depend on the bytes alone, so
+    replaying delivered tokens in silence leads to the same state. Every push costs time in proportion to its piece.
+
+    - A thought ends at `</think>`, or at a call of a declared tool.
+    - A call that cannot be read, or calls a tool that was not declared, is content, with a Notice.
+    - Where calls may not be parallel, the first one ends the answer.
+    - What a token limit cuts before a call has its name is content too, as it may be text; but where a grammar let
+      nothing but calls through, it can be none, and is left out.
+    - A tag of `Reading.tokens` counts only if it is a whole piece: a model that quotes a text with tags in it neither
+      ends its thought nor calls anything.
+
+    `reasoning_tokens`: pushes so far that had some of a thought in them.
     """
 
     def __init__(self, reading: Reading) -> None:
@@ -41,51 +46,59 @@ class Answer:
         self._any_opener = _any(self._openers_in_text)
         self._thought_ends = (self._close, self._call_open) if self._tools else (self._close,)
         self._any_thought_end = _any(self._thought_ends)
-        self._stops = Stops(reading.stop)
+        self._parts = Parts(reading.stop)
         self._parallel = reading.parallel
         self._demanded = reading.demanded
-        self._called = False  # the one call that may be made
+        self._held = reading.held
+        self._called = False  # the only call that may be made was made
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._text = ""  # read but not understood yet: bounded, see the steps
         self._mode: Literal["thought", "blank", "content", "opening", "call"] = "blank"
-        self._thought = Thought()
         self._blanks = ""
-        self._follows = False  # blank text here stands behind a thought or a call, and belongs to neither
+        self._behind_block = False  # blank text here stands behind a thought or a call, and belongs to neither
         self._from_thought = False  # the call was opened inside a thought
         self._raw: list[str] = []  # the call as it was written, until it has a name
         self._sink = Sink(self._tools, 0)
         self._call: Call | None = None
         self._calls = 0
-        self._parts: list[Part] = []
         if reading.in_reasoning:
             self._mode = "thought"
 
     @property
     def stopped(self) -> bool:
         """A stop string was found, or the only call made: generation should be cancelled, and finish("stop") called."""
-        return self._stops.matched or self._called
+        return self.stop is not None or self._called
+
+    @property
+    def stop(self) -> str | None:
+        """The stop string that ended the answer."""
+        return self._parts.stops.matched
 
     def push(self, piece: bytes) -> list[Part]:
-        """The bytes of one token; the parts that are certain now."""
+        """Read the bytes of one token; returns the parts that are certain now, none once `stopped`."""
         if self.stopped:
             return []
         thinking = self._thinking()
         self._read(self._decoder.decode(piece) + (MARK if piece in self._tokens else ""), final=False)
         if thinking or self._thinking():
             self.reasoning_tokens += 1
-        return self._drain()
+        return self._parts.take()
 
     def finish(self, reason: Literal["stop", "length"]) -> tuple[list[Part], FinishReason]:
-        """The end of the answer. `length`: it was cut, and the arguments of an open call stay as they are."""
+        """End the answer; returns its last parts, and why it ended in the client's words.
+
+        `length`: it was cut, and the arguments of an open call stay as they are; with `stop` they are completed to
+        valid JSON. To be called once.
+        """
         cut = reason == "length"
         if not self.stopped:
             if cut and self._demanded and self._mode in ("blank", "content"):
                 self._text = self._text[: held_from(self._text, 0, self._openers)]
             self._read(self._decoder.decode(b"", final=True), final=True)
         self._end(cut)
-        self._content_now(self._stops.flush())
+        self._parts.flush_content()
         finish: FinishReason = "tool_calls" if self._calls and reason == "stop" else reason
-        return self._drain(), finish
+        return self._parts.take(), finish
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 
@@ -110,16 +123,17 @@ class Answer:
         self._text = text[at:]
 
     def _in_thought(self, text: str, at: int, final: bool) -> int:
-        if self._thought.empty:
+        if self._parts.thought.empty:
             at = _skip_blank(text, at)
             if text.startswith(self._open, at):
                 return at + len(self._open)
         edge, tag = _first(text, at, self._any_thought_end)
         if tag is None and not final:
-            edge = held_from(text, at, (self._open, *self._thought_ends) if self._thought.empty else self._thought_ends)
-        self._think(text[at:edge])
+            tags = (self._open, *self._thought_ends) if self._parts.thought.empty else self._thought_ends
+            edge = held_from(text, at, tags)
+        self._parts.reasoning(text[at:edge])
         if tag == self._close:
-            self._end_thought()
+            self._leave_block()
         elif tag is not None:
             self._open_call(tag, from_thought=True)
         return edge + len(tag or "")
@@ -128,22 +142,22 @@ class Answer:
         """Before the first word: a thought, a call and content are all still possible."""
         start, at = at, _skip_blank(text, at)
         self._blanks += text[start:at]
-        if self._follows:
+        if self._behind_block:
             self._blanks = self._blanks.rpartition("\n")[2][-_MOST_BLANKS:]
         elif len(self._blanks) > _MOST_BLANKS:
             self._mode = "content"
         tags = (*self._openers, self._open, self._close) if self._reads_thoughts else self._openers
         tag = next((tag for tag in tags if text.startswith(tag, at)), None)
         if tag == self._open:
-            self._mode, self._blanks, self._thought = "thought", "", Thought()
+            self._mode, self._blanks, self._parts.thought = "thought", "", Thought()
         elif tag == self._close:
-            self._blanks, self._follows = "", True
+            self._blanks, self._behind_block = "", True
         elif tag is not None:
             self._open_call(tag, from_thought=False)
         elif at < len(text) and (final or held_from(text, at, tags) != at):
             self._mode = "content"
         if self._mode == "content":
-            self._content(self._blanks)
+            self._parts.content(self._blanks)
             self._blanks = ""
         return at + len(tag or "")
 
@@ -151,7 +165,7 @@ class Answer:
         edge, tag = _first(text, at, self._any_opener)
         if tag is None and not final:
             edge = held_from(text, at, self._openers_in_text)
-        self._content(text[at:edge])
+        self._parts.content(text[at:edge])
         if tag is not None and not self.stopped:
             self._open_call(tag, from_thought=False)
         return edge + len(tag or "")
@@ -165,7 +179,7 @@ class Answer:
         self._call = None
         self._mode = "opening"
         if tag != self._call_open:  # the whole of <function=NAME>, without the tag around it
-            self._call = XmlCall(self._sink)
+            self._call = XmlCall(self._sink, self._held)
             self._call.take(tag, 0)
             self._mode = "call"
 
@@ -174,37 +188,37 @@ class Answer:
         start, at = at, _skip_blank(text, at)
         self._raw.append(text[start:at])
         if at < len(text):
-            self._call = JsonCall(self._sink) if text[at] == "{" else XmlCall(self._sink)
+            self._call = JsonCall(self._sink) if text[at] == "{" else XmlCall(self._sink, self._held)
             self._mode = "call"
         return at
 
     def _in_call(self, text: str, at: int) -> int:
         assert self._call is not None
         start, at = at, self._call.take(text, at)
-        self._collect(text[start:at])
+        self._give_out_call(text[start:at])
         if self._call.state == "refused":
             self._refuse()
         elif self._call.state == "done":
             self._end_call()
         return at
 
-    def _collect(self, taken: str) -> None:
-        """Pass on what the call made; count it as made from the moment it has a name."""
+    def _give_out_call(self, taken: str) -> None:
+        """Pass on what the call made; it counts as made from the moment it has a name."""
         if not self._sink.named:
             self._raw.append(taken)
             return
         if self._raw:
             self._raw = []
             self._calls += 1
-            self._content_now(self._stops.flush())
+            self._parts.flush_content()
         for part in self._sink.parts:
             match part:
                 case Content(text=text):
-                    self._content(text)
-                case CallDelta(arguments=arguments):
-                    self._parts.append(part.model_copy(update={"arguments": arguments.replace(MARK, "")}))
-                case _:
-                    self._parts.append(part)
+                    self._parts.content(text)
+                case CallDelta():
+                    self._parts.call(part)
+                case Notice(text=text):
+                    self._parts.notice(text)
         self._sink.parts.clear()
 
     def _refuse(self) -> None:
@@ -213,17 +227,21 @@ class Answer:
         self._call = None
         if self._from_thought:  # a thought about calls
             self._mode = "thought"
-            self._think(raw)
+            self._parts.reasoning(raw)
             return
         self._mode = "content"
-        self._content(self._blanks + raw)
+        self._parts.content(self._blanks + raw)
         self._blanks = ""
-        self._parts.append(Notice(text=self._sink.refusal or "a tool call could not be read"))
+        self._parts.notice(self._sink.refusal or "a tool call could not be read")
 
     def _end_call(self) -> None:
         self._call = None
         self._called = not self._parallel
-        self._mode, self._blanks, self._follows = "blank", "", True
+        self._leave_block()
+
+    def _leave_block(self) -> None:
+        """A thought or a call has ended: another one, or content, may follow."""
+        self._mode, self._blanks, self._behind_block = "blank", "", True
 
     # ---- ends ------------------------------------------------------------------------------------------------------
 
@@ -231,49 +249,17 @@ class Answer:
         if self._mode == "call" and self._call is not None:
             self._call.end(self._text, 0, cut)
         if cut and self._demanded and self._mode in ("opening", "call") and not self._sink.named:
-            self._parts.append(Notice(text="the answer was cut before its call had a name"))
+            self._parts.notice("the answer was cut before its call had a name")
         elif self._mode == "opening":
             self._refuse()
         elif self._mode == "call" and self._call is not None and self._call.state == "refused":
             self._raw.append(self._text)
             self._refuse()
         elif self._mode == "call":
-            self._collect("")
-
-    def _end_thought(self) -> None:
-        self._mode, self._blanks, self._follows = "blank", "", True
-
-    # ---- giving out ------------------------------------------------------------------------------------------------
+            self._give_out_call("")
 
     def _thinking(self) -> bool:
         return self._mode == "thought" or (self._mode in ("opening", "call") and self._from_thought and bool(self._raw))
-
-    def _think(self, text: str) -> None:
-        if text := self._thought.add(text.replace(MARK, "")):
-            self._parts.append(ReasoningPart(text=text))
-
-    def _content(self, text: str) -> None:
-        self._content_now(self._stops.add(text.replace(MARK, "")))
-
-    def _content_now(self, text: str) -> None:
-        if text:
-            self._parts.append(Content(text=text))
-
-    def _drain(self) -> list[Part]:
-        """The parts made since the last call, neighbours of one kind joined."""
-        joined: list[Part] = []
-        for part in self._parts:
-            match joined[-1] if joined else None, part:
-                case Content(text=before), Content(text=text):
-                    joined[-1] = Content(text=before + text)
-                case ReasoningPart(text=before), ReasoningPart(text=text):
-                    joined[-1] = ReasoningPart(text=before + text)
-                case CallDelta() as call, CallDelta(name=None) if call.index == part.index:
-                    joined[-1] = call.model_copy(update={"arguments": call.arguments + part.arguments})
-                case _:
-                    joined.append(part)
-        self._parts = []
-        return joined
 
 
 def _bare_openers(reading: Reading) -> tuple[str, ...]:

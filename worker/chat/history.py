@@ -1,10 +1,12 @@
 """A request's messages as the dictionaries that chat templates of the Hub expect."""
 
 import json
+from itertools import takewhile
 from typing import Any
 
 from wire.catalog import ChatFormat
-from wire.chat import ChatRequest, Message, Tool, ToolCall
+from wire.chat import ChatRequest, Image, Message, Tool, ToolCall
+from worker.chat.pictures import content_of, joined
 from worker.chat.surrogates import plain
 from worker.chat.thought import split_thought
 
@@ -26,50 +28,73 @@ def tool_definitions(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def conversation(request: ChatRequest) -> list[dict[str, Any]]:
+def conversation(request: ChatRequest, in_place: bool = True) -> list[dict[str, Any]]:
     """The messages for a template that knows tools.
 
-    Templates want one system message, first: later ones are appended to it in their order. A thought that stands
-    inline in an assistant's text is taken out of it. Results come in the order of their calls.
+    The system messages that a conversation begins with become one. Later ones stay where they are, so that the next
+    prompt begins as the last one did; not `in_place`: the template takes them at the front only. A thought that stands
+    inline in an assistant's text is taken out of it. Results come in the order of their calls. The content of a message
+    with pictures are parts, see `pictures.content_of`.
     """
-    system = "\n\n".join(message.content for message in request.messages if message.role == "system")
+    leading, rest = _ordered(request, in_place)
+    system = "\n\n".join(message.content for message in leading)
     first = [{"role": "system", "content": plain(system)}] if system else []
-    return first + [_entry(message) for message in _answered([m for m in request.messages if m.role != "system"])]
+    return first + [_entry(message) for message in rest]
+
+
+def shown(request: ChatRequest, in_place: bool = True) -> list[Image]:
+    """The pictures in the order in which `conversation` has them: each goes where its message goes."""
+    return [image for messages in _ordered(request, in_place) for message in messages for image in message.images]
+
+
+def _ordered(request: ChatRequest, in_place: bool) -> tuple[list[Message], list[Message]]:
+    """The system messages at the front, and all others."""
+    messages = list(request.messages)
+    if not in_place:
+        messages.sort(key=lambda message: message.role != "system")
+    leading = list(takewhile(lambda message: message.role == "system", messages))
+    return leading, _answered(messages[len(leading) :])
 
 
 def _answered(messages: list[Message]) -> list[Message]:
     """The results behind a turn of calls in the order of the calls, by their ids: Qwen's templates show no ids, so the
     model knows a result by its place, and clients send the one first that was there first. One without a call stays
-    behind those that have one."""
+    behind those that have one, and a system message among them behind all; one without words is left out."""
     ordered: list[Message] = []
     places: dict[str | None, int] = {}
     results: list[Message] = []
+    systems: list[Message] = []
     for message in [*messages, None]:
         if message is not None and message.role == "tool":
             results.append(message)
-            continue
-        ordered += sorted(results, key=lambda result: places.get(result.tool_call_id, len(places)))
-        results = []
-        if message is not None:
-            ordered.append(message)
-            places = {call.id: place for place, call in enumerate(message.tool_calls)}
+        elif message is not None and message.role == "system":
+            systems += [message] if message.content.strip() else []
+        else:
+            ordered += sorted(results, key=lambda result: places.get(result.tool_call_id, len(places)))
+            ordered += systems
+            results, systems = [], []
+            if message is not None:
+                ordered.append(message)
+                places = {call.id: place for place, call in enumerate(message.tool_calls)}
     return ordered
 
 
-def flat_conversation(request: ChatRequest, tools: list[dict[str, Any]], format: ChatFormat) -> list[dict[str, Any]]:
+def flat_conversation(
+    request: ChatRequest, tools: list[dict[str, Any]], format: ChatFormat, in_place: bool = True
+) -> list[dict[str, Any]]:
     """The messages for a template that only prints role and content: tools, calls and results become text."""
     entries: list[dict[str, Any]] = []
-    for entry in conversation(request):
+    for entry in conversation(request, in_place):
         if entry["role"] == "tool":
-            response = f"<tool_response>\n{entry['content']}\n</tool_response>"
+            response = joined("<tool_response>\n", entry["content"], "\n</tool_response>")
             if entries and entries[-1].pop("responses", False):
-                entries[-1]["content"] += "\n" + response
+                entries[-1]["content"] = joined(entries[-1]["content"], "\n", response)
                 entries[-1]["responses"] = True
             else:
                 entries.append({"role": "user", "content": response, "responses": True})
             continue
-        calls = [_written(call["function"], format) for call in entry.pop("tool_calls", ())]
-        entry["content"] = "\n".join(filter(None, [entry["content"], *calls]))
+        if calls := [_written(call["function"], format) for call in entry.pop("tool_calls", ())]:
+            entry["content"] = "\n".join(filter(None, [entry["content"], *calls]))
         entries.append(entry)
     if tools:
         described = _description(tools, format)
@@ -84,7 +109,7 @@ def _entry(message: Message) -> dict[str, Any]:
     content, reasoning = message.content, message.reasoning
     if message.role == "assistant" and reasoning is None:
         reasoning, content = split_thought(content)
-    entry: dict[str, Any] = {"role": message.role, "content": plain(content)}
+    entry: dict[str, Any] = {"role": message.role, "content": content_of(content, message.images)}
     if reasoning is not None:
         entry["reasoning_content"] = plain(reasoning)
     if message.name is not None:

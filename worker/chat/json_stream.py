@@ -12,14 +12,20 @@ _ESCAPE = re.compile(r"\\(?:[\"\\/bfnrt]|u[0-9a-fA-F]{4})")
 _ESCAPE_BEGUN = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 _WORD = re.compile(r"[-+.\w]+")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?\Z", re.ASCII)
-_WORDS = {"true": "true", "false": "false", "null": "null", "True": "true", "False": "false", "None": "null"}
+_WORDS = {
+    **{word: word for word in ("true", "false", "null")},
+    **{"True": "true", "False": "false", "None": "null"},  # Python's
+    **{"TRUE": "true", "FALSE": "false", "NULL": "null"},
+}
 
 
 class JsonStream:
     """One value, as a push-down automaton. White space between tokens becomes that of `json.dumps`.
 
-    Repaired: Python's True, False, None, single quotes, raw control characters and wrong escapes in strings, missing
-    and trailing commas, missing values, words without quotes. `repaired` tells. Anything else ends the value: `junk`.
+    Repaired: True, TRUE, None, NULL and the like, single quotes, raw control characters and wrong escapes in strings,
+    missing and trailing commas, missing values, words without quotes. `repaired` tells, and `guessed` of a value that
+    may have been meant as another: null where one is missing, text where a word or `007` stands. Anything else ends
+    the value: `junk`.
     """
 
     def __init__(self) -> None:
@@ -32,6 +38,7 @@ class JsonStream:
         self._out: list[str] = []
         self.opened = ""  # first character of the value
         self.repaired = False
+        self.guessed = False
         self.junk = False
 
     @property
@@ -168,7 +175,7 @@ class JsonStream:
     def _end_container(self, char: str) -> None:
         if self._expect == "colon" or (self._expect == "value" and not self._comma):
             self._out.append(": null" if self._expect == "colon" else "null")
-            self.repaired = True
+            self.repaired = self.guessed = True
         self.repaired |= self._comma
         self._comma = False
         self._stack.pop()
@@ -181,6 +188,7 @@ class JsonStream:
         key = self._expect in ("key", "first_key")
         known = "" if key else _WORDS.get(word, word if _NUMBER.match(word) else "")
         self.repaired |= known != word
+        self.guessed |= not key and not known
         self._out.append(known or json.dumps(word, ensure_ascii=False))
         if key:
             self._expect = "colon"

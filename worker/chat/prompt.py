@@ -1,24 +1,24 @@
-"""A request made ready: the model's own template rendered, tokens made of it, and how the answer must be read."""
+"""From a request to its prompt: the model's own template rendered and tokenised, and how the answer must be read."""
 
 import json
 from datetime import datetime
 from typing import Any
 
 from wire.catalog import ChatFormat
-from wire.chat import ChatRequest
-from wire.errors import ErrorCode, SupernetError
-from worker.chat.dialect import Dialect, Pieces, dialect
-from worker.chat.grammar import check, constraint
-from worker.chat.history import conversation, flat_conversation, tool_definitions
-from worker.chat.prepared import Prepared, Reading, Tokenizer
+from wire.chat import ChatRequest, Message
+from wire.errors import ErrorCode, SupernetError, invalid
+from worker.chat.dialect import Dialect, Pieces, dialect_of
+from worker.chat.grammar import check, constrained
+from worker.chat.history import conversation, flat_conversation, shown, tool_definitions
+from worker.chat.pictures import pictures_of
+from worker.chat.prepared import Prepared, Reading, Seen, Tokenizer
+from worker.chat.prompt_tokens import anchors, prompt_tokens
 from worker.chat.special_tokens import SpecialTokens, special_tokens
 from worker.chat.surrogates import plain
-from worker.chat.thought import CLOSE, OPEN
+from worker.chat.thought import CLOSE, OPEN, is_closed_thought, split_thought
 from worker.chat.tool_call import CALL_OPEN, FUNCTION_OPEN
 from worker.engine.port import ReasoningLimit
 
-_MOST_ANCHORS = 64
-_FAR_TOO_LONG = 2  # contexts: up to there a client is told how long exactly its messages are
 _LEAST_ANSWER = 64  # tokens kept for the answer behind a thought
 
 
@@ -29,22 +29,29 @@ def prepare(
     tokenizer: Tokenizer,
     format: ChatFormat,
     now: datetime | None = None,
+    seen: tuple[Seen, ...] = (),
 ) -> Prepared:
-    """Render, tokenise, and say how to read the answer. `context` in tokens, prompt and answer together.
+    """Render a request, tokenise it, and say how to read the answer.
 
-    A last message of the assistant is continued: its text, or its thought if it has no text yet. Where the template
-    does not allow that (a call at the end, a turn that it closes in an unusual way) it is history, and a new turn
-    begins. `now` is for templates that print a date; none of Qwen's does.
+    `delivered`: tokens of the answer that were made elsewhere; its pieces are returned too. `context`: tokens of prompt
+    and answer together. `now` is for templates that print a date; none of Qwen's does. `seen`: the pictures of the
+    request, in the order of `pictures_of`.
+
+    A last message of the assistant is continued: its text, or its thought if it has no text yet; behind a thought that
+    it closed, it does not think again. Where the template does not allow that (a call at the end, a turn that it closes
+    in an unusual way) it is history, and a new turn begins.
 
     Raises SupernetError: CONTEXT_LENGTH_EXCEEDED if not one token fits behind the prompt, INVALID_REQUEST for what the
     template refuses or a schema beyond its bounds, MODEL_NOT_LOADED if the model's own file cannot be used.
     """
     check(request, format)
+    request = _without_second_thought(request)
     _check_bias(request, tokenizer.size)
-    special, speech = _usable(tokenizer)
-    pieces = _pieces(request, speech, format, now)
-    tokens = _tokens(pieces, special, tokenizer, context)
+    special, dialect = _usable(tokenizer)
+    pieces = _pieces(request, dialect, format, now)
+    tokens, placed = prompt_tokens(pieces, _in_prompt(request, dialect, seen), special, tokenizer, context, request)
     in_reasoning = _opens_thought(pieces)
+    held = constrained(request, format, special.ids, in_reasoning)
     reading = Reading(
         format=format,
         in_reasoning=in_reasoning,
@@ -53,20 +60,41 @@ def prepare(
         stop=request.stop,
         parallel=request.parallel_tool_calls,
         demanded=request.tool_choice not in ("auto", "none"),
+        held=held is not None,
         whole=request.json_schema is not None,
         # a template that does not write calls itself is told of them in plain text, so they may come back as such
-        tokens=tuple(tag for tag in (OPEN, CLOSE, CALL_OPEN) if tag in speech.template.writes),
+        tokens=tuple(tag for tag in (OPEN, CLOSE, CALL_OPEN) if tag in dialect.template.writes),
     )
     return Prepared(
         prompt=tuple(tokens),
-        anchors=_anchors(tokens, special.ids.get(speech.start or "")),
+        anchors=anchors(
+            tokens, special.ids.get(dialect.start or ""), _reminders(request) * dialect.late_system, placed
+        ),
         reading=reading,
         delivered_pieces=tuple(tokenizer.piece(token) for token in delivered),
-        constraint=constraint(request, format, special.ids, in_reasoning),
+        constraint=held.constraint if held else None,
+        unheld=held.unheld if held else (),
         reasoning=_reasoning_limit(
             request, special, tokenizer, reading, room=min(request.max_tokens, context - len(tokens))
         ),
+        pictures=placed,
     )
+
+
+def sees(tokenizer: Tokenizer) -> bool:
+    """Whether the model's template shows it pictures. Raises SupernetError (model_not_loaded) as `prepare` does."""
+    return _usable(tokenizer)[1].sees
+
+
+def _in_prompt(request: ChatRequest, dialect: Dialect, seen: tuple[Seen, ...]) -> list[Seen]:
+    """The pictures in the order in which the prompt shows them. The same file is the same picture wherever it is."""
+    pictures = pictures_of(request)
+    if len(pictures) != len(seen):
+        raise ValueError(f"{len(pictures)} pictures, and {len(seen)} were read")
+    if seen and not dialect.sees:
+        raise invalid("messages", "This model takes text only: send the messages without pictures.")
+    read = {(one.sha256, one.most): picture for one, picture in zip(pictures, seen, strict=True)}
+    return [read[one.sha256, one.most] for one in shown(request, dialect.late_system)] if seen else []
 
 
 def _check_bias(request: ChatRequest, size: int) -> None:
@@ -80,7 +108,7 @@ def _check_bias(request: ChatRequest, size: int) -> None:
 def _usable(tokenizer: Tokenizer) -> tuple[SpecialTokens, Dialect]:
     try:
         special = special_tokens(tuple(tokenizer.special.items()))
-        return special, dialect(tokenizer, special)
+        return special, dialect_of(tokenizer, special)
     except ValueError as error:
         raise SupernetError(
             ErrorCode.MODEL_NOT_LOADED, f"This model's file cannot be used for chat: {error}"
@@ -90,11 +118,26 @@ def _usable(tokenizer: Tokenizer) -> tuple[SpecialTokens, Dialect]:
 # ---- text ------------------------------------------------------------------------------------------------------------
 
 
-def _pieces(request: ChatRequest, speech: Dialect, format: ChatFormat, now: datetime | None) -> Pieces:
+def _without_second_thought(request: ChatRequest) -> ChatRequest:
+    """The same request, without thinking if its last message is a thought that was closed; and without that message if
+    the thought is empty, as such a one is what templates write where no thinking is wanted."""
+    *before, last = request.messages or (Message(role="user"),)
+    if last.role != "assistant" or last.tool_calls or not _is_closed(last):
+        return request
+    thought, _ = split_thought(last.content)
+    return request.model_copy(update={"thinking": False, "messages": request.messages if thought else tuple(before)})
+
+
+def _is_closed(last: Message) -> bool:
+    return last.reasoning is None and is_closed_thought(last.content)
+
+
+def _pieces(request: ChatRequest, dialect: Dialect, format: ChatFormat, now: datetime | None) -> Pieces:
     tools = tool_definitions(request.tools) if request.tool_choice != "none" else []
-    entries = conversation(request) if speech.tools else flat_conversation(request, tools, format)
+    in_place = dialect.late_system
+    entries = conversation(request, in_place) if dialect.tools else flat_conversation(request, tools, format, in_place)
     variables: dict[str, Any] = {
-        "tools": tools if tools and speech.tools else None,
+        "tools": tools if tools and dialect.tools else None,
         "enable_thinking": request.thinking,
         "preserve_thinking": request.preserve_thinking,
     }
@@ -103,30 +146,31 @@ def _pieces(request: ChatRequest, speech: Dialect, format: ChatFormat, now: date
         if not _words(entries[-1]):
             entries.pop()
         else:
-            variables |= {"messages": entries, "add_generation_prompt": False}
-            open_end = _continued(speech.template.render(variables, now), entries[-1], speech.end)
+            whole = dialect.render(entries, variables | {"add_generation_prompt": False}, now)
+            open_end = _continued(whole, entries[-1], dialect.end, _is_closed(last))
             if open_end is not None:
                 return open_end
             if not entries[-1]["content"].strip():  # a thought that this template does not show
                 entries.pop()
-    variables |= {"messages": entries, "add_generation_prompt": True}
-    return _switched(speech.template.render(variables, now), speech, request.thinking)
+    pieces = dialect.render(entries, variables | {"add_generation_prompt": True}, now)
+    return _switched(pieces, dialect, request.thinking)
 
 
-def _continued(pieces: Pieces, last: dict[str, Any], end: str | None) -> Pieces | None:
-    """The prompt cut right behind the last message's own words; None if they are not the last thing in it."""
+def _continued(pieces: Pieces, last: dict[str, Any], end: str | None, closed: bool) -> Pieces | None:
+    """The prompt cut right behind the last message's own words, or behind the end of its thought if that is `closed`;
+    None if they are not the last thing in it."""
     while pieces and not pieces[-1][0] and not pieces[-1][1].strip():
         pieces = pieces[:-1]
     if end is None or not pieces or pieces[-1] != (True, end):
         return None
-    pieces = pieces[:-1]
+    whole = pieces = pieces[:-1]
     words = _words(last)
     if not last["content"].strip():
         while pieces and (pieces[-1] == (True, CLOSE) or not pieces[-1][1].strip()):
             pieces = pieces[:-1]
     if not pieces or pieces[-1][0] or not pieces[-1][1].rstrip().endswith(words):
         return None
-    return [*pieces[:-1], (False, pieces[-1][1].rstrip())]
+    return whole if closed else [*pieces[:-1], (False, pieces[-1][1].rstrip())]
 
 
 def _words(entry: dict[str, Any]) -> str:
@@ -135,9 +179,9 @@ def _words(entry: dict[str, Any]) -> str:
     return words
 
 
-def _switched(pieces: Pieces, speech: Dialect, thinking: bool) -> Pieces:
+def _switched(pieces: Pieces, dialect: Dialect, thinking: bool) -> Pieces:
     """No thought is wanted, but the template has no switch for that: write an empty one, as those with a switch do."""
-    if thinking or speech.switch or not speech.thinks:
+    if thinking or dialect.switch or not dialect.thinks:
         return pieces
     if _opens_thought(pieces):
         before = [*pieces[:-1]] if not pieces[-1][0] else pieces
@@ -153,42 +197,23 @@ def _opens_thought(pieces: Pieces) -> bool:
     return False
 
 
-# ---- tokens ----------------------------------------------------------------------------------------------------------
+def _reminders(request: ChatRequest) -> int:
+    """The system messages that end the conversation, each a turn of its own behind the results of calls."""
+    count = 0
+    for message in reversed(request.messages):
+        if message.role in ("user", "assistant"):
+            return count
+        count += message.role == "system" and bool(message.content.strip())
+    return 0
 
 
-def _tokens(pieces: Pieces, special: SpecialTokens, tokenizer: Tokenizer, context: int) -> list[int]:
-    tokens: list[int] = []
-    most = _FAR_TOO_LONG * context
-    for is_special, text in pieces:
-        if len(tokens) > most or special.longer_than(most - len(tokens), text, tokenizer):
-            raise _too_long(f"more than {most}", context)
-        tokens += [special.ids[text]] if is_special else special.tokenize(text, tokenizer)
-    if len(tokens) + 1 > context:
-        raise _too_long(f"{len(tokens)}", context)
-    return tokens
+# ---- how its answer is read ------------------------------------------------------------------------------------------
 
 
-def _too_long(found: str, context: int) -> SupernetError:
-    return SupernetError(
-        ErrorCode.CONTEXT_LENGTH_EXCEEDED,
-        f"The messages come to {found} tokens, and this model takes at most {context} tokens, prompt and answer "
-        "together. Shorten the messages.",
-        param="messages",
-    )
-
-
-def _anchors(tokens: list[int], start: int | None) -> tuple[int, ...]:
-    """Where turns begin, the generation prompt included: a later request shares the tokens before one of these. Of
-    very many, those at both ends are kept: system and tools are shared by many, the last turns by the next one."""
-    found = [at for at, token in enumerate(tokens) if token == start and at > 0]
-    if len(found) > _MOST_ANCHORS:
-        found = found[: _MOST_ANCHORS // 2] + found[-_MOST_ANCHORS // 2 :]
-    return tuple(found)
-
-
-def _heads(name: str) -> tuple[str, str]:
-    """How a call of this tool begins, in either notation: `Answer` takes both."""
-    return plain(f"{FUNCTION_OPEN}{name}>"), plain(f'{{"name":{json.dumps(name, ensure_ascii=False)}')
+def _heads(name: str) -> tuple[str, ...]:
+    """How a call of this tool begins, in either notation: `Answer` takes both, and a tag that lacks its end."""
+    named = f"{FUNCTION_OPEN}{name}"
+    return tuple(map(plain, (f"{named}>", f"{named}<", f'{{"name":{json.dumps(name, ensure_ascii=False)}')))
 
 
 def _reasoning_limit(

@@ -1,15 +1,13 @@
 """Calls of Qwen2.5 and Qwen3: `<tool_call>{"name": ..., "arguments": {...}}</tool_call>`, read as they stream."""
 
 import json
-import re
 from typing import Literal
 
 from worker.chat.json_stream import JsonStream
 from worker.chat.surrogates import plain
-from worker.chat.tool_call import CALL_CLOSE, MARK, Sink, begins
+from worker.chat.tool_call import BLANK, MARK, Sink, read_close
 from worker.chat.tool_values import escaped
 
-_BLANK = re.compile(r"\s*")
 _ARGUMENTS = ("arguments", "parameters")
 
 
@@ -28,9 +26,10 @@ class JsonCall:
         self._arguments: str | None = None  # complete, but waiting for the name
         self._argued = False  # some of the arguments were given out
         self._spare = ""  # the first object under a key that means nothing
+        self._guessed = False
 
     def take(self, text: str, at: int) -> int:
-        """See `Call.take`."""
+        """Read on, as `Call.take` promises."""
         while self.state == "open":
             before, where = at, self._at
             at = self._json(text, at) if where in ("key", "value") else self._punctuation(text, at)
@@ -39,7 +38,7 @@ class JsonCall:
         return at
 
     def end(self, text: str, at: int, cut: bool) -> None:
-        """See `Call.end`."""
+        """End the call, as `Call.end` promises."""
         if not self._sink.named:
             self._refuse("it ended before its name")
         elif not cut and self._at != "closed":
@@ -48,7 +47,7 @@ class JsonCall:
     # ---- envelope --------------------------------------------------------------------------------------------------
 
     def _punctuation(self, text: str, at: int) -> int:
-        at = _BLANK.match(text, at).end()  # type: ignore[union-attr]
+        at = BLANK.match(text, at).end()  # type: ignore[union-attr]
         if at == len(text):
             return at
         char = text[at]
@@ -62,19 +61,13 @@ class JsonCall:
             case "closed", "}":
                 self._sink.untidy("a bracket too many")
             case "closed", _:
-                return self._after(text, at)
+                at, over = read_close(text, at)
+                self.state = "done" if over else "open"
+                return at
             case _:
                 self._stop(f"{char!r} stands where it cannot")
                 return at
         return at + 1
-
-    def _after(self, text: str, at: int) -> int:
-        if text.startswith(CALL_CLOSE, at):
-            self.state = "done"
-            return at + len(CALL_CLOSE)
-        if not begins(text, at, CALL_CLOSE):
-            self.state = "done"
-        return at
 
     def _begin(self, where: Literal["key", "value"]) -> None:
         self._at = where
@@ -86,13 +79,14 @@ class JsonCall:
             self._refuse("it has no name")
             return
         self._argue_at_last()
+        self._note_guesses()
         self._at = "closed"
 
     # ---- keys and values -------------------------------------------------------------------------------------------
 
     def _json(self, text: str, at: int) -> int:
         if self._at == "key" and not self._value.opened:
-            at = _BLANK.match(text, at).end()  # type: ignore[union-attr]
+            at = BLANK.match(text, at).end()  # type: ignore[union-attr]
             if text.startswith("}", at):
                 self._close()
                 return at + 1
@@ -110,6 +104,7 @@ class JsonCall:
 
     def _ended(self) -> None:
         written = "".join(self._pieces)
+        self._guessed |= self._value.guessed
         if self._at == "key":
             self._at = "colon"
             self._role = self._role_of(_string(written))
@@ -163,6 +158,7 @@ class JsonCall:
         if self._value.opened and self._at in ("key", "value"):
             self._break_off("".join(self._pieces) + self._value.close())
         self._argue_at_last()
+        self._note_guesses()
         self._sink.untidy(why)
         self._at = "closed"
 
@@ -178,8 +174,12 @@ class JsonCall:
         elif text := _string(rest):
             self._sink.stray(plain(text))
 
+    def _note_guesses(self) -> None:
+        if self._guessed:
+            self._sink.untidy("a value in it was missing, or was no JSON")
+
     def _refuse(self, why: str) -> None:
-        self._sink.refusal = f"a tool call could not be read: {why}"
+        self._sink.refuse(why)
         self.state = "refused"
 
 

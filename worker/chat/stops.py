@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 
 def held_from(text: str, start: int, tags: Iterable[str]) -> int:
-    """Where the tail begins that is a proper beginning of one of `tags`, all of which open with `<`; else len(text).
+    """Where the tail of `text` begins that may become one of `tags`, which all open with `<`; else len(text).
 
     At most the longest tag less one character is held, so a caller rescans a bounded tail per token.
     """
@@ -27,21 +27,21 @@ class Stops:
     def __init__(self, stops: tuple[str, ...]) -> None:
         self._stops = tuple(stop for stop in stops if stop)
         self._held = ""
-        self.matched = False
+        self.matched: str | None = None  # the stop string that cut the text
 
     def add(self, text: str) -> str:
-        """The text that may be given out now. After a match: nothing, for ever.
+        """Take more text; returns what may be given out now, after a match nothing.
 
         The match that ends first wins (of two that end together the longer), which is what a reader of single
         characters would find: the answer does not depend on how tokens cut it.
         """
-        if self.matched or not self._stops:
-            return "" if self.matched else text
+        if self.matched is not None or not self._stops:
+            return "" if self.matched is not None else text
         text = self._held + text
         found = [(text.find(stop) + len(stop), -len(stop)) for stop in self._stops if stop in text]
         if found:
             end, length = min(found)
-            self.matched, self._held = True, ""
+            self.matched, self._held = text[end + length : end], ""
             return text[: end + length]
         cut = len(text) - self._overlap(text)
         self._held = text[cut:]

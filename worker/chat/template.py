@@ -1,12 +1,12 @@
 """The model's own Jinja chat template, rendered in a sandbox: the only file that knows jinja2.
 
-The sandbox bounds range() and forbids attributes that lead out of it; the text is bounded here. Time is not: who
-renders a template from a stranger's file does so where a wall-clock limit holds.
+The sandbox bounds range() and forbids attributes that lead out of it; the text is bounded here. Time is not: a
+template from a stranger's file must be rendered where a wall-clock limit holds.
 """
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -26,6 +26,11 @@ _BROKEN = (
 )
 
 
+def refuse(sentence: str) -> NoReturn:
+    """What `raise_exception` does in a template: the conversation is not rendered."""
+    raise jinja2.TemplateError(sentence)
+
+
 class Template:
     """A compiled template that tells the special tokens it writes from the same text in a request.
 
@@ -39,7 +44,6 @@ class Template:
             trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
         )
         environment.filters["tojson"] = _to_json
-        environment.globals["raise_exception"] = _raise
         self._literals: dict[str, str] = {}  # mark -> literal
         try:
             tree = environment.parse(source)
@@ -50,14 +54,18 @@ class Template:
         self._template = jinja2.Template.from_code(environment, code, environment.make_globals(None))
         self.writes = frozenset(self._literals.values())
 
-    def render(self, variables: dict[str, Any], now: datetime | None = None) -> list[tuple[bool, str]]:
+    def render(
+        self, variables: dict[str, Any], now: datetime | None = None, refused: Callable[[str], str] = refuse
+    ) -> list[tuple[bool, str]]:
         """The text as (special, text) pieces: the literals of special tokens, and what stands between them.
 
-        `now` is what `strftime_now` formats; without it the template does not find that function. Raises
+        `now` is what `strftime_now` formats; without it the template does not find that function. `refused` is called
+        with the sentence when the template refuses the conversation; what it returns is written there. Raises
         SupernetError(INVALID_REQUEST) with the template's own sentence if it refuses the conversation or breaks.
         """
+        variables = {**variables, "raise_exception": refused}
         if now is not None:
-            variables = {**variables, "strftime_now": now.strftime}
+            variables["strftime_now"] = now.strftime
         pieces: list[str] = []
         length = 0
         try:
@@ -74,6 +82,10 @@ class Template:
             ) from error
         parts = _MARKS.split("".join(pieces))
         return [(bool(i % 2), self._literals.get(part, part)) for i, part in enumerate(parts) if part]
+
+    def special(self, literal: str) -> str:
+        """The special token as `refused` may return it. It must be one that the template itself writes."""
+        return next(mark for mark, marked in self._literals.items() if marked == literal)
 
     def _mark(self, tree: nodes.Template, literals: Iterable[str]) -> None:
         pattern = re.compile(
@@ -100,7 +112,3 @@ class Template:
 def _to_json(value: Any, ensure_ascii: bool = False, indent: int | None = None, **rest: Any) -> str:
     """As the Hub's renderer writes JSON, not as jinja2 does for HTML."""
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, **rest)
-
-
-def _raise(message: str) -> NoReturn:
-    raise jinja2.TemplateError(message)

@@ -1,4 +1,4 @@
-"""Thoughts: trimming one that streams by, and taking one out of an earlier answer's text."""
+"""Thoughts of a model: trimming one that streams, and taking one out of an earlier answer's text."""
 
 OPEN = "<think>"
 CLOSE = "</think>"
@@ -13,7 +13,7 @@ class Thought:
         self.empty = True
 
     def add(self, text: str) -> str:
-        """The text that may be given out now."""
+        """Take more of the thought; returns the text that may be given out now."""
         if self.empty:
             text = text.lstrip()
             if not text:
@@ -37,3 +37,9 @@ def split_thought(content: str) -> tuple[str | None, str]:
         return None, content
     thought, _, answer = text[len(OPEN) :].partition(CLOSE)
     return thought.strip(), answer.lstrip("\r\n")
+
+
+def is_closed_thought(content: str) -> bool:
+    """An assistant's text is a thought that has ended, with nothing behind it."""
+    thought, close, answer = content.lstrip().partition(CLOSE)
+    return thought.startswith(OPEN) and bool(close) and not answer.strip()

@@ -1,5 +1,6 @@
 """What the two call formats share: where parts of a call go, and how far a call has come."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -9,6 +10,7 @@ CALL_OPEN = "<tool_call>"
 CALL_CLOSE = "</tool_call>"
 FUNCTION_OPEN = "<function="
 FUNCTION_CLOSE = "</function>"
+BLANK = re.compile(r"\s*")
 MOST_NOTICES = 8  # of one call
 MARK = "\ud800"  # stands behind a tag that came as one token while the answer is read: no UTF-8 text can hold it
 
@@ -19,11 +21,21 @@ def begins(text: str, at: int, tag: str) -> bool:
     return len(rest) < len(tag) and tag.startswith(rest)
 
 
+def read_close(text: str, at: int) -> tuple[int, bool]:
+    """Behind the body of a call: where to read on, and whether the call is over, because `</tool_call>` was read or
+    something else stands there."""
+    at = BLANK.match(text, at).end()  # type: ignore[union-attr]
+    if text.startswith(CALL_CLOSE, at):
+        return at + len(CALL_CLOSE), True
+    return at, not begins(text, at, CALL_CLOSE)
+
+
 @dataclass
 class Sink:
-    """Where a call puts its parts. Until `named` nothing has been given out and the call can still be taken as text.
+    """Where a call puts its parts. Until it is `named` nothing has been given out, and it can still be taken as text;
+    `refusal` says why it must be.
 
-    `refusal` says why it must be taken as text.
+    `tools`: the declared ones by name. `index`: of the call in its answer.
     """
 
     tools: dict[str, Tool]
@@ -45,6 +57,9 @@ class Sink:
         self.named = True
         self.parts.append(CallDelta(index=self.index, name=name))
         return True
+
+    def refuse(self, why: str) -> None:
+        self.refusal = f"a tool call could not be read: {why}"
 
     def arguments(self, text: str) -> None:
         if text:

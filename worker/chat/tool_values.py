@@ -5,11 +5,15 @@ import json
 import re
 from typing import Any
 
+from wire.schema_refs import pointed
+
 ANY = frozenset({"string", "number", "integer", "boolean", "null", "array", "object"})
 _STRING = frozenset({"string"})
 _MOST_DEPTH = 32
 _MOST_LITERAL = 65_536  # characters handed to Python's parser, which recurses
 _SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which only an escape can spell
+_MOST_EXACT = 2**53  # whole numbers above it are not exact in a double, which is all that many readers of JSON have
+_NUMBER = re.compile(r"([-+]?)(?=\.?\d)(\d*)(?:\.(\d*))?([eE][-+]?\d+)?\Z", re.ASCII)
 _PYTHON = {"True": "true", "False": "false", "None": "null"}
 
 
@@ -29,7 +33,7 @@ def _types(schema: object, root: dict[str, Any], seen: set[str], depth: int) -> 
     if types is None and isinstance(ref := schema.get("$ref"), str):
         known = ref in seen
         seen.add(ref)
-        types = frozenset() if known else _types(_resolve(ref, root), root, seen, depth + 1)
+        types = frozenset() if known else _types(pointed(root, ref), root, seen, depth + 1)
     for word in ("anyOf", "oneOf"):
         if types is None and isinstance(branches := schema.get(word), list) and branches:
             types = frozenset[str]().union(*(_types(branch, root, seen, depth + 1) for branch in branches))
@@ -38,36 +42,6 @@ def _types(schema: object, root: dict[str, Any], seen: set[str], depth: int) -> 
     if types is None:
         types = frozenset({"object"}) if "properties" in schema else frozenset({"array"}) if "items" in schema else ANY
     return types | {"null"} if schema.get("nullable") is True else types
-
-
-def listed(schema: object, root: dict[str, Any]) -> list[Any] | None:
-    """The values of a schema that lists all it admits, as an enum does, also behind a `$ref` or in branches; else None.
-
-    Of an enum those that are not of the type beside it are left out, unless none is.
-    """
-    return _listed(schema, root, set(), 0)
-
-
-def _listed(schema: object, root: dict[str, Any], seen: set[str], depth: int) -> list[Any] | None:
-    """Every reference is followed once, as in `_types`."""
-    if not isinstance(schema, dict) or depth > _MOST_DEPTH:
-        return None
-    if "const" in schema:
-        return [schema["const"]]
-    if isinstance(values := schema.get("enum"), list):
-        types = json_types({"type": schema.get("type")}, {})
-        types |= {"integer"} if "number" in types else set()
-        return [value for value in values if _type_of(value) in types] or values
-    if schema.get("type") == "null":
-        return [None]
-    if isinstance(ref := schema.get("$ref"), str) and ref not in seen:
-        seen.add(ref)
-        return _listed(_resolve(ref, root), root, seen, depth + 1)
-    branches = schema.get("anyOf", schema.get("oneOf"))
-    if isinstance(branches, list) and branches and "type" not in schema:
-        each = [_listed(branch, root, seen, depth + 1) for branch in branches]
-        return None if None in each else [value for values in each for value in values or ()]
-    return None
 
 
 def _own_types(schema: dict[str, Any]) -> frozenset[str] | None:
@@ -81,16 +55,6 @@ def _own_types(schema: dict[str, Any]) -> frozenset[str] | None:
     if isinstance(values, list) and values:
         return frozenset(_type_of(value) for value in values)
     return frozenset({_type_of(schema["const"])}) if "const" in schema else None
-
-
-def _resolve(ref: str, root: dict[str, Any]) -> object:
-    """The target of a local reference such as `#/$defs/unit`; None if there is none."""
-    node: object = root
-    for step in ref.removeprefix("#").split("/")[1:]:
-        if not isinstance(node, dict):
-            return None
-        node = node.get(step.replace("~1", "/").replace("~0", "~"))
-    return node if ref.startswith("#") else None
 
 
 def _type_of(value: object) -> str:
@@ -116,22 +80,53 @@ def is_text(types: frozenset[str]) -> bool:
     return types == _STRING
 
 
-def to_json(text: str, types: frozenset[str]) -> str:
-    """JSON text for a written value: a JSON value of a wanted type, else text.
+def to_json(text: str, types: frozenset[str]) -> tuple[str, bool]:
+    """JSON text for a written value, and whether it is of a wanted type.
 
-    Unions try JSON first. If text is not wanted either, JSON of another type beats text: the caller's own validation
-    then has something to say. Python's spelling (True, None, {'a': 1}) counts as JSON.
+    It is a JSON value of a wanted type, else text. Unions try JSON first; but where text is wanted too, a number stays
+    the text that it is unless JSON would spell it so: `3.10` may be a version, and 17 digits a name that no reader's
+    numbers can hold. Where text is not wanted, `007`, `+5`, `TRUE` and `NULL` can only mean one thing, and JSON of
+    another type beats text: the caller's own validation then has something to say. Python's spelling (True, None,
+    {'a': 1}) counts as JSON.
     """
     stripped = text.strip()
-    for candidate in (stripped, _from_python(stripped, types)):
+    other = None
+    for candidate in (stripped, _from_python(stripped, types), _only_meaning(stripped, types)):
         value = _loads(candidate)
         if value is None:
             continue
         kind = _type_of(value[0])
-        wanted = kind in types or (kind == "integer" and "number" in types)
-        if (wanted and kind != "string") or (kind == "string" and types == ANY) or "string" not in types:
-            return candidate
-    return quoted(text)
+        if kind == "string":
+            wanted = types == ANY
+        else:
+            wanted = kind in types or (kind == "integer" and "number" in types)
+        if wanted and ("string" not in types or _spelled_so(value[0], candidate)):
+            return candidate, True
+        other = other or candidate
+    if "string" in types or other is None:
+        return quoted(text), "string" in types
+    return other, False
+
+
+def _spelled_so(value: Any, written: str) -> bool:
+    """Anything but a number is; a number, if JSON spells it so and every reader's numbers can hold it."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return True
+    return json.dumps(value) == written and not (isinstance(value, int) and abs(value) > _MOST_EXACT)
+
+
+def _only_meaning(text: str, types: frozenset[str]) -> str:
+    """JSON for a scalar that is spelled unlike JSON, but can be nothing else where no text is wanted."""
+    word = text.lower()
+    if "string" in types:
+        return ""
+    if ("boolean" in types and word in ("true", "false")) or ("null" in types and word == "null"):
+        return word
+    number = _NUMBER.match(text) if types & {"integer", "number"} else None
+    if number is None:
+        return ""
+    sign, whole, fraction, exponent = (part or "" for part in number.groups())
+    return f"{sign.strip('+')}{whole.lstrip('0') or '0'}{'.' + fraction if fraction else ''}{exponent}"
 
 
 def quoted(text: str) -> str:

@@ -1,46 +1,50 @@
-"""What `supernet-worker --something` does besides serving and asking the daemon (daemon_client.py): look, plan,
-measure.
-
-Each prints its result and returns the exit code.
-"""
+"""The actions --check, --plan and --benchmark. Each prints its result and returns the exit code."""
 
 import asyncio
 import contextlib
 import json
 import sys
+import tempfile
 import time
 from contextlib import AbstractContextManager
 
-from wire.messages import SpeedPoint
-from worker.cli import checks, diagnose, plot
+from program.settings import ConfigError
+from worker.cli import checks, diagnose, speed_table
 from worker.config import Config
 from worker.engine.process import ProcessEngine
 from worker.exits import EXIT_OK, EXIT_STOPPED
 from worker.machine.description import Machine
-from worker.planning import benchmark, model_setup, speed_curves
+from worker.media_engine.process import ProcessMediaEngine
+from worker.planning import benchmark, media_setup, media_speeds, model_setup, speed_curves
 from worker.planning.benchmark import BenchmarkError
 from worker.weights.download import Report
 
 GIB = 2**30
 
 
-def look(config: Config, as_json: bool) -> int:
+def check(config: Config, as_json: bool) -> int:
+    """Print what --check finds."""
     findings = diagnose.findings(config)
     print(checks.show(findings, "json" if as_json else "text"))
     return EXIT_OK if checks.passed(findings) else EXIT_STOPPED
 
 
 def plan(config: Config, progress: AbstractContextManager[Report], as_json: bool) -> int:
-    """What is known of the machine is said without the model too. Raises as assemble.preview does."""
+    """Print the plan. Without the model, what is known of the machine. Raises as model_setup.preview does."""
     try:
         with progress as report:
-            made = model_setup.preview(config, report)
+            media = None if config.media is None else media_setup.preview_media(config, report)
+            made = model_setup.preview(config, report, media) if media_setup.chats(config) else None
     except model_setup.Unready:
         with contextlib.suppress(model_setup.Unready):
             if not as_json:
                 print(_free(model_setup.look(config)[0]))
         raise
-    print(json.dumps(made.to_dict()) if as_json else made.explain())
+    if as_json:
+        chat = {} if made is None else made.to_dict()
+        print(json.dumps(chat if media is None else {**chat, "media": media.to_dict()}))
+    else:
+        print("\n\n".join(one.explain() for one in (made, media) if one is not None))
     return EXIT_OK
 
 
@@ -52,11 +56,56 @@ def _free(machine: Machine) -> str:
 
 
 def measure(config: Config, progress: AbstractContextManager[Report], as_json: bool) -> int:
+    """Measure the speed of the model or of the pipeline, print it, and keep it for the offer."""
+    if config.media is not None and media_setup.chats(config):
+        raise ConfigError("--benchmark measures one thing at a time: give --model or --media, and then the other")
+    if config.media is not None:
+        return _measure_media(config, progress, as_json)
+    return _measure_chat(config, progress, as_json)
+
+
+def _measure_media(config: Config, progress: AbstractContextManager[Report], as_json: bool) -> int:
+    with progress as report:
+        assembly = media_setup.assemble_media(config, report)
+    print(assembly.plan.explain(), file=sys.stderr)
+    make = media_speeds.sample(assembly.spec)
+    if make is None:
+        raise ConfigError(
+            f"--benchmark: {assembly.spec.id} makes nothing without a file, so there is nothing to measure"
+        )
+    earlier = media_speeds.known(config.state_dir, assembly)
+
+    async def run(into: str) -> float:
+        engine = ProcessMediaEngine(assembly.pipeline)
+        try:
+            return await media_speeds.measure(engine, make, into, lambda text: print(text, file=sys.stderr))
+        finally:
+            await engine.close()
+
+    try:
+        with tempfile.TemporaryDirectory(prefix="supernet-") as into:
+            speed = asyncio.run(run(into))
+    except BenchmarkError as error:
+        print(f"supernet-worker: {error}", file=sys.stderr)
+        return EXIT_STOPPED
+    media_speeds.remember(config.state_dir, assembly, speed)
+    if as_json:
+        told = {"model": assembly.spec.id, "speed": speed, "made": make.model_dump(mode="json")}
+        print(json.dumps({**told, "before": earlier or None}))
+        return EXIT_OK
+    unit = "steps of a second of music" if make.tool == "generate_music" else "steps of a megapixel"
+    before = f"; before {earlier:.3f}" if earlier else ""
+    print(f"{assembly.spec.id}: {speed:.3f} {unit} a second{before}")
+    return EXIT_OK
+
+
+def _measure_chat(config: Config, progress: AbstractContextManager[Report], as_json: bool) -> int:
+    """Measure at 1, 2, 4 ... streams, beside the run before."""
     with progress as report:
         assembly = model_setup.assemble(config, report)
     print(assembly.plan.explain(), file=sys.stderr)
 
-    async def run() -> list[SpeedPoint]:
+    async def run() -> benchmark.Measured:
         engine = ProcessEngine(assembly.plan.engine)
         try:
             return await benchmark.measure(engine, progress=lambda text: print(text, file=sys.stderr))
@@ -64,22 +113,26 @@ def measure(config: Config, progress: AbstractContextManager[Report], as_json: b
             await engine.close()
 
     try:
-        points = asyncio.run(run())
+        found = asyncio.run(run())
     except BenchmarkError as error:
         print(f"supernet-worker: {error}", file=sys.stderr)
         return EXIT_STOPPED
     basis = speed_curves.basis(assembly)
     earlier = speed_curves.before(config.state_dir, assembly.spec.id, basis["machine"])
     config.state_dir.mkdir(parents=True, exist_ok=True)
-    made = speed_curves.Run(time=time.time(), model=assembly.spec.id, basis=basis, curve=tuple(points))
+    made = speed_curves.Run(
+        time=time.time(), model=assembly.spec.id, basis=basis, curve=found.curve, pictures=found.pictures
+    )
     speed_curves.remember(config.state_dir, made)
+    speed_curves.remember_sight(config.state_dir, basis, found.image_ms)
     if as_json:
-        then = None if earlier is None else earlier.model_dump(mode="json", include={"time", "curve"})
-        curve = [point.model_dump() for point in points]
-        print(json.dumps({"model": assembly.spec.id, "curve": curve, "before": then}))
+        told = made.model_dump(mode="json", include={"model", "curve", "pictures"})
+        then = None if earlier is None else earlier.model_dump(mode="json", include={"time", "curve", "pictures"})
+        print(json.dumps({**told, "before": then}))
         return EXIT_OK
-    print(benchmark.table(points))
-    print("\n" + plot.curve(points, () if earlier is None else earlier.curve))
+    print(speed_table.table(found.curve, () if earlier is None else earlier.curve))
+    if found.pictures:
+        print(f"\n{speed_table.pictures(found.pictures, () if earlier is None else earlier.pictures)}")
     if earlier is not None:
         print(f"\nbefore: {time.strftime('%d %b %Y %H:%M', time.localtime(earlier.time))}", end="")
         print("".join(f"\n  since then {change}" for change in speed_curves.changes(earlier, basis)))

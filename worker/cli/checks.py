@@ -14,6 +14,7 @@ from typing import Literal
 
 from wire.messages import WORKER_PATH, Issue
 from worker.daemon import reach
+from worker.daemon.reason import Reason
 from worker.issues import issue
 from worker.machine.description import Machine
 
@@ -24,7 +25,10 @@ MAX_ANSWER_BYTES = 1 * 2**20
 
 @dataclass(frozen=True)
 class Finding:
-    """`ok` False: serving will not work; None: it will, but see the message. `code`: the problem's row of issues.py."""
+    """One line of --check.
+
+    `ok` False: serving will not work; None: it will, but see the message. `code`: the problem's row of issues.py.
+    """
 
     name: str
     ok: bool | None
@@ -35,7 +39,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Answer:
-    """Of an HTTP request; `status` 0: none came, and `text` says why. `remedy`: what to do, where that is known."""
+    """The answer to an HTTP request. `status` 0: none came, and `text` says why. `remedy`: what to do, if known."""
 
     status: int
     text: str = ""
@@ -47,8 +51,9 @@ Get = Callable[[str, dict[str, str]], Answer]
 
 @dataclass(frozen=True)
 class Target:
-    """What is checked. `coordinator` is an http(s) address; `missing`: the model has to be fetched, `needed_bytes` of
-    it, 0 if nobody can say. `serving`: the daemon runs, and holds memory itself."""
+    """What is checked. `coordinator` is an http(s) address; `missing`: the model or its projector has to be fetched,
+    `needed_bytes` of it, 0 if nobody can say. `serving`: the daemon runs, and holds memory itself. `serves_text`: all
+    but the projector is here, and without that text is served."""
 
     coordinator: str | None
     key: str | None
@@ -56,26 +61,31 @@ class Target:
     folder: Path
     needed_bytes: int
     serving: bool = False
+    serves_text: bool = False
 
 
 @dataclass(frozen=True)
 class Probes:
     """How to find out. `free_disk` takes a folder that may not exist yet; `gpu_problems`: why llama.cpp cannot use the
     GPUs of the machine; `engine`: why it computes wrong or slowly; `hub`: will it give the files; `model`: what is
-    wrong with the files that are here, or how they do not fit; `daemon`: problems that the running daemon has, or why
-    it is not known."""
+    wrong with the files that are here, or how they do not fit, None where no chat is wanted; `vision`: whether it will
+    see pictures, None of a model that cannot; `media`: as `model`, of a pipeline; `daemon`: problems that the running
+    daemon has, or why it is not known."""
 
     machine: Callable[[], Machine]
     gpu_problems: Callable[[Machine], tuple[Issue, ...]]
     engine: Callable[[Machine], Issue | None]
     free_disk: Callable[[Path], int]
     hub: Callable[[], Issue | str]
-    model: Callable[[], Issue | str]
+    model: Callable[[], Issue | str | None]
+    vision: Callable[[], Issue | str | None]
+    media: Callable[[], Issue | str | None]
     daemon: Callable[[], tuple[Issue, ...] | str]
     get: Get
 
 
 def check(target: Target, probes: Probes) -> list[Finding]:
+    """Look at everything that serving needs, and return a finding for each."""
     machine = probes.machine()
     problems = {problem.code: problem for problem in probes.gpu_problems(machine)}
     return [
@@ -86,7 +96,9 @@ def check(target: Target, probes: Probes) -> list[Finding]:
         _memory(machine, target.serving),
         _disk(target, probes.free_disk),
         _hub(target, probes.hub),
-        _model(probes.model()),
+        *_wanted("model", probes.model()),
+        *_wanted("vision", probes.vision()),
+        *_wanted("media", probes.media()),
         _coordinator(target, probes.get),
         _key(target, probes.get),
         *_daemon(probes.daemon()),
@@ -94,7 +106,7 @@ def check(target: Target, probes: Probes) -> list[Finding]:
 
 
 def _bad(name: str, problem: Issue) -> Finding:
-    """As bad as the problem's severity."""
+    """Return the finding of a problem, as bad as its severity."""
     return Finding(name, False if problem.severity == "error" else None, problem.message, problem.remedy, problem.code)
 
 
@@ -111,7 +123,7 @@ def _driver(machine: Machine, problem: Issue | None) -> Finding:
 
 
 def _gpu(machine: Machine, troubled: bool, serving: bool) -> list[Finding]:
-    """What llama.cpp computes on."""
+    """Return the GPUs that llama.cpp computes on, or that there is none."""
     gpus = machine.hardware.gpus
     if not gpus:
         return [] if troubled else [Finding("gpu", None, f"none; {machine.physical_cores} CPU cores instead")]
@@ -144,19 +156,26 @@ def _disk(target: Target, free_disk: Callable[[Path], int]) -> Finding:
     text = f"{free / GIB:.1f} GiB free in {target.folder}, {needed}"
     spare = GIB // 2 if target.missing else 0  # a model that is here needs no room, but for a few lines of state
     if free <= target.needed_bytes + spare:
-        return _bad("disk", issue("disk_full", text))
+        full = issue("disk_full", text)
+        if target.serves_text and free:
+            note = {"severity": "warning", "message": f"{text}: no pictures without its projector"}
+            full = full.model_copy(update=note)
+        return _bad("disk", full)
     return Finding("disk", True, text)
 
 
 def _hub(target: Target, probe: Callable[[], Issue | str]) -> Finding:
     if not target.missing:
         return Finding("hub", True, "not needed: the model is here")
-    found = probe()
-    return Finding("hub", True, found) if isinstance(found, str) else _bad("hub", found)
+    return _found("hub", probe())
 
 
-def _model(found: Issue | str) -> Finding:
-    return Finding("model", True, found) if isinstance(found, str) else _bad("model", found)
+def _wanted(name: str, found: Issue | str | None) -> list[Finding]:
+    return [] if found is None else [_found(name, found)]
+
+
+def _found(name: str, found: Issue | str) -> Finding:
+    return Finding(name, True, found) if isinstance(found, str) else _bad(name, found)
 
 
 def _coordinator(target: Target, get: Get) -> Finding:
@@ -203,6 +222,7 @@ def passed(findings: list[Finding]) -> bool:
 
 
 def show(findings: list[Finding], form: Literal["text", "json"]) -> str:
+    """The findings as text for a terminal, or as JSON."""
     if form == "json":
         return json.dumps({"ok": passed(findings), "findings": [asdict(finding) for finding in findings]}, indent=2)
     rows = []
@@ -229,11 +249,11 @@ def http_get(url: str, headers: dict[str, str]) -> Answer:
         return _answer(url, headers)
     except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
         inner = error.reason if isinstance(error, urllib.error.URLError) else error
-        why = reach.reason(inner, url) if isinstance(inner, BaseException) else reach.Reason(str(inner))
-        return Answer(0, why.text, why.remedy)
+        why = reach.reason(inner, url) if isinstance(inner, BaseException) else Reason(str(inner))
+        return Answer(0, why.in_full, why.remedy)
     except http.client.BadStatusLine:
         why = reach.no_http(url)
-        return Answer(0, why.text, why.remedy)
+        return Answer(0, why.in_full, why.remedy)
     except (OSError, ValueError, http.client.HTTPException) as error:
         # An address that is none, a key with a line break.
         return Answer(0, str(error) or type(error).__name__)
@@ -250,4 +270,4 @@ def _answer(url: str, headers: dict[str, str]) -> Answer:
         with error:
             said = error.read(MAX_ANSWER_BYTES).decode("utf-8", "replace")
         why = reach.refusal(url, error.code, said, error.headers.get("Location"))
-        return Answer(error.code, why.text, why.remedy) if why else Answer(error.code, str(error.reason))
+        return Answer(error.code, why.in_full, why.remedy) if why else Answer(error.code, str(error.reason))

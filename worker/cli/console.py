@@ -9,11 +9,11 @@ from tqdm import tqdm
 from worker.weights.files import Progress
 
 LINE_EVERY_S = 10.0
-log = logging.getLogger(__name__)
+log = logging.getLogger("supernet.weights")
 
 
 class Console:
-    """A Report that writes to `stream`."""
+    """Shows a Report's progress on `stream`: a bar on a terminal, lines elsewhere."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from worker import state_dir
-from worker.cli.settings import Found, shown, table
+from worker.cli.settings import Settings, shown, table
 from worker.config import Config
 from worker.daemon import control_socket
 from worker.daemon.control_socket import ControlError
@@ -26,7 +26,7 @@ ALTERNATE, BACK = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"  # a page of it
 
 
 def asked(config: Config, word: str) -> dict[str, Any] | None:
-    """What the running daemon answers, a Status as JSON; None: none runs. Raises ControlError."""
+    """Ask the running daemon; return its Status as JSON, or None if none runs. Raises ControlError."""
     said = control_socket.ask(config.state_dir, word)
     if said is not None and not {"coordinator", "jobs", "paused"} <= said.keys():
         raise _other_version(config)
@@ -38,7 +38,7 @@ def _other_version(config: Config) -> ControlError:
 
 
 def _page(config: Config, said: dict[str, Any]) -> str:
-    """Raises ControlError."""
+    """The running daemon's status as a page for a terminal. Raises ControlError."""
     from pydantic import ValidationError
 
     from worker.cli import screen
@@ -51,7 +51,7 @@ def _page(config: Config, said: dict[str, Any]) -> str:
 
 
 def status(config: Config, as_json: bool) -> int:
-    """On a terminal it stays and refreshes until it is interrupted; otherwise, and as JSON, once."""
+    """Print the status: on a terminal again and again until interrupted, otherwise, and as JSON, once."""
     found = asked(config, "status")
     if found is None:
         return _not_running(config, as_json)
@@ -83,7 +83,7 @@ def _not_running(config: Config, as_json: bool) -> int:
 
 
 def last_problem(folder: Path) -> dict[str, Any] | None:
-    """Why the daemon that ran last gave up, if it did: a Problem as JSON."""
+    """Return why the daemon that ran last gave up, if it did: a Problem as JSON."""
     try:
         said = json.loads((folder / state_dir.LAST_PROBLEM).read_bytes())
         return said if {"code", "message", "remedy"} <= said["issue"].keys() else None
@@ -92,7 +92,7 @@ def last_problem(folder: Path) -> dict[str, Any] | None:
 
 
 def pause(config: Config, word: str, as_json: bool) -> int:
-    """`word`: pause or resume."""
+    """Pause the worker or let it go on. `word`: pause or resume."""
     found = asked(config, word)
     if found is None:
         return _not_running(config, as_json)
@@ -103,6 +103,7 @@ def pause(config: Config, word: str, as_json: bool) -> int:
 
 
 def health(config: Config, as_json: bool) -> int:
+    """Print in a line whether the daemon is registered at its coordinator; the exit code says it too."""
     found = asked(config, "status")
     if found is None:
         return _not_running(config, as_json)
@@ -110,6 +111,6 @@ def health(config: Config, as_json: bool) -> int:
     return EXIT_OK if found["coordinator"] == REGISTERED else EXIT_STOPPED
 
 
-def show_config(found: Found, as_json: bool) -> int:
+def show_config(found: Settings, as_json: bool) -> int:
     print(json.dumps(shown(found)) if as_json else table(found))
     return EXIT_OK

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from program import logs
 from program.arguments import Parser
+from program.settings import ConfigError
 from worker import state_dir
 from worker.cli import settings
-from worker.cli.settings import Found
-from worker.config import WORDS, Config, ConfigError, worker_url
-from worker.daemon.logs import configure
+from worker.cli.settings import Settings
+from worker.config import WORDS, Config, worker_url
 from worker.daemon.systemd import notify
 from worker.exits import EXIT_CONFIG, EXIT_STOPPED
 from worker.state_dir import StateError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # what an action needs it imports itself: a flag should not w
 
 
 def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
     made = Parser(
         prog="supernet-worker",
         description="Serve chat completions from this machine. Without an action it dials the coordinator and serves.",
@@ -44,9 +46,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--json", action="store_true", help="print the action's result as JSON")
     made.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML; see below")
     # For tests, and no business of an owner's: scripted answers without a model, from a JSON list of {when, say} or any
-    # words, and with them GPU readings from a JSON file that may change at any time.
+    # words, and with them GPU readings from a JSON file that may change at any time, and eyes to which any picture is
+    # as good as another; and a pipeline for media that makes a colour, or a tone.
     made.add_argument("--scripted", nargs="?", const=WORDS, metavar="FILE", help=argparse.SUPPRESS)
     made.add_argument("--scripted-gpus", type=Path, metavar="FILE", help=argparse.SUPPRESS)
+    made.add_argument("--scripted-vision", action="store_true", help=argparse.SUPPRESS)
+    made.add_argument("--scripted-media", action="store_true", help=argparse.SUPPRESS)
     settings.flags(made)
     return made
 
@@ -59,11 +64,13 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def configuration(made: argparse.ArgumentParser, args: argparse.Namespace, env: Mapping[str, str]) -> Found:
-    """Raises ConfigError."""
-    if args.scripted_gpus is not None and args.scripted is None:
+def configuration(args: argparse.Namespace, env: Mapping[str, str]) -> Settings:
+    """Find the settings. Raises ConfigError."""
+    if args.scripted_gpus is not None and args.scripted is None and not args.scripted_media:
         raise ConfigError("--scripted-gpus goes with --scripted: real models have real GPUs")
-    return settings.find(made, args, env)
+    if args.scripted_vision and args.scripted is None:
+        raise ConfigError("--scripted-vision goes with --scripted: real models have eyes or not")
+    return settings.find(args, env)
 
 
 def main(argv: list[str] | None = None, env: Mapping[str, str] | None = None) -> int:
@@ -73,8 +80,8 @@ def main(argv: list[str] | None = None, env: Mapping[str, str] | None = None) ->
     made = parser()
     args = made.parse_args(argv)
     try:
-        found = configuration(made, args, os.environ if env is None else env)
-        configure(found.config.log_json)
+        found = configuration(args, os.environ if env is None else env)
+        logs.configure(found.config.log_json)
         code = _act(args, found)
         sys.stdout.flush()
         return code
@@ -88,7 +95,7 @@ def main(argv: list[str] | None = None, env: Mapping[str, str] | None = None) ->
     return EXIT_CONFIG
 
 
-def _act(args: argparse.Namespace, found: Found) -> int:
+def _act(args: argparse.Namespace, found: Settings) -> int:
     if not (args.status or args.pause or args.resume or args.health or args.show_config):
         return _work(args, found.config)
     from worker.cli import daemon_client
@@ -115,43 +122,47 @@ def _work(args: argparse.Namespace, config: Config) -> int:
 
     try:
         if args.check:
-            return actions.look(config, args.json)
+            return actions.check(config, args.json)
         if args.plan:
             return actions.plan(config, _progress(), args.json)
         if args.benchmark:
             return actions.measure(config, _progress(), args.json)
-        return _serve(config, args.scripted, args.scripted_gpus)
+        return _serve(config, args)
     except Unready as error:
         print(f"supernet-worker: {error.issue.code}: {error.issue.message}\n  -> {error.issue.remedy}", file=sys.stderr)
         return EXIT_CONFIG if error.mistaken else EXIT_STOPPED  # a hub may be back, a disk may be emptied
     except (PlanError, SupernetError) as error:
         unknown = isinstance(error, SupernetError) and error.code is ErrorCode.MODEL_NOT_FOUND
-        hint = f"\n  -> {_another_model(config.model or '')}" if unknown else ""
+        hint = f"\n  -> {_another_model(config.model or config.media or '')}" if unknown else ""
         print(f"supernet-worker: {error}{hint}", file=sys.stderr)
         return EXIT_CONFIG
 
 
 def _another_model(name: str) -> str:
-    """What to do about a name that is not in the catalogue."""
+    """What to do about a name that is not in the catalog."""
     what = "A repository of the hub is no name: take an id" if "/" in name else "Take an id"
     return (
-        f"{what} of the list. Another model is an entry of a catalogue of your own (--catalogue FILE, written as"
-        " models.yaml is), which the coordinator has to have as well (its --models)."
+        f"{what} of the list. Another model is an entry of a catalog of your own (--catalog FILE, written as"
+        " models.yaml is), which the coordinator has to have as well (its --catalog)."
     )
 
 
-def _serve(config: Config, scripted: str | None, scripted_gpus: Path | None) -> int:
+def _serve(config: Config, args: argparse.Namespace) -> int:
     import asyncio
 
+    from worker.daemon.home import Home
+    from worker.daemon.loadout import Scripts
     from worker.daemon.service import Service
 
     if not config.coordinator:
         raise ConfigError("no coordinator: give --coordinator wss://host or SUPERNET_COORDINATOR")
     if not config.key:
         raise ConfigError("no key: give --key-file FILE or SUPERNET_KEY; the account's API key is the one")
-    address = (worker_url(config.coordinator), config.key)
+    home = Home(worker_url(config.coordinator), config.key)
     with state_dir.hold(config.state_dir), _progress() as report:
-        return asyncio.run(Service(config, address, report, scripted, scripted_gpus, _attended()).run())
+        scripts = Scripts(args.scripted, args.scripted_vision, args.scripted_media)
+        service = Service(config, home, report, scripts, args.scripted_gpus, _attended())
+        return asyncio.run(service.run())
 
 
 def _attended() -> bool:

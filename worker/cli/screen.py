@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from time import localtime, strftime
 
-from wire.messages import Earnings
+from wire.earnings import Earnings
 from worker.machine.description import Reading
-from worker.telemetry.status import ModelView, Problem, Status
+from worker.telemetry.status import MediaView, ModelView, Problem, Status
 
 GIB = 2**30
 BAR = 12
@@ -13,7 +13,7 @@ NANO = 10**9
 
 
 def page(status: Status) -> str:
-    """All there is to know, for the owner."""
+    """Return the whole status as lines for a terminal."""
     return "\n".join(_clean(line) for line in _lines(status))
 
 
@@ -25,6 +25,9 @@ def _lines(status: Status) -> Iterator[str]:
     for model in status.models:
         yield ""
         yield from _model(model)
+    for pipeline in status.media:
+        yield ""
+        yield from _pipeline(pipeline)
     if status.words or status.paused:  # a pause counts before there is a model too, and must not be forgotten
         yield f"  fewer slots   {status.words or 'paused by its owner; --resume goes on'}"
     if status.refused:
@@ -52,6 +55,27 @@ def _model(model: ModelView) -> Iterator[str]:
         f"{model.ended.get('failed', 0):,} failed, {model.restarts:,} restarts of the engine"
     )
     yield f"  tokens        {model.prompt_tokens:,} in{cached}, {model.completion_tokens:,} out"
+    if model.image_ms is not None:
+        seen = f"{model.encodes:,} seen, {model.kept_pictures:,} kept"
+        yield f"  pictures      {model.image_ms:,.0f} ms for one of 1,024 tokens; {seen}"
+
+
+def _pipeline(one: MediaView) -> Iterator[str]:
+    closed = "" if one.offered == one.slots else f", {one.offered} of {one.slots} slots offered"
+    done, cancelled, failed = (one.ended.get(reason, 0) for reason in ("done", "cancelled", "failed"))
+    yield f"{one.id}   {one.status}, up to {one.max_pixels / 2**20:.1f} megapixels{closed}"
+    yield f"  makes         {', '.join(one.modes) or 'nothing yet'}"
+    at = f"{one.stage}, step {one.step} of {one.steps}" if one.stage else "nothing now"
+    yield f"  jobs          {_bar(one.step, one.steps)} {at}"
+    yield f"  speed         {one.speed:,.2f} steps of a megapixel a second"
+    yield (
+        f"  so far        {done:,} done, {cancelled:,} cancelled, {failed:,} failed,"
+        f" {one.restarts:,} restarts of the engine"
+    )
+    sent = f"{one.uploads:,} files, {one.upload_bytes / 2**20:,.1f} MiB"
+    yield f"  uploaded      {sent}; {one.failed_uploads:,} not taken"
+    if one.memory_bytes:
+        yield f"  GPU memory    {one.memory_bytes / GIB:.1f} GiB at most"
 
 
 def _gpu(number: int, gpu: Reading) -> str:
@@ -69,7 +93,10 @@ def _filled(used: int, whole: int) -> str:
 
 def _earned(earnings: Earnings) -> str:
     today, free, held = earnings.today_nano, earnings.available_nano, earnings.escrow_nano
-    return f"earned          {dollars(today)} today, {dollars(free)} available, {dollars(held)} held back"
+    credit, part = earnings.credit_nano, earnings.promotion_account_nano
+    paid_out = f"up to {dollars(part)} a day of it paid out" if part else "not paid out"
+    given = "" if credit is None else f", {dollars(credit)} credit to spend there ({paid_out})"
+    return f"earned          {dollars(today)} today, {dollars(free)} available, {dollars(held)} held back{given}"
 
 
 def _problems(status: Status) -> Iterator[str]:
@@ -92,7 +119,7 @@ def _problem(problem: Problem) -> Iterator[str]:
 
 
 def dollars(nano: int) -> str:
-    """Exact down to a hundredth of a cent, never rounded up."""
+    """Return nano-dollars as dollars, exact down to a hundredth of a cent and never rounded up."""
     return f"${nano // NANO:,}.{nano % NANO // 100_000:04d}"
 
 
@@ -113,5 +140,5 @@ def _clock(epoch: float) -> str:
 
 
 def _clean(line: str) -> str:
-    """Words of a stranger move no cursor."""
+    """Blank what is not printable: a stranger's words must not move the cursor."""
     return "".join(char if char.isprintable() else " " for char in line)

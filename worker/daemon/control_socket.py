@@ -1,7 +1,7 @@
-"""The owner's door to the running daemon: a Unix socket in its folder. One word in, one line of JSON out, closed.
+"""The owner's access to the running daemon: a Unix socket in its folder. One word in, one line of JSON out, closed.
 
-Whoever may write to the socket may pause the worker: it belongs to the daemon's user and group (0660), and the folder
-above it decides who comes near.
+A user who may write to the socket may pause the worker: it belongs to the daemon's user and group (0660), and the
+rights of the folder above it come first.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ class ControlError(Exception):
 
 @contextlib.asynccontextmanager
 async def listening(folder: Path, answer: Answer) -> AsyncIterator[None]:
-    """Answer words while the block runs. Only the process that holds the folder (state.hold) may call this."""
+    """Answer words while the block runs. Only the process that holds the folder (state_dir.hold) may call this."""
     clients: set[asyncio.Task[None]] = set()
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -75,7 +75,7 @@ async def _answered(reader: asyncio.StreamReader, answer: Answer) -> dict[str, A
 
 
 def ask(folder: Path, word: str) -> dict[str, Any] | None:
-    """What the daemon of `folder` answers; None: there is none. Raises ControlError."""
+    """Return what the daemon of `folder` answers; None: none runs. Raises ControlError when it answers an error."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as line:
         line.settimeout(PATIENCE_S)
         try:

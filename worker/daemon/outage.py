@@ -5,6 +5,7 @@ line that drops every few minutes is worth a look, and only the worker knows why
 """
 
 from wire.messages import Issue
+from worker.daemon.reason import Reason
 from worker.issues import issue, over
 
 CODE = "coordinator_unreachable"
@@ -13,22 +14,24 @@ STEADY_S = 600.0
 
 
 class Outage:
-    """`look` a few times a second; what it returns has changed since the last time."""
+    """Since when the line is down, and which of it has been told. look() is called a few times a second."""
 
     def __init__(self) -> None:
         self._since: float | None = None  # the line is down since then
         self._back: float | None = None  # there was an outage, and it ended then
         self._told = False
 
-    def look(self, problem: str | None, now: float, remedy: str = "") -> Issue | None:
-        """`problem`: why the line is down, None: it is up; `remedy`: a better one than the usual. An inactive Issue
-        says that it is over for good."""
-        if problem is not None:
+    def look(self, down: Reason | None, now: float) -> Issue | None:
+        """Take the line's state, and return the problem to tell of, if any; an inactive Issue says that it is over.
+
+        `down`: why the line is down; None: it is up.
+        """
+        if down is not None:
             self._since = now if self._since is None else self._since
             if self._told or now - self._since < PATIENCE_S:
                 return None
             self._told = True
-            return issue(CODE, problem, remedy)
+            return issue(CODE, down.text, down.remedy)
         since, self._since = self._since, None
         if since is not None and self._told:
             self._told, self._back = False, now

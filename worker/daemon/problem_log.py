@@ -13,14 +13,17 @@ LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERR
 
 
 class ProblemLog:
-    """`last`: the last problem that mattered, over or not; it is handed on from one daemon to the next."""
+    """Logs problems and remembers since when each lasts.
 
-    def __init__(self) -> None:
-        self.last: Problem | None = None
+    `last`: the last one that mattered, over or not. It is handed on from one daemon to the next.
+    """
+
+    def __init__(self, last: Problem | None = None) -> None:
+        self.last = last
         self._since: dict[str, float] = {}  # code -> time of the epoch at which it came
 
     def tell(self, problem: Issue) -> None:
-        """On the owner's terminal."""
+        """Log that a problem has come or is over."""
         code = problem.code if problem.active else f"{problem.code} is over"
         remedy = f" -> {problem.remedy}" if problem.active and problem.remedy else ""
         log.log(LEVELS[problem.severity], "%s: %s%s", code, problem.message, remedy, extra={"issue": problem.code})
@@ -32,10 +35,10 @@ class ProblemLog:
             self.last = Problem(since=since, issue=problem)
 
     def goes_on(self, code: str) -> None:
-        """The try before ended with the same problem: it has not been solved in between."""
+        """The last daemon ended with this problem, and it has not been solved since: keep its time."""
         if self.last is not None and self.last.issue.code == code:
             self._since[code] = self.last.since
 
     def dated(self, active: Iterable[Issue], now: float) -> tuple[Problem, ...]:
-        """With the time of the epoch at which each came; `now` for one that was not told."""
+        """Return each problem with the time of the epoch at which it came; `now` for one that was never logged."""
         return tuple(Problem(since=self._since.get(problem.code, now), issue=problem) for problem in active)

@@ -3,8 +3,9 @@
 import ipaddress
 import socket
 import ssl
-from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
+
+from worker.daemon.reason import Reason
 
 _SECURE = {"wss": "ws", "https": "ws", "ws": "wss", "http": "wss"}  # what to try instead
 # How OpenSSL names an answer that is no TLS at all: a server's "400 Bad Request", say.
@@ -17,17 +18,8 @@ _CERTIFICATES = {
 }
 
 
-@dataclass(frozen=True)
-class Reason:
-    """`remedy` is empty where no better one is known than that of the problem. `final`: so will each other try end."""
-
-    text: str
-    remedy: str = ""
-    final: bool = False
-
-
 def loopback(url: str) -> bool:
-    """Does it name this very machine? No proxy of the environment gets there."""
+    """Return True for an address of this very machine, which no proxy of the environment can reach."""
     host = urlsplit(url).hostname or ""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -36,7 +28,7 @@ def loopback(url: str) -> bool:
 
 
 def reason(error: BaseException, url: str) -> Reason:
-    """Of an error while connecting to `url`."""
+    """Explain an error that was raised while connecting to `url`."""
     where = urlsplit(url).netloc
     match error:
         case ssl.SSLCertVerificationError():
@@ -58,34 +50,40 @@ def reason(error: BaseException, url: str) -> Reason:
 
 
 def no_http(url: str) -> Reason:
-    """Something answered, and not with HTTP."""
+    """Explain an answer that is not HTTP."""
     text = f"{urlsplit(url).netloc} answers, but not with HTTP"
     plain = urlsplit(url).scheme in ("ws", "http")
     return Reason(f"{text}: it may speak TLS", _instead(url)) if plain else Reason(text)
 
 
 def redirect(url: str, target: str) -> Reason:
-    """We follow none: the key would go along. `target` is whatever a stranger wrote; it need be no address."""
+    """Explain a redirect. We follow none: the key would go along. `target` was written by a stranger, and may be no
+    address."""
     host = urlsplit(url).netloc
     try:
         parts = urlsplit(urljoin(url, target))
         tls = parts.scheme == "https" and parts.hostname == urlsplit(url).hostname
+        port = "" if parts.port is None else f":{parts.port}"
     except ValueError:
-        return Reason(f"{host} redirects to {target[:200]}, which is no address")
+        return Reason(f"{host} redirects to what is no address", said=target)
     if tls:
-        text = f"{host} wants TLS: it redirects to {target[:200]}"
-        return Reason(text, f"Give --coordinator wss://{parts.netloc}.", final=True)
+        remedy = f"Give --coordinator wss://{_host(url)}{port}."
+        return Reason(f"{host} wants TLS: it redirects to https", remedy, final=True, said=target)
     remedy = "Is there a page that wants a login first, or is this not the coordinator's own address?"
-    return Reason(f"{host} redirects to {target[:200]}", remedy)
+    return Reason(f"{host} redirects elsewhere", remedy, said=target)
 
 
 def refusal(url: str, status: int, said: str, location: str | None = None) -> Reason | None:
-    """Of an HTTP answer; None: it says nothing of the address."""
+    """Explain an HTTP answer; None: it says nothing about the address."""
     if 300 <= status < 400 and location:
         return redirect(url, location)
     if status == 400 and urlsplit(url).scheme in ("ws", "http") and "HTTPS" in said:  # so say nginx and servers in Go
         return Reason(f"{urlsplit(url).netloc} wants TLS (HTTP 400)", _instead(url), final=True)
     return None
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.removesuffix(f":{urlsplit(url).port}")
 
 
 def _instead(url: str) -> str:

@@ -15,27 +15,29 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from wire.messages import Hardware, Issue, ModelOffer
+from program import garbage, logs
+from program.otel import tracer
+from program.settings import ConfigError
+from wire.messages import Issue
+from wire.offers import Hardware
 from worker import state_dir
-from worker.config import WORDS, Config, ConfigError
-from worker.daemon import control_socket, logs
-from worker.daemon.daemon import Daemon, Identity, Model, Owner
-from worker.daemon.systemd import notify
-from worker.daemon.threads import in_thread
-from worker.engine import script
+from worker.config import Config
+from worker.daemon import control_socket, loadout
+from worker.daemon.daemon import Daemon, Owner
+from worker.daemon.home import Home
+from worker.daemon.loadout import NONE, Loadout, Scripts
+from worker.daemon.scratch import Scratch
+from worker.daemon.session_driver import Identity
+from worker.daemon.threads import in_thread, until_signal
 from worker.engine.devices import Device
-from worker.engine.process import ProcessEngine
-from worker.engine.scripted import Script, ScriptedEngine
 from worker.exits import EXIT_AGAIN, EXIT_CONFIG, EXIT_OK, EXIT_STOPPED
 from worker.machine import hardware
 from worker.machine.availability import Rules
@@ -43,48 +45,45 @@ from worker.machine.description import Machine
 from worker.machine.nvml import NvmlSensors, Own, Sensors
 from worker.machine.owners_use import OwnersUse
 from worker.machine.scripted import ScriptedSensors
-from worker.planning import model_setup, proven, speed_curves
-from worker.planning.model_setup import Assembly, Unready
-from worker.preparer.process import Preparer
-from worker.preparer.scripted import ScriptedPreparer
+from worker.planning import model_setup, proven
+from worker.planning.model_setup import Unready
 from worker.telemetry.metrics import Metrics, MetricsError
 from worker.telemetry.status import Problem, Status
-from worker.telemetry.tracing import from_environment
+from worker.telemetry.tracing import SERVICE, Tracing
 from worker.weights.download import Progress, Report
 
 log = logging.getLogger("supernet.serve")
 
-T = TypeVar("T")
-
 AGAIN_FIRST_S = 15.0  # between tries to get the model ready, doubled each time
 AGAIN_MOST_S = 600.0
-BEAT_S = 5.0
-SCRIPTED_PACE_S = 0.02  # 50 tokens a second for each job, as a mid-range GPU gives
 
 
 class Service:
-    """One process that serves. `scripted`: a script's file, or WORDS, instead of a model; `gpus`: its readings.
-    `attended`: a person reads what it says, so a file that is none ends it instead of being waited for."""
+    """One process that serves, with one daemon after the other.
+
+    `scripts`: played instead of models; `gpus`: a file with the readings of their GPUs. `attended`: a person reads the
+    output, so a wrong --model-file ends the process instead of being waited for.
+    """
 
     def __init__(
         self,
         config: Config,
-        address: tuple[str, str],
+        home: Home,
         report: Report,
-        scripted: str | None = None,
+        scripts: Scripts = NONE,
         gpus: Path | None = None,
         attended: bool = False,
     ) -> None:
         self._config = config
-        self._address = address
+        self._home = home
         self._show = report
-        self._scripted = scripted
+        self._scripts = scripts
         self._scripted_gpus = gpus
         self._attended = attended
         self._born = time.monotonic()
         self._worker = state_dir.worker_id(config.state_dir)
         self._paused = state_dir.is_paused(config.state_dir)
-        self._tracing = from_environment(os.environ)
+        self._tracing = Tracing(tracer(SERVICE, os.environ))
         self._progress = ""
         self._daemon: Daemon | None = None
         self._last: Problem | None = None
@@ -94,11 +93,14 @@ class Service:
         self._released = False  # the model has left the GPU for as long as the owner wants it
 
     async def run(self) -> int:
-        """The process's exit code. Raises ConfigError and what else another try cannot help, Unready if attended."""
+        """Serve until told to leave; return the process's exit code.
+
+        Raises ConfigError and what else another try cannot help, and Unready if attended.
+        """
         logs.name_worker(self._worker)
         (self._config.state_dir / state_dir.LAST_PROBLEM).unlink(missing_ok=True)
         async with control_socket.listening(self._config.state_dir, self._answer), self._metrics():
-            pause_s, gave_up = AGAIN_FIRST_S, False
+            pause_s = AGAIN_FIRST_S
             while True:
                 began = time.monotonic()
                 try:
@@ -110,122 +112,99 @@ class Service:
                     if time.monotonic() - began >= AGAIN_MOST_S:  # it served, so this is another trouble
                         pause_s = AGAIN_FIRST_S
                     code = await self._wait_to_retry(unready.issue, pause_s)
-                    gave_up = code == EXIT_STOPPED
                     pause_s = min(pause_s * 2, AGAIN_MOST_S)
+                if code == EXIT_CONFIG:
+                    self._leave_word()
                 if code != EXIT_AGAIN:
-                    break
-            if (code == EXIT_CONFIG or gave_up) and self._last is not None:
-                # the socket is gone, but --status can still say why
-                state_dir.write(self._config.state_dir / state_dir.LAST_PROBLEM, self._last.model_dump_json())
-            return code
+                    return code
+
+    def _leave_word(self) -> None:
+        """The control socket will be gone, but --status can still say why."""
+        if self._last is not None:
+            state_dir.write(self._config.state_dir / state_dir.LAST_PROBLEM, self._last.model_dump_json())
 
     async def _wait_to_retry(self, problem: Issue, pause_s: float) -> int:
-        """Be there only to say what is wrong. EXIT_AGAIN: now; EXIT_STOPPED: this process cannot mend it."""
+        """Run a daemon without a model that says what is wrong. EXIT_AGAIN: try again; EXIT_STOPPED: only
+        another process can."""
         if problem.code == "driver_hangs":
             log.error("leaving: no engine of this process would get further")
+            self._leave_word()
             return EXIT_STOPPED
         if problem.code == "engine_cannot_compute":
             proven.forget(self._config.state_dir)  # whatever was proved, it is not so any more
         log.info("trying again in %.0f s", pause_s)
         hopeless = Owner(problems=(problem,), again_s=pause_s, drain_s=0)
         if self._machine is None:  # the operator is to see whose disk is full
-            self._machine = await self._patiently(
-                lambda: hardware.detect(model_setup.installed(self._config)), "hardware"
-            )
+            self._machine = await until_signal(lambda: hardware.detect(model_setup.installed(self._config)), "hardware")
         if self._machine is None:
             return EXIT_OK
-        who = self._identity(self._machine.hardware)
-        code = await self._run(Daemon(who, (), self._address, hopeless, self._paused))
+        code = await self._run(self._machine.hardware, hopeless)
         if code == EXIT_AGAIN and problem.code == "gpu_unreachable" and hardware.in_container():
             # Open contexts live on when the host takes the devices away (systemctl daemon-reload); new processes in
             # this container will never see them again, but those of the next one do.
             log.error("leaving: a container that has lost its GPU gets it back when it is started again")
+            self._leave_word()
             return EXIT_STOPPED
         return code
 
     async def _serve_once(self) -> int:
         if self._released or self._use.left_s(time.monotonic()):
             return await self._wait_for_owner()
-        if self._scripted is not None:
-            model, owner = _scripted(self._config, self._scripted), self._owner(self._sensors(frozenset))
-            who = self._identity(Hardware())
-            return await self._run(Daemon(who, (model,), self._address, owner, self._paused, self._tracing))
-        assembly = await self._assembled()
-        if assembly is None:
+        if self._scripts.any:
+            return await self._run(Hardware(), self._owner(), loadout.scripted(self._config, self._scripts))
+        loaded = await self._loaded()
+        if loaded is None:
             return EXIT_OK
-        log.info("%s", assembly.plan.explain())
-        engine = ProcessEngine(assembly.plan.engine)
-        offer = assembly.offer(speed_curves.known(self._config.state_dir, assembly))
-        preparer = Preparer(assembly.plan.engine.path, assembly.plan.engine.context, assembly.spec.format)
-        self._machine = assembly.machine
-        self._used = tuple(gpu for gpu in assembly.machine.devices if gpu.address in assembly.plan.engine.devices)
-        owner = self._owner(self._sensors(partial(own_pids, engine, preparer)), assembly)
-        who = self._identity(assembly.machine.hardware)
-        return await self._run(
-            Daemon(who, (Model(offer, engine, preparer),), self._address, owner, self._paused, self._tracing)
-        )
+        assert loaded.machine is not None
+        self._machine, self._used = loaded.machine, loaded.used
+        return await self._run(loaded.machine.hardware, self._owner(loaded), loaded)
 
     async def _wait_for_owner(self) -> int:
-        """Without a model, as long as the owner wants the machine: EXIT_AGAIN once it may be loaded."""
-        who = self._identity(Hardware() if self._machine is None else self._machine.hardware)
-        owner = replace(self._owner(self._sensors(frozenset)), until_open=True)
-        return await self._run(Daemon(who, (), self._address, owner, self._paused))
+        """Run a daemon without a model while the owner wants the machine. EXIT_AGAIN: it may be loaded again."""
+        owner = replace(self._owner(), until_open=True)
+        return await self._run(Hardware() if self._machine is None else self._machine.hardware, owner)
 
-    async def _assembled(self) -> Assembly | None:
-        """The model, fetched and laid out; None: a signal came first."""
+    async def _loaded(self) -> Loadout | None:
+        """Fetch what is to be served and lay it out; None: a signal came first."""
         try:
-            return await self._patiently(lambda: model_setup.assemble(self._config, self._report), "assemble")
+            return await until_signal(lambda: loadout.load(self._config, self._report), "load")
         finally:
             self._progress = ""
 
-    @staticmethod
-    async def _patiently(blocking: Callable[[], T], name: str) -> T | None:
-        """What is done in a thread, for hours or with a driver that hangs; None: a signal came first. The watchdog is
-        fed meanwhile."""
-        loop = asyncio.get_running_loop()
-        work = asyncio.create_task(in_thread(blocking, name))
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, work.cancel)
+    async def _run(self, machine: Hardware, owner: Owner, loaded: Loadout | None = None) -> int:
+        """One daemon, from start to end; return its exit code. Raises Unready when its engine was given up."""
+        loaded = loaded or Loadout()
+        # a new instance for each daemon: none goes on with what another one began
+        who = Identity(self._worker, uuid.uuid4().hex, version("supernet"), self._config.name, machine)
+        scratch = Scratch(self._config.state_dir / state_dir.SCRATCH)
+        self._daemon = Daemon(
+            who, loaded.models, loaded.media, self._home, scratch, owner, self._paused, self._tracing, self._last
+        )
+        garbage.set_aside()
         try:
-            while not (await asyncio.wait({work}, timeout=BEAT_S))[0]:
-                notify("WATCHDOG=1")
-            return None if work.cancelled() else work.result()
+            outcome = await self._daemon.run()
         finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
-
-    async def _run(self, daemon: Daemon) -> int:
-        """Raises Unready when the daemon's engine was given up."""
-        self._daemon = daemon
-        daemon.last_problem = self._last
-        try:
-            code = await daemon.run()
-        finally:
-            self._daemon, self._last = None, daemon.last_problem
-        self._released = daemon.released
-        if daemon.unready is not None:
-            raise Unready(daemon.unready)
-        return code
+            self._last, self._daemon = self._daemon.last_problem, None
+        self._released = outcome.released
+        if outcome.unready is not None:
+            raise Unready(outcome.unready)
+        return outcome.code
 
     def _report(self, progress: Progress) -> None:
-        """From the thread that works: bytes of a file."""
+        """Show how far a file is; called from the thread that fetches or checks it."""
         done = f" {progress.done_bytes / progress.total_bytes:.0%}" if progress.total_bytes else ""
         self._progress = f"{progress.phase} {progress.file}{done}"
         self._show(progress)
 
-    def _identity(self, hardware: Hardware) -> Identity:
-        """A new instance for each daemon: none goes on with what another one began."""
-        return Identity(self._worker, uuid.uuid4().hex, version("supernet"), self._config.name, hardware)
-
     def _sensors(self, own: Own) -> Sensors | None:
-        """Of the GPUs that the model is on, or was; `own`: the processes that are no strangers there."""
-        if self._scripted is not None:
+        """Return sensors of the GPUs that the model is on, or was. `own`: this worker's processes."""
+        if self._scripts.any:
             return None if self._scripted_gpus is None else ScriptedSensors(self._scripted_gpus)
         return NvmlSensors(self._used, own) if self._used else None
 
-    def _owner(self, sensors: Sensors | None, assembly: Assembly | None = None) -> Owner:
-        config = self._config
-        on_gpu = sensors is not None if assembly is None else assembly.plan.engine.gpu_layers != 0
+    def _owner(self, loaded: Loadout | None = None) -> Owner:
+        config, sensors = self._config, self._sensors(frozenset if loaded is None else loaded.own)
+        on_gpu = sensors is not None if loaded is None else bool(loaded.used)
         rules = Rules(
             schedule=config.schedule,
             max_temperature_c=config.max_temperature_c,
@@ -235,7 +214,7 @@ class Service:
         )
         if sensors is None and (rules.max_temperature_c or rules.max_power_w or rules.yields):
             log.warning("no GPU can be read: the ceilings and --yield-to-owner have no effect")
-        return Owner(rules, sensors, self._use, config.drain_s, () if assembly is None else assembly.problems)
+        return Owner(rules, sensors, self._use, config.drain_s, () if loaded is None else loaded.problems)
 
     # ---- what the owner asks -------------------------------------------------------------------------------------
 
@@ -254,6 +233,7 @@ class Service:
                 return {"error": "unknown word; known are status, pause, resume"}
 
     def status(self) -> Status:
+        """The status for the owner, with a daemon or, between two, without."""
         total, available = hardware.memory()
         base = Status(
             time=time.time(),
@@ -279,7 +259,7 @@ class Service:
         loop = asyncio.get_running_loop()
 
         async def look() -> tuple[Status, Any]:
-            return self.status(), None if self._daemon is None else self._daemon.tally
+            return self.status(), None if self._daemon is None else self._daemon.counters
 
         try:
             server = Metrics(self._config.metrics, lambda: asyncio.run_coroutine_threadsafe(look(), loop).result(5))
@@ -290,26 +270,3 @@ class Service:
             yield
         finally:
             await in_thread(server.close, "metrics")
-
-
-def own_pids(engine: ProcessEngine, preparer: Preparer) -> frozenset[int]:
-    """Who is no stranger on the GPU. Empty without an engine: all that is there then is somebody else's."""
-    return frozenset(pid for pid in (engine.pid, preparer.pid) if pid) if engine.pid else frozenset()
-
-
-def _scripted(config: Config, file: str) -> Model:
-    spec = model_setup.entry(config)
-    slots, context = config.slots or 4, config.context or 8192
-    offer = ModelOffer(id=spec.id, context=context, slots=slots, features=("scripted",))
-    if file == WORDS:
-        return Model(offer, ScriptedEngine(slots, context, pace_s=SCRIPTED_PACE_S), ScriptedPreparer(context))
-    engine = ScriptedEngine(slots, context, script=_script(Path(file)))
-    opens_thought = spec.thinking and spec.format == "qwen-xml"
-    return Model(offer, engine, ScriptedPreparer(context, spec.format, opens_thought))
-
-
-def _script(file: Path) -> Script:
-    try:
-        return script.read(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"--scripted {file}: {error}") from error

@@ -1,1 +1,1 @@
-"""One loaded model: llama.cpp in a child process, batched over slots."""
+"""One loaded model in a child process: the port to it, its supervisor, and the scripted double."""

@@ -1,6 +1,6 @@
-"""What the installed llama.cpp is and which devices ggml lists for it, of whatever backend. Pure.
+"""The installed build of llama.cpp, and the devices that ggml lists for it.
 
-`probe` finds it out, and `backend` gives the devices to a model.
+`bindings/probe` finds both out, and `bindings/backend` gives the devices to a model.
 """
 
 import re
@@ -58,14 +58,19 @@ class Build:
         return tuple(map(int, found[1].split(","))) if found else ()
 
     def has_code(self, capability: tuple[int, int]) -> bool:
-        """False if there is surely none for such a card: all that was compiled is for newer ones. Code for older ones
-        may be there in a form that the driver translates; the list does not tell."""
+        """False if there is surely no code for such a card: all that was compiled is for newer ones.
+
+        Code for older ones may be there in a form that the driver translates; the list does not tell.
+        """
         return not self.archs or min(self.archs) <= 100 * capability[0] + 10 * capability[1]
 
 
 def usable(devices: Iterable[Device]) -> tuple[Device, ...]:
-    """Those that llama.cpp takes when it is left the choice (llama_prepare_model_devices): each card once, by the first
-    backend that lists it, and integrated ones, of one backend, only where there is no other."""
+    """The devices that llama.cpp takes when it is left the choice (llama_prepare_model_devices).
+
+    Each card once, by the first backend that lists it, and integrated ones, of one backend, only where there is no
+    other.
+    """
     cards: dict[str, Device] = {}
     integrated: list[Device] = []
     for device in devices:

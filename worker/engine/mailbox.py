@@ -3,16 +3,17 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from typing import Generic, TypeVar
 
-from worker.engine.port import Event
-
+Event = TypeVar("Event")
 ROOM = 1024  # events; a step is one, so this is seconds of a fast engine
 
 
-class Mailbox:
-    """`put` never waits, so that `send` need not; who produces much waits for `room` first, and that bounds it.
+class Mailbox(Generic[Event]):
+    """An engine's events for their one reader, in order.
 
-    What is put without waiting is one end for each Submit that was sent in vain: the sender bounds that.
+    `put` never waits, because `Engine.send` must not. Whatever produces many events waits for `room` before each, which
+    bounds the mailbox; without waiting come only the ends of Submits that were sent in vain.
     """
 
     def __init__(self) -> None:
@@ -22,13 +23,13 @@ class Mailbox:
         self._closed = asyncio.Event()
 
     def put(self, event: Event) -> None:
-        """After `close` it is dropped: nobody will read it."""
+        """Add an event; after `close` it is dropped, as it would not be read."""
         if not self.closed:
             self._events.append(event)
             self._changed.set()
 
     async def room(self) -> None:
-        """Wait until the reader has caught up."""
+        """Wait until fewer than ROOM events are unread, or the mailbox is closed."""
         while len(self._events) >= ROOM and not self.closed:
             self._drained.clear()
             await self._drained.wait()
@@ -38,15 +39,17 @@ class Mailbox:
         return self._closed.is_set()
 
     async def closing(self) -> None:
+        """Wait for `close`."""
         await self._closed.wait()
 
     def close(self) -> None:
-        """What has been put is still read, then the reading ends."""
+        """End the reading once all that was put has been read."""
         self._closed.set()
         self._changed.set()
         self._drained.set()
 
     async def read(self) -> AsyncIterator[Event]:
+        """The events in their order, until `close`. For one reader."""
         while True:
             while self._events:
                 event = self._events.popleft()

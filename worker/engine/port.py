@@ -14,7 +14,7 @@ from wire.errors import ErrorCode, SupernetError
 
 @dataclass(frozen=True)
 class EngineSpec:
-    """Everything that decides how a model is loaded; made by `plan`. Sizes in tokens unless the name says bytes."""
+    """Everything that decides how a model is loaded; made by `planning`. Sizes in tokens unless the name says bytes."""
 
     path: str  # the GGUF file, or the first of a split one
     slots: int  # jobs at once
@@ -32,12 +32,15 @@ class EngineSpec:
     unified: bool = True  # one cache for all slots: prefixes are shared for nothing
     anchors: int = 0  # spare sequences that keep shared prefixes
     saved_bytes: int = 2 * 2**30  # main memory for saved states of a hybrid model
+    projector: str | None = None  # the GGUF file of the model's eyes; None: it takes text only
+    image_tokens: int = 1024  # most of one picture
 
 
 @dataclass(frozen=True)
 class Constraint:
-    """A llguidance grammar (Lark text) that the answer must match: from the start, or once token `after` was drawn,
-    or from the token `call` on if that comes first. An end of turn before it begins is answered with `after`."""
+    """A llguidance grammar (Lark text) that the answer must match: from its start, or from behind the token `after` if
+    one is given, or from the token `call` on if that comes first. If the model ends its turn before the grammar has
+    begun, `after` is emitted instead."""
 
     grammar: str
     after: int | None = None
@@ -46,16 +49,22 @@ class Constraint:
 
 @dataclass(frozen=True)
 class ReasoningLimit:
-    """Close a thought by force: after `budget` tokens inside it the tokens `close` are emitted instead of drawn ones.
+    """How long an answer may think, and the tokens by which thoughts are told.
 
-    `opened`: the prompt ends inside the thought; else it starts when token `open` is drawn with nothing before it but
-    blank tokens of `close`: behind text it is text. `end` and `call` are the tokens that end a thought by themselves.
-    If `calls` is given, `call` does so only where one of these stands behind it (blanks apart), or a JSON object that
-    does not begin with a name.
-    A thought that was closed by force is the last one, and so is one behind which text has begun: neither `open` nor
-    `end` is drawn any more, so a model that goes on thinking cannot leave a stray tag in its answer. An end of turn
-    inside a thought becomes `end`: a thought is no answer. `budget` None: no thought is wanted, and neither tag is ever
-    drawn.
+    A thought begins with the token `open`, or with the answer if it is `opened` (the prompt ends inside one). The token
+    `open` begins one only at the start of the answer or behind another thought, with nothing between but blanks (the
+    tokens of `close` other than `end`); behind text it is text. A thought ends with the token `end`, or with a call:
+
+    - Without `calls`, every token `call` begins one.
+    - With `calls`, the texts that calls begin with, the token `call` begins one only if such a text follows it, or a
+      JSON object whose first key is not the name. Blanks do not count. Anything else is still the thought.
+
+    Once an answer has spent `budget` tokens inside thoughts, the thought is closed by force: the tokens `close`, `end`
+    among them, are emitted instead of drawn ones. That thought was the last, and so is one that text follows: from then
+    on neither `open` nor `end` is drawn, so a model that goes on thinking leaves no stray tag in its answer. With
+    `budget` None no thought is wanted, and neither tag is ever drawn.
+
+    An end of turn inside a thought becomes `end`, because a thought alone is no answer.
     """
 
     budget: int | None
@@ -67,15 +76,49 @@ class ReasoningLimit:
     calls: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Placed:
+    """A picture in a prompt: it takes the place of the `columns` x `rows` tokens from index `at` on, line by line.
+
+    `digest` names its pixels, as `Picture.id` does: two pictures that differ in one of them have different ones.
+    """
+
+    at: int
+    columns: int
+    rows: int
+    digest: str
+
+    @property
+    def end(self) -> int:
+        """Index of the first token behind it."""
+        return self.at + self.columns * self.rows
+
+
 # ---- commands ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Submit:
-    """Generate an answer. `delivered` tokens follow the prompt, count as generated, and are not emitted again.
+class Picture:
+    """Pixels for the jobs that name them, sent before these: three bytes a pixel, red, green and blue, line by line.
 
-    `max_tokens` counts the whole answer, `delivered` included. `anchors` are prompt lengths (ascending) at which a
-    prefix is worth keeping: the ends of messages and the start of the generation prompt.
+    `width` and `height` are multiples of what one token covers (wire.pictures.PATCH), so that nothing is resized any
+    more. `id` is a hash of all the rest. A picture that is here already need not be sent again, but may be; one that no
+    job names makes way for others when there are many.
+    """
+
+    id: str
+    width: int
+    height: int
+    rgb: bytes
+
+
+@dataclass(frozen=True)
+class Submit:
+    """Generate an answer. `delivered`: tokens of it that another worker has made; they are not emitted again.
+
+    `max_tokens` counts the whole answer, `delivered` included. `anchors` are prompt lengths (ascending), a few, at
+    which a later prompt is likely to leave this one: there a hybrid model's state is worth keeping. `pictures` stand in
+    the prompt in their order, and behind each is text; one that has not come (`Picture`) ends the job as failed.
     """
 
     job: str
@@ -88,6 +131,7 @@ class Submit:
     constraint: Constraint | None = None
     reasoning: ReasoningLimit | None = None
     ignore_eos: bool = False
+    pictures: tuple[Placed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,10 +150,12 @@ class Pause:
 
 @dataclass(frozen=True)
 class Continue:
+    """Take back a Pause."""
+
     job: str
 
 
-Command = Submit | Cancel | Pause | Continue
+Command = Picture | Submit | Cancel | Pause | Continue
 
 
 # ---- events ------------------------------------------------------------------------------------------------------
@@ -117,16 +163,23 @@ Command = Submit | Cancel | Pause | Continue
 
 @dataclass(frozen=True)
 class Loading:
+    """The model is being loaded; `fraction` of it, 0 to 1, is. `eyes`: all of it is, and its projector is being tried;
+    an engine that dies of that is started again without."""
+
     fraction: float
+    eyes: bool = False
 
 
 @dataclass(frozen=True)
 class Ready:
-    """The model is loaded and answers. `context` and `slots` are what the engine really has."""
+    """The model is loaded and answers. `context` and `slots` are what the engine really has. `image_ms`: what its
+    encoder takes for a picture of the most tokens; None: it takes text only, and `blind` says why if it was to see."""
 
     slots: int
     context: int
     vocab: int
+    image_ms: float | None = None
+    blind: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,7 +202,7 @@ class Stepped:
 
 @dataclass(frozen=True)
 class JobUsage:
-    """Tokens and milliseconds of one job. `completion` counts emitted tokens, `delivered` ones not."""
+    """Tokens and milliseconds of one job. `completion` counts the tokens emitted here, so without `delivered`."""
 
     prompt: int = 0
     cached: int = 0
@@ -172,7 +225,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Pulse:
-    """At least once a second while the engine is alive, but for a step without streams, which may take 5 s: a longer
+    """The engine is alive: at least once a second, except during a step without streams, which may take 5 s. A longer
     silence means that it hangs. Counters grow from 0."""
 
     busy: int = 0
@@ -185,11 +238,14 @@ class Pulse:
     longest_stall_ms: float = 0  # longest gap between two tokens of a streaming job since the last pulse
     step_ms: float = 0  # spent in steps that computed something
     llama_ms: float = 0  # of these, inside llama_decode and llama_synchronize; the rest is Python's share
+    encodes: int = 0  # of pictures
+    encode_ms: float = 0  # spent in them, waits for streams included
+    kept_pictures: int = 0  # that need no encode now
 
 
 @dataclass(frozen=True)
 class Down:
-    """The engine is gone and every job in it with it; `guilty` names the job that was being worked on alone, if known.
+    """The engine is gone, and every job in it with it; `guilty`: the job in it, if it was the only one.
 
     `retry_in_s`: it is being restarted; None: this engine stays down, and the machine has to be looked at anew.
     `problem`: the row of issues.py that says what is wrong with the machine, where that is known.
@@ -214,10 +270,27 @@ Event = Loading | Ready | Stepped | Ended | Pulse | Down
 
 
 class Engine(Protocol):
-    """One loaded model. `send` never blocks; events come in order, and after close() the iterator ends."""
+    """One model that is loaded, or is being loaded or restarted. To be used from one event loop.
 
-    def send(self, command: Command) -> None: ...
+    Every Submit comes to one end: an Ended, or its name in a Down.
+    """
 
-    def events(self) -> AsyncIterator[Event]: ...
+    def send(self, command: Command) -> None:
+        """Hand over a command. Never blocks and never raises: a Submit that cannot be taken is answered by
+        Ended(failed), and what is said of a job that is not there is ignored."""
+        ...
 
-    async def close(self) -> None: ...
+    async def drained(self) -> None:
+        """Return when the engine has taken most of what was sent, or is gone: before a Picture, of which a few would
+        fill its pipe."""
+        ...
+
+    def events(self) -> AsyncIterator[Event]:
+        """All events in their order, for one reader; the engine starts when the first is asked for. Ends after `close`.
+        Raises what the engine itself died of, should it have a bug."""
+        ...
+
+    async def close(self) -> None:
+        """End the engine; jobs that still run are answered by Ended(failed, worker_draining). Returns when its process
+        is gone."""
+        ...

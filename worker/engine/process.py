@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from wire.errors import ErrorCode
 from worker.engine.mailbox import Mailbox
 from worker.engine.pipe import FROM_ENGINE, MAX_EVENT_BYTES, TO_ENGINE
-from worker.engine.port import Command, Down, Ended, EngineSpec, Event, Ready, Stepped, Submit
+from worker.engine.port import Command, Down, Ended, EngineSpec, Event, Loading, Ready, Stepped, Submit
 from worker.engine.restart import RestartPolicy, machines_fault
 from worker.issues import ISSUES
 from worker.subprocesses.codec import Garbled
-from worker.subprocesses.parent import ChildProcess, LineTooLong, Unkillable
+from worker.subprocesses.life import Life
+from worker.subprocesses.parent import ChildProcess, Unkillable
 
 log = logging.getLogger("supernet.engine")
 
@@ -23,24 +24,23 @@ CHILD = (sys.executable, "-m", "worker.engine.child")
 
 
 @dataclass(frozen=True)
-class Patience:
+class Timeouts:
     """Seconds of silence after which the engine counts as hung, and seconds that it has to end by itself."""
 
-    loading_s: float = (
-        300.0  # a child that computes says so meanwhile (child.Progress), also while kernels are compiled
-    )
-    silent_s: float = 20.0  # a step cannot pulse; the loop keeps each under 5 s (loop.LONGEST_STEP_S)
+    loading_s: float = 300.0  # a child that computes says so meanwhile (child.Progress), while kernels are compiled too
+    silent_s: float = 20.0  # a step cannot pulse; the loop keeps each under 5 s (scheduler.LONGEST_STEP_S)
     close_s: float = 5.0
 
 
-PATIENCE = Patience()
+TIMEOUTS = Timeouts()
 
 
 class ProcessEngine:
     """The Engine of port.py over a child process. The child is started when `events` is first read.
 
     Event order: Loading..., Ready, then steps; at a crash one Down that names the jobs lost, then Loading again, unless
-    it is given up: after too many crashes, or because the machine is at fault (restart.machines_fault). A Submit that
+    it is given up: after too many crashes, or because the machine is at fault (restart.machines_fault). A child that
+    dies of its projector is started anew at once, without one, and no Down tells of it: Ready.blind does. A Submit that
     finds no ready engine is answered by Ended(failed, model_not_loaded): it has crashed nothing, so it must not count
     towards a request that does.
     """
@@ -50,28 +50,32 @@ class ProcessEngine:
         spec: EngineSpec,
         *,
         command: Sequence[str] = CHILD,
-        patience: Patience = PATIENCE,
+        timeouts: Timeouts = TIMEOUTS,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._spec = replace(spec, path=os.path.abspath(spec.path))  # the child has another working directory
+        eyes = spec.projector and os.path.abspath(spec.projector)  # the child has another working directory
+        self._spec = replace(spec, path=os.path.abspath(spec.path), projector=eyes)
         self._command = command
-        self._patience = patience
+        self._timeouts = timeouts
         self._clock = clock
         self._sleep = sleep
         self._policy = RestartPolicy()
-        self._mail = Mailbox()
+        self._mail: Mailbox[Event] = Mailbox()
         self._jobs: dict[str, None] = {}  # in the engine now, in order of arrival
         self._child: ChildProcess | None = None
         self._pid: int | None = None
+        self._life: Life | None = None  # the last one
         self._ready_since: float | None = None
         self._proven = False  # a job got a token, in any life
-        self._heard: float | None = None  # when the child last spoke; None: we are behind in reading it
-        self._fault = ""  # why we ended the child, or its own last words
-        self._named = ""  # the row of issues.py that it named in them
+        self._at_eyes = False  # this life has loaded the model, and tries the projector
+        self._blind = ""  # what the child died of that tried it; since then there is none
+        self._fault = ""  # the child's own last words
+        self._problem = ""  # the row of issues.py that it named in them
         self._task: asyncio.Task[None] | None = None
 
     def send(self, command: Command) -> None:
+        """Write a command to the child; a Submit that cannot be written is answered by an Ended event."""
         if self._child is not None and self._ready_since is not None:
             try:
                 sent = self._child.write(TO_ENGINE.encode(command))
@@ -84,8 +88,13 @@ class ProcessEngine:
                 return
         self._refuse(command, ErrorCode.MODEL_NOT_LOADED, "the engine is not running: try another worker")
 
+    async def drained(self) -> None:
+        """Wait for the child to read, as `Engine.drained` promises."""
+        if self._child is not None:
+            await self._child.drained()
+
     async def events(self) -> AsyncIterator[Event]:
-        """For one reader. Raises what the supervisor died of, should it have a bug."""
+        """Yield the events of the child, as `Engine.events` promises."""
         if self._task is None:
             self._task = asyncio.create_task(self._supervise(), name=f"engine {os.path.basename(self._spec.path)}")
             self._task.add_done_callback(lambda _: self._mail.close())
@@ -95,7 +104,7 @@ class ProcessEngine:
             self._task.result()
 
     async def close(self) -> None:
-        """Jobs that still run are answered by Ended(failed, worker_draining). Returns when the child is gone."""
+        """End the child, as `Engine.close` promises."""
         for job in self._jobs:
             self._mail.put(Ended(job, "failed", code=ErrorCode.WORKER_DRAINING, message="the engine was closed"))
         self._jobs.clear()
@@ -104,7 +113,7 @@ class ProcessEngine:
             return
         if (child := self._child) is not None:
             child.hang_up()
-            await asyncio.wait({self._task}, timeout=self._patience.close_s)
+            await asyncio.wait({self._task}, timeout=self._timeouts.close_s)
             child.kill()
         self._task.cancel()  # it may be between two lives of the child
         await asyncio.wait({self._task})
@@ -116,7 +125,7 @@ class ProcessEngine:
 
     @property
     def pid(self) -> int | None:
-        """Of the child that lives now, or is about to end: until then it holds memory of the GPU."""
+        """The child's process id until it is gone: even while it ends it holds memory of the GPU. None: no child."""
         return self._pid
 
     # ---- the supervisor ----------------------------------------------------------------------------------------------
@@ -129,6 +138,11 @@ class ProcessEngine:
                 end, problem = f"the engine cannot be ended: {error}", "driver_hangs"
             if self._mail.closed:
                 return
+            if self._at_eyes and problem != "driver_hangs":
+                self._blind = f"while the projector was tried, {end}"
+                self._spec = replace(self._spec, projector=None)
+                log.error("%s; it is started again without", self._blind)
+                continue
             retry = None if problem else self._policy.crashed(self._clock(), self._ready_since)
             jobs = tuple(self._jobs)
             self._jobs.clear()
@@ -144,57 +158,41 @@ class ProcessEngine:
     async def _live(self) -> tuple[str, str]:
         """One life of the child; returns how it ended, and the row of issues.py if that is the machine's fault. Raises
         Unkillable."""
-        self._fault = self._named = ""
-        self._heard = self._clock()
+        self._fault, self._problem, self._at_eyes = "", "", False
         try:
             child = await ChildProcess.start(self._command, log, MAX_EVENT_BYTES)
         except OSError as error:
             return f"the engine process could not be started: {error}", "engine_not_loaded"
         self._child, self._pid = child, child.pid
         child.write(TO_ENGINE.encode(self._spec))
-        listening = asyncio.create_task(self._listen(child), name=f"listen to {child.pid}")
-        watch = asyncio.create_task(self._watch(child), name=f"watch {child.pid}")
+        timing = (self._timeouts.silent_s, self._clock, self._sleep)
+        self._life = life = Life(child, self._take, self._mail.room, self._overdue, *timing)
         try:
-            await asyncio.wait({listening, watch}, return_when=asyncio.FIRST_COMPLETED)
+            end = await life.run(self._timeouts.close_s)
         finally:
-            self._child = None
-            watch.cancel()
-            listening.cancel()  # a killed child that waits in the kernel never closes its end of the pipe
-            await asyncio.wait({listening, watch})
-            end = await child.end(self._patience.close_s)
-            self._pid = None
-        for task in (listening, watch):
-            if not task.cancelled():
-                task.result()
+            self._child = self._pid = None
         problem = machines_fault(
             ready=self._ready_since is not None,
             at_work=bool(self._jobs),
             proven=self._proven,
             crashed=child.crashed,
-            said=self._named,
+            said=self._problem,
         )
-        why = self._fault or child.last_words
+        why = life.fault or self._fault or child.last_words
         return f"the engine process {end}" + (f": {why}" if why else ""), problem
 
-    async def _listen(self, child: ChildProcess) -> None:
-        try:
-            while (line := await child.read()) is not None:
-                self._take(FROM_ENGINE.decode(line))
-                self._heard = None
-                await self._mail.room()
-                self._heard = self._clock()
-        except (Garbled, LineTooLong) as error:
-            self._fault = f"it wrote what is no event: {error}"
-            child.kill()
-
-    def _take(self, event: Event) -> None:
+    def _take(self, line: bytes) -> None:
+        event = FROM_ENGINE.decode(line)
         match event:
             case Down():
                 # the Down that counts is made when it is gone; a child that is not itself any more may name anything
-                self._fault, self._named = event.message, event.problem if event.problem in ISSUES else ""
+                self._fault, self._problem = event.message, event.problem if event.problem in ISSUES else ""
                 return
+            case Loading():
+                self._at_eyes = event.eyes
             case Ready():
-                self._ready_since = self._clock()
+                self._ready_since, self._at_eyes = self._clock(), False
+                event = replace(event, blind=event.blind or self._blind)
             case Stepped():
                 self._proven = True
             case Ended():
@@ -203,13 +201,8 @@ class ProcessEngine:
                 pass
         self._mail.put(event)
 
-    async def _watch(self, child: ChildProcess) -> None:
-        """Kill a child that is silent for too long. Sleeps no longer than the shorter limit, which Ready sets."""
-        while True:
-            limit = self._patience.loading_s if self._ready_since is None else self._patience.silent_s
-            left = limit if self._heard is None else self._heard + limit - self._clock()
-            if left <= 0:
-                self._fault = f"it was silent for {limit:.0f} s"
-                child.kill()
-                return
-            await self._sleep(min(left, self._patience.silent_s))
+    def _overdue(self, life: Life) -> str | float:
+        """A child that is silent for too long is killed; the limit is another once it is ready."""
+        limit = self._timeouts.loading_s if self._ready_since is None else self._timeouts.silent_s
+        left = life.silent_for(limit)
+        return left if left > 0 else f"it was silent for {limit:.0f} s"

@@ -8,7 +8,7 @@ from worker.engine.scripted import Script, words
 
 
 class Line(BaseModel):
-    """`say` is what the model would generate, tags of thoughts and calls included."""
+    """One answer of a script: `say`, tags of thoughts and calls included, to a prompt that has the words `when`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -20,8 +20,11 @@ LINES: TypeAdapter[tuple[Line, ...]] = TypeAdapter(tuple[Line, ...])
 
 
 def read(text: str) -> Script:
-    """`text` is a JSON list of {"when": ..., "say": ...}. The line whose `when` stands last in the prompt speaks, of
-    two at one place the longer one; where none stands in it, `words` do. Raises ValueError."""
+    """Read a script: a JSON list of {"when": ..., "say": ...}. Raises ValueError.
+
+    The line whose `when` stands last in the prompt speaks, of two at one place the longer one; where none stands in it,
+    `words` do.
+    """
     lines = LINES.validate_json(text)
     by_words = {line.when.encode(): line.say.encode() for line in lines}
 

@@ -7,6 +7,7 @@ The script decides the whole text, so a Constraint or a ReasoningLimit changes n
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -22,6 +23,7 @@ from worker.engine.port import (
     Event,
     JobUsage,
     Pause,
+    Picture,
     Pulse,
     Ready,
     Stepped,
@@ -31,6 +33,7 @@ from worker.engine.port import (
 
 VOCABULARY = 256
 WAITING = 256  # jobs beyond the slots
+PICTURES = 1024  # whose names are known; their pixels are of no use here
 PULSE_S = 1.0
 HANG_S = 20.0  # silence after which the supervisor of the real engine would end it
 _PIECES = tuple(bytes([byte]) for byte in range(VOCABULARY))
@@ -47,7 +50,7 @@ def words(prompt: tuple[int, ...], seed: int) -> bytes:
 
 @dataclass(frozen=True)
 class Faults:
-    """What is to go wrong; assign to `ScriptedEngine.faults` at any time. Tokens count from the assignment on.
+    """Planned failures; assign to `ScriptedEngine.faults` at any time. Tokens count from the assignment on.
 
     A crash or a hang happens once. `retry_in_s` None: the engine stays down after it.
     """
@@ -65,9 +68,9 @@ class _Job:
     submit: Submit
     answer: bytes
     position: int  # of the next token in the answer
-    came: float
-    admitted: float = 0.0
-    read: float = 0.0  # when its prompt is
+    came_at: float
+    admitted_at: float = 0.0
+    read_at: float = 0.0  # when its prompt has been read
     paused: bool = False
     cancelled: bool = False
 
@@ -91,7 +94,8 @@ class _Job:
 
 class ScriptedEngine:
     """The Engine of port.py. One step, a token for every job in a slot, takes `pace_s` seconds; prompts are read one
-    after the other, `read_s` for each token."""
+    after the other, `read_s` for each token. `image_ms`: what it says that its eyes take; without them an offer of
+    vision is taken back."""
 
     def __init__(
         self,
@@ -101,17 +105,19 @@ class ScriptedEngine:
         script: Script = words,
         pace_s: float = 0.0,
         read_s: float = 0.0,
+        image_ms: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._slots, self._context = slots, context
+        self._slots, self._context, self._image_ms = slots, context, image_ms
         self._script = script
         self._pace_s, self._read_s = pace_s, read_s
         self._read_until = 0.0
         self._clock, self._sleep = clock, sleep
-        self._mail = Mailbox()
+        self._mail: Mailbox[Event] = Mailbox()
         self._running: dict[str, _Job] = {}
         self._waiting: dict[str, _Job] = {}
+        self._shown: deque[str] = deque(maxlen=PICTURES)
         self._faults = Faults()
         self._since_faults = 0
         self._up = False
@@ -135,6 +141,8 @@ class ScriptedEngine:
         match command:
             case Submit():
                 self._submit(command)
+            case Picture():
+                self._shown.append(command.id)
             case Cancel():
                 if (job := self._find(command.job)) and not self._faults.ignore_cancel:
                     job.cancelled = True
@@ -142,6 +150,9 @@ class ScriptedEngine:
                 if job := self._find(command.job):
                     job.paused = isinstance(command, Pause)
         self._wake()
+
+    async def drained(self) -> None:
+        await asyncio.sleep(0)
 
     async def events(self) -> AsyncIterator[Event]:
         if self._task is None:
@@ -179,6 +190,8 @@ class ScriptedEngine:
             self._fail(submit.job, ErrorCode.WORKER_BUSY, "too many jobs wait for a slot")
         elif len(submit.prompt) >= self._context:
             self._fail(submit.job, ErrorCode.CONTEXT_LENGTH_EXCEEDED, f"{len(submit.prompt)} tokens do not fit")
+        elif any(one.digest not in self._shown for one in submit.pictures):
+            self._fail(submit.job, ErrorCode.WORKER_BUSY, "there is no room for the pictures: try another worker")
         else:
             answer = self._script(submit.prompt, submit.seed)
             self._waiting[submit.job] = _Job(submit, answer, len(submit.delivered), self._clock())
@@ -191,14 +204,14 @@ class ScriptedEngine:
             name = next(iter(self._waiting))
             job = self._running[name] = self._waiting.pop(name)
             self._read_until = max(self._read_until, now) + self._read_s * len(job.submit.prompt)
-            job.admitted, job.read = now, self._read_until
+            job.admitted_at, job.read_at = now, self._read_until
         for job in [job for job in self._waiting.values() if job.cancelled]:
             self._end(job, Ended(job.submit.job, "cancelled"))
         tokens: list[Token] = []
         ends: list[tuple[_Job, Ended]] = []
         for job in self._running.values():
             end = Ended(job.submit.job, "cancelled") if job.cancelled else job.ending(self._context)
-            if end is None and not job.paused and job.read <= now:
+            if end is None and not job.paused and job.read_at <= now:
                 tokens.append(job.token())
                 end = job.ending(self._context)
             if end is not None:
@@ -214,8 +227,8 @@ class ScriptedEngine:
     def _end(self, job: _Job, end: Ended) -> None:
         submit, now = job.submit, self._clock()
         emitted = job.position - len(submit.delivered)
-        admitted = job.admitted or now
-        queued_ms, decode_ms = (admitted - job.came) * 1e3, (now - admitted) * 1e3
+        admitted = job.admitted_at or now
+        queued_ms, decode_ms = (admitted - job.came_at) * 1e3, (now - admitted) * 1e3
         usage = JobUsage(len(submit.prompt), 0, emitted, queued_ms=queued_ms, decode_ms=decode_ms)
         self._running.pop(submit.job, None)
         self._waiting.pop(submit.job, None)
@@ -229,7 +242,7 @@ class ScriptedEngine:
     async def _run(self) -> None:
         while True:
             self._up = True
-            self._mail.put(Ready(self._slots, self._context, VOCABULARY))
+            self._mail.put(Ready(self._slots, self._context, VOCABULARY, self._image_ms))
             message = await self._live()
             self._up = False
             jobs = (*self._running, *self._waiting)
@@ -251,14 +264,15 @@ class ScriptedEngine:
                 await self._sleep(HANG_S)
                 return "hung by the script"
             self._step()
-            self._beat()
+            self._send_pulse()
             if any(not job.paused or job.cancelled for job in self._running.values()):
                 await self._sleep(self._pace_s)
             else:
                 await self._idle()
             await self._mail.room()
 
-    def _beat(self) -> None:
+    def _send_pulse(self) -> None:
+        """Send a pulse if one is due."""
         now = self._clock()
         if now - self._pulsed >= PULSE_S:
             self._pulsed = now

@@ -14,7 +14,8 @@ _NONE = 2**62  # version 1 writes "no limit" as the largest multiple of a page
 
 @dataclass(frozen=True)
 class Limits:
-    """None: no limit. `left_bytes`: what may still be taken; file cache counts as free, because it is given back."""
+    """What this process may take. None: no limit. `left_bytes`: memory that is still free; file cache counts as free,
+    because the kernel gives it back."""
 
     memory_bytes: int | None = None
     left_bytes: int | None = None
@@ -22,7 +23,7 @@ class Limits:
 
 
 def limits(proc: Path = PROC) -> Limits:
-    """The tightest of each kind. Best effort: what cannot be read limits nothing."""
+    """Return the tightest limit of each kind. Best effort: a limit that cannot be read counts as none."""
     memory = list[int]()
     left = list[int]()
     cpus = list[float]()
@@ -36,7 +37,7 @@ def limits(proc: Path = PROC) -> Limits:
 
 
 def _groups(proc: Path, controller: str) -> Iterator[Path]:
-    """Our own group of the controller, and those above it; of both hierarchies where a system has the two."""
+    """Yield our own group of the controller and those above it; from both hierarchies where a system has the two."""
     own: dict[str, str] = {}  # controller -> path; "" is version 2
     for line in _lines(proc / "cgroup"):
         _, names, path = [*line.split(":", 2), "", ""][:3]
@@ -92,7 +93,7 @@ def _number(file: Path) -> int | None:
 
 
 def _decimal(text: str) -> int | None:
-    """None for "max", for -1, and for what is not there."""
+    """Return the number; None for "max", for -1, and for a missing file."""
     return int(text) if text.strip().isdecimal() else None
 
 

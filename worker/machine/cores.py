@@ -11,7 +11,10 @@ NEARLY = 0.8  # of the largest capacity: some processors tell favoured cores of 
 
 
 def fast(usable: Set[int], sysfs: Path = SYSFS) -> int | None:
-    """Physical cores of the fast kind of the logical ones that may be used; None: all are alike, or nobody tells."""
+    """Return how many physical cores of the fast kind are among the usable logical ones.
+
+    None: all are of one kind, or the system does not say.
+    """
     cpus = _listed(sysfs / "cpu_core" / "cpus") or _most_capable(sysfs / "system" / "cpu")
     chosen = cpus & usable
     if not chosen or chosen == usable:

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 
-from wire.messages import Hardware
+from wire.offers import Hardware
 from worker.engine.devices import Device
 
 
 @dataclass(frozen=True)
 class Card:
-    """A GPU that is in the machine, whether or not llama.cpp can use it. `id`: its PCI address, as in Device; `driver`:
-    the version of the one that told all this, empty: known from the PCI bus alone. Memory in bytes, 0: not told."""
+    """A GPU that is in the machine, whether or not llama.cpp can use it.
+
+    `id`: its PCI address, as in Device. `driver`: the version of the driver that described the card; empty: it is known
+    from the PCI bus alone. Memory in bytes; 0: unknown.
+    """
 
     id: str
     name: str
@@ -22,8 +25,11 @@ class Card:
 
 @dataclass(frozen=True)
 class Machine:
-    """`hardware` is what the coordinator is told; its GPUs are `devices`, those that llama.cpp computes on, one by one
-    and in ggml's order. `cards`: every GPU that is known to be here."""
+    """The computer that this worker runs on.
+
+    `hardware` is what the coordinator is told. Its GPUs are `devices`: those that llama.cpp computes on, one by one and
+    in ggml's order. `cards`: every GPU that is known to be in the machine.
+    """
 
     hardware: Hardware
     available_bytes: int  # main memory that can be taken now without swapping
@@ -37,7 +43,9 @@ class Machine:
 @dataclass(frozen=True)
 class Reading:
     """One GPU at one moment. None: this card or driver does not say. Utilisations are fractions of the last second.
-    `device`: its address, as in Device; by its place among the readings no card is known, for a silent one has none."""
+
+    `device`: its address, as in Device. Its place among the readings identifies no card: a silent one is left out.
+    """
 
     name: str
     memory_bytes: int

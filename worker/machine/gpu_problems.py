@@ -1,6 +1,7 @@
 """Why a GPU that is in the machine is not computed on, as problems for its owner. Pure."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from wire.messages import Issue
 from worker.engine.devices import Build
@@ -15,8 +16,11 @@ ON_THE_CPU = "To serve from the CPU instead, set CUDA_VISIBLE_DEVICES= (empty)."
 
 
 def gpu_problems(machine: Machine, build: Build, visible: str | None) -> tuple[Issue, ...]:
-    """`visible` is CUDA_VISIBLE_DEVICES. What its owner hides is no problem, nor is a card of which a driver says
-    nothing beside one that works: it may belong to another container."""
+    """Return why GPUs of the machine are not computed on.
+
+    `visible` is CUDA_VISIBLE_DEVICES. A card that its owner hides is no problem, nor is one beside a working card that
+    no driver speaks of: it may belong to another container.
+    """
     if build.problem:
         return (issue("library_broken", build.problem),)
     if hides_all(visible) or (visible is not None and machine.devices):
@@ -40,15 +44,15 @@ def _without_code(machine: Machine, build: Build) -> list[Card]:
 
 
 def _missing(machine: Machine, build: Build) -> list[Card]:
-    """Those that ggml does not list. Where a driver tells of some, the others on the bus belong to somebody else: a
-    container sees all that its host has."""
+    """Return the cards that ggml does not list. Where a driver tells of some, the others on the bus belong to somebody
+    else: a container sees every card of its host."""
     listed = {device.id for device in build.devices if device.id}
     missing = [card for card in machine.cards if card.id not in listed and (card.driver or not machine.devices)]
     return [card for card in missing if card.driver] or missing
 
 
 def _mute(machine: Machine, build: Build) -> list[Card]:
-    """Those that ggml lists and cannot open, and one that shows in CUDA's complaint alone."""
+    """Return the cards that ggml lists and cannot open, and one that shows in CUDA's complaint alone."""
     used = {device.name for device in machine.devices}
     shut = [
         gpu for gpu in build.devices if gpu.kind in ("gpu", "igpu") and not gpu.total_bytes and gpu.name not in used
@@ -58,13 +62,16 @@ def _mute(machine: Machine, build: Build) -> list[Card]:
 
 
 def hides_all(visible: str | None) -> bool:
-    """CUDA_VISIBLE_DEVICES says that its owner wants the CPU to serve."""
+    """Return True when CUDA_VISIBLE_DEVICES says that the owner wants the CPU to serve."""
     return visible is not None and visible.strip() in _NONE
 
 
 def _found_something(build: Build) -> bool:
-    """CUDA complains, and not that there is nothing: where the bus is hidden (WSL), a driver that came up wrong shows
-    in this alone. Without a driver it says that the driver is too old."""
+    """Return True when CUDA complains of something else than that there is no card or no driver.
+
+    Where the bus is hidden (WSL), a driver that came up wrong shows in this alone. Without a driver CUDA says that the
+    driver is too old.
+    """
     nothing = ("no CUDA-capable device", "driver version is insufficient")
     return "failed to initialize CUDA" in build.said and not any(words in build.said for words in nothing)
 
@@ -109,3 +116,22 @@ def _remedy(cards: Iterable[Card]) -> str:
 
 def _names(cards: list[Card]) -> str:
     return ", ".join(dict.fromkeys(card.name for card in cards))
+
+
+def emptied(machine: Machine) -> Machine | None:
+    """Return the machine as if nothing else used its GPUs; None: others use less than half of each, for good."""
+    gpus = machine.hardware.gpus
+    if all(gpu.free_bytes >= gpu.memory_bytes // 2 for gpu in gpus):
+        return None
+    freed = tuple(gpu.model_copy(update={"free_bytes": gpu.memory_bytes}) for gpu in gpus)
+    return replace(machine, hardware=machine.hardware.model_copy(update={"gpus": freed}))
+
+
+def in_use(machine: Machine) -> Issue:
+    """Return the problem that a GPU is in use: worth waiting, as a model that is laid out on the CPU stays there."""
+    gpus = ", ".join(
+        f"{gpu.name}: {gpu.free_bytes / 2**30:.1f} of {gpu.memory_bytes / 2**30:.1f} GiB free"
+        for gpu in machine.hardware.gpus
+    )
+    remedy = f"Close what else uses the GPU (`nvidia-smi` lists it). {ON_THE_CPU}"
+    return issue("not_enough_memory", f"other programs use the GPU ({gpus}), and no part of the model fits", remedy)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from wire.messages import Gpu, Hardware
+from wire.offers import Gpu, Hardware
 from worker.engine.devices import Build, Device, usable
 from worker.machine import cgroup, nvml, pci
 from worker.machine.cores import fast
@@ -90,7 +90,7 @@ def in_container() -> bool:
 
 
 def memory() -> tuple[int, int]:
-    """Main memory in bytes: all of it, and what can be taken now; within the limits of the own control group."""
+    """Return the bytes of main memory, all and available now, within the limits of the own control group."""
     machine, own = psutil.virtual_memory(), cgroup.limits()
     total = machine.total if own.memory_bytes is None else min(machine.total, own.memory_bytes)
     available = machine.available if own.left_bytes is None else min(machine.available, own.left_bytes)
@@ -98,7 +98,7 @@ def memory() -> tuple[int, int]:
 
 
 def _usable_cpus() -> int:
-    """Of this process and its control group: half the cores of a shared machine may be somebody else's."""
+    """Return how many cores this process may use, by its affinity and its control group."""
     affinity, quota = len(_affinity()), cgroup.limits().cpus
     return max(1, affinity if quota is None else min(affinity, int(quota)))
 

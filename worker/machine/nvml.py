@@ -22,7 +22,7 @@ SLICE = 0.9  # of a card's memory: a device with less than this share is a slice
 
 
 def cards(notes: list[str]) -> list[Card]:
-    """What NVML tells of each card; what is not there or does not answer becomes a note."""
+    """Return what NVML tells of each card. A missing driver, or a card that does not answer, becomes a note."""
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
@@ -64,13 +64,13 @@ def _card(handle: Any, driver: str) -> Card:
 
 
 class Sensors(Protocol):
-    """How this worker's GPUs are doing; `read` may block for as long as a driver takes."""
+    """Reads temperature, power and use of this worker's GPUs. `read` may block for as long as a driver takes."""
 
     def read(self) -> tuple[Reading, ...]: ...
 
 
 class NvmlSensors:
-    """The real ones, for the devices that the model is on. Best effort: a value that a card does not tell is None, and
+    """Sensors of the devices that the model is on, by NVML. Best effort: a value that a card does not tell is None, and
     so is every one of a device that NVML never knew; a card that has fallen silent is left out, until it answers."""
 
     def __init__(self, devices: Sequence[Device], own: Own) -> None:
@@ -82,6 +82,7 @@ class NvmlSensors:
         self._asked: dict[str, int] = {}  # per device: time stamp of the last sample of processes that was read
 
     def read(self) -> tuple[Reading, ...]:
+        """Read every card. One that never answered reads as unknown, one that has fallen silent is left out."""
         self._ready = self._ready or self._start()
         readings, silent = [], []
         for device in self._devices:

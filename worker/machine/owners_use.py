@@ -11,7 +11,10 @@ GAP_S = 30.0  # without a sighting, and the use is still the same one: a game th
 
 
 class OwnersUse:
-    """What hysteresis needs to remember. It outlives the engine, which may have to go because of such use."""
+    """Whether the GPU is in use by others, with a quiet time after each use.
+
+    It outlives the engine, which may have to leave the GPU because of such use. `words`: the last use, for the owner.
+    """
 
     def __init__(self, quiet_s: float = 300.0) -> None:
         self._quiet_s = quiet_s
@@ -22,7 +25,7 @@ class OwnersUse:
         self.words = ""
 
     def watch(self, readings: tuple[Reading, ...], busy: bool, now: float) -> None:
-        """`busy`: jobs of ours run, so what the whole GPU does says nothing about others."""
+        """Take the readings of this moment. `busy`: jobs of ours run, so the load of the whole GPU tells nothing."""
         uses = [use for reading in readings if (use := self._use_of(reading, busy))]
         self._seen = self._seen + 1 if uses else 0
         if not uses:
@@ -34,15 +37,15 @@ class OwnersUse:
             self._until = now + self._quiet_s
 
     def left_s(self, now: float) -> float:
-        """Seconds until it has been quiet for long enough; 0: the GPU is ours."""
+        """Return the seconds until it has been quiet for long enough; 0: the GPU is free for the model."""
         return max(0.0, self._until - now)
 
     def lasted_s(self, now: float) -> float:
-        """Seconds that the present use has gone on; 0: there is none, or it may be over."""
+        """Return the seconds that the present use has gone on; 0: there is none, or it may be over."""
         return now - self._since if self.left_s(now) and now - self._last <= GAP_S else 0.0
 
     def _use_of(self, reading: Reading, busy: bool) -> str:
-        """What others do on this GPU, in words; empty: nothing that matters."""
+        """Return what other programs do on this GPU, in words; empty: nothing that matters."""
         if reading.others_bytes is not None:
             least = min(reading.others_bytes, self._least.get(reading.device, reading.others_bytes))
             self._least[reading.device] = least

@@ -10,7 +10,7 @@ _DISPLAY = 0x03  # base class of display controllers: VGA, 3D, other
 
 
 def cards(bus: Path = BUS) -> list[Card]:
-    """Those of the three vendors, by address; none on a system without such a bus, or one that hides it.
+    """Return the GPUs of the three vendors, by address; none on a system without such a bus, or one that hides it.
 
     A card that is set aside for virtual machines (vfio-pci) is none of ours.
     """

@@ -21,24 +21,27 @@ class ScheduleError(ValueError):
 
 @dataclass(frozen=True)
 class Schedule:
-    """`windows`: (first, length) in minutes, `first` counted from Monday 0:00; `text` is what the owner wrote."""
+    """The weekly windows in which the worker serves.
+
+    `windows`: (first, length) in minutes, `first` counted from Monday 0:00; `text` is what the owner wrote.
+    """
 
     windows: tuple[tuple[int, int], ...]
     text: str
 
     def is_open(self, minute: int) -> bool:
-        """`minute` of the week, from Monday 0:00 local time."""
+        """Return True in one of the windows. `minute`: of the week, from Monday 0:00 local time."""
         return any((minute - first) % WEEK_MIN < length for first, length in self.windows)
 
     def opens(self, minute: int) -> str:
-        """The beginning of the next window, for people: "tue 22:00"."""
+        """Return the beginning of the next window, for people: "tue 22:00"."""
         first = min((first for first, _ in self.windows), key=lambda first: (first - minute) % WEEK_MIN)
         day, rest = divmod(first % WEEK_MIN, DAY_MIN)
         return f"{DAYS[day]} {rest // 60:02d}:{rest % 60:02d}"
 
 
 def parse(text: str) -> Schedule:
-    """Raises ScheduleError."""
+    """Read the owner's text. Raises ScheduleError."""
     entries = [entry.strip() for entry in text.lower().split(",")]
     if len(entries) > MOST_ENTRIES:
         raise ScheduleError(f"a schedule has at most {MOST_ENTRIES} windows")

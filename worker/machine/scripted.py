@@ -16,7 +16,7 @@ READINGS: TypeAdapter[tuple[Reading, ...]] = TypeAdapter(tuple[Reading, ...])
 
 
 class ScriptedSensors:
-    """Sensors of nvml.py. A file that is not there or is no script reads as no GPU."""
+    """Sensors that read their values from a file. One that is missing, or is no script, reads as no GPU."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

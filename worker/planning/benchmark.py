@@ -1,4 +1,5 @@
-"""How fast this machine serves: prefill and decode speed and time to first token at 1, 2, 4 … streams.
+"""How fast this machine serves: prefill and decode speed and time to first token at 1, 2, 4 … streams, and how soon
+it sees a picture.
 
 Drives the engine through its port, as the daemon does, with random prompts that share no prefix. Prompts are read
 first, then answers to them are measured while all of them stream: an engine that reads prompts one after the other has
@@ -10,13 +11,17 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from math import isqrt
 
 from wire.chat import Sampling
-from wire.messages import SpeedPoint
+from wire.offers import SpeedPoint
+from wire.pictures import LOW_TOKENS, MOST_TOKENS, PATCH
 from worker.engine import port
+from worker.planning.encodes import Encodes
 
 PROMPT_TOKENS = 512
 ANSWER_TOKENS = 64
+PICTURES = 5  # of each size
 EDITION = 2  # of the way to measure: curves of another one are of no use for Hello
 
 
@@ -26,15 +31,27 @@ class BenchmarkError(Exception):
 
 @dataclass
 class Stream:
-    """What one measured job saw; times in seconds on the caller's clock, those of its tokens in order."""
+    """The times at which one measured job was sent and got each of its tokens, in seconds on the caller's clock."""
 
     sent: float
     times: list[float] = field(default_factory=list)
     prompt: int = 0  # tokens of it that were computed
 
 
+@dataclass(frozen=True)
+class Measured:
+    """`image_ms`: what the engine said at load; None: it takes text only, and there are no `pictures`."""
+
+    curve: tuple[SpeedPoint, ...]
+    pictures: tuple[Encodes, ...] = ()
+    image_ms: float | None = None
+
+
 def point(reading: Sequence[Stream], speaking: Sequence[Stream]) -> SpeedPoint:
-    """`reading`: jobs that ended with their first token; `speaking`: as many whose prompts had been read."""
+    """Return one point of the curve.
+
+    `reading`: jobs that ended with their first token. `speaking`: as many whose prompts had been read before.
+    """
     firsts = [stream.times[0] for stream in reading]
     read_s = max(firsts) - min(stream.sent for stream in reading)
     begin, end = max(stream.times[0] for stream in speaking), min(stream.times[-1] for stream in speaking)
@@ -51,7 +68,7 @@ def point(reading: Sequence[Stream], speaking: Sequence[Stream]) -> SpeedPoint:
 
 
 def widths(slots: int) -> list[int]:
-    """1, 2, 4 … up to and including `slots`."""
+    """Return the numbers of streams to measure: 1, 2, 4 … up to and including `slots`."""
     steps = [1]
     while steps[-1] * 2 < slots:
         steps.append(steps[-1] * 2)
@@ -60,10 +77,24 @@ def widths(slots: int) -> list[int]:
 
 async def measure(
     engine: port.Engine, clock: Callable[[], float] = time.perf_counter, progress: Callable[[str], None] = print
-) -> list[SpeedPoint]:
-    """The speed curve of a starting or started engine. Raises BenchmarkError when it ends or refuses."""
+) -> Measured:
+    """Measure the speed of a starting or started engine. Raises BenchmarkError when it ends or refuses."""
     events = engine.events()
     ready = await _ready(events, progress)
+    if ready.blind:
+        progress(f"no pictures: {ready.blind}")
+    curve = await _curve(engine, events, ready, clock, progress)
+    pictures = [] if ready.image_ms is None else await _pictures(engine, events, ready, progress)
+    return Measured(tuple(curve), tuple(pictures), ready.image_ms)
+
+
+async def _curve(
+    engine: port.Engine,
+    events: AsyncIterator[port.Event],
+    ready: port.Ready,
+    clock: Callable[[], float],
+    progress: Callable[[str], None],
+) -> list[SpeedPoint]:
     prompt = max(1, min(PROMPT_TOKENS, ready.context // 2))
     answer = max(2, min(ANSWER_TOKENS, ready.context - prompt - 1))
     points = []
@@ -77,6 +108,48 @@ async def measure(
             points.append(point(reading, speaking))
             progress(f"{streams} streams: decode {points[-1].decode_tps} tokens/s, prefill {points[-1].prefill_tps}")
     return points
+
+
+async def _pictures(
+    engine: port.Engine, events: AsyncIterator[port.Event], ready: port.Ready, progress: Callable[[str], None]
+) -> list[Encodes]:
+    """Time encodes by the engine's own counters, of pictures that it has not seen."""
+    found = []
+    for tokens in (LOW_TOKENS, MOST_TOKENS):
+        if tokens + 2 > ready.context - 1:
+            progress(f"a picture of {tokens:,} tokens does not fit into a job of {ready.context:,}")
+            continue
+        took = [await _encode(engine, events, ready.vocab, tokens, number) for number in range(PICTURES + 1)][1:]
+        found.append(Encodes.of(tokens, took))
+        progress(f"a picture of {tokens:,} tokens: {found[-1].ms} ms")
+    return found
+
+
+async def _encode(
+    engine: port.Engine, events: AsyncIterator[port.Event], vocab: int, tokens: int, number: int
+) -> float:
+    """Milliseconds of one encode."""
+    side, name = isqrt(tokens), f"bench.{tokens}.{number}"
+    pixels = random.Random(name).randbytes(3 * (PATCH * side) ** 2)
+    job = _jobs(1, side * side + 2, vocab, salt=number)[0]
+    before = await _pulse(events)
+    engine.send(port.Picture(name, PATCH * side, PATCH * side, pixels))
+    engine.send(replace(job, job=name, pictures=(port.Placed(1, side, side, name),)))
+    while (after := await _pulse(events)).encodes == before.encodes:
+        pass
+    return round(after.encode_ms - before.encode_ms, 2)
+
+
+async def _pulse(events: AsyncIterator[port.Event]) -> port.Pulse:
+    """The engine's next counters."""
+    async for event in events:
+        if isinstance(event, port.Pulse):
+            return event
+        if isinstance(event, port.Ended) and event.reason != "length":
+            raise BenchmarkError(f"a picture could not be measured: {event.message}")
+        if isinstance(event, port.Down):
+            raise BenchmarkError(f"the engine ended: {event.message}")
+    raise BenchmarkError("the engine was closed")
 
 
 async def _ready(events: AsyncIterator[port.Event], progress: Callable[[str], None]) -> port.Ready:
@@ -135,14 +208,3 @@ async def _run(
         if not left:
             return list(streams.values())
     raise BenchmarkError("the engine was closed")
-
-
-def table(points: list[SpeedPoint]) -> str:
-    """For a person: one line a width."""
-    lines = ["streams   decode tokens/s   each tokens/s   prefill tokens/s   time to first token"]
-    for p in points:
-        each = p.decode_tps / p.streams
-        lines.append(
-            f"{p.streams:7d}   {p.decode_tps:15.1f}   {each:13.1f}   {p.prefill_tps:16.1f}   {p.ttft_ms:16.0f} ms"
-        )
-    return "\n".join(lines)

@@ -27,7 +27,7 @@ def deal(layers: Sequence[int], rooms: Sequence[int]) -> tuple[int, ...] | None:
 
 
 def _filled(layers: Sequence[int], rooms: Sequence[int]) -> tuple[int, ...] | None:
-    """Each card as full as it gets, one after the other: if any way of dealing fits, this one does."""
+    """Fill each card as far as it goes, one after the other: if any way of dealing fits, this one does."""
     counts, first = [], 0
     for place, room in enumerate(rooms):
         after, last = len(rooms) - place - 1, first

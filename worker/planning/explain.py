@@ -6,7 +6,7 @@ from typing import Any
 from worker.engine.port import EngineSpec
 
 MIB = 2**20
-_PLACES = {"gpu": "GPU", "ram": "RAM"}
+PLACES = {"gpu": "GPU", "ram": "RAM"}
 
 
 @dataclass(frozen=True)
@@ -28,26 +28,29 @@ class Plan:
     lines: tuple[Line, ...]
     notes: tuple[str, ...] = ()
     gpus: tuple[str, ...] = ()  # those of the engine, in words
+    blind: str = ""  # why it is laid out without a projector that there is
 
     def total(self, place: str) -> int:
         return sum(line.bytes for line in self.lines if line.place == place)
 
     def explain(self) -> str:
-        """A table that says what takes memory, how much and why."""
+        """Return a table for people: what takes memory, how much and why."""
         engine = self.engine
         where = {-1: "all layers on the GPU", 0: "all layers on the CPU"}.get(engine.gpu_layers, "split GPU and CPU")
-        rows = [f"{self.model}: {engine.slots} jobs at once, {engine.context} tokens each, {where}"]
+        sees = ", sees pictures" if engine.projector else ""
+        rows = [f"{self.model}: {engine.slots} jobs at once, {engine.context} tokens each, {where}{sees}"]
         rows += [_how(engine, self.gpus), ""]
         for line in self.lines:
-            rows.append(f"  {_PLACES[line.place]:4} {line.what:16} {line.bytes / MIB:10,.0f} MiB   {line.why}")
-        for place, name in _PLACES.items():
+            rows.append(f"  {PLACES[line.place]:4} {line.what:16} {line.bytes / MIB:10,.0f} MiB   {line.why}")
+        for place, name in PLACES.items():
             if self.total(place):
                 rows.append(f"  {name:4} {'together':16} {self.total(place) / MIB:10,.0f} MiB")
-        rows += ["", *(f"  - {note}" for note in self.notes)] if self.notes else []
+        notes = (*self.notes, self.blind) if self.blind else self.notes
+        rows += ["", *(f"  - {note}" for note in notes)] if notes else []
         return "\n".join(rows)
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as JSON values; sizes in bytes."""
+        """Return the plan as JSON values; sizes in bytes."""
         return {
             "model": self.model,
             "engine": asdict(self.engine),
@@ -56,11 +59,13 @@ class Plan:
             "ram_bytes": self.total("ram"),
             "gpus": list(self.gpus),
             "notes": list(self.notes),
+            "vision": self.engine.projector is not None,
+            "blind": self.blind,
         }
 
 
 def _how(engine: EngineSpec, gpus: tuple[str, ...]) -> str:
-    """What was chosen besides sizes, in one line."""
+    """Return what was chosen besides sizes, in one line."""
     chosen = [
         f"cache in {engine.kv_type}, " + ("shared by all jobs" if engine.unified else "one for each job"),
         "flash attention" if engine.flash_attention else "no flash attention",

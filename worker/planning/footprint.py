@@ -9,10 +9,13 @@ the real ones.
 from dataclasses import dataclass
 from typing import Literal
 
-from worker.weights.gguf import GgufError, Header
+from program.gguf import GgufError, Header
 
 KvType = Literal["f16", "q8_0"]
 MIB = 2**20
+# libmtmd reserves at load what a picture of 46 x 46 tokens takes: 248 MiB of a GPU for the projector of Qwen3.5-27B,
+# and 25 of main memory; on a CPU the first picture of 1,024 tokens took 136 MiB.
+EYES_COMPUTE_BYTES = 320 * MIB
 
 _F32 = 4
 _KV_BYTES: dict[KvType, tuple[int, int]] = {"f16": (2, 1), "q8_0": (34, 32)}  # bytes, values of a block
@@ -21,7 +24,7 @@ _GATED = frozenset({"qwen35", "qwen35moe", "qwen3next"})  # attention writes a g
 
 @dataclass(frozen=True)
 class Footprint:
-    """Sizes of one model. Tuples have an entry per layer that is loaded; prediction (MTP) layers are not."""
+    """The sizes of one model. Tuples have an entry for each layer that is loaded; prediction (MTP) layers are not."""
 
     context: int  # tokens that the model was trained for
     unused_layers: int  # MTP layers at the end: they count in llama.cpp's n_gpu_layers, but take no memory
@@ -47,8 +50,21 @@ class Footprint:
         return self.input_bytes + (0 if self.tied else self.output_bytes) + sum(self.layer_bytes)
 
 
+@dataclass(frozen=True)
+class Eyes:
+    """The projector of a model: the path of its file, or the one that it will have, and its size."""
+
+    path: str
+    file_bytes: int
+
+    @property
+    def bytes(self) -> int:
+        """What it takes where the model's output is, on the last GPU or in main memory."""
+        return self.file_bytes + EYES_COMPUTE_BYTES
+
+
 def footprint(header: Header) -> Footprint:
-    """Raises GgufError when the header lacks what the sizes depend on."""
+    """Read the sizes off a header. Raises GgufError when it lacks what they depend on."""
     total, unused = header.number("block_count"), header.number("nextn_predict_layers", 0)
     layers = total - unused
     if not 0 < layers <= 1024:
@@ -108,12 +124,14 @@ def compute_bytes(model: Footprint, rows: int, cells: int, sequences: int, flash
 
 
 def scores_bytes(model: Footprint, rows: int, cells: int) -> int:
-    """What each row's attention to each cell is, in every head of one layer; flash attention keeps no such thing."""
+    """Return the bytes of the attention scores of one layer: each row to each cell, in every head. Flash attention has
+    none."""
     return rows * padded(cells) * model.heads * _F32
 
 
 def _recurrent_layers(header: Header, layers: int) -> tuple[bool, ...]:
-    """Which layers keep a state and no cache (llama.cpp: src/models/qwen35moe.cpp, load_arch_hparams)."""
+    """Return for each layer whether it keeps a state and no cache (llama.cpp: src/models/qwen35moe.cpp,
+    load_arch_hparams)."""
     if f"{header.architecture}.ssm.state_size" not in header.metadata:
         return (False,) * layers
     listed = header.metadata.get(f"{header.architecture}.attention.recurrent_layers")
@@ -132,7 +150,7 @@ def _cache_values(header: Header, recurrent: tuple[bool, ...]) -> tuple[int, ...
 
 
 def _head_widths(header: Header, layers: int) -> tuple[int, int]:
-    """Of keys and of values."""
+    """Return the width of a head's keys and of its values."""
     plain = header.number("embedding_length") // max(1, *header.per_layer("attention.head_count", layers))
     return header.number("attention.key_length", plain), header.number("attention.value_length", plain)
 

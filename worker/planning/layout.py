@@ -6,7 +6,7 @@ from worker.engine.port import EngineSpec
 from worker.machine.description import Machine
 from worker.planning.deal import deal
 from worker.planning.explain import Line
-from worker.planning.footprint import MIB, Footprint, KvType, cache_bytes, compute_bytes, padded
+from worker.planning.footprint import MIB, Eyes, Footprint, KvType, cache_bytes, compute_bytes, padded
 
 GIB = 2**30
 RAM_RESERVE_BYTES = 1 * GIB  # for the daemon itself, the second process and the system
@@ -18,16 +18,18 @@ WSL_RESERVE = 10  # a tenth of the card: Windows moves what is over its own budg
 
 @dataclass(frozen=True)
 class Shape:
-    """Everything but the number of slots. `on_gpu` layers, counted from the last, and the output with them."""
+    """How a model is laid out, but for the number of slots. `on_gpu`: layers on GPUs, counted from the last, and the
+    output with them."""
 
     context: int
     kv_type: KvType
     gpus: tuple[int, ...] = ()
     on_gpu: int = 0
     cpu_experts: int = 0
+    eyes: Eyes | None = None
 
     def whole(self, model: Footprint) -> bool:
-        """Nothing that computes stays in main memory."""
+        """Return True when the whole model is on GPUs: nothing that computes stays in main memory."""
         return self.on_gpu == model.layers and not self.cpu_experts
 
 
@@ -69,7 +71,7 @@ def _sizes(model: Footprint, engine: EngineSpec, shape: Shape) -> _Sizes:
 
 
 def lines(model: Footprint, engine: EngineSpec, shape: Shape, machine: Machine) -> list[Line]:
-    """Every byte that the shape takes, by place."""
+    """Return every byte that the shape takes, by purpose and place."""
     sizes, cards, first = _sizes(model, engine, shape), len(shape.gpus), model.layers - shape.on_gpu
     found = _of_layers(model, engine, sizes, "gpu", range(first, model.layers), cards) if cards else []
     found += _of_layers(model, engine, sizes, "ram", range(first), cards)
@@ -77,15 +79,23 @@ def lines(model: Footprint, engine: EngineSpec, shape: Shape, machine: Machine) 
         Line("runtime", "gpu", sum(_runtime(machine, index) for index in shape.gpus), "the driver's own"),
         Line("unpacked cache", "gpu", sizes.unpacked * cards, "one layer at a time, back to f16"),
         Line("copied weights", "gpu", sizes.copied * cards, "one layer at a time, while a prompt is read"),
+        *_projector(shape),
         Line("saved states", "ram", engine.saved_bytes, "where conversations continue without being read again"),
     ]
     return [line for line in found if line.bytes]
 
 
+def _projector(shape: Shape) -> list[Line]:
+    if shape.eyes is None:
+        return []
+    why = f"to see pictures: a file of {shape.eyes.file_bytes / MIB:,.0f} MiB, and what an encode takes"
+    return [Line("projector", "gpu" if shape.gpus else "ram", shape.eyes.bytes, why)]
+
+
 def _of_layers(
     model: Footprint, engine: EngineSpec, sizes: _Sizes, place: str, layers: range, cards: int
 ) -> list[Line]:
-    """What the layers take that are in one place, and what else is there."""
+    """Return what the layers of one place take, with everything else that is kept there."""
     on_gpu = place == "gpu"
     output = model.output_bytes if on_gpu or not (cards or model.tied) else 0
     weights = sum(sizes.weights[i] for i in layers) + output
@@ -120,13 +130,14 @@ def split(
     sizes = _sizes(model, engine, shape)
     each = sizes.compute + sizes.unpacked + sizes.copied
     rooms = [free(machine, index, reserve_bytes) - _runtime(machine, index) - each for index in shape.gpus]
+    rooms[-1] -= shape.eyes.bytes if shape.eyes else 0  # beside the output, where the engine puts it
     layers = [sum(of[i] for of in (sizes.weights, sizes.cache, sizes.state)) for i in range(model.layers)]
     dealt = [*layers[model.layers - shape.on_gpu :], *[0] * model.unused_layers, model.output_bytes]
     return deal(dealt, rooms)
 
 
 def free(machine: Machine, index: int, reserve_bytes: int) -> int:
-    """What may be taken of a card; the rest is its owner's, or Windows'."""
+    """Return the bytes of a card that may be taken; the rest is for its owner, or for Windows."""
     card = machine.hardware.gpus[index]
     return card.free_bytes - max(reserve_bytes, card.memory_bytes // WSL_RESERVE if machine.wsl else 0)
 

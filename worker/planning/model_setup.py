@@ -5,24 +5,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from program import gguf
+from program.catalog import load_catalog
+from program.gguf import GgufError
+from program.settings import ConfigError
+from wire.blobs import VISION
 from wire.catalog import ModelSpec
-from wire.messages import Issue, ModelOffer, SpeedPoint
+from wire.messages import Issue
+from wire.offers import ModelOffer, SpeedPoint
 from worker.bindings import probe
-from worker.config import Config, ConfigError, read_catalogue
+from worker.config import Config
 from worker.engine.devices import Build
 from worker.issues import issue
 from worker.machine import hardware
 from worker.machine.description import Machine
-from worker.machine.gpu_problems import ON_THE_CPU, WAITS, gpu_problems, hides_all
-from worker.planning import proven
+from worker.machine.gpu_problems import WAITS, emptied, gpu_problems, hides_all, in_use
+from worker.planning import eyes, proven
 from worker.planning.explain import Plan
-from worker.planning.plan import DoesNotFit, Wishes, plan
+from worker.planning.eyes import NoSight, Projector
+from worker.planning.footprint import Eyes
+from worker.planning.headers import BEGINNING_BYTES, ahead, header_ahead, header_of
+from worker.planning.media_plan import MediaPlan, beside, check_both
+from worker.planning.plan import BLIND, DoesNotFit, Wishes, plan
 from worker.planning.proven import Proven
-from worker.weights import download, gguf, identity
+from worker.weights import download, identity
 from worker.weights.download import WeightsError
-from worker.weights.gguf import GgufError
-
-BEGINNING_BYTES = 16 * 2**20  # of each file, to find its header in: that of Qwen3.6 takes 11 MB, most of it vocabulary
 
 
 class Unready(Exception):
@@ -36,48 +43,54 @@ class Unready(Exception):
 
 @dataclass(frozen=True)
 class Assembly:
-    """A model that is here and fits."""
+    """A model that can be served: its checked files, the machine, and the plan that lays the one out on the other."""
 
     spec: ModelSpec
     weights: download.Weights
     machine: Machine
     plan: Plan
     problems: tuple[Issue, ...] = ()  # it is served all the same, but not as it could be
+    projector: download.Weights | None = None  # the file of its eyes, if it is to see
 
-    def offer(self, speed: tuple[SpeedPoint, ...]) -> ModelOffer:
+    def offer(self, speed: tuple[SpeedPoint, ...], image_ms: float | None) -> ModelOffer:
+        """What Hello says of the model. `speed`: the curve that was measured, or none; `image_ms`: what it took to see
+        when it was loaded last, None: it is not known to see."""
         engine = self.plan.engine
+        thinks, sees = self.spec.thinking, image_ms is not None and self.projector is not None
         return ModelOffer(
             id=self.spec.id,
             sha256=self.weights.sha256[0],
             context=engine.context,
             slots=engine.slots,
-            features=("thinking",) if self.spec.thinking else (),
+            features=(*(["thinking"] if thinks else []), *([VISION] if sees else [])),
             speed=speed,
+            image_ms=image_ms if sees else None,
         )
 
 
 def entry(config: Config) -> ModelSpec:
-    """The catalogue entry to serve. Raises ConfigError or SupernetError (model_not_found)."""
-    catalogue = read_catalogue(config.catalogue)
-    return catalogue.get(config.model or catalogue.default)
+    """Return the catalog entry to serve. Raises ConfigError or SupernetError (model_not_found)."""
+    catalog = load_catalog(config.catalog)
+    return catalog.get(config.model or catalog.default)
 
 
 def chosen(config: Config) -> ModelSpec:
-    """The entry, for whoever needs its files. Raises ConfigError too when nobody says which files or which model."""
+    """Return the catalog entry to fetch or check. Raises ConfigError too when its files or the model are not named."""
     if config.model_file is not None and config.model is None:
-        known = ", ".join(spec.id for spec in read_catalogue(config.catalogue).models)
-        text = f"--model-file {config.model_file}: say which model it is with --model; the catalogue has {known}"
+        known = ", ".join(spec.id for spec in load_catalog(config.catalog).models)
+        text = f"--model-file {config.model_file}: say which model it is with --model; the catalog has {known}"
         raise ConfigError(f"{text}. A file of your own needs an entry of its own there (docs/run-a-worker.md).")
     spec = entry(config)
     if config.model_file is None and spec.repository is None and spec.package is None:
         raise ConfigError(f"{spec.id} is a file of its owner's, which nobody can fetch: name it with --model-file")
+    eyes.check(config, spec)
     return spec
 
 
-def assemble(config: Config, report: download.Report) -> Assembly:
-    """Fetch or find the files, look at the machine, and lay the model out on it.
+def assemble(config: Config, report: download.Report, media: MediaPlan | None = None) -> Assembly:
+    """Fetch or find the files, look at the machine, and lay the model out on it, beside `media`.
 
-    Raises Unready, and where another try is of no use ConfigError, SupernetError (the catalogue) or PlanError.
+    Raises Unready, and where another try is of no use ConfigError, SupernetError (the catalog) or PlanError.
     """
     spec = chosen(config)
     with _unready(config, spec):
@@ -87,61 +100,54 @@ def assemble(config: Config, report: download.Report) -> Assembly:
             if spec.package is None and download.present(spec, config.models_dir, report) is None:
                 # what a GPU or a build lacks is said before hours of download, not after
                 _prove(config, look(config)[0])
-            files = download.ensure(spec, config.models_dir, report, download.Hub(endpoint=config.hub))
+            files = download.ensure(spec, config.models_dir, report, download.HuggingFace(endpoint=config.hub))
         header = header_of(files)
         doubts = identify(config, spec, files, header)
-        machine, laid_out, problems = _lay_out(config, spec, files.path, header)
-        return Assembly(spec, files, machine, laid_out, problems + doubts)
+        ground = _ground(config, spec, files.path, header, media)
+        made, problems, projector, _ = ground.lay_out(files.commit, report, fetching=True)
+        seen = None
+        if projector is not None:
+            try:
+                seen = projector.fetch()
+            except NoSight as none:
+                made, problems = ground.plan(None, f"{BLIND} {none}"), (none.issue,)
+        return Assembly(spec, files, ground.machine, made, (*ground.problems, *doubts, *problems), seen)
 
 
-def preview(config: Config, report: download.Report) -> Plan:
-    """The plan that `assemble` would make. Of a model that is not here the hub gives the headers. Raises as it does."""
+def preview(config: Config, report: download.Report, media: MediaPlan | None = None) -> Plan:
+    """Return the plan that `assemble` would make; the hub gives the headers of files that are not here. Raises as
+    `assemble` does."""
     spec = chosen(config)
     if config.model_file or spec.package is not None:
-        return assemble(config, report).plan
+        return assemble(config, report, media).plan
     with _unready(config, spec):
         if files := download.present(spec, config.models_dir, report):
             header = header_of(files)
             identify(config, spec, files, header)
-            return _lay_out(config, spec, files.path, header)[1]
-        path, missing, header = _header_on_hub(config, spec, report)
-        _refuse(config, spec, path, identity.wrong_shape(spec, header))
-        made = _lay_out(config, spec, path, header)[1]
-    note = f"the model is not here yet: {missing / 2**30:.1f} GiB are to be downloaded"
-    return replace(made, notes=(*made.notes, note))
-
-
-def _header_on_hub(config: Config, spec: ModelSpec, report: download.Report) -> tuple[Path, int, gguf.Header]:
-    """Where the model would be, how many bytes of it are not here, and its header."""
-    most, hub = BEGINNING_BYTES, download.Hub(endpoint=config.hub)
-    while True:
-        path, missing, parts = download.beginnings(spec, config.models_dir, report, most, hub)
-        try:
-            return path, missing, gguf.join(gguf.read(data, size) for data, size in parts)
-        except gguf.TruncatedError:
-            if most >= gguf.MAX_HEADER:
-                raise
-            most = min(4 * most, gguf.MAX_HEADER)
+            made, _, _, missing = _ground(config, spec, files.path, header, media).lay_out(files.commit, report)
+            what = "the model's projector"
+        else:
+            there, header = ahead(config, spec, report), header_ahead(config, spec, report, BEGINNING_BYTES)
+            _refuse(config, spec, there.path, identity.wrong_shape(spec, header))
+            made, _, _, more = _ground(config, spec, there.path, header, media).lay_out(None, report)
+            what, missing = "the model", there.missing + more
+    note = f"{what} is not here yet: {missing / 2**30:.1f} GiB are to be downloaded"
+    return replace(made, notes=(*made.notes, note)) if missing else made
 
 
 def identify(
     config: Config, spec: ModelSpec, files: download.Weights, header: gguf.Header, keep: bool = True
 ) -> tuple[Issue, ...]:
-    """Hold the files against the catalogue, and the owner's own against the hub too; what is left in doubt.
+    """Hold the files against the catalog, and the owner's own against the hub too; what is left in doubt.
 
     `keep`: what the hub says is kept for the next time. Raises WeightsError (not_the_model) with what is different, and
     GgufError."""
     wrong, doubts = identity.wrong_shape(spec, header), tuple[Issue, ...]()
     if config.model_file is not None:
-        hub = download.Hub(endpoint=config.hub)
-        expected = download.declared(spec, config.models_dir, hub, keep)
-        pairs = zip(files.parts, files.sha256, strict=True)
-        found = [identity.Found(path.name, path.stat().st_size, sha256) for path, sha256 in pairs]
-        if identity.wrong_files(expected, found):  # what is kept from before may have been said wrong
-            anew = download.declared(spec, config.models_dir, hub, keep, anew=True)
-            expected = anew if identity.confirmed(anew) else expected
-        wrong += identity.wrong_files(expected, found)
-        if not identity.confirmed(expected):
+        hub = download.HuggingFace(endpoint=config.hub)
+        different, confirmed = download.compared(spec, files, config.models_dir, hub, keep)
+        wrong += different
+        if not confirmed:
             text = f"{files.path} is taken for {spec.id} by its name: the hub could not be asked for the sha256"
             doubts = (issue("unconfirmed_file", text),)
     _refuse(config, spec, files.path, wrong)
@@ -150,14 +156,14 @@ def identify(
 
 def _refuse(config: Config, spec: ModelSpec, path: Path, wrong: tuple[str, ...]) -> None:
     if wrong:
-        fetched = "Correct its `shape` in the catalogue, or pin there the revision that it was made for."
+        fetched = "Correct its `shape` in the catalog, or pin there the revision that it was made for."
         remedy = "" if config.model_file else fetched
         raise WeightsError("not_the_model", f"{path} is not {spec.id}: {'; '.join(wrong)}", remedy)
 
 
 @contextlib.contextmanager
 def _unready(config: Config, spec: ModelSpec) -> Iterator[None]:
-    """Whatever keeps the model from being served now, as Unready."""
+    """Turn every error that keeps the model from being served now into Unready."""
     named = config.model_file is not None
     try:
         yield
@@ -172,48 +178,81 @@ def _unready(config: Config, spec: ModelSpec) -> Iterator[None]:
         raise Unready(issue("not_enough_memory", str(error))) from error
 
 
-def _lay_out(
-    config: Config, spec: ModelSpec, path: Path, header: gguf.Header
-) -> tuple[Machine, Plan, tuple[Issue, ...]]:
+@dataclass(frozen=True)
+class _Ground:
+    """A model, and the machine to lay it out on. `problems`: of the machine; `media`: what it is beside."""
+
+    config: Config
+    spec: ModelSpec
+    path: Path
+    header: gguf.Header
+    machine: Machine
+    repacked: bool
+    problems: tuple[Issue, ...]
+    media: MediaPlan | None
+
+    def lay_out(
+        self, commit: str | None, report: download.Report, fetching: bool = False
+    ) -> tuple[Plan, tuple[Issue, ...], Projector | None, int]:
+        """Return the plan, why the model is to serve without its projector if that is a problem, the projector if it
+        is in the plan, and the bytes of it that are to be fetched. `commit`: the one that the model's files are of.
+        `fetching`: what is not here is looked at when it has come."""
+        if (unwanted := eyes.unwanted(self.config, self.spec, self.machine)) is not None:
+            return self.plan(None, unwanted), (), None, 0
+        try:
+            projector = Projector(self.config, self.spec, self.header, commit, report)
+            found, missing = projector.look(closely=not fetching)
+        except NoSight as none:
+            return self.plan(None, f"{BLIND} {none}"), (none.issue,), None, 0
+        made = self.plan(found)
+        if made.engine.projector is not None:
+            return made, (), projector, missing
+        on_gpu = bool(made.engine.devices)  # on the CPU alone that is nobody's trouble
+        return made, (issue("no_vision", f"{self.spec.id} serves {made.blind}"),) if on_gpu else (), None, 0
+
+    def plan(self, found: Eyes | None, blind: str = "") -> Plan:
+        """Raises Unready when the GPUs would have room, were they not in use."""
+        made = self._on(beside(self.media, self.machine), found)
+        if not made.engine.devices and (gpus := emptied(self.machine)):
+            if self._on(gpus, None).engine.devices:
+                raise Unready(in_use(self.machine), machine=self.machine)
+        return replace(made, engine=replace(made.engine, repacked=self.repacked), blind=blind or made.blind)
+
+    def _on(self, machine: Machine, found: Eyes | None) -> Plan:
+        """Raises DoesNotFit, also where it would be laid out worse than without the media."""
+        try:
+            made = plan(self.header, str(self.path), self.spec, machine, wishes(self.config), found)
+        except DoesNotFit:
+            if self.media is None:
+                raise
+            made = None
+        if self.media is not None and machine is not self.machine:
+            check_both(self.media, made, plan(self.header, "", self.spec, self.machine, wishes(self.config)))
+        assert made is not None
+        return made
+
+
+def _ground(
+    config: Config, spec: ModelSpec, path: Path, header: gguf.Header, media: MediaPlan | None = None
+) -> _Ground:
+    """Look at the machine. Raises Unready."""
     machine, problems = look(config)
     proved = _prove(config, machine)
-    made = plan(header, str(path), spec, machine, wishes(config))
-    if not made.engine.devices and (gpus := _emptied(machine)):
-        if plan(header, str(path), spec, gpus, wishes(config)).engine.devices:
-            raise Unready(_in_use(machine), machine=machine)
-    made = replace(made, engine=replace(made.engine, repacked=proved.repacked))
-    return machine, made, problems if proved.problem is None else (*problems, proved.problem)
+    problems = problems if proved.problem is None else (*problems, proved.problem)
+    return _Ground(config, spec, path, header, machine, proved.repacked, problems, media)
 
 
 def _prove(config: Config, machine: Machine) -> Proven:
-    """Raises Unready when llama.cpp comes to no right numbers here."""
+    """Prove that llama.cpp computes right on this machine. Raises Unready when it does not."""
     proved = proven.on_this_machine(config.state_dir, machine)
     if proved.problem is not None and proved.problem.severity == "error":
         raise Unready(proved.problem, machine=machine)
     return proved
 
 
-def _emptied(machine: Machine) -> Machine | None:
-    """With GPUs that nobody else uses; None: somebody else uses less than half of each, and will for good."""
-    gpus = machine.hardware.gpus
-    if all(gpu.free_bytes >= gpu.memory_bytes // 2 for gpu in gpus):
-        return None
-    freed = tuple(gpu.model_copy(update={"free_bytes": gpu.memory_bytes}) for gpu in gpus)
-    return replace(machine, hardware=machine.hardware.model_copy(update={"gpus": freed}))
-
-
-def _in_use(machine: Machine) -> Issue:
-    """Worth waiting for: a worker that is laid out on the CPU stays there when the GPU is free again."""
-    gpus = ", ".join(
-        f"{gpu.name}: {gpu.free_bytes / 2**30:.1f} of {gpu.memory_bytes / 2**30:.1f} GiB free"
-        for gpu in machine.hardware.gpus
-    )
-    remedy = f"Close what else uses the GPU (`nvidia-smi` lists it). {ON_THE_CPU}"
-    return issue("not_enough_memory", f"other programs use the GPU ({gpus}), and no part of the model fits", remedy)
-
-
 def installed(config: Config) -> Build:
-    """The llama.cpp that is installed. Its owner may hide every GPU; CUDA obeys by itself, other backends do not."""
+    """Return what the installed llama.cpp can do. An owner may hide every GPU: CUDA obeys that by itself, other
+    backends do not."""
     build = probe.ask()
     return replace(build, devices=()) if hides_all(config.visible_gpus) else build
 
@@ -234,20 +273,12 @@ def look(config: Config) -> tuple[Machine, tuple[Issue, ...]]:
 
 
 def wishes(config: Config) -> Wishes:
+    """The settings that the plan has to respect."""
     return Wishes(
         slots=config.slots,
         context=config.context,
         threads=config.threads,
         longest_stall_ms=config.longest_stall_ms,
         reserve_bytes=config.reserve_mib * 2**20,
+        see=config.vision == "on",
     )
-
-
-def header_of(files: download.Weights) -> gguf.Header:
-    """Raises GgufError."""
-    return gguf.join(_read(part) for part in files.parts)
-
-
-def _read(path: Path) -> gguf.Header:
-    with path.open("rb") as stream:
-        return gguf.read(stream, path.stat().st_size)

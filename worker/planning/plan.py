@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
+from program.gguf import Header
 from wire.catalog import ModelSpec
 from worker.engine.port import EngineSpec
 from worker.machine.description import Machine
 from worker.planning.explain import Plan
-from worker.planning.footprint import MIB, Footprint, footprint, scores_bytes
+from worker.planning.footprint import MIB, Eyes, Footprint, footprint, scores_bytes
 from worker.planning.layout import GIB, RAM_RESERVE_BYTES, Shape, lines, split
-from worker.weights.gguf import Header
 
 SAVED_STATES = 32  # of a hybrid model, in main memory: where conversations can be continued
 MOST_SAVED_BYTES = 2 * GIB  # about 32 of Qwen3.6-35B-A3B's 63 MiB
@@ -25,6 +25,9 @@ MAX_THREADS = 512  # GGML_MAX_N_THREADS: with more it crashes
 # What a GPU is to serve before all: so many jobs at once, each of a program that works on files. Context is given away
 # for that, then the exactness of the cache, then the experts of some layers: all of it costs less than waiting.
 ENOUGH_SLOTS, ENOUGH_CONTEXT = 4, 32_768
+USEFUL_CONTEXT = 16_384  # of a job: pictures are not worth less of it than this
+BLIND = "no pictures:"
+SLOW_TO_SEE = f"{BLIND} a CPU is slow to see; --vision on has it tried"
 # In a shared cache every row attends to every cell in use, those of others and of ended chats too; in one of its own to
 # its own. 64k cells of Qwen3.6-35B-A3B are 1.3 GB to read in a step, 1.5 ms beside 8 on an RTX 3090, and a third more
 # for 512 rows of a prompt, whose mask also costs 1 ns a row and cell on the host. So much buys the prefixes that a
@@ -64,25 +67,63 @@ class Wishes:
     longest_stall_ms: int = 500
     reserve_bytes: int = 512 * MIB  # of each GPU, left to the owner's own use
     gpu: bool = True  # False: llama.cpp was built without GPU support, or the owner wants the GPU for something else
+    see: bool = False  # pictures in any case: on a CPU too, and whatever context is left
 
 
-def plan(header: Header, path: str, spec: ModelSpec, machine: Machine, wishes: Wishes) -> Plan:
-    """Lay out the model at `path`. Raises PlanError, DoesNotFit, or GgufError for a header without its sizes."""
+def plan(
+    header: Header, path: str, spec: ModelSpec, machine: Machine, wishes: Wishes, eyes: Eyes | None = None
+) -> Plan:
+    """Lay out the model at `path`, with its projector if it has one and sight costs it little else.
+
+    Raises PlanError, DoesNotFit, or GgufError for a header without its sizes.
+    """
     model = footprint(header)
     context = _wanted_context(model, spec, wishes)
     if wishes.slots is not None and not 1 <= wishes.slots <= MAX_SEQUENCES // 2:
         raise PlanError(f"{wishes.slots} slots were asked for; between 1 and {MAX_SEQUENCES // 2} are possible")
     if wishes.threads is not None and wishes.threads > MAX_THREADS:
         raise PlanError(f"{wishes.threads} threads were asked for; llama.cpp takes {MAX_THREADS} at most")
+    seeing = _best(model, machine, wishes, context, eyes) if eyes else None
+    chosen, blind = seeing, ""
+    if not (seeing and wishes.see):
+        plain = _best(model, machine, wishes, context, None)
+        blind = _not_worth_it(model, seeing, plain) if eyes and plain else ""
+        chosen = plain if blind or not seeing else seeing
+    if chosen is None:
+        raise DoesNotFit(_what_would_help(model, spec, machine, wishes, context))
+    engine, shape = chosen
+    notes = machine.notes + _remarks(engine, shape, context, model, wishes)
+    gpus = tuple(f"{machine.hardware.gpus[i].name} ({machine.devices[i].address})" for i in shape.gpus)
+    table = tuple(lines(model, engine, shape, machine))
+    engine = replace(engine, path=path, projector=shape.eyes.path if shape.eyes else None)
+    return Plan(spec.id, engine, table, notes, gpus, blind)
+
+
+Fit = tuple[EngineSpec, Shape]
+
+
+def _best(model: Footprint, machine: Machine, wishes: Wishes, context: int, eyes: Eyes | None) -> Fit | None:
     for least, shapes in _choices(model, machine, wishes, context):
-        found = [fit for shape in shapes if (fit := _with_most_slots(model, shape, least, machine, wishes))]
+        tried = (replace(shape, eyes=eyes) for shape in shapes)
+        found = [fit for shape in tried if (fit := _with_most_slots(model, shape, least, machine, wishes))]
         if found:
-            engine, shape = max(found, key=lambda fit: fit[0].slots)  # of equals the first, on the fewest cards
-            notes = machine.notes + _remarks(engine, shape, context, model, wishes)
-            gpus = tuple(f"{machine.hardware.gpus[i].name} ({machine.devices[i].address})" for i in shape.gpus)
-            table = tuple(lines(model, engine, shape, machine))
-            return Plan(spec.id, replace(engine, path=path), table, notes, gpus)
-    raise DoesNotFit(_what_would_help(model, spec, machine, wishes, context))
+            return max(found, key=lambda fit: fit[0].slots)  # of equals the first, on the fewest cards
+    return None
+
+
+def _not_worth_it(model: Footprint, seeing: Fit | None, plain: Fit) -> str:
+    """Return what sight would cost, if that is too much; empty: it is worth it."""
+    if seeing is None:
+        return f"{BLIND} there is no memory for its projector"
+    (engine, shape), (other, without) = seeing, plain
+    if not without.gpus:
+        return SLOW_TO_SEE
+    if not shape.gpus or (without.whole(model) and not shape.whole(model)):
+        return f"{BLIND} beside its projector less of the model would fit on the GPU; --vision on has it so"
+    if engine.context < min(USEFUL_CONTEXT, other.context):
+        shorter = f"a job would get {engine.context} tokens instead of {other.context}"
+        return f"{BLIND} beside its projector {shorter}; --vision on has it so"
+    return ""
 
 
 def _wanted_context(model: Footprint, spec: ModelSpec, wishes: Wishes) -> int:
@@ -122,7 +163,7 @@ def _choices(model: Footprint, machine: Machine, wishes: Wishes, context: int) -
 
 
 def _ladder(context: int, wishes: Wishes) -> list[int]:
-    """The context that is wanted, and its halves unless the owner named it."""
+    """Return the lengths of context to try: the one that is wanted, and its halves unless the owner named it."""
     found = [context]
     while wishes.context is None and found[-1] // 2 >= min(context, LEAST_CONTEXT):
         found.append(found[-1] // 2)
@@ -130,16 +171,14 @@ def _ladder(context: int, wishes: Wishes) -> list[int]:
 
 
 def _cards(machine: Machine, wishes: Wishes) -> list[tuple[int, ...]]:
-    """The GPU with most free memory, the two with most, and so on to all of them; in the order of their numbers."""
+    """Return the sets of GPUs to try: the one with most free memory, the two with most, and so on to all of them."""
     gpus = machine.hardware.gpus if wishes.gpu else ()
     best = sorted(range(len(gpus)), key=lambda index: gpus[index].free_bytes, reverse=True)
     return [tuple(sorted(best[:count])) for count in range(1, len(gpus) + 1)]
 
 
-def _with_most_slots(
-    model: Footprint, shape: Shape, least: int, machine: Machine, wishes: Wishes
-) -> tuple[EngineSpec, Shape] | None:
-    """With spare sequences for kept prefixes, where they cost no cache."""
+def _with_most_slots(model: Footprint, shape: Shape, least: int, machine: Machine, wishes: Wishes) -> Fit | None:
+    """Return the engine with as many slots as fit, and spare sequences for kept prefixes where these cost no cache."""
     most = _default_slots(shape, machine) if wishes.slots is None else wishes.slots
     spare = 8 if shape.gpus else 2
 
@@ -157,7 +196,8 @@ def _with_most_slots(
 
 
 def _default_slots(shape: Shape, machine: Machine) -> int:
-    """By memory, which goes with a card's speed; main memory that a GPU shares is slow, however much there is."""
+    """Return the number of slots to try for: by memory, which goes with a card's speed. Main memory that a GPU shares
+    is slow, however much there is."""
     if shape.on_gpu == 0:
         return 2
     memory = sum(gpu.memory_bytes for gpu in (machine.hardware.gpus[i] for i in shape.gpus) if not gpu.shared)

@@ -26,16 +26,18 @@ ANOTHER_WAY = "Update its driver, then run scripts/setup again; CUDA_VISIBLE_DEV
 
 @dataclass(frozen=True)
 class Proven:
-    """`repacked` as EngineSpec has it. `problem`: an error if nothing right can be got out of this llama.cpp, a warning
-    if it costs speed."""
+    """How llama.cpp has to be loaded here, by its proof. `repacked`: as in EngineSpec. `problem`: an error if this
+    llama.cpp computes wrong in every way, a warning if computing right costs speed."""
 
     repacked: bool = True
     problem: Issue | None = None
 
 
 def on_this_machine(folder: Path, machine: Machine) -> Proven:
-    """The proof of the CPU and of each GPU; from `folder`, if it is there and everything is as it was. May take long
-    where a driver has to compile for a new card."""
+    """Prove the CPU and each GPU, or return the proof that `folder` remembers if everything is as it was.
+
+    May take minutes where a driver has to compile for a new card.
+    """
     basis = _basis(machine)
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads((folder / NAME).read_bytes())
@@ -59,13 +61,13 @@ def on_this_machine(folder: Path, machine: Machine) -> Proven:
 
 
 def forget(folder: Path) -> None:
-    """Prove it again the next time: the engine died here, whatever a proof said before."""
+    """Forget the proof, so that it is made again: the engine died here, whatever was proved before."""
     with contextlib.suppress(OSError):
         (folder / NAME).unlink(missing_ok=True)
 
 
 def _settled(fault: str) -> Proven:
-    """`fault`: what is wrong with rewritten weights, if anything."""
+    """Return the result of a proof. `fault`: what is wrong with rewritten weights, if anything."""
     if not fault:
         return Proven()
     text = f"llama.cpp does not compute with weights rewritten for this CPU: {fault}; they stay as they are in the file"
@@ -73,7 +75,7 @@ def _settled(fault: str) -> Proven:
 
 
 def _basis(machine: Machine) -> dict[str, Any]:
-    """All that a proof hangs on, as JSON values."""
+    """Return all that a proof depends on, as JSON values."""
     return {
         "library": _library(),
         "numbers": hashlib.sha256(NUMBERS.read_bytes()).hexdigest(),
@@ -86,7 +88,7 @@ def _basis(machine: Machine) -> dict[str, Any]:
 
 
 def _library() -> list[list[Any]]:
-    """Name, size and time of every file of llama.cpp's own; the folder is found as llama_cpp finds it."""
+    """Return name, size and time of every file of llama.cpp; its folder is found as llama_cpp finds it."""
     place = os.environ.get("LLAMA_CPP_LIB_PATH")
     if place is None:
         found = importlib.util.find_spec("llama_cpp")

@@ -1,1 +1,1 @@
-"""The process that meets strangers' text: template and tokeniser, apart from the daemon and the engine."""
+"""The process that meets strangers' text: template and tokeniser, apart from daemon and engine."""

@@ -4,38 +4,28 @@ One request, one answer, in turn. Anything but a SupernetError ends the process,
 """
 
 import contextlib
+import json
 import os
 import resource
 import signal
 import sys
-import traceback
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 from wire.chat import ChatRequest, Message
 from wire.errors import ErrorCode, SupernetError
-from worker.preparer.pipe import FROM_PREPARER, TO_PREPARER, Opened, Prepare, PreparerSpec, Refused
-from worker.subprocesses.child import Pipe, enter, leave
+from worker.preparer.pipe import FROM_PREPARER, TO_PREPARER, Check, Checked, Opened, Prepare, PreparerSpec, Refused
+from worker.subprocesses.child import Pipe, run
 from worker.subprocesses.codec import MAX_LINE_BYTES
 
 # For one request, beyond what the loaded vocabulary takes. Measured: llama.cpp takes 120 bytes to tokenise one byte of
-# text, and a request has at most 16 MiB. RLIMIT_DATA and not RLIMIT_AS: a mapped model file must not count.
+# text, and a request has at most 8 MiB. RLIMIT_DATA and not RLIMIT_AS: a mapped model file must not count.
 REQUEST_BYTES = 3 << 30
 GRAMMAR_S = 1.5  # of processor time: the largest that may be sent take a tenth of it
 TRIAL = ChatRequest(messages=(Message(role="user", content="Hello"),), max_tokens=1)
 KNOWN_GRAMMARS = 32  # looked at before: requests of one application repeat their tools and schemas
-
-
-def main() -> None:
-    pipe = enter()
-    try:
-        serve(pipe)
-    except BrokenPipeError:
-        pass  # the daemon is gone
-    except Exception:  # noqa: BLE001 - the whole process is this call
-        traceback.print_exc()
-        leave(1)
-    leave(0)
 
 
 def serve(pipe: Pipe) -> None:
@@ -44,14 +34,15 @@ def serve(pipe: Pipe) -> None:
     if not isinstance(spec, PreparerSpec):
         raise ValueError("the first line must be the preparer's spec")
     # imported here, where stdout is already out of reach: the libraries print while they are loaded
+    from worker.bindings.jsonschema import faults
     from worker.bindings.llguidance import examine
     from worker.bindings.vocab import Vocab
     from worker.chat.grammar import constrained_by
-    from worker.chat.prompt import prepare
+    from worker.chat.prompt import prepare, sees
 
     @lru_cache(KNOWN_GRAMMARS)
-    def faults(grammar: str) -> str:
-        return fault(grammar, examine)
+    def judged(grammar: str) -> Verdict:
+        return verdict(grammar, examine)
 
     try:
         vocab = Vocab(spec.path)
@@ -59,44 +50,81 @@ def serve(pipe: Pipe) -> None:
         pipe.write(FROM_PREPARER.encode(_refused(error)))
         return
     limit_memory(REQUEST_BYTES)
+    opened = Opened()
     with contextlib.suppress(SupernetError):  # what dies of this dies of the machine, and no client has to find it out
+        opened = Opened(sees(vocab))
         prepare(TRIAL, (), spec.context, vocab, spec.format)
-    pipe.write(FROM_PREPARER.encode(Opened()))
-    while isinstance(asked := _read(pipe), Prepare):
+    pipe.write(FROM_PREPARER.encode(opened))
+    while isinstance(asked := _read(pipe), Prepare | Check):
+        if isinstance(asked, Check):
+            pipe.write(FROM_PREPARER.encode(checked(asked, faults)))
+            continue
         try:
-            answer = prepare(asked.request, asked.delivered, spec.context, vocab, spec.format)
+            answer = prepare(asked.request, asked.delivered, spec.context, vocab, spec.format, seen=asked.seen)
         except SupernetError as error:
             pipe.write(FROM_PREPARER.encode(_refused(error)))
             continue
-        if answer.constraint and (wrong := faults(answer.constraint.grammar)):
-            refused = Refused(ErrorCode.INVALID_REQUEST, wrong, constrained_by(asked.request))
+        found = judged(answer.constraint.grammar) if answer.constraint else Verdict()
+        if found.fault:
+            refused = Refused(ErrorCode.INVALID_REQUEST, found.fault, constrained_by(asked.request))
             pipe.write(FROM_PREPARER.encode(refused))
             continue
-        pipe.write(FROM_PREPARER.encode(answer))
+        pipe.write(FROM_PREPARER.encode(replace(answer, said=found.said)))
 
 
-def fault(grammar: str, examine: Callable[[str], None]) -> str:
-    """Why a grammar cannot be used; empty: it can. Looked at in a process of its own, so that no time and no memory it
-    takes harms anybody: in the engine it would take everybody's answers along."""
+@dataclass(frozen=True)
+class Verdict:
+    """Why a grammar cannot be used (empty: it can), and what the library says of one that can."""
+
+    fault: str = ""
+    said: tuple[str, ...] = ()
+
+
+def verdict(grammar: str, examine: Callable[[str], list[str]]) -> Verdict:
+    """Whether a grammar can be used: in the engine one that is too dear would end every answer there."""
+    try:
+        said = bounded(lambda: examine(grammar))
+    except SupernetError as error:
+        return Verdict(error.message)
+    if said is None:
+        return Verdict("the answer's grammar cannot be used: it is too dear to compile. Send a simpler schema")
+    return Verdict(said=tuple(said))
+
+
+def checked(asked: Check, faults: Callable[[dict[str, Any], str], list[str]]) -> Checked:
+    """Whether a finished answer matches its schema."""
+    found = bounded(lambda: faults(asked.schema, asked.text))
+    return Checked(("it could not be checked",) if found is None else tuple(found))
+
+
+def bounded(work: Callable[[], list[str]]) -> list[str] | None:
+    """Do some work on what strangers sent in a process of its own with bounded time and memory, and return what it
+    found; None: it took too much, or failed.
+
+    Raises the SupernetError that the work raises.
+    """
     reader, writer = os.pipe()
     looking = os.fork()
     if not looking:
         signal.setitimer(signal.ITIMER_PROF, GRAMMAR_S)  # over it the kernel ends this process
         status = 1
         try:
-            examine(grammar)
+            os.write(writer, json.dumps([True, work()]).encode())
             status = 0
         except SupernetError as error:
-            os.write(writer, error.message.encode("utf-8", "replace"))
+            os.write(writer, json.dumps([False, [error.message]]).encode())
             status = 0
         finally:
             os._exit(status)
     os.close(writer)
     with os.fdopen(reader, "rb") as out:
-        said = out.read().decode("utf-8", "replace")
+        line = out.read()
     if os.waitpid(looking, 0)[1]:
-        return "the answer's grammar cannot be used: it is too dear to compile. Send a simpler schema"
-    return said
+        return None
+    right, found = json.loads(line)
+    if not right:
+        raise SupernetError(ErrorCode.INVALID_REQUEST, found[0])
+    return [str(one) for one in found]
 
 
 def limit_memory(more: int) -> None:
@@ -108,7 +136,7 @@ def limit_memory(more: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
-def _read(pipe: Pipe) -> PreparerSpec | Prepare | None:
+def _read(pipe: Pipe) -> PreparerSpec | Prepare | Check | None:
     line = pipe.read(MAX_LINE_BYTES)
     return None if line is None else TO_PREPARER.decode(line)
 
@@ -118,4 +146,4 @@ def _refused(error: SupernetError) -> Refused:
 
 
 if __name__ == "__main__":
-    main()
+    run(serve)

@@ -1,11 +1,12 @@
 """What travels on the pipes to and from a preparer's process."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from wire.catalog import ChatFormat
 from wire.chat import ChatRequest
 from wire.errors import ErrorCode
-from worker.chat.prepared import Prepared
+from worker.chat.prepared import Prepared, Seen
 from worker.subprocesses.codec import MAX_LINE_BYTES, Codec
 
 
@@ -20,13 +21,31 @@ class PreparerSpec:
 
 @dataclass(frozen=True)
 class Opened:
-    """The vocabulary is loaded."""
+    """The vocabulary is loaded. `sees`: the model's template shows it pictures."""
+
+    sees: bool = False
 
 
 @dataclass(frozen=True)
 class Prepare:
     request: ChatRequest
     delivered: tuple[int, ...] = ()
+    seen: tuple[Seen, ...] = ()
+
+
+@dataclass(frozen=True)
+class Check:
+    """Whether a finished JSON text matches its schema."""
+
+    schema: dict[str, Any]
+    text: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What of the schema does not hold, in sentences; empty: all of it does."""
+
+    faults: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -38,5 +57,5 @@ class Refused:
     param: str | None = None
 
 
-TO_PREPARER: Codec[PreparerSpec | Prepare] = Codec(MAX_LINE_BYTES, PreparerSpec, Prepare)
-FROM_PREPARER: Codec[Opened | Prepared | Refused] = Codec(MAX_LINE_BYTES, Opened, Prepared, Refused)
+TO_PREPARER: Codec[PreparerSpec | Prepare | Check] = Codec(MAX_LINE_BYTES, PreparerSpec, Prepare, Check)
+FROM_PREPARER: Codec[Opened | Prepared | Checked | Refused] = Codec(MAX_LINE_BYTES, Opened, Prepared, Checked, Refused)

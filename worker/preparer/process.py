@@ -12,12 +12,13 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from wire.catalog import ChatFormat
 from wire.chat import ChatRequest
 from wire.errors import ErrorCode, SupernetError
-from worker.chat.prepared import Prepared
-from worker.preparer.pipe import FROM_PREPARER, TO_PREPARER, Opened, Prepare, PreparerSpec, Refused
+from worker.chat.prepared import Prepared, Seen
+from worker.preparer.pipe import FROM_PREPARER, TO_PREPARER, Check, Checked, Opened, Prepare, PreparerSpec, Refused
 from worker.subprocesses.codec import MAX_LINE_BYTES, Garbled
 from worker.subprocesses.parent import ChildProcess, LineTooLong, Unkillable
 
@@ -27,7 +28,7 @@ CHILD = (sys.executable, "-m", "worker.preparer.child")
 WAITING = 64  # requests, the one in the child included
 OPEN_S = 120.0  # to start and to read the vocabulary of a large file from a slow disk
 # A coordinator waits 10 s for an answer to its offer, and then rests the worker. So both together are less: a request
-# that hangs the child is refused for good, and those behind it are sent elsewhere, before anybody blames this worker.
+# that hangs the child is refused for good, and those behind it are sent elsewhere, before this worker is blamed.
 TURN_S = 4.0
 PREPARE_S = 5.0
 WORKED = 0.5  # of that time the child must have had a processor: less, and it was the machine that took long
@@ -56,10 +57,11 @@ class Preparer:
         self._waiting = 0
         self._exchange: asyncio.Task[None] | None = None
         self._closed = False
+        self.sees = False  # once the child has been ready: the model's template shows it pictures
 
     @property
     def pid(self) -> int | None:
-        """Of the child, if there is one."""
+        """The id of the child's process; None: there is none."""
         return None if self._child is None else self._child.pid
 
     async def start(self) -> None:
@@ -67,15 +69,32 @@ class Preparer:
         async with self._turn:
             await self._open()
 
-    async def prepare(self, request: ChatRequest, delivered: tuple[int, ...]) -> Prepared:
-        """Render and tokenise. Raises SupernetError: what the request is refused for, or worker_busy.
+    async def prepare(self, request: ChatRequest, delivered: tuple[int, ...], seen: tuple[Seen, ...] = ()) -> Prepared:
+        """Render and tokenise a request; `delivered` are the tokens of its answer so far, `seen` its pictures. See
+        `chat.prompt.prepare`.
 
-        If the caller is cancelled the child still finishes this request first: it has no way to drop it.
+        Raises SupernetError with what the request is refused for, worker_busy where another worker may do better, or
+        model_not_loaded. Takes at most TURN_S + PREPARE_S, and the time of starting a child. If the caller is cancelled
+        the child still finishes this request: it has no way to drop it.
         """
+        prepared = await self._in_turn(Prepare(request, delivered, seen))
+        assert isinstance(prepared, Prepared), "a child that answers another question has not read its line"
+        return prepared
+
+    async def check(self, schema: dict[str, Any], text: str) -> tuple[str, ...]:
+        """Return what of its schema a finished JSON text breaks, in sentences. Takes at most as long as `prepare`.
+
+        Raises SupernetError if it could not be checked.
+        """
+        checked = await self._in_turn(Check(schema, text))
+        assert isinstance(checked, Checked), "a child that answers another question has not read its line"
+        return checked.faults
+
+    async def _in_turn(self, asked: Prepare | Check) -> Prepared | Checked:
         if self._waiting >= WAITING:
             raise SupernetError(ErrorCode.WORKER_BUSY, f"{WAITING} requests wait to be prepared: try another worker")
-        line = self._line(request, delivered)
-        answer: asyncio.Future[Prepared] = asyncio.get_running_loop().create_future()
+        line = self._line(asked)
+        answer: asyncio.Future[Prepared | Checked] = asyncio.get_running_loop().create_future()
         self._waiting += 1
         try:
             await self._take_turn()
@@ -86,7 +105,7 @@ class Preparer:
             self._waiting -= 1
 
     async def close(self) -> None:
-        """End the child; whoever waits gets SupernetError (worker_draining)."""
+        """End the child; requests that wait are refused with SupernetError (worker_draining)."""
         self._closed = True
         if self._child is not None:
             self._child.kill()
@@ -95,9 +114,9 @@ class Preparer:
 
     # ---- one exchange ------------------------------------------------------------------------------------------------
 
-    def _line(self, request: ChatRequest, delivered: tuple[int, ...]) -> bytes:
+    def _line(self, asked: Prepare | Check) -> bytes:
         try:
-            return TO_PREPARER.encode(Prepare(request, delivered))
+            return TO_PREPARER.encode(asked)
         except Garbled as error:
             raise SupernetError(ErrorCode.REQUEST_TOO_LARGE, f"the request is too large: {error}") from None
 
@@ -109,8 +128,8 @@ class Preparer:
             message = "requests before this one take long to prepare: try another worker"
             raise SupernetError(ErrorCode.WORKER_BUSY, message) from None
 
-    async def _serve(self, line: bytes, answer: asyncio.Future[Prepared]) -> None:
-        """One turn. Who broke the child is told at once; the next in turn finds a new one."""
+    async def _serve(self, line: bytes, answer: asyncio.Future[Prepared | Checked]) -> None:
+        """One turn of the child. A request that broke it is answered at once; the next in turn finds a new child."""
         try:
             prepared = await self._ask(line)
         except SupernetError as error:
@@ -123,7 +142,7 @@ class Preparer:
         with contextlib.suppress(SupernetError):  # the next one tries again, and says what is wrong
             await self._open()
 
-    async def _ask(self, line: bytes) -> Prepared:
+    async def _ask(self, line: bytes) -> Prepared | Checked:
         child = await self._open()
         why, alone, idle = "crashed the tokeniser or the template: send it without unusual text", False, False
         before_s = child.processor_s
@@ -131,7 +150,7 @@ class Preparer:
             async with asyncio.timeout(self._prepare_s):
                 child.write(line)
                 answer = await self._answer(child)
-            if isinstance(answer, Prepared):
+            if isinstance(answer, Prepared | Checked):
                 return answer
             if isinstance(answer, Refused):
                 raise SupernetError(answer.code, answer.message, param=answer.param)
@@ -168,6 +187,7 @@ class Preparer:
             async with asyncio.timeout(OPEN_S):
                 answer = await self._answer(child)
             if isinstance(answer, Opened):
+                self.sees = answer.sees
                 return child
             if isinstance(answer, Refused):
                 why = answer.message
@@ -182,7 +202,7 @@ class Preparer:
         log.error("%s", message)
         raise SupernetError(ErrorCode.MODEL_NOT_LOADED, message)
 
-    async def _answer(self, child: ChildProcess) -> Opened | Prepared | Refused | None:
+    async def _answer(self, child: ChildProcess) -> Opened | Prepared | Checked | Refused | None:
         line = await child.read()
         return None if line is None else FROM_PREPARER.decode(line)
 

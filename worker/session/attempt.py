@@ -2,32 +2,52 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
-from wire.chat import ChatRequest, FinishReason, Part, Timings, Usage
+from wire import messages as wire
+from wire.chat import FinishReason, Part, Timings, Usage
 from wire.codec import encode
 from wire.errors import ERRORS, ErrorCode
 from wire.job_state import ENDED, JobMessage, JobState, advance
-from wire.messages import Cancelled, Delta, Done, Failed, Refused, TokenLogprob
-from worker.chat.answer import Answer
-from worker.chat.grammar import constrained_by
-from worker.chat.prepared import Prepared
 from worker.engine.port import JobUsage, Token
 from worker.session.slots import JobKey
 
-Frame = Delta | Done | Failed | Cancelled
+Frame = wire.Delta | wire.Done | wire.Failed | wire.Cancelled
+
+
+class Task(Protocol):
+    """What an attempt asks of its request, whatever its kind: chat_task.py, media_task.py."""
+
+    @property
+    def begun(self) -> bool:
+        """The engine has it, or has had it."""
+        ...
+
+    @property
+    def stop(self) -> str | None:
+        """The stop string that ended it, if its kind has any."""
+        ...
+
+    def usage(self, spent: JobUsage) -> Usage:
+        """Return what the client is told that it used."""
+        ...
+
+    def param_at_fault(self, code: ErrorCode) -> str | None:
+        """Return the field of the request that an engine's error is about; None: about no field."""
+        ...
+
+
+T = TypeVar("T", bound=Task)
 
 
 @dataclass
-class Attempt:
+class Attempt(Generic[T]):
     """What the worker knows of one attempt. Frames stay in `unacked` until the coordinator has them."""
 
     key: JobKey
     model: str
-    request: ChatRequest
-    seed: int
-    delivered: tuple[int, ...]
+    task: T
     state: JobState = JobState.OFFERED
-    answer: Answer | None = None  # set once the request is prepared
     next_seq: int = 0
     unacked: deque[Frame] = field(default_factory=deque)
     unacked_tokens: int = 0
@@ -35,6 +55,7 @@ class Attempt:
     broken: bool = False  # its answer cannot be read: a bug, which ends this attempt and nothing else
     stopping: bool = False  # the answer is over: the engine has been told, its last tokens are not wanted
     abandoned: bool = False  # the coordinator does not know it any more: nothing is said about it
+    finishing: tuple[FinishReason, JobUsage] | None = None  # its answer is complete, and being checked
     handed_back: bool = False  # a drain took it from the engine: it ends as Failed worker_draining
 
     @property
@@ -44,20 +65,17 @@ class Attempt:
     def step(self, message: JobMessage) -> None:
         self.state = advance(self.state, message)
 
-    def begin(self, prepared: Prepared) -> Answer:
-        answer = Answer(prepared.reading)
-        for piece in prepared.delivered_pieces:
-            answer.push(piece)  # in silence: the client has what they meant
-        self.answer = answer
-        return answer
+    def delta(self, token: Token | None, parts: list[Part]) -> wire.Delta:
+        """Number what one token brought and remember it for replay.
 
-    def delta(self, token: Token | None, parts: list[Part]) -> Delta:
-        """Number one step's outcome and remember it for replay. Raises if it cannot be put on the wire."""
-        logprobs: tuple[TokenLogprob, ...] = ()
+        `token` None: the parts that the end of the answer brought. Raises what the codec raises for text that cannot be
+        put on the wire (a lone surrogate, say).
+        """
+        logprobs: tuple[wire.TokenLogprob, ...] = ()
         if token is not None and token.logprob is not None:
             top = tuple((tuple(piece), logprob) for piece, logprob in token.top)
-            logprobs = (TokenLogprob(bytes=tuple(token.piece), logprob=token.logprob, top=top),)
-        delta = Delta(
+            logprobs = (wire.TokenLogprob(bytes=tuple(token.piece), logprob=token.logprob, top=top),)
+        delta = wire.Delta(
             job=self.key.job,
             attempt=self.key.attempt,
             seq=self.next_seq,
@@ -70,52 +88,51 @@ class Attempt:
         self._remember(delta)
         return delta
 
-    def end(self, frame: Done | Failed | Cancelled) -> None:
+    def end(self, frame: wire.Done | wire.Failed | wire.Cancelled) -> None:
+        """Remember the last frame for replay. Raises IllegalTransition for a second end."""
         self.step(JobMessage(frame.type))
         self._remember(frame)
 
-    def failed(self, code: ErrorCode, message: str) -> Failed:
-        # the only fault that an engine finds in a checked request is a grammar that is no good
-        param = constrained_by(self.request) if code is ErrorCode.INVALID_REQUEST else None
-        return Failed(
+    def failed(self, code: ErrorCode, message: str) -> wire.Failed:
+        """Make the attempt's last frame when it failed."""
+        return wire.Failed(
             job=self.key.job,
             attempt=self.key.attempt,
             seq=self.next_seq,
             code=code,
             message=message,
-            param=param,
+            param=self.task.param_at_fault(code),
             retryable=ERRORS[code].retryable,
         )
 
-    def done(self, finish_reason: FinishReason, spent: JobUsage) -> Done:
-        key, usage, timings = self.key, self.usage(spent), _timings(spent)
-        return Done(
+    def done(self, finish_reason: FinishReason, spent: JobUsage) -> wire.Done:
+        """Make the attempt's last frame when its answer is complete."""
+        key, usage, timings = self.key, self.task.usage(spent), _timings(spent)
+        return wire.Done(
             job=key.job,
             attempt=key.attempt,
             seq=self.next_seq,
             finish_reason=finish_reason,
+            stop=self.task.stop,
             usage=usage,
             timings=timings,
         )
 
-    def cancelled(self, spent: JobUsage) -> Cancelled:
-        return Cancelled(job=self.key.job, attempt=self.key.attempt, seq=self.next_seq, usage=self.usage(spent))
+    def cancelled(self, spent: JobUsage) -> wire.Cancelled:
+        usage = self.task.usage(spent)
+        return wire.Cancelled(job=self.key.job, attempt=self.key.attempt, seq=self.next_seq, usage=usage)
 
     def acknowledge(self, next_seq: int) -> None:
         """Forget every frame below `next_seq`: it has arrived."""
         while self.unacked and self.unacked[0].seq < next_seq:
             frame = self.unacked.popleft()
-            if isinstance(frame, Delta):
+            if isinstance(frame, wire.Delta):
                 self.unacked_tokens -= len(frame.tokens)
-
-    def usage(self, spent: JobUsage) -> Usage:
-        reasoning = self.answer.reasoning_tokens if self.answer else 0
-        return Usage(prompt=spent.prompt, cached=spent.cached, completion=spent.completion, reasoning=reasoning)
 
     def _remember(self, frame: Frame) -> None:
         self.next_seq += 1
         self.unacked.append(frame)
-        if isinstance(frame, Delta):
+        if isinstance(frame, wire.Delta):
             self.unacked_tokens += len(frame.tokens)
 
 
@@ -123,9 +140,9 @@ def _timings(spent: JobUsage) -> Timings:
     return Timings(queued_ms=spent.queued_ms, prefill_ms=spent.prefill_ms, decode_ms=spent.decode_ms)
 
 
-def refused(key: JobKey, code: ErrorCode, message: str, param: str | None = None) -> Refused:
-    """There is no attempt: it was never started."""
+def refused(key: JobKey, code: ErrorCode, message: str, param: str | None = None) -> wire.Refused:
+    """Return the frame that refuses a Start: there is no attempt, so it has no number and is not acknowledged."""
     retry_after_s = 1.0 if code is ErrorCode.WORKER_BUSY else None
-    return Refused(
+    return wire.Refused(
         job=key.job, attempt=key.attempt, code=code, message=message, param=param, retry_after_s=retry_after_s
     )

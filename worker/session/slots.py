@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class JobKey(NamedTuple):
-    """One attempt at one job; what the engine knows it by is str(key)."""
+    """One attempt at one job. The engine knows it as str(key)."""
 
     job: str
     attempt: int
@@ -14,13 +14,16 @@ class JobKey(NamedTuple):
 
     @classmethod
     def parse(cls, engine_job: str) -> "JobKey":
-        """The inverse of str(); a job's id may hold dots itself."""
+        """Return the key whose str() this is; a job's id may hold dots itself."""
         job, _, attempt = engine_job.rpartition(".")
         return cls(job, int(attempt))
 
 
 class Slots:
-    """The slots of one loaded model and who holds them. `offered` may fall below what is held: nobody loses a lease."""
+    """The slots of one loaded model, and which attempts hold them.
+
+    `offered` may fall below the number that is held: no attempt loses its lease by that.
+    """
 
     def __init__(self, count: int) -> None:
         self.count = count

@@ -9,8 +9,10 @@ import os
 import resource
 import signal
 import sys
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -50,7 +52,21 @@ def enter() -> Pipe:
     return pipe
 
 
-def leave(status: int) -> None:
+def run(serve: Callable[[Pipe], None]) -> NoReturn:
+    """Be a child process that is this one call: it ends when `serve` returns, or when its parent is gone. What `serve`
+    raises is written to stderr, and the exit status is 1."""
+    pipe = enter()
+    try:
+        serve(pipe)
+    except BrokenPipeError:
+        pass  # the parent is gone
+    except Exception:  # noqa: BLE001 - the whole process is this call
+        traceback.print_exc()
+        leave(1)
+    leave(0)
+
+
+def leave(status: int) -> NoReturn:
     """End at once, without the interpreter's farewell: a thread still reading the pipe can make that abort."""
     sys.stderr.flush()
     os._exit(status)

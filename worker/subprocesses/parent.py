@@ -10,14 +10,15 @@ import os
 import re
 import signal
 from collections import deque
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import psutil
 
-ROOT = Path(__file__).resolve().parents[2]  # where `python -m worker...` finds this very code
-UNREAD_BYTES = 64 << 20  # two of the largest lines: a child that lets this much wait does not read
+from worker.subprocesses.environment import ROOT, environment
+from worker.subprocesses.exit_status import describe
+
+UNREAD_BYTES = 64 << 20  # four of the largest lines: a child that lets this much wait does not read
 LOG_CHARS = 500
 LOG_BURST = 200  # lines at once (a model that loads says about 100), then LOG_PER_S
 LOG_PER_S = 10.0
@@ -39,18 +40,6 @@ class Unkillable(Exception):
     """The child was killed and is still there: it waits in the kernel. Only a reboot ends it."""
 
 
-def environment(ours: Mapping[str, str]) -> dict[str, str]:
-    """What a child gets of our environment: no secret, and what must be set before its libraries are loaded.
-
-    OpenMP threads that spin for the next step were measured to slow a busy two-core machine from 53 to 1.3-9 tokens a
-    second; passive ones gave 27-56. CUDA numbers cards by speed unless told otherwise, NVML, which the plan is made
-    from, by bus. For the backtrace of an abort ggml forks a process of many gigabytes and runs a debugger in it, with
-    the pipes still open; what failed has been said by then, and faulthandler adds the Python stack.
-    """
-    kept = {name: value for name, value in ours.items() if not name.startswith(("SUPERNET_", "HF_"))}
-    return {"OMP_WAIT_POLICY": "passive", "GGML_NO_BACKTRACE": "1", **kept, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
-
-
 class ChildProcess:
     """One life of a child. One task reads and ends it; `write`, `hang_up` and `kill` may be called from anywhere."""
 
@@ -63,7 +52,10 @@ class ChildProcess:
 
     @classmethod
     async def start(cls, command: Sequence[str], log: logging.Logger, limit: int) -> "ChildProcess":
-        """`limit` is the longest line it may write, in bytes. Raises OSError if it cannot be started."""
+        """Start the child. Raises OSError.
+
+        `limit` is the longest line that it may write, in bytes.
+        """
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
             *command, stdin=pipe, stdout=pipe, stderr=pipe, limit=limit, cwd=ROOT, env=environment(os.environ)
@@ -91,7 +83,7 @@ class ChildProcess:
 
     @property
     def crashed(self) -> bool:
-        """It ended by a signal that its own doing raised."""
+        """Whether the child died of a signal of its own making, such as SIGSEGV or SIGABRT."""
         return self.killed_by in CRASHES
 
     @property
@@ -111,6 +103,11 @@ class ChildProcess:
             return False
         self._stdin.write(line)
         return True
+
+    async def drained(self) -> None:
+        """Return when next to nothing of what was written is unread, or the child is gone."""
+        with contextlib.suppress(ConnectionError):
+            await self._stdin.drain()
 
     async def read(self) -> bytes | None:
         """The next line, None at the end. A last line without an end was cut by the crash, and is not given."""
@@ -132,7 +129,7 @@ class ChildProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
 
-    async def end(self, patience_s: float) -> str:
+    async def end(self, timeout_s: float) -> str:
         """Hang up, wait, then kill; says how it ended. The reading task calls this, once, when it has read its last.
 
         Raises Unkillable.
@@ -140,7 +137,7 @@ class ChildProcess:
         self.hang_up()
         over = asyncio.gather(self._drain(), self._process.wait())
         try:
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout(timeout_s):
                 await asyncio.shield(over)
         except TimeoutError:
             await self._put_down(over)
@@ -165,26 +162,6 @@ class ChildProcess:
         # with unread output left the transport never sees the end of the pipe, and wait() may not return
         while await self._stdout.read(65536):
             pass
-
-
-def describe(status: int) -> str:
-    """A process's end in words. `status` as Popen has it: negative for a signal."""
-    if status >= 0:
-        return f"exited with status {status}"
-    name = signal_name(-status)
-    if -status == signal.SIGKILL:
-        return f"was killed by {name}: out of memory, a hang that was ended, or by hand"
-    if -status == signal.SIGABRT:
-        return f"aborted by {name}: a failed check in native code"
-    return f"died of {name}"
-
-
-def signal_name(number: int) -> str:
-    """ "signal 11 (SIGSEGV)": the number for those who search for it, the name for those who read."""
-    try:
-        return f"signal {number} ({signal.Signals(number).name})"
-    except ValueError:
-        return f"signal {number}"
 
 
 async def _pass_on(stream: asyncio.StreamReader, log: logging.Logger, said: deque[tuple[float, str]]) -> None:

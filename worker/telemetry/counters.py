@@ -1,6 +1,6 @@
 """What this worker has done since it started: counts and distributions, from the frames and engine events that pass by.
 
-Pure: times are arguments. `status` shows it to the owner, `metrics` to his monitoring.
+Pure: times are arguments. `status` shows it to the owner, `metrics` to the owner's monitoring.
 """
 
 from bisect import bisect_left
@@ -30,14 +30,17 @@ class Histogram:
 
 
 @dataclass
-class ModelTally:
-    """Of one model. Tokens and milliseconds are those that the engine reported."""
+class ModelCounters:
+    """What one model has done. Tokens and milliseconds are those that the engine reported."""
 
     ended: dict[str, int] = field(default_factory=dict)  # by reason: stop, length, cancelled, failed
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
     forced_tokens: int = 0  # of these, what a grammar left no choice about: they took no step of their own
+    encodes: int = 0  # of pictures
+    encode_ms: float = 0.0
+    image_ms: float | None = None  # of one of 1,024 tokens, at load; None: it takes text only
     restarts: int = 0
     decode_tps: float = 0.0  # of all jobs together, over the last second
     prefill_tps: float = 0.0
@@ -50,6 +53,7 @@ class ModelTally:
     _stalls: list[float] = field(default_factory=list)
 
     def ended_job(self, ended: port.Ended) -> None:
+        """Count a job that has ended, with its tokens and times."""
         usage = ended.usage
         self.ended[ended.reason] = self.ended.get(ended.reason, 0) + 1
         self.prompt_tokens += usage.prompt
@@ -59,12 +63,14 @@ class ModelTally:
             self.token_time.add(usage.decode_ms / 1e3 / (usage.completion - 1))
 
     def pulsed(self, pulse: port.Pulse, now: float) -> None:
-        """Speeds are the growth since the pulse before; an engine that started again counts from 0."""
+        """Take the engine's own counters. Speeds are the growth since the pulse before; a new engine counts from 0."""
         before, seconds = self.pulse, now - self._pulsed
         if before is not None and seconds > 0 and pulse.steps >= before.steps:
             self.decode_tps = max(0, pulse.generated_tokens - before.generated_tokens) / seconds
             self.prefill_tps = max(0, pulse.prompt_tokens - before.prompt_tokens) / seconds
             self.forced_tokens += max(0, pulse.forced_tokens - before.forced_tokens)
+            self.encodes += max(0, pulse.encodes - before.encodes)
+            self.encode_ms += max(0.0, pulse.encode_ms - before.encode_ms)
             if (spent := pulse.step_ms - before.step_ms) > 0:
                 self.python_share = 1 - (pulse.llama_ms - before.llama_ms) / spent
         self.pulse, self._pulsed = pulse, now
@@ -73,19 +79,26 @@ class ModelTally:
 
     def down(self, restarting: bool) -> None:
         self.restarts += restarting
+        self.image_ms = None
         self.pulse, self.decode_tps, self.prefill_tps = None, 0.0, 0.0
 
 
-class Tally:
-    """`refused` by code and `models` by id; a job that waits for its first token is remembered until it ends."""
+class Counters:
+    """What the worker has done. `refused` by code, `models` by id.
+
+    A job that waits for its first token is remembered until it ends, for the time that it waited.
+    """
 
     def __init__(self, models: tuple[str, ...]) -> None:
-        self.models = {model: ModelTally() for model in models}
+        self.models = {model: ModelCounters() for model in models}
         self.refused: dict[str, int] = {}
         self.cancels = 0  # asked for by the coordinator
+        self.pictures = 0  # shown to an engine
+        self.picture_bytes = 0  # of their files, received
         self._waiting: dict[str, float] = {}  # engine's name of the job -> when it was started
 
     def started(self, job: str, now: float) -> None:
+        """A Start has come. `job`: as the engine names it; `now`: seconds of any steady clock."""
         self._waiting[job] = now
 
     def was_refused(self, job: str, code: str) -> None:
@@ -93,25 +106,28 @@ class Tally:
         self.refused[code] = self.refused.get(code, 0) + 1
 
     def gone(self, job: str) -> None:
-        """It ended before it came to the engine."""
+        """The job ended before it came to the engine."""
         self._waiting.pop(job, None)
 
     def engine(self, model: str, event: port.Event, now: float) -> None:
-        tally = self.models[model]
+        """Count an event of the engine of `model`."""
+        counters = self.models[model]
         match event:
             case port.Stepped():
                 for token in event.tokens:
                     if (since := self._waiting.pop(token.job, None)) is not None:
-                        tally.ttft.add(now - since)
+                        counters.ttft.add(now - since)
             case port.Ended():
                 self._waiting.pop(event.job, None)
-                tally.ended_job(event)
+                counters.ended_job(event)
+            case port.Ready():
+                counters.image_ms = event.image_ms
             case port.Pulse():
-                tally.pulsed(event, now)
+                counters.pulsed(event, now)
             case port.Down():
                 for job in event.jobs:
                     self._waiting.pop(job, None)
-                    tally.ended["failed"] = tally.ended.get("failed", 0) + 1
-                tally.down(restarting=event.retry_in_s is not None)
+                    counters.ended["failed"] = counters.ended.get("failed", 0) + 1
+                counters.down(restarting=event.retry_in_s is not None)
             case _:
                 pass

@@ -1,12 +1,9 @@
 """OpenTelemetry traces of the worker, an extra (`supernet[otel]`): one span per attempt, in the trace that Start names.
-Off unless the standard variables say where traces go (OTEL_EXPORTER_OTLP_ENDPOINT and its relatives).
+Off unless `program/otel.py` finds where traces go.
 
 Spans hold counts, times and ids; never a word of a request or of an answer.
 """
 
-import logging
-from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
@@ -16,17 +13,17 @@ from wire.messages import Accepted, Cancelled, Deltas, Done, Failed, Refused, St
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
 
-log = logging.getLogger("supernet.tracing")
-
 SERVICE = "supernet-worker"
-ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 MOST = 1024  # attempts that are followed at a time; more than any worker has slots
 
 Key = tuple[str, int]
 
 
 class Tracing:
-    """Told of every frame that comes and goes. Without a tracer it does nothing and costs nothing."""
+    """Makes the worker's span of each attempt, from the frames and events that pass by.
+
+    Without a tracer it does nothing and costs nothing.
+    """
 
     def __init__(self, tracer: "Tracer | None" = None) -> None:
         self._tracer = tracer
@@ -34,6 +31,7 @@ class Tracing:
         self._silent: set[Key] = set()  # attempts without a token as yet
 
     def received(self, message: ToWorker) -> None:
+        """Begin the span of an attempt at its Start; other frames say nothing."""
         if self._tracer is None or not isinstance(message, Start):
             return
         if len(self._open) >= MOST:  # attempts that a lost line took with it never say that they ended
@@ -52,6 +50,7 @@ class Tracing:
         self._silent.add(key)
 
     def sent(self, message: BaseModel) -> None:
+        """Note in its span what a frame says of an attempt, and end the span at its end."""
         if not self._open:
             return
         match message:
@@ -96,24 +95,3 @@ class Tracing:
     def _closed(self, key: Key) -> "Span | None":
         self._silent.discard(key)
         return self._open.pop(key, None)
-
-
-def from_environment(env: Mapping[str, str]) -> Tracing:
-    """Spans leave in batches, from a thread of the SDK's own; a collector that is away costs spans and nothing else."""
-    if env.get("OTEL_SDK_DISABLED", "").lower() == "true" or env.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
-        return Tracing()
-    if not any(env.get(name) for name in ENDPOINTS):
-        return Tracing()
-    if find_spec("opentelemetry") is None:
-        log.warning(
-            "traces are configured but cannot be sent: the extra otel is not installed (docs/operations/monitoring.md)"
-        )
-        return Tracing()
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
-    provider = TracerProvider(resource=Resource.create({"service.name": env.get("OTEL_SERVICE_NAME", SERVICE)}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return Tracing(provider.get_tracer("supernet"))

@@ -1,1 +1,1 @@
-"""The files of a model: download, verification, the store, and the GGUF header."""
+"""The files of a model: download, verification and the store."""

@@ -23,7 +23,10 @@ class _Record:
 
 
 def sha256_of(path: Path, records: Path, on_progress: Callable[[int], None]) -> str:
-    """Hex sha256 of `path`; `on_progress` gets the bytes read so far. Raises OSError when the file cannot be read."""
+    """Return the hex sha256 of `path`, computed only if the file has changed. Raises OSError when it cannot be read.
+
+    `on_progress` gets the bytes read so far.
+    """
     before = path.stat()
     known = _read(_note(path, records))
     if known and (known.size, known.mtime_ns, known.inode) == (before.st_size, before.st_mtime_ns, before.st_ino):
@@ -36,7 +39,7 @@ def sha256_of(path: Path, records: Path, on_progress: Callable[[int], None]) -> 
 
 
 def digest(path: Path, on_progress: Callable[[int], None]) -> str:
-    """Hex sha256 of `path` as it is now."""
+    """Compute the hex sha256 of `path`, whatever was remembered."""
     sha256, done = hashlib.sha256(), 0
     with path.open("rb") as stream:
         while chunk := stream.read(CHUNK_BYTES):
@@ -47,7 +50,7 @@ def digest(path: Path, on_progress: Callable[[int], None]) -> str:
 
 
 def remember(path: Path, records: Path, sha256: str) -> None:
-    """`path` as it is now has this hash."""
+    """Record the sha256 of `path` together with its size, mtime and inode."""
     stat = path.stat()
     write_json(_note(path, records), asdict(_Record(stat.st_size, stat.st_mtime_ns, stat.st_ino, sha256)))
 

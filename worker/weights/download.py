@@ -1,6 +1,6 @@
 """The model's files from the hub: fetched with resume, checked, kept.
 
-No file is given out before its sha256 is that of the catalogue, or else the one that the hub declares for the commit
+No file is given out before its sha256 is that of the catalog, or else the one that the hub declares for the commit
 that is pinned at the first download. What the hub said of a file that has not arrived yet is asked anew at each start:
 said wrong once, by a mirror or a proxy, it would be wrong for good.
 
@@ -19,19 +19,20 @@ from typing import BinaryIO
 import filelock
 
 from wire.catalog import File, ModelSpec
+from worker.weights import identity
 from worker.weights.checksum import digest, remember
 from worker.weights.files import Phase, Progress, Report, Weights, WeightsError, checksum, local, shipped
-from worker.weights.hugging_face import Hub, Repository
+from worker.weights.hugging_face import HuggingFace, Repository
 from worker.weights.store import Pin, Pinned, Store, size_of
 
 __all__ = [
-    "Hub",
+    "HuggingFace",
     "Progress",
     "Report",
     "Weights",
     "WeightsError",
     "beginnings",
-    "declared",
+    "compared",
     "ensure",
     "local",
     "present",
@@ -41,11 +42,11 @@ TRANSFER_TRIES = 5  # connections in a row that bring nothing new
 HUB_WAIT_MOST_S = 300.0  # that the hub may ask for; longer, and the download fails for now
 WAIT_STEP_S = 1.0
 DAMAGED_PAUSE_S = 6 * 3600.0  # before a file that arrived damaged twice is fetched twice more
-log = logging.getLogger(__name__)
+log = logging.getLogger("supernet.weights")
 
 
-def ensure(spec: ModelSpec, folder: Path, report: Report, hub: Hub | None = None) -> Weights:
-    """The checked files of `spec`: from `folder` if they are there (no network then), else from the hub.
+def ensure(spec: ModelSpec, folder: Path, report: Report, hub: HuggingFace | None = None) -> Weights:
+    """Return the checked files of `spec`: from `folder` if they are there (no network then), else from the hub.
 
     Blocks as long as the download takes and calls `report` from this thread. A second process that wants the same
     model waits for the first instead of fetching it too. Raises WeightsError.
@@ -53,7 +54,7 @@ def ensure(spec: ModelSpec, folder: Path, report: Report, hub: Hub | None = None
     if spec.package is not None:
         return shipped(spec, folder, report)
     store = Store(spec, folder.resolve(), report)
-    download = _Download(store, hub or Hub())
+    download = Download(store, hub or HuggingFace())
     try:
         store.folder.mkdir(parents=True, exist_ok=True)
         with download.locked(store.pin_path.stem):
@@ -71,8 +72,10 @@ def ensure(spec: ModelSpec, folder: Path, report: Report, hub: Hub | None = None
 
 
 def present(spec: ModelSpec, folder: Path, report: Report) -> Weights | None:
-    """The files of `spec` if all are in `folder`; nothing is fetched, and nothing changed. Raises WeightsError when one
-    is not what it should be."""
+    """Return the files of `spec` if all are in `folder`, else None; nothing is fetched or changed.
+
+    Raises WeightsError when a file is not what it should be.
+    """
     store = Store(spec, folder.resolve(), report)
     pin = store.read_pin()
     if pin is None or not all(store.place(pin, file).is_file() for file in pin.files):
@@ -86,10 +89,30 @@ def present(spec: ModelSpec, folder: Path, report: Report) -> Weights | None:
     return store.weights(pin)
 
 
-def declared(spec: ModelSpec, folder: Path, hub: Hub, keep: bool = True, anew: bool = False) -> tuple[File, ...]:
-    """The files of `spec` with their sizes and hashes, as far as anybody says them: the catalogue, the commit that was
-    pinned here before (not if `anew`, as far as nothing of it is here), or the hub now, whose commit is pinned then
-    (`keep`). Raises WeightsError for a folder that cannot be used, not for a hub that cannot be asked."""
+def compared(
+    spec: ModelSpec, files: Weights, folder: Path, hub: HuggingFace, keep: bool = True
+) -> tuple[tuple[str, ...], bool]:
+    """Hold files of the owner's against what the catalog says of `spec`, or else the hub.
+
+    Return what is different, in words, and whether the right hash of every file is known. `keep`: what the hub says is
+    kept for the next time. Raises WeightsError for a folder that cannot be used.
+    """
+    pairs = zip(files.parts, files.sha256, strict=True)
+    found = [identity.LocalFile(path.name, path.stat().st_size, sha256) for path, sha256 in pairs]
+    expected = _declared(spec, folder, hub, keep)
+    if identity.wrong_files(expected, found):  # what is kept from before may have been said wrong
+        anew = _declared(spec, folder, hub, keep, anew=True)
+        expected = anew if identity.confirmed(anew) else expected
+    return identity.wrong_files(expected, found), identity.confirmed(expected)
+
+
+def _declared(spec: ModelSpec, folder: Path, hub: HuggingFace, keep: bool, anew: bool = False) -> tuple[File, ...]:
+    """Return the files of `spec` with their sizes and hashes, as far as these are known.
+
+    They come from the catalog, from the commit that was pinned here before (not if `anew`), or from the hub now, whose
+    commit is pinned then (`keep`). Raises WeightsError for a folder that cannot be used, not for a hub that cannot be
+    asked.
+    """
     if spec.repository is None or all(file.sha256 for file in spec.files):
         return spec.files
     store = Store(spec, folder.resolve(), lambda progress: None)
@@ -103,52 +126,53 @@ def declared(spec: ModelSpec, folder: Path, hub: Hub, keep: bool = True, anew: b
         return spec.files
     except OSError as error:
         raise store.problem(error) from error
-    parts = pin.files[: len(spec.files)]
-    return tuple(File(name=part.name, size_bytes=part.size, sha256=part.sha256) for part in parts)
+    return tuple(File(name=part.name, size_bytes=part.size, sha256=part.sha256) for part in pin.files)
 
 
 def beginnings(
-    spec: ModelSpec, folder: Path, report: Report, most: int, hub: Hub | None = None
-) -> tuple[Path, int, Iterator[tuple[BinaryIO, int]]]:
-    """Where the model would be, how many bytes `ensure` would fetch, and of each part its first `most` bytes and its
-    size: enough to read the headers. A part is asked for when its turn comes, and the one before need not be kept.
+    spec: ModelSpec, folder: Path, report: Report, most: int, hub: HuggingFace | None = None
+) -> tuple[Path, int, int, Iterator[tuple[BinaryIO, int]]]:
+    """Return the path that the model would have, its bytes, how many of these `ensure` would fetch, and for each part
+    its first `most` bytes with its size: enough to read the headers. A part is asked for when the iterator comes to it.
 
     Straight from the hub, unchecked; nothing is kept, and nothing pinned. Raises WeightsError.
     """
     store = Store(spec, folder.resolve(), report)
-    download = _Download(store, hub or Hub())
+    download = Download(store, hub or HuggingFace())
     pin = _pin(store, download.repository)
     try:
         missing = store.to_come(file for file in pin.files if not store.place(pin, file).is_file())
     except OSError as error:
         raise store.problem(error) from error
-    parts = pin.files[: len(spec.files)]
-    return store.weights(pin).path, missing, ((download.beginning(pin, part, most), part.size) for part in parts)
+    parts = ((download.beginning(pin, part, most), part.size) for part in pin.files)
+    return store.weights(pin).path, sum(file.size for file in pin.files), missing, parts
 
 
 def _pin(store: Store, repository: Repository) -> Pin:
-    """The pin as far as its files are here, checked, and the others as the hub declares them now: those of the same
-    commit, or, when none is here, of the revision. Raises WeightsError."""
+    """Return the pin, with files that are not here as the hub declares them now. Raises WeightsError.
+
+    While any file is here the others are those of its commit; when none is, the revision is asked anew.
+    """
     pin = store.read_pin()
     here = [] if pin is None else [store.place(pin, file).is_file() for file in pin.files]
     if pin is None or not any(here):
-        return repository.resolve(store.wanted)
-    missing = tuple(file for file, is_here in zip(store.wanted, here, strict=True) if not is_here)
+        return repository.resolve(store.spec.files)
+    missing = tuple(file for file, is_here in zip(store.spec.files, here, strict=True) if not is_here)
     anew = iter(repository.resolve(missing, pin.commit).files)
     files = (file if is_here else next(anew) for file, is_here in zip(pin.files, here, strict=True))
     return Pin(pin.commit, tuple(files))
 
 
-class _Download:
-    """One call of `ensure` or `beginnings`."""
+class Download:
+    """One call of `ensure`, `beginnings` or `ensure_folder`: the store, the repository, and what goes between them."""
 
-    def __init__(self, store: Store, hub: Hub) -> None:
+    def __init__(self, store: Store, hub: HuggingFace) -> None:
         self.store, self.hub, self.spec = store, hub, store.spec
         self.repository = Repository(store.spec, hub)
 
     @contextlib.contextmanager
     def locked(self, name: str) -> Iterator[None]:
-        """Hold the lock `name`; as long as another process's download grows, wait for it."""
+        """Hold the lock `name`. Another process that holds it is waited for as long as its download grows."""
         folder = self.store.folder / "locks"
         folder.mkdir(exist_ok=True)
         lock = filelock.FileLock(folder / f"{name}.lock")
@@ -171,9 +195,10 @@ class _Download:
             lock.release()
 
     def fetch_checked(self, pin: Pin, file: Pinned) -> None:
-        """Fetch, check, and only then give the file its name; what is damaged is thrown away and fetched once more.
+        """Fetch the file, check it, and only then give it its name. A damaged one is removed and fetched once more.
 
-        After the second time nothing is fetched for hours: a service tries again every few minutes, for 20 GB each."""
+        After the second time nothing is fetched for hours: a service tries again every few minutes, for 20 GB each.
+        """
         place, part, note = self.store.place(pin, file), self.store.part(file), self.store.damaged(file)
         if self.store.is_checked(place, file):  # the worker of another model brought it while we waited
             return
@@ -181,7 +206,7 @@ class _Download:
         remedy = f"The hub or a proxy changes the file. It is tried again after hours, or once {note} is removed."
         if note.exists() and time.time() - note.stat().st_mtime < DAMAGED_PAUSE_S:
             raise WeightsError("damaged_file", message, remedy)
-        place.parent.mkdir(exist_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
         for _ in range(2):
             self._fetch(pin, file, part)
             actual = digest(part, lambda done: self.store.report(Progress(file.name, "checking", done, file.size)))
@@ -214,7 +239,7 @@ class _Download:
                 time.sleep(wait)
 
     def _pause(self, error: WeightsError, failures: int) -> float | None:
-        """Seconds before the next connection; None: give up."""
+        """Return the seconds before the next connection; None: give up."""
         if failures >= TRANSFER_TRIES or error.code not in ("hub_unreachable", "hub_rate_limited"):
             return None
         own = self.hub.pause_s * 2 ** (failures - 1) if failures else 0.0
@@ -222,12 +247,12 @@ class _Download:
         return max(own, asked) if asked <= HUB_WAIT_MOST_S else None
 
     def _append(self, pin: Pin, file: Pinned, part: Path) -> None:
-        """`part` only ever grows: whatever answers, what has arrived stays."""
+        """Append what arrives to `part`, which only ever grows: a wrong answer cannot spoil what has arrived before."""
         with part.open("ab") as out:
             self._copy(pin, file, out, out.tell(), file.size, "downloading")
 
     def beginning(self, pin: Pin, file: Pinned, most: int) -> BinaryIO:
-        """Its first `most` bytes, or all of a shorter file; kept nowhere."""
+        """Fetch the first `most` bytes, or all of a shorter file, into memory."""
         memory = io.BytesIO()
         self._copy(pin, file, memory, 0, min(most, file.size), "looking into")
         memory.seek(0)

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from program.gguf_reader import MAGIC
 from wire.catalog import SPLIT, ModelSpec
 from worker.issues import ISSUES
 from worker.weights.checksum import sha256_of
 
-MAGIC = b"GGUF"
-
 
 class WeightsError(Exception):
-    """The files cannot be had. `code` is a row of issues.py; `remedy` says what the owner can do, the row's if none is
-    given. `retry_after_s`: how long the hub asks to be left alone."""
+    """The model's files cannot be had.
+
+    `code` is a row of issues.py. `remedy`: what the owner can do, the row's if none is given. `retry_after_s`: how long
+    the hub asks to wait.
+    """
 
     def __init__(self, code: str, message: str, remedy: str = "", retry_after_s: float | None = None) -> None:
         super().__init__(message)
@@ -30,7 +32,7 @@ Phase = Literal["waiting", "looking into", "downloading", "checking"]
 
 @dataclass(frozen=True)
 class Progress:
-    """How far one file is; `waiting`: another worker is fetching the same model."""
+    """How far one file is, in bytes. Phase `waiting`: another worker is fetching the same model."""
 
     file: str
     phase: Phase
@@ -43,17 +45,19 @@ Report = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class Weights:
-    """Checked files; `sha256` in the order of `parts`. `commit`: what was fetched from a repository."""
+    """The checked files of a model. `sha256` in the order of `parts`; `commit`: of the repository, if it has one."""
 
     path: Path  # the first part: what llama.cpp is given
     parts: tuple[Path, ...]
     sha256: tuple[str, ...]
-    projector: Path | None = None
     commit: str | None = None
 
 
 def local(path: Path, folder: Path, report: Report) -> Weights:
-    """A GGUF of the owner's own (all parts of it, if it is split); hashes are remembered in `folder`."""
+    """Check a GGUF file of the owner's, with all its parts if it is split. Raises WeightsError.
+
+    Hashes are remembered in `folder`.
+    """
     try:
         parts = _siblings(path.expanduser().resolve())
     except RuntimeError as error:  # links in a circle, or a ~ of nobody
@@ -66,7 +70,7 @@ def local(path: Path, folder: Path, report: Report) -> Weights:
 
 
 def shipped(spec: ModelSpec, folder: Path, report: Report) -> Weights:
-    """The file inside an installed package, when it is the one that the catalogue means."""
+    """Check the file that is shipped inside an installed Python package. Raises WeightsError if it is another one."""
     package, file = str(spec.package), spec.files[0]
     found = importlib.util.find_spec(package)
     place = Path(next(iter(found.submodule_search_locations))) if found and found.submodule_search_locations else None
@@ -76,13 +80,13 @@ def shipped(spec: ModelSpec, folder: Path, report: Report) -> Weights:
         raise WeightsError("not_found", f"{spec.id} comes in the Python package {package}, which is not here", remedy)
     actual = checksum(path, folder, report)
     if actual != file.sha256:
-        message = f"{path} is not the file that the catalogue means: sha256 {actual} instead of {file.sha256}"
+        message = f"{path} is not the file that the catalog means: sha256 {actual} instead of {file.sha256}"
         raise WeightsError("damaged_file", message, f"Install {package.replace('_', '-')} again.")
     return Weights(path, (path,), (actual,))
 
 
 def checksum(path: Path, folder: Path, report: Report) -> str:
-    """sha256 of `path`, remembered in `folder`/records; WeightsError when it cannot be read or remembered."""
+    """Return the sha256 of `path`, remembered in `folder`/records. Raises WeightsError."""
     try:
         size = path.stat().st_size
         return sha256_of(path, folder / "records", lambda done: report(Progress(path.name, "checking", done, size)))

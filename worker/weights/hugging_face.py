@@ -7,92 +7,132 @@ and refuses files above 50 GB, which a storage gives in ranges all the same.
 
 import contextlib
 import logging
-import re
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import urljoin, urlsplit
 
-from huggingface_hub import HfFileMetadata, constants, get_hf_file_metadata, get_session, hf_hub_url
+from huggingface_hub import HfApi, HfFileMetadata, constants, get_hf_file_metadata, get_session, hf_hub_url
 from huggingface_hub import errors as hub_errors
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
-from wire.catalog import File, ModelSpec
+from wire.catalog import File
+from worker.internet import addresses, public
 from worker.weights.files import WeightsError
-from worker.weights.store import Pin, Pinned
+from worker.weights.hub_answers import declared, first_byte, is_hex, quote, refusal
+from worker.weights.store import Entry, Pin, Pinned
 
 SLICE_BYTES = 16 * 2**30  # of one request: content networks give no more than 50 GB in one answer
 PIECE_BYTES = 2**20
-CONTENT_RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+|\*)$")
-log = logging.getLogger(__name__)
+MOST_REDIRECTS = 5  # of one download
+# Errors whose words are of this machine alone; those of other errors quote the answer.
+OWN_WORDS = ("ConnectError", "ConnectTimeout", "ReadTimeout", "ReadError", "WriteError", "OfflineModeIsEnabled")
+log = logging.getLogger("supernet.weights")
 
 
 @dataclass(frozen=True)
-class Hub:
-    """Where to fetch from. None: huggingface_hub's own settings (HF_ENDPOINT, HF_TOKEN)."""
+class HuggingFace:
+    """How to reach the hub. None: huggingface_hub's own settings (HF_ENDPOINT, HF_TOKEN)."""
 
     endpoint: str | None = None
     token: str | None = None
     pause_s: float = 2.0  # after a connection that brought nothing, doubled each time
     patience_s: float = 600.0  # how long another worker's download may stand still
+    addresses: Callable[[str], Iterable[str]] = addresses  # of a host
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A file of a repository as the hub lists it: by SHA-256 where it keeps it as a large one, else by the hash that
+    git gives its contents."""
+
+    name: str
+    size: int
+    sha256: str
+    git: str
 
 
 class Repository:
-    """The repository of one catalogue entry. All raise WeightsError, with the row of issues.py that fits.
+    """The repository of one catalog entry. Its methods raise WeightsError, with the row of issues.py that fits.
 
-    A token that the hub refuses is left out from then on, `token_refused`: a public model needs none.
+    A token that the hub refuses is left out from then on (`token_refused`): a public model needs none.
     """
 
-    def __init__(self, spec: ModelSpec, hub: Hub) -> None:
+    def __init__(self, spec: Entry, hub: HuggingFace) -> None:
         self._spec, self._hub = spec, hub
         self._token: str | bool | None = hub.token
         self.token_refused = False
 
     def resolve(self, wanted: tuple[File, ...], commit: str | None = None) -> Pin:
-        """Ask the hub once for each file. Without a commit the first answer fixes the one that the others are asked
-        for."""
-        if commit is None and _is_hex(self._spec.revision, 40):
+        """Ask the hub for size and hash of each file. Without a `commit` the first answer fixes that of the others."""
+        if commit is None and is_hex(self._spec.revision, 40):
             commit = self._spec.revision
         files = []
         for file in wanted:
             found = self._metadata(file.name, commit or self._spec.revision)
-            if not _is_hex(found.commit_hash or "", 40) or found.commit_hash != (commit or found.commit_hash):
+            if not is_hex(found.commit_hash or "", 40) or found.commit_hash != (commit or found.commit_hash):
                 message = f"the hub does not say that {file.name} belongs to commit {commit or 'so and so'}"
                 raise WeightsError("unverifiable_file", message, "Use the hub itself, not a mirror (HF_ENDPOINT).")
             commit = found.commit_hash
-            files.append(_declared(file, found))
+            files.append(declared(file, found))
         return Pin(str(commit), tuple(files))
 
-    def stream(self, pin: Pin, file: Pinned, start: int, stop: int) -> Generator[bytes, None, None]:
-        """The bytes [start, stop) of the file as they arrive, SLICE_BYTES at most.
+    def listing(self) -> tuple[str, tuple[Listed, ...]]:
+        """Ask the hub for the commit of the revision, and for all files of it."""
+        where = str(self._spec.repository)
+        with self._problems("the list of files"):
+            api = HfApi(endpoint=self._hub.endpoint, token=self._token)
+            found = api.model_info(where, revision=self._spec.revision, files_metadata=True)
+        listed = tuple(
+            Listed(one.rfilename, one.size or 0, one.lfs.sha256 if one.lfs else "", one.blob_id or "")
+            for one in found.siblings or ()
+        )
+        if not is_hex(found.sha or "", 40) or not listed:
+            raise WeightsError("wrong_answer", f"what answers for {where} does not say its commit and its files")
+        return str(found.sha), listed
 
-        Nothing is given out before status, type, range and length of the answer have been held against the file. A
-        server without ranges sends all of it: what lies before `start` is passed over then.
+    def stream(self, pin: Pin, file: Pinned, start: int, stop: int) -> Generator[bytes, None, None]:
+        """Yield the bytes [start, stop) of the file as they arrive, SLICE_BYTES at most.
+
+        None is yielded before status, type, range and length of the answer have been compared with the file. A server
+        without ranges sends all of it: the bytes before `start` are passed over then.
         """
         stop = min(stop, start + SLICE_BYTES)
         url, headers = self._source(pin, file)
         headers |= {"Range": f"bytes={start}-{stop - 1}", "Accept-Encoding": "identity"}
-        with self._problems(file.name):
-            asked = get_session().stream("GET", url, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT)
-            with asked as answer:
-                self._check_place(str(answer.url))
-                if answer.is_error and answer.status_code != 416:
-                    answer.close()  # what it means stands in its head; its body would be read however long it is
-                    hf_raise_for_status(answer)
-                at = _first_byte(answer.status_code, answer.headers, start, file)
-                for piece in answer.iter_raw(PIECE_BYTES):
-                    wanted = piece[max(0, start - at) : stop - at]
-                    at += len(piece)
-                    if wanted:
-                        yield wanted
-                    if at >= stop:
-                        return
+        with self._problems(file.name), self._asked(url, headers) as answer:
+            if answer.is_error and answer.status_code != 416:
+                answer.close()  # what it means stands in its head; its body would be read however long it is
+                hf_raise_for_status(answer)
+            at = first_byte(answer.status_code, answer.headers, start, file)
+            for piece in answer.iter_raw(PIECE_BYTES):
+                wanted = piece[max(0, start - at) : stop - at]
+                at += len(piece)
+                if wanted:
+                    yield wanted
+                if at >= stop:
+                    return
         raise WeightsError("hub_unreachable", f"{self._where(file.name)}: the answer is short: it ends at byte {at}")
 
+    @contextlib.contextmanager
+    def _asked(self, url: str, headers: dict[str, str]) -> Iterator[Any]:
+        """The answer to a GET, behind redirects: each place that one names is looked at before it is asked."""
+        wait_s = constants.HF_HUB_DOWNLOAD_TIMEOUT
+        for _ in range(MOST_REDIRECTS):
+            asked = get_session().stream("GET", url, headers=headers, timeout=wait_s, follow_redirects=False)
+            with asked as answer:
+                if not answer.has_redirect_location:
+                    yield answer
+                    return
+                url = urljoin(url, answer.headers["location"])
+            if self._check_place(url):
+                headers.pop("authorization", None)
+        raise WeightsError("wrong_answer", f"the hub sends us on and on: {MOST_REDIRECTS} times")
+
     def _source(self, pin: Pin, file: Pinned) -> tuple[str, dict[str, str]]:
-        """Where the hub keeps it now, and the headers to ask with."""
+        """Return the address where the hub keeps the file now, and the headers to ask with."""
         found = self._metadata(file.name, pin.commit)
-        etag = found.etag if _is_hex(found.etag or "", 64) else file.sha256
+        etag = found.etag if is_hex(found.etag or "", 64) else file.sha256
         if etag != file.sha256 or (found.size or file.size) != file.size:
             message = f"{self._where(file.name)} has changed at commit {pin.commit}: the hub says sha256 {etag}, "
             message += f"{found.size} bytes, and said {file.sha256}, {file.size} bytes"
@@ -104,17 +144,31 @@ class Repository:
         return found.location, headers
 
     def _check_place(self, address: str) -> bool:
-        """Is it elsewhere than the hub? A signed storage address must be safe, and never gets our token."""
+        """Return True for an address elsewhere than the hub. It must be https, and never gets our token; a hub on the
+        internet must not name a place in a network behind it."""
         home, target = urlsplit(hf_hub_url("a/b", "c", endpoint=self._hub.endpoint)), urlsplit(address)
-        if target.netloc != home.netloc and target.scheme != "https":
-            message = f"the hub sends us to {target.scheme}://{target.netloc}"
-            raise WeightsError("unverifiable_file", message, "Only https storage is used; check HF_ENDPOINT.")
-        return target.netloc != home.netloc
+        if (target.scheme, target.netloc) == (home.scheme, home.netloc):
+            return False
+        remedy = "Only https storage on the internet is used; check HF_ENDPOINT."
+        if target.scheme != "https":
+            quote(address)
+            raise WeightsError("unverifiable_file", "the hub sends us to a place without https", remedy)
+        if self._inside(target.hostname) and not self._inside(home.hostname):
+            quote(address)
+            raise WeightsError("unverifiable_file", "the hub sends us into a private network", remedy)
+        return True
+
+    def _inside(self, host: str | None) -> bool:
+        """Return whether an address of the host is none of the internet. A name that only a proxy knows is not."""
+        try:
+            return not all(public(address) for address in self._hub.addresses(host or ""))
+        except OSError:
+            return False
 
     # ---- questions -----------------------------------------------------------------------------------------------
 
     def _metadata(self, name: str, revision: str) -> HfFileMetadata:
-        """With the token, and without it when the hub does not take it."""
+        """Ask with the token, and without it when the hub does not take it."""
         with_token = "authorization" in self._headers()
         try:
             return self._ask(name, revision)
@@ -139,9 +193,8 @@ class Repository:
         with self._problems(name):
             found = get_hf_file_metadata(url, token=self._token, endpoint=self._hub.endpoint)
         if found.commit_hash is None and found.etag is None:
-            place = urlsplit(found.location)
-            message = f"{self._where(name)}: {place.scheme}://{place.netloc} answers, and it is not the hub"
-            raise WeightsError("wrong_answer", message)
+            quote(found.location)
+            raise WeightsError("wrong_answer", f"{self._where(name)}: what answers is not the hub")
         return found
 
     def _headers(self) -> dict[str, str]:
@@ -157,104 +210,20 @@ class Repository:
 
     @contextlib.contextmanager
     def _problems(self, name: str) -> Iterator[None]:
-        """Every way in which the hub says no, in our words."""
+        """Turn what the hub's client raises into WeightsError."""
         where = self._where(name)
         try:
             yield
         except hub_errors.HfHubHTTPError as error:
             with_token = "authorization" in error.response.request.headers
-            raise _refusal(error, where, with_token) from None
+            raise refusal(error, where, with_token) from None
         except (hub_errors.HTTPError, hub_errors.OfflineModeIsEnabled) as error:  # type: ignore[attr-defined]
-            text = next(iter(str(error).split("\n")), "") or type(error).__name__
+            text = str(error).partition("\n")[0]
+            if not text or type(error).__name__ not in OWN_WORDS:
+                quote(text)
+                text = type(error).__name__
             remedy = "Check the network and HF_ENDPOINT; what has arrived is kept."
             raise WeightsError("hub_unreachable", f"{where} cannot be fetched: {text}", remedy) from None
         except ValueError as error:  # huggingface_hub takes the address apart that a redirect names
-            raise WeightsError("wrong_answer", f"{where}: we are sent to what is no address: {error}") from None
-
-
-# ---- answers, in our words -------------------------------------------------------------------------------------------
-
-
-def _refusal(error: hub_errors.HfHubHTTPError, where: str, with_token: bool) -> WeightsError:
-    """What an HTTP status from 400 on means."""
-    status = error.response.status_code
-    if isinstance(error, hub_errors.GatedRepoError):
-        return WeightsError("gated_repository", f"{where} needs its owner's consent")
-    if isinstance(error, hub_errors.DisabledRepoError):
-        return WeightsError("hub_refuses", f"{where}: the hub has disabled the repository", "Choose another model.")
-    if status == 401 and with_token:
-        return WeightsError("hub_token_refused", f"{where}: the hub refuses the token of HF_TOKEN (HTTP 401)")
-    if status in (401, 404, 410):
-        token = "The account of HF_TOKEN may not see it." if with_token else "A private one needs HF_TOKEN."
-        remedy = f"Check repository, revision and file in the catalogue. {token}"
-        return WeightsError("not_found", f"{where} is not on the hub, or not for you (HTTP {status})", remedy)
-    if status == 407:
-        remedy = "Give the proxy its password: HTTPS_PROXY=http://name:password@host:port."
-        return WeightsError("hub_unreachable", f"{where}: the proxy wants a password (HTTP 407)", remedy)
-    if status == 429:
-        wait = _wait_s(error.response.headers)
-        told = "asks to wait" if wait is None else f"asks to wait {wait:.0f} s"
-        return WeightsError("hub_rate_limited", f"{where}: the hub {told} (HTTP 429)", retry_after_s=wait)
-    if status == 451:
-        remedy = "The law of some country keeps it from you: choose another model."
-        return WeightsError("hub_refuses", f"{where} is withheld for legal reasons (HTTP 451)", remedy)
-    if status == 511:
-        return WeightsError("wrong_answer", f"{where}: the network asks you to sign in first (HTTP 511)")
-    if status >= 500 or status in (408, 425):
-        return WeightsError("hub_unreachable", f"{where} cannot be fetched: HTTP {status}")
-    return WeightsError("hub_refuses", f"{where}: the hub refuses it (HTTP {status})")
-
-
-def _wait_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds of Retry-After, which may be a date, or of the hub's own `RateLimit: "api";r=0;t=55`."""
-    told = headers.get("retry-after", "").strip()
-    if told.isdecimal():
-        return float(told[:9])
-    with contextlib.suppress(ValueError, TypeError):
-        return max(0.0, (parsedate_to_datetime(told) - parsedate_to_datetime(headers["date"])).total_seconds())
-    limit = re.search(r"\bt=(\d{1,9})\b", headers.get("ratelimit", ""))
-    return float(limit[1]) if limit else None
-
-
-def _first_byte(status: int, headers: Mapping[str, str], start: int, file: Pinned) -> int:
-    """At which byte of `file` the answer begins. Raises WeightsError when it is not the file from `start` on."""
-    length, kind = headers.get("content-length"), headers.get("content-type", "")
-    span = CONTENT_RANGE.match(headers.get("content-range", ""))
-    if kind.startswith(("text/html", "application/xhtml")):
-        raise _wrong(file, f"a page ({kind.partition(';')[0]}) came in its place")
-    if headers.get("content-encoding", "identity") != "identity":
-        raise _wrong(file, f"it came compressed ({headers['content-encoding']}), unasked")
-    if status == 416:  # we ask only within the size that was declared, so the file there is another or was cut
-        told = headers.get("content-range", "no range").removeprefix("bytes */")
-        raise _wrong(file, f"nothing lies at byte {start} of {file.size} there (HTTP 416, {told} bytes)")
-    if status == 206 and span:
-        first, last = int(span[1]), int(span[2])
-        if first != start or not first <= last < file.size or span[3] not in ("*", str(file.size)):
-            raise _wrong(file, f"bytes from {start} of {file.size} were asked for, and {span[0]} came")
-        if length not in (None, str(last - first + 1)):
-            raise _wrong(file, f"{length} bytes are announced for {span[0]}")
-        return first
-    if status == 200 and length == str(file.size):
-        return 0
-    raise _wrong(file, f"HTTP {status} with {length or 'unknown'} bytes came for byte {start} of {file.size}")
-
-
-def _wrong(file: Pinned, what: str) -> WeightsError:
-    return WeightsError("wrong_answer", f"what answers for {file.name} does not give it: {what}")
-
-
-def _declared(file: File, found: HfFileMetadata) -> Pinned:
-    """The catalogue's word wins, and the hub must agree; its etag of a large file is the sha256."""
-    etag = found.etag if _is_hex(found.etag or "", 64) else None
-    sha256, size = file.sha256 or etag, file.size_bytes or found.size
-    if sha256 is None or not size:
-        remedy = "Give its size_bytes and sha256 in the catalogue."
-        raise WeightsError("unverifiable_file", f"the hub declares no size and sha256 of {file.name}", remedy)
-    if sha256 != (etag or sha256) or size != (found.size or size):
-        message = f"{file.name} on the hub (sha256 {etag}, {found.size} bytes) is not the file of the catalogue"
-        raise WeightsError("damaged_file", message, "Correct the catalogue, or pin the revision that it was made for.")
-    return Pinned(file.name, size, sha256)
-
-
-def _is_hex(text: str, length: int) -> bool:
-    return len(text) == length and all(char in "0123456789abcdef" for char in text)
+            quote(str(error))
+            raise WeightsError("wrong_answer", f"{where}: we are sent to what is no address") from None

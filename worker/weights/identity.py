@@ -1,18 +1,18 @@
-"""Is this file what a catalogue entry stands for? Clients pay for the entry by its name. Pure.
+"""Whether a file is the model that a catalog entry names: clients pay for the entry by its name. Pure.
 
-A hash settles it. Where none is known (the catalogue gives none and the hub cannot be asked) size and name of the file
-must do, and it is told that nobody knows better. What the header says of the model must be right in any case.
+A hash settles it. Where none is known (the catalog gives none and the hub cannot be asked) size and name of the file
+have to do, and the owner is told so. What the header says of the model must be right in any case.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from program.gguf import Header
 from wire.catalog import File, ModelSpec
-from worker.weights.gguf import Header
 
 
 @dataclass(frozen=True)
-class Found:
+class LocalFile:
     """A file on this machine."""
 
     name: str  # without its folder
@@ -21,18 +21,18 @@ class Found:
 
 
 def confirmed(expected: Sequence[File]) -> bool:
-    """Does anybody say which hashes are right?"""
+    """Return True when the right hash of every file is known."""
     return all(file.sha256 is not None for file in expected)
 
 
-def wrong_files(expected: Sequence[File], found: Sequence[Found]) -> tuple[str, ...]:
-    """What is different about the files that are here, in words. `expected`: of the catalogue, or as the hub says."""
+def wrong_files(expected: Sequence[File], found: Sequence[LocalFile]) -> tuple[str, ...]:
+    """Return how the local files differ from `expected` (of the catalog, or of the hub), in words."""
     if len(expected) != len(found):
         return (f"{len(found)} files in place of {len(expected)}",)
     return tuple(word for right, here in zip(expected, found, strict=True) for word in _wrong_file(right, here))
 
 
-def _wrong_file(right: File, here: Found) -> Iterator[str]:
+def _wrong_file(right: File, here: LocalFile) -> Iterator[str]:
     if right.sha256 is not None:
         if here.sha256 != right.sha256:
             yield f"sha256 of {here.name} is {here.sha256} instead of {right.sha256}"
@@ -45,7 +45,7 @@ def _wrong_file(right: File, here: Found) -> Iterator[str]:
 
 
 def wrong_shape(spec: ModelSpec, header: Header) -> tuple[str, ...]:
-    """What the header says of the model and the catalogue does not. Raises GgufError for a header without its sizes."""
+    """Return where the header contradicts the catalog, in words. Raises GgufError for a header without its sizes."""
     shape = spec.shape
     if shape is None:
         return ()

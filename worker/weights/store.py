@@ -1,12 +1,12 @@
 """The folder in which fetched model files are kept, and what is known of them.
 
     <sha256>.gguf             a checked file              <sha256>.part   as much of it as has arrived
-    <hash of all>/*.gguf      parts of a split model      <sha256>.damaged   it arrived damaged, when
+    <hash of all>/*           a split model, a pipeline   <sha256>.damaged   it arrived damaged, when
     pins/<hash>.json          commit, sizes, hashes       records/        hashes that were computed before
     locks/                    one for each model and file
 
-Names come from hashes, never from the network; only the parts of a split model keep their names, because llama.cpp
-finds the others by them.
+Names come from hashes, never from the network; only the parts of a split model and the files of a pipeline keep theirs,
+because they find each other by them.
 """
 
 import contextlib
@@ -18,18 +18,19 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
-from wire.catalog import File, ModelSpec
+from wire.catalog import File
 from worker.weights.checksum import write_json
 from worker.weights.files import Report, Weights, WeightsError, checksum
 
 MARGIN_BYTES = 512 * 2**20  # of the disk, left free
-log = logging.getLogger(__name__)
+log = logging.getLogger("supernet.weights")
 
 
 @dataclass(frozen=True)
 class Pinned:
-    """One file as the hub declared it when it was first asked."""
+    """One file of a repository as the hub declared it at the first download."""
 
     name: str
     size: int
@@ -38,23 +39,34 @@ class Pinned:
 
 @dataclass(frozen=True)
 class Pin:
-    """What one catalogue entry stands for: the commit of its first download, and its files."""
+    """The commit and the files that a catalog entry has meant since its first download."""
 
     commit: str
-    files: tuple[Pinned, ...]  # the parts, then the projector if there is one
+    files: tuple[Pinned, ...]
+
+
+class Entry(Protocol):
+    """What a store and the hub have to know of a catalog entry; a ModelSpec is one."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def repository(self) -> str | None: ...
+    @property
+    def revision(self) -> str: ...
+    @property
+    def files(self) -> tuple[File, ...]: ...
+    @property
+    def projector(self) -> File | None: ...
 
 
 @dataclass(frozen=True)
 class Store:
-    """The files of one catalogue entry in `folder`."""
+    """Where the files of one catalog entry are in `folder`, and which of them have arrived."""
 
-    spec: ModelSpec
+    spec: Entry
     folder: Path
     report: Report
-
-    @property
-    def wanted(self) -> tuple[File, ...]:
-        return (*self.spec.files, self.spec.projector) if self.spec.projector else self.spec.files
 
     @property
     def records(self) -> Path:
@@ -62,19 +74,25 @@ class Store:
 
     @property
     def pin_path(self) -> Path:
-        wanted = [str(self.spec.repository), self.spec.revision, *(file.name for file in self.wanted)]
+        return self._pin_of(self.spec.files)
+
+    def _pin_of(self, files: tuple[File, ...]) -> Path:
+        wanted = [str(self.spec.repository), self.spec.revision, *(file.name for file in files)]
         return self.folder / "pins" / f"{hashlib.sha256(json.dumps(wanted).encode()).hexdigest()}.json"
 
     def read_pin(self) -> Pin | None:
-        """The commit of the first download, unless the catalogue now says something else about it."""
-        try:
-            value = json.loads(self.pin_path.read_text(encoding="utf-8"))
-            pin = Pin(str(value["commit"]), tuple(Pinned(**file) for file in value["files"]))
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
-        agrees = len(pin.files) == len(self.wanted) and all(
-            file.sha256 in (pinned.sha256, None) and file.size_bytes in (pinned.size, None)
-            for file, pinned in zip(self.wanted, pin.files, strict=True)
+        """Return the pin of the first download; None: there is none, or the catalog now says something else."""
+        pin = read_pin(self.pin_path)
+        if pin is None and self.spec.projector:  # once it was fetched with every model, and pinned with its files
+            pin = read_pin(self._pin_of((*self.spec.files, self.spec.projector)))
+            pin = pin and Pin(pin.commit, pin.files[:-1])
+        agrees = (
+            pin is not None
+            and len(pin.files) == len(self.spec.files)
+            and all(
+                file.sha256 in (pinned.sha256, None) and file.size_bytes in (pinned.size, None)
+                for file, pinned in zip(self.spec.files, pin.files, strict=True)
+            )
         )
         return pin if agrees else None
 
@@ -82,10 +100,10 @@ class Store:
         write_json(self.pin_path, asdict(pin))
 
     def place(self, pin: Pin, file: Pinned) -> Path:
-        parts = pin.files[: len(self.spec.files)]
-        if len(parts) == 1 or file not in parts:
+        """The path of a file in the store; the parts of a split model lie in a folder under their own names."""
+        if len(pin.files) == 1:
             return self.folder / f"{file.sha256}.gguf"
-        whole = hashlib.sha256("".join(part.sha256 for part in parts).encode()).hexdigest()
+        whole = hashlib.sha256("".join(part.sha256 for part in pin.files).encode()).hexdigest()
         return self.folder / whole / Path(file.name).name
 
     def part(self, file: Pinned) -> Path:
@@ -95,8 +113,10 @@ class Store:
         return self.folder / f"{file.sha256}.damaged"
 
     def is_checked(self, place: Path, file: Pinned) -> bool:
-        """The file is there and is the right one; a wrong one is removed, so that it is fetched again. Its hash says
-        which it is: a size that was declared wrong condemns no whole file."""
+        """Return True when the file is there and has the right hash. A wrong one is removed, to be fetched again.
+
+        Only the hash decides: a size that was declared wrong condemns no good file.
+        """
         if not place.is_file():
             return False
         if checksum(place, self.folder, self.report) == file.sha256:
@@ -106,11 +126,11 @@ class Store:
         return False
 
     def to_come(self, missing: Iterable[Pinned]) -> int:
-        """Bytes that are still to be fetched."""
+        """Return how many bytes are still to be fetched."""
         return sum(max(0, file.size - size_of(self.part(file))) for file in missing)
 
     def check_space(self, missing: list[Pinned]) -> None:
-        """Raises WeightsError(disk_full) when what is still to come does not fit with a margin."""
+        """Raise WeightsError (disk_full) when the bytes still to be fetched do not fit with a margin."""
         needed = self.to_come(missing)
         free = shutil.disk_usage(self.folder).free
         if missing and needed + MARGIN_BYTES > free:
@@ -118,16 +138,15 @@ class Store:
             raise WeightsError("disk_full", message, "Free some space, or choose another folder with --models-dir.")
 
     def weights(self, pin: Pin) -> Weights:
-        parts = pin.files[: len(self.spec.files)]
-        places = tuple(self.place(pin, part) for part in parts)
-        projector = self.place(pin, pin.files[-1]) if self.spec.projector else None
-        return Weights(places[0], places, tuple(part.sha256 for part in parts), projector, pin.commit)
+        places = tuple(self.place(pin, part) for part in pin.files)
+        return Weights(places[0], places, tuple(part.sha256 for part in pin.files), pin.commit)
 
     def arrived(self) -> int:
-        """Bytes of all unfinished downloads: as long as it changes, somebody is at work."""
+        """Return the bytes of all unfinished downloads: while the sum changes, another worker is fetching."""
         return sum(size_of(path) for path in self.folder.glob("*.part"))
 
     def problem(self, error: OSError) -> WeightsError:
+        """What an error of the file system means, with what to do."""
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return WeightsError(
                 "disk_full", f"the disk of {self.folder} is full", "Free some space, or use --models-dir."
@@ -139,8 +158,16 @@ class Store:
         return WeightsError("not_found", f"cannot use {self.folder}: {error.strerror or error}", remedy)
 
 
+def read_pin(path: Path) -> Pin | None:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        return Pin(str(value["commit"]), tuple(Pinned(**file) for file in value["files"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
 def size_of(path: Path) -> int:
-    """0 when it is not there (any more)."""
+    """Return the size of a file in bytes; 0 when there is none."""
     with contextlib.suppress(FileNotFoundError):
         return path.stat().st_size
     return 0

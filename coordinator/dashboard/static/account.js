@@ -7,7 +7,7 @@ import { compact, dollars, plural } from "./format.js";
 import { keysCard } from "./keys.js";
 
 const DAYS = 30;
-const KINDS = [["available", "to spend"], ["held", "held for running requests"], ["escrow", "earned, not yet matured"], ["earned", "earned, matured"]];
+const KINDS = [["available", "to spend"], ["held", "held for running requests"], ["given", "of that given"], ["escrow", "earned, not yet matured"], ["credit", "earned with given tokens, to spend here"], ["earned", "earned, matured"]];
 
 export function accountPage(root, { askForKey }) {
   const body = h("div", { class: "network" });
@@ -41,18 +41,25 @@ function page(account, usage, keys, again) {
 
 function balance({ balances }) {
   const all = Object.values(balances);
-  const total = (kind) => all.reduce((sum, purse) => sum + (purse[kind]?.nano_usd ?? 0), 0);
+  const total = (kind) => all.reduce((sum, amounts) => sum + (amounts[kind]?.nano_usd ?? 0), 0);
   return h("dl", { class: "figures money" }, KINDS.filter(([kind]) => kind === "available" || total(kind)).map(([kind, words]) =>
-    h("div", {}, h("dt", {}, words, h("small", {}, inPurses(balances, kind))), h("dd", {}, dollars(total(kind))))));
+    h("div", {}, h("dt", {}, words, h("small", {}, inCurrencies(balances, kind))), h("dd", {}, dollars(total(kind))))));
 }
 
-/** The same amount as it lies in each purse. */
-function inPurses(balances, kind) {
-  const parts = Object.entries(balances).filter(([, purse]) => purse[kind]?.nano_usd).map(([currency, purse]) => `${purse[kind][currency]} ${currency}`);
+/** The same amount, by the currency that it is kept in. */
+function inCurrencies(balances, kind) {
+  const parts = Object.entries(balances).filter(([, amounts]) => amounts[kind]?.nano_usd).map(([currency, amounts]) => `${amounts[kind][currency]} ${currency}`);
   return parts.join(", ");
 }
 
-function actions({ bonus, balances }, again) {
+/** What an owner gets of credit in money, in words. */
+function paidOut(promotions) {
+  return promotions?.day.nano_usd
+    ? `Of credit (earned with given tokens), ${dollars(promotions.day.nano_usd)} a day can be paid out to all owners together, ${dollars(promotions.account.nano_usd)} at most to one; the oldest first, once a day.`
+    : "Credit, earned with given tokens, is to be spent here: this network's operator pays nothing out of it.";
+}
+
+function actions({ bonus, balances, promotions }, again) {
   const said = h("p", { class: "problem-line", role: "alert" });
   const act = (path) => async (event) => {
     event.target.disabled = true;
@@ -65,12 +72,15 @@ function actions({ bonus, balances }, again) {
       event.target.disabled = false;
     }
   };
-  const earned = Object.values(balances).some((purse) => purse.earned?.nano_usd);
+  const earned = Object.values(balances).some((amounts) => amounts.earned?.nano_usd);
   const claim = bonus.claimable
     ? h("button", { type: "button", class: "primary", onclick: act("/v1/account/bonus") }, `Claim today's bonus of ${bonus.spark} spark`)
     : bonus.nano_usd ? h("span", { class: "muted" }, `Today's bonus is claimed; the next at ${new Date(bonus.next_at * 1000).toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit" })}.`) : null;
-  const spend = earned ? h("button", { type: "button", onclick: act("/v1/account/earnings/spend") }, "Make what was earned spendable") : null;
-  return h("div", {}, h("div", { class: "row" }, claim, spend), said);
+  const credit = Object.values(balances).some((balance) => balance.credit?.nano_usd);
+  const spend = earned ? h("button", { type: "button", onclick: act("/v1/account/earnings/spend?kind=earned") }, "Make what was earned spendable") : null;
+  const spendCredit = credit ? h("button", { type: "button", onclick: act("/v1/account/earnings/spend?kind=credit") }, "Make the credit spendable") : null;
+  const words = h("p", { class: "muted" }, paidOut(promotions));
+  return h("div", {}, h("div", { class: "row" }, claim, spend, spendCredit), words, said);
 }
 
 function usageCard(rows) {

@@ -9,6 +9,7 @@ export const STATES = new Map([
   ["r", ["reading", "reading the prompt"]],
   ["o", ["offered", "being prepared"]],
   ["w", ["waiting", "waiting for its reader"]],
+  ["m", ["making", "making media"]],
   ["c", ["stopping", "being stopped"]],
   ["x", ["other", "taken by something else"]],
   [".", ["free", "free"]],
@@ -47,7 +48,7 @@ export class Strip {
   }
 
   #strip(cells) {
-    while (this.node.childElementCount > cells.length) this.node.lastChild.remove();
+    while (this.node.childElementCount > cells.length) this.node.lastChild?.remove();
     while (this.node.childElementCount < cells.length) this.node.append(h("i"));
     let place = 0;
     for (const cell of this.node.children) {
@@ -59,8 +60,9 @@ export class Strip {
   #bar(cells) {
     const counts = counted(cells);
     if (!this.node.firstChild) this.node.append(...[...STATES.values()].map(([name]) => h("i", { class: name })));
-    let place = 0;
-    for (const letter of STATES.keys()) this.node.children[place++].style.flexGrow = counts.get(letter);
+    const parts = /** @type {Iterable<HTMLElement>} */ (this.node.children);
+    const letters = STATES.keys();
+    for (const part of parts) part.style.flexGrow = String(counts.get(letters.next().value ?? ""));
   }
 }
 

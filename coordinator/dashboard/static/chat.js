@@ -7,18 +7,28 @@ export class Answer {
   constructor() {
     this.content = "";
     this.reasoning = "";
-    this.calls = []; // {id, name, arguments}
+    /** @type {{id: string, name: string, arguments: string}[]} */
+    this.calls = [];
+    /** @type {string[]} */
     this.warnings = [];
+    /** @type {string | null} */
     this.finish = null;
+    /** @type {any} */
     this.usage = null;
+    /** @type {number | null} */
     this.place = null; // in the queue
     this.waitS = 0; // how long that may take; 0: not said
+    /** @type {number | null} */
     this.firstMs = null;
+    /** @type {number | null} */
     this.totalMs = null;
     this.begun = performance.now();
   }
 
-  /** One event of the stream. Throws ApiError when it tells of one. */
+  /**
+   * One event of the stream. Throws ApiError when it tells of one.
+   * @param {any} chunk
+   */
   take(chunk) {
     if (chunk.error) throw new ApiError(200, chunk.error, 0);
     if (chunk.usage) this.usage = chunk.usage;
@@ -37,6 +47,7 @@ export class Answer {
     }
   }
 
+  /** @param {{index: number, id?: string, function?: {name?: string, arguments?: string}}} piece */
   #call({ index, id, function: called = {} }) {
     const call = (this.calls[index] ??= { id: "", name: "", arguments: "" });
     if (id) call.id = id;
@@ -47,6 +58,7 @@ export class Answer {
   /** As a message for the next request. */
   message() {
     const calls = this.calls.map((call) => ({ id: call.id, type: "function", function: { name: call.name, arguments: call.arguments } }));
+    /** @type {{role: string, content: string | null, reasoning_content?: string, tool_calls?: typeof calls}} */
     const message = { role: "assistant", content: this.content || (calls.length ? null : "") };
     if (this.reasoning) message.reasoning_content = this.reasoning;
     if (calls.length) message.tool_calls = calls;
@@ -63,7 +75,13 @@ export class Answer {
 
 const QUEUED = /queued, place (\d+)(?:, about (\d+) s)?/;
 
-/** Asks, and calls `changed(answer)` at every event. Throws ApiError or AbortError; what came stays in `answer`. */
+/**
+ * Asks, and calls `changed(answer)` at every event. Throws ApiError or AbortError; what came stays in `answer`.
+ * @param {object} body
+ * @param {Answer} answer
+ * @param {(answer: Answer) => void} changed
+ * @param {AbortSignal} signal
+ */
 export async function ask(body, answer, changed, signal) {
   const whole = { ...body, stream: true, stream_options: { include_usage: true } };
   let ended = false;
@@ -77,7 +95,7 @@ export async function ask(body, answer, changed, signal) {
           answer.waitS = Number(found[2] ?? 0);
         }
       } else if (data === "[DONE]") ended = true;
-      else answer.take(JSON.parse(data));
+      else if (data !== undefined) answer.take(JSON.parse(data));
       changed(answer);
     }
   } finally {

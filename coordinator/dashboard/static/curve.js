@@ -5,13 +5,18 @@ import { speed } from "./format.js";
 
 const WIDTH = 520, HEIGHT = 220, LEFT = 48, RIGHT = 16, TOP = 26, BOTTOM = 42;
 
-/** `points`: {streams, decode_tps, prefill_tps, ttft_ms}, as the worker registered them. */
+/** @typedef {{streams: number, decode_tps: number, prefill_tps: number, ttft_ms: number}} Point */
+
+/**
+ * One worker's speed with one model, as the worker registered it; at least one point.
+ * @param {Point[]} points
+ */
 export function speedCurve(points) {
   const sorted = [...points].sort((a, b) => a.streams - b.streams);
-  const widest = sorted.at(-1).streams;
+  const widest = sorted[sorted.length - 1].streams;
   const highest = nice(Math.max(...sorted.map((point) => point.decode_tps)));
-  const x = (streams) => LEFT + (widest === 1 ? 0.5 : Math.log2(streams) / Math.log2(widest)) * (WIDTH - LEFT - RIGHT);
-  const y = (tps) => HEIGHT - BOTTOM - (tps / highest) * (HEIGHT - TOP - BOTTOM);
+  const x = (/** @type {number} */ streams) => LEFT + (widest === 1 ? 0.5 : Math.log2(streams) / Math.log2(widest)) * (WIDTH - LEFT - RIGHT);
+  const y = (/** @type {number} */ tps) => HEIGHT - BOTTOM - (tps / highest) * (HEIGHT - TOP - BOTTOM);
   const line = sorted.map((point, place) => `${place ? "L" : "M"}${x(point.streams)} ${y(point.decode_tps)}`).join("");
   const words = sorted.map((point) => `${speed(point.decode_tps)} at ${point.streams}`).join(", ");
   const picture = s(
@@ -31,20 +36,28 @@ export function speedCurve(points) {
   return h("figure", { class: "curve" }, picture, table(sorted));
 }
 
-/** The points whose numbers have room below the picture. */
+/**
+ * The points whose numbers have room below the picture.
+ * @param {Point[]} points
+ * @param {(streams: number) => number} x
+ */
 function spread(points, x) {
   let last = -Infinity;
   return points.filter((point) => x(point.streams) - last >= 26 && ((last = x(point.streams)), true));
 }
 
-/** The next round number that is not lower. */
+/**
+ * The next round number that is not lower.
+ * @param {number} value
+ */
 function nice(value) {
   const size = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
-  return [1, 2, 3, 4, 5, 6, 8, 10].map((step) => step * size).find((step) => step >= value);
+  return [1, 2, 3, 4, 5, 6, 8, 10].map((step) => step * size).find((step) => step >= value) ?? value;
 }
 
+/** @param {Point[]} points */
 function table(points) {
-  const row = (...cells) => h("tr", {}, cells);
+  const row = (/** @type {Node[]} */ ...cells) => h("tr", {}, cells);
   return h("details", {}, h("summary", {}, "The figures"), h("table", {},
     h("thead", {}, row(...["Streams", "Tokens a second", "For each", "Prompt tokens a second", "First token"].map((text) => h("th", { scope: "col" }, text)))),
     h("tbody", {}, points.map((point) => row(

@@ -78,7 +78,7 @@ export class Flow {
     const { canvas, points } = this;
     const paint = canvas.getContext("2d");
     const { width, height } = canvas;
-    if (!width || !height || !this.line) return;
+    if (!paint || !width || !height || !this.line) return;
     paint.clearRect(0, 0, width, height);
     const ratio = devicePixelRatio || 1;
     this.#lines(paint, width, height, ratio);

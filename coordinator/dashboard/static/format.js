@@ -2,17 +2,21 @@
 
 const WHOLE = new Intl.NumberFormat("en");
 const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+/** @type {[string, number][]} */
 const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 
-export const whole = (number) => WHOLE.format(Math.round(number));
-export const compact = (number) => (number < 10000 ? whole(number) : COMPACT.format(number));
+export const whole = (/** @type {number} */ number) => WHOLE.format(Math.round(number));
+export const compact = (/** @type {number} */ number) => (number < 10000 ? whole(number) : COMPACT.format(number));
 
 /** A speed: one decimal while it is small. */
-export const speed = (number) => (number > 0 && number < 10 ? number.toFixed(1) : whole(number));
+export const speed = (/** @type {number} */ number) => (number > 0 && number < 10 ? number.toFixed(1) : whole(number));
 
-export const plural = (number, one, many = `${one}s`) => `${whole(number)} ${number === 1 ? one : many}`;
+export const plural = (/** @type {number} */ number, /** @type {string} */ one, many = `${one}s`) => `${whole(number)} ${number === 1 ? one : many}`;
 
-/** Seconds -> the two largest units: 3 h 12 min. */
+/**
+ * Seconds -> the two largest units: 3 h 12 min.
+ * @param {number} seconds
+ */
 export function duration(seconds) {
   let left = Math.max(0, Math.floor(seconds));
   const words = [];
@@ -27,14 +31,18 @@ export function duration(seconds) {
   return words.join(" ");
 }
 
-export const since = (ms, now = Date.now()) => duration((now - ms) / 1000);
+export const since = (/** @type {number} */ ms, now = Date.now()) => duration((now - ms) / 1000);
 
+/** @param {number} number */
 export function bytes(number) {
   const gib = number / 2 ** 30;
   return gib >= 1 ? `${gib.toFixed(gib < 10 ? 1 : 0)} GiB` : `${Math.round(number / 2 ** 20)} MiB`;
 }
 
-/** Nano-dollars -> dollars: four digits that count, so that the price of one answer is not $0.00. */
+/**
+ * Nano-dollars -> dollars: four digits that count, so that the price of one answer is not $0.00.
+ * @param {number} nano
+ */
 export function dollars(nano) {
   const value = nano / 1e9;
   if (value === 0) return "$0";
@@ -45,4 +53,4 @@ export function dollars(nano) {
 }
 
 /** A code of the API or of an issue as words: disk_full -> Disk full. */
-export const words = (code) => code.charAt(0).toUpperCase() + code.slice(1).replaceAll(/[_.-]/g, " ");
+export const words = (/** @type {string} */ code) => code.charAt(0).toUpperCase() + code.slice(1).replaceAll(/[_.-]/g, " ");

@@ -3,6 +3,7 @@
 import { h, keep, label, link, say } from "./dom.js";
 import { plural, speed } from "./format.js";
 import { Strip } from "./cells.js";
+import { toolWords } from "./makings.js";
 
 const MAX_CELLS = 96;
 const MAX_DOTS = 24;
@@ -31,8 +32,8 @@ function cellsByModel(workers) {
   const found = new Map();
   for (const worker of workers) {
     if (worker.status === "away" || worker.status === "draining") continue;
-    for (const seat of worker.models) {
-      if (seat.status === "ready") found.set(seat.id, (found.get(seat.id) ?? "") + seat.cells);
+    for (const replica of worker.models) {
+      if (replica.status === "ready") found.set(replica.id, (found.get(replica.id) ?? "") + replica.cells);
     }
   }
   return found;
@@ -44,20 +45,32 @@ function makeLane(model) {
   const nobody = h("span", { class: "muted" }, "no worker serves it now");
   const rate = h("span", { class: "rate" });
   const counts = h("span", { class: "muted" });
+  // Nobody chats with a pipeline: it has no page to go to.
+  const name = model.tools
+    ? h("span", { class: "pipeline", title: model.id }, model.name)
+    : link(`/playground?model=${encodeURIComponent(model.id)}`, { title: `Chat with ${model.id}` }, model.name);
+  const tools = h("span", { class: "muted", hidden: !model.tools }, toolWords(model.tools ?? []));
   const node = h(
     "div", { class: "lane" },
-    h("div", { class: "name" }, link(`/playground?model=${encodeURIComponent(model.id)}`, { title: `Chat with ${model.id}` }, model.name), counts),
+    h("div", { class: "name" }, name, tools, counts),
     dots, h("div", { class: "slots" }, strip.node, nobody), rate,
   );
   function update(now) {
     strip.show(now.cells);
     nobody.hidden = now.workers > 0;
     strip.node.hidden = now.workers === 0;
-    say(counts, now.workers ? `${plural(now.workers, "worker")}, ${now.busy} of ${plural(now.slots, "slot")} busy` : "");
-    say(rate, now.workers ? `${speed(now.tokens_per_second)} tok/s` : "");
+    say(counts, now.workers ? `${plural(now.workers, "worker")}${seeing(now)}, ${now.busy} of ${plural(now.slots, "slot")} busy` : "");
+    say(rate, now.workers && !now.tools ? `${speed(now.tokens_per_second)} tok/s` : "");
     showDots(dots, now.waiting);
   }
   return { node, update };
+}
+
+/** How many of its workers show the model pictures, where any does. */
+function seeing(model) {
+  if (!model.seeing) return "";
+  if (model.seeing < model.workers) return ` (${model.seeing} with vision)`;
+  return " with vision";
 }
 
 function showDots(dots, waiting) {

@@ -9,12 +9,16 @@ const POINTS = 180;
 /**
  * Calls `show(network, now)` at each change, where `network.workers` is a Map by id, and `trouble(error)` when the
  * stream is gone (null: it is back). Returns a function that ends it.
+ * @param {(network: any, now?: number) => void} show
+ * @param {(error: ApiError | null) => void} trouble
  */
 export function watchNetwork(show, trouble) {
+  /** @type {any} */
   let network = null;
   let stop = new AbortController();
   let ended = false;
 
+  /** @param {AbortSignal} signal */
   async function follow(signal) {
     const response = await request("/v1/network/events", { signal });
     trouble(null);
@@ -25,6 +29,7 @@ export function watchNetwork(show, trouble) {
     }
   }
 
+  /** @param {AbortSignal} signal */
   async function run(signal) {
     let wait = FIRST_WAIT_S;
     while (!signal.aborted) {
@@ -34,9 +39,10 @@ export function watchNetwork(show, trouble) {
         trouble(new ApiError(0, { code: "ended", message: "The coordinator has ended the stream." }));
       } catch (error) {
         if (signal.aborted) return;
-        trouble(error instanceof ApiError ? error : new ApiError(0, { message: "The line to the coordinator broke." }));
-        if (error.status === 401 || error.status === 403) return;
-        wait = Math.max(wait, error.retryAfter || 0);
+        const told = error instanceof ApiError ? error : new ApiError(0, { message: "The line to the coordinator broke." });
+        trouble(told);
+        if (told.status === 401 || told.status === 403) return;
+        wait = Math.max(wait, told.retryAfter);
       }
       if (Date.now() - begun > 10_000) wait = FIRST_WAIT_S;
       await pause(wait * (0.5 + Math.random()), signal);
@@ -60,7 +66,11 @@ export function watchNetwork(show, trouble) {
   };
 }
 
-/** The next state out of the last one and an event; null for a change of what is not known. */
+/**
+ * The next state out of the last one and an event; null for a change of what is not known.
+ * @param {any} before
+ * @param {any} event
+ */
 export function apply(before, event) {
   if (event.object === "network") {
     return { ...event, workers: new Map(event.workers.map((worker) => [worker.id, worker])) };
@@ -73,6 +83,11 @@ export function apply(before, event) {
   return { ...event, history, workers };
 }
 
+/**
+ * @param {number} seconds
+ * @param {AbortSignal} signal cuts it short
+ * @returns {Promise<void>}
+ */
 function pause(seconds, signal) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, seconds * 1000);

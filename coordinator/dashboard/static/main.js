@@ -7,6 +7,13 @@ import { networkPage } from "./network.js";
 import { forget, playgroundPage } from "./playground.js";
 import { workerPage } from "./worker.js";
 
+/**
+ * What a page is given besides its root: its part of the address, how to ask for a key, how to show it anew.
+ * @typedef {{found: string, askForKey: (error?: ApiError | null) => void, again: () => void}} Shell
+ * @typedef {(root: HTMLElement, shell: Shell) => void | (() => void)} Page
+ */
+
+/** @type {[RegExp, string, Page][]} */
 const PAGES = [
   [/^\/$/, "Network", networkPage],
   [/^\/playground$/, "Playground", playgroundPage],
@@ -14,15 +21,20 @@ const PAGES = [
   [/^\/workers\/([0-9a-f]{12})$/, "Worker", workerPage],
 ];
 
-const root = document.getElementById("page");
-const signOut = document.getElementById("signout");
+/** @param {string} id of an element of index.html */
+function part(id) {
+  return /** @type {HTMLElement} */ (document.getElementById(id));
+}
+
+const root = part("page");
+const signOut = part("signout");
+/** @type {() => void} */
 let leave = () => {};
 
-/** What a page is given besides its root: how to ask for a key, and the parts of its address. */
 function show() {
   leave();
   const path = location.pathname.replace(/(.)\/$/, "$1");
-  const [, title, page, found] = match(path);
+  const { title, page, found } = match(path);
   document.title = `${title} · Supernet`;
   for (const anchor of document.querySelectorAll("nav a")) {
     if (anchor.getAttribute("href") === path) anchor.setAttribute("aria-current", "page");
@@ -33,18 +45,24 @@ function show() {
   leave = page(root, { found, askForKey, again: show }) || (() => {});
 }
 
+/**
+ * @param {string} path
+ * @returns {{title: string, page: Page, found: string}} `found`: what of the address is the page's own, or nothing
+ */
 function match(path) {
   for (const [pattern, title, page] of PAGES) {
     const found = pattern.exec(path);
-    if (found) return [pattern, title, page, found[1]];
+    if (found) return { title, page, found: found[1] };
   }
-  return [null, "Not here", nothingHere];
+  return { title: "Not here", page: nothingHere, found: "" };
 }
 
+/** @type {Page} */
 function nothingHere(into) {
   into.append(h("section", { class: "card narrow" }, h("h1", {}, "There is nothing here"), h("p", {}, "The address leads to no page.")));
 }
 
+/** @param {string} path */
 export function go(path) {
   history.pushState(null, "", path);
   show();
@@ -54,7 +72,10 @@ export function go(path) {
 
 // ---- the key ----------------------------------------------------------------------------------------------------
 
-/** Puts the form in place of the page. `error`: why the key that was there is of no use. */
+/**
+ * Puts the form in place of the page.
+ * @param {ApiError | null} [error] why the key that was there is of no use
+ */
 function askForKey(error) {
   if (error) key.forget();
   signOut.hidden = true;
@@ -77,6 +98,11 @@ function askForKey(error) {
   field.focus();
 }
 
+/**
+ * @param {Event} event
+ * @param {HTMLInputElement} field
+ * @param {HTMLElement} problem
+ */
 async function signIn(event, field, problem) {
   event.preventDefault();
   const before = key.get();
@@ -101,10 +127,10 @@ async function signIn(event, field, problem) {
 // ---- what is always there ---------------------------------------------------------------------------------------
 
 document.addEventListener("click", (event) => {
-  const anchor = event.target.closest("a[data-page]");
+  const anchor = event.target instanceof Element ? event.target.closest("a[data-page]") : null;
   if (!anchor || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
   event.preventDefault();
-  go(anchor.getAttribute("href"));
+  go(anchor.getAttribute("href") ?? "/");
 });
 addEventListener("popstate", show);
 signOut.addEventListener("click", () => {
@@ -113,7 +139,7 @@ signOut.addEventListener("click", () => {
   show();
 });
 
-const themeButton = document.getElementById("theme");
+const themeButton = part("theme");
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const isDark = () => (document.documentElement.dataset.theme || (dark.matches ? "dark" : "light")) === "dark";
 function showTheme() {

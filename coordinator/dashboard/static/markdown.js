@@ -1,45 +1,225 @@
 // A small, safe part of Markdown as DOM nodes. The text of an answer is never made into HTML: whatever is not known
-// here stays the text that it is. An answer that grows is drawn again only from the block that still changes.
+// here stays the text that it is.
+//
+// An answer grows at its end, and each line is read once: only the last line, which may still grow, is taken back from
+// the page and drawn again. A line that is very long is drawn in stretches, so that this costs little as well.
 
 import { h } from "./dom.js";
+import { inline } from "./inline.js";
 
+const STRETCH = 2000; // characters
 const FENCE = /^\s{0,3}(`{3,}|~{3,})\s*([\w+#.-]*)/;
 const HEADING = /^(#{1,6})\s+(.*)$/;
 const BULLET = /^(\s*)([-*+]|\d{1,9}[.)])\s+(.*)$/;
 const QUOTE = /^\s{0,3}>\s?(.*)$/;
 const RULE = /^\s{0,3}([-*_])(\s*\1){2,}\s*$/;
 const TABLE_RULE = /^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)+\|?\s*$/;
-// In order: code, links, bold, italics, struck. Each is bounded, so that no text takes long.
-const INLINE = /(`+)([^`]{1,2000}?)\1|\[([^\]\n]{1,300})\]\((https?:\/\/[^\s)]{1,2000})\)|\*\*([^*\n](?:[^\n]{0,998}?[^*\n])?)\*\*|(?<![\w*])[*_]([^\s*_](?:[^*_\n]{0,500}?[^\s*_])?)[*_](?![\w*])|~~([^~\n]{1,500})~~/g;
+/** The page has an h1 and an h2 already. @type {("h3" | "h4" | "h5" | "h6")[]} */
+const HEADINGS = ["h3", "h4", "h5", "h6"];
 
-/** Blocks of a text: each {kind, lines, language?}; joined they are the whole text. */
-export function blocks(text) {
-  const found = [];
-  let open = null;
-  const start = (kind, more = {}) => found.push((open = { kind, lines: [], ...more }));
-  for (const line of text.split("\n")) {
-    if (open?.kind === "code" && !open.closed) {
-      if (closes(line, open.fence)) open.closed = true;
-      else open.lines.push(line);
-      continue;
+/**
+ * The items under which the next one may stand: `item` is the last one of `list`, `up` the level that it is in.
+ * @typedef {{depth: number, list: HTMLElement, item: HTMLElement, up: Level | null}} Level
+ *
+ * The block that the next line may join; never changed, but followed by another. `node`: where its next line is added.
+ * `fence`: what closes a block of code. `level`: the last item of a list. `head`: of a table without its rule until now.
+ * @typedef {{kind: string, node: HTMLElement, fence?: string, level?: Level, head?: string}} Block
+ */
+
+/** Shows a text in `node`; call it again with the longer text. */
+export class Markdown {
+  constructor() {
+    this.node = h("div", { class: "markdown" });
+    this.shown = 0; // characters
+    this.begin = 0; // of the text that may still be drawn again
+    /** @type {Block | null} */
+    this.open = null;
+    /** @type {Element | null} */
+    this.line = null; // where the words of the line stand that goes on at `begin`; null: a line begins there
+    /** @type {(() => void)[]} */
+    this.undo = []; // what takes the last line back
+  }
+
+  /** @param {string} text begins with the text before */
+  show(text) {
+    if (text.length === this.shown) return;
+    this.#takeBack();
+    for (let end = text.indexOf("\n", this.shown); end >= 0; end = text.indexOf("\n", this.begin)) {
+      this.#stretches(text, end);
+      this.#draw(text.slice(this.begin, end));
+      this.begin = end + 1;
+      this.line = null;
+    }
+    this.#stretches(text, text.length);
+    this.shown = text.length;
+    this.undo = [];
+    const { open, line } = this;
+    this.#draw(text.slice(this.begin));
+    this.undo.push(() => Object.assign(this, { open, line }));
+  }
+
+  #takeBack() {
+    for (const step of this.undo.reverse()) step();
+    this.undo = [];
+  }
+
+  /**
+   * Draws what is too long for one stretch.
+   * @param {string} text
+   * @param {number} end of the line
+   */
+  #stretches(text, end) {
+    while (end - this.begin > STRETCH) {
+      const piece = text.slice(this.begin, this.begin + STRETCH);
+      const whole = piece.slice(0, piece.lastIndexOf(" ") + 1 || (/[\uD800-\uDBFF]$/.test(piece) ? STRETCH - 1 : STRETCH));
+      this.#draw(whole);
+      this.begin += whole.length;
+    }
+  }
+
+  /** @param {string} text a line, or the next stretch of it */
+  #draw(text) {
+    if (!this.line) this.#line(text);
+    else {
+      this.#put(this.line, this.open?.fence ? [text] : inline(text));
+      if (this.open?.head !== undefined) this.open = { ...this.open, head: undefined }; // too long to head a table
+    }
+  }
+
+  /** @param {string} line */
+  #line(line) {
+    const open = this.open;
+    if (open?.fence) {
+      if (closes(line, open.fence)) this.open = null;
+      else this.line = this.#put(open.node, [open.node.firstChild ? `\n${line}` : line]);
+      return;
     }
     const fence = FENCE.exec(line);
     const kind = fence ? "code" : kindOf(line, open);
-    if (fence) start("code", { fence: fence[1], language: fence[2], closed: false });
-    else if (kind === "blank") open = null;
-    else {
-      if (!open || open.kind !== kind || kind === "heading" || kind === "rule" || open.closed) start(kind);
-      open.lines.push(line);
+    const joined = open?.kind === kind ? open : null;
+    switch (kind) {
+      case "blank": this.open = null; break;
+      case "code": this.#code(fence?.[1] ?? "", fence?.[2] ?? ""); break;
+      case "heading": this.#heading(line); break;
+      case "rule": this.#start(kind, h("hr")); break;
+      case "list": this.#item(joined, line); break;
+      case "quote": this.#words(joined ?? this.#start(kind, h("blockquote")), QUOTE.exec(line)?.[1] ?? ""); break;
+      case "table": this.#row(joined, line); break;
+      default: this.#words(joined ?? this.#start(kind, h("p")), line);
     }
   }
-  return found.map((block) => (block.kind === "table" && !(block.lines.length > 1 && TABLE_RULE.test(block.lines[1])) ? { ...block, kind: "text" } : block));
+
+  /**
+   * @param {Element} parent
+   * @param {(Node | string)[]} children
+   */
+  #put(parent, children) {
+    for (const child of children) {
+      const node = typeof child === "string" ? document.createTextNode(child) : child;
+      parent.append(node);
+      this.undo.push(() => node.parentNode?.removeChild(node));
+    }
+    return parent;
+  }
+
+  /**
+   * @param {string} kind
+   * @param {HTMLElement} node
+   * @returns {Block}
+   */
+  #start(kind, node) {
+    this.#put(this.node, [node]);
+    return (this.open = { kind, node });
+  }
+
+  /**
+   * @param {Block} block
+   * @param {string} text
+   */
+  #words(block, text) {
+    this.line = this.#put(block.node, block.node.firstChild ? [h("br"), ...inline(text)] : inline(text));
+  }
+
+  /**
+   * @param {string} fence
+   * @param {string} language
+   */
+  #code(fence, language) {
+    const code = h("code");
+    const copy = copyButton(code);
+    const head = h("figcaption", {}, h("span", {}, language || "text"), copy);
+    this.#start("code", h("figure", { class: "code" }, head, h("pre", { tabindex: "0" }, code)));
+    this.open = { kind: "code", node: code, fence };
+  }
+
+  /** @param {string} line */
+  #heading(line) {
+    const [, marks, text] = HEADING.exec(line) ?? ["", "", ""];
+    this.line = this.#put(this.#start("heading", h(HEADINGS[Math.min(4, marks.length) - 1])).node, inline(text));
+  }
+
+  /**
+   * Nested by how far the lines are indented.
+   * @param {Block | null} block
+   * @param {string} line the first of a list is an item
+   */
+  #item(block, line) {
+    const found = BULLET.exec(line);
+    if (!found) {
+      if (block?.level) this.line = this.#put(block.level.item, [" ", ...inline(line.trim())]);
+      return;
+    }
+    const [, space, mark, text] = found;
+    const item = h("li", {}, inline(text));
+    const depth = space.length;
+    let level = block?.level ?? null;
+    while (level?.up && level.depth > depth) level = level.up;
+    if (block && level && level.depth >= depth) {
+      this.#put(level.list, [item]);
+      this.open = { ...block, level: { ...level, depth, item } };
+    } else {
+      const ordered = /\d/.test(mark);
+      const list = h(ordered ? "ol" : "ul", ordered ? { start: parseInt(mark, 10) } : {}, item);
+      if (level) this.#put(level.item, [list]);
+      this.open = { ...(block ?? this.#start("list", list)), level: { depth, list, item, up: level } };
+    }
+    this.line = item;
+  }
+
+  /**
+   * Text, until the second line rules a table.
+   * @param {Block | null} block
+   * @param {string} line
+   */
+  #row(block, line) {
+    if (!block) this.#words((this.open = { ...this.#start("table", h("p")), head: line }), line);
+    else if (block.node.localName === "tbody") this.line = this.#put(block.node, [row(line, "td")]).lastElementChild?.lastElementChild ?? null;
+    else if (block.head !== undefined && TABLE_RULE.test(line)) {
+      const body = h("tbody");
+      const table = h("div", { class: "scroll", tabindex: "0" }, h("table", {}, h("thead", {}, row(block.head, "th")), body));
+      block.node.replaceWith(table);
+      this.undo.push(() => table.replaceWith(block.node));
+      this.open = { kind: "table", node: body };
+    } else {
+      this.#words(block, line);
+      this.open = { ...block, head: undefined };
+    }
+  }
 }
 
+/**
+ * @param {string} line
+ * @param {string} fence
+ */
 function closes(line, fence) {
   const mark = line.trim();
   return mark.length >= fence.length && mark === fence[0].repeat(mark.length);
 }
 
+/**
+ * @param {string} line
+ * @param {Block | null} open
+ */
 function kindOf(line, open) {
   if (!line.trim()) return "blank";
   if (HEADING.test(line)) return "heading";
@@ -51,110 +231,27 @@ function kindOf(line, open) {
   return "text";
 }
 
-/** Shows a text in `node`; call it again with the longer text. */
-export class Markdown {
-  constructor() {
-    this.node = h("div", { class: "markdown" });
-    this.shown = [];
-  }
-
-  show(text) {
-    const parts = blocks(text).map((block) => ({ block, key: JSON.stringify(block) }));
-    parts.forEach(({ block, key }, place) => {
-      if (this.shown[place] === key) return;
-      const drawn = draw(block);
-      const old = this.node.children[place];
-      if (old) old.replaceWith(drawn);
-      else this.node.append(drawn);
-      this.shown[place] = key;
-    });
-    while (this.node.children.length > parts.length) this.node.lastChild.remove();
-    this.shown.length = parts.length;
-  }
-}
-
-function draw(block) {
-  switch (block.kind) {
-    case "code": return codeBlock(block);
-    case "heading": {
-      const [, marks, text] = HEADING.exec(block.lines[0]);
-      return h(`h${Math.min(6, marks.length + 2)}`, {}, inline(text));
-    }
-    case "rule": return h("hr");
-    case "list": return list(block.lines);
-    case "quote": return h("blockquote", {}, lines(block.lines.map((line) => QUOTE.exec(line)[1])));
-    case "table": return table(block.lines);
-    default: return h("p", {}, lines(block.lines));
-  }
-}
-
-function codeBlock({ lines: code, language }) {
-  const text = code.join("\n");
+/** @param {HTMLElement} code */
+function copyButton(code) {
   const copy = h("button", {
     type: "button", class: "copy",
     onclick: async () => {
       try {
-        await navigator.clipboard.writeText(text);
+        await navigator.clipboard.writeText(code.textContent ?? "");
         copy.textContent = "Copied";
       } catch {
         copy.textContent = "Not allowed";
       }
     },
   }, "Copy");
-  return h("figure", { class: "code" }, h("figcaption", {}, h("span", {}, language || "text"), copy), h("pre", { tabindex: "0" }, h("code", {}, text)));
+  return copy;
 }
 
-/** Nested by how far the lines are indented. */
-function list(source) {
-  const root = { depth: -1, node: null };
-  const stack = [root];
-  let first = null;
-  for (const line of source) {
-    const found = BULLET.exec(line);
-    if (!found) {
-      stack.at(-1).item?.append(" ", ...inline(line.trim()));
-      continue;
-    }
-    const [, space, mark, text] = found;
-    while (stack.length > 1 && stack.at(-1).depth > space.length) stack.pop();
-    if (stack.at(-1).depth < space.length) {
-      const ordered = /\d/.test(mark);
-      const node = h(ordered ? "ol" : "ul", ordered ? { start: parseInt(mark, 10) } : {});
-      if (stack.length > 1) stack.at(-1).item.append(node);
-      else if (first) first.append(node);
-      first ??= node;
-      stack.push({ depth: space.length, node, item: null });
-    }
-    const item = h("li", {}, inline(text));
-    stack.at(-1).node.append(item);
-    stack.at(-1).item = item;
-  }
-  return first;
-}
-
-function table(source) {
-  const cells = (line) => line.trim().replace(/^\||\|$/g, "").split("|").map((cell) => inline(cell.trim()));
-  const [head, , ...rest] = source;
-  return h("div", { class: "scroll", tabindex: "0" }, h("table", {},
-    h("thead", {}, h("tr", {}, cells(head).map((cell) => h("th", { scope: "col" }, cell)))),
-    h("tbody", {}, rest.map((line) => h("tr", {}, cells(line).map((cell) => h("td", {}, cell)))))));
-}
-
-const lines = (texts) => texts.flatMap((text, place) => (place ? [h("br"), ...inline(text)] : inline(text)));
-
-function inline(text) {
-  const nodes = [];
-  let last = 0;
-  for (const found of text.matchAll(INLINE)) {
-    const [all, , code, label, href, bold, italic, struck] = found;
-    nodes.push(text.slice(last, found.index));
-    last = found.index + all.length;
-    if (code !== undefined) nodes.push(h("code", {}, code));
-    else if (href) nodes.push(h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow", title: href }, label));
-    else if (bold) nodes.push(h("strong", {}, inline(bold)));
-    else if (italic) nodes.push(h("em", {}, italic));
-    else nodes.push(h("del", {}, struck));
-  }
-  nodes.push(text.slice(last));
-  return nodes.filter((node) => node !== "");
+/**
+ * @param {string} line
+ * @param {"th" | "td"} tag
+ */
+function row(line, tag) {
+  const cells = line.trim().replace(/^\||\|$/g, "").split("|");
+  return h("tr", {}, cells.map((cell) => h(tag, tag === "th" ? { scope: "col" } : {}, inline(cell.trim()))));
 }

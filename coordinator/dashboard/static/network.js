@@ -32,7 +32,8 @@ class NetworkView {
     this.now = h("strong", { class: "big" }, "–");
     this.facts = h("ul", { class: "facts" });
     this.fact = { busy: this.#fact("slots busy"), workers: this.#fact("workers"), waiting: this.#fact("waiting") };
-    this.queue = h("div", { class: "queue", role: "meter", "aria-label": "Queue", "aria-valuemin": 0 }, h("i"));
+    this.level = h("i");
+    this.queue = h("div", { class: "queue", role: "meter", "aria-label": "Queue", "aria-valuemin": 0 }, this.level);
     this.note = h("p", { class: "note", role: "status", hidden: true });
     this.empty = emptyNetwork();
     this.workers = h("section", { class: "card", "aria-labelledby": "workers-title" }, h("h2", { id: "workers-title" }, "Workers"), legend(), this.tiles.node);
@@ -80,12 +81,12 @@ class NetworkView {
 
   #queueBar({ waiting, queue }) {
     const part = queue ? Math.min(1, waiting / queue) : 0;
-    this.queue.firstChild.style.width = `${part * 100}%`;
+    this.level.style.width = `${part * 100}%`;
     this.queue.hidden = waiting === 0;
     this.queue.setAttribute("aria-valuemax", String(queue));
     this.queue.setAttribute("aria-valuenow", String(waiting));
-    this.queue.setAttribute("aria-valuetext", `${plural(waiting, "request")} waiting; there is room for ${whole(queue)}`);
-    this.queue.title = this.queue.getAttribute("aria-valuetext");
+    this.queue.title = `${plural(waiting, "request")} waiting; there is room for ${whole(queue)}`;
+    this.queue.setAttribute("aria-valuetext", this.queue.title);
   }
 }
 

@@ -3,6 +3,7 @@
 import { ApiError, json } from "./api.js";
 import { Answer, ask } from "./chat.js";
 import { h } from "./dom.js";
+import { Pictures, content } from "./pictures.js";
 import { Settings } from "./settings.js";
 import { AnswerView, questionNode, resultNode, resultsForm } from "./turns.js";
 
@@ -11,12 +12,14 @@ const NEAR_END = 120; // px: who is this near to the end is taken along
 // The conversation and its knobs outlive a look at another page, not the tab and not the key.
 let messages = [];
 let turns = [];
+let shown = []; // pictures of the conversation
 let settings = null;
 
 /** Whoever signs in next is somebody else. */
 export function forget() {
   messages = [];
   turns = [];
+  shown = [];
   settings = null;
 }
 
@@ -32,17 +35,25 @@ class Playground {
     this.askForKey = askForKey;
     this.running = null;
     this.settings = settings ??= new Settings();
+    this.pictures = new Pictures(() => shown);
+    this.settings.changed = () => this.pictures.offer(this.settings.chosen);
     this.hello = h("div", { class: "hello muted" }, h("h1", {}, "Playground"), h("p", {}, "Ask something. What you write goes to a worker of this network, whose owner could read it."));
     this.log = h("div", { class: "log", role: "log", "aria-label": "Conversation", "aria-live": "off" }, turns);
     this.text = h("textarea", {
       id: "ask", rows: 1, placeholder: "Write a message", "aria-label": "Message", maxlength: 500000,
       onkeydown: (event) => this.#key(event), oninput: () => this.#grow(),
+      onpaste: (event) => this.#paste(event),
     });
     this.button = h("button", { class: "primary", type: "submit" }, "Send");
     this.fresh = h("button", { type: "button", class: "quiet", onclick: () => this.#clear() }, "New chat");
     this.error = h("p", { class: "problem-line", role: "alert" });
-    this.form = h("form", { class: "composer", onsubmit: (event) => this.#submit(event) }, this.text, h("div", { class: "actions" }, this.fresh, this.button), this.error);
-    this.node = h("div", { class: "playground" }, h("section", { class: "chat", "aria-label": "Chat" }, this.hello, this.log, this.form), this.settings.node);
+    this.form = h("form", { class: "composer", onsubmit: (event) => this.#submit(event) }, this.pictures.node, this.text,
+      h("div", { class: "actions" }, this.pictures.button, this.fresh, this.button), this.error);
+    this.chat = h("section", {
+      class: "chat", "aria-label": "Chat",
+      ondragover: (event) => this.#over(event), ondragleave: () => this.chat.classList.remove("dropping"), ondrop: (event) => this.#drop(event),
+    }, this.hello, this.log, this.form);
+    this.node = h("div", { class: "playground" }, this.chat, this.settings.node);
   }
 
   async begin() {
@@ -77,18 +88,51 @@ class Playground {
     event.preventDefault();
     if (this.running) return this.running.abort();
     const text = this.text.value.trim();
-    if (!text) return;
+    let pictures;
+    try {
+      pictures = this.pictures.send();
+    } catch (error) {
+      this.error.textContent = error instanceof Error ? error.message : String(error);
+      return;
+    }
+    if (!text && !pictures.length) return;
     this.text.value = "";
     this.#grow();
     this.log.querySelector(".results")?.remove();
-    this.#say({ role: "user", content: text }, questionNode(text));
+    shown.push(...pictures);
+    this.#say({ role: "user", content: content(text, pictures) }, questionNode(text, pictures));
     this.#answer();
+  }
+
+  /** A picture among what is pasted is meant, whatever text stands beside it: that is its file's name or its markup. */
+  #paste(event) {
+    const files = event.clipboardData?.files ?? [];
+    if (!files.length) return;
+    event.preventDefault();
+    this.pictures.take([...files]);
+  }
+
+  #over(event) {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    this.chat.classList.add("dropping");
+  }
+
+  #drop(event) {
+    if (!event.dataTransfer?.files.length) return;
+    event.preventDefault();
+    this.chat.classList.remove("dropping");
+    this.pictures.take([...event.dataTransfer.files]);
+    this.text.focus();
   }
 
   #clear() {
     this.stop();
     messages = [];
     turns = [];
+    shown = [];
+    this.pictures.clear();
+    this.error.textContent = "";
     this.log.replaceChildren();
     this.hello.hidden = false;
     this.fresh.hidden = true;
@@ -114,7 +158,7 @@ class Playground {
   }
 
   #follow(always = false) {
-    const page = document.scrollingElement;
+    const page = document.scrollingElement ?? document.documentElement;
     if (always || page.scrollHeight - page.scrollTop - innerHeight < NEAR_END) page.scrollTop = page.scrollHeight;
   }
 
@@ -126,7 +170,7 @@ class Playground {
     try {
       body = this.settings.fields();
     } catch (error) {
-      this.error.textContent = error.message;
+      this.error.textContent = error instanceof Error ? error.message : String(error);
       return;
     }
     const system = this.settings.system.value.trim();
@@ -137,12 +181,13 @@ class Playground {
     this.#put(view.node);
     this.#busy(new AbortController());
     const running = this.running;
+    /** @type {Error | null} */
     let failure = null;
     try {
       await ask(body, answer, () => { view.show(answer); this.#follow(); }, running.signal);
     } catch (error) {
-      failure = error;
-      if (!(error instanceof ApiError) && error.name !== "AbortError") failure = new ApiError(0, { message: "The line to the coordinator broke." });
+      const known = error instanceof ApiError || (error instanceof DOMException && error.name === "AbortError");
+      failure = known ? error : new ApiError(0, { message: "The line to the coordinator broke." });
     }
     view.finish(answer, failure, () => this.#again(view));
     if (this.running === running) this.#busy(null);

@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 
+/** @type {[string, string, {min: number, max?: number, step: number}][]} */
 const NUMBERS = [
   ["temperature", "Temperature", { min: 0, max: 2, step: 0.1 }],
   ["top_p", "Top p", { min: 0.01, max: 1, step: 0.01 }],
@@ -25,8 +26,11 @@ const EXAMPLE = [
 
 export class Settings {
   constructor() {
-    this.models = [];
-    this.model = h("select", { id: "model", onchange: () => this.#hints() });
+    /** @type {any[]} */
+    this.models = []; // as /v1/models lists them
+    this.model = h("select", { id: "model", onchange: () => this.#chose() });
+    /** @type {() => void} */
+    this.changed = () => {}; // another model has been chosen
     this.about = h("p", { class: "muted about-model" });
     this.system = h("textarea", { id: "system", rows: 3, placeholder: "You are a helpful assistant." });
     this.thinking = h("input", { id: "thinking", type: "checkbox", checked: true, onchange: () => this.#hints() });
@@ -51,11 +55,11 @@ export class Settings {
   offer(models, chosen) {
     this.models = models;
     const before = this.model.value;
-    const sorted = [...models].sort((a, b) => (b.workers_online > 0) - (a.workers_online > 0));
+    const sorted = [...models].sort((a, b) => Number(b.workers_online > 0) - Number(a.workers_online > 0));
     this.model.replaceChildren(...sorted.map((model) => h("option", { value: model.id }, model.workers_online ? model.name : `${model.name} (no worker)`)));
     const wanted = models.find((model) => model.id === chosen) ?? models.find((model) => model.id === before) ?? sorted[0];
     if (wanted) this.model.value = wanted.id;
-    this.#hints();
+    this.#chose();
   }
 
   get chosen() {
@@ -66,7 +70,7 @@ export class Settings {
   fields() {
     const body = { model: this.model.value };
     for (const [name, field] of this.numbers) {
-      if (!field.validity.valid) throw new Error(`${field.labels[0].textContent}: ${field.validationMessage}`);
+      if (!field.validity.valid) throw new Error(`${field.labels?.[0].textContent}: ${field.validationMessage}`);
       if (field.value !== "") body[name] = Number(field.value);
     }
     if (this.profile.value !== "general") body.task_profile = this.profile.value;
@@ -84,10 +88,16 @@ export class Settings {
       if (!Array.isArray(tools)) throw new Error("a list is expected");
       return tools.length ? tools : null;
     } catch (error) {
-      this.toolsError.textContent = `This is not JSON that can be sent: ${error.message}`;
-      this.tools.closest("details").open = true;
+      this.toolsError.textContent = `This is not JSON that can be sent: ${error instanceof Error ? error.message : error}`;
+      const fold = this.tools.closest("details");
+      if (fold) fold.open = true;
       throw new Error("The tools are not valid JSON.");
     }
+  }
+
+  #chose() {
+    this.#hints();
+    this.changed();
   }
 
   #canThink() {
@@ -103,7 +113,7 @@ export class Settings {
     const preset = model.presets[`${column}_${this.profile.value}`] ?? model.presets[`${column}_general`] ?? {};
     for (const [name, field] of this.numbers) field.placeholder = String(preset[name] ?? (name === "max_tokens" ? model.max_output_tokens : "default"));
     const price = model.price;
-    this.about.textContent = `${model.context_length.toLocaleString("en")} tokens of context · $${price.prompt_per_million} in, $${price.completion_per_million} out per million · ${model.free_slots} of ${model.slots} slots free`;
+    this.about.textContent = `${model.context_length.toLocaleString("en")} tokens of context · $${price.prompt_per_million} in, $${price.completion_per_million} out per million${model.vision ? " · sees pictures" : ""} · ${model.free_slots} of ${model.slots} slots free`;
   }
 }
 

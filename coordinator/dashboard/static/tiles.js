@@ -3,6 +3,7 @@
 import { h, keep, link, say } from "./dom.js";
 import { plural, since, speed, whole } from "./format.js";
 import { Strip } from "./cells.js";
+import { Makings, toolWords } from "./makings.js";
 
 const PAGE = 60;
 const MAX_CELLS = 64;
@@ -19,9 +20,10 @@ export const STATUS = {
   down: "engine down",
   away: "connection lost",
 };
+/** @type {[string, string, (worker: any) => boolean][]} */
 const FILTERS = [
   ["all", "All", () => true],
-  ["mine", "Yours", (worker) => worker.mine],
+  ["mine", "Yours", (worker) => worker.mine ?? false],
   ["busy", "Serving", (worker) => worker.status === "busy"],
   ["trouble", "In trouble", (worker) => worker.problems > 0 || ["resting", "down", "away"].includes(worker.status)],
 ];
@@ -51,14 +53,15 @@ export class Tiles {
     for (const [name, text, wanted] of FILTERS) {
       const count = all.filter(wanted).length;
       const chip = this.chips.get(name);
+      if (!chip) continue;
       say(chip, `${text} ${whole(count)}`);
       chip.hidden = name !== "all" && name !== this.filter && count === 0;
     }
     this.bar.hidden = all.length < 2;
-    const wanted = FILTERS.find(([name]) => name === this.filter)[2];
+    const [, , wanted] = FILTERS.find(([name]) => name === this.filter) ?? FILTERS[0];
     const found = all.filter((worker) => wanted(worker) && this.#matches(worker));
     const page = found.slice(0, this.shown);
-    const cells = page.reduce((sum, worker) => sum + worker.models.reduce((all, seat) => all + seat.cells.length, 0), 0);
+    const cells = page.reduce((sum, worker) => sum + worker.models.reduce((all, replica) => all + replica.cells.length, 0), 0);
     this.grid.classList.toggle("calm", cells > CALM_ABOVE);
     keep(this.grid, this.kept, page, (worker) => worker.id, makeTile);
     this.none.hidden = found.length > 0 || all.length === 0;
@@ -90,7 +93,7 @@ export class Tiles {
 
   #matches(worker) {
     if (!this.words) return true;
-    const texts = [worker.name ?? "", worker.id, worker.gpu, STATUS[worker.status] ?? "", ...worker.models.map((seat) => seat.id)];
+    const texts = [worker.name ?? "", worker.id, worker.gpu, STATUS[worker.status] ?? "", ...worker.models.flatMap((replica) => [replica.id, toolWords(replica.tools ?? [])])];
     return texts.some((text) => text.toLowerCase().includes(this.words));
   }
 }
@@ -103,26 +106,29 @@ function byOwnerAndName(a, b) {
 export const nameOf = (worker) => worker.name || `worker ${worker.id.slice(0, 6)}`;
 
 function makeTile(worker) {
-  // Only who may see all of it has a name for it, and only he is led on.
+  // Only a viewer who may see all of the worker is told its name, and only such a viewer gets a link to its page.
   const title = worker.name === undefined ? h("span", { class: "title" }) : link(`/workers/${worker.id}`, { class: "title" });
   const mine = h("span", { class: "tag" }, "yours");
   const status = h("span", { class: "status" });
   const gpu = h("div", { class: "gpu" });
-  const seats = h("div", { class: "seats" });
+  const replicas = h("div", { class: "replicas" });
   const rate = h("span", { class: "rate" });
   const problems = h("span", { class: "count" });
-  const node = h("article", { class: "tile" }, h("header", {}, title, mine), gpu, seats, h("footer", {}, status, problems, rate));
+  const node = h("article", { class: "tile" }, h("header", {}, title, mine), gpu, replicas, h("footer", {}, status, problems, rate));
   const kept = new Map();
+  /** @type {unknown} */
+  let shown = null;
+  /** @param {any} now */
   function update(now) {
-    if (now === node.was) return;
-    node.was = now;
+    if (now === shown) return;
+    shown = now;
     node.dataset.status = now.status;
     say(title, nameOf(now));
     title.title = nameOf(now);
     mine.hidden = !now.mine;
     say(gpu, now.gpu);
     say(status, now.status === "away" ? `connection lost ${since(now.since_ms)} ago` : STATUS[now.status] ?? now.status);
-    keep(seats, kept, now.models, (seat) => seat.id, makeSeat);
+    keep(replicas, kept, now.models, (replica) => replica.id, makeReplica);
     problems.hidden = !now.problems;
     say(problems, plural(now.problems ?? 0, "problem"));
     say(rate, now.tokens_per_second ? `${speed(now.tokens_per_second)} tok/s` : "");
@@ -130,14 +136,19 @@ function makeTile(worker) {
   return { node, update };
 }
 
-function makeSeat() {
+function makeReplica() {
   const strip = new Strip(MAX_CELLS);
   const name = h("div", { class: "model" });
+  const tools = h("div", { class: "model" });
+  const makings = new Makings();
   return {
-    node: h("div", { class: "seat" }, strip.node, name),
-    update(seat) {
-      strip.show(seat.cells);
-      say(name, seat.status === "ready" ? seat.id : `${seat.id}: ${seat.status}`);
+    node: h("div", { class: "replica" }, strip.node, name, tools, makings.node),
+    update(replica) {
+      strip.show(replica.cells);
+      say(name, replica.status === "ready" ? replica.id : `${replica.id}: ${replica.status}`);
+      tools.hidden = !replica.tools;
+      say(tools, toolWords(replica.tools ?? []));
+      makings.show(replica.jobs);
     },
   };
 }

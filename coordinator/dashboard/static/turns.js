@@ -1,17 +1,26 @@
 // What a conversation looks like: a question, and an answer with its thought, its calls, its cost and its troubles.
 
-import { h, say } from "./dom.js";
+import { grow, h, say } from "./dom.js";
 import { plural, speed, words } from "./format.js";
 import { Markdown } from "./markdown.js";
+import { Media } from "./media.js";
 import { costOf } from "./money.js";
+import { pictureNode } from "./pictures.js";
 
 const FINISHED = {
   length: "Cut off: the answer reached its limit of tokens.",
   content_filter: "Cut off by a filter.",
 };
 
-export function questionNode(text) {
-  return h("article", { class: "turn question" }, h("h3", { class: "who" }, "You"), h("div", { class: "said" }, text));
+/**
+ * @param {string} text
+ * @param {import("./pictures.js").Picture[]} [pictures]
+ */
+export function questionNode(text, pictures = []) {
+  return h(
+    "article", { class: "turn question" }, h("h3", { class: "who" }, "You"),
+    pictures.length > 0 && h("div", { class: "shown" }, pictures.map(pictureNode)), text && h("div", { class: "said" }, text),
+  );
 }
 
 export function resultNode(name, text) {
@@ -26,13 +35,14 @@ export class AnswerView {
     this.summary = h("summary", {}, "Thinking…");
     this.fold = h("details", { class: "thought", hidden: true }, this.summary, this.thought);
     this.markdown = new Markdown();
+    this.media = new Media();
     this.calls = h("div", { class: "calls" });
     this.callViews = [];
     this.trouble = h("div", { class: "trouble", role: "alert", hidden: true });
     this.meta = h("p", { class: "meta" });
     this.node = h(
       "article", { class: "turn answer", "aria-busy": "true" },
-      h("h3", { class: "who" }, model), this.state, this.fold, this.markdown.node, this.calls, this.trouble, this.meta,
+      h("h3", { class: "who" }, model), this.state, this.fold, this.markdown.node, this.media.node, this.calls, this.trouble, this.meta,
     );
     this.fold.addEventListener("click", () => (this.touched = true));
     this.touched = false;
@@ -52,10 +62,11 @@ export class AnswerView {
     this.#state(answer);
     if (answer.reasoning) this.#reasoning(answer);
     this.markdown.show(answer.content);
+    this.media.show(answer.content);
     answer.calls.forEach((call, place) => {
-      this.callViews[place] ??= this.#newCall(call);
+      this.callViews[place] ??= this.#newCall();
       say(this.callViews[place].name, call.name);
-      say(this.callViews[place].text, pretty(call.arguments));
+      grow(this.callViews[place].text, call.arguments);
     });
   }
 
@@ -68,7 +79,7 @@ export class AnswerView {
 
   #reasoning(answer) {
     this.fold.hidden = false;
-    say(this.thought, answer.reasoning);
+    grow(this.thought, answer.reasoning);
     const thinks = !answer.content && !answer.calls.length && answer.totalMs === null;
     if (!thinks) this.thoughtMs ??= performance.now() - answer.begun - (answer.firstMs ?? 0);
     say(this.summary, thinks ? "Thinking…" : `Thought for ${(this.thoughtMs / 1000).toFixed(1)} s`);
@@ -89,6 +100,7 @@ export class AnswerView {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
     this.#draw(answer);
+    answer.calls.forEach((call, place) => say(this.callViews[place].text, pretty(call.arguments)));
     this.node.setAttribute("aria-busy", "false");
     this.state.hidden = true;
     const stopped = error?.name === "AbortError";
@@ -121,7 +133,7 @@ function figures(answer) {
   return found;
 }
 
-/** Arguments indented once they are whole; until then as they come. */
+/** Arguments indented where they are whole. */
 export function pretty(text) {
   try {
     return JSON.stringify(JSON.parse(text), null, 2);

@@ -6,6 +6,7 @@ import { bytes, compact, dollars, plural, since, speed, whole } from "./format.j
 import { legend, Strip } from "./cells.js";
 import { speedCurve } from "./curve.js";
 import { Flow } from "./flow.js";
+import { Makings, toolWords } from "./makings.js";
 import { Problems } from "./problems.js";
 import { STATUS } from "./tiles.js";
 
@@ -55,18 +56,20 @@ class WorkerView {
     this.flow = new Flow(90);
     this.points = [];
     this.figures = new Figures();
-    this.seats = h("div", { class: "bigseats" });
+    this.replicas = h("div", { class: "bigreplicas" });
     this.kept = new Map();
     this.about = h("dl", { class: "about" });
+    this.aboutShown = "";
     this.curves = h("div", { class: "curves" });
     this.measured = "";
+    this.speed = h("section", { class: "card" }, h("h2", {}, "Measured speed"), this.curves);
     this.body = h(
       "div", { class: "network" },
       this.problems.node,
       h("section", { class: "card hero", "aria-label": "Now" }, this.figures.node, this.flow.node),
-      h("section", { class: "card" }, h("h2", {}, "Slots"), legend(), this.seats),
+      h("section", { class: "card" }, h("h2", {}, "Slots"), legend(), this.replicas),
       h("div", { class: "halves" },
-        h("section", { class: "card" }, h("h2", {}, "Measured speed"), this.curves),
+        this.speed,
         h("section", { class: "card" }, h("h2", {}, "Machine"), this.about)),
     );
     this.body.hidden = true;
@@ -86,9 +89,9 @@ class WorkerView {
     this.points = [...this.points, worker.tokens_per_second].slice(-180);
     this.flow.show(this.points);
     this.figures.show(worker);
-    keep(this.seats, this.kept, worker.models, (seat) => seat.id, makeSeat);
+    keep(this.replicas, this.kept, worker.models, (replica) => replica.id, makeReplica);
     this.#machine(worker);
-    this.#curves(worker.models);
+    this.#curves(worker.models.filter((model) => !model.tools));
   }
 
   trouble(error) {
@@ -110,12 +113,13 @@ class WorkerView {
       ["Account", worker.account],
     ];
     const text = JSON.stringify(rows);
-    if (this.about.was === text) return;
-    this.about.was = text;
+    if (text === this.aboutShown) return;
+    this.aboutShown = text;
     this.about.replaceChildren(...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
   }
 
   #curves(models) {
+    this.speed.hidden = models.length === 0;
     const measured = JSON.stringify(models.map((model) => [model.id, model.speed]));
     if (measured === this.measured) return;
     this.measured = measured;
@@ -148,21 +152,34 @@ class Figures {
   }
 }
 
+/** @param {string[]} figure */
 function makeFigure([name]) {
   const value = h("dd", {});
-  return { node: h("div", {}, h("dt", {}, name), value), update: ([, text]) => say(value, text) };
+  return { node: h("div", {}, h("dt", {}, name), value), update: (/** @type {string[]} */ [, text]) => say(value, text) };
 }
 
-function makeSeat() {
+function makeReplica() {
   const strip = new Strip(MAX_CELLS, "cells large");
   const name = h("p", {});
   const note = h("p", { class: "muted" });
+  const makings = new Makings();
   return {
-    node: h("div", {}, name, strip.node, note),
-    update(seat) {
-      strip.show(seat.cells);
-      say(name, seat.id);
-      say(note, `${seat.status}, ${plural(seat.context, "token")} of context for each slot, ${speed(seat.tokens_per_second)} tok/s`);
+    node: h("div", {}, name, strip.node, note, makings.node),
+    update(replica) {
+      strip.show(replica.cells);
+      say(name, replica.id);
+      say(note, `${replica.status}, ${replica.tools ? toolWords(replica.tools) : chats(replica)}`);
+      makings.show(replica.jobs);
     },
   };
+}
+
+/** What a model on the worker is for its chats. */
+function chats(replica) {
+  return `${plural(replica.context, "token")} of context for each slot, ${replica.sees ? `${sight(replica)}, ` : ""}${speed(replica.tokens_per_second)} tok/s`;
+}
+
+/** That the model sees pictures there, and how long it takes for one. */
+function sight({ image_ms: ms }) {
+  return ms ? `sees pictures (1,024 tokens of one in ${whole(ms)} ms)` : "sees pictures";
 }

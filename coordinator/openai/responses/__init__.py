@@ -1,1 +1,1 @@
-"""/v1/responses: the second wording of the same job."""
+"""POST /v1/responses, the second wording of the same job."""

@@ -1,11 +1,12 @@
-"""The wire's parts -> the Response object and the events of its stream, as OpenAI's Responses API writes them.
+"""Parts of an answer -> the Response object and the events of its stream, as OpenAI's Responses API writes them.
 
 An answer is a list of items: the thought, the text, each call. A part of another kind than the one before closes that
 one's item and opens a new one. Every event carries the number after the last one's; the stream ends with
 `response.completed`, `response.incomplete` (cut by the limit of tokens) or `response.failed`, and nothing follows.
 
-Two keys are ours: `warnings` beside `output` (what was malformed in an answer that stands), and `retry_after` beside
-the message of an error that says when to come back. Ids are functions of their place, so that no failover changes them.
+Three keys are ours: `warnings` beside `output` (what was malformed in an answer that stands, or not done of the
+request), `sogni_tool_results` there too (what came of platform tools), and `retry_after` beside the message of an error
+that says when to come back. Ids are functions of their place, so that no failover changes them.
 """
 
 import hashlib
@@ -14,17 +15,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, assert_never
 
+from coordinator.media.results import Result, for_client
 from coordinator.openai.chat_response import Envelope, call_id, logprob_json
+from coordinator.openai.json_body import Json
 from wire.chat import CallDelta, Content, FinishReason, Notice, Part, Reasoning, Usage
 from wire.errors import ErrorCode, SupernetError
 from wire.messages import TokenLogprob
 
-Json = dict[str, Any]
 Kind = Literal["reasoning", "message", "function_call"]
 
 _PREFIX: Mapping[Kind, str] = {"reasoning": "rs", "message": "msg", "function_call": "fc"}
 
-# What a Response says in any case: see fields.py for why.
+# The same in every Response: see fields.py for why.
 _FIXED: Json = {
     "background": False,
     "max_tool_calls": None,
@@ -36,13 +38,13 @@ _FIXED: Json = {
 
 
 def event_bytes(event: Json) -> bytes:
-    """One server-sent event, named as its `type`. Pure ASCII, as in openai_response.sse."""
+    """One server-sent event, named as its `type`. Pure ASCII, as in chat_response.sse."""
     data = json.dumps(event, separators=(",", ":"), allow_nan=False)
     return f"event: {event['type']}\ndata: {data}\n\n".encode()
 
 
 def usage_json(usage: Usage) -> Json:
-    """Nothing is charged for keeping a prefix, so no tokens are counted as written to a cache."""
+    """`usage` of a Response. Keeping a prefix is not charged, so no token counts as written to a cache."""
     return {
         "input_tokens": usage.prompt,
         "input_tokens_details": {"cached_tokens": usage.cached, "cache_write_tokens": 0},
@@ -82,7 +84,7 @@ class _Item:
         return "".join(self.text)
 
     def part(self) -> Json:
-        """Of a thought or a text: its only content part."""
+        """The only content part of an item that is a thought or a text."""
         if self.kind == "reasoning":
             return {"type": "reasoning_text", "text": self.whole}
         return {"type": "output_text", "text": self.whole, "annotations": [], "logprobs": list(self.logprobs)}
@@ -97,9 +99,12 @@ class _Item:
 
 
 class ResponseEvents:
-    """One answer: `first`, then `parts` for every step, then `finish` or `fail`. `whole` is the Response until now."""
+    """One answer: `first`, then `parts` for every step, then `finish` or `fail`. `whole` is the Response until now.
+    `warnings` are of the request."""
 
-    def __init__(self, envelope: Envelope, repeated: Json, names: Mapping[str, Json]) -> None:
+    def __init__(
+        self, envelope: Envelope, repeated: Json, names: Mapping[str, Json], warnings: Sequence[str] = ()
+    ) -> None:
         self._envelope = envelope
         self._repeated = repeated
         self._names = names
@@ -108,10 +113,12 @@ class ResponseEvents:
         self._call: int | None = None  # the wire's index of the call that is open
         self._calls = 0
         self._logprobs: list[Json] = []  # of tokens whose text a parser still holds back
-        self._warnings: list[str] = []
+        self._warnings: list[str] = list(warnings)
+        self._results: list[Json] = []  # of platform tools
         self._end: Json = {"status": "in_progress", "error": None, "incomplete_details": None, "usage": None}
 
     def whole(self) -> Json:
+        """The Response object as it is now."""
         return {
             "id": self._envelope.id,
             "object": "response",
@@ -122,6 +129,7 @@ class ResponseEvents:
             **self._end,
             "output": [item.json() for item in self._items],
             **({"warnings": self._warnings} if self._warnings else {}),
+            **({"sogni_tool_results": self._results} if self._results else {}),
         }
 
     def first(self) -> list[Json]:
@@ -147,6 +155,10 @@ class ResponseEvents:
             self._logprobs = []
         return events
 
+    def made(self, result: Result) -> None:
+        """A platform tool has ended: the Response says what came of it."""
+        self._results.append(for_client(result))
+
     def finish(self, reason: FinishReason, usage: Usage, extra: Json | None = None) -> list[Json]:
         """`extra` keys (such as a cost) join the usage."""
         cut = reason == "length"
@@ -163,7 +175,7 @@ class ResponseEvents:
         return [*events, self._event(f"response.{self._end['status']}", response=self.whole())]
 
     def fail(self, error: SupernetError) -> list[Json]:
-        """What is open stays so: no `done` may tell a client to act on half a call."""
+        """End with an error. An open item gets no `done` event, so that no client acts on half a call."""
         if self._items and self._items[-1].status == "in_progress":
             self._items[-1].status = "incomplete"
         self._end = {**self._end, "status": "failed", "error": error_json(error)}
@@ -198,7 +210,7 @@ class ResponseEvents:
             self._call = piece.index
             self._calls += 1
         elif self._call != piece.index:  # no worker of ours does this, but a worker is a stranger's machine
-            self._warnings.append("a piece of a call came out of its place and was left out")
+            self._out_of_place()
             return []
         if not piece.arguments:
             return events
@@ -206,10 +218,16 @@ class ResponseEvents:
         item.text.append(piece.arguments)
         return [*events, self._of(item, "function_call_arguments.delta", delta=piece.arguments)]
 
+    def _out_of_place(self) -> None:
+        """Said once, however many come."""
+        warning = "pieces of calls came out of their place and were left out"
+        if warning not in self._warnings:
+            self._warnings.append(warning)
+
     # ---- items ---------------------------------------------------------------------------------------------------
 
     def _ensure(self, kind: Kind, head: Json) -> list[Json]:
-        """The open item is one of this kind."""
+        """Open an item of this kind unless one is open; return the events of that."""
         if self._items and self._items[-1].status == "in_progress" and self._items[-1].kind == kind:
             return []
         return [*self._close("completed"), *self._open(kind, head)]

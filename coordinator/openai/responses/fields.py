@@ -6,7 +6,9 @@ The method is that of fields.py: nothing is accepted and ignored unless it is on
 from collections.abc import Mapping
 from typing import Any
 
-from coordinator.openai.fields import LIMITED as CHAT_LIMITED
+from coordinator.openai.field_table import ACCEPTED as CHAT_ACCEPTED
+from coordinator.openai.field_table import LIMITED as CHAT_LIMITED
+from coordinator.openai.field_table import PICTURE_OF_A_TOOL
 from coordinator.openai.fields import Fields
 
 _ITEM, _TEXT_PARTS = "input[]", ("input[].content[]", "input[].output[]")
@@ -14,22 +16,34 @@ _FUNCTIONS = ("tools[]", "tools[].tools[]")  # at the top, and inside of a names
 
 ACCEPTED: Mapping[str, str] = {
     "store": "nothing is stored either way, true included: there is no GET, and the next request brings all items",
-    "prompt_cache_key": "a shared prefix is found by its own text and reused without a key",
+    **{
+        name: CHAT_ACCEPTED[name]
+        for name in (
+            *("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "cache_prompt"),
+            *("app_source", "session_id", "include_reasoning", "tool_stream"),
+        )
+    },
+    **{name: CHAT_ACCEPTED[name] for name in CHAT_ACCEPTED if name.startswith("reasoning.")},
     "client_metadata": "Codex's own labels for its session and turn; nothing depends on them",
-    "app_source": "a label of the calling application; nothing depends on it",
+    "context_management": "no item is ever dropped or compacted here: an input that is too long is an error",
     "max_tool_calls": "it bounds calls of built-in tools, and here are none",
-    "reasoning.summary": "the thought itself is sent, whole, as reasoning text: no summary is made of it",
-    "reasoning.generate_summary": "the old name of 'summary'",
+    "text.verbosity": CHAT_ACCEPTED["verbosity"],
     f"{_ITEM}.id": "a label of the item; a call and its output are matched by 'call_id'",
     f"{_ITEM}.status": "an item counts as it stands, cut off or not",
     f"{_ITEM}.phase": "a mark for models that were trained to read it; Qwen's templates have no place for it",
     f"{_ITEM}.name": "of an output: the call that it answers says it",
     f"{_ITEM}.namespace": "of an output: the call that it answers says it",
+    f"{_ITEM}.async": "of an earlier call: its output says what came of it",
+    f"{_ITEM}.caller": "who made an earlier call, the model or a program of its: its output is shown in any case",
     f"{_ITEM}.parsed_arguments": "the OpenAI SDK's own decoded copy of `arguments`",
     **{f"{place}.prompt_cache_breakpoint": "a prefix is cached in any case" for place in _TEXT_PARTS},
     **{f"{place}.annotations": "an earlier answer sent back: marks for display, not text" for place in _TEXT_PARTS},
     **{f"{place}.logprobs": "an earlier answer sent back: figures about text, not text" for place in _TEXT_PARTS},
     **{f"{place}.parsed": "the OpenAI SDK's own decoded copy of the text" for place in _TEXT_PARTS},
+    **{
+        f"{place}.allowed_callers": "no code runs here that could call a tool: the model is offered it in any case"
+        for place in _FUNCTIONS
+    },
     **{f"{place}.output_schema": "what a tool returns is shown to the model when it returns" for place in _FUNCTIONS},
 }
 
@@ -37,26 +51,37 @@ ACCEPTED: Mapping[str, str] = {
 INCLUDED: Mapping[str, str] = {
     "reasoning.encrypted_content": "sealed thoughts let a client carry what it may not read; here it may, and carries "
     "the reasoning text itself. Codex asks for it always",
+    **{
+        name: "it asks for what a tool of the server found, and here are none"
+        for name in (
+            "web_search_call.results",
+            "web_search_call.action.sources",
+            "file_search_call.results",
+            "code_interpreter_call.outputs",
+            "computer_call_output.output.image_url",
+        )
+    },
+    "message.input_image.image_url": "what was sent is not given back",
 }
 
-# Built-in tools that a client declares unasked: under `auto` a model may call a tool, and never has to.
-# The Response object lists the tools that were really offered to the model.
-LEFT_OUT: Mapping[str, str] = {"web_search": "Codex declares it by default; the model is not told of it"}
+# What is left out of a request, and the answer says so: under `auto` a model may call a tool, and never has to. The
+# Response object lists the tools that were really offered to the model.
+LEFT_OUT: Mapping[str, str] = {
+    "tools[] of any other type": "web_search, image_generation, custom and the like, which clients declare unasked",
+    **dict.fromkeys(
+        (f"{place}.defer_loading" for place in _FUNCTIONS), "such a tool is for a search of tools, which is not offered"
+    ),
+    "input[].output[].file_id": "nothing is stored; it is the tool's choice, and a refusal would end the conversation",
+    "input[].output[] with a picture that cannot be read": PICTURE_OF_A_TOOL,
+    "input[] of any other type": "what a tool of another server did for an earlier answer; the answer itself stands",
+}
 
 LIMITED: Mapping[str, tuple[tuple[Any, ...], str]] = {
-    "service_tier": CHAT_LIMITED["service_tier"],
-    "prompt_cache_retention": CHAT_LIMITED["prompt_cache_retention"],
-    "billing_mode": CHAT_LIMITED["billing_mode"],
-    "stream_options.include_obfuscation": CHAT_LIMITED["stream_options.include_obfuscation"],
+    **{name: row for name, row in CHAT_LIMITED.items() if "." not in name and name != "modalities"},
+    **{name: CHAT_LIMITED[name] for name in ("stream_options.include_obfuscation", "reasoning.mode")},
     "background": ((False,), "nothing is stored, so there is nothing to come back for: use 'stream'"),
-    "truncation": (("disabled",), "no item is ever dropped unasked: shorten 'input' yourself"),
-    "text.verbosity": (("medium",), "say in 'instructions' how long the answer should be"),
-    "reasoning.mode": (("standard",), "there is one mode: use 'effort'"),
-    f"{_ITEM}.async": ((False,), "every call is answered in the next request"),
-    f"{_ITEM}.caller": (({"type": "direct"},), "tools are called by the model, not by programs"),
+    "truncation": (("disabled", "auto"), "no item is ever dropped: an input that is too long is an error"),
     **{f"{place}.async": ((False,), "every call is answered in the next request") for place in _FUNCTIONS},
-    **{f"{place}.defer_loading": ((False,), "every declared tool is shown to the model") for place in _FUNCTIONS},
-    **{f"{place}.allowed_callers": ((["direct"],), "tools are called by the model alone") for place in _FUNCTIONS},
 }
 
 REFUSED: Mapping[str, str] = {
@@ -64,15 +89,13 @@ REFUSED: Mapping[str, str] = {
     "previous_response_id": "nothing is stored: send the earlier items in 'input'",
     "conversation": "nothing is stored: send the earlier items in 'input'",
     "prompt": "no prompts are stored: use 'instructions' and 'input'",
-    "context_management": "nothing is stored, so nothing is compacted: shorten 'input' yourself",
     "background_options": "nothing is stored: use 'stream'",
     # what is not offered
     "moderation": "answers are not moderated here",
     "access_programs": "there are none",
-    "image": "this network takes text only",
-    "audio": "this network takes text only",
-    "modalities": "this network takes and gives text only",
-    "prompt_cache_options": "prefixes are reused without options",
+    "image": "send pictures in 'input', as parts of type 'input_image'",
+    "audio": "this network takes text and pictures only",
+    "modalities": "this network gives text only",
     "n": "one answer per request: send it again",
     # what has another name here
     "messages": "use 'input', or POST /v1/chat/completions",
@@ -88,5 +111,8 @@ REFUSED: Mapping[str, str] = {
 
 
 class ResponsesFields(Fields):
+    """Fields of the Responses API, with what it accepts without effect, and what it limits."""
+
     accepted = ACCEPTED
     limited = LIMITED
+    refused = REFUSED

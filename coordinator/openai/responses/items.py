@@ -5,22 +5,39 @@ has one message for it. Items that follow each other are joined into one, until 
 text begins after text, which is how two turns in a row look. After a call everything joins: its output must come next.
 
 A thought sent back in plain text goes into the history, and the model's template decides whether it is shown again.
+
+A client that changes its provider in the middle sends back what another server's own tools did. Calls that are answered
+in the history (of a custom tool, of the local shell) are shown to the model as calls of a function; what has no answer
+beside it (a search, a picture, a sealed thought) is left out, and the answer says so.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from pydantic_core import to_json
+
 from coordinator.openai.fields import Fields, kind
-from coordinator.openai.messages import MAX_MESSAGES, PartKind, optional_tool_name, read_text, required_id, tool_name
+from coordinator.openai.images import DETAILS, NO_FILE, Pictures, Sent, Unreadable, from_uri
+from coordinator.openai.messages import (
+    custom_call,
+    optional_id,
+    optional_tool_name,
+    read_arguments,
+    required_id,
+    tool_name,
+)
+from coordinator.openai.parts import Content, PartKind, picture_kind, read_content, read_text
 from coordinator.openai.responses.fields import ResponsesFields
-from wire.chat import MAX_CALLS, Message, ToolCall
-from wire.errors import invalid
+from coordinator.openai.tools import MAX_TYPE_CHARS
+from wire.chat import MAX_CALLS, MAX_MESSAGES, Message, ToolCall
+from wire.errors import SupernetError, invalid
 
 MAX_ITEMS = 2 * MAX_MESSAGES  # a thought, a call and its output are three items and two messages
 
 _INPUT = PartKind("input_text", "text", ("prompt_cache_breakpoint",))
 _OUTPUT = PartKind("output_text", "text", ("annotations", "logprobs", "parsed"))
 _REFUSAL = PartKind("refusal", "refusal")
+_FILE = PartKind("input_file", instead=NO_FILE)  # in a tool's result
 _SUMMARY = PartKind("summary_text", "text")
 _THOUGHT = PartKind("reasoning_text", "text")
 
@@ -31,23 +48,25 @@ _REFUSED_ITEMS: Mapping[str, str] = {
 }
 
 
-def read_input(body: ResponsesFields, instructions: str | None) -> tuple[tuple[Message, ...], bool]:
+def read_input(body: ResponsesFields, instructions: str | None, pictures: Pictures) -> tuple[tuple[Message, ...], bool]:
     """The instructions and `input` as messages, and whether one was a developer's. Raises SupernetError."""
-    history = _History()
+    history = _History(pictures)
     if instructions:
-        history.say("system", instructions)
+        history.say("system", Content(instructions))
     value = body.take("input")
     if value is None or value == []:
         raise invalid("input", "Missing required parameter: 'input' must be a string or hold at least one item.")
     if isinstance(value, str):
-        history.say("user", value)
+        history.say("user", Content(value))
     elif isinstance(value, list):
         if len(value) > MAX_ITEMS:
             raise invalid("input", f"Invalid 'input': {len(value)} items, at most {MAX_ITEMS} are accepted.")
         for index, item in enumerate(value):
-            fields = ResponsesFields(item, f"input[{index}]")
-            _READERS[_type(fields)](fields, history)
-            fields.finish()
+            _read(ResponsesFields(item, f"input[{index}]"), history)
+        for warning in history.warnings:
+            body.warn(warning)
+        if not history.messages()[bool(instructions) :]:
+            raise invalid("input", "Invalid 'input': it holds nothing that can be read here, such as a message.")
     else:
         raise invalid("input", f"Invalid type for 'input': expected a string or an array of items, got {kind(value)}.")
     return history.messages(), history.developer
@@ -56,8 +75,10 @@ def read_input(body: ResponsesFields, instructions: str | None) -> tuple[tuple[M
 class _History:
     """The messages so far, and the turn of the assistant that is still open."""
 
-    def __init__(self) -> None:
+    def __init__(self, pictures: Pictures) -> None:
+        self.pictures = pictures
         self.developer = False
+        self.warnings: list[str] = []
         self._messages: list[Message] = []
         self._reasoning: list[str] = []
         self._content: list[str] = []
@@ -70,9 +91,10 @@ class _History:
             raise invalid("input", message)
         return tuple(self._messages)
 
-    def say(self, role: Literal["system", "user", "tool"], content: str, call_id: str | None = None) -> None:
+    def say(self, role: Literal["system", "user", "tool"], said: Content, call_id: str | None = None) -> None:
         self._close()
-        self._messages.append(Message(role=role, content=content, tool_call_id=call_id))
+        message = Message(role=role, content=said.text, images=said.images, tool_call_id=call_id)
+        self._messages.append(message)
 
     def answer(self, content: str) -> None:
         if self._content and not self._calls:
@@ -104,18 +126,23 @@ class _History:
 # ---- items -----------------------------------------------------------------------------------------------------------
 
 
-def _type(fields: ResponsesFields) -> str:
-    """A message may leave its type out."""
+def _read(fields: ResponsesFields, history: _History) -> None:
+    """Read one item. A message may leave its type out."""
     given: Any = fields.take("type")
-    if given is None:
-        return "message"
-    if not isinstance(given, str) or given not in _READERS:
+    kind = "message" if given is None else given
+    if not isinstance(kind, str):
+        raise fields.wrong_type("type", "a string", kind)
+    if kind in _REFUSED_ITEMS:
         path = fields.at("type")
-        known = ", ".join(f"'{one}'" for one in _READERS)
-        shown = f"'{given}' items are" if isinstance(given, str) and len(given) <= 32 else "this item is"
-        why = _REFUSED_ITEMS.get(given) if isinstance(given, str) else None
-        raise invalid(path, f"Invalid '{path}': {shown} not accepted. Here: {why or f'only {known}'}.")
-    return given
+        raise invalid(path, f"Invalid '{path}': '{kind}' items are not accepted. Here: {_REFUSED_ITEMS[kind]}.")
+    reader = _READERS.get(kind)
+    if reader is not None:
+        reader(fields, history)
+        fields.finish()
+        return
+    fields.leave()
+    shown = kind[:MAX_TYPE_CHARS]
+    history.warnings.append(f"items of type '{shown}' in 'input' were left out: nothing of that kind is done here")
 
 
 def _message(fields: ResponsesFields, history: _History) -> None:
@@ -123,11 +150,11 @@ def _message(fields: ResponsesFields, history: _History) -> None:
     if role is None:
         raise invalid(fields.at("role"), f"Missing required parameter: '{fields.at('role')}'.")
     kinds = (_OUTPUT, _REFUSAL, _INPUT) if role == "assistant" else (_INPUT, _OUTPUT)
-    content = _required(fields, "content", *kinds)
+    content = _required(fields, "content", role, history.pictures, *kinds)
     fields.accept("id", "status", "phase")
     match role:
         case "assistant":
-            history.answer(content)
+            history.answer(content.text)
         case "user":
             history.say("user", content)
         case _:
@@ -136,30 +163,53 @@ def _message(fields: ResponsesFields, history: _History) -> None:
 
 
 def _reasoning(fields: ResponsesFields, history: _History) -> None:
-    if fields.take("encrypted_content"):
-        path = fields.at("encrypted_content")
-        why = "it was sealed by another server and cannot be read here: send the text of the thought, or leave it out"
-        raise invalid(path, f"Unsupported parameter: '{path}'. Here: {why}.")
+    sealed = fields.text("encrypted_content")
     summary, content = read_text(fields, "summary", _SUMMARY), read_text(fields, "content", _THOUGHT)
     fields.accept("id", "status")
     if text := content or summary:  # a summary stands in for a thought that was not given
         history.think(text)
+    elif sealed:
+        history.warnings.append("thoughts that another server sealed were left out: they cannot be read here")
 
 
 def _function_call(fields: ResponsesFields, history: _History) -> None:
     call_id = required_id(fields, "call_id")
-    arguments = fields.text("arguments")
-    fields.accept("id", "status", "parsed_arguments")
-    fields.limit("async", "caller")
-    history.call(ToolCall(id=call_id, name=full_name(fields), arguments=arguments or "{}"), fields.at("name"))
+    arguments = read_arguments(fields)
+    fields.accept("id", "status", "parsed_arguments", "async", "caller")
+    history.call(ToolCall(id=call_id, name=full_name(fields), arguments=arguments), fields.at("name"))
 
 
 def _function_call_output(fields: ResponsesFields, history: _History) -> None:
     call_id = required_id(fields, "call_id")
-    output = _required(fields, "output", _INPUT, _OUTPUT)
-    fields.accept("id", "status", "name", "namespace")
-    fields.limit("caller")
+    output = _required(fields, "output", "tool", history.pictures, _INPUT, _OUTPUT, _FILE)
+    fields.accept("id", "status", "name", "namespace", "caller")
     history.say("tool", output, call_id)
+
+
+def _custom_tool_call(fields: ResponsesFields, history: _History) -> None:
+    call_id = required_id(fields, "call_id")
+    fields.accept("id", "status", "namespace", "caller")
+    history.call(custom_call(fields, call_id), fields.at("name"))
+
+
+def _shell_call(name: str) -> Callable[[ResponsesFields, _History], None]:
+    """A reader of calls whose arguments are the object `action`."""
+
+    def read(fields: ResponsesFields, history: _History) -> None:
+        call_id, action = required_id(fields, "call_id"), fields.take("action")
+        if not isinstance(action, dict):
+            raise fields.wrong_type("action", "an object", action)
+        fields.accept("id", "status")
+        history.call(ToolCall(id=call_id, name=name, arguments=to_json(action).decode()), fields.at("call_id"))
+
+    return read
+
+
+def _local_shell_output(fields: ResponsesFields, history: _History) -> None:
+    """The documents call its call `id`, and clients `call_id`."""
+    call_id = optional_id(fields, "call_id") or required_id(fields, "id")
+    fields.accept("id", "status")
+    history.say("tool", _required(fields, "output", "tool", history.pictures, _INPUT, _OUTPUT, _FILE), call_id)
 
 
 _READERS: Mapping[str, Callable[[ResponsesFields, _History], None]] = {
@@ -167,6 +217,10 @@ _READERS: Mapping[str, Callable[[ResponsesFields, _History], None]] = {
     "function_call": _function_call,
     "function_call_output": _function_call_output,
     "reasoning": _reasoning,
+    "custom_tool_call": _custom_tool_call,
+    "custom_tool_call_output": _function_call_output,
+    "local_shell_call": _shell_call("local_shell"),
+    "local_shell_call_output": _local_shell_output,
 }
 
 
@@ -176,8 +230,22 @@ def full_name(fields: Fields) -> str:
     return name if space is None else f"{space}.{name}"
 
 
-def _required(fields: ResponsesFields, name: str, *kinds: PartKind) -> str:
-    text = read_text(fields, name, *kinds)
-    if text is None:
+def _required(fields: ResponsesFields, name: str, role: str, pictures: Pictures, *kinds: PartKind) -> Content:
+    """The texts of these kinds, and the pictures, as far as this role has any."""
+    picture = picture_kind(role, pictures, "input_image", _input_image, "prompt_cache_breakpoint")
+    content = read_content(fields, name, pictures, *kinds, picture)
+    if content is None:
         raise invalid(fields.at(name), f"Missing required parameter: '{fields.at(name)}'.")
-    return text
+    return content
+
+
+def _input_image(fields: Fields) -> Sent:
+    url, detail = fields.text("image_url"), fields.choice("detail", tuple(DETAILS))
+    path = fields.at("image_url")
+    try:
+        fields.refuse({"file_id": "nothing is stored: send the file itself in 'image_url'"})
+    except SupernetError as error:
+        raise Unreadable(fields.at("file_id"), error.message) from None
+    if url is None:
+        raise invalid(path, f"Missing required parameter: '{path}'.")
+    return from_uri(path, url, detail)

@@ -7,31 +7,32 @@ Fields with the same meaning as in chat completions are read by the same readers
 chat_request.py says. That includes those which OpenAI has only there or nowhere (`stop`, `seed`, `top_k`, `min_p`,
 penalties, `logit_bias`, `task_profile`, `chat_template_kwargs`, `token_type`, `ignore_eos`).
 
-`reasoning.context` says whether earlier thoughts are shown to the model again: `all_turns` is `preserve_thinking`;
-the rest leaves it to the model's template, which shows those since the last question.
+How a thought is asked for, `reasoning.context` too, is read in thinking.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from coordinator.openai.chat_request import (
-    BUDGETS,
+    read_ignore_eos,
+    read_limit,
     read_metadata,
     read_model,
     read_profile,
     read_sampling,
     read_seed,
     read_stop,
-    read_thinking,
     read_token_type,
     read_user,
-    reasoning_budget,
 )
 from coordinator.openai.fields import kind
-from coordinator.openai.json_body import load
-from coordinator.openai.responses.fields import INCLUDED, REFUSED, ResponsesFields
+from coordinator.openai.images import Pictures
+from coordinator.openai.json_body import MAX_PICTURES_BODY_BYTES, Json, load
+from coordinator.openai.platform import nameable, plain_choice, read_platform, read_wanted
+from coordinator.openai.responses.fields import INCLUDED, ResponsesFields
 from coordinator.openai.responses.items import read_input
-from coordinator.openai.responses.tools import Json, Toolbox, named_choice, read_text_format, read_toolbox, shown_choice
+from coordinator.openai.responses.tools import Toolbox, named_choice, read_text_format, read_toolbox, shown_choice
+from coordinator.openai.thinking import read_thinking
 from coordinator.openai.tools import read_tool_choice
 from coordinator.request import ChatJob
 from wire.catalog import Catalog, ModelSpec
@@ -57,14 +58,15 @@ def parse(body: bytes, catalog: Catalog, headers: Mapping[str, str]) -> Response
 
     Raises SupernetError: invalid_request with the field as `param`, model_not_found, request_too_large.
     """
-    fields = ResponsesFields(load(body))
-    fields.refuse(REFUSED)
-    fields.limit("service_tier", "prompt_cache_retention", "billing_mode", "background", "truncation")
-    fields.accept("store", "prompt_cache_key", "client_metadata", "app_source", "max_tool_calls")
+    fields = ResponsesFields(load(body, MAX_PICTURES_BODY_BYTES))
+    fields.by_the_lists()
     model = read_model(fields, catalog)
     toolbox = read_toolbox(fields)
     instructions = fields.text("instructions")
-    request, repeated = _request(fields, model, toolbox, instructions)
+    pictures = Pictures(model, catalog)
+    wanted = read_wanted(fields)
+    request, choice, repeated = _request(fields, model, toolbox, instructions, pictures, nameable(wanted))
+    pictures.finish(body, fields)
     job = ChatJob(
         model=model,
         request=request,
@@ -76,34 +78,46 @@ def parse(body: bytes, catalog: Catalog, headers: Mapping[str, str]) -> Response
         token_type=read_token_type(fields, headers),
         user=read_user(fields),
         metadata=read_metadata(fields),
+        warnings=fields.warnings,
+        blobs=pictures.blobs,
+        pictures=tuple(pictures.places),
+        platform=read_platform(fields, wanted, choice),
     )
     fields.finish()
     return ResponsesJob(job, {**repeated, "metadata": job.metadata, "user": job.user}, toolbox.names)
 
 
 def _request(
-    fields: ResponsesFields, model: ModelSpec, toolbox: Toolbox, instructions: str | None
-) -> tuple[ChatRequest, Json]:
-    messages, developer = read_input(fields, instructions)
-    effort, all_turns = _reasoning(fields, model)
-    thinking, preserve = read_thinking(fields, model, effort)
+    fields: ResponsesFields,
+    model: ModelSpec,
+    toolbox: Toolbox,
+    instructions: str | None,
+    pictures: Pictures,
+    others: Collection[str],
+) -> tuple[ChatRequest, str, Json]:
+    """The request with its own tools alone, its choice among all that may be declared, and what the answer repeats."""
+    messages, developer = read_input(fields, instructions, pictures)
+    thinking = read_thinking(fields, model)
     schema, text = read_text_format(fields)
-    limit = fields.integer("max_output_tokens", 1)
+    limit = read_limit(fields, "max_output_tokens")
+    max_tokens = min(limit or model.max_output, model.max_output)
     parallel = fields.flag("parallel_tool_calls")
+    tools, choice = read_tool_choice(fields, tuple(toolbox.tools), named_choice, others)
     request = ChatRequest(
         messages=messages,
-        tools=tuple(toolbox.tools),
-        tool_choice=read_tool_choice(fields, tuple(toolbox.tools), named_choice),
+        tools=tools,
+        tool_choice=plain_choice(choice, tools),
         parallel_tool_calls=True if parallel is None else parallel,
         json_schema=schema,
-        thinking=thinking,
-        preserve_thinking=preserve or all_turns,
-        reasoning_budget=reasoning_budget(thinking, effort),
-        max_tokens=min(limit or model.max_output, model.max_output),
+        json_schema_strict=text["format"].get("strict") or False,
+        thinking=thinking.enabled,
+        preserve_thinking=thinking.preserve,
+        reasoning_budget=thinking.budget,
+        max_tokens=max_tokens,
         stop=read_stop(fields),
-        ignore_eos=fields.flag("ignore_eos") or False,
+        ignore_eos=read_ignore_eos(fields, max_tokens),
         sampling=read_sampling(
-            fields, model.presets.choose(read_profile(fields, developer), thinking), _logprobs(fields)
+            fields, model.presets.choose(read_profile(fields, developer), thinking.enabled), _logprobs(fields)
         ),
     )
     repeated = {
@@ -111,7 +125,7 @@ def _request(
         "max_output_tokens": limit,
         "parallel_tool_calls": request.parallel_tool_calls,
         "reasoning": {
-            "effort": effort,
+            "effort": thinking.effort,
             "summary": None,
             "context": "all_turns" if request.preserve_thinking else "current_turn",
         },
@@ -122,22 +136,7 @@ def _request(
         "top_logprobs": request.sampling.top_logprobs or 0,
         "top_p": request.sampling.top_p,
     }
-    return request, repeated
-
-
-def _reasoning(fields: ResponsesFields, model: ModelSpec) -> tuple[str | None, bool]:
-    """The effort, and whether the thoughts of all turns are to be shown to the model."""
-    inner = fields.inner("reasoning")
-    if inner is None:
-        return None, False
-    effort = inner.choice("effort", tuple(BUDGETS))
-    context = inner.choice("context", ("auto", "current_turn", "all_turns"))
-    inner.accept("summary", "generate_summary")
-    inner.limit("mode")
-    inner.finish()
-    if context == "all_turns" and not model.thinking:
-        raise invalid("reasoning.context", "Unsupported value for 'reasoning.context': this model cannot think.")
-    return effort, context == "all_turns"
+    return request, choice, repeated
 
 
 def _logprobs(fields: ResponsesFields) -> int | None:
@@ -160,6 +159,4 @@ def _stream(fields: ResponsesFields) -> bool:
     if options is not None:
         options.limit("include_obfuscation")
         options.finish()
-        if not stream:
-            raise invalid("stream_options", "Invalid 'stream_options': it needs 'stream' to be true.")
     return stream

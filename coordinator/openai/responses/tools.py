@@ -9,20 +9,29 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from coordinator.openai.fields import Fields, kind
+from coordinator.openai.json_body import Json
 from coordinator.openai.messages import tool_name
-from coordinator.openai.responses.fields import LEFT_OUT, ResponsesFields
+from coordinator.openai.responses.fields import ResponsesFields
 from coordinator.openai.responses.items import full_name
-from coordinator.openai.tools import MAX_TOOLS, check_names, declared, read_function, read_schema
-from wire.chat import Tool
+from coordinator.openai.tools import (
+    check_names,
+    declared,
+    offered,
+    read_function,
+    read_schema,
+    warn_of_unchecked,
+)
+from wire.chat import MAX_TOOLS, Tool
 from wire.errors import invalid
-
-Json = dict[str, Any]
 
 
 @dataclass
 class Toolbox:
-    """`names`: the model's name of a function -> how the client knows it: `name`, and `namespace` if it has one.
-    `shown` is what the Response object repeats: the tools that the model was really told of."""
+    """The functions that a request declares, and how to name them to the client.
+
+    `names`: the model's name of a function -> the client's: `name`, and `namespace` if it has one. `shown` is what the
+    Response object repeats: the tools that the model was really told of.
+    """
 
     tools: list[Tool] = field(default_factory=list)
     names: dict[str, Json] = field(default_factory=dict)
@@ -30,13 +39,13 @@ class Toolbox:
 
 
 def read_toolbox(body: ResponsesFields) -> Toolbox:
-    """Raises SupernetError, also for a kind of tool that is not offered."""
+    """Read `tools`. What is not offered is left out, and the answer says so. Raises SupernetError."""
     box = Toolbox()
     paths: list[tuple[str, str]] = []
     for index, item in enumerate(declared(body)):
         path = f"tools[{index}]"
         before = len(box.tools)
-        _declare(box, ResponsesFields(_flat(item, path), path))
+        _declare(box, body, ResponsesFields(_flat(item, path), path))
         paths += [(tool.name, f"{path}.name") for tool in box.tools[before:]]
     if len(box.tools) > MAX_TOOLS:
         raise invalid("tools", f"Invalid 'tools': {len(box.tools)} functions, at most {MAX_TOOLS} are accepted.")
@@ -60,44 +69,42 @@ def _flat(item: Any, path: str) -> Any:
     return {**inner, **outer}
 
 
-def _declare(box: Toolbox, fields: ResponsesFields) -> None:
-    given: Any = fields.take("type")
-    match given:
+def _declare(box: Toolbox, body: ResponsesFields, fields: ResponsesFields) -> None:
+    match offered(body, fields, "namespace"):
         case "function":
-            tool = _function(fields)
-            box.tools.append(tool)
-            box.names[tool.name] = {"name": tool.name}
-            box.shown.append(_shown(tool))
+            tool = _function(body, fields)
+            if tool is not None:
+                box.tools.append(tool)
+                box.names[tool.name] = {"name": tool.name}
+                box.shown.append(_shown(tool))
         case "namespace":
-            _namespace(box, fields)
-        case str() if given in LEFT_OUT:
-            pass
-        case _:
-            path = fields.at("type")
-            shown = f"'{given}' tools are" if isinstance(given, str) and len(given) <= 32 else "this tool is"
-            message = f"{shown} not offered, only 'function' and 'namespace' of functions: tools are run by the client."
-            raise invalid(path, f"Unsupported value for '{path}': {message}")
+            _namespace(box, body, fields)
 
 
-def _function(fields: ResponsesFields) -> Tool:
+def _function(body: ResponsesFields, fields: ResponsesFields) -> Tool | None:
+    """The function; None for one that is not to be shown before a search of tools has found it."""
     tool = read_function(fields)
-    fields.accept("output_schema")
-    fields.limit("async", "defer_loading", "allowed_callers")
+    fields.accept("output_schema", "allowed_callers")
+    fields.limit("async")
+    deferred = fields.flag("defer_loading")
     fields.finish()
-    return tool
+    if deferred:
+        body.warn("tools with 'defer_loading' were left out: no search of tools is offered, which could load them")
+    return None if deferred else tool
 
 
-def _namespace(box: Toolbox, fields: ResponsesFields) -> None:
+def _namespace(box: Toolbox, body: ResponsesFields, fields: ResponsesFields) -> None:
     space, about = tool_name(fields), fields.text("description")
     found: list[Tool] = []
     for index, item in enumerate(fields.array("tools", MAX_TOOLS) or []):
         path = f"{fields.at('tools')}[{index}]"
         inner = ResponsesFields(_flat(item, path), path)
-        if inner.take("type") != "function":
-            where = inner.at("type")
-            raise invalid(where, f"Unsupported value for '{where}': a namespace holds functions only.")
-        found.append(_function(inner))
+        tool = _function(body, inner) if offered(body, inner) else None
+        if tool is not None:
+            found.append(tool)
     fields.finish()
+    if not found:
+        return
     box.shown.append(
         {"type": "namespace", "name": space, "description": about or "", "tools": list(map(_shown, found))}
     )
@@ -118,11 +125,10 @@ def _shown(tool: Tool) -> Json:
 
 
 def named_choice(fields: Fields) -> tuple[str, str]:
-    """`{"type": "function", "name": ...}`, with `namespace` if it has one. For read_tool_choice."""
+    """Read a `tool_choice` that names a function, with `namespace` if it has one; for read_tool_choice."""
     given: Any = fields.take("type")
     if given != "function":
-        why = "leave the other tools out of 'tools'" if given == "allowed_tools" else "name a function"
-        raise invalid("tool_choice.type", f"Unsupported value for 'tool_choice.type'. Here: {why}.")
+        raise invalid("tool_choice.type", "Unsupported value for 'tool_choice.type'. Here: name a function.")
     name = full_name(fields)
     fields.finish()
     return name, fields.at("name")
@@ -153,15 +159,17 @@ def read_text_format(body: ResponsesFields) -> tuple[Json | None, Json]:
         elif given == "json_schema":
             schema, shown = _json_schema(format)
         format.finish()
+        warn_of_unchecked(body, schema)
     if fields is not None:
-        fields.limit("verbosity")
+        fields.accept("verbosity")
         fields.finish()
     return schema, {"format": shown, "verbosity": "medium"}
 
 
 def _json_schema(format: ResponsesFields) -> tuple[Json, Json]:
-    """The answer is held to the schema in any case; the name, the words and `strict` are repeated and no more."""
-    schema = read_schema(format, "schema")
+    """The answer is held to the schema in any case; the name and the words are repeated and no more."""
+    strict = format.flag("strict")
+    schema = read_schema(format, "schema", strict or False)
     if schema is None:
         raise invalid("text.format.schema", "Missing required parameter: 'text.format.schema'.")
     shown = {
@@ -169,6 +177,6 @@ def _json_schema(format: ResponsesFields) -> tuple[Json, Json]:
         "name": format.text("name") or "answer",
         "description": format.text("description"),
         "schema": schema,
-        "strict": format.flag("strict"),
+        "strict": strict,
     }
     return schema, shown

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from coordinator.accounts.errors import AccountError
 from coordinator.accounts.rows import (
     AccountRow,
     KeyRow,
@@ -19,7 +20,6 @@ from coordinator.accounts.rows import (
     set_account,
 )
 from coordinator.store.database import Database
-from coordinator.store.errors import LedgerError
 
 ALICE = AccountRow("acc_1", "alice", 10)
 KEY = KeyRow("key_1", "acc_1", "laptop", "ab12", "sk-sn-...", ("client", "worker"), 20)
@@ -30,8 +30,8 @@ def _add(database: Database, add: Callable[..., None], row: Any) -> None:
         add(connection, row)
 
 
-def test_rows_come_back_as_they_went_in(tmp_path: Path) -> None:
-    database = Database(tmp_path / "c.db")
+def test_rows_come_back_as_they_went_in(database_file: Path) -> None:
+    database = Database(database_file)
     _add(database, add_account, ALICE)
     _add(database, add_key, KEY)
     assert find_account(database, "alice") == find_account(database, "acc_1") == ALICE
@@ -41,8 +41,8 @@ def test_rows_come_back_as_they_went_in(tmp_path: Path) -> None:
     database.close()
 
 
-def test_a_key_belongs_to_an_account_that_exists_and_its_hash_is_unique(tmp_path: Path) -> None:
-    database = Database(tmp_path / "c.db")
+def test_a_key_belongs_to_an_account_that_exists_and_its_hash_is_unique(database_file: Path) -> None:
+    database = Database(database_file)
     with pytest.raises(IntegrityError):
         _add(database, add_key, KEY)
     _add(database, add_account, ALICE)
@@ -52,20 +52,20 @@ def test_a_key_belongs_to_an_account_that_exists_and_its_hash_is_unique(tmp_path
     database.close()
 
 
-def test_revoking_is_for_keys_in_use(tmp_path: Path) -> None:
-    database = Database(tmp_path / "c.db")
+def test_revoking_is_for_keys_in_use(database_file: Path) -> None:
+    database = Database(database_file)
     _add(database, add_account, ALICE)
     _add(database, add_key, KEY)
     revoke_key(database, "key_1", 99)
     assert list_keys(database)[0].revoked_ms == 99
     for unknown in ("key_1", "key_2"):
-        with pytest.raises(LedgerError):
+        with pytest.raises(AccountError):
             revoke_key(database, unknown, 100)
     database.close()
 
 
-def test_every_change_is_counted_whoever_makes_it(tmp_path: Path) -> None:
-    database, other = Database(tmp_path / "c.db"), Database(tmp_path / "c.db")
+def test_every_change_is_counted_whoever_makes_it(database_file: Path) -> None:
+    database, other = Database(database_file), Database(database_file)
     numbers = [revision_of(other)]
     _add(database, add_account, ALICE)
     numbers.append(revision_of(other))

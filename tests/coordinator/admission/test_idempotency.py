@@ -1,11 +1,12 @@
 import pytest
 
 from coordinator.admission import idempotency as module
-from coordinator.admission.idempotency import KEPT_S, Idempotency, Kept, Run, fingerprint, key_of
+from coordinator.admission.idempotency import KEPT_S, Idempotency, Kept, Run, fingerprint
+from coordinator.filled import Filled
 from wire.errors import ErrorCode, SupernetError
 
 ASKED, OTHER = fingerprint("/v1/x", "", b"{}"), fingerprint("/v1/x", "", b"[]")
-ANSWER = Kept("application/json", b"yes")
+ANSWER = Kept("application/json", Filled(b"yes"))
 
 
 def begin(table: Idempotency, account: str = "a", asked: bytes = ASKED, now: float = 0.0) -> Run:
@@ -66,18 +67,10 @@ def test_memory_is_bounded_in_number_and_in_bytes(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "MOST_BYTES_EACH", 60)
     table = Idempotency()
     for i in range(10):
-        table.end(begin(table, account=f"x{i}"), Kept("", b"1234567890"), 0.0)
+        table.end(begin(table, account=f"x{i}"), Kept("", Filled(b"1234567890")), 0.0)
         assert len(table) <= 3
     for account in "bc":
-        table.end(begin(table, account=account), Kept("", b"." * 55), 0.0)
+        table.end(begin(table, account=account), Kept("", Filled(b"." * 55)), 0.0)
     assert len(table) == 1, "two of 55 bytes are too much together"
-    table.end(begin(table), Kept("", b"." * 61), 0.0)
+    table.end(begin(table), Kept("", Filled(b"." * 61)), 0.0)
     assert refused(table).retry_after_s is None, "too long to be kept: charged all the same"
-
-
-def test_a_key_has_1_to_255_characters() -> None:
-    assert key_of({}) is None
-    assert key_of({"idempotency-key": "x" * 255}) == "x" * 255
-    for wrong in ("", "x" * 256):
-        with pytest.raises(SupernetError):
-            key_of({"idempotency-key": wrong})

@@ -10,6 +10,7 @@ from coordinator.ledger.orders import UsageRow
 from coordinator.ledger.usage import read
 from tests.coordinator.conftest import Coordinator, FakeWorker, Start, delta, until
 from wire import messages as wire
+from wire.chat import Content, Usage
 from wire.errors import ErrorCode
 
 ASK: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "hi"}]}
@@ -201,15 +202,13 @@ async def test_a_client_that_does_not_read_stops_only_its_own_job(
         big = "x" * 200_000  # one token, much text: what fills the buffers of the kernel
         seq = 0
         while not cancel.done() and seq < 400:
-            item = delta(start, seq, "x").items[0].model_copy(update={"parts": delta(start, seq, big).items[0].parts})
+            item = delta(start, seq, "x").items[0].model_copy(update={"parts": (Content(text=big),)})
             await worker.say(wire.Deltas(items=(item,)))
             seq += 1
             await asyncio.sleep(0.005)
         assert (await cancel).job == start.job
         await response.aclose()
-        await worker.say(
-            wire.Cancelled(job=start.job, attempt=1, seq=seq, usage={"prompt": 5, "completion": 1})  # type: ignore[arg-type]
-        )
+        await worker.say(wire.Cancelled(job=start.job, attempt=1, seq=seq, usage=Usage(prompt=5, completion=1)))
         other = asyncio.create_task(http.post("/v1/chat/completions", json=ASK))
         await worker.serve("ok")
         assert (await other).json()["choices"][0]["message"]["content"] == "ok"
@@ -230,9 +229,7 @@ async def test_every_job_that_a_worker_had_leaves_one_row_of_usage(coordinator: 
                 break
         await chunks.close()
         await worker.hear(wire.Cancel)
-        await worker.say(
-            wire.Cancelled(job=start.job, attempt=1, seq=3, usage={"prompt": 5, "completion": 99})  # type: ignore[arg-type]
-        )
+        await worker.say(wire.Cancelled(job=start.job, attempt=1, seq=3, usage=Usage(prompt=5, completion=99)))
         rows = await written(coordinator, 2)
     assert [(row.finish, row.prompt, row.completion, row.cost_nano) for row in rows] == [
         ("stop", 5, 5, 6000),
@@ -244,10 +241,9 @@ async def test_every_job_that_a_worker_had_leaves_one_row_of_usage(coordinator: 
 
 async def written(coordinator: Coordinator, count: int) -> list[UsageRow]:
     running = coordinator.running
-    loop = asyncio.get_running_loop()
     async with asyncio.timeout(10):
         while True:
-            rows = await loop.run_in_executor(running.thread, read, running.database)
+            rows = await running.store.run(read)
             if len(rows) >= count:
                 return rows
             await asyncio.sleep(0.02)

@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from coordinator.api.answering import choice_seed
-from tests.coordinator.conftest import Coordinator
+from tests.coordinator.conftest import Coordinator, chat_of
 from wire import messages as wire
 from wire.errors import ErrorCode
 
@@ -18,7 +18,7 @@ ASK: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content":
 async def test_a_plain_answer_with_usage_and_cost_and_timing(coordinator: Coordinator) -> None:
     async with coordinator.worker() as worker, coordinator.openai() as client:
         await worker.join()
-        asked = asyncio.create_task(client.chat.completions.with_raw_response.create(**ASK))
+        asked = asyncio.ensure_future(client.chat.completions.with_raw_response.create(**ASK))
         start = await worker.serve("hello")
         raw = await asked
         answer = raw.parse()
@@ -34,7 +34,7 @@ async def test_a_plain_answer_with_usage_and_cost_and_timing(coordinator: Coordi
     assert raw.headers["x-supernet-attempts"] == "1"
     assert int(raw.headers["x-supernet-ttft-ms"]) >= 0
     assert raw.headers["x-request-id"].startswith("req_")
-    assert start.request.messages[0].content == "hi"
+    assert chat_of(start).messages[0].content == "hi"
 
 
 async def test_a_streamed_answer(coordinator: Coordinator) -> None:

@@ -75,13 +75,13 @@ async def test_ten_thousand_headers_are_too_many(coordinator: Coordinator) -> No
     writer.write(request(coordinator, ASK, *(f"x-{n}: {n}" for n in range(10_000))))
     async with asyncio.timeout(10):
         line = await reader.readline()
-    assert line == b"" or line.split()[1] == b"400"
+    assert line.split()[1] == b"431"
     writer.close()
     async with coordinator.http() as http:
         assert (await http.get("/livez")).status_code == 200
 
 
-@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE", "PUT", "NONSENSE"])
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "PUT", "NONSENSE"])
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models", "/nowhere"])
 async def test_other_methods_are_refused_and_hold_nothing(coordinator: Coordinator, method: str, path: str) -> None:
     async with coordinator.http() as http:

@@ -1,6 +1,10 @@
 """Idempotency-Key through the real coordinator: one job, one charge, one answer."""
 
 import asyncio
+import gzip
+import json
+import threading
+from hashlib import sha256
 from typing import Any
 
 import httpx
@@ -9,11 +13,19 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from coordinator.admission.idempotency import Idempotency
-from coordinator.api.answering import EventStream
+from coordinator.api import chat, intake
+from coordinator.api.body import read_body
+from coordinator.api.events import EventStream
+from coordinator.api.intake import ASIDE_BYTES
 from coordinator.ledger.usage import read
-from tests.coordinator.conftest import Coordinator, Start
+from coordinator.openai.chat_request import parse
+from coordinator.request import ChatJob
+from tests.coordinator.conftest import CATALOG, Coordinator, Start, chat_of
+from tests.coordinator.pictures import image, image_url, input_image, png, uri
 from wire import messages as wire
-from wire.chat import Usage
+from wire.blobs import VISION
+from wire.catalog import Catalog
+from wire.chat import Image, Usage
 from wire.errors import ErrorCode
 
 BODY: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "hi"}]}
@@ -27,7 +39,7 @@ async def post(client: httpx.AsyncClient, **fields: Any) -> httpx.Response:
 async def spent(coordinator: Coordinator) -> int:
     """What all finished requests were charged, in nano-dollars."""
     assert await coordinator.running.services.ledger.flushed(5)
-    return sum(row.cost_nano for row in read(coordinator.running.database))
+    return sum(row.cost_nano for row in read(coordinator.running.store.database))
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -65,7 +77,7 @@ async def test_a_stream_is_kept_before_its_client_knows_the_end(
 
     async def watched(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
         async def sender(message: Message) -> None:
-            if message["type"] == "http.response.body" and not message["more_body"]:
+            if message["type"] == "http.response.body" and b"[DONE]" in message["body"]:
                 assert kept, "who reads the end may ask again at once"
             await send(message)
 
@@ -148,3 +160,127 @@ async def test_a_key_that_is_too_long_is_refused_by_name(coordinator: Coordinato
     async with coordinator.openai() as client:
         with pytest.raises(openai.BadRequestError, match="Idempotency-Key"):
             await client.chat.completions.create(**BODY, extra_headers={"Idempotency-Key": "x" * 300})
+
+
+# ---- large bodies and pictures ---------------------------------------------------------------------------------------
+
+SEEING = CATALOG.replace("files: [{name: tiny.gguf}]", "files: [{name: tiny.gguf}], projector: {name: eyes.gguf}")
+LARGE = png(padding=3_200_000)  # in base64 it makes a body of more than 4 MiB
+ASKED = {
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": [image_url(uri(LARGE))]}]},
+    "/v1/responses": {"input": [{"role": "user", "content": [input_image(uri(LARGE))]}]},
+    "/v1/messages": {"messages": [{"role": "user", "content": [image(LARGE)]}]},
+}
+
+
+class Body(bytes):
+    """A body that says when nobody holds it any more."""
+
+    let_go = False
+
+    def __del__(self) -> None:
+        Body.let_go = True
+
+
+@pytest.mark.parametrize(("path", "encoding"), [*((path, "") for path in ASKED), ("/v1/messages", "gzip")])
+async def test_a_picture_comes_to_the_worker_by_its_name_and_the_body_is_let_go(
+    start_coordinator: Start, monkeypatch: pytest.MonkeyPatch, path: str, encoding: str
+) -> None:
+    async def watched(*args: Any) -> Body:
+        return Body(await read_body(*args))
+
+    monkeypatch.setattr(intake, "read_body", watched)
+    Body.let_go = False
+    body = json.dumps(ASKED[path]).encode()
+    headers = {"content-encoding": encoding} if encoding else {}
+    async with start_coordinator(SEEING) as coordinator, coordinator.worker() as worker, coordinator.http() as client:
+        await worker.join(features=(VISION,))
+        sent = gzip.compress(body, 0) if encoding else body
+        asking = asyncio.create_task(client.post(path, content=sent, headers=headers))
+        start = await worker.accept()
+        assert chat_of(start).messages[0].images == (
+            Image(at=0, sha256=sha256(LARGE).hexdigest(), size_bytes=len(LARGE), most=1024),
+        )
+        (job,) = coordinator.running.services.hub.dispatch._state.jobs.values()
+        assert list(job.spec.blobs.values()) == [LARGE]
+        assert Body.let_go
+        await worker.done(start, await worker.tell(start, "hi"))
+        assert (await asking).status_code == 200
+
+
+async def test_a_large_body_is_read_aside_and_in_turn(
+    start_coordinator: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+
+    def parsed(body: bytes, catalog: Catalog, headers: Any) -> ChatJob:
+        threads.append(threading.current_thread().name)
+        return parse(body, catalog, headers)
+
+    monkeypatch.setattr(chat, "parse", parsed)
+    async with start_coordinator(SEEING) as coordinator, coordinator.http() as client:
+        for content in ("hi", "h" * ASIDE_BYTES, [image_url(uri(LARGE))]):
+            await client.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": content}]})
+    assert [name.startswith("bodies") for name in threads] == [False, True, True]
+
+
+@pytest.mark.parametrize("path", list(ASKED))
+async def test_a_body_is_large_because_of_pictures_that_are_seen_and_for_nothing_else(
+    coordinator: Coordinator, start_coordinator: Start, path: str
+) -> None:
+    words = {"role": "user", "content": "h" * 5_000_000}
+    async with coordinator.http() as client:
+        body = {"input": [words]} if path == "/v1/responses" else {"messages": [words]}
+        response = await client.post(path, json=body)
+        assert (response.status_code, response.json()["error"]["type"] != "") == (413, True)
+        assert "5000" in response.json()["error"]["message"]
+        response = await client.post(path, json=ASKED[path])
+        assert response.status_code == 400
+        message = response.json()["error"]["message"]
+        assert "this model takes text only" in message
+        assert len(message) < 300
+
+
+async def test_the_same_picture_twice_under_one_key_is_one_job(start_coordinator: Start) -> None:
+    async with start_coordinator(SEEING) as coordinator, coordinator.worker() as worker, coordinator.http() as client:
+        await worker.join(features=(VISION,))
+        asked = ASKED["/v1/chat/completions"]
+        first = asyncio.create_task(client.post("/v1/chat/completions", json=asked, headers=KEY))
+        await worker.serve("hello")
+        assert (await first).status_code == 200
+        again = await client.post("/v1/chat/completions", json=asked, headers=KEY)
+        assert again.headers["idempotent-replayed"] == "true"
+        small = {"messages": [{"role": "user", "content": [image_url()]}]}
+        other = await client.post("/v1/chat/completions", json=small, headers=KEY)
+        assert (other.status_code, other.json()["error"]["param"]) == (400, "Idempotency-Key")
+
+
+TWO: dict[str, dict[str, Any]] = {
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": [image_url(), image_url(uri(LARGE))]}]},
+    "/v1/responses": {"instructions": "x", "input": [{"role": "user", "content": [input_image(), input_image()]}]},
+    "/v1/messages": {"system": "x", "messages": [{"role": "user", "content": [image(), image()]}]},
+}
+PLACES = {
+    "/v1/chat/completions": "messages[0].content[1].image_url",
+    "/v1/responses": "input[0].content[1].image_url",
+    "/v1/messages": "messages[0].content[1].source",
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("path", list(TWO))
+async def test_a_picture_that_a_worker_cannot_read_is_named_by_its_place(
+    start_coordinator: Start, path: str, stream: bool
+) -> None:
+    async with start_coordinator(SEEING) as coordinator, coordinator.worker() as worker, coordinator.http() as client:
+        await worker.join(features=(VISION,))
+        asking = asyncio.create_task(client.post(path, json=TWO[path] | {"stream": stream}))
+        start = await worker.hear(wire.Start)
+        head = {"job": start.job, "attempt": 1, "code": ErrorCode.INVALID_REQUEST}
+        await worker.say(wire.Refused(**head, message="The picture is damaged.", param="images[1]"))
+        response = await asking
+    error = response.json()["error"]
+    assert response.status_code == 400
+    assert error.get("param", PLACES[path]) == PLACES[path]  # Anthropic's errors have no such field
+    assert error["message"].startswith(f"Invalid '{PLACES[path]}': ")
+    assert "The picture is damaged." in error["message"]

@@ -10,7 +10,7 @@ import pytest
 from openai.types.responses import Response, ResponseCompletedEvent, ResponseStreamEvent
 from pydantic import BaseModel, TypeAdapter
 
-from tests.coordinator.conftest import Coordinator, FakeWorker
+from tests.coordinator.conftest import Coordinator, FakeWorker, chat_of
 from wire import messages as wire
 from wire.chat import CallDelta, Content, Notice, Part, Reasoning, ToolCall, Usage
 from wire.errors import ErrorCode
@@ -42,6 +42,7 @@ def texts(*words: str) -> list[list[Part]]:
     return [[Content(text=word)] for word in words]
 
 
+CHAT_TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
 CALL: list[list[Part]] = [
     [Reasoning(text="I must ")],
     [Reasoning(text="look.")],
@@ -76,7 +77,7 @@ async def test_a_plain_answer(coordinator: Coordinator) -> None:
     }
     assert raw.headers["x-supernet-attempts"] == "1"
     assert (answer.instructions, answer.to_dict()["store"]) == ("Be brief.", False)
-    assert [(message.role, message.content) for message in start.request.messages] == [
+    assert [(message.role, message.content) for message in chat_of(start).messages] == [
         ("system", "Be brief."),
         ("user", "hi"),
     ]
@@ -133,13 +134,13 @@ async def test_a_loop_of_calls_whose_items_are_fed_back_as_they_came(coordinator
                     assert json.loads(item.arguments) == {"at": "home"}
                     items.append({"type": "function_call_output", "call_id": item.call_id, "output": "warm"})
     assert answer.output_text == "At home."
-    sent = requests[-1].request.messages
+    sent = chat_of(requests[-1]).messages
     assert [message.role for message in sent] == ["user", "assistant", "tool", "assistant", "tool"]
     assert sent[1].reasoning == "I must look."
     assert sent[1].tool_calls == (ToolCall(id=sent[2].tool_call_id or "", name="look", arguments='{"at":"home"}'),)
     assert (sent[2].content, sent[4].content) == ("warm", "warm")
     assert sent[2].tool_call_id != sent[4].tool_call_id
-    assert requests[0].request.tools[0].name == "look"
+    assert chat_of(requests[0]).tools[0].name == "look"
 
 
 async def test_parallel_calls_of_a_namespace_come_back_with_their_namespace(coordinator: Coordinator) -> None:
@@ -161,9 +162,9 @@ async def test_parallel_calls_of_a_namespace_come_back_with_their_namespace(coor
         second = await serving
     assert [(call["namespace"], call["name"]) for call in again] == [("eyes", "look")] * 2
     assert len({call["call_id"] for call in again}) == len({call["id"] for call in again}) == 2
-    assert start.request.tools[0].name == "eyes.look"
-    assert [call.name for call in second.request.messages[0].tool_calls] == ["eyes.look"] * 2
-    assert [message.role for message in second.request.messages] == ["assistant", "tool", "tool"]
+    assert chat_of(start).tools[0].name == "eyes.look"
+    assert [call.name for call in chat_of(second).messages[0].tool_calls] == ["eyes.look"] * 2
+    assert [message.role for message in chat_of(second).messages] == ["assistant", "tool", "tool"]
 
 
 class Place(BaseModel):
@@ -177,8 +178,9 @@ async def test_a_parsed_answer(coordinator: Coordinator) -> None:
         answer = await client.responses.parse(**ASK, text_format=Place)
         start = await serving
     assert answer.output_parsed == Place(city="Rome")
-    assert start.request.json_schema is not None
-    assert start.request.json_schema["required"] == ["city"]
+    schema = chat_of(start).json_schema
+    assert schema is not None
+    assert schema["required"] == ["city"]
 
 
 async def test_an_answer_that_was_cut_is_incomplete_in_both_ways(coordinator: Coordinator) -> None:
@@ -188,9 +190,9 @@ async def test_an_answer_that_was_cut_is_incomplete_in_both_ways(coordinator: Co
         whole = await client.responses.create(**ASK, max_output_tokens=4, tools=[TOOL])
         start = await serving
         serving = asyncio.create_task(serve(worker, CALL[:4], "length"))
-        events = [event async for event in await client.responses.create(**ASK, stream=True)]
+        events = [event async for event in await client.responses.create(**ASK, stream=True, tools=[TOOL])]
         await serving
-    assert start.request.max_tokens == 4
+    assert chat_of(start).max_tokens == 4
     last = events[-1]
     assert last.type == "response.incomplete"
     for answer in (whole, last.response):
@@ -217,9 +219,10 @@ async def test_an_error_in_a_stream_is_the_failed_response_and_nothing_follows(c
     assert last.type == "response.failed"
     assert last.response.status == "failed"
     assert last.response.error is not None
-    assert last.response.error.to_dict() == {
+    error = last.response.error.to_dict()
+    assert "In the worker's words: 'too long'" in str(error.pop("message"))
+    assert error == {
         "code": "context_length_exceeded",
-        "message": "too long",
         "type": "context_length_exceeded",
         "param": "input",
     }
@@ -261,8 +264,23 @@ async def test_what_was_malformed_is_told_beside_an_answer_that_stands(coordinat
         serving = asyncio.create_task(serve(worker, [*texts("x"), [Notice(text="a call was not closed")]]))
         answer = (await http.post("/v1/responses", json=ASK)).json()
         await serving
-    assert answer["warnings"] == ["a call was not closed"]
+    (warning,) = answer["warnings"]
+    assert warning.endswith("In the worker's words: 'a call was not closed'")
     assert answer["output"][0]["content"][0]["text"] == "x"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_arguments_that_are_no_json_are_told_of_beside_the_call(coordinator: Coordinator, stream: bool) -> None:
+    async with coordinator.worker() as worker, coordinator.http() as http:
+        await worker.join()
+        broken: list[list[Part]] = [[CallDelta(index=0, name="look")], [CallDelta(index=0, arguments='{"at": home')]]
+        serving = asyncio.create_task(serve(worker, broken, "tool_calls"))
+        asked = {"messages": [{"role": "user", "content": "hi"}], "tools": [CHAT_TOOL], "stream": stream}
+        answer = await http.post("/v1/chat/completions", json={"model": "tiny", **asked})
+        await serving
+    assert answer.status_code == 200
+    assert "the arguments of a tool call are no JSON" in answer.text
+    assert answer.text.count("home") == 1
 
 
 async def test_a_lost_worker_is_a_pause_within_the_same_item(coordinator: Coordinator) -> None:

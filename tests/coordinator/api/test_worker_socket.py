@@ -10,13 +10,24 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from coordinator.accounts.rows import list_keys, revoke_key
+from coordinator.admission.dials import Dials
+from coordinator.admission.useless_frames import FIRST_WAIT_S, MOST_BYTES
 from coordinator.api import worker_socket
 from coordinator.store.database import Database
+from program.useless_frames import FRAME_BYTES
 from tests.coordinator.conftest import CATALOG, Coordinator, FakeWorker, Start, make_key, until
 from wire import messages as wire
-from wire.chat import Usage
+from wire.chat import Content, Usage
 from wire.codec import encode, to_worker
-from wire.errors import CLOSE_DUPLICATE, CLOSE_HELLO_TIMEOUT, CLOSE_PROTOCOL_ERROR, CLOSE_UNAUTHORIZED, CLOSE_VERSION
+from wire.errors import (
+    CLOSE_DUPLICATE,
+    CLOSE_HELLO_TIMEOUT,
+    CLOSE_PROTOCOL_ERROR,
+    CLOSE_UNAUTHORIZED,
+    CLOSE_VERSION,
+    ErrorCode,
+)
+from wire.offers import ModelOffer, ModelState
 
 
 def dial(coordinator: Coordinator, key: str | None, protocol: str | None = wire.SUBPROTOCOL) -> Any:
@@ -86,30 +97,30 @@ async def test_a_first_frame_that_is_no_good_hello_is_explained_and_closed(
     assert closed == code
 
 
-async def test_a_model_that_is_not_in_the_catalogue_is_left_out(coordinator: Coordinator) -> None:
+async def test_a_model_that_is_not_in_the_catalog_is_left_out(coordinator: Coordinator) -> None:
     async with coordinator.worker() as worker:
-        offers = [wire.ModelOffer(id=name, context=1, slots=1) for name in ("tiny", "homemade", "tiny")]
+        offers = [ModelOffer(id=name, context=1, slots=1) for name in ("tiny", "homemade", "tiny")]
         await worker.say(wire.Hello(worker="w", instance="a", models=tuple(offers)))
         first, second = await worker.hear(wire.Error), await worker.hear(wire.Error)
         assert "homemade" in first.message
         assert "twice" in second.message
         await worker.hear(wire.Welcome)
-        assert set(coordinator.running.services.hub.dispatch.workers[0].seats) == {"tiny"}
+        assert set(coordinator.running.services.hub.dispatch.workers[0].replicas) == {"tiny"}
 
 
-async def test_weights_that_the_catalogue_calls_by_another_hash_are_left_out(start_coordinator: Start) -> None:
+async def test_weights_that_the_catalog_calls_by_another_hash_are_left_out(start_coordinator: Start) -> None:
     right, other = "a" * 64, "b" * 64
-    catalogue = CATALOG.replace("name: tiny.gguf", f"name: tiny.gguf, sha256: {right}")
-    assert right in catalogue
-    async with start_coordinator(catalogue=catalogue) as coordinator:
-        for sha256, seats in ((other, set[str]()), (right, {"tiny"}), ("", {"tiny"})):
+    catalog = CATALOG.replace("name: tiny.gguf", f"name: tiny.gguf, sha256: {right}")
+    assert right in catalog
+    async with start_coordinator(catalog=catalog) as coordinator:
+        for sha256, replicas in ((other, set[str]()), (right, {"tiny"}), ("", {"tiny"})):
             async with coordinator.worker() as worker:
-                offer = wire.ModelOffer(id="tiny", context=1, slots=1, sha256=sha256)
+                offer = ModelOffer(id="tiny", context=1, slots=1, sha256=sha256)
                 await worker.say(wire.Hello(worker=f"w{sha256[:1]}", instance="a", models=(offer,)))
-                if not seats:
+                if not replicas:
                     assert right in (await worker.hear(wire.Error)).message
                 await worker.hear(wire.Welcome)
-                assert set(coordinator.running.services.hub.dispatch.workers[-1].seats) == seats
+                assert set(coordinator.running.services.hub.dispatch.workers[-1].replicas) == replicas
 
 
 async def test_clients_are_told_what_workers_claim_to_have_loaded_and_nothing_else_of_it(
@@ -117,7 +128,7 @@ async def test_clients_are_told_what_workers_claim_to_have_loaded_and_nothing_el
 ) -> None:
     async with coordinator.worker() as one, coordinator.worker() as two, coordinator.http() as http:
         for worker, name, claim in ((one, "w1", "a" * 64), (two, "w2", "<b>trust me</b>")):
-            offer = wire.ModelOffer(id="tiny", context=1, slots=1, sha256=claim)
+            offer = ModelOffer(id="tiny", context=1, slots=1, sha256=claim)
             await worker.say(wire.Hello(worker=name, instance="a", models=(offer,)))
             await worker.hear(wire.Welcome)
             await worker.ready(1)
@@ -161,6 +172,115 @@ async def test_sixteen_invalid_frames_close_the_link(coordinator: Coordinator) -
     assert code == CLOSE_PROTOCOL_ERROR
     assert sum(isinstance(message, wire.Error) for message in heard) == 16
     await gone(coordinator)
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        wire.Deltas(items=tuple(wire.Delta(job=f"nobodys-{n}", attempt=1, seq=n) for n in range(4096))),
+        wire.Capacity(models=(ModelState(id="homemade-" + "x" * 50, status="ready", slots=1, free=1),) * 32),
+        wire.Issue(code="x", severity="error", message="x" * 4096),
+        wire.Error(code=ErrorCode.INTERNAL_ERROR, message="x" * 4096),
+        wire.Failed(job="nobodys", attempt=1, seq=0, code=ErrorCode.ENGINE_ERROR, message="x" * 4096, retryable=True),
+        wire.Accepted(job="nobodys", attempt=1),
+    ],
+)
+async def test_a_flood_of_valid_frames_of_no_use_closes_that_link_and_its_account_waits(
+    coordinator: Coordinator, flood: Any
+) -> None:
+    frame = encode(flood)
+    async with coordinator.worker() as worker:
+        await worker.join()
+        # It reads as it writes: behind 16 messages that nobody takes the client stops reading.
+        ended = asyncio.create_task(closing(worker))
+        with contextlib.suppress(ConnectionClosed):
+            for _ in range(4 * MOST_BYTES // (len(frame) + FRAME_BYTES)):
+                await worker.say(frame)
+        _, code = await ended
+        assert code == CLOSE_PROTOCOL_ERROR
+        assert "no use" in str(worker.socket.close_reason)
+    hub = coordinator.running.services.hub
+    assert hub.dispatch.counters.late_frames <= MOST_BYTES // 50
+    with pytest.raises(InvalidStatus) as caught:
+        async with dial(coordinator, coordinator.key):
+            pass
+    assert caught.value.response.status_code == 429
+    assert 1 <= int(caught.value.response.headers["retry-after"]) <= FIRST_WAIT_S
+
+
+async def test_an_account_that_dials_without_end_is_told_when_to_come_again(
+    coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before, a key opened as many sockets a second as it could."""
+    once = Dials.wait_s
+    # each dial counts as a hundred
+    monkeypatch.setattr(Dials, "wait_s", lambda *args: max(once(*args) for _ in range(100)))
+    taken = 0
+    with pytest.raises(InvalidStatus) as caught:
+        for _ in range(100):
+            async with dial(coordinator, coordinator.key):
+                taken += 1
+    assert 5 <= taken < 100
+    assert caught.value.response.status_code == 429
+    assert caught.value.response.headers["retry-after"] == "10"
+    assert b"dial too often: dial again in 10 s" in bytes(caught.value.response.body or b"")
+
+
+async def test_sockets_of_an_account_share_a_budget_of_frames_of_no_use(coordinator: Coordinator) -> None:
+    """Each sends less than a socket may, and the one with which it is too much for the account is closed."""
+    frame = encode(wire.Issue(code="x", severity="error", message="x" * 4096))
+    closed = 0
+    async with contextlib.AsyncExitStack() as stack:
+        for n in range(6):
+            worker = await stack.enter_async_context(coordinator.worker())
+            await worker.join(f"w{n}")
+            with contextlib.suppress(ConnectionClosed):
+                for _ in range(9 * MOST_BYTES // 10 // (len(frame) + FRAME_BYTES)):
+                    await worker.say(frame)
+                await worker.say("{")
+                await worker.hear(wire.Error)
+            closed += worker.socket.close_code == CLOSE_PROTOCOL_ERROR
+            if closed:
+                break
+    assert (closed, n) == (1, 2)
+    with pytest.raises(InvalidStatus):
+        async with dial(coordinator, coordinator.key):
+            pass
+
+
+async def test_a_worker_whose_frames_are_of_use_may_send_any_number_of_them(coordinator: Coordinator) -> None:
+    """A stream of more bytes than a flood may have, of an honest worker that also says how it is."""
+    async with coordinator.worker() as worker, coordinator.http() as http:
+        await worker.join()
+        body = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 400}
+        for _ in range(3):
+            asked = asyncio.create_task(http.post("/v1/chat/completions", json=body))
+            start = await worker.accept()
+            for seq in range(400):
+                delta = wire.Delta(
+                    job=start.job, attempt=start.attempt, seq=seq, tokens=(1,), parts=(Content(text="x" * 500),)
+                )
+                await worker.say(wire.Deltas(items=(delta,)))
+                if not seq % 10:
+                    await worker.ready(1)
+            usage = Usage(prompt=5, cached=0, completion=400)
+            done = wire.Done(job=start.job, attempt=start.attempt, seq=400, finish_reason="length", usage=usage)
+            await worker.say(done)
+            assert (await asked).status_code == 200
+
+
+async def test_the_log_of_a_flood_of_errors_and_issues_is_bounded(
+    coordinator: Coordinator, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="supernet.hub")
+    async with coordinator.worker() as worker:
+        await worker.join()
+        for n in range(200):
+            await worker.say(wire.Error(code=ErrorCode.INTERNAL_ERROR, message="x" * 300))
+            await worker.say(wire.Issue(code=f"i{n}", severity="error", message="x" * 300))
+        await worker.say("{")
+        await worker.hear(wire.Error)
+    assert 10 < len(caplog.records) < 50
 
 
 async def test_fifty_megabytes_in_one_frame_close_that_link_only(coordinator: Coordinator) -> None:
@@ -221,11 +341,11 @@ async def test_a_storm_of_connections_that_do_not_finish_their_hello_harms_nobod
         assert (await honest.hear(wire.Error)).code == "protocol_error"
 
 
-async def test_a_context_beyond_the_catalogues_is_not_believed_nor_a_prompt_longer_than_it(
+async def test_a_context_beyond_the_catalogs_is_not_believed_nor_a_prompt_longer_than_it(
     coordinator: Coordinator,
 ) -> None:
     async with coordinator.worker() as worker, coordinator.http() as http:
-        offer = wire.ModelOffer(id="tiny", context=2**24, slots=1)
+        offer = ModelOffer(id="tiny", context=2**24, slots=1)
         await worker.say(wire.Hello(worker="w", instance="a", models=(offer,)))
         await worker.ready(1)
         messages = [{"role": "user", "content": "hi"}]
@@ -239,7 +359,7 @@ async def test_a_context_beyond_the_catalogues_is_not_believed_nor_a_prompt_long
 
 
 @pytest.mark.parametrize(("scopes", "status"), [(("worker",), 426), (("client",), 403), (("client", "worker"), 426)])
-async def test_who_opens_no_socket_is_told_whether_his_key_may(
+async def test_who_opens_no_socket_is_told_whether_the_key_may(
     coordinator: Coordinator, scopes: tuple[str, ...], status: int
 ) -> None:
     """`supernet-worker --check` asks so: a key that may run workers need not be one that may chat."""

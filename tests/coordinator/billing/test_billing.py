@@ -2,28 +2,30 @@
 
 import asyncio
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from coordinator.accounts.accounts import Principal, create_account
-from coordinator.accounts.rows import KeyLimits
+from coordinator.accounts.chains import Counter
+from coordinator.accounts.rows import KeyLimits, set_account
 from coordinator.billing import billing
-from coordinator.billing.billing import Billing, Tab, settled
+from coordinator.billing.billing import Billing, OpenBill, settled
 from coordinator.dispatch.effects import Failed, Finished, Report, Stopped
 from coordinator.ledger.grants import Balance, balances_of
 from coordinator.ledger.orders import Checkpoint
-from coordinator.ledger.pricing import Quote, Tariff, Units, most, prompt_bound
+from coordinator.ledger.pricing import Quote, Tariff, Units, most
 from coordinator.ledger.usage import read
 from coordinator.ledger.writer import LedgerWriter
 from coordinator.openai.chat_request import parse
+from coordinator.prompt_count.bound import prompt_bound
+from coordinator.prompt_count.likely import likely_most
 from coordinator.scheduler.state import JobSpec
 from coordinator.store.database import Database
 from tests.coordinator.conftest import CATALOG, Coordinator, Start, make_key, until
 from wire import messages as wire
-from wire.catalog import parse as parse_catalog
+from wire.catalog_text import parse as parse_catalog
 from wire.chat import Usage
 from wire.errors import ErrorCode, SupernetError
 
@@ -43,7 +45,7 @@ def cost_of_ask() -> int:
 
 async def in_ledger(coordinator: Coordinator, work: Any, *arguments: Any) -> Any:
     running = coordinator.running
-    return await asyncio.get_running_loop().run_in_executor(running.thread, work, running.database, *arguments)
+    return await running.store.run(work, *arguments)
 
 
 def poor_key(coordinator: Coordinator, name: str, nano: int) -> tuple[str, str]:
@@ -55,6 +57,7 @@ def poor_key(coordinator: Coordinator, name: str, nano: int) -> tuple[str, str]:
     return make_key(coordinator.config, account=name, limits=limits), account.id
 
 
+@pytest.mark.search
 async def test_of_200_requests_at_once_exactly_as_many_run_as_the_balance_covers(start_coordinator: Start) -> None:
     async with start_coordinator(queue=500, queue_per_account=500) as coordinator:
         key, account = poor_key(coordinator, "poor", 20 * cost_of_ask())
@@ -77,7 +80,8 @@ async def test_of_200_requests_at_once_exactly_as_many_run_as_the_balance_covers
         assert [answer.status_code for answer in answers] == [200] * 20
         await coordinator.running.services.ledger.flushed(10)
         balance = (await in_ledger(coordinator, balances_of, account))["spark"]
-        assert balance == Balance(available=20 * (cost_of_ask() - 5 * 300 - 5 * 900))
+        left = 20 * (cost_of_ask() - 5 * 300 - 5 * 900)
+        assert balance == Balance(available=left, given=left)
 
 
 async def test_a_worker_is_paid_into_escrow_and_what_never_ran_costs_nothing(coordinator: Coordinator) -> None:
@@ -97,7 +101,7 @@ async def test_a_worker_is_paid_into_escrow_and_what_never_ran_costs_nothing(coo
         assert len(await in_ledger(coordinator, read)) == 1
 
 
-async def test_an_empty_purse_of_the_kind_that_is_asked_for_is_a_402(coordinator: Coordinator) -> None:
+async def test_an_empty_sub_account_of_the_currency_that_is_asked_for_is_a_402(coordinator: Coordinator) -> None:
     async with coordinator.worker() as worker, coordinator.http() as http:
         await worker.join()
         refused = await http.post("/v1/chat/completions", json=ASK | {"token_type": "sogni"})
@@ -115,14 +119,18 @@ def report(completion: int = 0, prompt: int = 0, worker: str | None = "own/w") -
 
 
 def cost(*ends: Any, stream: bool = True) -> int:
-    who = Principal("key", "client", ("client",))
-    tab = Tab(
-        "r", job(n=len(ends), stream=stream), who, Quote(TARIFF, 100, {"spark": 10**9}, Units(1)), lambda tab: None
+    who = Principal("key", "client", ("client",), (Counter("key", KeyLimits()),))
+    open_bill = OpenBill(
+        "r",
+        job(n=len(ends), stream=stream),
+        who,
+        Quote(TARIFF, 100, {"spark": 10**9}, Units(1)),
+        lambda open_bill: None,
     )
     for n, end in enumerate(ends):
-        spec = JobSpec(f"r.{n}", "client", "tiny", tab.job.request, 0)
-        tab.ended(spec, replace(end, job=spec.id))
-    order = settled(tab, 7000, 5)
+        spec = JobSpec(f"r.{n}", "client", "tiny", open_bill.job.request, 0)
+        open_bill.ended(spec, replace(end, job=spec.id))
+    order = settled(open_bill, 7000, 5)
     assert sum(row.cost_nano for row in order.usage) == order.charge
     return order.charge
 
@@ -141,11 +149,63 @@ def test_what_each_end_costs() -> None:
     assert cost(Failed("", poison, report(3))) == 0
 
 
+@pytest.mark.parametrize("code", [ErrorCode.DEADLINE_EXCEEDED, ErrorCode.INVALID_API_KEY])
+def test_who_ends_the_own_request_pays_for_what_was_computed_until_then(code: ErrorCode) -> None:
+    """Streamed or not, as when the client leaves. Before, an answer to be sent whole was free if its client gave itself
+    a second for it, or ended its own key: machines computed for nothing, as often as one liked."""
+    own = SupernetError(code, "x")
+    for stream in (True, False):
+        assert cost(Failed("", own, report(3, 5)), stream=stream) == 5 * 300 + 3 * 900
+        assert cost(Failed("", own, report(0, 5)), stream=stream) == 0
+    done = Finished("", "stop", report(5, 5))
+    assert cost(done, Failed("", own, report(3, 5)), stream=False) == 6000 + 5 * 300 + 3 * 900
+    assert cost(done, Failed("", own, report(3, 5)), Failed("", BROKEN, report(2)), stream=False) == 0
+
+
 def test_choices_are_one_bill_and_an_answer_that_fails_as_a_whole_costs_nothing_of_them() -> None:
     done = Finished("", "stop", report(5, 5))
     assert cost(done, done) == 2 * 6000
     assert cost(done, Failed("", BROKEN, report(2)), stream=False) == 0
     assert cost(done, Failed("", BROKEN, report(2))) == 6000 + 1800
+
+
+# ---- a stream that its client cuts -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["revoked by itself", "regenerated", "account disabled"])
+@pytest.mark.parametrize("says", [5, None])
+async def test_who_ends_the_own_key_in_mid_stream_pays_the_prompt(
+    start_coordinator: Start, how: str, says: int | None
+) -> None:
+    async with start_coordinator() as coordinator:
+        key, account = poor_key(coordinator, "sly", 10**10)
+        accounts = coordinator.running.services.accounts
+        await accounts.refresh()
+        question = ASK | {"messages": [{"role": "user", "content": "long " * 700}], "stream": True}
+        async with coordinator.worker() as worker, coordinator.http(key) as http:
+            await worker.join()
+            async with http.stream("POST", "/v1/chat/completions", json=question) as answer:
+                start = await worker.accept(prompt=None if says is None else 705)
+                await worker.tell(start, "a")
+                lines = answer.aiter_lines()
+                async for line in lines:
+                    if '"a"' in line:
+                        break
+                (own,) = (await http.get("/v1/account/keys")).json()["data"]
+                if how == "revoked by itself":
+                    await http.delete(f"/v1/account/keys/{own['id']}")
+                elif how == "regenerated":
+                    await http.post(f"/v1/account/keys/{own['id']}/regenerate")
+                else:
+                    await in_ledger(coordinator, lambda database: set_account(database, account, disabled=True))
+                    await accounts.refresh()
+                async for _ in lines:
+                    pass
+        assert await coordinator.running.services.ledger.flushed(10)
+        row = next(row for row in await in_ledger(coordinator, read) if row.account == account)
+        assert (row.finish, row.completion) == ("invalid_api_key", 1)
+        assert row.prompt == 705 if says else row.prompt > 700
+        assert row.cost_nano == row.prompt * 300 + 900
 
 
 # ---- checkpoints -----------------------------------------------------------------------------------------------------
@@ -169,9 +229,10 @@ async def test_what_a_stream_delivers_is_written_down_while_it_runs(
         async with coordinator.worker() as worker, coordinator.openai() as client:
             await worker.join()
             asked = asyncio.create_task(client.chat.completions.create(**ASK, stream=True))
-            start = await worker.accept()
+            start = await worker.accept(prompt=5)
             seq = await worker.tell(start, "abc")
             await until(lambda: any(mark.served and mark.served[0][1] == 3 for mark in marks))
+            assert marks[-1].prompts == ((marks[-1].served[0][0], 5),)
             await worker.done(start, seq)
             async for _ in await asked:
                 pass
@@ -186,8 +247,8 @@ async def test_a_ledger_that_does_not_answer_lets_nobody_in_and_holds_nothing(
         await coordinator.running.services.accounts.refresh()
         block = asyncio.Event()
         loop = asyncio.get_running_loop()
-        stuck = loop.run_in_executor(
-            coordinator.running.thread, lambda: asyncio.run_coroutine_threadsafe(block.wait(), loop).result(10)
+        stuck = asyncio.ensure_future(
+            coordinator.running.store.run(lambda _: asyncio.run_coroutine_threadsafe(block.wait(), loop).result(10))
         )
         async with coordinator.worker() as worker, coordinator.http(key) as http:
             await worker.join()
@@ -196,7 +257,9 @@ async def test_a_ledger_that_does_not_answer_lets_nobody_in_and_holds_nothing(
             block.set()
             await stuck
             await coordinator.running.services.ledger.flushed(10)
-            assert (await in_ledger(coordinator, balances_of, account))["spark"] == Balance(available=10**9)
+            assert (await in_ledger(coordinator, balances_of, account))["spark"] == Balance(
+                available=10**9, given=10**9
+            )
 
 
 async def test_a_full_backlog_lets_nobody_in(start_coordinator: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,8 +269,7 @@ async def test_a_full_backlog_lets_nobody_in(start_coordinator: Start, monkeypat
 
 
 def test_running_requests_are_known_by_name() -> None:
-    with ThreadPoolExecutor(1) as thread:
-        assert Billing(LedgerWriter(None, thread), {}, Units(1), 0).running == frozenset()  # type: ignore[arg-type]
+    assert Billing(LedgerWriter(None), {}, Units(1), 0).running == frozenset()  # type: ignore[arg-type]
 
 
 async def test_the_usage_that_a_client_is_told_is_what_is_billed_whatever_the_worker_claims(
@@ -225,6 +287,6 @@ async def test_the_usage_that_a_client_is_told_is_what_is_billed_whatever_the_wo
         told = (await asked).json()["usage"]
         assert await coordinator.running.services.ledger.flushed(5)
         (row,) = await in_ledger(coordinator, read)
-    bound = prompt_bound(job().request, 4096)
+    bound = likely_most(job().request, "qwen-json")  # nothing counts here
     assert (told["prompt_tokens"], told["completion_tokens"]) == (row.prompt, row.completion) == (bound, 3)
     assert told["cost_nano_usd"] == row.cost_nano == bound * 300 + 3 * 900

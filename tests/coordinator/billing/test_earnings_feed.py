@@ -1,10 +1,11 @@
 import asyncio
 
 from coordinator.accounts.accounts import create_account
-from coordinator.billing.earnings_feed import Teller
+from coordinator.billing.earnings_feed import EarningsFeed
+from coordinator.ledger.budget import Budget
 from coordinator.store.database import Database
 from tests.coordinator.conftest import Coordinator, make_key
-from wire import messages as wire
+from wire.earnings import EARNINGS, Earnings
 
 
 async def test_a_worker_that_asks_hears_what_its_account_earned_when_it_changes(coordinator: Coordinator) -> None:
@@ -14,18 +15,26 @@ async def test_a_worker_that_asks_hears_what_its_account_earned_when_it_changes(
     database.close()
     key = make_key(coordinator.config, account="owner")
     await running.services.accounts.refresh()
-    teller = Teller(running.services.hub, running.database, running.thread)
+    feed = EarningsFeed(running.services.hub, running.store, Budget(400))
     async with coordinator.worker(key) as worker, coordinator.http() as http:
-        await worker.join(features=(wire.EARNINGS,))
-        await teller.once()
-        assert await worker.hear(wire.Earnings) == wire.Earnings(escrow_nano=0, available_nano=0, today_nano=0)
+        await worker.join(features=(EARNINGS,))
+        await feed.once()
+        told = await worker.hear(Earnings)
+        assert told == Earnings(
+            escrow_nano=0,
+            available_nano=0,
+            today_nano=0,
+            credit_nano=0,
+            promotion_day_nano=400,
+            promotion_account_nano=100,
+        )
         body = {"model": "tiny", "messages": [{"role": "user", "content": "hi"}]}
         asked = asyncio.create_task(http.post("/v1/chat/completions", json=body))
         await worker.serve("hello")
         await asked
         await running.services.ledger.flushed(10)
-        await teller.once()
-        await teller.once()
+        await feed.once()
+        await feed.once()
         earned = 6000 * 7 // 10
-        told = await worker.hear(wire.Earnings)
-        assert told == wire.Earnings(escrow_nano=earned, available_nano=0, today_nano=earned)
+        told = await worker.hear(Earnings)
+        assert (told.escrow_nano, told.available_nano, told.credit_nano, told.today_nano) == (earned, 0, 0, earned)

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from coordinator.accounts.api_keys import well_formed
+from coordinator.artefact import Artefact
+from coordinator.artefacts import rows as media
 from coordinator.cli import commands
 from coordinator.config import Config
 from coordinator.ledger.orders import Settle
 from coordinator.ledger.pricing import SPARK_NANO, Payee
 from coordinator.store.database import Database
-from coordinator.store.errors import LedgerError
+from coordinator.store.errors import StoreError
 from tests.coordinator.ledger.builders import client, do, hold, usage
 
 LIMITS = ("rpm", "tpm", "concurrency")
@@ -61,7 +63,7 @@ def test_lists_are_tables_for_people(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_a_database_that_is_not_there_is_named_and_not_made(
     tmp_path: Path, action: str, asked: dict[str, object]
 ) -> None:
-    with pytest.raises(LedgerError, match=f"no database at {tmp_path}/folder/c.db: .*--db.*serve.*--init"):
+    with pytest.raises(StoreError, match=f"no database at {tmp_path}/folder/c.db: .*--db.*serve.*--init"):
         run(tmp_path / "folder" / "c.db", "key", action, **asked)
     assert not list(tmp_path.iterdir())
 
@@ -69,7 +71,7 @@ def test_a_database_that_is_not_there_is_named_and_not_made(
 def test_a_key_is_not_made_under_a_pepper_of_its_own(tmp_path: Path) -> None:
     run(tmp_path / "c.db", "key", "create", name="x")
     (tmp_path / "c.db.pepper").rename(tmp_path / "moved")
-    with pytest.raises(LedgerError, match="no pepper at"):
+    with pytest.raises(StoreError, match=r"the pepper of .* is not at"):
         run(tmp_path / "c.db", "key", "create", name="y", init=False)
     assert not (tmp_path / "c.db.pepper").exists()
 
@@ -85,7 +87,7 @@ def test_the_first_command_makes_all_that_the_next_ones_need(
 
 def test_what_is_not_there_cannot_be_revoked(tmp_path: Path) -> None:
     run(tmp_path / "c.db", "account", "create", name="alice")
-    with pytest.raises(LedgerError, match="key_ghost"):
+    with pytest.raises(StoreError, match="key_ghost"):
         run(tmp_path / "c.db", "key", "revoke", id="key_ghost")
 
 
@@ -162,7 +164,7 @@ def test_an_account_is_weighed_disabled_and_enabled(tmp_path: Path, capsys: pyte
     capsys.readouterr()
     run(db, "account", "list")
     assert json.loads(capsys.readouterr().out)[0]["disabled"] is False
-    with pytest.raises(LedgerError, match="no account named 'bob'"):
+    with pytest.raises(StoreError, match="no account named 'bob'"):
         run(db, "account", "disable", account="bob")
 
 
@@ -173,9 +175,9 @@ def test_money_is_granted_paid_in_and_checked(tmp_path: Path, capsys: pytest.Cap
     money: dict[str, object] = {"account": "alice", "currency": "sogni", "note": "", "amount": Fraction("2.5")}
     run(db, "grant", None, reason="deposit", **money)
     assert json.loads(capsys.readouterr().out)["nano_usd"] == 25_000_000
-    with pytest.raises(LedgerError, match="has earned \\$0"):
+    with pytest.raises(StoreError, match="has earned \\$0"):
         run(db, "grant", None, reason="payout", **money)
-    with pytest.raises(LedgerError, match="no whole number"):
+    with pytest.raises(StoreError, match="no whole number"):
         run(db, "grant", None, reason="grant", **(money | {"amount": Fraction(1, 3 * 10**7)}))
     run(db, "ledger", "check")
     assert json.loads(capsys.readouterr().out) == {"ok": True, "found": []}
@@ -186,3 +188,26 @@ def test_money_is_granted_paid_in_and_checked(tmp_path: Path, capsys: pytest.Cap
         run(db, "ledger", "check", json=False)
     assert caught.value.code == 1
     assert "its entries say" in capsys.readouterr().out
+
+
+def test_what_was_reported_is_listed_blocked_and_deleted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(tmp_path / "c.db", "account", "create", name="alice")
+    owner = json.loads(capsys.readouterr().out)["id"]
+    made = Artefact("A" * 22, "0" * 64, "image/png", 1, 0, 2**60)
+    database = Database(tmp_path / "c.db")
+    media.add(database, media.Row(made, owner, "made", "0" * 64, "j.0/1"), media.Room())
+    media.report(database, made.id, owner, "it shows\x1b[31m me", 5)
+    database.close()
+    run(tmp_path / "c.db", "media", "reports", json=False)
+    told = capsys.readouterr().out
+    assert made.id in told and "it shows [31m me" in told and "\x1b" not in told
+    for action, blocked in (("block", True), ("unblock", False)):
+        run(tmp_path / "c.db", "media", action, id=made.id)
+        database = Database(tmp_path / "c.db")
+        found = media.find(database, made.id)
+        assert found is not None and found.blocked == blocked
+        database.close()
+    run(tmp_path / "c.db", "media", "delete", account="alice")
+    assert "1 files of alice" in capsys.readouterr().err
+    with pytest.raises(StoreError, match="no artefact"):
+        run(tmp_path / "c.db", "media", "block", id="B" * 22)

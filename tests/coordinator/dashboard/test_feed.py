@@ -14,7 +14,8 @@ from coordinator.scheduler.state import Peer
 from tests.coordinator.dashboard.test_view import MODELS
 from wire.catalog import Catalog
 from wire.errors import ErrorCode, SupernetError
-from wire.messages import Hello, ModelOffer
+from wire.messages import Hello
+from wire.offers import ModelOffer
 
 ME, YOU = Viewer("me"), Viewer("you")
 
@@ -26,7 +27,7 @@ def hub() -> Hub:
 
 @pytest.fixture
 def feed(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Feed:
-    monkeypatch.setattr(module, "LOOK_S", 0.01)
+    monkeypatch.setattr(module, "SNAPSHOT_S", 0.01)
     return Feed(hub, Catalog(default="m", models=MODELS))
 
 
@@ -70,10 +71,10 @@ async def test_who_missed_a_look_is_told_the_whole_again(hub: Hub, feed: Feed) -
     texts = feed.watch(ME)
     assert json.loads(await anext(texts))["object"] == "network"
     for _ in range(2):
-        feed._look()
+        feed._take()
         feed.snapshot(ME)  # somebody else of the account keeps up
     assert json.loads(await anext(texts))["object"] == "network"
-    await texts.aclose()  # type: ignore[attr-defined]
+    await texts.aclose()
 
 
 async def test_only_so_many_may_watch(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +106,7 @@ async def test_visitors_without_a_key_are_not_held_to_the_bound_of_one_account(
 
 async def test_nothing_is_remembered_of_viewers_who_have_gone(hub: Hub, feed: Feed) -> None:
     await told(feed, ME, 1)
-    feed._look()
+    feed._take()
     assert not feed._views and not feed._watching
 
 

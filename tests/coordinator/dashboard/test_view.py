@@ -6,10 +6,21 @@ from typing import Any
 
 import pytest
 
-from coordinator.dashboard.view import MAX_PROBLEMS, Look, Viewer, change, network_json, worker_id, worker_json
-from coordinator.dashboard.watch import SeatLook, WorkerLook
-from wire.catalog import parse
-from wire.messages import Gpu, Hardware, Issue, ModelOffer
+from coordinator.dashboard.view import (
+    MAX_PROBLEMS,
+    NetworkSnapshot,
+    Viewer,
+    change,
+    network_json,
+    worker_id,
+    worker_json,
+)
+from coordinator.dashboard.watch import MakingSnapshot, ReplicaSnapshot, WorkerSnapshot
+from tests.coordinator.media.making import MODES, PAINTER, offer
+from wire.blobs import VISION
+from wire.catalog_text import parse
+from wire.messages import Issue
+from wire.offers import Gpu, Hardware, ModelOffer
 
 MODELS = parse(
     """
@@ -23,7 +34,7 @@ models:
 ISSUE = Issue(code="disk_full", severity="error", message="no room", remedy="make some")
 
 
-def worker(account: str, name: str, cells: str = "s.", status: str = "busy", **more: Any) -> WorkerLook:
+def worker(account: str, name: str, cells: str = "s.", status: str = "busy", **more: Any) -> WorkerSnapshot:
     fields: dict[str, Any] = {
         "key": f"{account}/{name}",
         "account": account,
@@ -34,15 +45,15 @@ def worker(account: str, name: str, cells: str = "s.", status: str = "busy", **m
         "since_ms": 1,
         "joined_ms": 1,
         "rest_s": None,
-        "seats": (SeatLook(ModelOffer(id="m", context=4096, slots=len(cells)), "ready", cells, 5.0, 50),),
+        "replicas": (ReplicaSnapshot(ModelOffer(id="m", context=4096, slots=len(cells)), "ready", cells, 5.0, 50),),
         "issues": (),
         "finished": 3,
         "faults": 0,
     }
-    return WorkerLook(**{**fields, **more})
+    return WorkerSnapshot(**{**fields, **more})
 
 
-def look(*workers: WorkerLook, **more: Any) -> Look:
+def snapshot(*workers: WorkerSnapshot, **more: Any) -> NetworkSnapshot:
     fields: dict[str, Any] = {
         "at_ms": 1000,
         "workers": workers,
@@ -53,14 +64,14 @@ def look(*workers: WorkerLook, **more: Any) -> Look:
         "draining": False,
         "database": True,
     }
-    return Look(**{**fields, **more})
+    return NetworkSnapshot(**{**fields, **more})
 
 
 ADMIN, ME, NOBODY = Viewer("boss", admin=True), Viewer("me"), Viewer(None)
 
 
 def test_totals_and_models_count_what_takes_jobs() -> None:
-    seen = look(worker("me", "a", "s..x"), worker("you", "b", "..", "away"), worker("you", "c", "...", "draining"))
+    seen = snapshot(worker("me", "a", "s..x"), worker("you", "b", "..", "away"), worker("you", "c", "...", "draining"))
     told = network_json(seen, MODELS, ME)
     assert told["totals"] == {
         "workers": 2,
@@ -71,20 +82,59 @@ def test_totals_and_models_count_what_takes_jobs() -> None:
         "tokens_per_second": 5.0,
     }
     assert told["models"] == [
-        {"id": "m", "name": "M", "workers": 1, "slots": 4, "busy": 2, "waiting": 0, "tokens_per_second": 5.0}
+        {
+            "id": "m",
+            "name": "M",
+            "workers": 1,
+            "seeing": 0,
+            "slots": 4,
+            "busy": 2,
+            "waiting": 0,
+            "tokens_per_second": 5.0,
+        }
     ]
+
+
+def test_who_sees_pictures_is_told() -> None:
+    offer = ModelOffer(id="m", context=4096, slots=1, features=(VISION,), image_ms=140)
+    seeing = worker("me", "a", replicas=(ReplicaSnapshot(offer, "ready", ".", 0.0, 0),))
+    told = network_json(snapshot(seeing, worker("me", "b")), MODELS, NOBODY)
+    assert (told["models"][0]["workers"], told["models"][0]["seeing"]) == (2, 1)
+    replicas = [worker_json(one, ME)["models"][0] for one in (seeing, worker("me", "b"))]
+    assert [(replica["sees"], replica["image_ms"]) for replica in replicas] == [(True, 140), (False, None)]
+
+
+@pytest.mark.parametrize("viewer", [ADMIN, ME, NOBODY])
+def test_a_pipeline_is_told_with_its_tools_and_how_far_its_jobs_are(viewer: Viewer) -> None:
+    makings = (MakingSnapshot("denoising", 45), MakingSnapshot(None, 0))
+    draws = worker("me", "studio", replicas=(ReplicaSnapshot(offer(), "ready", "mo.", 0.0, 0, makings),))
+    told = network_json(snapshot(draws, waiting={"m": 0, "painter": 3}), (*MODELS, PAINTER), viewer)
+    model, pipeline = told["models"]
+    assert "tools" not in model and pipeline["tools"] == list(PAINTER.tools)
+    assert (pipeline["id"], pipeline["slots"], pipeline["busy"], pipeline["waiting"]) == ("painter", 3, 2, 3)
+    assert told["workers"][0]["models"] == [
+        {
+            "id": "painter",
+            "status": "ready",
+            "cells": "mo.",
+            "tokens_per_second": 0.0,
+            "tools": list(MODES),
+            "jobs": [{"stage": "denoising", "percent": 45}, {"stage": None, "percent": 0}],
+        }
+    ]
+    assert worker_json(draws, ME)["models"][0]["modes"] == list(MODES)
 
 
 @pytest.mark.parametrize("viewer", [ME, NOBODY])
 def test_of_others_there_is_no_name_no_account_and_no_problem(viewer: Viewer) -> None:
-    told = network_json(look(worker("stranger", "secret", issues=(ISSUE,))), MODELS, viewer)
+    told = network_json(snapshot(worker("stranger", "secret", issues=(ISSUE,))), MODELS, viewer)
     text = json.dumps(told)
     assert "secret" not in text and "stranger" not in text and "disk_full" not in text
     assert told["workers"][0]["gpu"] == "2 × a GPU" and "mine" not in told["workers"][0]
 
 
-def test_an_owner_sees_his_own_and_the_operator_all() -> None:
-    seen = look(worker("me", "attic", issues=(ISSUE,)), worker("you", "other", issues=(ISSUE,)))
+def test_an_owner_sees_workers_of_the_account_and_the_operator_all() -> None:
+    seen = snapshot(worker("me", "attic", issues=(ISSUE,)), worker("you", "other", issues=(ISSUE,)))
     mine = network_json(seen, MODELS, ME)
     assert [tile.get("name") for tile in mine["workers"]] == ["attic", None]
     assert mine["workers"][0]["mine"] and mine["workers"][0]["problems"] == 1
@@ -95,23 +145,23 @@ def test_an_owner_sees_his_own_and_the_operator_all() -> None:
 
 
 def test_the_operator_is_told_of_the_coordinators_own_problems_worst_first() -> None:
-    seen = look(worker("you", "x", rest_s=5.0, status="resting"), waiting={"m": 2}, draining=True, database=False)
+    seen = snapshot(worker("you", "x", rest_s=5.0, status="resting"), waiting={"m": 2}, draining=True, database=False)
     codes = [problem["code"] for problem in network_json(seen, MODELS, ADMIN)["problems"]]
     assert codes == ["database_down", "resting", "draining"]
-    alone = look(waiting={"m": 2})
+    alone = snapshot(waiting={"m": 2})
     assert [problem["code"] for problem in network_json(alone, MODELS, ADMIN)["problems"]] == ["no_worker"]
     assert network_json(seen, MODELS, ME)["problems"] == []
 
 
 def test_problems_have_a_bound() -> None:
     many = [worker("me", f"w{n}", issues=(ISSUE,)) for n in range(MAX_PROBLEMS + 50)]
-    assert len(network_json(look(*many), MODELS, ME)["problems"]) == MAX_PROBLEMS
+    assert len(network_json(snapshot(*many), MODELS, ME)["problems"]) == MAX_PROBLEMS
 
 
 def test_a_change_and_what_was_before_give_what_is_now() -> None:
     a, b, c = worker("me", "a"), worker("me", "b"), worker("me", "c")
-    before = network_json(look(a, b), MODELS, ME)
-    after = network_json(look(a, replace(c, status="ready"), tps=9.0), MODELS, ME)
+    before = network_json(snapshot(a, b), MODELS, ME)
+    after = network_json(snapshot(a, replace(c, status="ready"), tps=9.0), MODELS, ME)
     told = change(before, after)
     assert [each["id"] for each in told["workers"]] == [worker_id("me/c")]
     assert told["gone"] == [worker_id("me/b")]

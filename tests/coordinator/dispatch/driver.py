@@ -1,20 +1,38 @@
 """Dispatch driven by hand: a clock that only moves when told, workers and clients as short calls."""
 
-from typing import TypeVar
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, TypeVar
 
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import Deliver, Effect, Send
 from coordinator.scheduler.state import JobSpec, Limits, Peer
 from wire import messages as wire
-from wire.chat import ChatRequest, Content, FinishReason, Message, Usage
+from wire.blobs import VISION, Need, Wanted
+from wire.chat import ChatRequest, Content, FinishReason, Image, Message, Usage
 from wire.errors import ErrorCode
+from wire.offers import ModelOffer, ModelState, ModelStatus, SpeedPoint
+from wire.request import Request
 
 E = TypeVar("E")
 M = "m"
 REQUEST = ChatRequest(messages=(Message(role="user", content="hello"),), max_tokens=1000)
 
 
-class Desk:
+def speed(decode_tps: float, prefill_tps: float = 1000.0) -> tuple[SpeedPoint, ...]:
+    """What a worker claims of itself, for one stream and for any number together."""
+    ttft_ms = 1000 * 512 / prefill_tps if prefill_tps else 0
+    return (SpeedPoint(streams=1, decode_tps=decode_tps, prefill_tps=prefill_tps, ttft_ms=ttft_ms),)
+
+
+def seeing(*files: bytes, text: str = "what is this?", most: int = 1024) -> tuple[ChatRequest, dict[str, bytes]]:
+    """A request with a picture of each of the files, all before its text, and the files by their names."""
+    blobs = {sha256(data).hexdigest(): data for data in files}
+    images = tuple(Image(at=0, sha256=sha256(data).hexdigest(), size_bytes=len(data), most=most) for data in files)
+    return ChatRequest(messages=(Message(role="user", content=text, images=images),), max_tokens=1000), blobs
+
+
+class Driver:
     def __init__(self, limits: Limits | None = None) -> None:
         self.dispatch = Dispatch(limits)
         self.now = 100.0
@@ -24,31 +42,45 @@ class Desk:
 
     # ---- workers -------------------------------------------------------------------------------------------------
 
-    def dial(self, worker: str = "w1", instance: str = "a", resume: wire.Resume | None = None, **offer: int) -> str:
+    def dial(
+        self,
+        worker: str = "w1",
+        instance: str = "a",
+        resume: wire.Resume | None = None,
+        owner: str = "gpus",
+        **offer: Any,
+    ) -> str:
         """Hello on a new socket; nothing else. Returns the session."""
         self._opened += 1
         session = f"s{self._opened}"
-        fields = {"context": 4096, "slots": 2} | offer
-        hello = wire.Hello(worker=worker, instance=instance, models=(wire.ModelOffer(id=M, **fields),), resume=resume)
-        self.out = self.dispatch.worker_joined(hello, Peer(session, "gpus", "key-1"), self.now)
+        fields = {"context": 4096, "slots": 2, "features": (VISION,)} | offer
+        hello = wire.Hello(worker=worker, instance=instance, models=(ModelOffer(id=M, **fields),), resume=resume)
+        self.out = self.dispatch.worker_joined(hello, Peer(session, owner, "key-1"), self.now)
         self.sessions[worker] = session
         return session
 
-    def join(self, worker: str = "w1", slots: int = 2, **rest: int) -> str:
+    def join(self, worker: str = "w1", slots: int = 2, **rest: Any) -> str:
         """Hello and a Capacity that says: ready."""
         session = self.dial(worker, slots=slots, **rest)
         self.capacity(worker, slots)
         return session
 
-    def capacity(self, worker: str = "w1", slots: int = 2, free: int | None = None, status: str = "ready") -> None:
-        state = wire.ModelState(id=M, status=status, slots=slots, free=slots if free is None else free)  # type: ignore[arg-type]
+    def capacity(
+        self, worker: str = "w1", slots: int = 2, free: int | None = None, status: ModelStatus = "ready"
+    ) -> None:
+        state = ModelState(id=M, status=status, slots=slots, free=slots if free is None else free)
         self.says(worker, wire.Capacity(models=(state,)))
 
     def says(self, worker: str, message: wire.ToCoordinator) -> None:
         self.out = self.dispatch.received(self.sessions[worker], message, self.now)
 
-    def accepts(self, worker: str = "w1", job: str = "j1", attempt: int = 1) -> None:
-        self.says(worker, wire.Accepted(job=job, attempt=attempt))
+    def accepts(self, worker: str = "w1", job: str = "j1", attempt: int = 1, prompt: int | None = None) -> None:
+        self.says(worker, wire.Accepted(job=job, attempt=attempt, prompt=prompt))
+
+    def needs(self, *files: tuple[str, int], worker: str = "w1", job: str = "j1", attempt: int = 1) -> None:
+        """The worker asks for files, each from an offset on."""
+        wanted = tuple(Wanted(sha256=name, offset=offset) for name, offset in files)
+        self.says(worker, Need(job=job, attempt=attempt, files=wanted))
 
     def delta(self, worker: str = "w1", job: str = "j1", attempt: int = 1, seq: int = 0, tokens: str = "") -> None:
         """One token for each character."""
@@ -109,6 +141,12 @@ class Desk:
             self.delta(worker, job, tokens="1")
             self.done(worker, job, seq=1)
 
+    def serves(self, worker: str, start: wire.Start) -> None:
+        """The worker gives three tokens for the job that it was sent, and ends it."""
+        self.accepts(worker, start.job, start.attempt)
+        self.delta(worker, start.job, start.attempt, tokens="abc")
+        self.done(worker, start.job, start.attempt, seq=1)
+
     def passes_test(self, worker: str = "w1") -> None:
         """The worker does well what the coordinator tests it with; keeps the effects of the last word."""
         _, test = self.started()
@@ -122,10 +160,12 @@ class Desk:
         self,
         job: str = "j1",
         account: str = "client",
-        request: ChatRequest = REQUEST,
+        request: Request = REQUEST,
         deadline_s: float | None = None,
+        blobs: Mapping[str, bytes] | None = None,
     ) -> None:
-        self.out = self.dispatch.submit(JobSpec(job, account, M, request, 1, deadline_s), self.now)
+        spec = JobSpec(job, account, M, request, 1, deadline_s, blobs=blobs or {})
+        self.out = self.dispatch.submit(spec, self.now)
 
     def cancel(self, job: str = "j1") -> None:
         self.out = self.dispatch.cancel(job, self.now)
@@ -144,8 +184,8 @@ class Desk:
         self.out = out
 
     def place(self, job: str = "j1") -> int | None:
-        standing = self.dispatch.standing(job)
-        return None if standing is None else standing.place
+        queue_position = self.dispatch.queue_position(job)
+        return None if queue_position is None else queue_position.place
 
     # ---- what came out -------------------------------------------------------------------------------------------
 
@@ -173,3 +213,11 @@ class Desk:
 
     def text(self) -> str:
         return "".join(chr(token) for effect in self.all(Deliver) for token in effect.delta.tokens)
+
+
+def liar_and_honest() -> Driver:
+    """Two owners' workers. The liar is always asked first: it claims to be fast."""
+    driver = Driver()
+    driver.join("liar", owner="mallory", slots=8, speed=speed(1e9, 1e9))
+    driver.join("honest", owner="alice", slots=8, speed=speed(40.0))
+    return driver

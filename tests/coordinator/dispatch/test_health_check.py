@@ -1,148 +1,239 @@
 """A worker that failed a job is tested before it serves again: by a job of the coordinator's own, never by a client."""
 
+from typing import Any
+
 import pytest
 
-from coordinator.dispatch.effects import Deliver, Failed, Finished, Stopped
+from coordinator.dispatch.effects import Deliver, Failed, Finished, SendFiles, Stopped
 from coordinator.dispatch.health_check import TEST_S
+from coordinator.dispatch.questions import GREY, GREY_SHA256
 from coordinator.scheduler.state import Limits
-from tests.coordinator.dispatch.driver import Desk, M
+from tests.coordinator.dispatch.driver import Driver, M
+from tests.coordinator.dispatch.studio import Studio
+from tests.coordinator.media.making import CANNY, EDIT
 from wire import messages as wire
 from wire.errors import ErrorCode
+from wire.media import MediaRequest
 
 
-def rested() -> tuple[Desk, str]:
+def rested() -> tuple[Driver, str]:
     """A worker that failed a job and has rested; the test that it was sent."""
-    desk = Desk(Limits(rest_s=10, rest_max_s=40, queue_wait_s=1))
-    desk.join()
-    desk.submit()
-    desk.accepts()
-    desk.fails()
-    desk.passes(9.75, alive=("w1",))
-    assert not desk.sent(wire.Start)
-    desk.passes(0.5, alive=("w1",))
-    return desk, desk.started()[1].job
+    driver = Driver(Limits(rest_s=10, rest_max_s=40, queue_wait_s=1))
+    driver.join()
+    driver.submit()
+    driver.accepts()
+    driver.fails()
+    driver.passes(9.75, alive=("w1",))
+    assert not driver.sent(wire.Start)
+    driver.passes(0.5, alive=("w1",))
+    return driver, driver.started()[1].job
 
 
-def submit_is_placed(desk: Desk, job: str) -> bool:
-    desk.submit(job)
-    placed = bool(desk.sent(wire.Start))
-    desk.cancel(job)
+def submit_is_placed(driver: Driver, job: str) -> bool:
+    driver.submit(job)
+    placed = bool(driver.sent(wire.Start))
+    driver.cancel(job)
     if placed:
-        desk.cancelled(job=job)
+        driver.cancelled(job=job)
     return placed
 
 
 def test_nobody_hears_of_a_test_and_until_it_is_passed_nobody_is_served() -> None:
-    desk, test = rested()
-    assert not submit_is_placed(desk, "j2")
-    for act in (desk.accepts, lambda job: desk.delta(job=job, tokens="1 2"), lambda job: desk.done(job=job, seq=1)):
+    driver, test = rested()
+    assert not submit_is_placed(driver, "j2")
+    for act in (
+        driver.accepts,
+        lambda job: driver.delta(job=job, tokens="1 2"),
+        lambda job: driver.done(job=job, seq=1),
+    ):
         act(job=test)
-        assert not [e for e in desk.out if isinstance(e, Deliver | Finished | Failed | Stopped)]
-    assert desk.dispatch.counters.tests_passed == 1
-    assert submit_is_placed(desk, "j3")
-    assert desk.dispatch.running() == 0
+        assert not [e for e in driver.out if isinstance(e, Deliver | Finished | Failed | Stopped)]
+    assert driver.dispatch.counters.tests_passed == 1
+    assert submit_is_placed(driver, "j3")
+    assert driver.dispatch.running() == 0
 
 
 @pytest.mark.parametrize("fault", ["fails", "crashes", "says nothing", "refuses", "is empty", "lies"])
 def test_a_failed_test_is_a_fault_like_any_other(fault: str) -> None:
-    desk, test = rested()
+    driver, test = rested()
     if fault == "refuses":
-        desk.refuses(job=test, code=ErrorCode.INTERNAL_ERROR)
+        driver.refuses(job=test, code=ErrorCode.INTERNAL_ERROR)
     else:
-        desk.accepts(job=test)
+        driver.accepts(job=test)
     if fault in ("fails", "crashes"):
-        desk.fails(job=test, code=ErrorCode.ENGINE_CRASHED if fault == "crashes" else ErrorCode.ENGINE_ERROR)
+        driver.fails(job=test, code=ErrorCode.ENGINE_CRASHED if fault == "crashes" else ErrorCode.ENGINE_ERROR)
     elif fault == "is empty":
-        desk.done(job=test)
+        driver.done(job=test)
     elif fault == "lies":
-        desk.says("w1", wire.Refused(job=test, attempt=1, code=ErrorCode.WORKER_BUSY, message=""))
-        desk.passes(0.25, alive=("w1",))
-        desk.cancelled(job=test)
+        driver.says("w1", wire.Refused(job=test, attempt=1, code=ErrorCode.WORKER_BUSY, message=""))
+        driver.passes(0.25, alive=("w1",))
+        driver.cancelled(job=test)
     elif fault == "says nothing":
-        desk.passes(TEST_S, alive=("w1",))
-        desk.cancelled(job=test)
-    desk.passes(1, alive=("w1",))
-    assert desk.dispatch.counters.tests_failed == 1
-    assert not submit_is_placed(desk, "j2")
-    desk.passes(17, alive=("w1",))
-    assert not desk.sent(wire.Start)  # the second rest is twice as long
-    desk.passes(3, alive=("w1",))
-    assert desk.started()[1].job != test
+        driver.passes(TEST_S, alive=("w1",))
+        driver.cancelled(job=test)
+    driver.passes(1, alive=("w1",))
+    assert driver.dispatch.counters.tests_failed == 1
+    assert not submit_is_placed(driver, "j2")
+    driver.passes(17, alive=("w1",))
+    assert not driver.sent(wire.Start)  # the second rest is twice as long
+    driver.passes(3, alive=("w1",))
+    assert driver.started()[1].job != test
 
 
 @pytest.mark.parametrize("code", [ErrorCode.WORKER_BUSY, ErrorCode.MODEL_NOT_LOADED])
 def test_a_worker_without_room_is_tested_later(code: ErrorCode) -> None:
-    desk, test = rested()
-    desk.refuses(job=test, code=code)
-    assert desk.dispatch.counters.tests_failed == 0
-    assert not submit_is_placed(desk, "j2")
-    desk.passes(5.5, alive=("w1",))
-    assert desk.started()[1].job != test
+    driver, test = rested()
+    driver.refuses(job=test, code=code)
+    assert driver.dispatch.counters.tests_failed == 0
+    assert not submit_is_placed(driver, "j2")
+    driver.passes(5.5, alive=("w1",))
+    assert driver.started()[1].job != test
 
 
 def test_a_test_whose_worker_drops_is_made_again() -> None:
-    desk, test = rested()
-    desk.drops()
-    desk.redials()
-    desk.capacity()
-    desk.passes(0.5, alive=("w1",))
-    assert desk.started()[1].job != test
+    driver, test = rested()
+    driver.drops()
+    driver.redials()
+    driver.capacity()
+    driver.passes(0.5, alive=("w1",))
+    assert driver.started()[1].job != test
 
 
 def test_a_job_that_runs_all_the_while_and_succeeds_is_as_good_as_a_test() -> None:
-    desk = Desk(Limits(rest_s=10))
-    desk.join()
-    desk.submit("j1")
-    desk.accepts(job="j1")
-    desk.submit("j2")
-    desk.accepts(job="j2")
-    desk.fails(job="j1")
-    desk.delta(job="j2", tokens="1")
-    desk.done(job="j2", seq=1)
-    assert desk.started()[1].job == "j1"
+    driver = Driver(Limits(rest_s=10))
+    driver.join()
+    driver.submit("j1")
+    driver.accepts(job="j1")
+    driver.submit("j2")
+    driver.accepts(job="j2")
+    driver.fails(job="j1")
+    driver.delta(job="j2", tokens="1")
+    driver.done(job="j2", seq=1)
+    assert driver.started()[1].job == "j1"
 
 
 def test_an_end_without_a_token_ends_no_rest_and_begins_none() -> None:
     """Before, a worker that said `done` to everything had its faults forgotten each time."""
-    desk = Desk(Limits(rest_s=10))
-    desk.join()
+    driver = Driver(Limits(rest_s=10))
+    driver.join()
     for job in ("j1", "j2"):
-        desk.submit(job)
-        desk.accepts(job=job)
-    desk.fails(job="j1")
-    desk.done(job="j2")
-    assert desk.one(Finished) and not desk.sent(wire.Start), "the client has its answer, the worker its rest"
-    assert desk.dispatch.counters.rests == 1
+        driver.submit(job)
+        driver.accepts(job=job)
+    driver.fails(job="j1")
+    driver.done(job="j2")
+    assert driver.one(Finished) and not driver.sent(wire.Start), "the client has its answer, the worker its rest"
+    assert driver.dispatch.counters.rests == 1
 
 
 def test_an_honest_empty_answer_is_held_against_nobody() -> None:
     """A job that moved with all its tokens delivered, or a model that has nothing to say."""
-    desk = Desk()
-    desk.join()
+    driver = Driver()
+    driver.join()
     for job in ("j1", "j2"):
-        desk.submit(job)
-        assert desk.started()[0] == "w1"
-        desk.accepts(job=job)
-        desk.done(job=job)
-        assert desk.one(Finished).job == job
-    assert desk.dispatch.counters.rests == 0 and desk.dispatch.workers[0].faults == 0
+        driver.submit(job)
+        assert driver.started()[0] == "w1"
+        driver.accepts(job=job)
+        driver.done(job=job)
+        assert driver.one(Finished).job == job
+    assert driver.dispatch.counters.rests == 0 and driver.dispatch.workers[0].faults == 0
 
 
 def test_a_test_holds_a_slot_and_gives_it_back() -> None:
-    desk, test = rested()
-    assert desk.dispatch.online(M).free == 1
-    desk.accepts(job=test)
-    desk.delta(job=test, tokens="1")
-    desk.done(job=test, seq=1)
-    assert desk.dispatch.online(M).free == 2
+    driver, test = rested()
+    assert driver.dispatch.online(M).free == 1
+    driver.accepts(job=test)
+    driver.delta(job=test, tokens="1")
+    driver.done(job=test, seq=1)
+    assert driver.dispatch.online(M).free == 2
 
 
 def test_a_test_that_was_cut_short_with_its_line_is_no_fault_and_is_made_again() -> None:
-    desk, test = rested()
-    desk.accepts(job=test)
-    desk.drops()
-    desk.passes(30)
-    assert desk.dispatch.counters.tests_failed == 0
-    desk.join()
-    desk.passes(0.5, alive=("w1",))
-    assert desk.started()[1].job != test
+    driver, test = rested()
+    driver.accepts(job=test)
+    driver.drops()
+    driver.passes(30)
+    assert driver.dispatch.counters.tests_failed == 0
+    driver.join()
+    driver.passes(0.5, alive=("w1",))
+    assert driver.started()[1].job != test
+
+
+# ---- of a worker that makes things -----------------------------------------------------------------------------------
+
+
+def rested_studio(**fields: Any) -> tuple[Studio, str]:
+    """A worker that made nothing and has rested; the test that it was sent."""
+    studio = Studio(Limits(rest_s=10))
+    studio.opens(**fields)
+    studio.asks()
+    studio.accepts()
+    studio.ends()
+    studio.passes(10.25, alive=("w1",))
+    return studio, studio.started()[1].job
+
+
+def test_a_pipeline_makes_a_small_thing_that_nobody_keeps() -> None:
+    studio, test = rested_studio()
+    start = studio.started()[1]
+    token = studio.token(test)
+    studio.accepts(job=test)
+    studio.shows(job=test)
+    assert not studio.out and isinstance(start.request, MediaRequest)
+    spec = studio.dispatch.upload(test, 1, token)
+    assert spec is not None and spec.account == "", "by which who stores it knows"
+    assert studio.uploads(test) and not studio.out
+    studio.ends(job=test)
+    assert studio.dispatch.counters.tests_passed == 1
+    assert studio.started()[1].job == "j1"
+
+
+def test_one_that_says_done_and_has_made_nothing_has_failed_it() -> None:
+    studio, test = rested_studio()
+    studio.accepts(job=test)
+    studio.ends(job=test)
+    assert studio.dispatch.counters.tests_failed == 1 and studio.dispatch.resting(studio.now)
+
+
+def test_one_that_needs_a_picture_for_it_is_sent_one() -> None:
+    studio, test = rested_studio(modes=("edit_image", "generate_image"))
+    assert studio.started()[1].request.make.tool == "generate_image"  # type: ignore[union-attr]
+    studio = Studio(Limits(rest_s=10))
+    studio.opens(modes=("edit_image",))
+    studio.asks(request=EDIT)
+    studio.accepts()
+    studio.ends()
+    studio.passes(10.25, alive=("w1",))
+    test = studio.started()[1].job
+    studio.needs((GREY_SHA256, 0), job=test)
+    assert studio.one(SendFiles).files[0].data == GREY
+
+
+def test_one_that_cannot_be_asked_anything_serves_again_after_its_rest() -> None:
+    studio = Studio(Limits(rest_s=10))
+    studio.opens(modes=("video_to_video.canny",))
+    studio.asks(request=CANNY)
+    studio.accepts()
+    studio.ends()
+    studio.passes(10.25, alive=("w1",))
+    assert studio.started()[1].job == "j1"
+
+
+def test_where_a_worker_failed_it_is_tested_and_a_chat_does_not_wipe_that_out() -> None:
+    driver = Studio(Limits(rest_s=10))
+    driver.joins_with_both("both")
+    driver.asks(model="painter")
+    driver.accepts("both")
+    driver.ends("both")
+    driver.passes(10.25, alive=("both",))
+    test = driver.started()[1]
+    assert isinstance(test.request, MediaRequest)
+    driver.makes("both", test.job)
+    driver.cancel("j1")
+    driver.cancelled("both", "j1", 2)
+    driver.submit("chat")
+    driver.serves("both", driver.started()[1])
+    quarantine = driver.dispatch._state.quarantine
+    assert quarantine.failures("gpus/both") == 1
+    driver.asks("j2", model="painter")
+    driver.makes("both", "j2")
+    assert quarantine.failures("gpus/both") == 0

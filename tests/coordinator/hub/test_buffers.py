@@ -1,6 +1,9 @@
 import asyncio
+from hashlib import sha256
+from typing import Any
 
-from coordinator.dispatch.effects import Deliver, Failed, Report
+from coordinator.dispatch.claims import PART_BYTES
+from coordinator.dispatch.effects import Deliver, Failed, File, Report
 from coordinator.hub.buffers import (
     INBOX_BYTES,
     INBOX_TOKENS,
@@ -13,6 +16,7 @@ from coordinator.hub.buffers import (
 )
 from tests.coordinator.dispatch.driver import REQUEST, M
 from wire import messages as wire
+from wire.blobs import PIECE_BYTES
 from wire.chat import Content, Usage
 from wire.codec import to_worker
 from wire.errors import ErrorCode, SupernetError
@@ -28,9 +32,9 @@ def deliver(text: str = "x", tokens: int = 1) -> Deliver:
     return Deliver("j", delta, tokens)
 
 
-async def drain(box: Outbox, count: int) -> list[str]:
+async def drain(box: Outbox, count: int) -> list[Any]:
     got = [await box.get() for _ in range(count)]
-    return [frame if isinstance(frame, Close) else to_worker(frame).type for frame in got]  # type: ignore[misc]
+    return [frame if isinstance(frame, Close) else to_worker(frame).type for frame in got]
 
 
 async def test_acks_and_cancels_overtake_starts() -> None:
@@ -61,6 +65,54 @@ async def test_nothing_overtakes_a_welcome() -> None:
     assert await drain(box, 3) == ["welcome", "ack", "start"]
 
 
+def files(pieces: int) -> list[File]:
+    data = bytes(pieces * PIECE_BYTES)
+    return [File(sha256(data).hexdigest(), 0, data)]
+
+
+async def test_everything_overtakes_between_two_pieces_of_a_file() -> None:
+    box = Outbox()
+    box.send_files("a", 1, files(4))
+    assert await drain(box, 1) == ["blob"]
+    box.put(start("b"))
+    box.put(wire.Ack(items=()))
+    assert await drain(box, 3) == ["ack", "start", "blob"]
+    box.put(wire.Error(code=ErrorCode.PROTOCOL_ERROR, message="x"))
+    assert await drain(box, 3) == ["error", "blob", "blob"]
+    assert not box.has_files
+
+
+async def test_files_of_an_attempt_that_is_over_and_of_a_socket_that_is_gone_are_not_sent() -> None:
+    box = Outbox()
+    box.send_files("a", 1, files(2))
+    box.stop_files("a", 1)
+    assert not box.has_files
+    box.send_files("b", 1, files(2))
+    box.put(wire.Ack(items=()))
+    box.close(1001, "enough")
+    box.send_files("c", 1, files(2))
+    assert await drain(box, 2) == ["ack", Close(1001, "enough")]
+    other = Outbox()
+    other.send_files("a", 1, files(2))
+    other.forget_files()
+    assert not other.has_files
+
+
+async def test_who_waits_for_a_frame_is_woken_by_a_file() -> None:
+    box = Outbox()
+    waiting = asyncio.create_task(box.get())
+    await asyncio.sleep(0)
+    box.send_files("a", 1, files(1))
+    assert isinstance(await waiting, str)
+
+
+def test_files_that_wait_take_nothing_of_the_bound() -> None:
+    box = Outbox()
+    for job in range(100):
+        box.send_files(str(job), 1, files(50))
+    assert box.put(wire.Ack(items=()))
+
+
 async def test_a_close_comes_after_what_was_put_before_and_nothing_after_it() -> None:
     box = Outbox()
     box.put(wire.Error(code=ErrorCode.PROTOCOL_ERROR, message="x"))
@@ -76,6 +128,7 @@ def test_an_outbox_is_bounded_in_bytes() -> None:
     big = start("a", "x" * (OUTBOX_BYTES // 2))
     assert box.put(big)
     assert not box.put(big)
+    assert not Outbox().put(start("a", "\U00020000" * (OUTBOX_BYTES // 4)))
 
 
 async def test_who_waits_for_a_frame_is_woken() -> None:
@@ -98,9 +151,10 @@ async def test_an_inbox_is_bounded_in_tokens_and_bytes_for_each_choice() -> None
     assert Inbox(0).put(0, deliver(tokens=INBOX_TOKENS), 0)
     assert not Inbox(0).put(0, deliver(tokens=INBOX_TOKENS + 1), 0)
     assert Inbox(0, choices=4).put(0, deliver(tokens=4 * INBOX_TOKENS), 0)
-    assert Inbox(0).put(0, deliver("x" * INBOX_BYTES), 0)
+    assert Inbox(0).put(0, deliver("x" * (INBOX_BYTES - PART_BYTES)), 0)
     assert not Inbox(0).put(0, deliver("x" * (INBOX_BYTES + 1)), 0)
-    assert Inbox(0, choices=2).put(0, deliver("x" * 2 * INBOX_BYTES), 0)
+    assert not Inbox(0).put(0, deliver("\U00020000" * (INBOX_BYTES // 4 + 1)), 0)
+    assert Inbox(0, choices=2).put(0, deliver("x" * (2 * INBOX_BYTES - PART_BYTES)), 0)
 
 
 async def test_a_client_that_has_not_read_for_a_while_is_kept_less_than_one_that_is_overrun() -> None:

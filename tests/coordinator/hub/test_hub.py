@@ -3,17 +3,19 @@
 import asyncio
 from typing import Any
 
-from coordinator.dispatch.dispatch import Standing
+from coordinator.dispatch.dispatch import QueuePosition
 from coordinator.dispatch.effects import Deliver, Failed, Finished, Stopped
 from coordinator.hub import hub as module
+from coordinator.hub.answers import Answers
 from coordinator.hub.buffers import Close, Outbox
-from coordinator.hub.hub import Answers, Clock, Hub
+from coordinator.hub.hub import Hub
 from coordinator.scheduler.state import JobSpec, Peer
 from tests.coordinator.dispatch.driver import REQUEST, M
 from wire import messages as wire
 from wire.chat import Content, Usage
 from wire.codec import to_worker
 from wire.errors import CLOSE_UNAUTHORIZED, ErrorCode
+from wire.offers import ModelOffer, ModelState
 
 USAGE = Usage(prompt=3, cached=0, completion=0, reasoning=0)
 
@@ -24,9 +26,9 @@ class Stage:
     def __init__(self, slots: int = 4) -> None:
         self.hub = Hub()
         self.ends: list[Any] = []
-        hello = wire.Hello(worker="w", instance="a", models=(wire.ModelOffer(id=M, context=4096, slots=slots),))
+        hello = wire.Hello(worker="w", instance="a", models=(ModelOffer(id=M, context=4096, slots=slots),))
         self.outbox = self.hub.join(hello, Peer("s1", "gpus", "key-1"))
-        state = wire.ModelState(id=M, status="ready", slots=slots, free=slots)
+        state = ModelState(id=M, status="ready", slots=slots, free=slots)
         self.hub.received("s1", wire.Capacity(models=(state,)))
 
     def submit(self, *names: str) -> Answers:
@@ -153,7 +155,7 @@ async def test_a_revoked_key_closes_its_sockets_and_their_jobs_move_on() -> None
     assert frames[-2].code is ErrorCode.INVALID_API_KEY
     assert frames[-1].code == CLOSE_UNAUTHORIZED
     assert not stage.hub.dispatch.workers
-    assert answers.standing() == Standing(1, 10.0)
+    assert answers.queue_position() == QueuePosition(1, 10.0)
 
 
 async def test_a_worker_that_does_not_read_is_dropped(monkeypatch: Any) -> None:
@@ -179,12 +181,6 @@ async def test_a_drain_tells_when_it_is_over() -> None:
     running = asyncio.create_task(stage.hub.run())
     await asyncio.wait_for(stage.hub.drained.wait(), 10)
     running.cancel()
-
-
-def test_time_in_which_the_process_stood_still_does_not_count() -> None:
-    times = iter([0.0, 1.0, 2.5, 100.0, 100.5])
-    clock = Clock(lambda: next(times))
-    assert [clock.now() for _ in range(4)] == [1.0, 2.5, 2.75, 3.25]
 
 
 async def test_a_worker_forges_no_line_of_the_log(caplog: Any) -> None:

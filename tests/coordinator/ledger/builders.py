@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from coordinator.accounts.accounts import Wish, create_account, create_key
+from coordinator.accounts.accounts import KeyRequest, create_account, create_key
 from coordinator.ledger.commit import commit
-from coordinator.ledger.grants import Balance, balances_of
+from coordinator.ledger.grants import Balance, balances_of, grant
 from coordinator.ledger.orders import Answer, Hold, Settle, UsageRow
 from coordinator.ledger.pricing import Payee, Tariff
 from coordinator.store.database import Database
@@ -20,8 +20,16 @@ class Client:
 
 
 def client(database: Database, name: str = "alice", spark_nano: int = 1000) -> Client:
+    """With starter tokens."""
     account = create_account(database, name, 1, spark_nano)
-    return Client(account.id, create_key(database, b"p" * 32, Wish("k", name), 1)[1].id)
+    return Client(account.id, create_key(database, b"p" * 32, KeyRequest("k", name), 1)[1].id)
+
+
+def payer(database: Database, name: str = "alice", spark_nano: int = 1000) -> Client:
+    """With what was paid in, and nothing else."""
+    made = client(database, name, 0)
+    do(database, grant(made.account, "spark", spark_nano, 1, "deposit", ""))
+    return made
 
 
 def hold(who: Client, job: str = "j", nano: int = 100, **other: Any) -> Hold:

@@ -8,21 +8,25 @@ forgets every job that runs; the recovery at its next start bills what the check
 import random
 from dataclasses import dataclass, field
 
-from sqlalchemy import event, select
+from sqlalchemy import event, func, select
 
+from coordinator.clock import DAY_MS
 from coordinator.ledger.audit import check
+from coordinator.ledger.budget import Budget
 from coordinator.ledger.commit import commit
 from coordinator.ledger.escrow import Terms, mature
-from coordinator.ledger.grants import balances_of, bonus, grant, spend_earned
-from coordinator.ledger.orders import Answer, Checkpoint, Done, Held, Hold, Order, Settle, Short, Transfer
-from coordinator.ledger.pricing import Served, bill
+from coordinator.ledger.grants import balances_of, bonus, grant, spend_credit, spend_earned
+from coordinator.ledger.orders import Answer, Checkpoint, Done, Held, Hold, Insufficient, Order, Settle, Transfer
+from coordinator.ledger.pricing import Served, TokenType, bill
+from coordinator.ledger.promotions import promote
 from coordinator.ledger.recovery import recover
 from coordinator.store.database import Database
-from coordinator.store.tables import holds
+from coordinator.store.tables import entries, holds, promotion_days
 from tests.coordinator.ledger.builders import TARIFF, Client, client, usage
 
 SHARE = 7000
 GROUPS = (1, 1, 2, 5, 20, 60)
+BUDGET = Budget(40_000)
 
 
 class Crash(Exception):
@@ -37,6 +41,7 @@ class Job:
     hold: Hold
     delivered: dict[str, int] = field(default_factory=dict)
     marked: dict[str, int] = field(default_factory=dict)  # by the last checkpoint that was written for sure
+    prompt: int = 0  # tokens, by that checkpoint
 
 
 @dataclass
@@ -61,7 +66,7 @@ class Storm:
         self.given = {each.account: 2_000_000 for each in self.clients} | {each.account: 0 for each in self.workers}
 
     def _open(self) -> Database:
-        database = Database(self.address)
+        database = Database(self.address, serve=True)
         engine = database._connection.engine
         event.listen(engine, "before_cursor_execute", lambda *_: self._point())
         event.listen(engine, "after_cursor_execute", lambda *_: self._point())
@@ -106,7 +111,7 @@ class Storm:
             if draw < 0.02:
                 self._coordinator_dies()
             elif draw < 0.06:
-                self._upkeep()
+                self._maintain()
             else:
                 self._group(self.random.choice(GROUPS))
             if self.count - checked > 5000:
@@ -140,7 +145,8 @@ class Storm:
             owner = self.random.choice(self.workers)
             if draw < 0.08:
                 return grant(owner.account, "spark", self.random.randrange(20_000), self.now, "payout", "")
-            return spend_earned(owner.account, "spark", self.random.randrange(20_000), self.now)
+            spend = spend_earned if draw < 0.09 else spend_credit
+            return spend(owner.account, "spark", self.random.randrange(20_000), self.now)
         if draw < 0.45 or not free:
             name = f"j{self.count}-{len(busy)}-{self.random.randrange(10**9)}"
             busy.add(name)
@@ -151,7 +157,8 @@ class Storm:
 
     def _hold(self, name: str) -> Hold:
         who = self.random.choice(self.clients)
-        tokens, kind = self.random.randrange(400), self.random.choice(("auto", "auto", "spark", "sogni"))
+        tokens = self.random.randrange(400)
+        kind: TokenType = self.random.choice(("auto", "auto", "spark", "sogni"))
         nano = 50 * TARIFF.prompt + tokens * TARIFF.completion
         streamed = self.random.random() < 0.7
         return Hold(name, who.account, who.key, "m", streamed, TARIFF, 50, kind, nano, self.now, self.now + 10**9)
@@ -163,7 +170,8 @@ class Storm:
             worker = self.random.choice(self.keys)
             more = self.random.randrange(most - sum(job.delivered.values()) + 1)
             job.delivered[worker] = job.delivered.get(worker, 0) + more
-        return Checkpoint(name, tuple(job.delivered.items()))
+        prompts = ((self.random.choice(self.keys), self.random.randrange(1, 100)),) if job.delivered else ()
+        return Checkpoint(name, tuple(job.delivered.items()), prompts)
 
     def _settle(self, name: str) -> Settle:
         job = self.running[name]
@@ -180,13 +188,14 @@ class Storm:
             case Hold():
                 if isinstance(answer, Held) and order.job not in self.charges:
                     who = next(each for each in self.clients if each.account == order.account)
-                    assert sum(answer.purses.values()) == order.nano
+                    assert sum(answer.amounts.values()) == order.nano
                     self.running.setdefault(order.job, Job(who, order))
                 else:
-                    assert isinstance(answer, Short | Done)
+                    assert isinstance(answer, Insufficient | Done)
             case Checkpoint():
                 if order.job in self.running:
-                    self.running[order.job].marked = dict(order.served)
+                    job = self.running[order.job]
+                    job.marked, job.prompt = dict(order.served), sum(tokens for _, tokens in order.prompts)
             case Settle():
                 assert isinstance(answer, Done)
                 if self.running.pop(order.job, None) is not None:
@@ -206,15 +215,18 @@ class Storm:
             except Crash:
                 self._reopen()
         for name, job in self.running.items():
-            tokens = sum(job.marked.values()) if job.hold.streamed else 0
-            self.charges[name] = tokens * TARIFF.completion
+            bills = job.hold.streamed and any(job.marked.values())
+            cost = min(job.prompt, 50) * TARIFF.prompt + sum(job.marked.values()) * TARIFF.completion
+            self.charges[name] = cost if bills else 0
         self.running.clear()
 
-    def _upkeep(self) -> None:
+    def _maintain(self) -> None:
+        self.now += self.random.choice((0, 0, DAY_MS))
         while True:
             self.armed = True
             try:
                 mature(self.database, Terms(5.0, 2), self.now)
+                promote(self.database, BUDGET, self.now)
                 self.armed = False
                 return
             except Crash:
@@ -232,7 +244,18 @@ class Storm:
         assert {name for name, row in rows.items() if row.state == "held"} == set(self.running)
         for each in (*self.clients, *self.workers):
             for balance in balances_of(self.database, each.account).values():
-                assert min(balance.available, balance.held, balance.escrow, balance.earned) >= 0
+                assert min(balance.given, balance.held, balance.escrow, balance.credit, balance.earned) >= 0
+                assert balance.available >= balance.given
+        assert self._booked("payout:%", "earned") <= self._booked("deposit:%", "funded") + self._promotions()
+
+    def _booked(self, journal: str, kind: str) -> int:
+        """What journals of a name moved of one kind, in either direction: they tell of themselves."""
+        nano = select(func.sum(entries.c.nano)).where(entries.c.journal.like(journal), entries.c.kind == kind)
+        return abs(int(self.database.query(nano)[0][0] or 0))
+
+    def _promotions(self) -> int:
+        """The most that the operator wanted to pay of its own."""
+        return BUDGET.nano * len(self.database.query(select(promotion_days.c.day)))
 
     def close(self) -> None:
         self.database.close()

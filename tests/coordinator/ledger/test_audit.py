@@ -6,28 +6,34 @@ from sqlalchemy import text
 from coordinator.ledger.audit import check
 from coordinator.ledger.pricing import Payee
 from coordinator.store.database import Database
-from tests.coordinator.ledger.builders import client, do, hold, settle
+from tests.coordinator.ledger.builders import client, do, hold, payer, settle
 
 BROKEN = {
     "adds up to": "UPDATE entries SET nano = nano + 1 WHERE journal = 'hold:j' AND kind = 'held'",
-    "its entries say": "UPDATE balances SET nano = nano + 1 WHERE kind = 'available'",
+    "its entries say": "UPDATE balances SET nano = nano + 1 WHERE kind = 'funded'",
     "and no balance": "DELETE FROM balances WHERE kind = 'revenue'",
     "in open holds": "UPDATE holds SET spark = spark + 1 WHERE job = 'open'",
     "its journals say otherwise": "UPDATE holds SET state = 'void' WHERE job = 'j'",
     "its usage costs": "UPDATE usage SET cost_nano = cost_nano + 1",
+    "ended it while that still ran": (
+        "UPDATE holds SET ended_by = ended_by + 1 WHERE job = 'j'; UPDATE servers SET overtaken_ms = 5"
+    ),
+    "was of server": "UPDATE holds SET ended_by = ended_by - 1 WHERE job = 'j'",
+    "its prompt is not billed": "UPDATE usage SET prompt = 0",
     "in escrow": "UPDATE earnings SET nano = nano + 1",
 }
 
 
 @pytest.mark.parametrize("sentence", BROKEN)
 def test_a_broken_promise_is_found(address: str, sentence: str) -> None:
-    database = Database(address)
-    alice, bob = client(database), client(database, "bob", 0)
+    database = Database(address, serve=True)
+    alice, bob = payer(database), client(database, "bob", 0)
     payees = (Payee(f"{bob.account}/w", bob.account, 30),)
     do(database, hold(alice), hold(alice, "open"), settle(alice, payees=payees))
     assert check(database) == []
     with database.transaction() as connection:
-        connection.execute(text(BROKEN[sentence]))
+        for statement in BROKEN[sentence].split(";"):
+            connection.execute(text(statement))
     found = check(database)
     database.close()
     assert any(sentence in each for each in found), found

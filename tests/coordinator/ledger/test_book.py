@@ -1,14 +1,14 @@
 import pytest
 
 from coordinator.ledger.book import Book, HoldState
-from coordinator.ledger.orders import Checkpoint, Done, Held, Hold, Purse, Settle, Short, Transfer
+from coordinator.ledger.orders import Checkpoint, Done, Held, Hold, Insufficient, Settle, SubAccount, Transfer
 from coordinator.ledger.pricing import Payee, Tariff
 
-MINE = Purse("a", "spark", "available")
+MINE = SubAccount("a", "spark", "available")
 
 
 def book(**balances: int) -> Book:
-    return Book({MINE: 100, **{Purse("a", "spark", kind): nano for kind, nano in balances.items()}}, {}, set())  # type: ignore[arg-type]
+    return Book({MINE: 100, **{SubAccount("a", "spark", kind): nano for kind, nano in balances.items()}}, {}, set())  # type: ignore[arg-type]
 
 
 def hold(job: str = "j", nano: int = 40) -> Hold:
@@ -21,10 +21,10 @@ def test_every_journal_adds_up_to_zero() -> None:
     one.carry_out(Settle("j", 30, (Payee("b/w", "b", 20),), (), 3))
     assert [journal.id for journal in one.journals] == ["hold:j", "settle:j"]
     assert all(sum(nano for _, nano in journal.entries) == 0 for journal in one.journals)
-    assert {purse: nano for purse, nano in one.balances.items() if nano} == {
+    assert {sub_account: nano for sub_account, nano in one.balances.items() if nano} == {
         MINE: 70,
-        Purse("b", "spark", "escrow"): 20,
-        Purse("platform", "spark", "revenue"): 10,
+        SubAccount("b", "spark", "escrow"): 20,
+        SubAccount("platform", "spark", "promotions"): 10,
     }
     assert [(earning.account, earning.nano) for earning in one.earnings] == [("b", 20)]
 
@@ -38,7 +38,7 @@ def test_a_payee_who_gets_more_than_the_charge_is_refused() -> None:
 
 def test_a_checkpoint_is_of_a_job_that_runs_and_says_something_new() -> None:
     one = book()
-    one.holds["j"] = HoldState("a", {"spark": 1})
+    one.holds["j"] = HoldState("a", {"spark": 1}, {})
     assert one.carry_out(Checkpoint("j", (("b/w", 3),))) == Done()
     assert one.carry_out(Checkpoint("j", (("b/w", 3),))) == Done(again=True)
     assert one.carry_out(Checkpoint("ghost", ())) == Done(again=True)
@@ -47,10 +47,10 @@ def test_a_checkpoint_is_of_a_job_that_runs_and_says_something_new() -> None:
 
 def test_a_transfer_moves_what_is_there_and_only_sources_go_below_zero() -> None:
     one = book(earned=50)
-    out = Transfer("x", Purse("a", "spark", "earned"), MINE, 60, 1)
-    assert one.carry_out(out) == Short(50)
-    mint = Transfer("m", Purse("platform", "spark", "promotions"), MINE, 60, 1)
+    out = Transfer("x", SubAccount("a", "spark", "earned"), MINE, 60, 1)
+    assert one.carry_out(out) == Insufficient(50)
+    mint = Transfer("m", SubAccount("platform", "spark", "promotions"), MINE, 60, 1)
     assert one.carry_out(mint) == Done()
     assert one.carry_out(mint) == Done(again=True)
-    assert one.balances[Purse("platform", "spark", "promotions")] == -60
-    assert one.carry_out(Transfer("n", MINE, Purse("b", "spark", "available"), -1, 1)) == Short(160)
+    assert one.balances[SubAccount("platform", "spark", "promotions")] == -60
+    assert one.carry_out(Transfer("n", MINE, SubAccount("b", "spark", "available"), -1, 1)) == Insufficient(160)

@@ -2,7 +2,7 @@ from coordinator.ledger.escrow import Earned, Terms, WorkerRow, earned, mature, 
 from coordinator.ledger.grants import Balance
 from coordinator.ledger.pricing import Payee
 from coordinator.store.database import Database
-from tests.coordinator.ledger.builders import Client, client, do, hold, settle, spark
+from tests.coordinator.ledger.builders import Client, client, do, hold, payer, settle, spark
 
 
 def earn(database: Database, alice: Client, bob: Client, job: str, at_ms: int) -> None:
@@ -11,7 +11,7 @@ def earn(database: Database, alice: Client, bob: Client, job: str, at_ms: int) -
 
 
 def test_earnings_are_the_owners_after_a_while(database: Database) -> None:
-    alice, bob = client(database), client(database, "bob", 0)
+    alice, bob = payer(database), client(database, "bob", 0)
     for n, at_ms in enumerate((1000, 2000, 5000)):
         earn(database, alice, bob, f"j{n}", at_ms)
     assert mature(database, Terms(2.0, 0), 2999) == 0
@@ -19,8 +19,8 @@ def test_earnings_are_the_owners_after_a_while(database: Database) -> None:
     assert spark(database, bob) == Balance(escrow=6, earned=12)
     assert mature(database, Terms(2.0, 0), 4000) == 0
     assert earned(database, [bob.account, alice.account], 2000) == {
-        bob.account: Earned(6, 12, 12),
-        alice.account: Earned(0, 0, 0),
+        bob.account: Earned(6, 12, 0, 12),
+        alice.account: Earned(0, 0, 0, 0),
     }
 
 

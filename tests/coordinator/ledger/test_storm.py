@@ -13,5 +13,7 @@ ORDERS = int(os.environ.get("SUPERNET_STORM", "2000"))
 def test_money_adds_up_whatever_dies_when(address: str, seed: int) -> None:
     storm = Storm(address, seed)
     storm.run(ORDERS)
+    promoted = storm._booked("promote:%", "earned")
     storm.close()
+    assert promoted > 0
     assert storm.count >= ORDERS

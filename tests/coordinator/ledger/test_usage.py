@@ -1,5 +1,6 @@
+from coordinator.clock import DAY_MS
 from coordinator.ledger.orders import Settle
-from coordinator.ledger.usage import DAY_MS, UsageSum, read, sums
+from coordinator.ledger.usage import UsageSum, read, sums
 from coordinator.store.database import Database
 from tests.coordinator.ledger.builders import client, do, hold, usage
 

@@ -1,21 +1,26 @@
 """One body -> one job: every field is honoured, or refused by its name, or on the written list."""
 
 import json
+from hashlib import sha256
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from coordinator.api.app import OPENAPI
-from coordinator.openai.chat_request import BUDGETS, parse
-from coordinator.openai.fields import ACCEPTED, LABELS, LIMITED, REFUSED, camel
+from coordinator.api.pages import OPENAPI
+from coordinator.openai.chat_request import parse
+from coordinator.openai.field_table import ACCEPTED, LABELS, LIMITED, REFUSED
+from coordinator.openai.fields import camel
+from coordinator.openai.thinking import BUDGETS
 from coordinator.request import ChatJob
+from tests.coordinator.pictures import image_url, png, uri
 from tests.thoroughness import at_most
 from wire.catalog import Catalog, File, ModelSpec, Preset, Presets, Price
 from wire.chat import ChatRequest, Message, Sampling, Tool
 from wire.errors import ErrorCode, SupernetError
 from wire.messages import Start
+from worker.chat.pictures import pictures_of
 
 THINKING_GENERAL = Preset(temperature=1.0, top_p=0.95, top_k=20, presence_penalty=1.5)
 THINKING_CODING = Preset(temperature=0.6, top_p=0.95, top_k=20)
@@ -46,7 +51,8 @@ PRESETS = Presets(
 )
 THINKER = spec("thinker", thinking=True, presets=PRESETS)
 PLAIN = spec("plain", max_output=512)
-CATALOG = Catalog(default="thinker", models=(THINKER, PLAIN))
+SEER = spec("seer", projector=File(name="eyes.gguf"))
+CATALOG = Catalog(default="thinker", models=(THINKER, PLAIN, SEER))
 
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
 
@@ -212,12 +218,10 @@ SNAKE = [
         ({"repetition_penalty": 0}, "repetition_penalty"),
         ({"repetition_penalty": 5e-324}, "repetition_penalty"),
         ({"stop": ["a"] * 5}, "stop"),
-        ({"stop": ""}, "stop"),
-        ({"stop": ["a", ""]}, "stop"),
         ({"stop": "a" * 65}, "stop"),
         ({"stop": [1]}, "stop"),
         ({"stop": {}}, "stop"),
-        ({"seed": -2}, "seed"),
+        ({"seed": -(2**63) - 1}, "seed"),
         ({"seed": 2**63}, "seed"),
         ({"n": 0}, "n"),
         ({"n": 5}, "n"),
@@ -234,7 +238,6 @@ SNAKE = [
         ({"logit_bias": {"1": True}}, "logit_bias"),
         ({"logit_bias": {str(i): 1 for i in range(301)}}, "logit_bias"),
         ({"stream": "yes"}, "stream"),
-        ({"stream_options": {"include_usage": True}}, "stream_options"),
         ({"stream": True, "stream_options": {"odd": True}}, "stream_options.odd"),
         ({"stream": True, "stream_options": {"continuous_usage_stats": True}}, "stream_options.continuous_usage_stats"),
         ({"stream": True, "stream_options": {"include_obfuscation": True}}, "stream_options.include_obfuscation"),
@@ -259,11 +262,8 @@ SNAKE = [
         ({"modalities": ["text", "audio"]}, "modalities"),
         ({"service_tier": "flex"}, "service_tier"),
         ({"billing_mode": "subscription"}, "billing_mode"),
-        ({"sogni_tools": True}, "sogni_tools"),
-        ({"sogniTools": "creative-agent"}, "sogni_tools"),
-        ({"sogni_tool_execution": True}, "sogni_tool_execution"),
+        ({"sogni_tools": "some-tools"}, "sogni_tools"),
         ({"safe_content_filter": True}, "safe_content_filter"),
-        ({"prompt_cache_retention": "24h"}, "prompt_cache_retention"),
         ({"media_references": [{"kind": "image"}]}, "media_references"),
     ],
 )
@@ -282,8 +282,12 @@ def test_refused_fields_say_what_to_do_instead(name: str) -> None:
 def with_accepted(path: str) -> dict[str, Any]:
     """A body that has the field at `path` and whatever must be around it."""
     call = {"id": "a", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    of_text = path.endswith(("cache_control", "annotations", "citations"))
+    sealed = path.startswith("messages[].content[].") and not of_text
+    part = {"type": "thinking", "thinking": "x"} if sealed else {"type": "text", "text": "x"}
     body: dict[str, Any] = {
-        "messages": [{"role": "assistant", "content": [{"type": "text", "text": "x"}], "tool_calls": [call]}],
+        "messages": [{"role": "assistant", "content": [part], "tool_calls": [call]}],
+        "reasoning": {},
         "tools": [json.loads(json.dumps(TOOL))],
         "response_format": {"type": "json_schema", "json_schema": {"schema": {}}},
     }
@@ -298,7 +302,13 @@ def with_accepted(path: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", ACCEPTED)
 def test_every_field_of_the_accepted_list_is_let_through_and_changes_nothing(path: str) -> None:
-    assert job(**with_accepted(path)) == job(**with_accepted(""))
+    without = with_accepted(path)
+    *steps, name = path.replace("[]", ".0").split(".")
+    place: Any = without
+    for step in steps:
+        place = place[int(step)] if step.isdigit() else place[step]
+    del place[name]
+    assert job(**with_accepted(path)) == job(**without)
 
 
 @pytest.mark.parametrize("name", [name for name in LABELS if "." not in name])
@@ -389,15 +399,55 @@ def test_a_seed_of_minus_one_is_a_random_one() -> None:
     assert job(seed=2**63 - 1).seed == 2**63 - 1
 
 
+def test_any_other_negative_seed_is_a_seed_of_its_own() -> None:
+    seeds = [job(seed=seed).seed for seed in (-2, -3, -(2**63), -(2**31))]
+    assert all(seed is not None and 0 <= seed < 2**63 for seed in seeds)
+    assert len(set(seeds)) == len(seeds)
+
+
+def test_minus_one_is_the_models_own_limit() -> None:
+    for name in ("max_tokens", "max_completion_tokens"):
+        limits: list[dict[str, Any]] = [{name: limit} for limit in (-1, 0, -2)]
+        assert job(**limits[0]) == job()
+        refused(name, **limits[1])
+        refused(name, **limits[2])
+
+
+def test_as_many_tokens_at_least_as_at_most_are_all_of_them() -> None:
+    assert job(min_tokens=0) == job(min_tokens=1) == job()
+    assert job(min_tokens=9, max_tokens=9) == job(ignore_eos=True, max_tokens=9)
+    assert job(min_tokens=9, max_tokens=9, ignore_eos=True).request.ignore_eos
+    asked = job(min_tokens=5, max_tokens=9)
+    assert asked.request == job(max_tokens=9).request
+    assert "'min_tokens' is not held" in asked.warnings[0]
+    refused("min_tokens", min_tokens=-1)
+
+
+def test_the_penalty_on_repetitions_has_two_names() -> None:
+    assert job(repeat_penalty=1.1) == job(repetition_penalty=1.1) == job(repeat_penalty=1.1, repetition_penalty=1.1)
+    refused("repeat_penalty", repeat_penalty=1.1, repetition_penalty=1.2)
+
+
+def test_usage_of_a_stream_may_be_asked_for_where_there_is_none() -> None:
+    for options in ({}, {"include_usage": True}, {"include_usage": True, "continuous_usage_stats": True}):
+        assert job(stream_options=options) == job()
+
+
 def test_logprobs_without_a_number_ask_for_the_chosen_tokens_only() -> None:
     assert job().request.sampling.top_logprobs is None
     assert job(logprobs=False).request.sampling.top_logprobs is None
     assert job(logprobs=True).request.sampling.top_logprobs == 0
+    assert job(top_logprobs=0) == job(logprobs=False, top_logprobs=0) == job()
     assert job(logprobs=True, top_logprobs=5).request.sampling.top_logprobs == 5
 
 
 def test_a_stop_may_be_one_string() -> None:
     assert job(stop="a").request.stop == ("a",)
+
+
+def test_an_empty_stop_stops_nothing() -> None:
+    assert job(stop="") == job(stop=[]) == job(stop=[""]) == job()
+    assert job(stop=["", "a"]).request.stop == ("a",)
     assert job(stop=[]).request.stop == ()
 
 
@@ -444,8 +494,16 @@ VALUES = st.recursive(
 NAMES = [*SNAKE, *CAMEL, *REFUSED, *(name for name in [*LIMITED, *ACCEPTED] if "." not in name)]
 NAMES += ["stop", "seed", "n", "stream", "stream_options", "tools", "user", "metadata", "temperature", "logprobs"]
 NAMES += ["max_completion_tokens", "reasoning_effort", "chat_template_kwargs"]
+URIS = st.sampled_from([uri(), uri(png(1)), uri(png(2)), "https://x/a.png", "data:image/png;base64,AAAA", ""])
+PARTS = st.one_of(
+    st.text(max_size=5).map(lambda words: {"type": "text", "text": words}),
+    st.builds(lambda url: {"type": "image_url", "image_url": url}, URIS | VALUES),
+    st.builds(lambda url, detail: image_url(url, detail=detail), URIS, st.sampled_from([None, "low", "high"])),
+)
 MESSAGES = st.one_of(
     st.fixed_dictionaries({"role": st.sampled_from(["system", "developer", "user"]), "content": st.text(max_size=9)}),
+    st.fixed_dictionaries({"role": st.just("user"), "content": st.lists(PARTS, max_size=5)}),
+    st.fixed_dictionaries({"role": st.just("tool"), "tool_call_id": st.just("a"), "content": st.lists(PARTS)}),
     st.fixed_dictionaries(
         {"role": st.just("assistant")},
         optional={
@@ -459,7 +517,7 @@ MESSAGES = st.one_of(
 SCHEMAS = st.dictionaries(st.text(max_size=9), VALUES, max_size=3)
 TOOLS = st.fixed_dictionaries({"name": st.just("f"), "parameters": SCHEMAS}, optional={"strict": st.booleans()})
 GOOD: dict[str, st.SearchStrategy[Any]] = {
-    "model": st.sampled_from(["plain", "thinker"]),
+    "model": st.sampled_from(["plain", "thinker", "seer"]),
     "temperature": st.floats(0, 2),
     "top_p": st.floats(0, 1),
     "topK": st.integers(-1, 256),
@@ -489,8 +547,15 @@ def check(result: ChatJob | SupernetError) -> None:
         assert result.code in (ErrorCode.INVALID_REQUEST, ErrorCode.MODEL_NOT_FOUND)
         assert result.message
         return
+    assert not result.blobs or result.model.projector
     start = Start(job="j", attempt=1, model=result.model.id, request=result.request, seed=result.seed or 0)
     assert Start.model_validate_json(start.model_dump_json(exclude_none=True)) == start
+    images = pictures_of(result.request)  # as the worker sees them: in the text, in their order
+    assert {image.sha256: image.size_bytes for image in images} == {
+        sha256(file).hexdigest(): len(file) for file in result.blobs.values()
+    }
+    assert set(result.blobs) == {image.sha256 for image in images}
+    assert len(result.pictures) == len(images)
 
 
 SLOW = settings(max_examples=at_most(200), suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -540,3 +605,40 @@ def test_any_unknown_field_is_refused_by_name(name: str) -> None:
     error = outcome(json.dumps({"messages": [{"role": "user", "content": "Hi"}], name: 1}).encode())
     assert isinstance(error, SupernetError)
     assert error.param == name
+
+
+HARMLESS: dict[str, Any] = {
+    "plugins": [],
+    "priority": 0,
+    "detokenize": True,
+    "return_token_ids": False,
+    "continue_final_message": False,
+    "add_generation_prompt": True,
+    "timings_per_token": True,
+    "reasoning_effort": "default",
+}
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_switches_that_ask_for_what_is_done_anyway_are_taken(name: str) -> None:
+    assert job(**{name: HARMLESS[name]}) == job()
+
+
+@pytest.mark.parametrize("name", ["plugins", "priority", "detokenize", "return_token_ids"])
+def test_the_same_switches_are_refused_where_they_ask_for_more(name: str) -> None:
+    refused(name, **{name: {"plugins": [{"id": "web"}], "priority": 1}.get(name, not HARMLESS[name])})
+
+
+def test_usage_in_a_stream_has_openrouters_name_too() -> None:
+    assert job(stream=True, usage={"include": True}).include_usage
+    assert not job(stream=True, usage={"include": True}, stream_options={"include_usage": False}).include_usage
+    assert job(stream=True, usage={"include": True}, stream_options={"continuous_usage_stats": True}).continuous_usage
+    assert job(usage={"include": True}) == job()
+
+
+def test_an_answer_goes_on_with_the_assistants_message_by_any_switch() -> None:
+    begun = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]
+    switches: dict[str, Any] = {"continue_final_message": True, "add_generation_prompt": False}
+    assert job(messages=begun, **switches).request == job(messages=begun).request
+    refused("continue_final_message", continue_final_message=True)
+    refused("add_generation_prompt", messages=begun, add_generation_prompt=False)

@@ -292,7 +292,7 @@ def test_an_event_is_one_line_for_every_kind_of_line_reader() -> None:
 
 
 def test_a_comment_cannot_break_out_of_its_line() -> None:
-    assert sse_comment("waiting\n\ndata: x\r: y") == b": waiting data: x : y\n\n"
+    assert sse_comment("waiting\n\ndata: x\r: y") == b": waiting data: x : y\n"
 
 
 def client(body: list[bytes] | dict[str, Any], status: int = 200) -> openai.OpenAI:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from coordinator.openai.fields import ACCEPTED, LIMITED, REFUSED, Fields, camel
+from coordinator.openai.field_table import REFUSED
+from coordinator.openai.fields import Fields, agreed, camel
 from wire.errors import ErrorCode, SupernetError
 
 
@@ -28,8 +29,10 @@ def test_an_unknown_name_is_cut_before_it_is_quoted() -> None:
     assert len(error.message) < 120
 
 
-def test_an_unknown_field_is_refused_even_when_it_is_null() -> None:
-    assert refusal(Fields({"odd": None}).finish).param == "odd"
+def test_an_unknown_field_that_is_null_asks_for_nothing() -> None:
+    """Programs that fill in a record of all fields they know send most of them so."""
+    Fields({"odd": None}).finish()
+    assert refusal(Fields({"odd": None, "even": 0}).finish).param == "even"
 
 
 def test_camel_case_is_the_same_field() -> None:
@@ -59,10 +62,16 @@ def test_null_is_not_given() -> None:
     fields.finish()
 
 
+def test_a_whole_number_may_be_written_as_a_decimal_one() -> None:
+    """JSON knows one kind of number, and 1.0 is an integer by JSON Schema."""
+    number = Fields({"n": 3.0}).integer("n", 0, 9)
+    assert number == 3 and isinstance(number, int)
+
+
 READERS: list[tuple[str, Callable[[Fields], object], list[Any]]] = [
     ("a string", lambda fields: fields.text("it"), [1, True, [], {}]),
     ("a boolean", lambda fields: fields.flag("it"), [0, 1, "true", []]),
-    ("an integer", lambda fields: fields.integer("it", 0, 9), [True, 1.0, "1", []]),
+    ("an integer", lambda fields: fields.integer("it", 0, 9), [True, 1.5, 1e300, "1", []]),
     ("a number", lambda fields: fields.number("it", 0, 9), [True, "1", {}]),
     ("an array", lambda fields: fields.array("it", 9), [{}, "x", 1]),
     ("an object", lambda fields: fields.inner("it"), [[], "x", False]),
@@ -104,9 +113,38 @@ def test_only_listed_fields_can_be_accepted_without_effect() -> None:
         Fields({"temperature": 1}).accept("temperature")
 
 
-def test_a_limited_value_is_compared_with_its_type() -> None:
-    Fields({"sogni_tools": False}).limit("sogni_tools")
-    assert refusal(lambda: Fields({"sogni_tools": 0}).limit("sogni_tools")).param == "sogni_tools"
+def test_a_limited_value_is_compared_as_json_has_it() -> None:
+    Fields({"safe_content_filter": False}).limit("safe_content_filter")
+    assert (
+        refusal(lambda: Fields({"safe_content_filter": 0}).limit("safe_content_filter")).param == "safe_content_filter"
+    )
+    Fields({"top_a": 0.0, "typical_p": 1.0}).limit("top_a", "typical_p")
+    assert refusal(lambda: Fields({"top_a": False}).limit("top_a")).param == "top_a"
+
+
+def test_a_warning_is_said_once_whatever_object_has_it() -> None:
+    fields = Fields({"inner": {"x": 1}})
+    fields.warn("outside")
+    inner = fields.inner("inner")
+    assert inner is not None
+    for _ in range(2):
+        inner.warn("inside")
+    assert list(fields.warnings) == ["outside", "inside"]
+
+
+def test_warnings_are_bounded() -> None:
+    fields = Fields({})
+    for number in range(1000):
+        fields.warn(str(number))
+    assert len(fields.warnings) == 32
+
+
+def test_several_names_of_one_parameter_must_agree() -> None:
+    assert agreed(("a", None), ("b", 3), ("c", 3)) == 3
+    assert agreed(("a", None)) is None
+    assert agreed(("a", False), ("b", None)) is False
+    error = refusal(lambda: agreed(("a", 1), ("b", 2)))
+    assert (error.param, error.message) == ("b", "'a' and 'b' are the same parameter: send one of them.")
 
 
 def test_refused_fields_pass_while_they_ask_for_nothing() -> None:
@@ -114,9 +152,3 @@ def test_refused_fields_pass_while_they_ask_for_nothing() -> None:
     fields.refuse(REFUSED)
     fields.finish()
     assert "use 'tools'" in refusal(lambda: Fields({"functions": [{}]}).refuse(REFUSED)).message
-
-
-def test_every_field_of_the_lists_has_a_reason_and_stands_on_one_list_only() -> None:
-    reasons = [*ACCEPTED.values(), *REFUSED.values(), *(why for _, why in LIMITED.values())]
-    assert all(reasons)
-    assert not (set(ACCEPTED) & set(REFUSED) or set(ACCEPTED) & set(LIMITED) or set(REFUSED) & set(LIMITED))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from openai.types import Model
 
-from coordinator.openai.models import model_object
+from coordinator.openai.models import Served, model_object
 from wire.catalog import File, ModelSpec, Preset, Presets, Price
 
 SPEC = ModelSpec(
@@ -23,16 +23,9 @@ SPEC = ModelSpec(
 )
 
 
-def entry(spec: ModelSpec = SPEC, context_served: int | None = 40960) -> dict[str, Any]:
-    return model_object(
-        spec,
-        workers_online=2,
-        slots=8,
-        free=3,
-        context_served=context_served,
-        created=1_700_000_000,
-        claims=[("ab", 2)],
-    )
+def entry(spec: ModelSpec = SPEC, context: int = 40960) -> dict[str, Any]:
+    now = Served(workers=2, slots=8, free=3, context=context, seeing=1, seeing_free=2)
+    return model_object(spec, now, created=1_700_000_000, claims=[("ab", 2)])
 
 
 def test_an_entry_says_what_a_caller_needs() -> None:
@@ -46,6 +39,10 @@ def test_an_entry_says_what_a_caller_needs() -> None:
         "max_context_length": 65536,
         "max_output_tokens": 32768,
         "features": ["chat", "streaming", "tools", "json_schema", "logprobs", "reasoning"],
+        "input_modalities": ["text"],
+        "output_modalities": ["text"],
+        "architecture": {"modality": "text->text", "input_modalities": ["text"], "output_modalities": ["text"]},
+        "vision": None,
         "presets": {
             "plain_general": {"temperature": 0.7, "top_p": 0.8, "top_k": 20, "min_p": 0.0, "presence_penalty": 0.0}
         },
@@ -64,15 +61,35 @@ def test_an_entry_says_what_a_caller_needs() -> None:
     }
 
 
+def test_a_model_that_sees_says_so_in_the_words_of_others_and_which_pictures_it_takes() -> None:
+    told = entry(SPEC.model_copy(update={"projector": File(name="mmproj.gguf")}))
+    assert "vision" in told["features"]
+    assert told["input_modalities"] == told["architecture"]["input_modalities"] == ["text", "image"]
+    assert told["output_modalities"] == ["text"] and told["architecture"]["modality"] == "text+image->text"
+    assert told["vision"] == {
+        "workers_online": 1,
+        "free_slots": 2,
+        "formats": ["image/jpeg", "image/png", "image/webp", "image/gif"],
+        "max_images": 20,
+        "max_image_bytes": 10 * 2**20,
+        "max_total_bytes": 12 * 2**20,
+        "max_side": 16_384,
+        "max_pixels": 32_000_000,
+        "max_total_pixels": 64_000_000,
+        "max_aspect": 50,
+        "tokens_per_image": {"least": 66, "low": 258, "high": 1026, "auto": 1026, "original": 1026},
+    }
+
+
 def test_openais_own_type_reads_it() -> None:
     assert Model.model_validate(entry()).owned_by == "supernet"
 
 
 def test_the_context_is_what_can_be_used_now() -> None:
-    assert entry(context_served=None)["context_length"] == 65536
-    assert entry(context_served=8192)["context_length"] == 8192
-    assert entry(context_served=8192)["max_output_tokens"] == 8192
-    assert entry(context_served=10**9)["context_length"] == 65536
+    assert entry(context=0)["context_length"] == 65536
+    assert entry(context=8192)["context_length"] == 8192
+    assert entry(context=8192)["max_output_tokens"] == 8192
+    assert entry(context=10**9)["context_length"] == 65536
 
 
 def test_a_model_that_cannot_think_does_not_say_so() -> None:

@@ -6,14 +6,13 @@ import pytest
 
 from coordinator.openai.fields import Fields
 from coordinator.openai.tools import (
-    MAX_TOOLS,
     MAX_TOOLS_BYTES,
     chat_choice,
     read_response_format,
     read_tool_choice,
     read_tools,
 )
-from wire.chat import Tool
+from wire.chat import MAX_TOOLS, Tool
 from wire.errors import ErrorCode, SupernetError
 
 SCHEMA = {"type": "object", "properties": {"at": {"type": "integer"}}, "required": ["at"]}
@@ -53,8 +52,7 @@ def test_null_inside_a_function_is_not_given() -> None:
     [
         ("look", "tools[0]"),
         ({}, "tools[0].type"),
-        ({"type": "custom", "custom": {"name": "x"}}, "tools[0].type"),
-        ({"type": "web_search"}, "tools[0].type"),
+        ({"type": 7}, "tools[0].type"),
         ({"type": "function"}, "tools[0].function"),
         ({"type": "function", "name": "look"}, "tools[0].function"),
         ({**tool(), "odd": 1}, "tools[0].odd"),
@@ -72,6 +70,13 @@ def test_null_inside_a_function_is_not_given() -> None:
 )
 def test_what_is_wrong_with_a_tool_is_named(entry: Any, param: str) -> None:
     refused(read_tools, {"tools": [entry]}, param)
+
+
+@pytest.mark.parametrize("kind", ["custom", "web_search", "openrouter:datetime"])
+def test_a_tool_of_another_type_is_left_out_and_the_answer_says_so(kind: str) -> None:
+    body = Fields({"tools": [{"type": kind, kind: {"name": "x"}}, tool()]})
+    assert read_tools(body) == (Tool(name="look"),)
+    assert body.warnings == (f"tools of type '{kind}' are not offered here: the model was not told of them",)
 
 
 def test_two_tools_of_one_name_are_refused() -> None:
@@ -94,27 +99,44 @@ TOOLS = (Tool(name="look"), Tool(name="go"))
         ("auto", "auto"),
         ("none", "none"),
         ("required", "required"),
+        ("any", "required"),
+        ({"type": "any"}, "required"),
+        ({"type": "auto"}, "auto"),
+        ({"type": "none"}, "none"),
         ({"type": "function", "function": {"name": "go"}}, "name:go"),
     ],
 )
 def test_a_tool_choice_is_resolved(choice: Any, expected: str) -> None:
-    assert read_tool_choice(Fields({"tool_choice": choice}), TOOLS, chat_choice) == expected
+    assert read_tool_choice(Fields({"tool_choice": choice}), TOOLS, chat_choice) == (TOOLS, expected)
+
+
+@pytest.mark.parametrize("mode", [None, "auto", "required"])
+def test_of_allowed_tools_the_model_is_told_of_no_others(mode: str | None) -> None:
+    named = [{"type": "function", "function": {"name": name}} for name in ("go", "gone")] + [{"type": "custom"}]
+    choice = {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": named}}
+    assert read_tool_choice(Fields({"tool_choice": choice}), TOOLS, chat_choice) == (TOOLS[1:], mode or "auto")
+    nothing = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}
+    assert read_tool_choice(Fields({"tool_choice": nothing}), TOOLS, chat_choice) == ((), "none")
 
 
 @pytest.mark.parametrize("choice", [None, "auto", "none"])
 def test_without_tools_there_is_nothing_to_choose(choice: Any) -> None:
-    assert read_tool_choice(Fields({"tool_choice": choice}), (), chat_choice) == "none"
+    assert read_tool_choice(Fields({"tool_choice": choice}), (), chat_choice) == ((), "none")
 
 
 @pytest.mark.parametrize(
     ("choice", "tools", "param"),
     [
         ("required", (), "tool_choice"),
-        ("any", TOOLS, "tool_choice"),
+        ("any", (), "tool_choice"),
+        ("every", TOOLS, "tool_choice"),
         (True, TOOLS, "tool_choice"),
         ([], TOOLS, "tool_choice"),
         ({}, TOOLS, "tool_choice.type"),
-        ({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}, TOOLS, "tool_choice.type"),
+        ({"type": "allowed_tools", "allowed_tools": {"mode": "none"}}, TOOLS, "tool_choice.allowed_tools.mode"),
+        ({"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": []}}, TOOLS, "tool_choice"),
+        ({"type": "allowed_tools", "allowed_tools": {"tools": ["go"]}}, TOOLS, "tool_choice.allowed_tools.tools[0]"),
+        ({"type": "allowed_tools", "allowed_tools": {}, "odd": 1}, TOOLS, "tool_choice.odd"),
         ({"type": "function"}, TOOLS, "tool_choice.function"),
         ({"type": "function", "name": "go"}, TOOLS, "tool_choice.function"),
         ({"type": "function", "function": {"name": "run"}}, TOOLS, "tool_choice.function.name"),
@@ -131,12 +153,15 @@ def test_response_formats_become_a_schema() -> None:
     def read(response_format: Any) -> Any:
         return read_response_format(Fields({"response_format": response_format}))
 
-    assert read(None) is None
-    assert read({"type": "text"}) is None
-    assert read({"type": "json_object"}) == {}
+    assert read(None) == read({"type": "text"}) == (None, False)
+    assert read({"type": "json_object"}) == ({}, False)
+    for kind in ("json_object", "json_schema"):  # as llama.cpp, Together and Fireworks have it
+        assert read({"type": kind, "schema": SCHEMA}) == (SCHEMA, False)
+    assert read({"type": "json_object", "schema": {}}) == ({}, False)
     named = {"name": "answer", "description": "An answer.", "strict": True, "schema": SCHEMA}
-    assert read({"type": "json_schema", "json_schema": named}) == SCHEMA
-    assert read_response_format(Fields({"responseFormat": {"type": "json_schema", "jsonSchema": named}})) == SCHEMA
+    assert read({"type": "json_schema", "json_schema": named}) == (SCHEMA, True)
+    in_camel_case = {"responseFormat": {"type": "json_schema", "jsonSchema": named}}
+    assert read_response_format(Fields(in_camel_case)) == (SCHEMA, True)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +171,9 @@ def test_response_formats_become_a_schema() -> None:
         ({}, "response_format.type"),
         ({"type": "grammar"}, "response_format.type"),
         ({"type": "text", "json_schema": {}}, "response_format.json_schema"),
-        ({"type": "json_object", "schema": {}}, "response_format.schema"),
+        ({"type": "text", "schema": SCHEMA}, "response_format.schema"),
+        ({"type": "json_object", "schema": "x"}, "response_format.schema"),
+        ({"type": "json_schema", "schema": SCHEMA, "json_schema": {"schema": SCHEMA}}, "response_format.json_schema"),
         ({"type": "json_schema"}, "response_format.json_schema"),
         ({"type": "json_schema", "json_schema": {"name": "a"}}, "response_format.json_schema.schema"),
         ({"type": "json_schema", "json_schema": {"schema": True}}, "response_format.json_schema.schema"),
@@ -159,3 +186,37 @@ def test_response_formats_become_a_schema() -> None:
 )
 def test_a_format_that_cannot_be_kept_is_refused(response_format: Any, param: str) -> None:
     refused(read_response_format, {"response_format": response_format}, param)
+
+
+LOOSE = {"type": "object", "properties": {"age": {"type": "integer", "not": {"const": 3}}}}
+
+
+def asked(schema: dict[str, Any], strict: Any) -> dict[str, Any]:
+    return {"response_format": {"type": "json_schema", "json_schema": {"schema": schema, "strict": strict}}}
+
+
+def test_a_strict_schema_with_a_keyword_that_nothing_holds_is_refused_by_name() -> None:
+    strict = {"tools": [tool(parameters=LOOSE, strict=True)]}
+    said = refused(read_tools, strict, "tools[0].function.parameters")
+    assert "'not' at #/properties/age/not" in said and "strict: false" in said
+    said = refused(read_response_format, asked(LOOSE, True), "response_format.json_schema.schema")
+    assert "'not' at #/properties/age/not" in said
+
+
+@pytest.mark.parametrize("strict", [False, None])
+def test_a_schema_that_is_not_strict_may_have_any_keyword(strict: bool | None) -> None:
+    assert read_response_format(Fields(asked(LOOSE, strict))) == (LOOSE, False)
+    (read,) = read_tools(Fields({"tools": [tool(parameters=LOOSE, strict=strict)]}))
+    assert (read.parameters, read.strict) == (LOOSE, False)
+
+
+def test_what_nobody_looks_at_is_told_at_once() -> None:
+    body = Fields(asked({"properties": {"a": {"format": "colour"}, "b": {"not": {}}}}, False))
+    read_response_format(body)
+    assert body.warnings == ("nothing holds the answer to 'format' at #/properties/a/format, and nothing checks it",), (
+        "the other keyword is checked in the finished answer"
+    )
+
+
+def test_strict_is_true_or_false() -> None:
+    refused(read_response_format, asked({}, "yes"), "response_format.json_schema.strict")

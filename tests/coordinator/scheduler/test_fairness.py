@@ -1,6 +1,6 @@
 import pytest
 
-from coordinator.scheduler.fairness import Fairness, cost, crowds, room
+from coordinator.scheduler.fairness import Fairness, cost
 
 
 def test_a_prompt_token_counts_a_third_of_a_completion_token_as_it_costs() -> None:
@@ -41,13 +41,3 @@ def test_counters_are_bounded_and_the_highest_are_kept() -> None:
     for i in range(10):
         fairness.charge(f"b{i}", 1, 1)
     assert fairness.counter("low") == 99, "forgotten, and no worse for it"
-
-
-def test_one_slot_of_sixteen_is_left_free_and_four_at_most() -> None:
-    assert [room(slots) for slots in (1, 15, 16, 32, 64, 10_000)] == [0, 0, 1, 2, 4, 4]
-
-
-def test_an_account_crowds_if_it_holds_what_one_more_would_need() -> None:
-    assert crowds(held=16, accounts=1, slots=32) and not crowds(held=15, accounts=1, slots=32)
-    assert crowds(held=11, accounts=2, slots=32) and not crowds(held=10, accounts=2, slots=32)
-    assert not crowds(held=0, accounts=500, slots=32)

@@ -1,17 +1,27 @@
+from dataclasses import replace
 from itertools import islice
 
-from coordinator.scheduler.job_queue import COMPLETION, Waiting
-from coordinator.scheduler.prefix_affinity import Trail
+from coordinator.scheduler.job_queue import COMPLETION, JobQueue
+from coordinator.scheduler.prefix_affinity import PromptPrefixes
 from coordinator.scheduler.state import Job, JobSpec, Limits
+from coordinator.scheduler.work import ChatWork, Work
 from tests.coordinator.dispatch.driver import REQUEST, M
 
 
 def job(name: str, at: float, starts: int = 0, account: str = "a", model: str = M, weight: float = 1.0) -> Job:
     spec = JobSpec(name, account, model, REQUEST, seed=1, weight=weight)
-    return Job(spec, submitted=at, waiting_since=at, starts=starts)
+    made = Job(spec, submitted=at, waiting_since=at, starts=starts)
+    made.work = prompted(made, 0)
+    return made
 
 
-def serve(waiting: Waiting, count: int, completion: int = 100) -> list[str]:
+def prompted(job: Job, tokens: int) -> Work:
+    """The job's work, as if its prompt had so many tokens."""
+    assert isinstance(job.work, ChatWork)
+    return replace(job.work, prefixes=PromptPrefixes(total=tokens))
+
+
+def serve(waiting: JobQueue, count: int, completion: int = 100) -> list[str]:
     """Start and finish the next jobs one after the other; whose they were."""
     whose = []
     for _ in range(count):
@@ -25,7 +35,7 @@ def serve(waiting: Waiting, count: int, completion: int = 100) -> list[str]:
 
 
 def test_jobs_that_ran_before_come_first_then_the_oldest() -> None:
-    waiting = Waiting(Limits())
+    waiting = JobQueue(Limits())
     late, early, moved, first = job("late", 2), job("early", 1), job("moved", 3, starts=1), job("first", 0, starts=2)
     for each in (early, late, moved, first):
         waiting.add(each)
@@ -36,7 +46,7 @@ def test_jobs_that_ran_before_come_first_then_the_oldest() -> None:
 
 
 def test_models_wait_apart() -> None:
-    waiting = Waiting(Limits())
+    waiting = JobQueue(Limits())
     waiting.add(job("a", 1))
     waiting.add(job("b", 2, model="other"))
     assert waiting.models() == [M, "other"]
@@ -46,7 +56,7 @@ def test_models_wait_apart() -> None:
 
 
 def test_leaving_frees_the_accounts_share() -> None:
-    waiting = Waiting(Limits(queue=2, queue_per_account=1))
+    waiting = JobQueue(Limits(queue=2, queue_per_account=1))
     first = job("first", 1)
     waiting.add(first)
     assert "of this account" in (waiting.full("a") or "")
@@ -59,7 +69,7 @@ def test_leaving_frees_the_accounts_share() -> None:
 
 
 def test_accounts_take_turns_by_what_they_were_served() -> None:
-    waiting = Waiting(Limits())
+    waiting = JobQueue(Limits())
     for i in range(10):
         waiting.add(job(f"a{i}", i))
     for i in range(3):
@@ -68,7 +78,7 @@ def test_accounts_take_turns_by_what_they_were_served() -> None:
 
 
 def test_an_account_of_twice_the_weight_is_served_twice_as_much() -> None:
-    waiting = Waiting(Limits())
+    waiting = JobQueue(Limits())
     for i in range(30):
         waiting.add(job(f"a{i}", i))
         waiting.add(job(f"b{i}", i, account="b", weight=2.0))
@@ -77,7 +87,7 @@ def test_an_account_of_twice_the_weight_is_served_twice_as_much() -> None:
 
 
 def test_slots_that_become_free_together_do_not_all_go_to_one_account() -> None:
-    waiting = Waiting(Limits())
+    waiting = JobQueue(Limits())
     for i in range(4):
         waiting.add(job(f"a{i}", i))
         waiting.add(job(f"b{i}", i, account="b"))
@@ -89,7 +99,7 @@ def test_slots_that_become_free_together_do_not_all_go_to_one_account() -> None:
 
 
 def test_a_charge_is_put_right_at_the_end_of_the_job() -> None:
-    waiting = Waiting(Limits())
+    waiting = JobQueue(Limits())
     failed, other = job("failed", 1), job("other", 2, account="b")
     waiting.add(failed)
     waiting.add(other)
@@ -101,7 +111,7 @@ def test_a_charge_is_put_right_at_the_end_of_the_job() -> None:
     assert failed.charged == 0
     assert [each.spec.id for each in waiting.order(M)] == ["other", "again"], "it was served nothing: they are equals"
     long = job("long", 4, account="b")
-    long.trail = Trail(total=300)
+    long.work = prompted(long, 300)
     waiting.start(long)
     long.delivered.extend([0] * 1000)
     waiting.delivered(long)
@@ -110,7 +120,7 @@ def test_a_charge_is_put_right_at_the_end_of_the_job() -> None:
 
 
 def test_who_was_away_saves_nothing_up_and_loses_nothing() -> None:
-    waiting = Waiting(Limits())
+    waiting = JobQueue(Limits())
     for i in range(20):
         waiting.add(job(f"a{i}", i))
     serve(waiting, 10)
@@ -120,7 +130,7 @@ def test_who_was_away_saves_nothing_up_and_loses_nothing() -> None:
 
 
 def test_a_job_that_nobody_can_take_now_holds_up_no_other() -> None:
-    waiting = Waiting(Limits())
+    waiting = JobQueue(Limits())
     stuck = [job("a1", 1), job("b1", 1, account="b")]
     for each in (*stuck, job("a2", 2), job("c1", 3, account="c")):
         waiting.add(each)
@@ -135,7 +145,7 @@ def test_a_job_that_nobody_can_take_now_holds_up_no_other() -> None:
 
 
 def test_the_place_is_the_one_at_which_the_job_would_start() -> None:
-    waiting = Waiting(Limits())
+    waiting = JobQueue(Limits())
     weights = {"a": 1.0, "b": 1.0, "c": 3.0}
     for i in range(8):
         for account, weight in weights.items():
@@ -150,19 +160,18 @@ def test_the_place_is_the_one_at_which_the_job_would_start() -> None:
         waiting.start(best)
 
 
-def test_the_heap_does_not_grow_with_those_who_come_and_go() -> None:
-    waiting = Waiting(Limits())
+def test_an_account_that_comes_and_goes_takes_nobodys_place() -> None:
+    waiting = JobQueue(Limits())
     waiting.add(job("stays", 0))
     for i in range(1000):
         each = job(f"b{i}", i, account="b")
         waiting.add(each)
         waiting.remove(each)
-    assert len(waiting._lines[M].heap) < 32
     assert [each.spec.id for each in waiting.order(M)] == ["stays"]
 
 
 def test_the_wait_is_estimated_from_measured_service_and_the_slots_there_are() -> None:
-    waiting = Waiting(Limits())
+    waiting = JobQueue(Limits())
     done = job("done", 0)
     assert waiting.retry_after_s(M, 1) == 10.0
     waiting.served(done, 4.0)
@@ -177,7 +186,7 @@ def test_the_wait_is_estimated_from_measured_service_and_the_slots_there_are() -
 
 
 def test_an_answer_is_expected_to_be_what_answers_were_and_no_longer_than_it_may_be() -> None:
-    waiting = Waiting(Limits())
+    waiting = JobQueue(Limits())
     assert waiting.expected(job("first", 0)) == COMPLETION
     short = job("short", 0)
     short.delivered.extend([0] * 56)

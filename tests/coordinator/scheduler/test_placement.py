@@ -1,15 +1,33 @@
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
-from coordinator.scheduler.placement import Candidate, choose, decode_tps, expected_s, least_context
-from wire.messages import SpeedPoint
+from coordinator.scheduler import placement
+from coordinator.scheduler.placement import (
+    ANSWER_TOKENS,
+    MEASURED_PROMPT,
+    Candidate,
+    decode_tps,
+    expected_s,
+    least_context,
+    seeing_s,
+)
+from wire.offers import SpeedPoint
 
 FAST = (
     SpeedPoint(streams=1, decode_tps=100, prefill_tps=2000, ttft_ms=100),
     SpeedPoint(streams=4, decode_tps=200, prefill_tps=2000, ttft_ms=300),
 )
 SLOW = (SpeedPoint(streams=1, decode_tps=20, prefill_tps=500, ttft_ms=500),)
+
+
+def choose(
+    candidates: Iterable[Candidate], context: int = 0, prompt: int = MEASURED_PROMPT, answer: float = ANSWER_TOKENS
+) -> str | None:
+    """For a chat with such a prompt and such an answer."""
+    return placement.choose(candidates, partial(expected_s, prompt=prompt, answer=answer), context, prompt)
 
 
 def test_nobody_free_is_nobody() -> None:
@@ -47,9 +65,9 @@ def test_each_fault_doubles_what_is_expected() -> None:
 
 
 def test_equals_take_turns() -> None:
-    a, b = Candidate("a", 0, 4096, FAST, used=5.0), Candidate("b", 0, 4096, FAST, used=4.0)
+    a, b = Candidate("a", 0, 4096, FAST, last_used=5.0), Candidate("b", 0, 4096, FAST, last_used=4.0)
     assert choose([a, b]) == "b"
-    assert choose([a, Candidate("b", 0, 4096, FAST, used=5.0)]) == "a"
+    assert choose([a, Candidate("b", 0, 4096, FAST, last_used=5.0)]) == "a"
 
 
 def test_a_slot_with_too_little_context_is_not_used() -> None:
@@ -72,16 +90,16 @@ def test_a_prompt_that_surely_fits_only_elsewhere_is_not_tried_here() -> None:
 
 
 def test_a_worker_that_knows_the_prompt_gets_the_job() -> None:
-    knows = Candidate("knows", 0, 4096, FAST, used=9.0, known=2000)
+    knows = Candidate("knows", 0, 4096, FAST, last_used=9.0, cached=2000)
     assert choose([Candidate("idle", 0, 4096, FAST), knows], prompt=2100) == "knows"
     gain_s = expected_s(Candidate("idle", 0, 4096, FAST), 2100) - expected_s(knows, 2100)
     assert gain_s == pytest.approx(1.0), "2,000 tokens at 2,000 a second"
 
 
 def test_unless_it_is_busier_than_the_gain_is_worth() -> None:
-    busy = Candidate("knows", 3, 4096, FAST, known=2000)  # the answer takes 2.6 s longer at 50 tokens a second
+    busy = Candidate("knows", 3, 4096, FAST, cached=2000)  # the answer takes 2.6 s longer at 50 tokens a second
     assert choose([Candidate("idle", 0, 4096, FAST), busy], prompt=2100) == "idle"
-    assert choose([Candidate("idle", 0, 4096, FAST), replace(busy, known=20_000)], prompt=20_100) == "knows"
+    assert choose([Candidate("idle", 0, 4096, FAST), replace(busy, cached=20_000)], prompt=20_100) == "knows"
     assert choose([Candidate("idle", 0, 4096, FAST), busy], prompt=2100, answer=64) == "knows", "a short one: 0.6 s"
 
 
@@ -92,4 +110,19 @@ def test_a_prompt_of_the_measured_length_takes_the_measured_time() -> None:
 
 def test_a_worker_may_claim_anything_and_wins_no_time_before_zero() -> None:
     odd = (SpeedPoint(streams=1, decode_tps=100, prefill_tps=0, ttft_ms=0),)
-    assert expected_s(Candidate("odd", 0, 4096, odd, known=9999), 100) == pytest.approx(2.56)
+    assert expected_s(Candidate("odd", 0, 4096, odd, cached=9999), 100) == pytest.approx(2.56)
+
+
+def test_pictures_take_as_long_as_the_worker_says_by_their_size() -> None:
+    assert seeing_s(400.0, 1024) == 0.4
+    assert seeing_s(400.0, 256) == 0.1
+    assert seeing_s(400.0, 0) == 0
+    assert seeing_s(None, 1024) == 1.0
+    idle = Candidate("w", 0, 4096, FAST)
+    assert expected_s(replace(idle, seeing_s=3.0)) == pytest.approx(expected_s(idle) + 3.0)
+
+
+def test_who_has_seen_the_picture_is_chosen_though_it_is_busier() -> None:
+    busy, idle = Candidate("saw", 1, 4096, FAST), Candidate("idle", 0, 4096, FAST)
+    assert choose([busy, idle]) == "idle"
+    assert choose([busy, replace(idle, seeing_s=20.0)]) == "saw"

@@ -1,15 +1,16 @@
 import multiprocessing
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, make_url, select
 
 from coordinator.accounts.accounts import create_account
 from coordinator.accounts.rows import list_accounts
 from coordinator.store.database import Database, sqlite_file, url_of
-from coordinator.store.errors import LedgerError
-from coordinator.store.tables import accounts
+from coordinator.store.errors import Overtaken, StoreError
+from coordinator.store.tables import accounts, servers
 
 
 def test_what_was_written_is_there_after_opening_again(tmp_path: Path) -> None:
@@ -33,7 +34,7 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
 def test_there_is_one_server_for_a_database_but_the_cli_may_write_too(tmp_path: Path) -> None:
     server = Database(tmp_path / "c.db", serve=True)
-    with pytest.raises(LedgerError, match="another coordinator"):
+    with pytest.raises(StoreError, match="another coordinator"):
         Database(tmp_path / "c.db", serve=True)
     cli = Database(tmp_path / "c.db")
     create_account(cli, "alice", 1)
@@ -45,13 +46,13 @@ def test_there_is_one_server_for_a_database_but_the_cli_may_write_too(tmp_path: 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "c.db").write_bytes(b"not a database" * 100)
-    with pytest.raises(LedgerError, match="not a usable database"):
+    with pytest.raises(StoreError, match="not a usable database"):
         Database(tmp_path / "c.db")
 
 
 def test_a_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(LedgerError, match="--db"):
+    with pytest.raises(StoreError, match="--db"):
         Database(tmp_path / "file" / "c.db")
 
 
@@ -87,5 +88,39 @@ def test_a_url_names_a_file_or_a_server() -> None:
     assert sqlite_file("postgresql://me@db/supernet") is None
     assert url_of("postgres://me@db/supernet".replace("postgres:", "postgresql:")).drivername == "postgresql+psycopg"
     for wrong in ("mysql://me@db/x", "postgresql://", "://"):
-        with pytest.raises(LedgerError, match="postgresql://USER@HOST/NAME"):
+        with pytest.raises(StoreError, match="postgresql://USER@HOST/NAME"):
             url_of(wrong)
+
+
+def test_a_server_that_another_one_has_overtaken_writes_nothing_more_and_that_is_written_down(address: str) -> None:
+    first = Database(address, serve=True)
+    create_account(first, "alice", 1)
+    cli = Database(address)
+    with cli.transaction() as connection:  # as a second server would, past all locks
+        connection.execute(insert(servers).values(started_ms=2))
+    for name in ("bob", "carol"):
+        with pytest.raises(Overtaken):
+            create_account(first, name, 1)
+    assert [account.name for account in list_accounts(cli)] == ["alice"]
+    found = {row.number: row.overtaken_ms for row in cli.query(select(servers))}
+    assert found[first.server] and found[max(found)] is None
+    create_account(cli, "the operator", 1)
+    cli.close()
+    first.close()
+
+
+def test_a_second_server_is_kept_away_by_whatever_url_it_comes(postgres: Callable[[], str], tmp_path: Path) -> None:
+    url = make_url(postgres())
+    (tmp_path / "socket").symlink_to(str(url.query["host"]))
+    server = Database(str(postgres()), serve=True)
+    others = [
+        url.update_query_dict({"application_name": "x"}),
+        url.update_query_dict({"host": str(tmp_path / "socket")}),
+    ]
+    for other in others:
+        name = other.render_as_string(hide_password=False)
+        with pytest.raises(StoreError, match="another coordinator"):
+            Database(name, serve=True)
+        Database(name).close()
+    server.close()
+    Database(others[0].render_as_string(hide_password=False), serve=True).close()

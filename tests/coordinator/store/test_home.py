@@ -5,7 +5,7 @@ import pytest
 
 from coordinator.config import build
 from coordinator.store import home
-from coordinator.store.errors import LedgerError
+from coordinator.store.errors import StoreError
 
 
 @pytest.fixture(autouse=True)
@@ -34,11 +34,11 @@ def test_what_lies_where_earlier_versions_had_it_is_not_passed_over(
     folders: Path, name: str, flag: str, place: Callable[[], Path]
 ) -> None:
     (folders / "here" / name).write_text("years of accounts")
-    with pytest.raises(LedgerError, match=f"{flag} {name}.*mkdir -p .* && mv {name}\\* {folders}/state/supernet/"):
+    with pytest.raises(StoreError, match=f"{flag} {name}.*mkdir -p .* && mv {name}\\* {folders}/state/supernet/"):
         place()
     (folders / "state" / "supernet").mkdir(parents=True)
     (folders / "state" / "supernet" / name).write_text("a second one")
-    with pytest.raises(LedgerError) as both:
+    with pytest.raises(StoreError) as both:
         place()
     assert "mv " not in str(both.value)  # it would write over the other one
 
@@ -64,5 +64,5 @@ def test_a_user_without_a_home_has_to_name_the_file(monkeypatch: pytest.MonkeyPa
     for name in ("HOME", "XDG_STATE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # a container's user number without an entry
-    with pytest.raises(LedgerError, match="give --db FILE"):
+    with pytest.raises(StoreError, match="give --db FILE"):
         home.database()

@@ -3,16 +3,22 @@
 import sqlite3
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
 
 from coordinator.accounts.rows import list_keys
+from coordinator.ledger.audit import check
+from coordinator.ledger.escrow import Terms, mature
+from coordinator.ledger.grants import Balance, balances_of
+from coordinator.ledger.recovery import recover
 from coordinator.store import migrate
 from coordinator.store.database import Database
-from coordinator.store.errors import LedgerError
+from coordinator.store.errors import StoreError
 from coordinator.store.tables import metadata
 
 FIRST = """
@@ -35,7 +41,8 @@ INSERT INTO keys VALUES ('key_1', 'acc_1', 'laptop', 'ab', 'sk', 'client', 6, NU
 
 def test_the_steps_make_the_tables_that_the_program_knows(tmp_path: Path) -> None:
     database = Database(tmp_path / "c.db")
-    context = MigrationContext.configure(database._connection)
+    ours = {"include_name": lambda name, *_: name not in (migrate.STEP, migrate.NEED)}
+    context = MigrationContext.configure(database._connection, opts=ours)
     assert compare_metadata(context, metadata) == []
     database.close()
 
@@ -59,10 +66,96 @@ def test_a_database_of_before_the_steps_keeps_what_it_holds(tmp_path: Path) -> N
     database.close()
 
 
+def set_step(file: Path, table: str) -> None:
+    with sqlite3.connect(file) as connection:
+        connection.execute(f"UPDATE {table} SET version_num = '9999'")
+    connection.close()
+
+
 def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     Database(tmp_path / "c.db").close()
-    with sqlite3.connect(tmp_path / "c.db") as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.close()
-    with pytest.raises(LedgerError, match="newer version"):
+    set_step(tmp_path / "c.db", migrate.NEED)
+    with pytest.raises(StoreError, match="newer version"):
         Database(tmp_path / "c.db")
+
+
+def test_what_a_newer_version_has_only_added_to_a_database_is_no_reason_to_refuse_it(tmp_path: Path) -> None:
+    Database(tmp_path / "c.db").close()
+    set_step(tmp_path / "c.db", migrate.STEP)
+    database = Database(tmp_path / "c.db")
+    assert migrate.current(database._connection) == "9999"
+    database.close()
+
+
+def test_a_version_that_would_misread_the_money_is_told_so(tmp_path: Path) -> None:
+    """Also by a database of a version that knew the same steps, and let older ones in."""
+    file = tmp_path / "c.db"
+    Database(file).close()
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0003'")
+    connection.close()
+    Database(file).close()
+    with sqlite3.connect(file) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0006",)]
+    connection.close()
+
+
+MONEY = """
+INSERT INTO accounts (id, name, created_ms) VALUES ('acc_1', 'alice', 5), ('acc_2', 'bob', 5);
+INSERT INTO keys (id, account, name, hash, hint, scopes, created_ms) VALUES ('key_1', 'acc_1', 'k', 'ab', 'sk', 'c', 6);
+INSERT INTO journals VALUES ('starter:acc_1', 1, ''), ('deposit:acc_1:x', 2, ''), ('hold:j', 3, ''),
+  ('settle:j', 4, ''),
+  ('hold:open', 5, ''), ('deposit:acc_2:y', 5, '');
+INSERT INTO entries (journal, owner, currency, kind, nano) VALUES
+  ('starter:acc_1', 'platform', 'spark', 'promotions', -1000), ('starter:acc_1', 'acc_1', 'spark', 'available', 1000),
+  ('deposit:acc_1:x', 'platform', 'spark', 'deposits', -500), ('deposit:acc_1:x', 'acc_1', 'spark', 'available', 500),
+  ('hold:j', 'acc_1', 'spark', 'available', -300), ('hold:j', 'acc_1', 'spark', 'held', 300),
+  ('settle:j', 'acc_1', 'spark', 'held', -300), ('settle:j', 'acc_2', 'spark', 'escrow', 210),
+  ('settle:j', 'platform', 'spark', 'revenue', 90),
+  ('hold:open', 'acc_1', 'spark', 'available', -100), ('hold:open', 'acc_1', 'spark', 'held', 100),
+  ('deposit:acc_2:y', 'platform', 'spark', 'deposits', -50), ('deposit:acc_2:y', 'acc_2', 'spark', 'available', 50);
+INSERT INTO balances VALUES ('platform', 'spark', 'promotions', -1000), ('platform', 'spark', 'deposits', -550),
+  ('acc_1', 'spark', 'available', 1100), ('acc_1', 'spark', 'held', 100), ('acc_2', 'spark', 'escrow', 210),
+  ('platform', 'spark', 'revenue', 90), ('acc_2', 'spark', 'available', 50);
+INSERT INTO holds (job, account, key, model, streamed, price_version, price_prompt, price_completion, bound, spark,
+  sogni, state, charge, served, at_ms, deadline_ms, ended_ms) VALUES
+  ('j', 'acc_1', 'key_1', 'm', true, 1, 1, 1, 10, 300, 0, 'settled', 300, '{}', 3, 9, 4),
+  ('open', 'acc_1', 'key_1', 'm', true, 1, 1, 1, 10, 100, 0, 'held', NULL, '{}', 5, 9, NULL);
+INSERT INTO usage (job, request, at_ms, account, key, model, worker, attempts, finish, prompt, cached, completion,
+  reasoning, price_prompt, price_completion, cost_nano, queued_ms, total_ms) VALUES
+  ('j.0', 'j', 4, 'acc_1', 'key_1', 'm', 'acc_2/w', 1, 'stop', 1, 0, 1, 0, 1, 1, 300, 1, 1);
+INSERT INTO earnings (job, worker, account, currency, nano, at_ms) VALUES ('j', 'acc_2/w', 'acc_2', 'spark', 210, 4);
+"""
+
+
+def test_money_of_before_is_given_unless_it_was_paid_in_and_earnings_stay_what_was_promised(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "HEAD", "0003")
+    blank(address)
+    database = Database(address)
+    with database.transaction() as connection:
+        for statement in MONEY.split(";\n"):
+            connection.execute(text(statement))
+    database.close()
+    monkeypatch.undo()
+    database = Database(address)
+    assert check(database) == []
+    alice, bob = balances_of(database, "acc_1")["spark"], balances_of(database, "acc_2")["spark"]
+    assert alice == Balance(available=1100, given=600, held=100)
+    assert bob == Balance(available=50, escrow=210)
+    assert recover(database, 7000, 10) == 1
+    assert mature(database, Terms(0.0, 0), 10) == 1
+    assert balances_of(database, "acc_2")["spark"] == Balance(available=50, earned=210)
+    assert check(database) == []
+    database.close()
+
+
+def blank(address: str) -> None:
+    """A database without any table."""
+    if "://" not in address:
+        Path(address).unlink()
+        return
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")

@@ -1,15 +1,25 @@
 """/metrics as Prometheus reads it, from a coordinator with real sockets."""
 
 import asyncio
+from typing import Any, cast
 
 import httpx
 import openai
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from coordinator.dispatch.dispatch import Dispatch
+from coordinator.dispatch.effects import Failed, Finished, Report
+from coordinator.ledger.writer import LedgerWriter
+from coordinator.scheduler.state import JobSpec
+from coordinator.telemetry.metrics import Metrics
+from program.catalog import load_catalog
 from tests.coordinator.api.test_chat import ASK
 from tests.coordinator.conftest import Coordinator, make_key, until
+from tests.coordinator.media.making import PAINTER, WIDE
 from wire import messages as wire
+from wire.chat import Usage
+from wire.errors import ErrorCode, SupernetError
 
 Samples = dict[tuple[str, ...], float]
 
@@ -44,6 +54,7 @@ async def test_a_job_is_counted_with_its_times_and_tokens(coordinator: Coordinat
         await asked
         found = await scraped(coordinator)
     assert found["supernet_workers_online", "tiny"] == 1
+    assert found["supernet_workers_seeing", "tiny"] == 0
     assert (found["supernet_slots", "tiny"], found["supernet_slots_free", "tiny"]) == (2, 2)
     assert found["supernet_workers_online", "other"] == 0
     assert found["supernet_queue_jobs", "tiny"] == 0
@@ -119,8 +130,8 @@ async def test_no_account_key_or_worker_is_a_label(coordinator: Coordinator) -> 
         {"authorization": f"Bearer {coordinator.key}"}, "client"
     )
     labels = " ".join(label for sample in found for label in sample[1:])
-    for hidden in ("secret", principal.account, principal.key, coordinator.key):
-        assert hidden not in labels
+    for taken_elsewhere in ("secret", principal.account, principal.key, coordinator.key):
+        assert taken_elsewhere not in labels
 
 
 async def test_a_scraper_of_openmetrics_is_served_that(coordinator: Coordinator) -> None:
@@ -130,3 +141,18 @@ async def test_a_scraper_of_openmetrics_is_served_that(coordinator: Coordinator)
         response = await http.get("/metrics", headers={"accept": kind})
     assert response.headers["content-type"].startswith("application/openmetrics-text")
     assert response.text.endswith("# EOF\n")
+
+
+def test_what_was_made_is_counted_by_tool_and_its_pipelines_are_there() -> None:
+    catalog = load_catalog(None).model_copy(update={"media": (PAINTER,)})
+    metrics = Metrics(Dispatch(), catalog, LedgerWriter(cast(Any, None)))
+    spec = JobSpec("j", "a", "painter", WIDE, 1)
+    report = Report(Usage(prompt=0, completion=0), attempts=1, worker="gpus/w")
+    blocked = SupernetError(ErrorCode.CONTENT_FILTER, "blocked")
+    for end in (Finished("j", "stop", report), Finished("j", "stop", report), Failed("j", blocked, report)):
+        metrics.job_ended(spec, end)
+    text = metrics.exposition("text/plain")[0].decode()
+    assert 'supernet_media_jobs_total{outcome="finished",tool="generate_image"} 2.0' in text
+    assert 'supernet_media_jobs_total{outcome="failed",tool="generate_image"} 1.0' in text
+    assert 'supernet_job_failures_total{code="content_filter",model="painter"} 1.0' in text
+    assert 'supernet_workers_online{model="painter"} 0.0' in text

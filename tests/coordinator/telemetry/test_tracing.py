@@ -3,9 +3,10 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from coordinator.api.client_headers import traceparent
 from coordinator.dispatch.effects import Failed, Finished, Report, Stopped
 from coordinator.scheduler.state import JobSpec
-from coordinator.telemetry.tracing import Tracing, from_environment, traceparent
+from coordinator.telemetry.tracing import Tracing
 from tests.coordinator.dispatch.driver import REQUEST
 from wire.chat import Usage
 from wire.errors import ErrorCode, SupernetError
@@ -60,11 +61,6 @@ def test_a_failure_is_its_status_and_a_leaver_is_none(tracing: Tracing, exporter
 
 
 def test_without_a_tracer_the_clients_own_trace_is_passed_on() -> None:
-    tracing = from_environment({})
+    tracing = Tracing()
     assert tracing.begin(spec(CLIENT)) == CLIENT and tracing.begin(spec()) is None
     tracing.end(spec(), Stopped("j.0", REPORT))
-
-
-@pytest.mark.parametrize("given", ["", "00-x", CLIENT + "-00", CLIENT.upper(), "01" + CLIENT[2:], CLIENT + "\n"])
-def test_a_traceparent_that_is_none_is_left_out(given: str) -> None:
-    assert traceparent({"traceparent": given}) is None

@@ -8,13 +8,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.worker.planning.test_plan import GIB, machine
-from tools.bench.engine import sides
+from tests.worker.planning.test_plan import machine
 from tools.bench.engine.__main__ import Options, beside, compare
 from tools.bench.engine.cases import CASES, Case, decode, steady
-from tools.bench.engine.sides import Answer, BenchError, Shape, ends, ours, peer, planned
+from tools.bench.engine.llama_server import peer
+from tools.bench.engine.ours import ours, planned
+from tools.bench.engine.sides import Answer, BenchError, Shape, ends
 from tools.bench.engine.texts import Texts
 from worker.bindings.vocab import Vocab
+from worker.machine import hardware
+from worker.planning.layout import GIB
 
 # the other cases need a model that takes its time: here an answer is over before the next has begun
 QUICK = [case for case in CASES if case.name in ("shared-prefix", "second-turn")] + [decode((1, 4), 4, tokens=256)]
@@ -39,6 +42,7 @@ def server(tmp_path: Path) -> Path:
     return program
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("case", QUICK, ids=lambda case: case.name)
 async def test_each_case_measures_both_sides(case: Case, server: Path, tiny_qwen3: Path, tiny_qwen35: Path) -> None:
     model = tiny_qwen35 if case.model == "hybrid" else tiny_qwen3
@@ -62,6 +66,19 @@ async def test_without_a_peer_ours_is_measured_alone(tiny_qwen3: Path) -> None:
     rows = await compare(decode((1, 2), slots=2, tokens=256), tiny_qwen3, options)
     assert [row.case for row in rows][:2] == ["decode, 1 chat", "decode, 2 chats"]
     assert all(row.peer is None and row.ratio is None for row in rows)
+
+
+async def test_a_picture_is_shown_to_both_sides(server: Path, tiny_qwen35: Path, tiny_eyes: Path) -> None:
+    shape = Shape(tiny_qwen35, slots=1, context=2048, projector=tiny_eyes)
+    texts = Texts(Vocab(str(tiny_qwen35)), seed=1)
+    ask = texts.about(texts.picture(256), texts.words(9), most=3)
+    async with ours(shape) as mine, peer(shape, server) as theirs:
+        for side in (mine, theirs):
+            answer = side.ask(ask)
+            await ends([answer])
+            assert len(answer.times) == 3
+            if side is mine:
+                assert answer.computed == len(ask.prompt) + 64 + 2
 
 
 async def test_an_answer_that_is_left_ends_on_both_sides(server: Path, tiny_qwen3: Path) -> None:
@@ -99,7 +116,7 @@ def test_a_gpu_machine_whose_main_memory_is_not_there_yet_is_measured_all_the_sa
     """A virtual machine may begin with little, and grow: the plan found no room for saved states, and all was lost."""
     box = machine(24)
     starting = replace(box, hardware=box.hardware.model_copy(update={"memory_bytes": 64 * GIB}), available_bytes=0)
-    monkeypatch.setattr(sides.hardware, "detect", lambda build: starting)
+    monkeypatch.setattr(hardware, "detect", lambda build: starting)
     assert planned(Shape(tiny_qwen35, slots=4, context=2048, gpu=True)).engine.gpu_layers == -1
     with pytest.raises(BenchError, match="does not fit"):
         planned(Shape(tiny_qwen35, slots=4, context=2048))

@@ -8,6 +8,8 @@ from tools.bench.fairness import GREEDY, SMALL, WEIGHTED, measure, question
 from wire.chat import ChatRequest, Message
 from worker.preparer.scripted import ScriptedPreparer
 
+pytestmark = pytest.mark.process
+
 
 def test_a_short_run_answers_whatever_the_small_account_asks_and_its_shares_make_a_whole(tmp_path: Path) -> None:
     rows = asyncio.run(measure(tmp_path, runs=1, seconds=4))

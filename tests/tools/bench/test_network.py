@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tools.bench.network import cases, servers
+from tools.bench.network import cases, platform_tools, servers
 from tools.bench.network.__main__ import added, parser, requests
 from tools.bench.network.client import (
     Answer,
@@ -33,6 +33,7 @@ async def network(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
         yield replace(up, litellm=up.upstream)
 
 
+@pytest.mark.process
 async def test_each_case_measures_all_sides(network: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cases, "ROUNDS", {"paced": 2})
     latencies = await added(network, "paced", network.upstream, pairs=1)
@@ -121,3 +122,10 @@ async def test_a_given_llama_server_is_run_with_the_shape_of_our_worker(tmp_path
 async def test_its_defaults_are_the_whole_comparison() -> None:
     given = parser().parse_args([])
     assert given.case is None and not given.without_litellm and given.llama_server is None
+
+
+@pytest.mark.process
+async def test_what_the_platform_tools_cost_is_measured_on_one_coordinator(tmp_path: Path) -> None:
+    rows = await platform_tools.told(tmp_path, pairs=1, answers=1)
+    assert [row.case.rpartition(": ")[2] for row in rows] == ["processor time", "TTFT p50"]
+    assert all(row.ours > 0 and row.peer and row.runs == 1 and row.unit == "ms" for row in rows)

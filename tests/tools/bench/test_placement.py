@@ -5,6 +5,8 @@ import pytest
 from tools.bench.placement import real
 from tools.bench.placement.__main__ import CASES, compared, cost
 
+pytestmark = pytest.mark.process
+
 
 @pytest.mark.parametrize("name", ["own system prompts", "3 shared system prompts"])
 def test_conversations_find_twice_the_cache_that_chance_would_find(name: str) -> None:

@@ -12,9 +12,10 @@ from websockets.exceptions import ConnectionClosed
 
 from tools.conformance.coordinator import KEY
 from wire import messages as wire
-from wire.chat import Usage
+from wire.chat import ChatRequest, Usage
 from wire.codec import encode, to_worker
 from wire.errors import ErrorCode, SupernetError
+from wire.offers import ModelOffer, ModelState
 
 SLOTS = 2
 TOKEN_S = 0.002
@@ -70,7 +71,7 @@ class BadWorker:
     def _hello(self) -> wire.Hello:
         jobs = tuple(wire.RunningJob(**job.ids, next_seq=len(job.frames)) for job in self.jobs.values() if job.frames)
         resume = wire.Resume(session=self.session, jobs=jobs) if self.session and self.fault != "resume" else None
-        offer = wire.ModelOffer(id="bad", context=4096, slots=SLOTS)
+        offer = ModelOffer(id="bad", context=4096, slots=SLOTS)
         return wire.Hello(worker="bad", instance="bad", models=(offer,), resume=resume)
 
     async def _take(self, socket: ClientConnection, frame: str) -> bool:
@@ -159,7 +160,9 @@ class BadWorker:
 
     async def _generate(self, job: Job) -> None:
         place = 0 if self.fault == "continued" else len(job.start.delivered)
-        while place < job.start.request.max_tokens and not job.cancelled:
+        request = job.start.request
+        assert isinstance(request, ChatRequest)
+        while place < request.max_tokens and not job.cancelled:
             await asyncio.sleep(TOKEN_S)
             if job.over:
                 return
@@ -188,7 +191,7 @@ class BadWorker:
 
     async def _capacity(self) -> None:
         free = SLOTS + 1 if self.fault == "welcome" else max(0, SLOTS - self._running())
-        state = wire.ModelState(id="bad", status="ready", slots=SLOTS, free=free)
+        state = ModelState(id="bad", status="ready", slots=SLOTS, free=free)
         await self._say(wire.Capacity(models=(state,)))
 
     async def _say(self, message: BaseModel) -> None:

@@ -15,6 +15,8 @@ from tools.conformance.__main__ import Outcome, main, run
 from tools.conformance.checks import CHECKS
 from tools.conformance.coordinator import listening
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[3]
 PACE = 0.2  # of the kit's patience: the workers here are quick
 

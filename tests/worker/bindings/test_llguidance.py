@@ -51,7 +51,7 @@ def test_random_draws_spell_json_that_matches_the_schema(grammars: Grammars, voc
         token = int(rng.choice(allowed(follower)))
         if token in vocab.eog:
             break
-        follower.saw(token)
+        follower.accept(token)
         text += vocab.piece(token)
     found = json.loads(text)
     assert found.keys() == {"n", "s", "b"}
@@ -64,10 +64,10 @@ def test_the_turn_may_end_only_where_the_grammar_is_complete(grammars: Grammars,
     follower = matcher(grammars, Constraint('start: "a" /[0-9]/ ("b")?'))
     for letter in "a1":
         assert not set(allowed(follower)) & vocab.eog
-        follower.saw(vocab.tokenize(letter)[0])
+        follower.accept(vocab.tokenize(letter)[0])
     assert vocab.eog <= set(allowed(follower))
     assert not follower.stopped
-    follower.saw(vocab.tokenize("b")[0])
+    follower.accept(vocab.tokenize("b")[0])
     assert follower.stopped
 
 
@@ -75,17 +75,17 @@ def test_where_there_is_one_way_only_the_next_token_is_the_tokenizers(grammars: 
     follower = matcher(grammars, Constraint('start: "{\\"name\\": " /[0-9]/ ", and so on" ("!")?'))
     for token in vocab.tokenize('{"name": ')[:-1]:
         assert follower.forced() == token
-        follower.saw(token)
-    while (token := follower.forced()) is not None:
-        follower.saw(token)
-    follower.saw(vocab.tokenize("7")[0])
+        follower.accept(token)
+    while (forced := follower.forced()) is not None:
+        follower.accept(forced)
+    follower.accept(vocab.tokenize("7")[0])
     text = b""
-    while (token := follower.forced()) is not None:
-        follower.saw(token)
-        text += vocab.piece(token)
+    while (forced := follower.forced()) is not None:
+        follower.accept(forced)
+        text += vocab.piece(forced)
     assert text in (b", and so o", b", and so on"), "its last letter might begin a longer token"
     if text.endswith(b"o"):
-        follower.saw(vocab.tokenize("n")[0])
+        follower.accept(vocab.tokenize("n")[0])
     assert follower.forced() is None and vocab.eog <= set(allowed(follower)), "it may end here"
 
 
@@ -106,7 +106,7 @@ def test_what_is_forced_is_allowed_and_the_same_however_the_answer_was_cut(
         assert token in choice
         if token in vocab.eog:
             break
-        follower.saw(token)
+        follower.accept(token)
         answer.append(token)
     assert sum(token is not None for token in forced) > 5
     for cut in range(len(answer)):
@@ -116,7 +116,7 @@ def test_what_is_forced_is_allowed_and_the_same_however_the_answer_was_cut(
 def test_nothing_is_forced_before_the_constraint_begins(grammars: Grammars, vocab: Vocab) -> None:
     follower = matcher(grammars, Constraint('start: "yes"', after=vocab.special["</think>"]))
     assert follower.forced() is None
-    follower.saw(vocab.special["</think>"])
+    follower.accept(vocab.special["</think>"])
     assert follower.forced() is not None
 
 
@@ -125,11 +125,11 @@ def test_everything_is_free_until_the_token_after_which_it_applies(grammars: Gra
     follower = matcher(grammars, Constraint('start: "yes"', after=close))
     for token in vocab.tokenize("I think that no"):
         assert follower.allowed() is None
-        assert follower.accepts(token)
-        follower.saw(token)
-    follower.saw(close)
+        assert follower.allows(token)
+        follower.accept(token)
+    follower.accept(close)
     assert all(b"yes".startswith(vocab.piece(token)) for token in allowed(follower))
-    assert not follower.accepts(vocab.tokenize("no")[0])
+    assert not follower.allows(vocab.tokenize("no")[0])
 
 
 def test_a_call_that_ends_the_thought_is_the_first_token_of_the_grammar(grammars: Grammars, vocab: Vocab) -> None:
@@ -138,9 +138,9 @@ def test_a_call_that_ends_the_thought_is_the_first_token_of_the_grammar(grammars
     for begun in ([call], [close, call]):
         follower = matcher(grammars, constraint)
         for token in vocab.tokenize("hm") + begun:
-            assert follower.waits_for == close or token == call
-            follower.saw(token)
-        assert follower.waits_for is None
+            assert follower.begins_after == close or token == call
+            follower.accept(token)
+        assert follower.begins_after is None
         assert all(b"yes".startswith(vocab.piece(token)) for token in allowed(follower))
 
 
@@ -148,7 +148,7 @@ def test_delivered_tokens_are_followed_first(grammars: Grammars, vocab: Vocab) -
     begun = vocab.tokenize('{"n": 4')
     whole = matcher(grammars, JSON)
     for token in begun:
-        whole.saw(token)
+        whole.accept(token)
     continued = matcher(grammars, JSON, tuple(begun))
     assert allowed(continued) == allowed(whole)
     close = vocab.special["</think>"]
@@ -201,7 +201,7 @@ def test_a_kept_grammar_starts_afresh_for_every_answer(grammars: Grammars, vocab
     first = matcher(grammars, JSON)
     expected = allowed(first)
     for token in vocab.tokenize('{"n": 4'):
-        first.saw(token)
+        first.accept(token)
     assert allowed(matcher(grammars, JSON)) == expected
 
 

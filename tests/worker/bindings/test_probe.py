@@ -42,7 +42,7 @@ def test_a_library_that_cannot_be_loaded_is_a_problem_with_its_last_words(
 
 def test_a_driver_that_hangs_is_left_and_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     stand_in(monkeypatch, tmp_path, "exec sleep 60")
-    monkeypatch.setattr(probe, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(probe, "TIMEOUT_S", 0.1)
     assert "did not start" in probe.ask().problem
 
 

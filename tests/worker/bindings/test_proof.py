@@ -51,7 +51,7 @@ def test_the_exit_status_tells_setup_what_to_do(tmp_path: Path) -> None:
 
 
 def test_a_build_that_comes_to_no_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proof, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(proof, "TIMEOUT_S", 0.01)
     assert proof.prove() == Proof("untried", "it came to no end within 0 s")
 
 

@@ -7,12 +7,12 @@ import pytest
 
 from tools import proof_model
 from worker.bindings import proof_child
-from worker.bindings.proof import MOST_OFF
+from worker.bindings.proof import MOST_OFF, NUMBERS
 
 
 def test_the_files_are_those_that_the_script_makes(tmp_path: Path) -> None:
     proof_model.write(tmp_path)
-    for shipped in (proof_child.MODEL, proof_child.NUMBERS):
+    for shipped in (proof_child.MODEL, NUMBERS):
         assert (tmp_path / shipped.name).read_bytes() == shipped.read_bytes()
 
 

@@ -191,7 +191,7 @@ CASES: dict[str, tuple[Reading, str, Message]] = {
     "nullable integer": (XML, xml("mixed", count="42"), called(("mixed", {"count": 42}))),
     "nullable integer is null": (XML, xml("mixed", count="None"), called(("mixed", {"count": None}))),
     "nullable of OpenAPI": (XML, xml("mixed", old_null="null"), called(("mixed", {"old_null": None}))),
-    "number out of place": (XML, xml("mixed", count="many"), called(("mixed", {"count": "many"}))),
+    "number out of place": (XML, xml("mixed", count="many"), called(("mixed", {"count": "many"}), notices=1)),
     "union is an object": (XML, xml("mixed", either='{"a": 1}'), called(("mixed", {"either": {"a": 1}}))),
     "union is broken JSON": (XML, xml("mixed", either="{no"), called(("mixed", {"either": "{no"}))),
     "union keeps the quotes of a text": (XML, xml("mixed", either='"q"'), called(("mixed", {"either": '"q"'}))),
@@ -247,6 +247,198 @@ CASES: dict[str, tuple[Reading, str, Message]] = {
         XML,
         "<tool_call>\n<function=now>\nso < be it\n</function>\n</tool_call>",
         called(("now", {}), content="so < be it\n", notices=1),
+    ),
+    # ---- XML calls whose tags are broken
+    "a parameter that is not closed before the next": (
+        XML,
+        "<tool_call>\n<function=edit>\n<parameter=file>\nsrc/a.py\n<parameter=old>\nfoo\n</parameter>\n</function>\n"
+        "</tool_call>",
+        called(("edit", {"file": "src/a.py", "old": "foo"}), notices=1),
+    ),
+    "none of three parameters is closed": (
+        XML,
+        "<tool_call>\n<function=edit>\n<parameter=file>\na\n<parameter=old>\r\n<parameter=new>\nb\n</function>\n"
+        "</tool_call>",
+        called(("edit", {"file": "a", "old": "", "new": "b"}), notices=1),
+    ),
+    "a number that is not closed": (
+        XML,
+        "<tool_call>\n<function=add>\n<parameter=a>\n1\n<parameter=b>\n2\n</parameter>\n</function>\n</tool_call>",
+        called(ADD, notices=1),
+    ),
+    "a line that opens what is not declared is text": (
+        XML,
+        xml("python", code="a\n<parameter=old>\nb"),
+        called(("python", {"code": "a\n<parameter=old>\nb"})),
+    ),
+    "a line that opens what was given is text": (
+        XML,
+        xml("edit", file="f", old="<parameter=file>\n<parameter=old>"),
+        called(("edit", {"file": "f", "old": "<parameter=file>\n<parameter=old>"})),
+    ),
+    "an opening tag inside a line is text": (
+        XML,
+        xml("edit", file="see <parameter=old> there"),
+        called(("edit", {"file": "see <parameter=old> there"})),
+    ),
+    "the first of two that came twice counts, though it is not closed": (
+        XML,
+        "<tool_call>\n<function=edit>\n<parameter=old>\na\n</parameter>\n<parameter=old>\nb\n<parameter=new>\nc\n"
+        "</parameter>\n</function>\n</tool_call>",
+        called(("edit", {"old": "a", "new": "c"}), notices=2),
+    ),
+    **{
+        f"a closing tag that is {close!r}": (
+            XML,
+            f"<tool_call>\n<function=edit>\n<parameter=file>\na\n{close}\n<parameter=old>\nb\n{close}\n</function>\n"
+            "</tool_call>",
+            called(("edit", {"file": "a", "old": "b"}), notices=1),
+        )
+        for close in (
+            "</parameter/>",
+            "</parameter1>",
+            "</parameter",
+            "</parameters>",
+            "</parameter >",
+            "</parameter  ",
+        )
+    },
+    "names in quotes": (
+        XML,
+        '<tool_call>\n<function="add">\n<parameter="a">\n1\n</parameter>\n<parameter=\'b\'>\n2\n</parameter>\n'
+        "</function>\n</tool_call>",
+        called(ADD),
+    ),
+    "a function that is closed as it is opened": (
+        XML,
+        "<tool_call>\n<function=now/>\n</tool_call>",
+        called(("now", {})),
+    ),
+    "a broken closing tag that nothing of a call follows is text": (
+        XML,
+        xml("python", code="</parameter/> x </parameter\n</parameter1>y"),
+        called(("python", {"code": "</parameter/> x </parameter\n</parameter1>y"})),
+    ),
+    **{
+        f"a function closed by {close!r}": (
+            XML,
+            f"<tool_call>\n<function=python>\n<parameter=code>\na\n</parameter>\n{close}\n</tool_call>",
+            called(("python", {"code": "a"}), notices=1),
+        )
+        for close in ("</function/>", "</function", "</functions>")
+    },
+    **{
+        f"an opening tag that is {'<parameter=file' + end!r}": (
+            XML,
+            f"<tool_call>\n<function=edit>\n<parameter=file{end}src/a.py\n</parameter>\n<parameter=old>\nfoo\n"
+            "</parameter>\n</function>\n</tool_call>",
+            called(("edit", {"file": "src/a.py", "old": "foo"}), notices=1),
+        )
+        for end in ("\n", "\r\n", ": ", " : ", ":\n", ":\t")
+    },
+    "a value with a bracket in it behind a broken opening tag": (
+        XML,
+        "<tool_call>\n<function=python>\n<parameter=code: a > b\n</parameter>\n</function>\n</tool_call>",
+        called(("python", {"code": "a > b"}), notices=1),
+    ),
+    "a long line behind a broken opening tag": (
+        XML,
+        f"<tool_call>\n<function=python>\n<parameter=code: {'x' * 400}\n</parameter>\n</function>\n</tool_call>",
+        called(("python", {"code": "x" * 400}), notices=1),
+    ),
+    "a broken opening tag ends what is not closed": (
+        XML,
+        "<tool_call>\n<function=edit>\n<parameter=file\na\n<parameter=old\nb\n</function>\n</tool_call>",
+        called(("edit", {"file": "a", "old": "b"}), notices=2),
+    ),
+    "a broken opening tag at the very end": (
+        XML,
+        "<tool_call>\n<function=python>\n<parameter=code: x",
+        called(("python", {"code": "x"}), notices=1),
+    ),
+    "a broken opening tag of what is not declared is content": (
+        XML,
+        "<tool_call>\n<function=python>\n<parameter=file\na\n</parameter>\n</function>\n</tool_call>",
+        called(("python", {}), content="file\na\n", notices=1),
+    ),
+    "a function whose tag is not closed": (
+        XML,
+        "<tool_call>\n<function=edit\n<parameter=file>\na\n</parameter>\n</function>\n</tool_call>",
+        called(("edit", {"file": "a"}), notices=1),
+    ),
+    "a function whose tag is not closed before the next tag": (
+        XML,
+        "<tool_call><function=edit<parameter=file>a</parameter></function></tool_call>",
+        called(("edit", {"file": "a"}), notices=1),
+    ),
+    "a function whose tag is not closed, and that is not declared, is content": (
+        XML,
+        "<tool_call>\n<function=rm\n</function>\n</tool_call>",
+        Message("<tool_call>\n<function=rm\n</function>\n</tool_call>", notices=1),
+    ),
+    # ---- scalars
+    **{
+        f"without a type {text!r} stays as it is": (XML, xml("mixed", free=text), called(("mixed", {"free": text})))
+        for text in (
+            "1234567e8",
+            "007",
+            "+5",
+            "3.10",
+            "1e5",
+            "-0",
+            "12345678901234567890",
+            "TRUE",
+            "NULL",
+            "NaN",
+            "1_0",
+        )
+    },
+    **{
+        f"without a type {text!r} is what it says": (XML, xml("mixed", free=text), called(("mixed", {"free": value})))
+        for text, value in (
+            ("-7", -7),
+            ("1.5", 1.5),
+            ("true", True),
+            ("null", None),
+            ("None", None),
+            ('{"a": [1.5]}', {"a": [1.5]}),
+        )
+    },
+    **{
+        f"{text!r} as {name}": (XML, xml("mixed", **{name: text}), called(("mixed", {name: value})))
+        for name, text, value in (
+            ("count", "007", 7),
+            ("count", "+5", 5),
+            ("count", "-05", -5),
+            ("count", "NULL", None),
+            ("old_null", "+.5", 0.5),
+            ("old_null", "5.", 5),
+            ("old_null", "00.25", 0.25),
+            ("old_null", "Null", None),
+            ("flag", "TRUE", True),
+            ("flag", "false", False),
+        )
+    },
+    **{
+        f"{text!r} as {name} is said to be none": (
+            XML,
+            xml("mixed", **{name: text}),
+            called(("mixed", {name: value}), notices=1),
+        )
+        for name, text, value in (
+            ("count", "1,000", "1,000"),
+            ("count", "1.5", 1.5),
+            ("count", "", ""),
+            ("flag", "1", 1),
+            ("flag", "yes", "yes"),
+            ("flag", "NULL", "NULL"),
+            ("point", "{'x': 1", "{'x': 1"),
+        )
+    },
+    "a number that may be text keeps its spelling": (
+        XML,
+        xml("mixed", either="1e5"),
+        called(("mixed", {"either": "1e5"})),
     ),
     "no parallel calls": (
         replace(XML, parallel=False),
@@ -310,6 +502,18 @@ CASES: dict[str, tuple[Reading, str, Message]] = {
         JSON,
         '<tool_call>{"name": "now", "arguments: {}}\n</tool_call>\nHi',
         called(("now", {}), content="arguments: {}}\n</tool_call>\nHi", notices=2),
+    ),
+    "words of JSON in capitals": (JSON, obj("now", '{"a": TRUE, "b": NULL}'), called(("now", {"a": True, "b": None}))),
+    "a number that JSON does not write so": (
+        JSON,
+        obj("now", '{"a": 007, "b": [+5, north]}'),
+        called(("now", {"a": "007", "b": ["+5", "north"]}), notices=1),
+    ),
+    "a missing value": (JSON, obj("now", '{"a": }'), called(("now", {"a": None}), notices=1)),
+    "a missing value before the name": (
+        JSON,
+        '<tool_call>{"arguments": {"a": }, "name": "now"}</tool_call>',
+        called(("now", {"a": None}), notices=1),
     ),
     "arguments in a string": (JSON, obj("add", json.dumps('{"a": 1, "b": 2}')), called(ADD)),
     "arguments are null": (JSON, obj("now", "null"), called(("now", {}))),
@@ -435,9 +639,15 @@ FRAGMENTS = [
     *(
         "</function>",
         "<parameter=a>",
+        "<parameter=b>",
         "<parameter=code>",
         "<parameter=",
+        "<parameter=a: ",
+        "<parameter=b\n",
+        "<function=add\n",
         "</parameter>",
+        "</parameter",
+        "</function/>",
         "\n",
         "\n\n",
         " ",
@@ -621,6 +831,25 @@ def test_an_answer_cut_in_a_call_is_cut() -> None:
     assert read(XML, [text.encode()], "length") == Message(calls=(("python", '{"code": "print('),), finish="length")
     text = '<tool_call>\n{"name": "add", "arguments": {"a": 1, '
     assert read(JSON, [text.encode()], "length") == Message(calls=(("add", '{"a": 1'),), finish="length")
+
+
+@pytest.mark.parametrize("reason", ["stop", "length"])
+@pytest.mark.parametrize(
+    "tail", ["\n", "\n<", "\r\n<", "\n<par", "\n<parameter=", "\n<parameter=ne", "\n</", "\n</parameter/"]
+)
+def test_the_beginning_of_a_tag_behind_a_line_is_not_in_the_argument(
+    tail: str, reason: Literal["stop", "length"]
+) -> None:
+    text = f"<tool_call>\n<function=edit>\n<parameter=old>\na < b{tail}"
+    for pieces in ([text.encode()], [bytes([byte]) for byte in text.encode()]):
+        ((_, arguments),) = read(XML, pieces, reason).calls
+        assert arguments.replace("\\r", "").replace("\\n", "") == '{"old": "a < b' + ('"}' if reason == "stop" else "")
+
+
+@pytest.mark.parametrize("tail", ["<", "\n<p>", "\n<div", "\n<parameter=code"])
+def test_what_begins_no_tag_stays_in_the_argument(tail: str) -> None:
+    text = f"<tool_call>\n<function=python>\n<parameter=code>\na{tail}"
+    assert read(XML, [text.encode()]) == called(("python", {"code": "a" + tail}))
 
 
 def test_an_answer_cut_in_the_name_of_a_call_is_content() -> None:

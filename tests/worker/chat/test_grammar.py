@@ -4,31 +4,17 @@ import json
 from typing import Any
 
 import pytest
-from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 
+from tests.worker.chat.grammars import accepts, ask
 from tests.worker.chat.vocabularies import QWEN3
 from wire.catalog import ChatFormat
-from wire.chat import CallDelta, ChatRequest, Message, Tool
+from wire.chat import CallDelta, ChatRequest, Tool
 from wire.errors import ErrorCode, SupernetError
 from worker.chat.answer import Answer
-from worker.chat.grammar import check, constrained_by, constraint
+from worker.chat.grammar import check, constrained, constrained_by
 from worker.chat.prepared import Reading
 from worker.engine.port import Constraint
 
-END = QWEN3.special["<|im_end|>"]
-
-
-class Wrapped:
-    bos_token_id = None
-    eos_token_id = END
-    tokens = tuple(QWEN3.piece(token) for token in range(256 + len(QWEN3.special)))
-    special_token_ids = tuple(QWEN3.special.values())
-
-    def __call__(self, text: str | bytes) -> list[int]:
-        return list(text if isinstance(text, bytes) else text.encode())
-
-
-LLAMA = LLTokenizer(TokenizerWrapper(Wrapped()), eos_token=[END])
 TOOLS = (
     Tool(
         name="add",
@@ -64,26 +50,13 @@ FORMATS: list[ChatFormat] = ["qwen-json", "qwen-xml"]
 SPECIALS = [QWEN3.special, {}]  # with tags as tokens, and as plain text (SmolLM2)
 
 
-def ask(**fields: Any) -> ChatRequest:
-    fields = {"thinking": False, "max_tokens": 9, **fields}
-    return ChatRequest(messages=(Message(role="user", content="x"),), **fields)
-
-
 def grammar(
     request: ChatRequest, format: ChatFormat, special: dict[str, int], in_reasoning: bool = False
 ) -> Constraint:
     check(request, format)
-    made = constraint(request, format, special, in_reasoning)
+    made = constrained(request, format, special, in_reasoning)
     assert made is not None
-    return made
-
-
-def accepts(made: Constraint, text: str, special: dict[str, int] = QWEN3.special) -> bool:
-    """The whole text, and that the answer may end behind it."""
-    matcher = LLMatcher(LLAMA, made.grammar, log_level=0)
-    assert not matcher.is_error(), matcher.get_error()
-    tokens = QWEN3.tokenize(text) if special else list(text.encode())
-    return matcher.try_consume_tokens(tokens) == len(tokens) and matcher.is_accepting()
+    return made.constraint
 
 
 @pytest.mark.parametrize("special", SPECIALS)
@@ -246,27 +219,59 @@ def test_an_answer_by_schema_or_a_call() -> None:
     assert not accepts(made, "Hello")
 
 
-def test_words_that_llguidance_does_not_know_are_passed_over() -> None:
+def test_words_that_no_grammar_is_made_of_are_named_and_refused_where_they_must_hold() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string", "format": "colour", "contentEncoding": "x"}}}
     assert accepts(grammar(ask(json_schema=schema), "qwen-json", QWEN3.special), '{"a": "x"}')
+    aged = {**SCHEMA, "not": {"properties": {"age": {"maximum": 1000}}}}
+    made = constrained(ask(json_schema=aged), "qwen-json", QWEN3.special, False)
+    assert made and [(one.tool, [gap.place for gap in one.gaps]) for one in made.unheld] == [(None, ["#/not"])]
+    for fields, param in (
+        ({"json_schema": aged, "json_schema_strict": True}, "response_format"),
+        ({"tools": (Tool(name="f", parameters=aged, strict=True),)}, "tools"),
+    ):
+        with pytest.raises(SupernetError, match="'not' at #/not") as caught:
+            constrained(ask(**fields), "qwen-json", QWEN3.special, False)
+        assert (caught.value.code, caught.value.param) == (ErrorCode.INVALID_REQUEST, param)
+
+
+@pytest.mark.parametrize(
+    ("counted", "right", "wrong"),
+    [
+        ({"minProperties": 1}, ['{"a": 1}', '{"b": true}', '{"zz": 1}', '{"a": 1, "b": true}'], ["{}"]),
+        ({"maxProperties": 1}, ["{}", '{"a": 1}', '{"zz": 1}'], ['{"a": 1, "b": true}', '{"a": 1, "zz": 1}']),
+        (
+            {"minProperties": 2, "additionalProperties": False, "properties": {"a": {}, "b": {}, "c": {}}},
+            ['{"a": 1, "b": 1}', '{"a": 1, "c": 1}', '{"b": 1, "c": 1}'],
+            ["{}", '{"b": 1}'],
+        ),
+    ],
+)
+def test_declared_keys_are_counted_too(counted: dict[str, Any], right: list[str], wrong: list[str]) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "boolean"}}, **counted}
+    made = grammar(ask(json_schema=schema, json_schema_strict=True), "qwen-json", QWEN3.special)
+    for text in right:
+        assert accepts(made, text), text
+    for text in wrong:
+        assert not accepts(made, text), text
 
 
 def test_the_field_that_a_grammar_comes_from_is_known_where_there_is_one_only() -> None:
     schema = {"type": "object"}
-    for fields, field in [
+    cases: list[tuple[dict[str, Any], str | None]] = [
         ({"tools": STRICT}, "tools"),
         ({"tools": TOOLS, "tool_choice": "required", "json_schema": schema}, "tools"),
         ({"tools": TOOLS, "tool_choice": "name:now", "json_schema": schema}, "tools"),
         ({"tools": TOOLS, "tool_choice": "none", "json_schema": schema}, "response_format"),
         ({"json_schema": schema}, "response_format"),
         ({"tools": TOOLS, "json_schema": schema}, None),
-    ]:
+    ]
+    for fields, field in cases:
         assert constrained_by(ask(**fields)) == field
 
 
 def test_a_free_answer_has_no_grammar() -> None:
     for request in (ask(), ask(tools=TOOLS), ask(tools=STRICT, tool_choice="none")):
-        assert constraint(request, "qwen-json", QWEN3.special, False) is None
+        assert constrained(request, "qwen-json", QWEN3.special, False) is None
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from wire.chat import ChatRequest, Message, Tool, ToolCall
-from worker.chat.history import conversation, flat_conversation, tool_definitions
+from wire.chat import ChatRequest, Image, Message, Tool, ToolCall
+from worker.chat.history import conversation, flat_conversation, shown, tool_definitions
 
 CALL = ToolCall(id="c", name="get", arguments='{"a": "x", "b": [1]}')
 
@@ -99,3 +99,66 @@ def test_results_stand_in_the_order_of_their_calls() -> None:
         result("a"),
     )
     assert [entry["content"] for entry in conversation(told)] == ["", "a", "b", "c", "x", "and?", "", "a"]
+
+
+def test_a_system_message_among_results_comes_behind_them() -> None:
+    """A model knows a result by its place behind the calls; a client asks only when all results are there, so that
+    nothing moves from one request to the next."""
+    calls = tuple(ToolCall(id=name, name="get", arguments="{}") for name in "ab")
+    results = {name: Message(role="tool", content=name, tool_call_id=name) for name in "ab"}
+    reminder = Message(role="system", content="s")
+    told = ask(Message(role="assistant", tool_calls=calls), results["b"], reminder, results["a"], reminder)
+    assert [entry["content"] for entry in conversation(told)] == ["", "a", "b", "s", "s"]
+
+
+def test_system_messages_go_to_the_front_only_where_they_can_stand_nowhere_else() -> None:
+    system, user = Message(role="system", content="s"), Message(role="user", content="u")
+    told = ask(system, system, user, system)
+    assert [entry["content"] for entry in conversation(told)] == ["s\n\ns", "u", "s"]
+    assert [entry["content"] for entry in conversation(told, in_place=False)] == ["s\n\ns\n\ns", "u"]
+
+
+def image(at: int, name: str) -> Image:
+    return Image(at=at, sha256=name * 64, size_bytes=1, most=256)
+
+
+SEEN = ask(
+    Message(role="user", content="What is", images=(image(5, "a"), image(7, "b"))),
+    Message(role="assistant", content="I look.", tool_calls=(CALL, CALL.model_copy(update={"id": "d"}))),
+    Message(role="tool", content="no", tool_call_id="d", images=(image(0, "c"),)),
+    Message(role="tool", tool_call_id="c", images=(image(0, "d"),)),
+    Message(role="system", content="Be brief."),
+)
+PICTURE = {"type": "image"}
+
+
+def words(text: str) -> dict[str, str]:
+    return {"type": "text", "text": text}
+
+
+def test_pictures_are_parts_and_move_with_their_message() -> None:
+    entries = conversation(SEEN)
+    assert [entry["content"] for entry in entries] == [
+        [words("What "), PICTURE, words("is"), PICTURE],
+        "I look.",
+        [PICTURE],
+        [PICTURE, words("no")],
+        "Be brief.",
+    ]
+    for in_place in (True, False):
+        assert [one.sha256[0] for one in shown(SEEN, in_place)] == ["a", "b", "d", "c"]
+
+
+def test_results_with_pictures_for_a_template_that_knows_no_tools() -> None:
+    entries = flat_conversation(SEEN, [], "qwen-json")
+    assert entries[2] == {
+        "role": "user",
+        "content": [
+            words("<tool_response>\n"),
+            PICTURE,
+            words("\n</tool_response>\n<tool_response>\n"),
+            PICTURE,
+            words("no\n</tool_response>"),
+        ],
+    }
+    assert entries[0]["content"][1] == PICTURE

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from worker.chat.tool_values import ANY, is_text, json_types, listed, to_json
+from worker.chat.tool_values import ANY, is_text, json_types, to_json
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,7 @@ def test_references_that_multiply_do_not_take_for_ever() -> None:
         ("1", {"integer"}, 1),
         (" 1 ", {"number"}, 1),
         ("1.0", {"integer"}, 1.0),
+        ("1_000", {"integer"}, "1_000"),
         ("true", {"boolean"}, True),
         ("False", {"boolean"}, False),
         ("None", {"null", "integer"}, None),
@@ -68,29 +69,38 @@ def test_references_that_multiply_do_not_take_for_ever() -> None:
     ],
 )
 def test_values(text: str, types: set[str], value: Any) -> None:
-    assert json.loads(to_json(text, frozenset(types))) == value
+    assert json.loads(to_json(text, frozenset(types))[0]) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "types", "written", "fits"),
+    [
+        ("007", {"integer"}, "7", True),
+        ("-0", {"integer"}, "-0", True),
+        ("12345678901234567890", {"integer"}, "12345678901234567890", True),
+        ("12345678901234567890", {"integer", "string"}, '"12345678901234567890"', True),
+        ("9007199254740992", set(ANY), "9007199254740992", True),
+        ("9007199254740993", set(ANY), '"9007199254740993"', True),
+        ("1.50", {"number"}, "1.50", True),
+        ("1.50", {"number", "string"}, '"1.50"', True),
+        ("٣", {"integer"}, '"٣"', False),
+        ("1e999", {"number", "string"}, '"1e999"', True),
+        ("TRUE", {"boolean", "string"}, '"TRUE"', True),
+        ("TRUE", {"integer"}, '"TRUE"', False),
+        ("true", {"integer"}, "true", False),
+        ('"q"', {"integer"}, '"q"', False),
+        ("[1]", {"object"}, "[1]", False),
+        ("", {"null"}, '""', False),
+        ("+", {"integer"}, '"+"', False),
+        (".", {"number"}, '"."', False),
+    ],
+)
+def test_a_scalar_is_what_it_can_only_mean_and_else_what_was_written(
+    text: str, types: set[str], written: str, fits: bool
+) -> None:
+    assert to_json(text, frozenset(types)) == (written, fits)
 
 
 def test_only_text_is_text() -> None:
     assert is_text(frozenset({"string"}))
     assert not is_text(frozenset({"string", "null"}))
-
-
-@pytest.mark.parametrize(
-    ("schema", "values"),
-    [
-        ({"enum": ["a", None, 1]}, ["a", None, 1]),
-        ({"type": "string", "enum": ["a", None, 1]}, ["a"]),
-        ({"type": "number", "enum": [1, 2.5, "a"]}, [1, 2.5]),
-        ({"type": "integer", "enum": ["a"]}, ["a"]),
-        ({"const": "a"}, ["a"]),
-        ({"oneOf": [{"const": "a"}, {"$ref": "#/$defs/a"}]}, ["a", "a"]),
-        ({"anyOf": [{"const": "a"}, {"type": "string"}]}, None),
-        ({"$ref": "#/$defs/round"}, None),
-        ({"type": "string"}, None),
-        (True, None),
-    ],
-)
-def test_lists(schema: object, values: list[Any] | None) -> None:
-    root = {"$defs": {"a": {"const": "a"}, "round": {"anyOf": [{"$ref": "#/$defs/round"}] * 9}}}
-    assert listed(schema, root) == values

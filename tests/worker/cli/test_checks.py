@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from wire.messages import Gpu, Hardware, Issue
+from wire.messages import Issue
+from wire.offers import Gpu, Hardware
 from worker.cli.checks import Answer, Finding, Probes, Target, check, http_get, passed, show
 from worker.engine.devices import Device
 from worker.issues import issue
@@ -35,7 +36,9 @@ def findings(
     free: int = 100 * GIB,
     answers: dict[str, Answer] | None = None,
     hub: Issue | str = "can be fetched",
-    model: Issue | str = "fits",
+    model: Issue | str | None = "fits",
+    vision: Issue | str | None = None,
+    media: Issue | str | None = None,
     engine: Issue | None = None,
     daemon: tuple[Issue, ...] | str = (),
 ) -> dict[str, Finding]:
@@ -53,6 +56,8 @@ def findings(
         free_disk=lambda folder: free,
         hub=lambda: hub,
         model=lambda: model,
+        vision=lambda: vision,
+        media=lambda: media,
         daemon=lambda: daemon,
         get=get,
     )
@@ -123,6 +128,15 @@ def test_too_little_memory_or_disk_is_a_failure() -> None:
     assert unknown.ok and "not known" in unknown.message
 
 
+def test_a_disk_without_room_for_the_projector_alone_costs_pictures_and_is_no_failure() -> None:
+    """The worker serves text then; a script that waits for --check to pass would never have started it."""
+    here = replace(TARGET, needed_bytes=GIB, serves_text=True)
+    short = findings(here, free=GIB)["disk"]
+    assert short.ok is None and short.code == "disk_full" and "no pictures" in short.message and short.remedy
+    assert findings(here, free=2 * GIB)["disk"].ok
+    assert findings(here, free=0)["disk"].ok is False
+
+
 def test_a_model_that_is_here_needs_no_room_on_the_disk() -> None:
     here = replace(TARGET, needed_bytes=0, missing=False)
     assert findings(here, free=GIB // 10)["disk"].ok
@@ -176,7 +190,7 @@ def test_the_key_is_asked_for_at_the_door_of_workers(worker: int, models: int, f
 
 
 def test_what_was_not_given_is_asked_for() -> None:
-    found = findings(Target(None, None, None, Path("/models"), 0))
+    found = findings(Target(None, None, False, Path("/models"), 0))
     assert found["coordinator"].ok is False and "--coordinator" in found["coordinator"].remedy
     assert found["key"].ok is False and "--key-file" in found["key"].remedy
 
@@ -229,3 +243,16 @@ def test_an_address_that_is_none_is_an_answer_too(url: str) -> None:
 
 def test_a_key_with_a_line_break_is_an_answer_too(server: str) -> None:
     assert http_get(server, {"Authorization": "Bearer a\r\nb: c"}).status == 0
+
+
+def test_what_is_known_of_the_eyes_is_a_finding_and_of_a_model_without_any_there_is_none() -> None:
+    assert "vision" not in findings()
+    assert findings(vision="it is to see pictures")["vision"].ok
+    blind = findings(vision=issue("no_vision", "no memory"))["vision"]
+    assert (blind.ok, blind.code) == (None, "no_vision") and blind.remedy
+
+
+def test_a_pipeline_is_a_finding_of_its_own_and_a_chat_is_none_where_none_is_wanted() -> None:
+    assert "media" not in findings()
+    found = findings(model=None, media=issue("media_not_installed", "there is no torch"))
+    assert "model" not in found and found["media"].ok is False and "supernet[media]" in found["media"].remedy

@@ -13,7 +13,7 @@ MIB = 2**20
 
 def test_without_a_terminal_progress_is_a_few_log_lines(caplog: pytest.LogCaptureFixture) -> None:
     console = Console(io.StringIO())
-    with caplog.at_level(logging.INFO, "worker.cli.console"):
+    with caplog.at_level(logging.INFO, "supernet.weights"):
         for done in range(0, 101):
             console(Progress("a.gguf", "downloading", done * MIB, 100 * MIB))
         console(Progress("a.gguf", "checking", 100 * MIB, 100 * MIB))

@@ -2,17 +2,20 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.fakes.huggingface_hub import LoopbackHub, Reply
-from tests.worker.daemon.fake_coordinator import CATALOGUE, with_file
+from tests.worker.daemon.fake_coordinator import CATALOG, with_file
+from tests.worker.planning.test_eyes import REPOSITORY, SEEING
 from tests.worker.test_every_issue import ask_once
 from tests.worker.weights.test_download import SMALL
 from worker.bindings import probe
 from worker.cli import diagnose
 from worker.cli.checks import Finding
 from worker.config import Config
+from worker.planning.model_setup import chosen
 from worker.weights import download
 
 
@@ -20,9 +23,9 @@ from worker.weights import download
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     monkeypatch.setattr(probe, "ask", ask_once)
     monkeypatch.delenv("HF_TOKEN", raising=False)
-    (tmp_path / "models.yaml").write_text(CATALOGUE)
-    folders = {"models_dir": tmp_path / "models", "state_dir": tmp_path / "state"}
-    return Config(catalogue=tmp_path / "models.yaml", slots=2, context=256, **folders)
+    (tmp_path / "models.yaml").write_text(CATALOG)
+    folders: dict[str, Any] = {"models_dir": tmp_path / "models", "state_dir": tmp_path / "state"}
+    return Config(catalog=tmp_path / "models.yaml", slots=2, context=256, **folders)
 
 
 def found(config: Config) -> dict[str, Finding]:
@@ -69,8 +72,10 @@ def test_a_token_that_the_hub_refuses_is_a_note_where_the_model_is_public(
 
 def test_a_fetched_file_that_was_damaged_since_is_found_and_left_alone(config: Config) -> None:
     with LoopbackHub({("someone/tiny-GGUF", "tiny.gguf"): SMALL}) as hub:
-        spec = diagnose.chosen(config)
-        path = download.ensure(spec, config.models_dir, lambda _: None, download.Hub(endpoint=hub.endpoint)).path
+        spec = chosen(config)
+        path = download.ensure(
+            spec, config.models_dir, lambda _: None, download.HuggingFace(endpoint=hub.endpoint)
+        ).path
     path.write_bytes(SMALL[:-1] + b"!")
     findings = found(config)
     assert (findings["model"].ok, findings["model"].code) == (False, "damaged_file") and findings["hub"].ok
@@ -82,9 +87,40 @@ def test_a_wish_that_cannot_be_is_told(config: Config, tiny_qwen3: Path) -> None
 
 
 def test_a_model_larger_than_all_memory_is_told_before_it_is_fetched(config: Config) -> None:
-    assert config.catalogue is not None
-    big = CATALOGUE.replace("{name: tiny.gguf}", "{name: tiny.gguf, size_bytes: 99000000000000}")
-    config.catalogue.write_text(big)
+    assert config.catalog is not None
+    big = CATALOG.replace("{name: tiny.gguf}", "{name: tiny.gguf, size_bytes: 99000000000000}")
+    config.catalog.write_text(big)
     with LoopbackHub({("someone/tiny-GGUF", "tiny.gguf"): SMALL}) as hub:
         findings = found(replace(config, hub=hub.endpoint))
     assert findings["model"].code == "not_enough_memory" and findings["disk"].code == "disk_full"
+
+
+def test_a_projector_of_the_owners_is_looked_at_before_the_model_is_here(config: Config, tiny_eyes: Path) -> None:
+    (config.models_dir.parent / "models.yaml").write_text(SEEING)
+    half = config.models_dir.parent / "half.gguf"
+    half.write_bytes(tiny_eyes.read_bytes()[:-1000])
+    files = {(REPOSITORY, "tiny.gguf"): SMALL, (REPOSITORY, "eyes.gguf"): tiny_eyes.read_bytes()}
+    with LoopbackHub(files) as hub:
+        seeing = replace(config, hub=hub.endpoint, vision="on")
+        fetched, own, cut, gone = (
+            found(replace(seeing, projector_file=file)) for file in (None, tiny_eyes, half, half.with_name("gone"))
+        )
+    assert "fetched" in fetched["vision"].message
+    assert own["vision"].ok and str(tiny_eyes) in own["vision"].message and "fetched" not in own["vision"].message
+    assert own["model"].ok and own["hub"].ok
+    for wrong, why in ((cut, "half.gguf cannot be read"), (gone, "No such file")):
+        assert wrong["vision"].code == "no_vision" and why in wrong["vision"].message and wrong["model"].ok
+
+
+def test_the_disk_has_to_hold_the_model_and_may_lack_room_for_its_projector(
+    config: Config, tiny_qwen35: Path, tiny_eyes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (config.models_dir.parent / "models.yaml").write_text(SEEING)
+    files = {(REPOSITORY, "tiny.gguf"): tiny_qwen35.read_bytes(), (REPOSITORY, "eyes.gguf"): tiny_eyes.read_bytes()}
+    monkeypatch.setattr(diagnose, "_free_disk", lambda folder: 1)
+    with LoopbackHub(files) as hub:
+        seeing = replace(config, hub=hub.endpoint, vision="on")
+        assert found(seeing)["disk"].ok is False
+        download.ensure(chosen(seeing), config.models_dir, lambda _: None, download.HuggingFace(endpoint=hub.endpoint))
+        findings = found(seeing)
+    assert findings["disk"].ok is None and "no pictures" in findings["disk"].message and findings["model"].ok

@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from program import sources
 from worker import state_dir
-from worker.cli import main, settings
+from worker.cli import main
 from worker.exits import EXIT_CONFIG
 
 
 @pytest.fixture(autouse=True)
 def _no_system_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(settings, "SYSTEM_FILE", tmp_path / "none.toml")
+    monkeypatch.setattr(sources, "SYSTEM_FOLDER", tmp_path / "etc")
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
@@ -28,9 +29,10 @@ def test_a_wrong_flag_is_refused_by_the_parser(capsys: pytest.CaptureFixture[str
         (["--coordinator", "ws://127.0.0.1:1"], "SUPERNET_KEY"),
         (["--coordinator", "nonsense", "--key", "sk"], "wss://host"),
         (["--plan", "--model", "gpt-9"], "gpt-9"),
-        (["--plan", "--model", "gpt-9"], "--catalogue FILE"),
+        (["--plan", "--model", "gpt-9"], "--catalog FILE"),
         (["--plan", "--model", "hf.co/unsloth/x-GGUF:Q4_K_M"], "A repository of the hub is no name"),
         (["--plan", "--scripted-gpus", "file"], "--scripted"),
+        (["--plan", "--scripted-vision"], "--scripted"),
         (["--plan", "--schedule", "22:00-07:00", "--config", "/none.toml"], "none.toml"),
     ],
 )
@@ -42,12 +44,12 @@ def test_what_is_missing_or_wrong_is_said_and_a_restart_is_not_worth_it(
     assert says in capsys.readouterr().err
 
 
-def test_a_typo_in_a_catalogue_of_ones_own_is_told_by_its_line(
+def test_a_typo_in_a_catalog_of_ones_own_is_told_by_its_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "own.yaml").write_text("default: x\nmodels:\n  - id: x\n    format: qwen-jsn\n")
     env = {"SUPERNET_STATE_DIR": str(tmp_path / "s"), "SUPERNET_MODELS_DIR": str(tmp_path / "m")}
-    assert main.main(["--plan", "--catalogue", str(tmp_path / "own.yaml")], env) == EXIT_CONFIG
+    assert main.main(["--plan", "--catalog", str(tmp_path / "own.yaml")], env) == EXIT_CONFIG
     assert "own.yaml:4" in capsys.readouterr().err
 
 

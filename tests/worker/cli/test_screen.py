@@ -3,11 +3,11 @@ from typing import Any
 import pytest
 
 from tests.worker.telemetry.test_status import base
-from wire.messages import Earnings
+from wire.earnings import Earnings
 from worker.cli import screen
 from worker.issues import issue
 from worker.machine.description import Reading
-from worker.telemetry.status import ModelView, Problem, Status
+from worker.telemetry.status import MediaView, ModelView, Problem, Status
 
 GIB = 2**30
 MODEL = ModelView(
@@ -21,6 +21,30 @@ MODEL = ModelView(
     ended={"stop": 1203, "length": 1, "failed": 2},
     prompt_tokens=1000,
     cached_tokens=610,
+    image_ms=139.6,
+    encodes=1402,
+    encode_ms=99_000.0,
+    kept_pictures=31,
+)
+PIPELINE = MediaView(
+    id="painter",
+    status="ready",
+    slots=1,
+    offered=1,
+    running=1,
+    modes=("generate_image", "edit_image"),
+    max_pixels=2**20,
+    stage="denoising",
+    step=3,
+    steps=8,
+    speed=4.25,
+    ended={"done": 12, "failed": 1},
+    seconds=90.0,
+    memory_bytes=13 * GIB,
+    uploads=12,
+    upload_bytes=18 * 2**20,
+    failed_uploads=1,
+    restarts=2,
 )
 GPU = Reading("RTX 4090", 24 * GIB, 18 * GIB, 0.78, 62.0, 287.0, device="CUDA0@0000:01:00.0")
 
@@ -47,7 +71,27 @@ def test_everything_that_an_owner_asks_for_is_on_the_page() -> None:
         "gpu_unused: no CUDA", "-> Install the CUDA toolkit",
     ):  # fmt: skip
         assert said in text
+    assert "140 ms for one of 1,024 tokens; 1,402 seen, 31 kept" in text
     assert text.count("84 °C") == 1  # the reason for fewer slots is not said twice
+
+
+def test_a_pipeline_is_on_the_page_with_how_far_its_job_is() -> None:
+    text = page(media=(PIPELINE,))
+    for said in (
+        "painter   ready, up to 1.0 megapixels", "generate_image, edit_image", "denoising, step 3 of 8", "4.25 steps",
+        "12 done, 0 cancelled, 1 failed, 2 restarts", "12 files, 18.0 MiB; 1 not taken", "13.0 GiB at most",
+    ):  # fmt: skip
+        assert said in text
+    idle = PIPELINE.model_copy(update={"stage": "", "modes": (), "offered": 0, "memory_bytes": 0})
+    text = page(media=(idle,))
+    assert "nothing now" in text and "nothing yet" in text and "0 of 1 slots offered" in text
+
+
+def test_an_owner_sees_what_of_the_earnings_is_credit_and_how_much_of_that_is_paid_out() -> None:
+    earned = Earnings(escrow_nano=0, available_nano=0, today_nano=0, credit_nano=2_000_000_000)
+    assert "$2.0000 credit to spend there (not paid out)" in page(earnings=earned)
+    budget = earned.model_copy(update={"promotion_account_nano": 500_000_000})
+    assert "$2.0000 credit to spend there (up to $0.5000 a day of it paid out)" in page(earnings=budget)
 
 
 def test_a_download_and_a_last_problem_are_told() -> None:
@@ -82,3 +126,7 @@ def test_money_is_never_rounded_up(nano: int, text: str) -> None:
 
 def test_an_empty_status_is_a_page_too() -> None:
     assert "supernet-worker" in screen.page(Status(**base().model_dump()))
+
+
+def test_of_a_model_that_takes_text_only_no_pictures_are_told() -> None:
+    assert "pictures" not in page(models=(MODEL.model_copy(update={"image_ms": None}),))

@@ -1,4 +1,4 @@
-"""Real sockets with and without TLS behind them, asked by both of the clients that there are: the link and --check."""
+"""Real sockets with and without TLS behind them, asked by both clients: the worker's connection and --check."""
 
 import asyncio
 import shutil
@@ -14,7 +14,9 @@ import pytest
 from wire.messages import Hello
 from worker.cli.checks import http_get
 from worker.daemon import reach
-from worker.daemon.link import Fatal, Link
+from worker.daemon.connection import Connection
+from worker.daemon.home import Home
+from worker.daemon.line_errors import Fatal
 
 PLAIN = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno\n"
 NGINX = PLAIN.replace(b" 3", b" 50").replace(b"no\n", b"The plain HTTP request was sent to HTTPS port ...\n")
@@ -35,13 +37,14 @@ async def answering(answer: bytes, context: ssl.SSLContext | None = None) -> Asy
 
 
 async def told(url: str) -> tuple[str, str]:
-    """What the link says of one dial, and what to do."""
-    link = Link((url, "sk-x"), lambda: Hello(worker="w", instance="i", models=()), lambda message: None, lambda: None)
+    """What the worker says of one dial, and what to do."""
     try:
-        await link._once()
+        end = await Connection(Home(url, "sk-x"), lambda message: 0.0).run(
+            lambda: Hello(worker="w", instance="i", models=())
+        )
     except Fatal as fatal:
-        return str(fatal), ""
-    return link.problem or "", link.remedy
+        return fatal.why.in_full, ""
+    return end.reason.in_full, end.reason.remedy
 
 
 async def checked(url: str) -> str:
@@ -80,7 +83,7 @@ async def test_a_portal_that_redirects_elsewhere_is_no_end() -> None:
     to = b"HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\nContent-Length: 0\r\n\r\n"
     async with answering(to) as where:
         problem, remedy = await told(f"ws://{where}")  # not Fatal, which leaves the remedy to the problem's row
-        assert "redirects to http://login.example/" in problem and "login" in remedy
+        assert "redirects elsewhere; the answer says 'http://login.example/'" in problem and "login" in remedy
         assert "login.example" in await checked(f"http://{where}")
 
 
@@ -92,8 +95,8 @@ async def test_wherever_a_redirect_leads_it_is_told_and_dialled_again(location: 
     to = f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode("latin-1")
     async with answering(to) as where:
         problem, _ = await told(f"ws://{where}")
-        assert f"{where} redirects to " in problem and not problem.endswith("redirects to ")
-        assert "redirects to " in (said := await checked(f"http://{where}")) or "Invalid" in said
+        assert f"{where} redirects " in problem and "; the answer says '" in problem
+        assert "redirects " in (said := await checked(f"http://{where}")) or "Invalid" in said
 
 
 @pytest.mark.parametrize(("variable", "proxy"), [("http_proxy", "ftp://x"), ("socks_proxy", "socks5://127.0.0.1:1")])
@@ -131,7 +134,7 @@ def test_this_very_machine_is_known_by_its_names(url: str, is_it: bool) -> None:
 async def test_two_addresses_to_go_to_are_no_end_either() -> None:
     twice = b"Location: http://a.example/\r\nLocation: http://b.example/\r\n"
     async with answering(b"HTTP/1.1 302 Found\r\n%sContent-Length: 0\r\n\r\n" % twice) as where:
-        assert "redirects to http://a.example/" in (await told(f"ws://{where}"))[0]
+        assert "says 'http://a.example/'" in (await told(f"ws://{where}"))[0]
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl to make a certificate with")

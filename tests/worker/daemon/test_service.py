@@ -6,20 +6,23 @@ import os
 import signal
 import threading
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from program.settings import ConfigError
 from tests.fakes.huggingface_hub import LoopbackHub
 from tests.worker.daemon.fake_coordinator import Coordinator, command, config_in, serving
+from tests.worker.daemon.media_catalog import written
 from worker import state_dir
 from worker.bindings import probe
 from worker.cli.daemon_client import last_problem
-from worker.config import WORDS, ConfigError
-from worker.daemon import control_socket
-from worker.daemon.service import own_pids
+from worker.config import WORDS
+from worker.daemon import control_socket, outage
+from worker.daemon.loadout import own_pids
 from worker.engine.devices import Build
 from worker.exits import EXIT_OK
 from worker.planning.model_setup import Unready
@@ -46,6 +49,26 @@ async def test_a_pause_is_answered_by_the_daemon_and_outlives_it(tmp_path: Path)
         assert not state_dir.is_paused(config.state_dir)
 
 
+async def test_what_answered_in_the_coordinators_place_is_in_no_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before, the coordinator that had sent the worker somewhere read there what it could not reach itself."""
+    monkeypatch.setattr("worker.daemon.backoff.MOST_S", 0.05)
+    async with Coordinator(instead=b"root:x:0:0\n\x1b[2J").listening() as coordinator:
+        async with serving(config_in(tmp_path, coordinator), WORDS):
+            while not any("root:x" in record.getMessage() for record in caplog.records):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+            monkeypatch.setattr(outage, "PATIENCE_S", 0.0)
+            while outage.CODE not in [getattr(record, "issue", "") for record in caplog.records]:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+            status = await asked(tmp_path / "state")
+            coordinator.instead = b""
+            await coordinator.issue(outage.CODE)
+        assert "HTTP 503" in str(status) and "root:x" not in str(status) + json.dumps(coordinator.frames)
+    lines = [record.getMessage() for record in caplog.records if "root:x" in record.getMessage()]
+    assert lines and all(line.isprintable() for line in lines), "the owner's own log has it, escaped"
+
+
 async def test_an_unknown_word_is_an_error(tmp_path: Path) -> None:
     async with Coordinator().listening() as coordinator:
         config = config_in(tmp_path, coordinator)
@@ -65,8 +88,8 @@ async def test_a_driver_that_hangs_while_a_problem_is_told_keeps_nobody_from_bei
         if said == "WATCHDOG=1" and hangs.is_set():
             fed.set()
 
-    monkeypatch.setattr("worker.daemon.service.BEAT_S", 0.01)
-    monkeypatch.setattr("worker.daemon.service.notify", heard)
+    monkeypatch.setattr("worker.daemon.threads.WATCHDOG_S", 0.01)
+    monkeypatch.setattr("worker.daemon.threads.notify", heard)
 
     def hanging() -> Build:
         hangs.set()
@@ -182,7 +205,8 @@ async def test_the_owners_game_gets_the_gpu_and_the_model_comes_back_when_it_is_
 
 def test_what_is_on_the_gpu_beside_the_engine_is_ours_too(tmp_path: Path) -> None:
     """The preparer, and an engine that is about to end: else the owner would be said to play."""
-    engine, preparer = SimpleNamespace(pid=7), SimpleNamespace(pid=8)
+    engine: Any = SimpleNamespace(pid=7)
+    preparer: Any = SimpleNamespace(pid=8)
     assert own_pids(engine, preparer) == {7, 8}
     preparer.pid = None
     assert own_pids(engine, preparer) == {7}
@@ -230,3 +254,30 @@ async def test_a_hub_that_is_away_is_waited_for_also_when_somebody_watches(tmp_p
         async with Coordinator().listening() as coordinator:
             async with serving(config_in(tmp_path, coordinator, hub=hub.endpoint), attended=True):
                 await coordinator.issue("hub_unreachable")
+
+
+async def test_a_pipeline_is_served_alone_or_beside_a_model_and_paused_like_one(tmp_path: Path) -> None:
+    async with Coordinator().listening() as coordinator:
+        base = config_in(tmp_path, coordinator, media="painter", media_tools=("generate_image",))
+        config = replace(base, catalog=written(tmp_path))
+        for chat, names in ((None, ["painter"]), (WORDS, ["tiny", "painter"])):
+            coordinator.frames.clear()
+            async with serving(config, chat, scripted_media=True):
+                hello = await coordinator.until(lambda frame: frame["type"] == "hello")
+                assert [one["id"] for one in hello["media"]] == ["painter"] and "media" in hello["features"]
+                assert hello["media"][0]["modes"] == ["generate_image"], "its owner wants no edits"
+                await coordinator.until(
+                    lambda frame: (
+                        frame["type"] == "capacity"
+                        and all(model["free"] for model in frame["models"])
+                        and [model["id"] for model in frame["models"]] == names  # noqa: B023  asked for at once
+                    )
+                )
+                shown: Any = await asked(config.state_dir)
+                assert [one["status"] for one in shown["media"]] == ["ready"]
+                coordinator.frames.clear()
+                await asked(config.state_dir, "pause")
+                await coordinator.until(
+                    lambda frame: frame["type"] == "capacity" and not any(model["free"] for model in frame["models"])
+                )
+                await asked(config.state_dir, "resume")

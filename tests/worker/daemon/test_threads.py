@@ -1,9 +1,11 @@
 import asyncio
+import os
+import signal
 import threading
 
 import pytest
 
-from worker.daemon.threads import in_thread
+from worker.daemon.threads import in_thread, until_signal
 
 
 async def test_a_result_comes_back_from_a_thread_of_its_own() -> None:
@@ -26,3 +28,22 @@ async def test_a_thread_that_hangs_is_left_behind() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     held.set()
+
+
+async def test_a_signal_ends_the_waiting_for_work_that_takes_hours() -> None:
+    started, held = threading.Event(), threading.Event()
+
+    def work() -> str:
+        started.set()
+        held.wait()
+        return "done"
+
+    task = asyncio.create_task(until_signal(work, "hours"))
+    await asyncio.to_thread(started.wait)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await task is None
+    held.set()
+
+
+async def test_work_that_ends_before_a_signal_gives_its_result() -> None:
+    assert await until_signal(lambda: 7, "short") == 7

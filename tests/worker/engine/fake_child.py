@@ -2,6 +2,7 @@
 
 Arguments: `serve`; `loads` (says nothing after the first Loading); `once:FILE` (serves if the file is there, and takes
 it away, else loads); `refuses:ROW` (says why it cannot load, and ends); `faults` (dies of a signal before it is ready);
+`dazzled` (dies so of its projector if it is given one, else serves); `staring` (falls silent there);
 `deaf` (ignores the end of stdin). An ordinary job gets its prompt back, a token a step.
 """
 
@@ -36,6 +37,12 @@ def main(manner: str) -> None:
     emit(Loading(0.5))
     if manner == "faults":
         crash()
+    if spec.projector:
+        emit(Loading(1.0, eyes=True))
+        if manner == "dazzled":
+            crash()
+        if manner == "staring":
+            signal.pause()
     if manner == "loads":
         signal.pause()
     print("a library prints into stdout, without asking")

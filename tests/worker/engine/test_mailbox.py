@@ -7,7 +7,7 @@ from worker.engine.port import Loading
 
 
 async def test_events_come_in_order_and_end_after_close() -> None:
-    mail = Mailbox()
+    mail: Mailbox[Loading] = Mailbox()
     mail.put(Loading(0.1))
     mail.put(Loading(0.2))
     mail.close()
@@ -16,7 +16,7 @@ async def test_events_come_in_order_and_end_after_close() -> None:
 
 
 async def test_who_waits_for_room_goes_on_when_one_event_has_been_read() -> None:
-    mail = Mailbox()
+    mail: Mailbox[Loading] = Mailbox()
     for _ in range(ROOM):
         mail.put(Loading(0.5))
     waiting = asyncio.create_task(mail.room())
@@ -27,12 +27,12 @@ async def test_who_waits_for_room_goes_on_when_one_event_has_been_read() -> None
 
 
 async def test_close_lets_everyone_go() -> None:
-    mail = Mailbox()
+    mail: Mailbox[Loading] = Mailbox()
     reading = asyncio.create_task(anext(mail.read(), None))
     await asyncio.sleep(0)
     mail.close()
     assert await asyncio.wait_for(reading, 60) is None
-    full = Mailbox()
+    full: Mailbox[Loading] = Mailbox()
     for _ in range(ROOM):
         full.put(Loading(0.5))
     waiting = asyncio.create_task(full.room())

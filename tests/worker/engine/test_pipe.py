@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fakes.samplings import FULL, PLAIN
 from tests.thoroughness import at_most
-from wire.chat import Sampling
 from wire.errors import ErrorCode
 from worker.engine.pipe import FROM_ENGINE, TO_ENGINE
 from worker.engine.port import (
@@ -20,6 +20,8 @@ from worker.engine.port import (
     JobUsage,
     Loading,
     Pause,
+    Picture,
+    Placed,
     Pulse,
     Ready,
     ReasoningLimit,
@@ -29,18 +31,6 @@ from worker.engine.port import (
 )
 from worker.subprocesses.codec import Codec, Garbled
 
-PLAIN = Sampling.model_validate({})
-FULL = Sampling(
-    temperature=0.0,
-    top_p=0.9,
-    top_k=20,
-    min_p=0.1,
-    presence_penalty=1.5,
-    frequency_penalty=-0.5,
-    repetition_penalty=1.1,
-    logit_bias=((5, -100.0), (6, 3.5)),
-    top_logprobs=3,
-)
 MESSAGES: list[tuple[Codec[Any], object]] = [
     (
         TO_ENGINE,
@@ -62,6 +52,8 @@ MESSAGES: list[tuple[Codec[Any], object]] = [
             ignore_eos=True,
         ),
     ),
+    (TO_ENGINE, Picture("f" * 64, 1024, 1024, bytes(range(256)) * 12288)),
+    (TO_ENGINE, Submit("j", (1,) * 9, 10, PLAIN, 0, pictures=(Placed(1, 2, 3, "f" * 64),))),
     (TO_ENGINE, Cancel("j")),
     (TO_ENGINE, Pause("j")),
     (TO_ENGINE, Continue("j")),

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,10 +21,11 @@ from wire.chat import Sampling
 from wire.errors import ErrorCode
 from worker.bindings import proof
 from worker.engine.mailbox import ROOM
-from worker.engine.port import Cancel, Down, Ended, EngineSpec, Event, Loading, Ready, Stepped, Submit
-from worker.engine.process import Patience, ProcessEngine
+from worker.engine.port import Cancel, Down, Ended, EngineSpec, Event, Loading, Picture, Ready, Stepped, Submit
+from worker.engine.process import ProcessEngine, Timeouts
 from worker.subprocesses import parent
-from worker.subprocesses.parent import LOG_BURST, LOG_CHARS, ROOT
+from worker.subprocesses.environment import ROOT
+from worker.subprocesses.parent import LOG_BURST, LOG_CHARS
 
 SPEC = EngineSpec(path="no-file.gguf", slots=2, context=4096, gpu_layers=-1)
 
@@ -41,10 +43,15 @@ def submit(job: str, prompt: tuple[int, ...] = (1, 2, 3)) -> Submit:
 class Bench:
     """An engine, its events, and a clock that only the test moves."""
 
-    def __init__(self, manner: str = "serve", patience: Patience = Patience()) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        manner: str = "serve",
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+        spec: EngineSpec = SPEC,
+    ) -> None:
         self.time = ManualTime()
         self.engine = ProcessEngine(
-            SPEC, command=standin(manner), patience=patience, clock=self.time.clock, sleep=self.time.sleep
+            spec, command=standin(manner), timeouts=timeouts, clock=self.time.clock, sleep=self.time.sleep
         )
         self._events = self.engine.events()
 
@@ -154,7 +161,7 @@ async def test_a_submit_while_it_is_down_is_answered_and_other_commands_need_no_
 
 
 async def test_a_submit_while_it_loads_is_answered() -> None:
-    bench = Bench("loads", Patience(close_s=0.01))
+    bench = Bench("loads", Timeouts(close_s=0.01))
     await bench.until(Loading)
     bench.engine.send(submit("early"))
     assert (await bench.until(Ended)).code is ErrorCode.MODEL_NOT_LOADED
@@ -164,7 +171,7 @@ async def test_a_submit_while_it_loads_is_answered() -> None:
 async def test_a_second_life_loads_as_patiently_as_the_first(tmp_path: Path) -> None:
     once = tmp_path / "once"
     once.touch()
-    bench = Bench(f"once:{once}", Patience(close_s=0.01))
+    bench = Bench(f"once:{once}", Timeouts(close_s=0.01))
     await bench.until(Ready)
     bench.engine.send(submit("proof"))
     await bench.until(Ended)
@@ -210,7 +217,7 @@ async def test_silence_counts_as_a_hang_at_its_limit_and_not_before(bench: Bench
 
 
 async def test_loading_may_be_silent_for_longer() -> None:
-    bench = Bench("loads", Patience(loading_s=300, close_s=0.01))
+    bench = Bench("loads", Timeouts(loading_s=300, close_s=0.01))
     await bench.until(Loading)
     for _ in range(14):
         bench.time.pass_by(20)
@@ -248,6 +255,32 @@ async def test_an_engine_that_dies_in_its_warm_up_is_not_started_again_and_says_
     assert (down.problem, down.retry_in_s, down.jobs) == ("engine_cannot_compute", None, ())
     assert "signal 11 (SIGSEGV)" in down.message and "tile configuration" in down.message
     assert "File" not in down.message, "no stack of the child in what the owner reads"
+    await bench.engine.close()
+
+
+@pytest.mark.parametrize(("manner", "said"), [("dazzled", "signal 11 (SIGSEGV)"), ("staring", "silent for 300 s")])
+async def test_what_dies_of_its_projector_is_started_without_and_serves_text(manner: str, said: str) -> None:
+    bench = Bench(manner, Timeouts(loading_s=300, close_s=0.01), replace(SPEC, projector="eyes.gguf"))
+    while not (await bench.until(Loading)).eyes:
+        pass
+    if manner == "staring":
+        for _ in range(15):
+            bench.time.pass_by(20)
+            await asyncio.sleep(0)
+    told: list[Event] = []
+    while not told or not isinstance(told[-1], Ready):
+        told.append(await bench.next())
+    ready = told.pop()
+    assert isinstance(ready, Ready) and ready.image_ms is None
+    assert said in ready.blind and "the projector was tried" in ready.blind
+    assert all(isinstance(event, Loading) for event in told), "nobody is told that the engine was down"
+    bench.engine.send(submit("proof"))
+    await bench.until(Ended)
+    bench.engine.send(submit("exits"))
+    down = await bench.until(Down)
+    assert down.retry_in_s == 0.5, "the death of the eyes was no crash of its own"
+    bench.time.pass_by(0.5)
+    assert (await bench.until(Ready)).blind == ready.blind
     await bench.engine.close()
 
 
@@ -308,7 +341,7 @@ async def test_a_load_that_fails_after_a_crash_is_not_tried_over_and_over(tmp_pa
     """The owner's game took the memory meanwhile."""
     once = tmp_path / "once"
     once.touch()
-    bench = Bench(f"once:{once}", Patience(close_s=0.01))
+    bench = Bench(f"once:{once}", Timeouts(close_s=0.01))
     await bench.until(Ready)
     bench.engine.send(submit("proof"))
     await bench.until(Ended)
@@ -334,7 +367,7 @@ async def test_a_program_that_cannot_be_started_is_a_problem_and_not_an_exceptio
 async def test_a_child_that_even_the_kernel_cannot_end_is_waited_for_with_a_bound(
     job: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = Bench("deaf", Patience(close_s=0.01))
+    bench = Bench("deaf", Timeouts(close_s=0.01))
     await bench.until(Ready)
     pid = await bench.pid()
     killed: list[parent.ChildProcess] = []
@@ -367,7 +400,7 @@ async def test_close_ends_the_child_and_the_events_and_names_what_still_ran(benc
 
 
 async def test_a_child_that_does_not_leave_is_killed() -> None:
-    bench = Bench("deaf", Patience(close_s=0.01))
+    bench = Bench("deaf", Timeouts(close_s=0.01))
     await bench.until(Ready)
     pid = await bench.pid()
     await bench.engine.close()
@@ -394,7 +427,7 @@ async def test_a_reader_that_lags_gets_every_event_in_order(bench: Bench) -> Non
     prompt = tuple(range(3 * ROOM))
     bench.engine.send(submit("long", prompt))
     async with asyncio.timeout(60):
-        while bench.engine._heard is not None:  # noqa: ASYNC110 - until it listens no more, because we do not read
+        while bench.engine._life and bench.engine._life.heard is not None:  # noqa: ASYNC110 - until it listens no more
             await asyncio.sleep(0)
     bench.time.pass_by(100)  # our own time is not held against the engine
     tokens = []
@@ -418,6 +451,19 @@ async def test_a_request_that_fits_no_line_is_refused_by_itself(bench: Bench) ->
     assert (await bench.until(Ended)).code is ErrorCode.INVALID_REQUEST
     bench.engine.send(submit("next"))
     assert await bench.until(Ended) == Ended("next", "stop")
+
+
+async def test_pictures_without_end_go_through_when_each_waits_for_the_one_before(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parent, "UNREAD_BYTES", 1 << 20)
+    for number in range(8):
+        await bench.engine.drained()
+        bench.engine.send(Picture(str(number), 512, 512, bytes(3 * 512 * 512)))
+    bench.engine.send(submit("behind them"))
+    assert await bench.until(Ended) == Ended("behind them", "stop")
+    await bench.engine.close()
+    await bench.engine.drained()
 
 
 DAEMON = """

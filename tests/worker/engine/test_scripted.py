@@ -9,7 +9,20 @@ import pytest
 from tests.fakes.manual_time import ManualTime
 from wire.chat import Sampling
 from wire.errors import ErrorCode
-from worker.engine.port import Cancel, Continue, Down, Ended, Event, Pause, Pulse, Ready, Stepped, Submit
+from worker.engine.port import (
+    Cancel,
+    Continue,
+    Down,
+    Ended,
+    Event,
+    Pause,
+    Picture,
+    Placed,
+    Pulse,
+    Ready,
+    Stepped,
+    Submit,
+)
 from worker.engine.scripted import WAITING, Faults, ScriptedEngine, words
 
 E = TypeVar("E", bound=Event)
@@ -257,6 +270,15 @@ async def test_refusals_are_ends(bench: Bench) -> None:
     bench.engine.faults = Faults(refuse=ErrorCode.WORKER_BUSY)
     bench.engine.send(submit())
     assert (await bench.until(Ended)).code is ErrorCode.WORKER_BUSY
+
+
+async def test_a_picture_has_to_come_before_the_job_that_names_it(bench: Bench) -> None:
+    sees = submit(pictures=(Placed(0, 1, 1, "cat"),))
+    bench.engine.send(sees)
+    assert (await bench.until(Ended)).code is ErrorCode.WORKER_BUSY
+    bench.engine.send(Picture("cat", 32, 32, bytes(3 * 32 * 32)))
+    bench.engine.send(sees)
+    assert (await bench.until(Ended)).reason == "stop"
 
 
 async def test_the_queue_behind_the_slots_is_bounded(bench: Bench) -> None:

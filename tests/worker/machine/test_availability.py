@@ -1,9 +1,9 @@
-"""How many slots are offered: the owner's word, his hours, his own use of the GPU, and heat. Time is an argument."""
+"""How many slots are offered: the owner's word and hours, other use of the GPU, and heat. Time is an argument."""
 
 from dataclasses import replace
 from typing import Any
 
-from worker.machine.availability import DOWN_S, UP_S, Availability, Moment, Offered, Rules
+from worker.machine.availability import DOWN_S, UP_S, Availability, Conditions, Rules, SlotOffer
 from worker.machine.description import Reading
 from worker.machine.owners_use import OwnersUse
 from worker.machine.schedule import parse
@@ -21,16 +21,16 @@ class Worker:
         self.now = 100.0
         self.minute = 12 * 60
 
-    def look(self, *readings: Reading, times: int = 1, **moment: Any) -> Offered:
+    def look(self, *readings: Reading, times: int = 1, **moment: Any) -> SlotOffer:
         for _ in range(times):
-            offered = self.availability.decide(Moment(readings, self.minute, self.now, **moment))
+            offered = self.availability.decide(Conditions(readings, self.minute, self.now, **moment))
             self.now += 2.0
         return offered
 
 
 def test_without_rules_all_slots_are_offered_whatever_the_gpu_does() -> None:
     hot = replace(QUIET, temperature_c=99.0, others_utilisation=1.0)
-    assert Worker().look(hot, times=20) == Offered(8)
+    assert Worker().look(hot, times=20) == SlotOffer(8)
 
 
 def test_a_pause_comes_before_everything_else_and_ends_at_once() -> None:
@@ -38,7 +38,7 @@ def test_a_pause_comes_before_everything_else_and_ends_at_once() -> None:
     assert worker.look(paused=True).reason == "paused"
     worker.minute = 23 * 60
     assert worker.look(paused=True).slots == 0
-    assert worker.look() == Offered(8)
+    assert worker.look() == SlotOffer(8)
 
 
 def test_outside_of_the_schedule_nothing_is_offered_and_the_next_opening_is_said() -> None:
@@ -46,34 +46,34 @@ def test_outside_of_the_schedule_nothing_is_offered_and_the_next_opening_is_said
     offered = worker.look()
     assert (offered.slots, offered.reason) == (0, "off_schedule") and "mon 22:00" in offered.words
     worker.minute = 22 * 60
-    assert worker.look() == Offered(8)
+    assert worker.look() == SlotOffer(8)
 
 
 def test_the_owners_game_takes_all_slots_and_quiet_gives_them_back() -> None:
     worker = Worker(yields=True, quiet_s=60)
     playing = replace(QUIET, others_utilisation=0.8)
-    assert worker.look(QUIET) == Offered(8)
-    assert worker.look(playing) == Offered(8)  # one sighting may be a window that was moved
+    assert worker.look(QUIET) == SlotOffer(8)
+    assert worker.look(playing) == SlotOffer(8)  # one sighting may be a window that was moved
     offered = worker.look(playing)
     assert (offered.slots, offered.reason) == (0, "owner_uses_gpu") and "80%" in offered.words
     assert worker.look(QUIET, times=29).slots == 0
     assert worker.look(playing).slots == 0  # a loading screen: one more sighting starts the quiet time over
     assert worker.look(QUIET, times=29).slots == 0
-    assert worker.look(QUIET, times=2) == Offered(8)
+    assert worker.look(QUIET, times=2) == SlotOffer(8)
 
 
 def test_memory_that_others_take_counts_as_use_and_what_they_always_held_does_not() -> None:
     worker = Worker(yields=True, quiet_s=10)
     desktop = replace(QUIET, others_bytes=2 * GIB)
-    assert worker.look(desktop, times=5) == Offered(8)
+    assert worker.look(desktop, times=5) == SlotOffer(8)
     assert worker.look(replace(desktop, others_bytes=4 * GIB), times=2).reason == "owner_uses_gpu"
-    assert worker.look(desktop, times=7) == Offered(8)
+    assert worker.look(desktop, times=7) == SlotOffer(8)
 
 
 def test_where_processes_cannot_be_told_apart_the_whole_gpu_counts_while_nothing_of_ours_runs() -> None:
     worker = Worker(yields=True)
     busy = replace(BLIND, utilisation=0.9)
-    assert worker.look(busy, times=5, busy=True) == Offered(8)
+    assert worker.look(busy, times=5, busy=True) == SlotOffer(8)
     assert worker.look(busy, times=2).reason == "owner_uses_gpu"
 
 
@@ -88,7 +88,7 @@ def test_heat_takes_slots_step_by_step_and_gives_them_back_one_by_one_once_it_is
     assert worker.look(cool).slots == 5
     assert worker.look(cool, times=int(UP_S // 2) - 1).slots == 5
     assert worker.look(cool).slots == 6
-    assert worker.look(cool, times=40) == Offered(8)
+    assert worker.look(cool, times=40) == SlotOffer(8)
 
 
 def test_what_stays_too_hot_loses_all_its_slots() -> None:
@@ -106,13 +106,13 @@ def test_power_has_a_ceiling_too_and_its_own_reason() -> None:
     worker = Worker(max_power_w=250)
     assert worker.look(QUIET).reason == "too_much_power"
     assert worker.look(replace(QUIET, power_w=240.0), times=40).slots == 6
-    assert worker.look(replace(QUIET, power_w=200.0), times=40) == Offered(8)
+    assert worker.look(replace(QUIET, power_w=200.0), times=40) == SlotOffer(8)
 
 
 def test_a_gpu_that_tells_nothing_keeps_its_slots() -> None:
     worker = Worker(max_temperature_c=80, max_power_w=250, yields=True)
-    assert worker.look(BLIND, times=10) == Offered(8)
-    assert worker.look(times=10) == Offered(8)
+    assert worker.look(BLIND, times=10) == SlotOffer(8)
+    assert worker.look(times=10) == SlotOffer(8)
 
 
 def test_the_hottest_of_several_gpus_decides() -> None:
@@ -131,7 +131,7 @@ def test_a_game_that_was_left_soon_does_not_cost_the_model() -> None:
     worker = Worker(yields=True, quiet_s=300, release_s=120)
     worker.look(replace(QUIET, others_utilisation=0.8), times=20)
     assert not any(worker.look(QUIET).release for _ in range(200))
-    assert worker.look(QUIET) == Offered(8)
+    assert worker.look(QUIET) == SlotOffer(8)
 
 
 def test_a_loading_screen_is_no_end_of_a_game() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from wire.messages import Hardware
+from wire.offers import Hardware
 from worker.engine.devices import Build, Device
 from worker.machine.description import Card, Machine
 from worker.machine.gpu_problems import WAITS, gpu_problems

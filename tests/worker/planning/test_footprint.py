@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from program.gguf import GgufError, Header, read
 from tools.docs.headline import header as large_header
 from worker.planning.footprint import MIB, Footprint, KvType, cache_bytes, compute_bytes, footprint, padded
-from worker.weights.gguf import GgufError, Header, read
 
 # In a process of its own: llama.cpp's log goes to one callback for the whole process.
 ASK = """

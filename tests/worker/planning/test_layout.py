@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.worker.planning.test_footprint import large_header
 from tests.worker.planning.test_plan import LARGE, MEDIUM, cards_of, machine, planned
+from tools.docs.headline import header as large_header
 from wire.catalog import ModelSpec
 from worker.engine.port import EngineSpec
 from worker.planning.footprint import MIB, cache_bytes, compute_bytes, footprint

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from program.settings import ConfigError
 from tests.fakes.huggingface_hub import COMMIT, LoopbackHub, Reply
-from tests.worker.daemon.fake_coordinator import CATALOGUE, of_its_own
+from tests.worker.daemon.fake_coordinator import CATALOG, of_its_own
 from wire.errors import SupernetError
 from worker.bindings import probe
-from worker.config import Config, ConfigError
+from worker.config import Config
 from worker.engine.devices import Build, Device
 from worker.machine import hardware
 from worker.machine.description import Card
@@ -29,7 +30,7 @@ def config(tmp_path: Path, tiny_qwen3: Path) -> Config:
     return Config(
         model="tiny",
         model_file=tiny_qwen3,
-        catalogue=tmp_path / "models.yaml",
+        catalog=tmp_path / "models.yaml",
         models_dir=tmp_path / "models",
         state_dir=tmp_path,
         slots=2,
@@ -42,14 +43,14 @@ def test_a_file_of_this_machine_is_planned_as_the_owner_wishes(config: Config, t
     made = model_setup.assemble(config, ignore)
     engine = made.plan.engine
     assert (engine.path, engine.slots, engine.context, engine.threads) == (str(tiny_qwen3), 2, 256, 1)
-    offer = made.offer(())
+    offer = made.offer((), None)
     assert (offer.id, offer.context, offer.slots) == ("tiny", 256, 2)
     assert offer.sha256 == made.weights.sha256[0] and len(offer.sha256) == 64
 
 
 def test_an_unknown_model_is_named(config: Config) -> None:
     with pytest.raises(SupernetError, match="gpt-9"):
-        model_setup.chosen(Config(model="gpt-9", catalogue=config.catalogue))
+        model_setup.chosen(Config(model="gpt-9", catalog=config.catalog))
 
 
 def test_what_cannot_be_served_now_is_a_typed_problem(config: Config, tmp_path: Path) -> None:
@@ -98,8 +99,8 @@ def test_with_a_build_that_knows_no_gpu_the_cpu_serves_and_the_problem_is_told(
 
 def test_what_a_gpu_lacks_is_said_before_the_model_is_fetched(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     on(monkeypatch, Build(problem="llama.cpp cannot be loaded: it died of SIGSEGV"))
-    assert config.catalogue is not None
-    config.catalogue.write_text(CATALOGUE)
+    assert config.catalog is not None
+    config.catalog.write_text(CATALOG)
     with pytest.raises(Unready, match="SIGSEGV") as broken:  # the hub of this address would be unreachable
         model_setup.assemble(replace(config, model_file=None, hub="http://127.0.0.1:9"), ignore)
     assert broken.value.issue.code == "library_broken"
@@ -133,8 +134,8 @@ def test_layers_go_to_the_devices_that_ggml_lists_whatever_their_backend(
 
 
 def test_a_file_without_a_model_s_name_is_served_under_none(config: Config) -> None:
-    """It was registered as the catalogue's default, at its price."""
-    with pytest.raises(ConfigError, match="--model; the catalogue has tiny"):
+    """It was registered as the catalog's default, at its price."""
+    with pytest.raises(ConfigError, match="--model; the catalog has tiny"):
         model_setup.assemble(replace(config, model=None), ignore)
 
 
@@ -156,7 +157,7 @@ def test_another_file_is_refused_with_what_is_different(config: Config, tiny_qwe
 @pytest.fixture
 def headline(config: Config, tmp_path: Path) -> Config:
     """The default model of the network, which no test has."""
-    return replace(config, catalogue=None, model="qwen3.6-35b-a3b-gguf-iq4xs", hub="http://127.0.0.1:9")
+    return replace(config, catalog=None, model="qwen3.6-35b-a3b-gguf-iq4xs", hub="http://127.0.0.1:9")
 
 
 def test_a_tiny_model_is_not_the_headline_model_whatever_it_is_called(
@@ -173,8 +174,8 @@ def test_a_tiny_model_is_not_the_headline_model_whatever_it_is_called(
 def test_a_file_of_the_owner_s_is_held_against_the_hub_and_then_against_what_it_said(
     config: Config, tmp_path: Path, tiny_qwen3: Path
 ) -> None:
-    assert config.catalogue is not None
-    config.catalogue.write_text(CATALOGUE)
+    assert config.catalog is not None
+    config.catalog.write_text(CATALOG)
     content = tiny_qwen3.read_bytes()
     with LoopbackHub({("someone/tiny-GGUF", "tiny.gguf"): content}) as hub:
         asking = replace(config, hub=hub.endpoint)
@@ -192,8 +193,8 @@ def test_a_file_of_the_owner_s_is_held_against_the_hub_and_then_against_what_it_
 def test_a_hash_that_was_said_wrong_once_does_not_condemn_the_owner_s_file_for_good(
     config: Config, tiny_qwen3: Path
 ) -> None:
-    assert config.catalogue is not None
-    config.catalogue.write_text(CATALOGUE)
+    assert config.catalog is not None
+    config.catalog.write_text(CATALOG)
     content = tiny_qwen3.read_bytes()
     with LoopbackHub({("someone/tiny-GGUF", "tiny.gguf"): content}) as hub:
         said = {"X-Linked-Size": str(len(content)), "ETag": f'"{"0" * 64}"', "X-Repo-Commit": COMMIT}
@@ -206,8 +207,8 @@ def test_a_hash_that_was_said_wrong_once_does_not_condemn_the_owner_s_file_for_g
 
 
 def test_without_a_hub_name_and_shape_must_do_and_it_is_told(config: Config, tmp_path: Path, tiny_qwen3: Path) -> None:
-    assert config.catalogue is not None
-    config.catalogue.write_text(CATALOGUE)
+    assert config.catalog is not None
+    config.catalog.write_text(CATALOG)
     away = replace(config, hub="http://127.0.0.1:9")
     with pytest.raises(Unready, match=r"it is called tiny-qwen3.gguf instead of tiny.gguf"):
         model_setup.assemble(away, ignore)
@@ -217,9 +218,9 @@ def test_without_a_hub_name_and_shape_must_do_and_it_is_told(config: Config, tmp
 
 
 def test_what_the_hub_gives_is_held_against_the_shape_too(config: Config, tiny_qwen3: Path) -> None:
-    assert config.catalogue is not None
+    assert config.catalog is not None
     shape = "    shape: {architecture: qwen3, layers: 5}\n"
-    config.catalogue.write_text(CATALOGUE.replace("    context: 512\n", f"{shape}    context: 512\n"))
+    config.catalog.write_text(CATALOG.replace("    context: 512\n", f"{shape}    context: 512\n"))
     with LoopbackHub({("someone/tiny-GGUF", "tiny.gguf"): tiny_qwen3.read_bytes()}) as hub:
         fetched = replace(config, model_file=None, hub=hub.endpoint)
         for ask in (model_setup.preview, model_setup.assemble):

@@ -8,18 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from program.gguf import Header, Tensor, read
 from tests.thoroughness import at_most
-from tests.worker.planning.test_footprint import large_header
-from wire.catalog import ModelSpec, parse
-from wire.messages import Gpu, Hardware
+from tools.docs.headline import header as large_header
+from wire.catalog import ModelSpec
+from wire.catalog_text import parse
+from wire.offers import Gpu, Hardware
 from worker.engine.devices import Device
 from worker.engine.port import EngineSpec
 from worker.machine.description import Machine
 from worker.planning.explain import Plan
-from worker.planning.footprint import footprint
+from worker.planning.footprint import EYES_COMPUTE_BYTES, MIB, Eyes, footprint
 from worker.planning.layout import GIB, RAM_RESERVE_BYTES
 from worker.planning.plan import ENOUGH_CONTEXT, ENOUGH_SLOTS, PlanError, Wishes, plan
-from worker.weights.gguf import Header, Tensor, read
 
 CATALOG = parse((Path(__file__).parents[3] / "models.yaml").read_text(), "models.yaml")
 LARGE = CATALOG.get("qwen3.6-35b-a3b-gguf-iq4xs")  # 262144 tokens
@@ -46,8 +47,14 @@ def cards_of(engine: EngineSpec) -> list[int]:
     return [int(address.removeprefix("CUDA")) for address in engine.devices]
 
 
-def planned(box: Machine, spec: ModelSpec = MEDIUM, wishes: Wishes | None = None, header: Header | None = None) -> Plan:
-    return plan(header or large_header(), "/m.gguf", spec, box, wishes or Wishes())
+def planned(
+    box: Machine,
+    spec: ModelSpec = MEDIUM,
+    wishes: Wishes | None = None,
+    header: Header | None = None,
+    eyes: Eyes | None = None,
+) -> Plan:
+    return plan(header or large_header(), "/m.gguf", spec, box, wishes or Wishes(), eyes)
 
 
 def dense(weights_gib: float = 8) -> Header:
@@ -293,3 +300,47 @@ def test_a_plan_always_fits_or_is_refused(
 def test_tensors_of_the_test_are_as_large_as_they_say() -> None:
     assert all(isinstance(tensor, Tensor) for tensor in dense().tensors)
     assert footprint(dense(8)).weights_bytes / GIB == pytest.approx(8, abs=0.01)
+
+
+EYES = Eyes("/eyes.gguf", 852 * MIB)  # of Qwen3.5-35B-A3B, in BF16
+
+
+@pytest.mark.parametrize("box", [machine(24), machine(80), machine(24, 24), unified(119)])
+def test_the_projector_is_on_the_card_of_the_output_and_counted_there(box: Machine) -> None:
+    found = planned(box, LARGE, eyes=EYES)
+    assert found.engine.projector == EYES.path and found.blind == ""
+    (line,) = (line for line in found.lines if line.what == "projector")
+    assert (line.place, line.bytes) == ("gpu", 852 * MIB + EYES_COMPUTE_BYTES)
+    blind = planned(box, LARGE)
+    assert blind.engine.projector is None and all(line.what != "projector" for line in blind.lines)
+    if len(found.engine.devices) > 1:
+        assert found.engine.split[-1] < blind.engine.split[-1], "the last card has fewer layers for it"
+
+
+def test_sight_costs_a_card_of_24_gib_no_more_than_a_slot() -> None:
+    seeing, blind = planned(machine(24), LARGE, eyes=EYES).engine, planned(machine(24), LARGE).engine
+    assert (seeing.context, seeing.kv_type, seeing.cpu_expert_layers) == (blind.context, blind.kv_type, 0)
+    assert ENOUGH_SLOTS <= seeing.slots < blind.slots
+
+
+def test_sight_is_left_out_where_it_would_take_the_model_off_the_card_or_its_context() -> None:
+    whole = planned(machine(21.4), LARGE, eyes=EYES)
+    assert whole.engine.projector is None and "less of the model would fit on the GPU" in whole.blind
+    assert whole.engine == planned(machine(21.4), LARGE).engine
+    short = planned(machine(10.5), header=dense(8), eyes=EYES)
+    assert short.engine.projector is None and "a job would get" in short.blind and short.engine.context >= 16384
+    assert short.blind in short.explain() and short.to_dict()["blind"] == short.blind
+
+
+def test_the_owner_may_have_it_in_any_case() -> None:
+    see = Wishes(see=True)
+    for box, header in ((machine(21.4), None), (machine(10), dense(8)), (machine(), None)):
+        found = planned(box, wishes=see, header=header, eyes=EYES)
+        assert found.engine.projector == EYES.path and found.blind == ""
+    assert planned(machine(), eyes=EYES).engine.projector is None, "a CPU is slow to see"
+    assert "a CPU is slow" in planned(machine(), eyes=EYES).blind
+
+
+def test_without_memory_for_it_text_is_served_whatever_the_owner_wants() -> None:
+    found = planned(machine(80), wishes=Wishes(see=True), eyes=Eyes("/eyes.gguf", 200 * GIB))
+    assert found.engine.projector is None and "no memory for its projector" in found.blind

@@ -8,7 +8,7 @@ import pytest
 from tests.worker.bindings.planted import ANY_ROW, CRASH, MANY_ROWS, planted
 from tests.worker.planning.test_model_setup import config, ignore
 from wire.chat import Sampling
-from wire.messages import Gpu, Hardware
+from wire.offers import Gpu, Hardware
 from worker.bindings import proof
 from worker.bindings.proof import Proof
 from worker.config import Config

@@ -3,13 +3,14 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from worker.preparer.child import fault
-from worker.preparer.pipe import FROM_PREPARER, TO_PREPARER, Opened, PreparerSpec, Refused
+from worker.preparer.child import Verdict, bounded, checked, verdict
+from worker.preparer.pipe import FROM_PREPARER, TO_PREPARER, Check, Checked, Opened, PreparerSpec, Refused
 from worker.preparer.process import CHILD
-from worker.subprocesses.parent import ROOT
+from worker.subprocesses.environment import ROOT
 
 
 def say(first: bytes) -> subprocess.CompletedProcess[bytes]:
@@ -37,7 +38,7 @@ def test_a_first_line_that_is_no_spec_is_an_error() -> None:
 def test_a_tokeniser_that_dies_on_this_machine_is_found_out_before_any_client_asks(tiny_qwen3: Path) -> None:
     code = (
         "import os, worker.chat.prompt as prompt, worker.preparer.child as child;"
-        "prompt.prepare = lambda *_: os.abort(); child.main()"
+        "prompt.prepare = lambda *_: os.abort(); child.run(child.serve)"
     )
     spec = TO_PREPARER.encode(PreparerSpec(str(tiny_qwen3), 100, "qwen-json"))
     ended = subprocess.run([sys.executable, "-c", code], input=spec, capture_output=True, timeout=120, cwd=ROOT)
@@ -52,8 +53,18 @@ def test_memory_beyond_the_limit_ends_the_request_and_not_the_machine() -> None:
 
 
 def test_a_grammar_whose_compiler_breaks_cannot_be_used() -> None:
-    def breaks(grammar: str) -> None:
+    def breaks(grammar: str) -> list[str]:
         raise MemoryError
 
-    assert "too dear" in fault("start: /a/", breaks)
-    assert fault("start: /a/", lambda _: None) == ""
+    assert "too dear" in verdict("start: /a/", breaks).fault
+    assert verdict("start: /a/", lambda _: ["said"]) == Verdict(said=("said",))
+
+
+def test_a_check_that_takes_for_ever_is_given_up() -> None:
+    def loops(schema: dict[str, Any], text: str) -> list[str]:
+        while True:
+            pass
+
+    assert checked(Check({}, "1"), loops) == Checked(("it could not be checked",))
+    assert checked(Check({}, "1"), lambda *_: ["wrong"]) == Checked(("wrong",))
+    assert bounded(lambda: []) == []

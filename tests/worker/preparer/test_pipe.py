@@ -4,27 +4,14 @@ from typing import Any
 
 import pytest
 
-from wire.chat import ChatRequest, Message, Sampling, Tool
+from tests.fakes.samplings import FULL
+from wire.chat import ChatRequest, Message, Tool
 from wire.errors import ErrorCode
-from worker.chat.prepared import Prepared, Reading
-from worker.engine.port import (
-    Constraint,
-)
+from worker.chat.prepared import Prepared, Reading, Seen
+from worker.engine.port import Constraint, Placed
 from worker.preparer.pipe import FROM_PREPARER, TO_PREPARER, Opened, Prepare, PreparerSpec, Refused
 from worker.subprocesses.codec import Codec
 
-PLAIN = Sampling.model_validate({})
-FULL = Sampling(
-    temperature=0.0,
-    top_p=0.9,
-    top_k=20,
-    min_p=0.1,
-    presence_penalty=1.5,
-    frequency_penalty=-0.5,
-    repetition_penalty=1.1,
-    logit_bias=((5, -100.0), (6, 3.5)),
-    top_logprobs=3,
-)
 REQUEST = ChatRequest(
     messages=(Message(role="system", content="zwölf\u2028\x00\n"), Message(role="user", content="\U0001f600")),
     tools=(Tool(name="f", parameters={"type": "object", "properties": {"x": {"enum": [1, None, 1.5, "ü"]}}}),),
@@ -38,13 +25,16 @@ REQUEST = ChatRequest(
 MESSAGES: list[tuple[Codec[Any], object]] = [
     (TO_PREPARER, PreparerSpec("x.gguf", 4096, "qwen-xml")),
     (TO_PREPARER, Prepare(REQUEST, (1, 2, 3))),
+    (TO_PREPARER, Prepare(REQUEST, (), (Seen(3, 2, "d"),))),
     (FROM_PREPARER, Opened()),
+    (FROM_PREPARER, Opened(sees=True)),
     (
         FROM_PREPARER,
         Prepared(
             (1, 2), (1,), Reading("qwen-json", True, True, REQUEST.tools, ("x",)), (b"\x80", b""), Constraint("g")
         ),
     ),
+    (FROM_PREPARER, Prepared((1, 2), (), Reading("qwen-json"), pictures=(Placed(0, 1, 1, "d"),))),
     (FROM_PREPARER, Refused(ErrorCode.CONTEXT_LENGTH_EXCEEDED, "too long", "messages")),
 ]
 

@@ -11,9 +11,10 @@ from typing import TypeVar
 
 import pytest
 
-from wire.chat import ChatRequest, Message
+from wire.chat import ChatRequest, Image, Message
 from wire.errors import ErrorCode, SupernetError
 from worker.bindings.vocab import Vocab
+from worker.chat.prepared import Seen
 from worker.chat.prompt import prepare
 from worker.preparer.process import PREPARE_S, TURN_S, WAITING, Preparer
 from worker.subprocesses import parent
@@ -132,7 +133,7 @@ async def test_a_child_that_the_kernel_cannot_end_costs_its_request_and_no_other
     await soon(killed[0]._process.wait())
 
 
-async def test_who_waits_too_long_for_his_turn_is_sent_elsewhere(tmp_path: Path) -> None:
+async def test_who_waits_too_long_for_a_turn_is_sent_elsewhere(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     preparer = Preparer("no-file.gguf", 100, "qwen-json", command=standin(), turn_s=0.05)
@@ -251,6 +252,23 @@ async def test_a_real_request_is_rendered_and_tokenised_outside(real: Preparer, 
     assert prepared.reading.reasons and len(prepared.delivered_pieces) == 2
 
 
+async def test_pictures_have_their_place_in_a_real_prompt_and_a_template_says_whether_it_shows_them(
+    real: Preparer, tiny_qwen3: Path
+) -> None:
+    shown = Image(at=2, sha256=64 * "a", size_bytes=1, most=256)
+    message = Message(role="user", content="Is this it?", images=(shown,))
+    request = ask("").model_copy(update={"messages": (message,)})
+    prepared = await soon(real.prepare(request, (), (Seen(4, 3, "d"),)))
+    (placed,) = prepared.pictures
+    assert (placed.columns, placed.rows, placed.digest) == (4, 3, "d")
+    assert len(set(prepared.prompt[placed.at : placed.end])) == 1
+    assert real.sees
+    blind = Preparer(str(tiny_qwen3), 4096, "qwen-json", prepare_s=60, turn_s=60)
+    await soon(blind.start())
+    assert not blind.sees
+    await blind.close()
+
+
 async def test_a_real_refusal_keeps_the_child(real: Preparer) -> None:
     await soon(real.start())
     child = real._child
@@ -284,6 +302,16 @@ async def test_a_schema_that_cannot_be_used_is_refused_by_its_field(real: Prepar
     assert (caught.value.code, caught.value.param) == (ErrorCode.INVALID_REQUEST, "response_format")
     usable = ask("hello").model_copy(update={"json_schema": {"type": "integer"}})
     assert (await soon(real.prepare(usable, ()))).constraint
+
+
+async def test_a_finished_answer_is_checked_outside_however_dear_its_schema(real: Preparer) -> None:
+    assert await soon(real.check({"not": {"const": 1}}, "2")) == ()
+    assert await soon(real.check({"not": {"const": 1}}, "1")) == ("#/not does not hold for the whole",)
+    doubled = {f"d{i}": {"oneOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(40)}
+    dear = {"$ref": "#/$defs/d0", "$defs": {**doubled, "d40": {"const": 1}}}
+    assert await soon(real.check(dear, "2")) == ("it could not be checked",)
+    assert await soon(real.check({"$ref": "http://127.0.0.1:9/x"}, "2")) == ("it could not be checked",)
+    await soon(real.prepare(ask("hello"), ()))
 
 
 async def test_a_file_that_is_no_model_sends_the_job_elsewhere(tmp_path: Path) -> None:

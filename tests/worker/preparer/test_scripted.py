@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from wire.chat import ChatRequest, Message, Tool
+from wire.chat import ChatRequest, Image, Message, Tool
 from wire.errors import ErrorCode, SupernetError
+from worker.chat.prepared import Seen
+from worker.engine.port import Placed
 from worker.preparer.scripted import ScriptedPreparer
 
 
@@ -48,3 +50,16 @@ async def test_a_delivered_token_that_is_no_byte_costs_only_its_request() -> Non
     with pytest.raises(SupernetError) as caught:
         await ScriptedPreparer(1000).prepare(ask(["x"]), (256,))
     assert caught.value.code is ErrorCode.INVALID_REQUEST
+
+
+async def test_a_picture_is_as_many_tokens_as_it_has_patches() -> None:
+    shown = tuple(Image(at=at, sha256=64 * "a", size_bytes=1, most=256) for at in (1, 3))
+    request = ask(["before"])
+    asked = request.model_copy(
+        update={"messages": (*request.messages, Message(role="user", content="äbc", images=shown))}
+    )
+    seen = (Seen(3, 2, "one"), Seen(1, 2, "two"))
+    prepared = await ScriptedPreparer(1000).prepare(asked, (), seen)
+    assert bytes(prepared.prompt).decode() == "user: before\nuser: ä" + 6 * "\0" + "bc" + 2 * "\0" + "\n"
+    first = len("user: before\nuser: ä".encode())
+    assert prepared.pictures == (Placed(first, 3, 2, "one"), Placed(first + 8, 1, 2, "two"))

@@ -5,17 +5,16 @@ import pytest
 from wire.chat import ChatRequest, Content, Message, Timings, Usage
 from wire.job_state import IllegalTransition, JobMessage, JobState
 from wire.messages import Done
-from worker.chat.answer import Answer
-from worker.chat.prepared import Reading
 from worker.engine.port import JobUsage, Token
 from worker.session.attempt import Attempt
+from worker.session.chat_task import ChatTask
 from worker.session.slots import JobKey
 
 REQUEST = ChatRequest(messages=(Message(role="user", content="hi"),), max_tokens=10)
 
 
-def running() -> Attempt:
-    attempt = Attempt(JobKey("a", 2), "m", REQUEST, 1, ())
+def running() -> Attempt[ChatTask]:
+    attempt = Attempt(JobKey("a", 2), "m", ChatTask(REQUEST, 1, ()))
     attempt.step(JobMessage.ACCEPTED)
     return attempt
 
@@ -24,7 +23,7 @@ def token(id: int, logprob: float | None = None) -> Token:
     return Token("a.2", id, b"\xc3", logprob, ((b"x", -1.0),) if logprob is not None else ())
 
 
-def done(attempt: Attempt) -> Done:
+def done(attempt: Attempt[ChatTask]) -> Done:
     usage = Usage(prompt=1, completion=1)
     return Done(job="a", attempt=2, seq=attempt.next_seq, finish_reason="stop", usage=usage)
 
@@ -67,15 +66,6 @@ def test_nothing_follows_an_end() -> None:
         attempt.delta(token(7), [])
     with pytest.raises(IllegalTransition):
         attempt.end(done(attempt))
-
-
-def test_usage_counts_reasoning_where_it_is_read() -> None:
-    attempt = running()
-    spent = JobUsage(prompt=5, cached=3, completion=2)
-    assert attempt.usage(spent).reasoning == 0
-    attempt.answer = Answer(Reading(format="qwen-json", in_reasoning=True, reasons=True))
-    attempt.answer.push(b"hm")
-    assert attempt.usage(spent) == Usage(prompt=5, cached=3, completion=2, reasoning=1)
 
 
 def test_timings_are_the_engines() -> None:

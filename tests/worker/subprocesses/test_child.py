@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from worker.subprocesses.parent import ROOT
+from worker.subprocesses.environment import ROOT
 
 CODE = """
 import json, os, resource, signal, sys
@@ -53,3 +53,18 @@ def test_signals_to_the_group_dumps_and_the_memory_killer_are_settled(
 
 def test_leaving_gives_the_status(child: subprocess.CompletedProcess[bytes]) -> None:
     assert child.returncode == 7
+
+
+@pytest.mark.parametrize(
+    ("serve", "status", "said"),
+    [
+        ("pass", 0, b""),
+        ("raise BrokenPipeError", 0, b""),
+        ("raise ValueError('odd')", 1, b"ValueError: odd"),
+    ],
+)
+def test_a_child_that_is_one_call_ends_with_it(serve: str, status: int, said: bytes) -> None:
+    code = f"from worker.subprocesses.child import run\ndef serve(pipe):\n    {serve}\nrun(serve)"
+    ended = subprocess.run([sys.executable, "-c", code], input=b"", capture_output=True, cwd=ROOT, check=False)
+    assert ended.returncode == status
+    assert said in ended.stderr and (said != b"" or not ended.stderr)

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from worker.subprocesses import parent
-from worker.subprocesses.parent import UNREAD_BYTES, ChildProcess, LineTooLong, Unkillable, describe, environment
+from worker.subprocesses.parent import UNREAD_BYTES, ChildProcess, LineTooLong, Unkillable
 
 LOG = logging.getLogger("test child")
 
@@ -95,6 +95,25 @@ async def test_a_child_that_does_not_read_is_not_written_to_without_end() -> Non
     await child.end(60)
 
 
+async def test_who_waits_for_a_child_to_read_waits_until_it_has_or_is_gone() -> None:
+    lines = "import sys\nsys.stdin.readline()\nfor line in sys.stdin: print(len(line), flush=True)"
+    child = await start(lines)
+    child.write(b"x" * (8 << 20) + b"\n")
+    await child.drained()
+    assert child._stdin.transport.get_write_buffer_size() < 1 << 20
+    child.kill()
+    await child.end(60)
+    await child.drained()
+    deaf = await start("import signal; signal.pause()")
+    deaf.write(b"x" * (8 << 20) + b"\n")
+    waiting = asyncio.create_task(deaf.drained())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    deaf.kill()
+    await deaf.end(60)
+    await waiting
+
+
 async def test_its_last_words_are_logged_without_an_end_of_line_too(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="test child"):
         child = await start(r"import sys; sys.stderr.buffer.write(b'first\nGGML_ASSERT \xff'); sys.exit(3)")
@@ -135,25 +154,3 @@ async def test_a_child_that_the_kernel_cannot_end_is_waited_for_with_a_bound(mon
         os.kill(child.pid, signal.SIGKILL)
     async with asyncio.timeout(60):
         await child._process.wait()  # or it ends in the middle of another test
-
-
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [
-        (0, "status 0"),
-        (1, "status 1"),
-        (-9, "SIGKILL"),
-        (-6, "SIGABRT"),
-        (-11, "signal 11 (SIGSEGV)"),
-        (-99, "signal 99"),
-    ],
-)
-def test_an_end_is_described(status: int, words: str) -> None:
-    assert words in describe(status)
-
-
-def test_a_child_gets_no_secret_and_what_its_libraries_must_find() -> None:
-    given = environment({"PATH": "/bin", "SUPERNET_KEY": "sk", "HF_TOKEN": "hf"})
-    ours = {"OMP_WAIT_POLICY": "passive", "GGML_NO_BACKTRACE": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
-    assert given == {"PATH": "/bin"} | ours
-    assert environment({"OMP_WAIT_POLICY": "active"})["OMP_WAIT_POLICY"] == "active", "the owner may know better"

@@ -15,7 +15,8 @@ import pytest
 
 from tests.fakes.huggingface_hub import COMMIT, Asked, LoopbackHub, Reply
 from wire.catalog import ModelSpec
-from worker.weights.download import DAMAGED_PAUSE_S, Hub, Progress, WeightsError, beginnings, ensure, local
+from worker.weights.download import DAMAGED_PAUSE_S, HuggingFace, Progress, WeightsError, beginnings, ensure, local
+from worker.weights.projector import entry
 
 REPOSITORY = "someone/tiny-GGUF"
 MIB = 2**20
@@ -64,7 +65,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
 
 def fetch(hub: LoopbackHub, folder: Path, spec: ModelSpec | None = None, seen: list[Progress] | None = None) -> Any:
     report = seen.append if seen is not None else lambda _: None
-    return ensure(spec or spec_of(), folder, report, Hub(endpoint=hub.endpoint, pause_s=0))
+    return ensure(spec or spec_of(), folder, report, HuggingFace(endpoint=hub.endpoint, pause_s=0))
 
 
 def claims(content: bytes, size: int, name: str = "tiny.gguf") -> Callable[[Asked], Reply | None]:
@@ -85,14 +86,17 @@ def test_a_file_is_fetched_checked_and_named_by_its_hash(hub: LoopbackHub, tmp_p
     weights = fetch(hub, tmp_path, seen=seen)
     assert weights.path == tmp_path / f"{sha(SMALL)}.gguf"
     assert weights.path.read_bytes() == SMALL
-    assert (weights.sha256, weights.commit, weights.projector) == ((sha(SMALL),), COMMIT, None)
+    assert (weights.sha256, weights.commit) == ((sha(SMALL),), COMMIT)
     assert {progress.phase for progress in seen} == {"downloading", "checking"}
     assert seen[-1].done_bytes == seen[-1].total_bytes == len(SMALL)
 
 
 def test_only_the_named_files_are_fetched_and_at_one_commit(hub: LoopbackHub, tmp_path: Path) -> None:
-    weights = fetch(hub, tmp_path, spec_of(projector={"name": "mmproj.gguf"}))
-    assert weights.projector is not None and weights.projector.read_bytes() == PROJECTOR
+    spec = spec_of(projector={"name": "mmproj.gguf"})
+    weights = fetch(hub, tmp_path, spec)
+    assert {path.rsplit("/", 1)[-1] for _, path, _ in hub.requests} == {"tiny.gguf"}, "who does not see needs no eyes"
+    eyes = fetch(hub, tmp_path, entry(spec, weights.commit))
+    assert eyes.path.read_bytes() == PROJECTOR
     assert {path.rsplit("/", 1)[-1] for _, path, _ in hub.requests} == {"tiny.gguf", "mmproj.gguf"}
     assert all(f"/resolve/{COMMIT}/" in path for method, path, _ in hub.requests if method == "GET")
 
@@ -148,11 +152,12 @@ def test_a_hub_that_does_not_say_how_long_the_whole_is_is_taken_at_its_range(hub
 def test_of_the_beginnings_one_is_in_memory_at_a_time(hub: LoopbackHub, tmp_path: Path) -> None:
     names = ("big-00001-of-00002.gguf", "big-00002-of-00002.gguf")
     hub.files |= {(REPOSITORY, names[0]): SMALL, (REPOSITORY, names[1]): LARGE}
-    spec = spec_of(*names, projector={"name": "mmproj.gguf"})
+    spec = spec_of(*names)
     (tmp_path / f"{sha(LARGE)}.part").write_bytes(LARGE[:MIB])
-    path, missing, parts = beginnings(spec, tmp_path, lambda _: None, 1000, Hub(endpoint=hub.endpoint))
+    path, whole, missing, parts = beginnings(spec, tmp_path, lambda _: None, 1000, HuggingFace(endpoint=hub.endpoint))
     assert path.name == names[0] and not path.exists()
-    assert missing == len(SMALL) + len(LARGE) - MIB + len(PROJECTOR), "what has arrived is not fetched again"
+    assert whole == len(SMALL) + len(LARGE)
+    assert missing == whole - MIB, "what has arrived is not fetched again"
     for number, (content, (head, size)) in enumerate(zip((SMALL, LARGE), parts, strict=True), 1):
         assert (head.read(), size) == (content[:1000], len(content))
         assert hub.downloads == ["bytes=0-999"] * number
@@ -161,7 +166,7 @@ def test_of_the_beginnings_one_is_in_memory_at_a_time(hub: LoopbackHub, tmp_path
 def test_a_beginning_that_is_short_is_the_hub_s_fault_not_the_file_s(hub: LoopbackHub, tmp_path: Path) -> None:
     half = Reply(206, {"Content-Range": f"bytes 0-999/{len(SMALL)}", "Content-Length": ""}, SMALL[:500])
     hub.instead = lambda asked: half if asked.method == "GET" else None
-    parts = beginnings(spec_of(), tmp_path, lambda _: None, 1000, Hub(endpoint=hub.endpoint))[2]
+    parts = beginnings(spec_of(), tmp_path, lambda _: None, 1000, HuggingFace(endpoint=hub.endpoint))[3]
     with pytest.raises(WeightsError, match="answer is short") as caught:
         next(parts)
     assert caught.value.code == "hub_unreachable"
@@ -186,7 +191,7 @@ def test_a_worker_that_waits_too_long_says_so(hub: LoopbackHub, tmp_path: Path) 
     first = start_process(hub, tmp_path, "large.gguf")
     assert hub.holding.wait(60)
     with pytest.raises(WeightsError) as caught:
-        ensure(spec_of("large.gguf"), tmp_path, lambda _: None, Hub(endpoint=hub.endpoint, patience_s=0.1))
+        ensure(spec_of("large.gguf"), tmp_path, lambda _: None, HuggingFace(endpoint=hub.endpoint, patience_s=0.1))
     assert caught.value.code == "locked"
     first.kill()
     first.communicate()
@@ -258,10 +263,10 @@ def test_of_a_model_that_is_here_in_part_the_rest_is_asked_anew_at_its_commit(hu
     assert {path for _, path, _ in hub.requests[asked:]} == {f"/{REPOSITORY}/resolve/{COMMIT}/{names[1]}"}
 
 
-def test_what_the_catalogue_says_wins_over_the_hub(hub: LoopbackHub, tmp_path: Path) -> None:
+def test_what_the_catalog_says_wins_over_the_hub(hub: LoopbackHub, tmp_path: Path) -> None:
     for file in ({"name": "tiny.gguf", "sha256": "0" * 64}, {"name": "tiny.gguf", "size_bytes": 5}):
         problem = refusal(hub, tmp_path, spec_of(files=[file]))
-        assert problem.code == "damaged_file" and "catalogue" in problem.message
+        assert problem.code == "damaged_file" and "catalog" in problem.message
     assert hub.downloads == []
     right = spec_of(files=[{"name": "tiny.gguf", "sha256": sha(SMALL), "size_bytes": len(SMALL)}])
     assert fetch(hub, tmp_path, right).sha256 == (sha(SMALL),)
@@ -282,11 +287,11 @@ def test_a_mirror_without_commit_or_hash_is_not_believed(hub: LoopbackHub, tmp_p
 def test_storage_without_https_is_not_used(hub: LoopbackHub, tmp_path: Path) -> None:
     hub.redirect_to = "http://storage.invalid"
     problem = refusal(hub, tmp_path)
-    assert problem.code == "unverifiable_file" and "storage.invalid" in problem.message
+    assert problem.code == "unverifiable_file" and "without https" in problem.message
 
 
 def test_the_token_goes_to_the_hub(hub: LoopbackHub, tmp_path: Path) -> None:
-    ensure(spec_of(), tmp_path, lambda _: None, Hub(endpoint=hub.endpoint, token="hf_secret"))
+    ensure(spec_of(), tmp_path, lambda _: None, HuggingFace(endpoint=hub.endpoint, token="hf_secret"))
     assert set(hub.tokens) == {"Bearer hf_secret"}
 
 
@@ -305,7 +310,7 @@ def test_a_hub_that_cannot_be_reached_is_told(hub: LoopbackHub, tmp_path: Path) 
     hub.down = True
     assert refusal(hub, tmp_path).code == "hub_unreachable"
     with pytest.raises(WeightsError) as caught:
-        ensure(spec_of(), tmp_path, lambda _: None, Hub(endpoint="http://127.0.0.1:9", pause_s=0))
+        ensure(spec_of(), tmp_path, lambda _: None, HuggingFace(endpoint="http://127.0.0.1:9", pause_s=0))
     assert caught.value.code == "hub_unreachable"
 
 
@@ -321,7 +326,7 @@ def test_a_folder_that_cannot_be_used_is_told(hub: LoopbackHub, tmp_path: Path) 
     folder = tmp_path / "file" / "models"
     assert "cannot use" in refusal(hub, folder).message
     with pytest.raises(WeightsError, match="cannot use"):
-        beginnings(spec_of(), folder, lambda _: None, 1000, Hub(endpoint=hub.endpoint))
+        beginnings(spec_of(), folder, lambda _: None, 1000, HuggingFace(endpoint=hub.endpoint))
 
 
 def test_the_parts_of_a_split_model_keep_their_names_in_a_folder_of_their_own(hub: LoopbackHub, tmp_path: Path) -> None:
@@ -339,11 +344,12 @@ def test_the_parts_of_a_split_model_keep_their_names_in_a_folder_of_their_own(hu
 
 def start_process(hub: LoopbackHub, folder: Path, name: str) -> subprocess.Popen[str]:
     code = (
-        "import sys; from pathlib import Path; from worker.weights.download import DAMAGED_PAUSE_S, Hub, ensure\n"
+        "import sys; from pathlib import Path\n"
+        "from worker.weights.download import DAMAGED_PAUSE_S, HuggingFace, ensure\n"
         "from wire.catalog import ModelSpec\n"
         "spec = ModelSpec.model_validate_json(sys.argv[1])\n"
         "report = lambda p: print(p.phase, p.done_bytes, flush=True)\n"
-        "print(ensure(spec, Path(sys.argv[2]), report, Hub(endpoint=sys.argv[3])).path)\n"
+        "print(ensure(spec, Path(sys.argv[2]), report, HuggingFace(endpoint=sys.argv[3])).path)\n"
     )
     arguments = [sys.executable, "-c", code, spec_of(name).model_dump_json(), str(folder), hub.endpoint]
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

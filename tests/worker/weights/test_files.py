@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wire.catalog import parse
+from wire.catalog_text import parse
 from worker.weights.files import Progress, WeightsError, local, shipped
 
 CONTENT = b"GGUF" + bytes(100_000)
@@ -62,7 +62,7 @@ def test_the_demo_model_comes_from_its_package_and_is_checked(tmp_path: Path) ->
     assert weights.path.stat().st_size == spec.files[0].size_bytes
     assert weights.sha256 == (spec.files[0].sha256,)
     wrong = spec.model_copy(update={"files": (spec.files[0].model_copy(update={"sha256": "0" * 64}),)})
-    with pytest.raises(WeightsError, match="not the file that the catalogue means"):
+    with pytest.raises(WeightsError, match="not the file that the catalog means"):
         shipped(wrong, tmp_path, lambda _: None)
     with pytest.raises(WeightsError, match="not here"):
         shipped(spec.model_copy(update={"package": "no_such_weights"}), tmp_path, lambda _: None)

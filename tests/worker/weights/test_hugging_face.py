@@ -2,21 +2,28 @@
 nothing of what has arrived may be lost by one, and each is told as what it is. The plain ways of a download are in
 test_download.py."""
 
+import contextlib
 import gzip
 import logging
 import re
+import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from huggingface_hub import constants
+from huggingface_hub import constants, get_session
 
 from tests.fakes.huggingface_hub import COMMIT, Asked, LoopbackHub, Reply
 from tests.worker.weights.test_download import LARGE, MIB, PROJECTOR, SMALL, fetch, refusal, sha, spec_of
 from tests.worker.weights.test_download import hub as hub  # the fixture
 from worker.issues import ISSUES
 from worker.weights import hugging_face as hub_module
-from worker.weights.download import Hub, WeightsError, ensure
+from worker.weights.download import HuggingFace, WeightsError, ensure
+from worker.weights.hugging_face import Repository
+from worker.weights.projector import entry
 
 HAVE = 2 * MIB
 PAGE = b"<html>Accept our terms</html>"
@@ -76,7 +83,7 @@ def test_what_is_not_a_projector_does_not_become_one(hub: LoopbackHub, tmp_path:
     part = tmp_path / f"{sha(PROJECTOR)}.part"
     part.write_bytes(PROJECTOR[:100])
     hub.instead = lambda asked: Reply(200, HTML, PAGE) if asked.start == 100 else None
-    problem = refusal(hub, tmp_path, spec_of(projector={"name": "mmproj.gguf"}))
+    problem = refusal(hub, tmp_path, entry(spec_of(projector={"name": "mmproj.gguf"}), None))
     assert problem.code == "wrong_answer" and "mmproj.gguf" in problem.message
     assert part.read_bytes() == PROJECTOR[:100]
 
@@ -149,8 +156,101 @@ def test_a_download_that_is_sent_on_to_an_unsafe_place_is_refused(hub: LoopbackH
         portal.instead = lambda asked: Reply(200, {}, SMALL)
         hub.instead = got(Reply(302, {"Location": f"{portal.endpoint}/login"}))
         problem = refusal(hub, tmp_path)
-    assert problem.code == "unverifiable_file" and portal.endpoint in problem.message
-    assert set(portal.tokens) == {None}
+    assert problem.code == "unverifiable_file" and "without https" in problem.message
+    assert portal.requests == [], "before, it was asked, and then not believed"
+
+
+PUBLIC = "93.184.216.34"
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+@pytest.mark.parametrize("inside", ["10.0.0.5", "127.0.0.1", "169.254.169.254", "::1", "fd00::1", "::ffff:10.0.0.1"])
+def test_a_hub_on_the_internet_sends_nobody_into_a_private_network(
+    hub: LoopbackHub, tmp_path: Path, method: str, inside: str
+) -> None:
+    names = {"127.0.0.1": [PUBLIC], "inner.example": [PUBLIC, inside]}
+    about = {"X-Linked-Size": str(len(SMALL)), "X-Linked-ETag": f'"{sha(SMALL)}"', "X-Repo-Commit": COMMIT}
+    sent = Reply(302, about | {"Location": "https://inner.example/admin"})
+    hub.instead = lambda asked: sent if asked.method == method else None
+    with pytest.raises(WeightsError) as refused:
+        ensure(spec_of(), tmp_path, lambda _: None, HuggingFace(hub.endpoint, pause_s=0, addresses=names.__getitem__))
+    assert refused.value.code == "unverifiable_file" and "private network" in refused.value.message
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+@pytest.mark.parametrize("at", ["10.0.0.4", PUBLIC])
+def test_storage_elsewhere_is_asked_where_it_may_be(
+    hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, at: str
+) -> None:
+    """A content network on the internet, or that of a mirror in the owner's own network; it never gets the token."""
+    asked: list[tuple[str, bool]] = []
+    get = get_session().stream
+
+    def stream(method: str, url: str, **options: Any) -> Any:
+        asked.append((url, "authorization" in options["headers"]))
+        place = url.replace("https://storage.example", hub.endpoint)  # nothing but loopback is dialled here
+        return get(method, place, **options)
+
+    monkeypatch.setattr(hub_module, "get_session", lambda: SimpleNamespace(stream=stream))
+    about = {"X-Linked-Size": str(len(SMALL)), "X-Linked-ETag": f'"{sha(SMALL)}"', "X-Repo-Commit": COMMIT}
+    to = "https://storage.example/someone/tiny-GGUF/resolve/main/tiny.gguf"
+    left = iter([1, 1] if method == "HEAD" else [1])  # resolve() and stream() ask; a GET is sent on once
+    hub.instead = lambda a: Reply(302, about | {"Location": to}) if a.method == method and next(left, 0) else None
+    names = {"127.0.0.1": [at], "storage.example": [at]}
+    there = HuggingFace(hub.endpoint, "hf_secret", pause_s=0, addresses=names.__getitem__)
+    assert ensure(spec_of(), tmp_path, lambda _: None, there).path.read_bytes() == SMALL
+    assert asked[-1] == (to, False)
+
+
+def test_the_hub_itself_without_tls_is_a_place_without_https() -> None:
+    """Before, the token went along: only the names were compared."""
+    repository = Repository(spec_of(), HuggingFace("https://hub.example", "hf_secret"))
+    assert repository._check_place("https://hub.example/x") is False
+    with pytest.raises(WeightsError, match="without https"):
+        repository._check_place("http://hub.example/x")
+
+
+def test_a_hub_that_sends_on_and_on_is_left(hub: LoopbackHub, tmp_path: Path) -> None:
+    hub.instead = got(Reply(302, {"Location": "/again"}))
+    assert refusal(hub, tmp_path).code == "wrong_answer"
+    assert len(hub.downloads) == hub_module.MOST_REDIRECTS
+
+
+SECRET = "root:x:0:0"
+WORDS = {
+    "type": Reply(200, {"Content-Type": f"text/html; {SECRET}"}, PAGE),
+    "encoding": Reply(200, {"Content-Encoding": SECRET}, SMALL),
+    "range": Reply(416, {"Content-Range": f"bytes */{SECRET}"}),
+    "body": Reply(403, {"X-Error-Message": SECRET}, SECRET.encode()),
+    "place": Reply(302, {"Location": f"http://{SECRET}.invalid/"}),
+    "no place": Reply(302, {"Location": f"http://[{SECRET}"}),
+}
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+@pytest.mark.parametrize("reply", WORDS.values(), ids=WORDS)
+def test_no_word_of_an_answer_is_in_a_problem(hub: LoopbackHub, tmp_path: Path, reply: Reply, method: str) -> None:
+    """A problem is told to the coordinator."""
+    hub.instead = lambda asked: reply if asked.method == method else None
+    problem = refusal_at_once(hub, tmp_path)
+    assert SECRET not in problem.message + problem.remedy
+
+
+def test_nor_is_what_speaks_no_http(tmp_path: Path) -> None:
+    def talk(server: socket.socket) -> None:
+        for _ in range(20):
+            with contextlib.suppress(OSError):
+                line, _ = server.accept()
+                with line:
+                    line.sendall(f"220 {SECRET}\r\n\r\n".encode())
+                    line.recv(4096)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=talk, args=(server,), daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(WeightsError) as refused:
+            ensure(spec_of(), tmp_path, lambda _: None, HuggingFace(endpoint, pause_s=0))
+    assert refused.value.code == "hub_unreachable" and SECRET not in refused.value.message
 
 
 # ---- what the hub says no to -----------------------------------------------------------------------------------------
@@ -182,7 +282,7 @@ def test_a_refused_token_of_a_model_that_needs_one_is_the_problem(
 def test_a_token_that_no_header_can_carry_is_left_out_and_not_quoted(
     hub: LoopbackHub, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    hub_with = Hub(endpoint=hub.endpoint, token="hf_\N{LATIN SMALL LETTER E WITH ACUTE}x", pause_s=0)
+    hub_with = HuggingFace(endpoint=hub.endpoint, token="hf_\N{LATIN SMALL LETTER E WITH ACUTE}x", pause_s=0)
     with caplog.at_level(logging.WARNING):
         assert ensure(spec_of(), tmp_path, lambda _: None, hub_with).path.read_bytes() == SMALL
     assert set(hub.tokens) == {None}

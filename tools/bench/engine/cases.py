@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Literal
 
 from tools.bench.engine.sides import Answer, Ask, BenchError, Side, ends
 from tools.bench.engine.texts import Texts
@@ -13,14 +14,15 @@ Numbers = dict[str, float]
 
 @dataclass(frozen=True)
 class Case:
-    """`units` names what `measure` returns. `model`: a dense chat model, or a hybrid one (Qwen3.5, 3.6)."""
+    """`units` names what `measure` returns. `model`: a dense chat model, or a hybrid one (Qwen3.5, 3.6), with eyes or
+    without."""
 
     name: str
     slots: int
     context: int
     units: Mapping[str, str]
     measure: Callable[[Side, Texts], Awaitable[Numbers]]
-    model: str = "dense"
+    model: Literal["dense", "hybrid", "eyes"] = "dense"
 
 
 # ---- steady decode -------------------------------------------------------------------------------------------------
@@ -100,13 +102,14 @@ LONG = 6000
 ENOUGH = 1500  # tokens, longer than the long prompt takes; the streams are left when it has been read
 
 
-async def _long_prompt(side: Side, texts: Texts) -> Numbers:
+async def _beside_streams(side: Side, texts: Texts, ask: Ask) -> tuple[float, float]:
+    """The longest gap of the streams from the time of asking to the answer's first token, and that token's TTFT."""
     streams = [side.ask(texts.chat(texts.message("user", texts.words(24)), most=ENOUGH)) for _ in range(STREAMS)]
     await asyncio.gather(*(stream.begun.wait() for stream in streams))
-    late = side.ask(texts.chat(texts.message("user", texts.words(LONG)), most=2))
+    late = side.ask(ask)
     await ends([late])
     if any(stream.over.done() for stream in streams):
-        raise BenchError("a stream ended before the long prompt was read")
+        raise BenchError("a stream ended before the prompt beside it was read")
     for stream in streams:
         side.leave(stream)
     await ends(streams)
@@ -116,7 +119,22 @@ async def _long_prompt(side: Side, texts: Texts) -> Numbers:
         for before, after in zip(stream.times, stream.times[1:], strict=False)
         if after > late.sent and before < late.times[0]
     ]
-    return {"6,000 tokens beside 4 streams: longest gap": max(gaps), "6,000 tokens beside 4 streams: TTFT": late.ttft}
+    return max(gaps), late.ttft
+
+
+async def _long_prompt(side: Side, texts: Texts) -> Numbers:
+    ask = texts.chat(texts.message("user", texts.words(LONG)), most=2)
+    gap, ttft = await _beside_streams(side, texts, ask)
+    return {"6,000 tokens beside 4 streams: longest gap": gap, "6,000 tokens beside 4 streams: TTFT": ttft}
+
+
+SIDE = 1024  # pixels: 1,024 tokens
+
+
+async def _picture(side: Side, texts: Texts) -> Numbers:
+    ask = texts.about(texts.picture(SIDE), texts.words(24), most=2)
+    gap, ttft = await _beside_streams(side, texts, ask)
+    return {"a picture beside 4 streams: longest gap": gap, "a picture beside 4 streams: TTFT": ttft}
 
 
 # ---- a long prompt alone -------------------------------------------------------------------------------------------
@@ -164,6 +182,14 @@ CASES = (
         8192,
         {"6,000 tokens beside 4 streams: longest gap": "s", "6,000 tokens beside 4 streams: TTFT": "s"},
         _long_prompt,
+    ),
+    Case(
+        "picture",
+        STREAMS + 1,
+        4096,
+        {"a picture beside 4 streams: longest gap": "s", "a picture beside 4 streams: TTFT": "s"},
+        _picture,
+        model="eyes",
     ),
 )
 

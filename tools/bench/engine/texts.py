@@ -1,9 +1,11 @@
 """Prompts in ChatML, as tokens: words that differ from run to run, so that no run profits from one before it."""
 
 import random
-from itertools import accumulate
+from io import BytesIO
 
-from tools.bench.engine.sides import Ask
+from PIL import Image
+
+from tools.bench.engine.sides import Ask, Shown
 from worker.bindings.vocab import Vocab
 
 WORDS = (
@@ -11,6 +13,7 @@ WORDS = (
     "quiet heavy golden distant small broken careful simple ancient narrow walks carries answers opens follows "
     "remembers builds watches finds under over between before after slowly often never together again because"
 ).split()
+STRIPES = 16
 
 
 class Texts:
@@ -37,4 +40,23 @@ class Texts:
         opening = (self._begin, *self._vocab.tokenize("assistant\n"))
         if thought:
             opening += (self._vocab.special["<think>"], *self._vocab.tokenize("\n"))
-        return Ask(sum(messages, ()) + opening, most, tuple(accumulate(map(len, messages))))
+        ends = {sum(map(len, some)) for some in (messages[:1], messages) if some}
+        return Ask(sum(messages, ()) + opening, most, tuple(sorted(ends)))
+
+    def picture(self, side: int) -> bytes:
+        """A PNG of wide stripes in colours of their own, so many pixels wide and high."""
+        colours = bytes(self._draw.randrange(256) for _ in range(3 * STRIPES))
+        stripes = Image.frombytes("RGB", (STRIPES, 1), colours).resize((side, side), Image.Resampling.BICUBIC)
+        stripes.save(file := BytesIO(), "PNG")
+        return file.getvalue()
+
+    def about(self, file: bytes, question: tuple[int, ...], most: int) -> Ask:
+        """The prompt of a user who shows a picture and asks something."""
+        ask = self.chat(self.message("user", question), most=most)
+        at = 1 + len(self._vocab.tokenize("user\n"))
+        start, pad, end = (self._vocab.special[f"<|{name}|>"] for name in ("vision_start", "image_pad", "vision_end"))
+        before, behind = (self._text(tokens) for tokens in (ask.prompt[:at], ask.prompt[at:]))
+        return Ask(ask.prompt, most, shown=Shown(file, at, (start, pad, end), (before, behind)))
+
+    def _text(self, tokens: tuple[int, ...]) -> str:
+        return b"".join(self._vocab.piece(token) for token in tokens).decode()

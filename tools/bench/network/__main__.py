@@ -16,13 +16,14 @@ from typing import Any, TypeVar
 import uvloop
 
 from tools.bench import comparison
+from tools.bench.network import platform_tools
 from tools.bench.network.cases import SECONDS, STEPS, STREAMS, Latency, latency, requests_per_second
 from tools.bench.network.client import BenchError, Target
 from tools.bench.network.servers import Options, Servers, started
 
 PAIRS = 5
 WARM_STREAMS = 16  # connections enough that each process of a server has some
-CASES = ("real", "paced", "requests")
+CASES = ("real", "paced", "requests", "tools")
 NUMBERS: dict[str, Callable[[Latency], float]] = {
     "TTFT p50": lambda each: each.ttft,
     "time per token p50": lambda each: each.per_token,
@@ -32,7 +33,10 @@ T = TypeVar("T")
 
 
 async def added(servers: Servers, model: str, alone: Target, pairs: int) -> list[comparison.Row]:
-    """Latency of all sides in turns. LiteLLM's questions are others: the server behind it has seen those."""
+    """Measure the latency of all sides, in turns.
+
+    LiteLLM's questions are others: the server behind it has seen those.
+    """
     ours: list[Latency] = []
     bare: list[Latency] = []
     proxied: list[Latency] = []
@@ -83,6 +87,11 @@ async def _said(what: str, measure: Coroutine[Any, Any, T]) -> T:
 
 async def run(cases: Sequence[str], options: Options, pairs: int, seconds: float) -> list[comparison.Row]:
     rows: list[comparison.Row] = []
+    if "tools" in cases:
+        with tempfile.TemporaryDirectory(prefix="supernet-bench-") as folder:
+            rows += await platform_tools.told(Path(folder), pairs)
+    if set(cases) == {"tools"}:
+        return rows
     with tempfile.TemporaryDirectory(prefix="supernet-bench-") as folder:
         async with started(options, Path(folder)) as servers:
             if "real" in cases and servers.llama:

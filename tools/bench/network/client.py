@@ -31,12 +31,14 @@ class Target:
 
 @dataclass(frozen=True)
 class Ask:
-    """One streamed answer of exactly `tokens` tokens. Whoever asks has thought for `after_s` seconds before."""
+    """One streamed answer of exactly `tokens` tokens. Whoever asks has thought for `after_s` seconds before.
+    `plain`: the model is to be told of no platform tools."""
 
     model: str
     prompt: str
     tokens: int
     after_s: float = 0.0
+    plain: bool = False
 
     def body(self) -> bytes:
         request: dict[str, Any] = {
@@ -46,8 +48,18 @@ class Ask:
             "temperature": 0,
             "ignore_eos": True,
             "stream": True,
+            **({"sogni_tools": False} if self.plain else {}),
         }
         return json.dumps(request).encode()
+
+    def sent(self, target: Target) -> bytes:
+        """The whole HTTP request."""
+        body = self.body()
+        head = (
+            f"POST /v1/chat/completions HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {target.key}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        return head.encode() + body
 
 
 @dataclass
@@ -112,14 +124,10 @@ class Connection(asyncio.Protocol):
         if not self._open:
             await loop.create_connection(lambda: self, "127.0.0.1", self._target.port)
         assert self._transport is not None, "connection_made has set it"
-        body = ask.body()
-        head = (
-            f"POST /v1/chat/completions HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {self._target.key}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
+        sent = ask.sent(self._target)
         self._over, self._rest = loop.create_future(), b""
         self._answer = Answer(time.perf_counter())
-        self._transport.write(head.encode() + body)
+        self._transport.write(sent)
         try:
             await asyncio.wait_for(self._over, ANSWER_S)
         except TimeoutError:

@@ -18,13 +18,13 @@ from pathlib import Path
 from tools import environments
 from tools.bench.network.client import BenchError, Target
 from tools.bench.network.upstream import CONTEXT, SLOTS
+from tools.children import stop
 
 START_S = 600.0  # LiteLLM takes minutes on a busy machine
-STOP_S = 20.0
 LITELLM = "litellm[proxy]"
 REAL_SLOTS = 8
 REAL_CONTEXT = 1024
-CATALOGUE = """
+CATALOG = """
 default: paced
 models:
 {entries}
@@ -87,11 +87,11 @@ async def started(options: Options, folder: Path) -> AsyncIterator[Servers]:
 async def our_network(options: Options, folder: Path) -> AsyncIterator[Target]:
     """A coordinator and a worker for each model."""
     names = ["paced", "instant", *(["real"] if options.model else [])]
-    catalogue, db = folder / "models.yaml", folder / "coordinator.db"
+    catalog, db = folder / "models.yaml", folder / "coordinator.db"
     sha256 = hashlib.sha256(options.model.read_bytes() if options.model else b"").hexdigest()
-    catalogue.write_text(CATALOGUE.format(entries="".join(ENTRY.format(id=name, sha256=sha256) for name in names)))
+    catalog.write_text(CATALOG.format(entries="".join(ENTRY.format(id=name, sha256=sha256) for name in names)))
     target = Target(free_port(), create_key(db))
-    serve = ["-m", "coordinator", "serve", "--port", str(target.port), "--db", str(db), "--models", str(catalogue)]
+    serve = ["-m", "coordinator", "serve", "--port", str(target.port), "--db", str(db), "--catalog", str(catalog)]
     waiting = ["--queue", str(2 * SLOTS), "--queue-per-account", str(2 * SLOTS)]
     waiting += ["--rpm", "0", "--tpm", "0", "--concurrency", "0"]  # of keys: what is measured is the machine
     script = folder / "words.json"
@@ -105,7 +105,7 @@ async def our_network(options: Options, folder: Path) -> AsyncIterator[Target]:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(running("coordinator", [sys.executable, *serve, *waiting], folder, target))
         for name in names:
-            dial = ["-m", "worker", "--coordinator", f"ws://127.0.0.1:{target.port}", "--catalogue", str(catalogue)]
+            dial = ["-m", "worker", "--coordinator", f"ws://127.0.0.1:{target.port}", "--catalog", str(catalog)]
             dial += ["--model", name, "--state-dir", str(folder / name), "--threads", str(options.threads)]
             command = [sys.executable, *dial, *worker[name]]
             await stack.enter_async_context(running(name, command, folder, None, {"SUPERNET_KEY": target.key}))
@@ -189,7 +189,7 @@ async def running(
     clean = {key: value for key, value in os.environ.items() if not key.startswith("SUPERNET_")}
     with log.open("wb") as out:
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=DEVNULL, stdout=out, stderr=out, env=clean | (environment or {})
+            *command, stdin=DEVNULL, stdout=out, stderr=out, env={**clean, **(environment or {})}
         )
     try:
         if target is not None:
@@ -199,13 +199,7 @@ async def running(
                 raise BenchError(f"{name}: {error}\n{log.read_text(errors='replace')[-2000:]}") from None
         yield process
     finally:
-        if process.returncode is None:
-            process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), STOP_S)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await stop(process)
 
 
 async def until_healthy(target: Target, path: str, wanted: bytes, process: Process | None = None) -> None:

@@ -9,7 +9,7 @@ import json
 from itertools import count
 
 from wire.chat import Sampling
-from worker.daemon.service import SCRIPTED_PACE_S
+from worker.daemon.scripted_model import PACE_S
 from worker.engine.port import Ended, Stepped, Submit
 from worker.engine.scripted import ScriptedEngine
 
@@ -95,7 +95,7 @@ async def answer(models: dict[str, Model], body: dict[str, object], writer: asyn
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    models = {"paced": Model(SCRIPTED_PACE_S), "instant": Model(0.0)}
+    models = {"paced": Model(PACE_S), "instant": Model(0.0)}
     server = await asyncio.start_server(
         lambda reader, writer: serve(models, reader, writer), "127.0.0.1", parser.parse_args().port, backlog=1024
     )

@@ -8,10 +8,11 @@ what they need not read again is decided by worker/engine/child/prefix_cache.py.
 import argparse
 import random
 import time
+from collections.abc import Callable
 from functools import partial
 from statistics import median
 
-from coordinator.scheduler.prefix_affinity import Remembered, trail
+from coordinator.scheduler.prefix_affinity import PrefixIndex, prompt_prefixes
 from coordinator.scheduler.state import Limits
 from tools.bench.comparison import Row, as_json, row, table
 from tools.bench.placement import real
@@ -76,16 +77,16 @@ def compared(name: str, runs: int, programs: int, hybrid: bool) -> list[Row]:
 
 def cost(runs: int) -> list[Row]:
     """What knowing prefixes costs: the chain of a prompt of 20 kB, once a request; a look into a worker's memory."""
-    turns = [Message(role=("user", "assistant")[i % 2], content="x" * 1000) for i in range(20)]  # type: ignore[arg-type]
+    turns = [Message(role=("user", "assistant")[i % 2], content="x" * 1000) for i in range(20)]
     request = ChatRequest(messages=tuple(turns), max_tokens=1)
-    prompt, held = trail(request, "a"), Remembered()
-    held.remember(prompt, 8)
-    chain = [_micros(partial(trail, request, "a"), 200) for _ in range(runs)]
-    look = [_micros(partial(held.known, prompt), 20_000) for _ in range(runs)]
+    prompt, held = prompt_prefixes(request, "a"), PrefixIndex()
+    held.add(prompt, 8)
+    chain = [_micros(partial(prompt_prefixes, request, "a"), 200) for _ in range(runs)]
+    look = [_micros(partial(held.cached_tokens, prompt), 20_000) for _ in range(runs)]
     return [row("chain of a prompt of 20 messages", "µs", chain), row("look into one worker's memory", "µs", look)]
 
 
-def _micros(work: partial[object], times: int) -> float:
+def _micros(work: Callable[[], object], times: int) -> float:
     start = time.process_time()
     for _ in range(times):
         work()

@@ -21,7 +21,7 @@ def at_random(dice: random.Random, candidates: Iterable[Candidate], *_: object, 
 
 
 def placed_at_random(seed: int) -> AbstractContextManager[object]:
-    return patch("coordinator.scheduler.fleet.choose", partial(at_random, random.Random(seed)))
+    return patch("coordinator.scheduler.candidates.choose", partial(at_random, random.Random(seed)))
 
 
 if __name__ == "__main__":

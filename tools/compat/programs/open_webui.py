@@ -46,13 +46,20 @@ def call(path: str, body: Any = None, token: str = "") -> Any:
         return json.load(response)
 
 
-def chat(token: str, ask: str) -> Any:
-    """The message that stands in the chat when all is said; tools are called by Open WebUI itself."""
+def chat(token: str, ask: str, *parts: Any) -> Any:
+    """The message that stands in the chat when all is said; tools are called by Open WebUI itself. `parts`: pictures
+    behind the question."""
+    content: Any = [{"type": "text", "text": ask}, *parts] if parts else ask
     asked = {"id": "asked", "parentId": None, "childrenIds": ["said"], "role": "user", "content": ask}
     said = {"id": "said", "parentId": "asked", "childrenIds": [], "role": "assistant", "content": "", "model": MODEL}
     history = {"messages": {"asked": asked, "said": said}, "currentId": "said"}
     made = call("/api/v1/chats/new", {"chat": {"title": "x", "models": [MODEL], "history": history}}, token)["id"]
-    request = {"model": MODEL, "stream": True, "messages": [{"role": "user", "content": ask}], "tool_ids": ["weather"]}
+    request = {
+        "model": MODEL,
+        "stream": True,
+        "messages": [{"role": "user", "content": content}],
+        "tool_ids": ["weather"],
+    }
     request |= {"params": {"function_calling": "native"}, "session_id": "s", "chat_id": made, "id": "said"}
     call("/api/chat/completions", request, token)
     until = time.monotonic() + ANSWER_S
@@ -91,6 +98,9 @@ def outcomes() -> None:
     tell("thought apart", lambda: thought(token))
     tell("the same, streamed", lambda: agent(token, SAID["in_turn"]))
     tell("calls at once, streamed", lambda: agent(token, SAID["at_once"]))
+    picture = {"type": "image_url", "image_url": {"url": SAID["picture"]["url"]}}
+    look = SAID["look"]
+    tell("a picture, streamed", lambda: expect(chat(token, look["ask"], picture)["content"], look["answer"]))
 
 
 def started(server: "subprocess.Popen[bytes]") -> None:

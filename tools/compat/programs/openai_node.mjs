@@ -55,3 +55,32 @@ await tell("list of models", async () => {
   for await (const model of client.models.list()) return expect(model.id, MODEL);
   assert.fail("no model");
 });
+
+if (SAID.picture) {
+  const { url, tokens } = SAID.picture;
+  const { look, map } = SAID;
+  const picture = (ask) => async () => {
+    const text = { type: "text", text: look.ask };
+    const done = await ask([{ role: "user", content: [text, { type: "image_url", image_url: { url } }] }]);
+    expect(done.choices[0].message.content, look.answer);
+    const blind = await ask([{ role: "user", content: [text] }]);
+    assert.ok(done.usage.prompt_tokens >= blind.usage.prompt_tokens + tokens);
+  };
+  const image = { type: "input_image", image_url: url, detail: "auto" };
+  const create = (input, more = {}) => client.responses.create({ model: MODEL, input, ...more });
+  await tell("a picture", picture(whole));
+  await tell("a picture, streamed", picture(streamed));
+  await tell("a picture from a tool", () =>
+    loop(step(whole), map, (text) => [{ type: "text", text }, { type: "image_url", image_url: { url } }]));
+  await tell("pictures in /v1/responses", async () => {
+    const asked = [{ role: "user", content: [{ type: "input_text", text: look.ask }, image] }];
+    expect((await create(asked)).output_text, look.answer);
+    const tools = [{ type: "function", strict: false, ...SAID.tool.function }];
+    const input = [{ role: "user", content: map.ask }];
+    const { output } = await create(input, { tools });
+    const call = output.find((item) => item.type === "function_call");
+    const said = [{ type: "input_text", text: SAID.results[JSON.parse(call.arguments).city] }, image];
+    input.push(...output, { type: "function_call_output", call_id: call.call_id, output: said });
+    expect((await create(input, { tools })).output_text, map.answer);
+  });
+}

@@ -54,6 +54,45 @@ def schema() -> None:
     assert set(json.loads(text)) == set(task["schema"]["required"]), text
 
 
+def picture(ask: Any) -> Any:
+    """A question about a picture, and a prompt that is longer by it."""
+
+    def check() -> None:
+        task, shown = SAID["look"], SAID["picture"]
+        text = {"type": "text", "text": task["ask"]}
+        image = {"type": "image_url", "image_url": {"url": shown["url"], "detail": "low"}}
+        done = ask([{"role": "user", "content": [text, image]}])
+        expect(done.choices[0].message.content, task["answer"])
+        blind = ask([{"role": "user", "content": [text]}])
+        assert done.usage.prompt_tokens >= blind.usage.prompt_tokens + shown["tokens"], (done.usage, blind.usage)
+
+    return check
+
+
+def tool_picture(id: str, text: str) -> dict[str, Any]:
+    image = {"type": "image_url", "image_url": {"url": SAID["picture"]["url"]}}
+    return {"role": "tool", "tool_call_id": id, "content": [{"type": "text", "text": text}, image]}
+
+
+def responses() -> None:
+    """The same in the Responses API: a picture of the user's, and one in the output of a call."""
+    url, task = SAID["picture"]["url"], SAID["look"]
+    image = {"type": "input_image", "image_url": url, "detail": "auto"}
+    content = [{"type": "input_text", "text": task["ask"]}, image]
+    asked: Any = [{"role": "user", "content": content}]
+    expect(client.responses.create(model=MODEL, input=asked).output_text, task["answer"])
+    function = SAID["tool"]["function"]
+    tools: Any = [{"type": "function", "strict": False, **function}]
+    items: Any = [{"role": "user", "content": SAID["map"]["ask"]}]
+    first = client.responses.create(model=MODEL, input=items, tools=tools)
+    items += [item.model_dump(exclude_none=True) for item in first.output]
+    call = next(item for item in first.output if item.type == "function_call")
+    words = SAID["results"][json.loads(call.arguments)["city"]]
+    output = [{"type": "input_text", "text": words}, image]
+    items.append({"type": "function_call_output", "call_id": call.call_id, "output": output})
+    expect(client.responses.create(model=MODEL, input=items, tools=tools).output_text, SAID["map"]["answer"])
+
+
 def wrong_model() -> str:
     try:
         client.chat.completions.create(model="no-such-model", messages=HELLO)
@@ -74,3 +113,8 @@ tell("calls at once, streamed", lambda: loop(step(streamed), SAID["at_once"], to
 tell("JSON schema", schema)
 tell("typed error", wrong_model)
 tell("list of models", lambda: expect(next(iter(client.models.list())).id, MODEL))
+if "picture" in SAID:
+    tell("a picture", picture(whole))
+    tell("a picture, streamed", picture(streamed))
+    tell("a picture from a tool", lambda: loop(step(whole), SAID["map"], tool_picture))
+    tell("pictures in /v1/responses", responses)

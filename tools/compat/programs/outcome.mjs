@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 
 export const URL = process.env.CLIENT_URL;
+export const SOCKET = process.env.CLIENT_SOCKET; // of a client that has one
 export const KEY = process.env.CLIENT_KEY;
 export const MODEL = process.env.CLIENT_MODEL;
 export const SAID = JSON.parse(process.env.CLIENT_SAID);
@@ -26,8 +27,8 @@ export function expect(text, wanted) {
   else assert.equal(text, wanted);
 }
 
-/** Ask, run the calls, feed their results back, until there is an answer. */
-export async function loop(ask, task) {
+/** Ask, run the calls, feed their results back, until there is an answer. `result` words what a tool said. */
+export async function loop(ask, task, result = (text) => text) {
   const messages = [{ role: "user", content: task.ask }];
   const cities = [];
   for (let n = 0; n < STEPS; n++) {
@@ -42,7 +43,7 @@ export async function loop(ask, task) {
       assert.equal(call.function.name, "get_weather");
       const { city } = JSON.parse(call.function.arguments);
       cities.push(city);
-      messages.push({ role: "tool", tool_call_id: call.id, content: SAID.results[city] });
+      messages.push({ role: "tool", tool_call_id: call.id, content: result(SAID.results[city]) });
     }
   }
   assert.fail(`no answer after ${STEPS} steps`);

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 URL = os.environ["CLIENT_URL"]  # ends in /v1
+SOCKET = os.environ.get("CLIENT_SOCKET", "")  # of a client that has one
 KEY = os.environ["CLIENT_KEY"]
 MODEL = os.environ["CLIENT_MODEL"]
 SAID: dict[str, Any] = json.loads(os.environ["CLIENT_SAID"])

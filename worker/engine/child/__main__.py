@@ -26,7 +26,7 @@ SWITCH_S = 0.0005
 TELL_S = 5.0
 BUSY = 0.2  # of a processor: less is a process that waits
 COMPILING_S = 1800.0  # kernels of a card that the build has no machine code for took tens of seconds a file
-LEAVE_S = 10.0  # for the step in hand, once stdin is closed; if nobody is left to kill us, we do it
+LEAVE_S = 10.0  # for the step in hand, once stdin is closed; the parent may be gone, so the child ends itself
 
 
 def main() -> None:
@@ -51,17 +51,17 @@ def main() -> None:
 
 
 class Progress:
-    """Says how far the loading is: once per percent, as llama.cpp calls for every tensor (and False would end it), and
-    within `alive` every TELL_S from a thread, as long as this process computes.
+    """Emits Loading while the model is loaded: once per percent, as llama.cpp calls for every tensor (and False would
+    end it), and within `alive` every TELL_S from a thread, as long as this process computes.
 
     A driver that compiles kernels for a card computes for minutes in one call, and so does a slow machine that is
-    warmed up; one that hangs mostly does not, and the supervisor's patience with silence ends it. One that turns in a
-    circle is told apart from a compiler by COMPILING_S alone.
+    warmed up; one that hangs mostly does not compute, and the supervisor's patience with silence ends it. A driver that
+    spins for ever is told apart from a compiler by COMPILING_S alone.
     """
 
     def __init__(self, emit: Callable[[Event], None], computed_s: Callable[[], float] = time.process_time) -> None:
         self._emit, self._computed_s = emit, computed_s
-        self._fraction, self._percent = 0.0, -1
+        self._fraction, self._percent, self._eyes = 0.0, -1, False
 
     def __call__(self, fraction: float) -> bool:
         self._fraction = fraction
@@ -69,6 +69,11 @@ class Progress:
             self._percent = int(fraction * 100)
             self._emit(Loading(fraction))
         return True
+
+    def at_eyes(self) -> None:
+        """The model is loaded; all that comes now is for its projector."""
+        self._fraction, self._eyes = 1.0, True
+        self._emit(Loading(self._fraction, self._eyes))
 
     @contextmanager
     def alive(self, every_s: float = TELL_S, most_s: float = COMPILING_S) -> Iterator[None]:
@@ -89,7 +94,7 @@ class Progress:
             now = self._computed_s()
             if now - before >= BUSY * every_s:
                 try:
-                    self._emit(Loading(self._fraction))
+                    self._emit(Loading(self._fraction, self._eyes))
                 except BrokenPipeError:
                     return  # the main thread finds out by itself
             before = now
@@ -103,14 +108,20 @@ def run(pipe: Pipe, emit: Callable[[Event], None]) -> None:
         raise ValueError("the first line must be the engine's spec")
     # imported here, where stdout is already out of reach: the libraries print while they are loaded
     from worker.bindings.llama import Model
-    from worker.engine.child.loop import LONGEST_STEP_S, Loop
+    from worker.engine.child.loop import Loop
+    from worker.engine.child.scheduler import LONGEST_STEP_S
+    from worker.engine.child.sight import Sight, open_eyes
     from worker.engine.child.warm import warm_up
 
     progress = Progress(emit)
     with progress.alive():
         model = Model(spec, progress)
-        warmth = warm_up(model, spec.batch, LONGEST_STEP_S, time.monotonic)
-    loop = Loop(model, spec, warmth, emit, time.monotonic)
+        times = warm_up(model, spec.batch, LONGEST_STEP_S, time.monotonic)
+        sight = Sight()
+        if spec.projector:
+            progress.at_eyes()
+            sight = open_eyes(model, spec, time.monotonic, time.process_time)
+    loop = Loop(model, spec, times, emit, time.monotonic, sight)
     threading.Thread(target=read_commands, args=(pipe, loop), name="commands", daemon=True).start()
     loop.run()
 

@@ -1,10 +1,12 @@
 """Which tokens go into the next decode.
 
-Streams have their rows before all else, one each. What prompts may take is bounded while anybody streams, so that no
-prompt stalls them (`pace` says by how much), and while several prompts are read, so that some answers begin before all
-prompts are done. The oldest prompt goes first: one after the other they cost no more than side by side, and most begin
-sooner. But where another is less than half as long, half of the rows go to the shortest ones, so that a question of ten
-tokens does not wait behind a book; what nobody else wants goes to the oldest again.
+A stream is a job whose answer has begun: it needs one row, and has it before all else. The rest of the rows go to
+prompts. How many there may be is decided by `step_budget`: few beside streams, which a long step would stall, and few
+while several prompts are read, so that some answers begin before all prompts are done.
+
+The oldest prompt goes first: read one after the other prompts cost no more than side by side, and most answers begin
+sooner. But where another prompt is at most half as long, half of the rows go to the shortest ones, so that a question
+of ten tokens does not wait behind a book. Rows that the others leave over go to the oldest prompt.
 """
 
 from collections.abc import Sequence, Set
@@ -25,7 +27,8 @@ LEFT_ALONE = 16
 class Want:
     """A job with tokens to put through the model: `backlog` of them, 1 for a stream.
 
-    `until_cut`: a slice may not go further than this many tokens, because the state there is to be saved; 0: no cut.
+    `until_cut`: most tokens of its next slice, because the state behind them is to be saved, or because a picture
+    begins or ends there; 0: no such limit.
     """
 
     seq: int
@@ -35,6 +38,7 @@ class Want:
 
     @property
     def most(self) -> int:
+        """Tokens of its next slice, at most."""
         return min(self.backlog, self.until_cut) if self.until_cut else self.backlog
 
 
@@ -48,8 +52,8 @@ class Slice:
 
 
 def plan(wants: Sequence[Want], batch: int, room: Room) -> list[Slice]:
-    """Slices of at most `batch` rows: streams in order of their sequence, then prompts, also in that order, which get
-    at most what there is room for.
+    """Slices of at most `batch` rows: streams in the order of their sequences, then prompts, also in that order, which
+    get at most what there is `room` for.
 
     Order matters to llama.cpp, which runs a separate graph for each break in ascending sequence ids.
     """
@@ -63,16 +67,27 @@ def plan(wants: Sequence[Want], batch: int, room: Room) -> list[Slice]:
     return slices
 
 
-def parts(slices: Sequence[Slice], reading: Set[int]) -> list[list[Slice]]:
-    """The decodes of a step on a CPU with separate caches: one for the prompts, then one for the streams.
+def prompts_first(slices: Sequence[Slice], reading: Set[int]) -> list[list[Slice]]:
+    """The decodes of a step on a CPU with a cache for each sequence: one for the prompts that are `reading` (by
+    sequence), then one for the streams.
 
     There llama.cpp computes in one pass as many tokens of each sequence as of the others, so one decode of both is
-    two passes in any case, and the answer that begins in it would wait for the streams' (measured: 31 rows beside
-    3 streams take 384 ms together, and 336 + 46 apart).
+    two passes in any case, and an answer that begins behind the first would wait for the second (measured: 31 rows
+    beside 3 streams take 384 ms together, and 336 + 46 apart).
     """
     prompts = [part for part in slices if part.seq in reading]
     streams = [part for part in slices if part.seq not in reading]
     return [part for part in (prompts, streams) if part]
+
+
+def pictures_first(decodes: Sequence[Sequence[Slice]], seeing: Set[int]) -> list[list[Slice]]:
+    """These decodes with the slices of pictures in decodes of their own: one has tokens or pictures, never both.
+
+    `seeing`: sequences whose next rows are a picture's. They go first: nothing is drawn from them, so what a GPU has to
+    do next is on its way before anybody waits.
+    """
+    split = ([[p for p in one if p.seq in seeing], [p for p in one if p.seq not in seeing]] for one in decodes)
+    return [part for parts in split for part in parts if part]
 
 
 def _share(prompts: Sequence[Want], allowed: Room, most: int) -> dict[int, int]:

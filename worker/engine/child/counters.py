@@ -1,7 +1,8 @@
-"""What an engine has done so far, and when it tells so."""
+"""What an engine has done so far, and when its next pulse is due."""
 
 from dataclasses import dataclass
 
+from worker.engine.child.eyes import Eyes
 from worker.engine.port import Pulse
 
 PULSE_S = 0.5  # the port promises one a second
@@ -9,8 +10,11 @@ PULSE_S = 0.5  # the port promises one a second
 
 @dataclass
 class Counters:
-    """Counted by whoever does it. `stall_s`: longest gap between two tokens of a stream since the last pulse; the
-    others grow from 0, as the fields of `Pulse` of the same names."""
+    """What the engine has done since its start, for its pulses.
+
+    `stall_s`: longest gap between two tokens of a stream since the last pulse. The others grow from 0, as the fields of
+    `Pulse` with the same names do.
+    """
 
     pulsed: float  # when the last pulse was
     steps: int = 0
@@ -22,14 +26,14 @@ class Counters:
     stepped_s: float = 0.0
 
     def due(self, now: float) -> bool:
-        """Whether it is time for a pulse; whoever asks sends it."""
+        """Whether it is time for a pulse; on True the caller must send one."""
         if now - self.pulsed < PULSE_S:
             return False
         self.pulsed = now
         return True
 
-    def pulse(self, busy: int, waiting: int, inside_s: float) -> Pulse:
-        """`inside_s`: seconds that llama.cpp has taken."""
+    def pulse(self, busy: int, waiting: int, inside_s: float, eyes: Eyes) -> Pulse:
+        """Make the next pulse. `inside_s`: seconds that llama.cpp has taken."""
         return Pulse(
             busy=busy,
             waiting=waiting,
@@ -41,4 +45,7 @@ class Counters:
             longest_stall_ms=1000 * self.stall_s,
             step_ms=1000 * self.stepped_s,
             llama_ms=1000 * inside_s,
+            encodes=eyes.encoded,
+            encode_ms=1000 * eyes.encode_s,
+            kept_pictures=eyes.kept,
         )

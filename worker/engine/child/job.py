@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wire.errors import ErrorCode, SupernetError
 from worker.bindings.llguidance import Matcher
+from worker.engine.child.picture_layout import Layout, misplaced
 from worker.engine.child.prefix_wait import Lead
+from worker.engine.child.reasoning_budget import ReasoningBudget
 from worker.engine.child.sampler import Row, Sampler, logprobs
-from worker.engine.port import JobUsage, ReasoningLimit, Submit
+from worker.engine.port import JobUsage, Submit
 
-_OBJECT, _NAMED = b"{", b'{"name":"'  # of an object whose name does not come first it cannot be told whom it calls
 MOST_FORCED = 32  # tokens at once, of the 512 that may be on the way to a slow reader before its job is paused
 
 
@@ -26,98 +28,12 @@ class Drawn:
     top: tuple[tuple[int, float], ...] = ()
 
 
-class Thought:
-    """Counts the tokens of a thought and closes it by force when they are too many. See `ReasoningLimit`."""
-
-    def __init__(self, limit: ReasoningLimit, piece: Callable[[int], bytes] = lambda _: b"") -> None:
-        self._limit = limit
-        self._piece = piece
-        self._calls = tuple(_dense(call.encode()) for call in limit.calls)
-        self._head: bytes | None = None  # what stands behind a `call` of which is not known yet whether it is one
-        self.end = limit.end
-        self.inside = limit.opened
-        self._blanks = frozenset(limit.close) - {limit.end}
-        self._may_open = limit.budget is not None  # and no text since the answer began or the last thought ended
-        self._ended = False  # a thought has, with its tag
-        self._ends = (limit.end, limit.call)
-        self._spent = 0
-        self.barred: tuple[int, ...] = ()  # tokens that must not be drawn
-        if limit.budget is None:
-            self._bar()
-        self._closing: int | None = None  # index into limit.close of the next forced token
-        self._judge()
-
-    @property
-    def lasts(self) -> bool:
-        """The thought is not over, so an end of turn here would leave an answer without a word."""
-        return self.inside or self._head is not None
-
-    @property
-    def forced(self) -> int | None:
-        return None if self._closing is None else self._limit.close[self._closing]
-
-    def saw(self, token: int) -> None:
-        if token != self.forced:
-            self.put_off()
-        if self._head is not None:
-            self._read_on(token)
-        if self._closing is not None:
-            if token == self._limit.end:
-                self._bar()
-            self._closing += 1
-            if self._closing == len(self._limit.close):
-                self._leave()
-        elif self.inside:
-            self.inside = token not in self._ends
-            self._may_open = self._ended = token == self._limit.end
-            self._spent += self.inside
-            if token == self._limit.call and self._calls:
-                self._head = b""
-        else:
-            self.inside = self._may_open and token == self._limit.open
-            self._may_open &= token in self._blanks
-            if self._ended and not self.inside and not self._may_open:
-                self._bar()
-        self._judge()
-
-    def _read_on(self, token: int) -> None:
-        """Where no declared tool is called the thought goes on, as it does for who reads the answer (`chat.answer`)."""
-        head = _dense((self._head or b"") + self._piece(token))
-        if any(head.startswith(call) for call in self._calls):
-            self._head = None
-        elif any(call.startswith(head) for call in self._calls):
-            self._head = head
-            self._spent += 1
-        else:
-            self._head, self.inside = None, head.startswith(_NAMED) or not head.startswith(_OBJECT)
-
-    def put_off(self) -> None:
-        """What is to be forced has no place here: in the middle of a character the thought is closed behind it, and
-        behind `</think>` the rest is left out."""
-        if self._closing is not None and self._limit.end not in self._limit.close[self._closing :]:
-            self._leave()
-        self._closing = None
-
-    def _bar(self) -> None:
-        self.barred = (self._limit.open, self._limit.end)
-
-    def _leave(self) -> None:
-        self._closing, self.inside = None, False
-
-    def _judge(self) -> None:
-        budget = self._limit.budget
-        if self.inside and self._closing is None and budget is not None and self._spent >= budget:
-            self._closing = 0
-
-
-def _dense(text: bytes) -> bytes:
-    return b"".join(text.split())
-
-
 class Job:
-    """A Submit being served. `tokens` are the prompt and the answer so far, the first `fed` of which the cache holds.
+    """A Submit being served. `tokens`: the prompt and the answer so far, with keys where `layout` has pictures.
+    `computed`: how many of them the cache holds.
 
-    `limit`: most tokens of the answer, delivered ones included. Times are the clock's seconds.
+    `limit`: most tokens of the answer, delivered ones included. `age`: its place in the order of arrival. `now` and all
+    other times are the clock's seconds. `piece`: the bytes of a token.
     """
 
     def __init__(
@@ -126,58 +42,68 @@ class Job:
         self.submit = submit
         self.limit = limit
         self.age = age
-        self.tokens = [*submit.prompt, *submit.delivered]
-        self.prompt = np.asarray(submit.prompt, np.int32)
+        self.layout = Layout(submit.pictures)
+        self.tokens = self.layout.keyed(submit.prompt)
+        self.prompt = np.asarray(self.tokens, np.int32)
+        self.tokens += submit.delivered
+        self.vectors: NDArray[np.float32] | None = None  # of the picture that is to be read next, once it is encoded
         self.lead: Lead | None = None  # it waits for another job that computes the beginning of its prompt
-        self.fed = 0
-        self.seq = -1
-        self.cuts: tuple[int, ...] = ()
-        self.cached = 0
+        self.computed = 0
+        self.seq = -1  # in the cache; it has none before `start`
+        self.checkpoints_at: tuple[int, ...] = ()  # after so many tokens the state of a hybrid model is saved
+        self.cached = 0  # tokens of the prompt that were in the cache at the start
         self.paused = False
         self.suspect = False  # was in a decode that failed: runs alone until it has drawn a token
         self.grammar: Future[Matcher] | None = None
-        self.beat: float | None = None  # when the last token came, while the job streams
-        self._came = self._started = self._first = self._last = now
+        self.last_token_at: float | None = None  # while the job streams
+        self._came_at = self._started_at = self._first_at = self._last_at = now
         self._emitted = 0
         self._matcher: Matcher | None = None
-        self._thought = Thought(submit.reasoning, piece) if submit.reasoning else None
-        self._sampler = Sampler(submit.sampling, submit.seed, submit.prompt)
-        self._sampler.saw(submit.delivered)
-        if self._thought:
+        self._reasoning = ReasoningBudget(submit.reasoning, piece) if submit.reasoning else None
+        self._sampler = Sampler(submit.sampling, submit.seed, self.layout.text(submit.prompt))
+        self._sampler.accept(submit.delivered)
+        if self._reasoning:
             for token in submit.delivered:
-                self._thought.saw(token)
+                self._reasoning.accept(token)
 
     @property
     def answered(self) -> int:
+        """Tokens of the answer so far, delivered ones included."""
         return len(self.tokens) - len(self.submit.prompt)
 
     @property
     def backlog(self) -> int:
-        return len(self.tokens) - self.fed
+        """Tokens that the cache does not hold yet; 1 while the job streams."""
+        return len(self.tokens) - self.computed
 
     @property
     def until_cut(self) -> int:
-        return next((cut - self.fed for cut in self.cuts if cut > self.fed), 0)
+        """Most tokens of the next slice: it ends at a checkpoint, and where a picture begins or ends; 0: at neither."""
+        cuts = [at - self.computed for at in self.checkpoints_at if at > self.computed]
+        if change := self.layout.until_change(self.computed):
+            cuts.append(change)
+        return min(cuts, default=0)
 
     @property
-    def over(self) -> Literal["stop", "length"] | None:
-        """Why nothing may follow the tokens so far, if so."""
+    def finish_reason(self) -> Literal["stop", "length"] | None:
+        """Why nothing may follow the tokens so far; None: the answer goes on."""
         if self._matcher and self._matcher.stopped:
             return "stop"
         return "length" if self.answered >= self.limit else None
 
     def start(self, seq: int, cached: int, now: float) -> None:
-        """It has a sequence, which holds its first `cached` tokens. Raises SupernetError if its grammar is no good."""
-        self.seq, self.fed = seq, cached
+        """Run in this sequence, which holds the first `cached` tokens. Raises SupernetError if the grammar is bad."""
+        self.seq, self.computed = seq, cached
         self.cached = min(cached, len(self.submit.prompt))
-        self._started = self._first = self._last = now
+        self._started_at = self._first_at = self._last_at = now
         self._matcher = self.grammar.result() if self.grammar else None
 
     def draw(self, row: Row, eog: frozenset[int]) -> list[Drawn]:
-        """Choose the next token, and those that must follow it, and add them; none: the model ended its turn.
+        """Choose the next token from its row of logits, and those that must follow it, and add them to `tokens`.
 
-        `row` is used up. Raises SupernetError if no token can follow. Who asked for logprobs gets one token at a time,
-        and the same ones: every token has a row of its own to tell them from.
+        Returns none if the model ended its turn; `eog` are the tokens that do. Where logprobs are asked for it is one
+        token at a time, and the same ones: each needs a row of its own to read them from. `row` is overwritten.
+        Raises SupernetError if no token can follow.
         """
         wanted = self.submit.sampling.top_logprobs
         raw = row.copy() if wanted is not None else row
@@ -189,26 +115,26 @@ class Job:
             logprob, top = logprobs(raw, token, wanted)
             return [Drawn(token, logprob, tuple(top))]
         drawn = [Drawn(token)]
-        while len(drawn) < MOST_FORCED and not self.over and (forced := self._forced(eog)) is not None:
+        while len(drawn) < MOST_FORCED and not self.finish_reason and (forced := self._forced(eog)) is not None:
             self._add(forced)
             drawn.append(Drawn(forced))
         return drawn
 
     def _add(self, token: int) -> None:
         self.tokens.append(token)
-        self._sampler.saw((token,))
+        self._sampler.accept((token,))
         if self._matcher:
-            self._matcher.saw(token)
-        if self._thought:
-            self._thought.saw(token)
+            self._matcher.accept(token)
+        if self._reasoning:
+            self._reasoning.accept(token)
 
     def _forced(self, eog: frozenset[int]) -> int | None:
         """The next token if the tokens so far leave no choice: a thought is being closed, or the grammar says so."""
-        forced = self._thought.forced if self._thought else None
-        if forced is not None and self._thought:
-            if not self._matcher or self._matcher.accepts(forced):
+        forced = self._reasoning.forced if self._reasoning else None
+        if forced is not None and self._reasoning:
+            if not self._matcher or self._matcher.allows(forced):
                 return forced
-            self._thought.put_off()
+            self._reasoning.give_way()
         forced = self._matcher.forced() if self._matcher else None
         return None if forced in eog else forced
 
@@ -221,41 +147,43 @@ class Job:
             np.copyto(row, -np.inf, where=~allowed)
         if self.submit.ignore_eos:
             row[list(eog)] = -np.inf
-        if self._thought and self._thought.barred:
-            row[list(self._thought.barred)] = -np.inf
+        if self._reasoning and self._reasoning.forbidden:
+            row[list(self._reasoning.forbidden)] = -np.inf
         token = self._sampler.draw(row, self.answered)
         return self._instead_of_end(token) if token in eog else token
 
     def _instead_of_end(self, end: int) -> int:
         """Qwen now and then ends its turn in the middle of a thought: then it is the thought that ends there."""
-        if self._thought and self._thought.lasts:
-            return self._thought.end
-        after = self._matcher.waits_for if self._matcher else None
+        if self._reasoning and self._reasoning.open:
+            return self._reasoning.end
+        after = self._matcher.begins_after if self._matcher else None
         return end if after is None else after
 
-    def came_out(self, now: float) -> float:
-        """A token was drawn: seconds since the one before, 0 for the first."""
-        gap = now - self.beat if self.beat is not None else 0.0
-        self._first = now if not self._emitted else self._first
-        self._last = self.beat = now
-        self._emitted += 1
+    def note_tokens(self, count: int, now: float) -> float:
+        """Note that so many tokens came out at once; returns the seconds since those before, 0 for the first."""
+        gap = now - self.last_token_at if self.last_token_at is not None else 0.0
+        self._first_at = now if not self._emitted else self._first_at
+        self._last_at = self.last_token_at = now
+        self._emitted += count
         return gap
 
     def usage(self, now: float) -> JobUsage:
-        started = self._started if self.seq >= 0 else now
-        first = self._first if self._emitted else now
+        """The tokens and times of the job until now."""
+        started = self._started_at if self.seq >= 0 else now
+        first = self._first_at if self._emitted else now
         return JobUsage(
             prompt=len(self.submit.prompt),
             cached=self.cached,
             completion=self._emitted,
-            queued_ms=1000 * (started - self._came),
+            queued_ms=1000 * (started - self._came_at),
             prefill_ms=1000 * (first - started),
-            decode_ms=1000 * (self._last - first) if self._emitted else 0.0,
+            decode_ms=1000 * (self._last_at - first) if self._emitted else 0.0,
         )
 
 
-def refusal(submit: Submit, vocab: int, context: int) -> SupernetError | None:
-    """Why a model with `vocab` tokens and `context` tokens a job cannot serve this, if so."""
+def refusal(submit: Submit, vocab: int, context: int, image_tokens: int) -> SupernetError | None:
+    """Why a model with `vocab` tokens and `context` tokens a job, of which a picture may have `image_tokens`, cannot
+    serve this, if so."""
     if not submit.prompt or submit.max_tokens < 1:
         return SupernetError(ErrorCode.INVALID_REQUEST, "a prompt and max_tokens of at least 1 are needed")
     if len(submit.prompt) >= context:
@@ -270,4 +198,6 @@ def refusal(submit: Submit, vocab: int, context: int) -> SupernetError | None:
     for name, tokens in named.items():
         if tokens and not (0 <= min(tokens) and max(tokens) < vocab):
             return SupernetError(ErrorCode.INVALID_REQUEST, f"{name} has a token outside 0 to {vocab - 1}")
+    if fault := misplaced(len(submit.prompt), submit.anchors, submit.pictures, image_tokens):
+        return SupernetError(ErrorCode.INVALID_REQUEST, fault)
     return None

@@ -19,6 +19,9 @@ MIN_REUSE = 16  # tokens; less is computed again sooner than a checkpoint is cop
 # Tokens that are worth a copy from one separate cache to another: it takes all of the cache, and llama.cpp lays out its
 # largest graph anew (llama-context.cpp, memory_update), some tens of milliseconds in which every stream stands still.
 MIN_COPY = 256
+# Tokens up to the end of a picture that are worth a checkpoint there: one costs a copy of the state, 63 MiB in a model
+# of 35B. Behind the picture another question may follow than this one, and no anchor stands between.
+MIN_SEEN = 256
 # Tokens of ended jobs in a shared cache, where every row attends to them too: what a plan thinks bearable (plan.py,
 # MOST_SHARED_CELLS). Without a bound the cache of one long job fills up, and every step takes longer than the last.
 MOST_KEPT = 65_536
@@ -45,8 +48,8 @@ class _Checkpoint:
 
 
 @dataclass
-class _Held:
-    """One sequence. `worth`: tokens that are lost with it; those that a later sequence took over count there."""
+class _Sequence:
+    """What one sequence holds. `worth`: tokens that are lost with it; what a later sequence took over counts there."""
 
     tokens: NDArray[np.int32]
     length: int = 0
@@ -63,8 +66,8 @@ class _Held:
 class Prefixes:
     """The index over `sequences` sequences of up to `context` tokens, with checkpoints of `saved_bytes` at most.
 
-    `cuttable`: the model is attention-only. `dense`: separate caches, where a gap between running sequences costs
-    llama.cpp a pass over the weights in each step: jobs run side by side then, and what is kept makes way for them.
+    `cuttable`: the model is attention-only. `contiguous`: running sequences have to be neighbours, and what is kept
+    makes way for them, because with separate caches each gap costs llama.cpp a pass over the weights in each step.
     `shared`: one cache for all.
     """
 
@@ -74,13 +77,13 @@ class Prefixes:
         context: int,
         *,
         cuttable: bool,
-        dense: bool = False,
+        contiguous: bool = False,
         shared: bool = False,
         saved_bytes: int = EngineSpec.saved_bytes,
     ) -> None:
-        self._held = [_Held(np.empty(context, np.int32)) for _ in range(sequences)]
+        self._held = [_Sequence(np.empty(context, np.int32)) for _ in range(sequences)]
         self._cuttable = cuttable
-        self._dense = dense
+        self._contiguous = contiguous
         self._shared = shared
         self._saved_bytes = saved_bytes
         self._clock = 0
@@ -106,40 +109,45 @@ class Prefixes:
             if not origin.busy:
                 origin.worth = min(origin.worth, origin.length - length)
         target = self._target(source)
-        if self._dense and source is not None and source != target and length < MIN_COPY:
+        if self._contiguous and source is not None and source != target and length < MIN_COPY:
             self._held[source].worth = worth  # nobody else has its tokens
             source, length, state, inherited = None, 0, None, {}
-        aside = self._aside(target, source) if self._dense else None
+        aside = self._aside(target, source) if self._contiguous else None
         held = self._held[target]
         held.tokens[:length] = tokens[:length]
         held.length, held.busy, held.used, held.worth = length, True, self._clock, length
         held.checkpoints = inherited
         return Placement(target, source, length, state, aside)
 
-    def known(self, prompt: NDArray[np.int32]) -> int:
+    def reusable(self, prompt: NDArray[np.int32]) -> int:
         """Tokens of the prompt that could be taken over now."""
         return self._longest(prompt)[1]
 
     def _longest(self, prompt: NDArray[np.int32]) -> tuple[int | None, int]:
         best: tuple[int | None, int] = (None, 0)
         for seq, held in enumerate(self._held):
-            length = self._reusable(held, prompt)
+            length = self._reusable_of(held, prompt)
             # Of equals the free one: taking over in place leaves fewer sequences behind.
             if length > best[1] or (length == best[1] and best[0] is not None and self._held[best[0]].busy):
                 best = (seq, length) if length else best
         return best
 
-    def _reusable(self, held: _Held, prompt: NDArray[np.int32]) -> int:
+    def _reusable_of(self, held: _Sequence, prompt: NDArray[np.int32]) -> int:
         most = min(held.common(prompt), len(prompt) - 1)
+        if most < held.length:
+            most = _outside_pictures(prompt, most)
         if not self._cuttable and not (most == held.length and held.length):
             most = max((at for at in held.checkpoints if at <= most), default=0)
         return most if most >= MIN_REUSE else 0
 
     def _target(self, source: int | None) -> int:
-        """The free sequence that is worth least for its age, empty ones first. If dense, of those that leave the fewest
-        gaps, and the source itself if little of it is lost: there is nothing to copy then."""
+        """The free sequence that is worth least for its age, empty ones first.
+
+        If `contiguous`, of those that leave the fewest gaps, and the source itself if little of it is lost: then there
+        is nothing to copy.
+        """
         free = [seq for seq, held in enumerate(self._held) if not held.busy]
-        if not self._dense:
+        if not self._contiguous:
             return min(free, key=lambda seq: (self._value(seq), seq))
         in_place = source if source is not None and self._held[source].worth < MIN_COPY else None
         return min(free, key=lambda seq: (self._gaps(seq), seq != in_place, self._value(seq), seq))
@@ -164,30 +172,33 @@ class Prefixes:
         return held.worth / (1 + self._clock - held.used) if held.length else -1.0
 
     def grow(self, seq: int, tokens: Sequence[int]) -> None:
-        """The sequence holds these tokens too, now."""
+        """These tokens were computed in the sequence."""
         held = self._held[seq]
         end = held.length + len(tokens)
         held.tokens[held.length : end] = tokens
         held.length = end
         held.worth += len(tokens)
 
-    def cuts(self, anchors: Sequence[int], start: int, total: int) -> tuple[int, ...]:
-        """Where to save checkpoints while a prompt of `total` tokens is computed from `start` on.
+    def checkpoints_at(self, anchors: Sequence[int], start: int, total: int, seen: int = 0) -> tuple[int, ...]:
+        """After how many tokens to save checkpoints while a prompt of `total` tokens is computed from `start` on.
 
-        Nowhere if the model can be cut anywhere. Else at the first anchor (the end of the system block, which other
-        conversations share) and at the last (the start of the generation prompt, where the next turn leaves this one):
-        each costs a graph of its own and a copy of the state.
+        Nowhere if the model is `cuttable`. Else at the anchors, and at `seen` if the last of its pictures ends there.
+        Each costs a graph of its own and a copy of the state, so none is too near to another, nor to the start. The
+        first anchor (the end of the system block, which other conversations share) and the last (the start of the
+        generation prompt, where the next turn leaves this one) come before those between.
         """
         if self._cuttable:
             return ()
         chosen: list[int] = []
-        for anchor in sorted({anchors[0], anchors[-1]} if anchors else ()):
-            if anchor < total and anchor - max(start, chosen[-1] if chosen else 0) >= MIN_REUSE:
+        pictures = (seen,) if seen >= MIN_SEEN else ()
+        for anchor in (*anchors[:1], *anchors[-1:], *anchors[1:-1], *pictures):
+            near = any(abs(anchor - other) < MIN_REUSE for other in chosen)
+            if start + MIN_REUSE <= anchor < total and not near:
                 chosen.append(anchor)
-        return tuple(chosen)
+        return tuple(sorted(chosen))
 
-    def keep(self, seq: int, state: bytes) -> None:
-        """The recurrent state of the sequence as it is now. The least recently used checkpoints give way to it."""
+    def save_checkpoint(self, seq: int, state: bytes) -> None:
+        """Keep the recurrent state of the sequence as it is now. The least recently used checkpoints give way to it."""
         held = self._held[seq]
         held.checkpoints[held.length] = _Checkpoint(state, self._clock)
         while True:
@@ -199,7 +210,7 @@ class Prefixes:
                 other.checkpoints = {at: kept for at, kept in other.checkpoints.items() if kept is not oldest}
 
     def release(self, seq: int) -> None:
-        """The job ended; its tokens stay for others."""
+        """The job in it ended; its tokens stay for others."""
         self._held[seq].busy = False
         self._held[seq].used = self._clock
 
@@ -209,19 +220,27 @@ class Prefixes:
         held.length = held.worth = 0
         held.checkpoints = {}
 
-    def surplus(self) -> int | None:
-        """As `evict`, if more is kept in a shared cache than its rows should see; the last one stays, however long."""
+    def evict_surplus(self) -> int | None:
+        """Do as `evict` does if more is kept in a shared cache than MOST_KEPT; the last prefix stays, however long."""
         free = [held.worth for held in self._held if held.length and not held.busy]
         return self.evict() if self._shared and len(free) > 1 and sum(free) > MOST_KEPT else None
 
     def evict(self) -> int | None:
-        """Give up the free prefix that is worth least, and say which sequence to empty; None: there is none."""
+        """Give up the free prefix that is worth least; returns the sequence to empty, None if there is none."""
         free = [seq for seq, held in enumerate(self._held) if held.length and not held.busy]
         if not free:
             return None
         seq = min(free, key=self._value)
         self.forget(seq)
         return seq
+
+
+def _outside_pictures(prompt: NDArray[np.int32], length: int) -> int:
+    """The most of so many rows that a sequence with more of them can be cut back to: the rows of a picture, whose keys
+    are below 0, have one position, so none of them can be cut off alone."""
+    while 0 < length < len(prompt) and prompt[length - 1] < 0 and prompt[length] < 0:
+        length -= 1
+    return length
 
 
 def common(one: NDArray[np.int32], other: NDArray[np.int32]) -> int:

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from worker.engine.child.prefix_cache import common
 
-WORTH = 128  # tokens saved; fewer are computed along with others in a step or two
-PATIENCE = 8  # steps without progress of the one that is followed: other prompts may take all rows of a step
+LEAST_SAVED = 128  # tokens; fewer are computed along with others in a step or two
+PATIENCE_STEPS = 8  # without progress of the job that leads: other prompts may take all rows of a step
 
 
-class Followed(Protocol):
+class Reader(Protocol):
     """What has to be known of a job: its prompt, how much of it is computed, where checkpoints will be saved."""
 
-    fed: int
+    computed: int
     paused: bool
     suspect: bool
 
@@ -28,35 +28,38 @@ class Followed(Protocol):
     def prompt(self) -> NDArray[np.int32]: ...
 
     @property
-    def cuts(self) -> Collection[int]: ...
+    def checkpoints_at(self) -> Collection[int]: ...
 
 
 @dataclass
 class Lead:
-    """The first `until` tokens of `job` are what is waited for. `seen`: what it had computed at the last look."""
+    """The running job that another waits for, until `until` tokens of its prompt are computed.
 
-    job: Followed
+    `seen`: what it had computed when asked last; `still`: how often in a row that was no more than before.
+    """
+
+    job: Reader
     until: int
     seen: int = -1
     still: int = 0
 
-    def gone(self, running: Iterable[Followed]) -> bool:
-        """It ended: cancelled perhaps, with the prompt half computed."""
+    def gone(self, running: Iterable[Reader]) -> bool:
+        """Whether the job that computes the prefix has ended: cancelled, perhaps, with its prompt half computed."""
         return not any(self.job is other for other in running)
 
-    def worth(self) -> bool:
+    def worth_waiting(self) -> bool:
         """Whether to wait one step more. To be asked once a step."""
-        fed = self.job.fed
-        self.still = self.still + 1 if fed <= self.seen else 0
-        self.seen = fed
-        return fed < self.until and not self.job.paused and self.still < PATIENCE
+        computed = self.job.computed
+        self.still = self.still + 1 if computed <= self.seen else 0
+        self.seen = computed
+        return computed < self.until and not self.job.paused and self.still < PATIENCE_STEPS
 
 
-def find(job: Followed, running: Iterable[Followed], known: int, cuttable: bool) -> Lead | None:
-    """The running job that is about to have most of this one's prompt in the cache; None: not worth waiting for.
+def find_lead(job: Reader, running: Iterable[Reader], reusable: int, cuttable: bool) -> Lead | None:
+    """The running job that will soon have the longest common prefix in the cache; None: none is worth waiting for.
 
-    `known`: tokens of the prompt that can be taken over already. A hybrid model (not `cuttable`) can be taken over
-    only where a checkpoint is going to be saved.
+    `reusable`: tokens of the prompt that can be taken over already. Of a hybrid model (not `cuttable`) a prefix can be
+    taken over only where a checkpoint is going to be saved.
     """
     best: Lead | None = None
     for other in running:
@@ -64,7 +67,7 @@ def find(job: Followed, running: Iterable[Followed], known: int, cuttable: bool)
             continue
         until = min(common(job.prompt, other.prompt), len(job.prompt) - 1)
         if not cuttable:
-            until = max((cut for cut in other.cuts if cut <= until), default=0)
-        if other.fed < until and until >= max(known + WORTH, best.until + 1 if best else 0):
+            until = max((at for at in other.checkpoints_at if at <= until), default=0)
+        if other.computed < until and until >= max(reusable + LEAST_SAVED, best.until + 1 if best else 0):
             best = Lead(other, until)
     return best

@@ -72,6 +72,7 @@ class Uniforms:
         self._block: NDArray[np.float64] = np.empty(0)
 
     def at(self, index: int) -> float:
+        """The number at that index, whichever were asked for before."""
         begin = index - index % _BLOCK
         if begin != self._begin:
             stream = np.random.Philox(key=self._key)
@@ -82,7 +83,7 @@ class Uniforms:
 
 
 class Sampler:
-    """The draws of one job. Feed it every token of the answer with `saw`, delivered and forced ones too."""
+    """The draws of one job. Tell it every token of the answer with `accept`, delivered and forced ones too."""
 
     def __init__(self, sampling: Sampling, seed: int, prompt: Sequence[int]) -> None:
         self._sampling = sampling
@@ -97,7 +98,7 @@ class Sampler:
         for token in prompt[-REPETITION_WINDOW:] if self._penal else ():
             self._count(token, 0)
 
-    def saw(self, tokens: Iterable[int]) -> None:
+    def accept(self, tokens: Iterable[int]) -> None:
         for token in tokens if self._penal else ():
             self._count(token, 1)
 

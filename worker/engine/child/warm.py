@@ -1,21 +1,21 @@
-"""What an engine does before it is ready: once all that it will be asked to do, and what it takes.
+"""What an engine does before it is ready: every kind of step once, and how long each takes.
 
 Weights come from the disk when they are first used, a GPU's kernels are loaded (or compiled, for minutes) when a batch
 first has the shape that needs them, and a build that cannot compute dies in the first batch of many rows. None of
-that should meet a customer.
+that should happen to a request.
 """
 
 from collections.abc import Callable, Sequence
 
 from worker.bindings.backend import refused
 from worker.bindings.llama import Feed, Model
-from worker.engine.child.step_budget import Warmth
+from worker.engine.child.step_budget import WarmUpTimes
 
 SMALL = (8, 16, 32)  # rows of the slices of which the least is chosen
 DEARER = 1.5  # than a row of the largest of them: then it is no saving to have fewer
 
 
-def warm_up(model: Model, batch: int, longest_s: float, clock: Callable[[], float]) -> Warmth:
+def warm_up(model: Model, batch: int, longest_s: float, clock: Callable[[], float]) -> WarmUpTimes:
     """Put the shapes of a step through the model: a row, a row of every sequence, and prompts up to one of `batch`
     rows, or of so many as take `longest_s` on this machine.
 
@@ -26,7 +26,7 @@ def warm_up(model: Model, batch: int, longest_s: float, clock: Callable[[], floa
     def took(*counts: int) -> float:
         """Seconds of a batch with so many rows of each sequence, the first first."""
         began = clock()
-        _compute(model, [Feed(seq, 0, _tokens(model, count), True) for seq, count in enumerate(counts)])
+        compute(model, [Feed(seq, 0, _tokens(model, count), True) for seq, count in enumerate(counts)])
         return clock() - began
 
     model.touch()
@@ -41,7 +41,7 @@ def warm_up(model: Model, batch: int, longest_s: float, clock: Callable[[], floa
     long_s = [took(long) for _ in range(2 if model.offloaded else 1)][-1]
     model.inside_s = 0.0
     least = next(rows for rows, cost in costs.items() if cost <= DEARER * costs[few])
-    return Warmth(costs[few] if model.copies_from else long_s / long, least, long_s)
+    return WarmUpTimes(costs[few] if model.copies_from else long_s / long, least, long_s)
 
 
 def _tokens(model: Model, count: int) -> list[int]:
@@ -49,7 +49,8 @@ def _tokens(model: Model, count: int) -> list[int]:
     return [i * model.vocab.size // count for i in range(count)]
 
 
-def _compute(model: Model, feeds: Sequence[Feed]) -> None:
+def compute(model: Model, feeds: Sequence[Feed]) -> None:
+    """One decode that leaves nothing behind. Raises SupernetError(MODEL_NOT_LOADED)."""
     if code := model.decode(feeds):
         raise refused(f"the model cannot compute {sum(len(feed.tokens) for feed in feeds)} rows (code {code})")
     model.logits()

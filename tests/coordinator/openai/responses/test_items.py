@@ -4,18 +4,20 @@ from typing import Any
 
 import pytest
 
-from coordinator.openai.messages import MAX_MESSAGES
+from coordinator.openai.images import NO_FILE, NO_PICTURE, Pictures
 from coordinator.openai.responses.fields import ACCEPTED, ResponsesFields
 from coordinator.openai.responses.items import MAX_ITEMS, read_input
-from wire.chat import MAX_CALLS, Message, ToolCall
+from tests.coordinator.pictures import PNG, input_image, shown, unseen, uri
+from wire.chat import MAX_CALLS, MAX_MESSAGES, Message, ToolCall
 from wire.errors import ErrorCode, SupernetError
+from wire.pictures import UNREADABLE
 
 USER = {"role": "user", "content": "Hi"}
 HI = Message(role="user", content="Hi")
 
 
 def read(*items: Any, instructions: str | None = None) -> tuple[Message, ...]:
-    return read_input(ResponsesFields({"input": list(items)}), instructions)[0]
+    return read_input(ResponsesFields({"input": list(items)}), instructions, unseen())[0]
 
 
 def refused(param: str, *items: Any) -> SupernetError:
@@ -53,12 +55,12 @@ def result(call_id: str, content: str = "seen") -> Message:
 
 def test_a_string_is_what_the_user_says_and_instructions_come_first() -> None:
     body = ResponsesFields({"input": "Hi"})
-    assert read_input(body, "Be brief.") == ((Message(role="system", content="Be brief."), HI), False)
+    assert read_input(body, "Be brief.", unseen()) == ((Message(role="system", content="Be brief."), HI), False)
 
 
 def test_a_developer_is_the_system_and_is_noticed() -> None:
     items = [{"role": "developer", "content": "Code."}, USER]
-    messages, developer = read_input(ResponsesFields({"input": items}), None)
+    messages, developer = read_input(ResponsesFields({"input": items}), None, unseen())
     assert messages == (Message(role="system", content="Code."), HI)
     assert developer
 
@@ -96,9 +98,57 @@ def test_a_thought_is_its_text_or_its_summary() -> None:
     assert read(USER, {"type": "reasoning", "summary": [], "encrypted_content": None}) == (HI,)
 
 
-def test_a_sealed_thought_is_refused_with_the_reason() -> None:
-    error = refused("input[0].encrypted_content", {"type": "reasoning", "summary": [], "encrypted_content": "gAAA"})
-    assert "another server" in error.message
+def warned(*items: Any) -> tuple[str, ...]:
+    body = ResponsesFields({"input": [USER, *items]})
+    read_input(body, None, unseen())
+    return body.warnings
+
+
+SEALED = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"}
+
+
+def test_a_sealed_thought_is_left_out_and_the_answer_says_so() -> None:
+    assert read(USER, SEALED, said("y")) == (HI, turn("y"))
+    assert warned(SEALED, SEALED) == ("thoughts that another server sealed were left out: they cannot be read here",)
+    readable = {**SEALED, "summary": [{"type": "summary_text", "text": "why"}]}
+    assert read(USER, readable, said("y")) == (HI, turn("y", "why"))
+    assert warned(readable) == ()
+
+
+def test_what_a_tool_of_another_server_did_is_left_out_and_the_answer_says_so() -> None:
+    for kind in ("web_search_call", "image_generation_call", "tool_search_call", "mcp_list_tools", "x" * 1000):
+        item = {"type": kind, "id": "ws_1", "status": "completed", "action": {"type": "search"}}
+        assert read(USER, item, said("y")) == (HI, turn("y"))
+        assert warned(item, item) == (
+            f"items of type '{kind[:64]}' in 'input' were left out: nothing of that kind is done here",
+        )
+
+
+def test_a_call_of_a_custom_tool_and_of_the_local_shell_is_shown_as_a_call() -> None:
+    custom = {"type": "custom_tool_call", "id": "ctc_1", "call_id": "a", "name": "apply_patch", "input": "*** Begin"}
+    shell = {
+        "type": "local_shell_call",
+        "id": "lsh_1",
+        "call_id": "b",
+        "status": "completed",
+        "action": {"command": ["ls"]},
+    }
+    answers = [
+        {"type": "custom_tool_call_output", "call_id": "a", "output": "seen"},
+        {"type": "local_shell_call_output", "id": "b", "output": "seen"},
+    ]
+    calls = (
+        ToolCall(id="a", name="apply_patch", arguments='{"input":"*** Begin"}'),
+        ToolCall(id="b", name="local_shell", arguments='{"command":["ls"]}'),
+    )
+    assert read(USER, custom, shell, *answers) == (
+        HI,
+        Message(role="assistant", tool_calls=calls),
+        result("a"),
+        result("b"),
+    )
+    assert warned(custom, shell, *answers) == ()
+    refused("input[0].action", {**shell, "action": "ls"})
 
 
 def test_a_call_in_a_namespace_has_the_name_that_the_model_knows() -> None:
@@ -129,14 +179,12 @@ def test_an_old_answer_may_be_a_string_or_a_refusal() -> None:
         ({"role": "user", "content": "x", "name": "me"}, "input[0].name"),
         ({"type": "item_reference", "id": "msg_1"}, "input[0].type"),
         ({"type": "compaction", "encrypted_content": "x"}, "input[0].type"),
-        ({"type": "web_search_call", "id": "ws_1"}, "input[0].type"),
+        ({"type": 7}, "input[0].type"),
         ({"type": ["message"]}, "input[0].type"),
         ({"type": "function_call", "call_id": "a", "arguments": "{}"}, "input[0].name"),
         (call("a", namespace="a b"), "input[0].namespace"),
         ({"type": "function_call", "name": "look", "arguments": "{}"}, "input[0].call_id"),
-        (call("a", caller={"type": "program", "caller_id": "x"}), "input[0].caller"),
         (output("a", None), "input[0].output"),
-        (output("a", [{"type": "input_image", "image_url": "x"}]), "input[0].output[0].type"),
         ({"type": "function_call_output", "output": "x"}, "input[0].call_id"),
     ],
 )
@@ -151,8 +199,15 @@ def test_a_reference_to_what_was_never_stored_says_what_to_send() -> None:
 @pytest.mark.parametrize("value", [None, [], 1, {}])
 def test_input_must_be_there(value: Any) -> None:
     with pytest.raises(SupernetError) as caught:
-        read_input(ResponsesFields({"input": value}), "Instructions alone are no question.")
+        read_input(ResponsesFields({"input": value}), "Instructions alone are no question.", unseen())
     assert caught.value.param == "input"
+
+
+def test_what_is_left_out_is_no_input() -> None:
+    for instructions in (None, "Be brief."):
+        with pytest.raises(SupernetError) as caught:
+            read_input(ResponsesFields({"input": [SEALED, {"type": "web_search_call"}]}), instructions, unseen())
+        assert caught.value.param == "input"
 
 
 def test_items_turns_and_calls_are_bounded() -> None:
@@ -191,3 +246,127 @@ def test_marks_of_items_are_let_through_and_change_nothing(path: str) -> None:
             assert error.param is not None
             assert error.param.startswith(f"input[{index}]")
     assert marked
+
+
+# ---- pictures --------------------------------------------------------------------------------------------------------
+
+
+def text(words: str) -> dict[str, Any]:
+    return {"type": "input_text", "text": words}
+
+
+def seen(*items: Any) -> tuple[tuple[Message, ...], Pictures]:
+    pictures = shown()
+    return read_input(ResponsesFields({"input": list(items)}), None, pictures)[0], pictures
+
+
+def not_shown(item: Any) -> SupernetError:
+    with pytest.raises(SupernetError) as caught:
+        seen(USER, item)
+    assert caught.value.code is ErrorCode.INVALID_REQUEST
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"type": "input_image", "image_url": "data:x"}, NO_PICTURE),
+        ({"type": "input_image", "file_id": "f"}, NO_PICTURE),
+        ({"type": "input_file", "file_id": "f"}, NO_FILE),
+    ],
+)
+def test_a_model_without_eyes_is_told_of_a_tools_picture(part: dict[str, Any], words: str) -> None:
+    assert read(call("a"), output("a", [text("Here: "), part]))[1].content == f"Here: {words}"
+
+
+def test_a_model_without_eyes_refuses_a_users_picture_with_those_that_see() -> None:
+    message = refused("input[0].content[0].type", {"role": "user", "content": [input_image()]}).message
+    assert "this model takes text only. Models that see pictures: seer" in message
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda parts: {"role": "user", "content": parts},
+        lambda parts: output("a", parts),
+        lambda parts: {**output("a", parts), "type": "custom_tool_call_output"},
+        lambda parts: {**output("a", parts), "type": "local_shell_call_output"},
+    ],
+)
+def test_pictures_keep_their_order_and_their_place_between_the_texts(wrap: Any) -> None:
+    one, two = PNG, PNG + b"2"
+    parts = [text("\U0001f600"), input_image(uri(one)), input_image(uri(two), detail="low"), text(""), text("y")]
+    (message,), pictures = seen(wrap([*parts, input_image(uri(one), detail="original")]))
+    assert message.content == "\U0001f600y"
+    assert [(image.at, pictures.blobs[image.sha256], image.most) for image in message.images] == [
+        (1, one, 1024),
+        (1, two, 256),
+        (2, one, 1024),
+    ]
+    field = "content" if message.role == "user" else "output"
+    assert pictures.places == [f"input[0].{field}[{index}].image_url" for index in (1, 2, 5)]
+
+
+@pytest.mark.parametrize("role", ["system", "developer", "assistant"])
+def test_a_picture_of_another_role_is_refused_with_where_to_send_it(role: str) -> None:
+    error = not_shown({"role": role, "content": [input_image()]})
+    assert error.param == "input[1].content[0].type"
+    assert "messages of the user or of a tool" in error.message
+
+
+@pytest.mark.parametrize(
+    ("part", "param"),
+    [
+        ({"type": "input_image"}, "image_url"),
+        ({"type": "input_image", "image_url": {"url": uri()}}, "image_url"),
+        ({"type": "input_image", "file_id": "file-1"}, "file_id"),
+        (input_image(file_id="file-1"), "file_id"),
+        (input_image(detail="huge"), "detail"),
+        (input_image(odd=1), "odd"),
+        (input_image("https://example.com/a.png"), "image_url"),
+        (input_image("blob:x"), "image_url"),
+        (input_image(uri(b"<svg/>")), "image_url"),
+        ({"type": "image_url", "image_url": uri()}, "type"),
+        ({"type": "input_file", "file_data": uri()}, "type"),
+    ],
+)
+def test_what_is_wrong_with_a_picture_is_named_by_item_and_part(part: Any, param: str) -> None:
+    error = not_shown({"role": "user", "content": [text("a"), part]})
+    assert error.param == f"input[1].content[1].{param}"
+    if param == "file_id":
+        assert "send the file itself in 'image_url'" in error.message
+
+
+@pytest.mark.parametrize("part", [input_image("https://x/a.png"), {"type": "input_image", "file_id": "file-1"}])
+def test_a_tools_picture_that_cannot_be_read_is_said_in_its_place_and_in_the_answer(part: Any) -> None:
+    pictures, fields = shown(), ResponsesFields({"input": [call("a"), output("a", [part, text("!"), input_image()])]})
+    _, shown_to_it = read_input(fields, None, pictures)[0]
+    assert shown_to_it.content == f"{UNREADABLE}!"
+    assert [image.at for image in shown_to_it.images] == [len(shown_to_it.content)]
+    pictures.finish(b"", fields)
+    (warning,) = fields.warnings
+    assert "input[1].output[0]." in warning
+
+
+def test_too_many_pictures_are_refused() -> None:
+    error = not_shown(output("a", [input_image()] * 21))
+    assert (error.param, "more than 20" in error.message) == ("input[1].output[20].image_url", True)
+
+
+def test_a_tools_text_that_holds_a_picture_stays_text() -> None:
+    (message,), pictures = seen(output("a", uri()))
+    assert (message.content, message.images, pictures.blobs) == (uri(), (), {})
+
+
+@pytest.mark.parametrize("id", ["", "x" * 300])
+def test_ids_of_another_server_meet_whatever_their_length(id: str) -> None:
+    turn, output = read(call(id), {"type": "function_call_output", "call_id": id, "output": "r"})
+    assert turn.tool_calls[0].id == output.tool_call_id
+    assert 0 < len(output.tool_call_id or "") <= 256
+
+
+def test_who_made_an_earlier_call_and_how_does_not_matter() -> None:
+    program = {"caller": {"type": "program", "caller_id": "x"}}
+    output = {"type": "function_call_output", "call_id": "a", "output": "r"}
+    assert read(call("a", **program, **{"async": True}), output | program) == read(call("a"), output)
+    assert read(call("a", arguments={"b": 1}))[0].tool_calls[0].arguments == '{"b":1}'

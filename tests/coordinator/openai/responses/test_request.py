@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from coordinator.openai import chat_request
 from coordinator.openai.fields import camel
-from coordinator.openai.responses.fields import ACCEPTED, INCLUDED, LEFT_OUT, LIMITED, REFUSED
+from coordinator.openai.responses.fields import ACCEPTED, INCLUDED, LIMITED, REFUSED
 from coordinator.openai.responses.request import ResponsesJob, parse
-from tests.coordinator.openai.test_chat_request import CATALOG, GOOD, PLAIN, SLOW, THINKER, VALUES, known
+from coordinator.request import ChatJob
+from tests.coordinator.openai.test_chat_request import CATALOG, GOOD, PLAIN, SLOW, THINKER, URIS, VALUES, known
 from tests.coordinator.openai.test_chat_request import check as check_job
 from tests.thoroughness import at_most
 from wire.errors import ErrorCode, SupernetError
@@ -32,7 +33,7 @@ def refused(param: str | None, **body: Any) -> SupernetError:
     return caught.value
 
 
-def chat(**body: Any) -> chat_request.ChatJob:
+def chat(**body: Any) -> ChatJob:
     body = {"messages": [{"role": "user", "content": "Hi"}], **body}
     return chat_request.parse(json.dumps(body).encode(), CATALOG, {})
 
@@ -64,7 +65,12 @@ def test_a_bare_request_is_the_job_that_a_bare_chat_completion_is() -> None:
         ({"text": {"format": {"type": "json_object"}}}, {"response_format": {"type": "json_object"}}),
         (
             {"text": {"format": {"type": "json_schema", "name": "a", "strict": True, "schema": {"type": "null"}}}},
-            {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "null"}}}},
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "a", "strict": True, "schema": {"type": "null"}},
+                }
+            },
         ),
         ({"include": ["message.output_text.logprobs"]}, {"logprobs": True}),
         ({"include": ["message.output_text.logprobs"], "top_logprobs": 3}, {"logprobs": True, "top_logprobs": 3}),
@@ -91,28 +97,25 @@ def test_a_field_means_what_its_like_means_in_chat_completions(body: dict[str, A
         ({"conversation": "conv_1"}, "conversation"),
         ({"conversation": {"id": "conv_1"}}, "conversation"),
         ({"background": True}, "background"),
-        ({"truncation": "auto"}, "truncation"),
+        ({"truncation": "middle"}, "truncation"),
         ({"prompt": {"id": "pmpt_1"}}, "prompt"),
         ({"service_tier": "flex"}, "service_tier"),
-        ({"text": {"verbosity": "low"}}, "text.verbosity"),
         ({"text": {"format": {"type": "grammar"}}}, "text.format.type"),
         ({"text": {"format": {"type": "json_schema", "name": "a"}}}, "text.format.schema"),
         ({"reasoning": {"mode": "pro"}}, "reasoning.mode"),
         ({"reasoning": {"effort": "vast"}}, "reasoning.effort"),
         ({"reasoning": {"context": "all_turns"}, "model": "plain"}, "reasoning.context"),
-        ({"include": ["file_search_call.results"]}, "include[0]"),
+        ({"include": ["nothing.known"]}, "include[0]"),
         ({"include": [1]}, "include[0]"),
         ({"include": "reasoning.encrypted_content"}, "include"),
         ({"max_output_tokens": 0}, "max_output_tokens"),
         ({"max_output_tokens": "many"}, "max_output_tokens"),
         ({"temperature": 3}, "temperature"),
         ({"top_logprobs": 21}, "top_logprobs"),
-        ({"stream_options": {"include_obfuscation": False}}, "stream_options"),
         ({"stream": True, "stream_options": {"include_obfuscation": True}}, "stream_options.include_obfuscation"),
         ({"n": 2}, "n"),
         ({"messages": [{"role": "user", "content": "Hi"}]}, "messages"),
         ({"instructions": ["x"]}, "instructions"),
-        ({"tools": [{"type": "web_search"}], "tool_choice": "required"}, "tool_choice"),
         ({"nonsense": 1}, "nonsense"),
     ],
 )
@@ -142,7 +145,45 @@ def test_accepted_fields_change_nothing(name: str, value: Any) -> None:
 
 def test_what_a_client_asks_for_by_habit_changes_nothing() -> None:
     assert asked(include=list(INCLUDED)) == asked()
-    assert asked(tools=[{"type": kind, "external_web_access": True} for kind in LEFT_OUT]) == asked()
+    for habit in (
+        {"text": {"verbosity": "low"}},
+        {"truncation": "auto"},
+        {"stream_options": {"include_obfuscation": False}},
+        {"prompt_cache_retention": "24h"},
+        {"max_output_tokens": -1},
+        {"seed": -1},
+        {"stop": ""},
+        {"min_tokens": 0},
+        {"best_of": 1},
+        {"some_field_of_tomorrow": None},
+    ):
+        assert asked(**habit) == asked()
+
+
+def test_a_tool_that_is_left_out_is_said_in_the_answer() -> None:
+    job = asked(tools=[{"type": "web_search", "external_web_access": True}])
+    assert job.chat.request == asked().chat.request
+    assert job.chat.warnings == ("tools of type 'web_search' are not offered here: the model was not told of them",)
+
+
+@pytest.mark.parametrize(
+    "switch",
+    [
+        {"enable_thinking": False},
+        {"thinking": {"type": "disabled"}},
+        {"thinking_budget": 0},
+        {"reasoning": {"enabled": False}},
+        {"reasoning": {"effort": "none"}},
+        {"think": False},
+    ],
+)
+def test_a_thought_is_switched_off_in_the_words_of_every_client(switch: dict[str, Any]) -> None:
+    assert asked(**switch).chat.request == asked(chat_template_kwargs={"enable_thinking": False}).chat.request
+
+
+def test_a_thought_is_bounded_in_tokens() -> None:
+    for body in ({"thinking_budget": 77}, {"reasoning": {"max_tokens": 77}}, {"thinking": {"budget_tokens": 77}}):
+        assert asked(**body).chat.request.reasoning_budget == 77
 
 
 def test_the_response_repeats_what_was_asked_resolved() -> None:
@@ -232,7 +273,12 @@ PARTS = st.fixed_dictionaries(
             ["input_text", "output_text", "refusal", "reasoning_text", "summary_text", "input_image"]
         )
     },
-    optional={"text": st.text(max_size=5) | VALUES, "refusal": st.text(max_size=5), "annotations": VALUES},
+    optional={
+        "image_url": URIS | VALUES,
+        "text": st.text(max_size=5) | VALUES,
+        "refusal": st.text(max_size=5),
+        "annotations": VALUES,
+    },
 )
 WORDS = st.text(max_size=9) | st.lists(PARTS, max_size=3)
 ITEMS = st.one_of(

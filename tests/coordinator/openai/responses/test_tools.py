@@ -6,8 +6,8 @@ import pytest
 
 from coordinator.openai.responses.fields import ACCEPTED, LIMITED, ResponsesFields
 from coordinator.openai.responses.tools import Toolbox, named_choice, read_text_format, read_toolbox, shown_choice
-from coordinator.openai.tools import MAX_TOOLS, read_tool_choice
-from wire.chat import Tool
+from coordinator.openai.tools import read_tool_choice
+from wire.chat import MAX_TOOLS, Tool
 from wire.errors import ErrorCode, SupernetError
 
 SCHEMA = {"type": "object", "properties": {"at": {"type": "string"}}}
@@ -58,18 +58,33 @@ def test_the_same_function_may_stand_alone_and_in_namespaces_but_no_full_name_tw
     refused("tools[0].name", {"type": "namespace", "name": "a", "tools": [LOOK, LOOK]})
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["file_search", "computer", "code_interpreter", "local_shell", "mcp", "custom", "image_generation", None, 7, ["x"]],
-)
-def test_a_kind_of_tool_that_is_not_offered_is_refused(kind: Any) -> None:
-    error = refused("tools[0].type", {"type": kind, "name": "x"})
-    if isinstance(kind, str):
-        assert f"'{kind}'" in error.message
+KINDS = ["web_search", "file_search", "computer", "code_interpreter", "local_shell", "mcp", "custom"]
+KINDS += ["image_generation", "tool_search", "apply_patch", "of tomorrow" * 100]
 
 
-def test_web_search_is_left_out_and_not_shown_as_offered() -> None:
-    assert read({"type": "web_search", "external_web_access": True}, LOOK) == read(LOOK)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tool_that_is_not_offered_is_left_out_and_the_answer_says_so(kind: str) -> None:
+    other = {"type": kind, "name": "x", "format": {"type": "grammar", "definition": "x"}}
+    for tools in ([other, LOOK, other], [{"type": "namespace", "name": "a", "tools": [other]}, LOOK]):
+        body = ResponsesFields({"tools": tools})
+        assert read_toolbox(body) == read(LOOK), "and it is not shown as offered"
+        (warning,) = body.warnings
+        assert f"'{kind[:64]}'" in warning
+
+
+@pytest.mark.parametrize("kind", [None, 7, ["x"]])
+def test_a_tool_without_a_type_is_refused(kind: Any) -> None:
+    refused("tools[0].type", {"type": kind, "name": "x"})
+
+
+def test_a_function_that_waits_for_a_search_of_tools_is_left_out_and_the_answer_says_so() -> None:
+    later = {**LOOK, "name": "later", "defer_loading": True}
+    for tools in ([later, LOOK], [{"type": "namespace", "name": "a", "tools": [later]}, LOOK]):
+        body = ResponsesFields({"tools": tools})
+        assert read_toolbox(body) == read(LOOK)
+        (warning,) = body.warnings
+        assert "defer_loading" in warning
+    assert read({**LOOK, "defer_loading": False}) == read(LOOK)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +98,7 @@ def test_web_search_is_left_out_and_not_shown_as_offered() -> None:
         ({**LOOK, "strict": "yes"}, "tools[0].strict"),
         ({**LOOK, "color": "red"}, "tools[0].color"),
         ({"type": "namespace", "tools": [LOOK]}, "tools[0].name"),
-        ({"type": "namespace", "name": "a", "tools": [{"type": "custom", "name": "x"}]}, "tools[0].tools[0].type"),
+        ({"type": "namespace", "name": "a", "tools": [{"name": "x"}]}, "tools[0].tools[0].type"),
         ({"type": "namespace", "name": "a", "tools": [{**LOOK, "color": 1}]}, "tools[0].tools[0].color"),
         ({"type": "namespace", "name": "a", "tools": LOOK}, "tools[0].tools"),
     ],
@@ -118,8 +133,16 @@ def test_the_number_of_functions_is_bounded_inside_of_namespaces_too() -> None:
 
 @pytest.mark.parametrize("choice", ["none", "auto", "required"])
 def test_a_choice_in_a_word_is_shown_as_it_was_made(choice: str) -> None:
-    assert read_tool_choice(ResponsesFields({"tool_choice": choice}), (TOOL,), named_choice) == choice
+    assert read_tool_choice(ResponsesFields({"tool_choice": choice}), (TOOL,), named_choice) == ((TOOL,), choice)
     assert shown_choice(choice, {}) == choice
+
+
+def test_allowed_tools_are_flat_here_and_may_have_a_namespace() -> None:
+    others = (TOOL.model_copy(update={"name": "eyes.look"}), TOOL.model_copy(update={"name": "shut"}))
+    named = [{"type": "function", "name": "look"}, {"type": "function", "name": "look", "namespace": "eyes"}]
+    choice = {"type": "allowed_tools", "mode": "required", "tools": [*named, {"type": "mcp", "server_label": "x"}]}
+    fields = ResponsesFields({"tool_choice": choice})
+    assert read_tool_choice(fields, (TOOL, *others), named_choice) == ((TOOL, others[0]), "required")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +153,8 @@ def test_a_choice_in_a_word_is_shown_as_it_was_made(choice: str) -> None:
         ({"type": "function", "name": "look", "namespace": "eyes"}, "tool_choice.name"),
         ({"type": "function", "name": "look", "x": 1}, "tool_choice.x"),
         ({"type": "web_search"}, "tool_choice.type"),
-        ({"type": "allowed_tools", "mode": "auto", "tools": []}, "tool_choice.type"),
+        ({"type": "allowed_tools", "mode": "required", "tools": []}, "tool_choice"),
+        ({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function"}]}, "tool_choice.tools[0].name"),
         ("look", "tool_choice"),
     ],
 )
@@ -145,3 +169,12 @@ def test_the_format_is_repeated_with_its_schema() -> None:
     schema, shown = read_text_format(ResponsesFields({"text": {"format": format}}))
     assert (schema, shown) == ({"type": "null"}, {"format": format, "verbosity": "medium"})
     assert read_text_format(ResponsesFields({})) == (None, {"format": {"type": "text"}, "verbosity": "medium"})
+
+
+def test_a_strict_format_with_a_keyword_that_nothing_holds_is_refused_by_name() -> None:
+    format = {"type": "json_schema", "name": "a", "schema": {"not": {"const": 3}}, "strict": True}
+    with pytest.raises(SupernetError, match="'not' at #/not") as caught:
+        read_text_format(ResponsesFields({"text": {"format": format}}))
+    assert caught.value.param == "text.format.schema"
+    schema, shown = read_text_format(ResponsesFields({"text": {"format": {**format, "strict": False}}}))
+    assert (schema, shown["format"]["strict"]) == ({"not": {"const": 3}}, False)

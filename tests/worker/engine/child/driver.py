@@ -1,22 +1,24 @@
 """A real model behind a loop that the test steps itself; its clock advances a second with each step."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.bindings.encoder import Encoder
 from worker.bindings.llama import Feed, Model
 from worker.engine.child.loop import Loop
-from worker.engine.child.step_budget import AIM, Warmth
+from worker.engine.child.sight import Sight
+from worker.engine.child.step_budget import AIM, WarmUpTimes
 from worker.engine.port import Command, Ended, EngineSpec, Event, Stepped, Submit, Token
 
 LEAST_ROWS = 8
-WARMTH = Warmth(row_s=0.001, least_rows=LEAST_ROWS)
+TIMES = WarmUpTimes(row_s=0.001, least_rows=LEAST_ROWS)
 # Of steps that may take 4 s (3 are aimed at) the streams' own rows take one, as every step does: the rest has room for
 FIRST_ROWS = 32
-SLOW = Warmth(row_s=(4 * AIM - 1) / FIRST_ROWS, least_rows=LEAST_ROWS)
+SLOW = WarmUpTimes(row_s=(4 * AIM - 1) / FIRST_ROWS, least_rows=LEAST_ROWS)
 STEPS = 5000
 SPREAD = 4.0
 WAIT_S = 30.0
@@ -86,14 +88,22 @@ class Driven:
 
     opened: ClassVar[list["Driven"]] = []
 
-    def __init__(self, path: Path, kind: type[Model] = Mirrored, warmth: Warmth = WARMTH, **spec: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        kind: type[Model] = Mirrored,
+        times: WarmUpTimes = TIMES,
+        open_eyes: Callable[[Model, EngineSpec], Encoder] | None = None,
+        **spec: int | str,
+    ) -> None:
         shape = {"slots": 4, "context": 512, "batch": 128, "longest_stall_ms": 1} | spec
         self.spec = EngineSpec(path=str(path), **shape)  # type: ignore[arg-type]
         self.model = kind(self.spec)
+        sight = Sight(open_eyes(self.model, self.spec)) if open_eyes else Sight()
         self.opened.append(self)
         self.events: list[Event] = []
         self.now = 0.0
-        self.loop = Loop(self.model, self.spec, warmth, self.events.append, lambda: self.now)
+        self.loop = Loop(self.model, self.spec, times, self.events.append, lambda: self.now, sight)
 
     def close(self) -> None:
         self.loop.close()

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from worker.bindings.llama import Feed, Model
 from worker.bindings.vocab import Vocab
-from worker.engine.child.loop import LONGEST_STEP_S, Loop
+from worker.engine.child.loop import Loop
+from worker.engine.child.scheduler import LONGEST_STEP_S
 from worker.engine.child.warm import warm_up
 from worker.engine.port import Command, Ended, EngineSpec, Event, Stepped
 

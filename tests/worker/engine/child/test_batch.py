@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.engine.child import batch as tested
-from worker.engine.child.batch import LEAST, TAIL, Slice, Want
+from worker.engine.child.batch import LEAST, TAIL, Slice, Want, pictures_first
 from worker.engine.child.step_budget import AIM, Room
 
 wants_of = st.lists(st.tuples(st.integers(1, 700), st.integers(0, 300)), min_size=0, max_size=20).map(
@@ -93,6 +93,13 @@ def test_a_prompt_may_fill_the_batch() -> None:
 
 def test_a_slice_ends_where_the_state_is_to_be_saved() -> None:
     assert plan([Want(0, 1, 300, until_cut=70)], 512, 256) == [Slice(0, 70, False)]
+
+
+def test_pictures_have_decodes_of_their_own_in_front_of_the_others() -> None:
+    text, cat, stream, dog = Slice(0, 9, False), Slice(1, 5, False), Slice(2, 1, True), Slice(3, 7, False)
+    assert pictures_first([[text, cat, stream, dog]], {1, 3}) == [[cat, dog], [text, stream]]
+    assert pictures_first([[text, cat, dog], [stream]], {1, 3}) == [[cat, dog], [text], [stream]]
+    assert pictures_first([[cat]], {1}) == [[cat]]
 
 
 def test_a_long_prompt_leaves_no_short_tail() -> None:

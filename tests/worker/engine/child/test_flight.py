@@ -11,10 +11,11 @@ from wire.chat import Sampling
 from worker.bindings.llama import RC_NO_CELLS, Feed, Model
 from worker.engine.child.batch import Slice
 from worker.engine.child.counters import Counters
-from worker.engine.child.flight import Flight, Step
+from worker.engine.child.flight import Flight
 from worker.engine.child.job import Job
-from worker.engine.child.prefix_cache import Prefixes
-from worker.engine.child.step_budget import Pace
+from worker.engine.child.scheduler import Step
+from worker.engine.child.sequences import Sequences
+from worker.engine.child.step_budget import StepBudget
 from worker.engine.port import Submit
 
 BATCH = 512
@@ -22,7 +23,9 @@ SEQUENCES = 4
 
 
 class Remembering:
-    asynchronous = False
+    asynchronous = hybrid = offloaded = False
+    unified = True
+    sequences, context = SEQUENCES, 1024
 
     def __init__(self) -> None:
         self.decodes: list[list[Feed]] = []
@@ -46,27 +49,27 @@ class Remembering:
 
 
 class Told:
-    """Instead of a pace: what steps took, by their rows."""
+    """Instead of a budget: what steps took, by their rows."""
 
     def __init__(self) -> None:
         self.steps: list[tuple[int, float]] = []
 
-    def took(self, depth: int, rows: int, seconds: float, beside: int) -> None:
+    def record(self, depth: int, rows: int, seconds: float, streams: int) -> None:
         self.steps.append((rows, seconds))
 
 
 class Bench:
     def __init__(self) -> None:
         self.model, self.now = Remembering(), 0.0
-        self.prefixes = Prefixes(SEQUENCES, 1024, cuttable=True, dense=False, saved_bytes=1024)
+        self.sequences = Sequences(cast(Model, self.model), saved_bytes=1024)
         self.counters = Counters(0.0)
         self.told = Told()
-        self.flight = Flight(cast(Model, self.model), self.prefixes, self.counters, lambda: self.now)
+        self.flight = Flight(cast(Model, self.model), self.sequences, self.counters, lambda: self.now)
 
     def job(self, name: str, tokens: int) -> Job:
         submit = Submit(name, tuple(range(tokens)), 16, Sampling(), seed=1)
         job = Job(submit, 16, age=1, now=0.0)
-        job.start(self.prefixes.place(job.tokens).target, 0, 0.0)
+        job.start(self.sequences.take(job.tokens, job.layout)[0], 0, 0.0)
         return job
 
 
@@ -80,7 +83,7 @@ def test_slices_become_feeds_of_their_jobs_and_the_jobs_go_on_from_there(bench: 
     jobs = {one.seq: one, other.seq: other}
     assert bench.flight.launch([Slice(one.seq, 32, False), Slice(other.seq, 3, True)], jobs) == 0
     assert bench.model.decodes == [[Feed(one.seq, 0, list(range(32)), False), Feed(other.seq, 0, [0, 1, 2], True)]]
-    assert (one.fed, other.fed, bench.counters.steps, bench.counters.prompt_tokens) == (32, 3, 1, 35)
+    assert (one.computed, other.computed, bench.counters.steps, bench.counters.prompt_tokens) == (32, 3, 1, 35)
     assert [job for job, _ in bench.flight.land()] == [other]
     assert bench.flight.land() == [], "nothing is in flight any more"
 
@@ -88,12 +91,12 @@ def test_slices_become_feeds_of_their_jobs_and_the_jobs_go_on_from_there(bench: 
 def test_what_nobody_draws_from_is_not_waited_for(bench: Bench) -> None:
     job = bench.job("one", 40)
     bench.flight.launch([Slice(job.seq, 32, False)], {job.seq: job})
-    assert bench.flight.land(last=True) == [] and bench.model.waits == 0
+    assert bench.flight.land() == [] and bench.model.waits == 0
 
 
 def test_a_state_is_saved_where_it_was_asked_for(bench: Bench) -> None:
     job = bench.job("one", 40)
-    job.cuts = (32,)
+    job.checkpoints_at = (32,)
     bench.flight.launch([Slice(job.seq, 32, False)], {job.seq: job})
     assert bench.flight.land() == [] and bench.model.waits == 1
 
@@ -102,14 +105,15 @@ def test_a_decode_that_fails_moves_nobody(bench: Bench) -> None:
     job = bench.job("one", 40)
     bench.model.codes = [-3]
     assert bench.flight.launch([Slice(job.seq, 40, True)], {job.seq: job}) == -3
-    assert job.fed == 0 and bench.counters.steps == 0 and bench.flight.land() == []
+    assert job.computed == 0 and bench.counters.steps == 0 and bench.flight.land() == []
 
 
 def test_prefixes_that_nobody_uses_make_room(bench: Bench) -> None:
     gone = bench.job("gone", 20)
     bench.flight.launch([Slice(gone.seq, 20, True)], {gone.seq: gone})
     bench.flight.land()
-    bench.prefixes.release(gone.seq)
+    bench.sequences.release(gone.seq)
+    bench.model.cleared.clear()
     bench.model.codes = [RC_NO_CELLS]
     assert bench.flight.decode([Feed(gone.seq + 1, 0, [1], True)]) == 0
     assert bench.model.cleared == [gone.seq]
@@ -142,15 +146,16 @@ class Computing(Remembering):
 def launch(bench: Bench, job: Job, rows: int, takes: float, last: bool = False) -> None:
     assert isinstance(bench.model, Computing)
     bench.model.takes = takes
-    assert bench.flight.land(last=True) == []
-    bench.flight.begin(Step(cast(Pace, bench.told), job.fed, rows, beside=0))
-    bench.flight.launch([Slice(job.seq, rows, last)], {job.seq: job})
+    assert bench.flight.land() == []
+    slices = [Slice(job.seq, rows, last)]
+    bench.flight.begin(Step(cast(StepBudget, bench.told), job.computed, rows, 0, [slices]))
+    bench.flight.launch(slices, {job.seq: job})
 
 
 @pytest.fixture
 def computing(bench: Bench) -> Bench:
     bench.model = Computing(bench)
-    bench.flight = Flight(cast(Model, bench.model), bench.prefixes, bench.counters, lambda: bench.now)
+    bench.flight = Flight(cast(Model, bench.model), bench.sequences, bench.counters, lambda: bench.now)
     return bench
 
 
@@ -160,7 +165,7 @@ def test_on_a_gpu_a_step_that_nobody_waits_for_is_over_when_the_next_decode_retu
     assert computing.told.steps == [], "its decode returned at once"
     launch(computing, job, 200, takes=3.0)
     launch(computing, job, 600, takes=5.0, last=True)
-    assert len(computing.flight.land(last=True)) == 1
+    assert len(computing.flight.land()) == 1
     assert computing.told.steps == [(100, 2.0), (200, 3.0), (600, 5.0)], "the last is not charged with the one before"
 
 
@@ -170,7 +175,7 @@ def test_a_step_whose_end_nobody_saw_is_not_timed(computing: Bench) -> None:
     computing.flight.begin(None)
     computing.now += 600.0
     launch(computing, other, 40, takes=1.0, last=True)
-    computing.flight.land(last=True)
+    computing.flight.land()
     assert computing.told.steps == [(40, 1.0)]
 
 
@@ -187,10 +192,11 @@ def test_a_step_that_failed_is_not_timed(computing: Bench) -> None:
 def test_two_decodes_of_a_step_are_timed_as_one(bench: Bench) -> None:
     prompt, stream = bench.job("prompt", 40), bench.job("stream", 2)
     jobs = {prompt.seq: prompt, stream.seq: stream}
-    bench.flight.begin(Step(cast(Pace, bench.told), 0, 40, beside=1))
-    for part in (Slice(prompt.seq, 40, True), Slice(stream.seq, 2, True)):
+    decodes = [[Slice(prompt.seq, 40, True)], [Slice(stream.seq, 2, True)]]
+    bench.flight.begin(Step(cast(StepBudget, bench.told), 0, 40, 1, decodes))
+    for slices in decodes:
         bench.flight.land()
-        bench.flight.launch([part], jobs)
+        bench.flight.launch(slices, jobs)
         bench.now += 1.0
-    bench.flight.land(last=True)
+    bench.flight.land()
     assert bench.told.steps == [(40, 2.0)]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,9 +21,10 @@ from worker.bindings.llguidance import Matcher
 from worker.chat.answer import Answer
 from worker.chat.prepared import Reading
 from worker.chat.prompt import prepare
-from worker.engine.child import loop
-from worker.engine.child.loop import PULSE_S, WAITING_PER_SLOT
+from worker.engine.child import scheduler
+from worker.engine.child.counters import PULSE_S
 from worker.engine.child.nan_guard import ModelDamagedError
+from worker.engine.child.waiting_jobs import WAITING_PER_SLOT
 from worker.engine.port import (
     Cancel,
     Constraint,
@@ -66,9 +68,15 @@ def ask(job: str, prompt: tuple[int, ...] = PROMPT, sampling: Sampling = GREEDY,
     return Submit(job, prompt, sampling=sampling, **fields)  # type: ignore[arg-type]
 
 
-def alone(path: Path, submit: Submit, kind: type[Model] = Mirrored, **spec: int) -> list[int]:
+ANSWERS: dict[object, list[int]] = {}  # what alone() has computed: many tests compare with the same answer
+
+
+def alone(path: Path, submit: Submit, kind: type[Model] = Mirrored, **spec: Any) -> list[int]:
     """The answer of a job that has a fresh engine for itself."""
-    return Driven(path, kind, **spec).run(submit)
+    asked = (path, submit, kind, *sorted(spec.items()))
+    if asked not in ANSWERS:
+        ANSWERS[asked] = Driven(path, kind, **spec).run(submit)
+    return list(ANSWERS[asked])
 
 
 # ---- an answer depends on its request alone
@@ -241,7 +249,7 @@ def test_an_answer_does_not_wait_for_the_streams_where_they_take_a_pass_of_their
 
 
 def test_slices_grow_where_steps_take_less_than_they_may(path: Path) -> None:
-    engine = Driven(path, warmth=SLOW, longest_stall_ms=4000, context=1024)
+    engine = Driven(path, times=SLOW, longest_stall_ms=4000, context=1024)
     engine.post(ask("stream", OTHERS[0], max_tokens=100))
     engine.step(5)
     engine.post(ask("long", OTHERS[4] * 2))
@@ -275,7 +283,7 @@ def test_a_state_that_is_slow_to_save_makes_no_slice_smaller(
 
 
 def test_without_streams_too_no_step_may_look_like_a_hang(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "LONGEST_STEP_S", 0.5)
+    monkeypatch.setattr(scheduler, "LONGEST_STEP_S", 0.5)
     engine = Driven(path, context=1024)
     engine.post(ask("long", OTHERS[4] * 3))
     before, taken = 0, []
@@ -302,7 +310,7 @@ def test_a_short_prompt_and_a_stream_with_forced_tokens_do_not_wait_behind_a_lon
     """On a machine where so few rows fit into a step that half of them are few."""
     engine = Driven(path, context=2048)
     words = Constraint('start: "one, " "two, three, four, five, six, seven, eight, nine, ten"')
-    engine.loop._grammars.compile(words, ()).result()
+    engine.loop._waiting._grammars.compile(words, ()).result()
     short = ask("short", OTHERS[0], max_tokens=200)
     engine.post(ask("long", OTHERS[4] * 8), short, ask("forced", PROMPT[:20], constraint=words, max_tokens=99))
     engine.step(80)
@@ -673,9 +681,9 @@ class Slow(Future[Matcher]):
 
 def test_a_slow_grammar_holds_up_its_own_job_only(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Driven(path)
-    compiled = engine.loop._grammars.compile(Constraint('start: "yes"'), ())
+    compiled = engine.loop._waiting._grammars.compile(Constraint('start: "yes"'), ())
     slow = Slow()
-    monkeypatch.setattr(engine.loop._grammars, "compile", lambda *_: slow)
+    monkeypatch.setattr(engine.loop._waiting._grammars, "compile", lambda *_: slow)
     engine.post(ask("slow", constraint=Constraint('start: "yes"')), ask("quick"))
     engine.until("quick")
     assert not engine.ended("slow")
@@ -686,7 +694,7 @@ def test_a_slow_grammar_holds_up_its_own_job_only(path: Path, monkeypatch: pytes
 
 def test_whoever_leaves_does_not_hold_up_the_grammars_of_others(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Driven(path)
-    grammars, begun, go_on, compiled = engine.loop._grammars, threading.Event(), threading.Event(), list[str]()
+    grammars, begun, go_on, compiled = engine.loop._waiting._grammars, threading.Event(), threading.Event(), list[str]()
     really = grammars._compile
 
     def slow(constraint: Constraint, delivered: Sequence[int]) -> Matcher:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def ask(job: str, tokens: int, most: int, first: int = 0) -> Submit:
 def made_up(tiny_qwen3: Path) -> Iterator[Callable[..., MadeUpEngine]]:
     opened = []
 
-    def make(seconds: Seconds, **more: int) -> MadeUpEngine:
+    def make(seconds: Seconds, **more: Any) -> MadeUpEngine:
         opened.append(MadeUpEngine(str(tiny_qwen3), seconds, **more))
         return opened[-1]
 

@@ -8,18 +8,20 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
+from tests.worker.bindings.pictures import picture
 from wire.chat import Sampling
 from wire.errors import ErrorCode
 from worker.engine.child.__main__ import Progress, read_commands
 from worker.engine.pipe import FROM_ENGINE, TO_ENGINE
-from worker.engine.port import Cancel, Down, Ended, EngineSpec, Event, Loading, Pulse, Ready, Stepped, Submit
+from worker.engine.port import Cancel, Down, Ended, EngineSpec, Event, Loading, Placed, Pulse, Ready, Stepped, Submit
 from worker.engine.process import CHILD, ProcessEngine
-from worker.subprocesses.parent import ROOT
+from worker.subprocesses.environment import ROOT
 
 E = TypeVar("E", bound=Event)
 GREEDY = Sampling.model_validate({"temperature": 0.0})
@@ -35,8 +37,8 @@ def submit(job: str, tokens: int, delivered: tuple[int, ...] = ()) -> Submit:
 
 
 class Bench:
-    def __init__(self, path: Path) -> None:
-        self.engine = ProcessEngine(spec(path))
+    def __init__(self, model: Path | EngineSpec) -> None:
+        self.engine = ProcessEngine(spec(model) if isinstance(model, Path) else model)
         self._events = self.engine.events()
 
     async def next(self) -> Event:
@@ -48,6 +50,11 @@ class Bench:
     async def until(self, kind: type[E]) -> E:
         while not isinstance(event := await self.next(), kind):
             assert not isinstance(event, Down), event.message
+        return event
+
+    async def until_down(self) -> Down:
+        while not isinstance(event := await self.next(), Down):
+            assert isinstance(event, Loading)
         return event
 
     async def answer(self, job: Submit) -> tuple[list[int], Ended]:
@@ -81,6 +88,29 @@ async def test_a_model_loads_says_how_far_it_is_and_answers(tiny_qwen3: Path) ->
     rest, _ = await bench.answer(submit("b", 20, tuple(tokens[:7])))
     assert rest == tokens[7:], "a job that moves here goes on where it was"
     await bench.engine.close()
+
+
+async def test_a_model_with_eyes_answers_about_a_picture_and_serves_text_if_they_are_none(
+    tiny_qwen35: Path, tiny_eyes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_eyes.parent)
+    seeing = replace(spec(tiny_qwen35), projector=tiny_eyes.name, image_tokens=64)
+    bench = Bench(seeing)
+    ready = await bench.until(Ready)
+    assert ready.image_ms and ready.blind == ""
+    shown = picture(1, 8, 6)
+    prompt = replace(submit("a", 5), prompt=(40,) * 60, pictures=(Placed(5, 8, 6, shown.id),))
+    bench.engine.send(shown)
+    tokens, ended = await bench.answer(prompt)
+    assert len(tokens) == 5 and ended.usage.prompt == 60
+    _, ended = await bench.answer(replace(prompt, job="b", pictures=(Placed(5, 8, 6, "another"),)))
+    assert (ended.reason, ended.code) == ("failed", ErrorCode.WORKER_BUSY)
+    await bench.engine.close()
+    blind = Bench(replace(seeing, projector=str(tiny_qwen35)))
+    ready = await blind.until(Ready)
+    assert ready.image_ms is None and "is no projector for pictures" in ready.blind
+    assert (await blind.answer(submit("c", 5)))[1].reason == "length"
+    await blind.engine.close()
 
 
 async def test_a_cancel_ends_a_long_answer_and_the_slot_serves_again(bench: Bench) -> None:

@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from worker.bindings.llama import RC_NO_CELLS, Feed, Model
-from worker.engine.child.nan_guard import MOST_NUMB, PROBE_ROWS, Damage
+from worker.engine.child.nan_guard import MOST_NAN_JOBS, PROBE_ROWS, NanGuard
 from worker.engine.port import EngineSpec
 
-NUMB = np.full(8, np.nan, np.float32)
+NANS = np.full(8, np.nan, np.float32)
 RULED_OUT = np.full(8, -np.inf, np.float32)
 
 
@@ -40,37 +40,37 @@ def model(tiny_qwen3: Path) -> Iterator[Ailing]:
     model.close()
 
 
-def after(model: Model, *rows: NDArray[np.float32] | None) -> Damage:
+def after(model: Model, *rows: NDArray[np.float32] | None) -> NanGuard:
     """What came of draws, None being one that went well."""
-    damage = Damage(model, model.decode)
+    guard = NanGuard(model, model.decode)
     for row in rows:
         if row is None:
-            damage.drew()
+            guard.note_drawn()
         else:
-            damage.failed(row, 1)
-    return damage
+            guard.note_failed(row, 1)
+    return guard
 
 
 def test_only_many_in_a_row_are_a_reason_to_try_the_model(model: Ailing) -> None:
     model.ill = True
-    assert not after(model, *[NUMB] * (MOST_NUMB - 1)).found(100)
-    assert not after(model, *[NUMB] * (MOST_NUMB - 1), None, NUMB).found(100)
-    assert not after(model, *[RULED_OUT] * MOST_NUMB).found(100), "that is the request's doing"
+    assert not after(model, *[NANS] * (MOST_NAN_JOBS - 1)).damaged(100)
+    assert not after(model, *[NANS] * (MOST_NAN_JOBS - 1), None, NANS).damaged(100)
+    assert not after(model, *[RULED_OUT] * MOST_NAN_JOBS).damaged(100), "that is the request's doing"
     assert not model.tried
-    assert after(model, NUMB, RULED_OUT, *[NUMB] * (MOST_NUMB - 1)).found(100)
+    assert after(model, NANS, RULED_OUT, *[NANS] * (MOST_NAN_JOBS - 1)).damaged(100)
 
 
 @pytest.mark.parametrize(("rows", "tried"), [(100, PROBE_ROWS), (9, 9)])
 def test_it_is_tried_with_tokens_from_all_over_the_vocabulary(model: Ailing, rows: int, tried: int) -> None:
-    damage = after(model, *[NUMB] * MOST_NUMB)
-    assert not damage.found(rows)
+    guard = after(model, *[NANS] * MOST_NAN_JOBS)
+    assert not guard.damaged(rows)
     (feed,) = model.tried
     assert (feed.seq, feed.start, len(feed.tokens), feed.draws) == (1, 0, tried, True)
     assert min(feed.tokens) == 0 and max(feed.tokens) >= model.vocab.size * (1 - 2 / tried)
     assert model.length(1) == 0, "the sequence is as empty as it was"
-    assert not damage.found(rows) and len(model.tried) == 1, "it is counted anew"
+    assert not guard.damaged(rows) and len(model.tried) == 1, "it is counted anew"
 
 
 def test_a_model_that_cannot_be_tried_is_not_blamed(model: Ailing) -> None:
     model.full = True
-    assert not after(model, *[NUMB] * MOST_NUMB).found(100)
+    assert not after(model, *[NANS] * MOST_NAN_JOBS).damaged(100)

@@ -79,7 +79,7 @@ def test_a_hybrid_prefix_is_reused_at_its_last_useful_checkpoint_and_passes_it_o
     index.place([*SYSTEM, 1])
     for begin, state in ((0, b"twenty"), (20, b"forty")):
         index.grow(0, SYSTEM[begin : begin + 20])
-        index.keep(0, state)
+        index.save_checkpoint(0, state)
     index.grow(0, [1])
     index.release(0)
     assert index.place([*SYSTEM, 2]) == Placement(1, 0, 40, b"forty")
@@ -96,7 +96,7 @@ def test_checkpoints_behind_a_branch_stay_with_the_branch_they_were_made_on() ->
     index.place(SYSTEM)
     for at in (0, 20):
         index.grow(0, SYSTEM[at : at + 20])
-        index.keep(0, bytes(SYSTEM[: at + 20]))
+        index.save_checkpoint(0, bytes(SYSTEM[: at + 20]))
     index.grow(0, [1])
     index.release(0)
     other = [*SYSTEM[:30], *[9] * 30]
@@ -136,7 +136,7 @@ def test_a_continued_conversation_is_worth_what_it_took_over() -> None:
 
 def test_two_conversations_that_take_turns_keep_their_caches_on_a_gpu() -> None:
     """Before, the second was put where the first had been, and neither was ever found again."""
-    index = Prefixes(3, 1024, cuttable=True, dense=True)
+    index = Prefixes(3, 1024, cuttable=True, contiguous=True)
     one, two = list(range(300)), list(range(400, 700))
     assert (serve(index, one).target, serve(index, two).target) == (0, 1)
     for turn in range(3):
@@ -146,7 +146,7 @@ def test_two_conversations_that_take_turns_keep_their_caches_on_a_gpu() -> None:
 
 
 def test_jobs_run_side_by_side_in_separate_caches_on_a_gpu() -> None:
-    index = Prefixes(5, 1024, cuttable=True, dense=True)
+    index = Prefixes(5, 1024, cuttable=True, contiguous=True)
     for talk in range(4):
         serve(index, list(range(1000 * talk, 1000 * talk + 300)))
     assert index.place([9] * 40).target == 4, "it is empty"
@@ -156,7 +156,7 @@ def test_jobs_run_side_by_side_in_separate_caches_on_a_gpu() -> None:
 
 
 def test_what_is_kept_makes_way_for_a_job_that_must_run_beside_others() -> None:
-    index = Prefixes(4, 1024, cuttable=True, dense=True)
+    index = Prefixes(4, 1024, cuttable=True, contiguous=True)
     kept = list(range(1000, 1300))
     serve(index, list(range(300)))
     serve(index, kept)
@@ -169,11 +169,11 @@ def test_what_is_kept_makes_way_for_a_job_that_must_run_beside_others() -> None:
 
 
 def test_a_short_prefix_is_not_worth_a_copy_between_separate_caches() -> None:
-    index = Prefixes(3, 1024, cuttable=True, dense=True)
+    index = Prefixes(3, 1024, cuttable=True, contiguous=True)
     index.place(SYSTEM)
     index.grow(0, SYSTEM)
     assert index.place([*SYSTEM, 1]) == Placement(1)
-    long = Prefixes(3, 1024, cuttable=True, dense=True)
+    long = Prefixes(3, 1024, cuttable=True, contiguous=True)
     long.place(list(range(300)))
     long.grow(0, list(range(300)))
     assert long.place([*range(300), 1]) == Placement(1, 0, 300)
@@ -181,7 +181,7 @@ def test_a_short_prefix_is_not_worth_a_copy_between_separate_caches() -> None:
 
 def test_what_was_not_copied_after_all_is_worth_as_much_as_before() -> None:
     """Before, a look at a short prefix was enough for a kept conversation to be thrown away as if another had it."""
-    index = Prefixes(4, 1024, cuttable=True, dense=True)
+    index = Prefixes(4, 1024, cuttable=True, contiguous=True)
     for seq in range(3):
         assert index.place([seq] * 20).target == seq
     kept = list(range(1000, 1400))
@@ -201,13 +201,13 @@ def test_a_shared_cache_keeps_no_more_than_its_rows_should_see() -> None:
         for index in (shared, separate):
             serve(index, list(range(200)))
             serve(index, list(range(1000, 1250)))
-            assert index.surplus() is None, "450 tokens"
+            assert index.evict_surplus() is None, "450 tokens"
             serve(index, list(range(2000, 2100)))
-        assert (shared.surplus(), shared.surplus()) == (0, None), "350 are left"
-        assert separate.surplus() is None
+        assert (shared.evict_surplus(), shared.evict_surplus()) == (0, None), "350 are left"
+        assert separate.evict_surplus() is None
         long = Prefixes(2, 1024, cuttable=True, shared=True)
         serve(long, list(range(600)))
-        assert long.surplus() is None, "the last conversation is kept whole"
+        assert long.evict_surplus() is None, "the last conversation is kept whole"
 
 
 def test_evict_never_takes_a_running_sequence() -> None:
@@ -224,21 +224,51 @@ def test_checkpoints_stay_within_their_memory() -> None:
     for begin in (0, 100, 200):
         place = index.place(list(range(begin, begin + 41)))
         index.grow(place.target, list(range(begin, begin + 40)))
-        index.keep(place.target, bytes(100))
+        index.save_checkpoint(place.target, bytes(100))
         index.grow(place.target, [begin + 40])
         index.release(place.target)
     assert index.place([*range(40), 9]).source is None, "the oldest went"
     assert index.place([*range(200, 240), 9]).length == 40
 
 
-def test_cuts_are_at_the_first_and_the_last_anchor() -> None:
+def test_states_are_saved_at_the_anchors_that_are_not_too_near() -> None:
     hybrid = Prefixes(1, 512, cuttable=False)
-    assert hybrid.cuts((40, 80, 120, 160), 0, 170) == (40, 160)
-    assert hybrid.cuts((40, 80, 120, 160), 40, 170) == (160,)
-    assert hybrid.cuts((40, 50), 0, 60) == (40,), "too close to the one before"
-    assert hybrid.cuts((40, 60), 0, 60) == (40,), "the end of the prompt needs no cut"
-    assert hybrid.cuts((), 0, 60) == ()
-    assert Prefixes(1, 512, cuttable=True).cuts((40, 160), 0, 170) == ()
+    assert hybrid.checkpoints_at((40, 80, 160), 0, 170) == (40, 80, 160)
+    assert hybrid.checkpoints_at((40, 80, 160), 40, 170) == (80, 160)
+    assert hybrid.checkpoints_at((40, 50), 0, 60) == (40,), "too close to the one before"
+    assert hybrid.checkpoints_at((40, 150, 160), 0, 170) == (40, 160), "the last one is likelier to be left from"
+    assert hybrid.checkpoints_at((40, 60), 0, 60) == (40,), "the end of the prompt needs no cut"
+    assert hybrid.checkpoints_at((40,), 30, 60) == hybrid.checkpoints_at((), 0, 60) == ()
+    assert Prefixes(1, 512, cuttable=True).checkpoints_at((40, 160), 0, 170) == ()
+
+
+def test_behind_a_picture_a_checkpoint_is_saved_if_much_precedes_it() -> None:
+    hybrid = Prefixes(1, 512, cuttable=False)
+    assert hybrid.checkpoints_at((40, 400), 0, 410, seen=300) == (40, 300, 400)
+    assert hybrid.checkpoints_at((), 0, 410, seen=300) == (300,)
+    assert hybrid.checkpoints_at((40, 400), 300, 410, seen=300) == (400,), "it is in the cache already"
+    assert hybrid.checkpoints_at((40, 400), 0, 410, seen=250) == (40, 400)
+    assert Prefixes(1, 512, cuttable=True).checkpoints_at((40,), 0, 410, seen=300) == ()
+
+
+PICTURE = [-5, -6, -7, -8]  # keys of its rows
+
+
+def test_no_part_of_a_picture_is_cut_off() -> None:
+    """Two pictures that begin alike, which takes luck of one in 2^31: all their rows have one position in the cache."""
+    index = Prefixes(1, 512, cuttable=True)
+    serve(index, [*SYSTEM, *PICTURE, 1, 2, 3])
+    assert index.place([*SYSTEM, *PICTURE[:2], -9, -10, 1, 2]).length == len(SYSTEM)
+    index = Prefixes(1, 512, cuttable=True)
+    serve(index, [*SYSTEM, *PICTURE, 1, 2, 3])
+    assert index.place([*SYSTEM, *PICTURE, 1, 4]).length == len(SYSTEM) + 5
+
+
+def test_a_picture_that_was_read_in_part_is_gone_on_with() -> None:
+    for cuttable in (True, False):
+        index = Prefixes(1, 512, cuttable=cuttable)
+        serve(index, [*SYSTEM, *PICTURE[:3]])
+        assert index.place([*SYSTEM, *PICTURE, 1, 2]).length == len(SYSTEM) + 3
 
 
 prompts = st.lists(
@@ -250,10 +280,10 @@ prompts = st.lists(
 
 @given(prompts, st.booleans(), st.booleans())
 def test_what_is_reused_is_really_the_beginning_of_the_prompt(
-    asked: list[tuple[list[int], set[int]]], cuttable: bool, dense: bool
+    asked: list[tuple[list[int], set[int]]], cuttable: bool, contiguous: bool
 ) -> None:
     """Mirrors what the cache would hold, tokens and saved states, and compares."""
-    index = Prefixes(3, 512, cuttable=cuttable, dense=dense)
+    index = Prefixes(3, 512, cuttable=cuttable, contiguous=contiguous)
     cache: dict[int, list[int]] = {}
     for wanted, anchors in asked:
         prompt = [0] * 30 + wanted
@@ -268,10 +298,10 @@ def test_what_is_reused_is_really_the_beginning_of_the_prompt(
             if not cuttable and place.length < len(cache[place.source]):
                 assert place.state == bytes(prompt[: place.length])
         cache[place.target] = prompt[: place.length]
-        for cut in (*index.cuts(sorted(anchors), place.length, len(prompt)), len(prompt)):
+        for cut in (*index.checkpoints_at(sorted(anchors), place.length, len(prompt)), len(prompt)):
             held = cache[place.target]
             index.grow(place.target, prompt[len(held) : cut])
             cache[place.target] = prompt[:cut]
             if cut < len(prompt):
-                index.keep(place.target, bytes(prompt[:cut]))
+                index.save_checkpoint(place.target, bytes(prompt[:cut]))
         index.release(place.target)

@@ -77,15 +77,15 @@ def test_bias_and_penalties_equal_the_slow_way(
     row = normal_row(50, 3)
     expected = slow_adjust(row, asked, prompt, answer)
     sampler = Sampler(asked, 0, prompt)
-    sampler.saw(answer)
+    sampler.accept(answer)
     sampler.adjust(row)
     np.testing.assert_allclose(row, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_repetition_is_seen_in_the_end_of_the_prompt_and_in_the_whole_answer() -> None:
     sampler = Sampler(Sampling(repetition_penalty=2.0), 0, list(range(100)))
-    sampler.saw([200])
-    sampler.saw(range(300, 400))
+    sampler.accept([200])
+    sampler.accept(range(300, 400))
     row = np.ones(500, np.float32)
     sampler.adjust(row)
     halved = {*range(100 - REPETITION_WINDOW, 100), 200, *range(300, 400)}
@@ -95,7 +95,7 @@ def test_repetition_is_seen_in_the_end_of_the_prompt_and_in_the_whole_answer() -
 def test_penalties_remember_more_different_tokens_than_one_block() -> None:
     asked = Sampling(presence_penalty=1.0)
     sampler = Sampler(asked, 0, [])
-    sampler.saw(range(1000))
+    sampler.accept(range(1000))
     row = np.zeros(1200, np.float32)
     sampler.adjust(row)
     assert row.tolist() == [-1.0] * 1000 + [0.0] * 200

@@ -6,7 +6,7 @@ from statistics import fmean, median
 
 import pytest
 
-from worker.engine.child.step_budget import AIM, Pace, Warmth
+from worker.engine.child.step_budget import AIM, StepBudget, WarmUpTimes
 
 LIMIT_S = 0.5
 BATCH = 512
@@ -14,30 +14,30 @@ LEAST = 8
 Seconds = Callable[[int, int], float]  # of a step, by the depth and the rows of its prompt
 
 
-def warmth(seconds: Seconds, least: int = LEAST) -> Warmth:
+def times(seconds: Seconds, least: int = LEAST) -> WarmUpTimes:
     """As it is timed before the first step, when no streams have their rows in it."""
     long_s = seconds(0, BATCH) - seconds(0, 0)
-    return Warmth(long_s / BATCH, least, long_s)
+    return WarmUpTimes(long_s / BATCH, least, long_s)
 
 
-def paced(seconds: Seconds, limit_s: float = LIMIT_S, **more: int) -> Pace:
-    return Pace(limit_s, BATCH, warmth(seconds), **more)
+def budgeted(seconds: Seconds, limit_s: float = LIMIT_S, **more: int) -> StepBudget:
+    return StepBudget(limit_s, BATCH, times(seconds), **more)
 
 
-def decode(pace: Pace, seconds: Seconds, steps: int = 12) -> None:
+def decode(budget: StepBudget, seconds: Seconds, steps: int = 12) -> None:
     """Steps of streams alone."""
     for _ in range(steps):
-        pace.took(0, 0, seconds(0, 0))
+        budget.record(0, 0, seconds(0, 0))
 
 
-def read(pace: Pace, tokens: int, seconds: Seconds, begin: int = 0) -> list[tuple[int, float]]:
+def read(budget: StepBudget, tokens: int, seconds: Seconds, begin: int = 0) -> list[tuple[int, float]]:
     """Rows and seconds of each step until a prompt is read."""
     steps = []
     depth = begin
     while depth < tokens:
-        rows = min(pace.room(depth).rows, tokens - depth)
+        rows = min(budget.room(depth).rows, tokens - depth)
         steps.append((rows, seconds(depth, rows)))
-        pace.took(depth, *steps[-1])
+        budget.record(depth, *steps[-1])
         depth += rows
     return steps
 
@@ -82,35 +82,35 @@ def noisy(seconds: Seconds, factor: float, spread: float, spikes: float) -> Seco
 
 
 def test_no_step_is_longer_than_it_may_be_and_few_are_much_shorter() -> None:
-    steps = read(paced(small_cpu), 6000, small_cpu)
+    steps = read(budgeted(small_cpu), 6000, small_cpu)
     assert max(took for _, took in steps) < LIMIT_S
     assert fmean(took for _, took in steps) > 0.65 * LIMIT_S
     assert steps[-2][0] < steps[5][0] / 2, "the deeper the prompt, the dearer a row"
 
 
 def test_a_fast_machine_reads_whole_batches_from_the_first_step_on() -> None:
-    assert {rows for rows, _ in read(paced(gpu), 512 * 60, gpu)} == {BATCH}
+    assert {rows for rows, _ in read(budgeted(gpu), 512 * 60, gpu)} == {BATCH}
 
 
 def test_where_nothing_is_quick_enough_a_prompt_still_advances() -> None:
-    steps = read(paced(lambda _, rows: 1.0 + rows), 1000, lambda _, rows: 1.0 + rows)
+    steps = read(budgeted(lambda _, rows: 1.0 + rows), 1000, lambda _, rows: 1.0 + rows)
     assert {rows for rows, _ in steps} == {LEAST}
 
 
 def test_a_slice_is_not_smaller_than_where_its_rows_are_dear() -> None:
-    pace = Pace(LIMIT_S, BATCH, Warmth(1.0, 32))
-    assert pace.room(0).rows == 32
+    budget = StepBudget(LIMIT_S, BATCH, WarmUpTimes(1.0, 32))
+    assert budget.room(0).rows == 32
 
 
 def test_a_batch_smaller_than_the_least_slice_is_filled() -> None:
-    assert Pace(LIMIT_S, 4, Warmth(1.0, LEAST)).room(0).rows == 4
+    assert StepBudget(LIMIT_S, 4, WarmUpTimes(1.0, LEAST)).room(0).rows == 4
 
 
 def test_a_depth_not_seen_yet_is_judged_with_care() -> None:
     """A conversation of 6,000 tokens goes on, and only short prompts have been read so far."""
-    pace = paced(small_cpu)
-    read(pace, 1000, small_cpu)
-    steps = read(pace, 8000, small_cpu, begin=6000)
+    budget = budgeted(small_cpu)
+    read(budget, 1000, small_cpu)
+    steps = read(budget, 8000, small_cpu, begin=6000)
     assert max(took for _, took in steps) < LIMIT_S
 
 
@@ -120,9 +120,9 @@ def test_a_depth_not_seen_yet_is_judged_with_care() -> None:
 @pytest.mark.parametrize("machine", [slow_cpu, crowded])
 def test_a_floor_is_not_answered_with_smaller_slices(machine: Seconds) -> None:
     """The prompt's rows keep the quarter of the limit that the aim leaves free."""
-    pace = paced(machine)
-    decode(pace, machine)
-    steps = read(pace, 4000, machine)
+    budget = budgeted(machine)
+    decode(budget, machine)
+    steps = read(budget, 4000, machine)
     share = (1 - AIM) * LIMIT_S
     assert median(rows for rows, _ in steps) >= 0.9 * share / (machine(0, 1) - machine(0, 0))
     assert max(took for _, took in steps) < max(LIMIT_S, machine(0, 0) + 1.2 * share)
@@ -131,46 +131,46 @@ def test_a_floor_is_not_answered_with_smaller_slices(machine: Seconds) -> None:
 def test_a_floor_that_wavers_does_not_starve_a_prompt() -> None:
     """What one row costs is a thousandth of the step then, and far below its noise."""
     busy = noisy(crowded, 1.0, 0.15, 0.0)
-    pace = paced(crowded)
-    decode(pace, busy)
-    assert speed(read(pace, 10_000, busy)) > 50, "9 with slices of 8 rows"
+    budget = budgeted(crowded)
+    decode(budget, busy)
+    assert speed(read(budget, 10_000, busy)) > 50, "9 with slices of 8 rows"
 
 
 def test_a_floor_measured_at_a_busy_moment_is_believed_until_steps_are_shorter() -> None:
-    pace = paced(small_cpu)
-    decode(pace, lambda depth, rows: 10 * small_cpu(depth, rows))
-    steps = read(pace, 2000, small_cpu)
+    budget = budgeted(small_cpu)
+    decode(budget, lambda depth, rows: 10 * small_cpu(depth, rows))
+    steps = read(budget, 2000, small_cpu)
     assert max(took for _, took in steps[4:]) <= LIMIT_S * 1.4
-    assert speed(steps[4:]) > 0.8 * speed(read(paced(small_cpu), 2000, small_cpu)[4:])
+    assert speed(steps[4:]) > 0.8 * speed(read(budgeted(small_cpu), 2000, small_cpu)[4:])
 
 
 # ---- a busy machine
 
 
 def test_one_slow_step_changes_nothing() -> None:
-    pace = paced(small_cpu)
-    read(pace, 500, small_cpu)
-    usual = pace.room(0).rows
-    pace.took(0, usual, 5 * LIMIT_S)
-    assert pace.room(0).rows >= 0.9 * usual
+    budget = budgeted(small_cpu)
+    read(budget, 500, small_cpu)
+    usual = budget.room(0).rows
+    budget.record(0, usual, 5 * LIMIT_S)
+    assert budget.room(0).rows >= 0.9 * usual
 
 
 def test_slow_steps_are_answered_and_forgotten_soon() -> None:
-    pace = paced(small_cpu)
-    read(pace, 500, small_cpu)
-    usual = pace.room(0).rows
+    budget = budgeted(small_cpu)
+    read(budget, 500, small_cpu)
+    usual = budget.room(0).rows
     for _ in range(5):
-        pace.took(0, pace.room(0).rows, 4 * small_cpu(0, pace.room(0).rows))
-    assert pace.room(0).rows < usual / 3
-    steps = read(pace, 500, small_cpu)
-    steps += read(pace, 500, small_cpu)
-    assert pace.room(0).rows > 0.9 * usual
+        budget.record(0, budget.room(0).rows, 4 * small_cpu(0, budget.room(0).rows))
+    assert budget.room(0).rows < usual / 3
+    steps = read(budget, 500, small_cpu)
+    steps += read(budget, 500, small_cpu)
+    assert budget.room(0).rows > 0.9 * usual
     assert max(took for _, took in steps) < LIMIT_S
 
 
 @pytest.mark.parametrize(("machine", "tokens"), [(small_cpu, 6000), (gpu, 100_000)])
 def test_beside_other_programs_a_prompt_is_read_as_quickly_as_they_leave_it(machine: Seconds, tokens: int) -> None:
-    quiet, busy, slower = paced(machine), paced(machine), noisy(machine, 1.5, 0.25, 0.03)
+    quiet, busy, slower = budgeted(machine), budgeted(machine), noisy(machine, 1.5, 0.25, 0.03)
     decode(quiet, machine)
     decode(busy, slower)
     steps = read(busy, tokens, slower)
@@ -180,56 +180,56 @@ def test_beside_other_programs_a_prompt_is_read_as_quickly_as_they_leave_it(mach
 
 
 def test_a_step_far_from_full_says_nothing_unless_it_was_too_long() -> None:
-    pace = paced(small_cpu)
-    read(pace, 500, small_cpu)
-    usual = pace.room(0).rows
-    pace.took(0, 3, 0.36)
-    assert pace.room(0).rows == usual
+    budget = budgeted(small_cpu)
+    read(budget, 500, small_cpu)
+    usual = budget.room(0).rows
+    budget.record(0, 3, 0.36)
+    assert budget.room(0).rows == usual
     for _ in range(6):
-        pace.took(0, 3, 0.6)
-    assert pace.room(0).rows == LEAST
+        budget.record(0, 3, 0.6)
+    assert budget.room(0).rows == LEAST
 
 
 def test_a_slice_let_go_to_the_end_of_its_prompt_does_not_shorten_the_next() -> None:
     """A slice may be a third longer if that ends a prompt: its rows cost no more for it."""
-    pace = paced(small_cpu)
-    read(pace, 500, small_cpu)
-    usual = pace.room(0)
+    budget = budgeted(small_cpu)
+    read(budget, 500, small_cpu)
+    usual = budget.room(0)
     assert usual.ending == pytest.approx(usual.rows / AIM, abs=1)
-    pace.took(0, usual.ending, small_cpu(0, usual.ending))
-    assert pace.room(0).rows >= usual.rows - 1
+    budget.record(0, usual.ending, small_cpu(0, usual.ending))
+    assert budget.room(0).rows >= usual.rows - 1
 
 
 # ---- weights that are copied to a GPU for each batch
 
 
 @pytest.fixture
-def copying() -> Callable[[float], Pace]:
+def copying() -> Callable[[float], StepBudget]:
     few_s = experts_in_main_memory(0, 16) / 16
     long_s = experts_in_main_memory(0, BATCH)
-    return lambda limit_s: Pace(limit_s, BATCH, Warmth(few_s, LEAST, long_s), whole_from=32)
+    return lambda limit_s: StepBudget(limit_s, BATCH, WarmUpTimes(few_s, LEAST, long_s), whole_from=32)
 
 
-def test_beside_streams_slices_stay_below_the_size_that_is_copied_for(copying: Callable[[float], Pace]) -> None:
-    pace = copying(LIMIT_S)
-    decode(pace, experts_in_main_memory)
-    steps = read(pace, 3000, experts_in_main_memory)
+def test_beside_streams_slices_stay_below_the_size_that_is_copied_for(copying: Callable[[float], StepBudget]) -> None:
+    budget = copying(LIMIT_S)
+    decode(budget, experts_in_main_memory)
+    steps = read(budget, 3000, experts_in_main_memory)
     assert max(took for _, took in steps) < LIMIT_S
     assert max(rows for rows, _ in steps) > 24
-    assert pace.room(0, beside=8).ending == 23, "the streams' rows are in the same batch"
+    assert budget.room(0, streams=8).ending == 23, "the streams' rows are in the same batch"
 
 
-def test_alone_a_prompt_is_read_in_whole_batches(copying: Callable[[float], Pace]) -> None:
-    pace = copying(5.0)
-    read(pace, 100, experts_in_main_memory)
-    steps = read(pace, 8000, experts_in_main_memory, begin=3000)
+def test_alone_a_prompt_is_read_in_whole_batches(copying: Callable[[float], StepBudget]) -> None:
+    budget = copying(5.0)
+    read(budget, 100, experts_in_main_memory)
+    steps = read(budget, 8000, experts_in_main_memory, begin=3000)
     assert {rows for rows, _ in steps[:-1]} == {BATCH}
 
 
-def test_whole_batches_come_back_after_a_busy_moment(copying: Callable[[float], Pace]) -> None:
-    pace = copying(5.0)
+def test_whole_batches_come_back_after_a_busy_moment(copying: Callable[[float], StepBudget]) -> None:
+    budget = copying(5.0)
     for _ in range(4):
-        pace.took(0, BATCH, 20.0)
-    assert pace.room(0).rows < 32
-    read(pace, 4000, experts_in_main_memory)
-    assert pace.room(0).rows == BATCH
+        budget.record(0, BATCH, 20.0)
+    assert budget.room(0).rows < 32
+    read(budget, 4000, experts_in_main_memory)
+    assert budget.room(0).rows == BATCH

@@ -10,7 +10,7 @@ from tests.worker.engine.child.made_up import MadeUp, Seconds
 from wire.errors import SupernetError
 from worker.bindings.llama import Feed, Model
 from worker.bindings.vocab import Vocab
-from worker.engine.child.step_budget import Warmth
+from worker.engine.child.step_budget import WarmUpTimes
 from worker.engine.child.warm import warm_up
 from worker.engine.port import EngineSpec
 
@@ -36,7 +36,7 @@ def noted(tiny_qwen3: Path) -> Callable[..., Noted]:
     return lambda seconds, copies_from=0: Noted(Vocab(spec.path), spec, seconds, copies_from)
 
 
-def warm(model: Noted) -> Warmth:
+def warm(model: Noted) -> WarmUpTimes:
     return warm_up(cast(Model, model), BATCH, 5.0, lambda: model.now)
 
 

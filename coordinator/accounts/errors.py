@@ -1,0 +1,11 @@
+"""What is refused about accounts and keys."""
+
+from coordinator.store.errors import StoreError
+
+
+class AccountError(StoreError):
+    """An account or a key cannot be made or changed like this; the text says why."""
+
+
+class NotFound(AccountError):
+    """There is no account or key of this name; the text says how to find one."""

@@ -1,0 +1,89 @@
+"""What all calls about an account begin with: whose key it is, which account is meant, and the way to its rows."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Concatenate, ParamSpec, TypeVar
+
+from starlette.requests import Request
+
+from coordinator.accounts.accounts import Accounts, Principal
+from coordinator.accounts.errors import NotFound
+from coordinator.accounts.quota import Quota
+from coordinator.accounts.rows import AccountRow, get_account
+from coordinator.admission.rate_limits import Rates
+from coordinator.billing.billing import behind
+from coordinator.ledger.orders import Done, Transfer
+from coordinator.ledger.writer import LedgerWriter
+from coordinator.store.database import Database
+from coordinator.store.errors import StoreError, Unavailable
+from coordinator.store.store import Store
+from wire.errors import ErrorCode, SupernetError
+
+log = logging.getLogger("supernet.accounts")
+
+LOOKUPS = 120  # calls a minute of one account: each asks the thread that books everybody's money
+BOOK_S = 10.0  # a commit takes milliseconds
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class AccountAccess:
+    """Authenticates calls about an account, and holds them to a rate limit of their own.
+
+    `quota`: the operator's limits of a key.
+    """
+
+    accounts: Accounts
+    store: Store
+    ledger: LedgerWriter
+    quota: Quota
+    rates: Rates = field(default_factory=Rates)  # of these calls, by account
+
+    async def authenticate(self, request: Request) -> tuple[Principal, AccountRow]:
+        """The caller, and the account that the call is about: the caller's, or with scope `admin` that of `?account=`.
+
+        Raises invalid_api_key, permission_denied, not_found, RateLimited.
+        """
+        name = request.query_params.get("account")
+        principal = self.accounts.authenticate(request.headers, *(("client", "admin") if name is None else ("admin",)))
+        if self.quota.rpm and "admin" not in principal.scopes:
+            self.rates.request(((principal.account, Quota(LOOKUPS, 0, 0)),), time.monotonic())
+        return principal, await self.read(get_account, name or principal.account)
+
+    async def read(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a query in the store. Raises what `translated` makes of a StoreError."""
+        return await translated(self.store.run(work, *args, **kwargs))
+
+    async def book(self, order: Transfer) -> Done:
+        """Have the ledger carry out a transfer. Raises insufficient_quota if the balance has become too small."""
+        if self.ledger.full:
+            raise behind()
+        try:
+            async with asyncio.timeout(BOOK_S):
+                answer = await translated(self.ledger.ask(order))
+        except TimeoutError:
+            raise behind() from None
+        if not isinstance(answer, Done):
+            raise SupernetError(ErrorCode.INSUFFICIENT_QUOTA, "There is less than that by now.")
+        return answer
+
+
+async def translated(work: Awaitable[T]) -> T:
+    """The result of the work. Its StoreError becomes not_found, invalid_request, or what `behind` makes.
+
+    The last is for a database that cannot be reached: its own text is for the operator, and goes to the log.
+    """
+    try:
+        return await work
+    except Unavailable as error:
+        log.error("the account API: %s", error)
+        raise behind() from None
+    except NotFound as error:
+        raise SupernetError(ErrorCode.NOT_FOUND, str(error)) from None
+    except StoreError as error:
+        raise SupernetError(ErrorCode.INVALID_REQUEST, str(error)) from None

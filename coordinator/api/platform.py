@@ -1,0 +1,145 @@
+"""Platform tools around a chat: which ones its model is told of, and the rounds in which they are run.
+
+Round 1 of a request N is the request itself, under its own name; round r is `N.r` and its call c `N.r.c`, each with a
+hold of its own. Repeating a request cannot pay twice for any of them.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from coordinator.api.answering import Answering
+from coordinator.api.client_headers import client_timeout_s
+from coordinator.api.intake import Admitted, Intake
+from coordinator.media.ready import Ready, ready_now
+from coordinator.request import ChatJob, ClientRequest
+from coordinator.rounds.calls import Calls, Library, Workshop
+from coordinator.rounds.costs import Costs
+from coordinator.rounds.course import Course, Wanted
+from coordinator.rounds.handed import handed
+from coordinator.rounds.offer import Mode, given, offered, served
+from coordinator.rounds.rounds import Rounds
+from wire.chat import ChatRequest
+
+LOOK_S = 1.0  # how long a look at the workers is good for
+WHOLE_S = 600.0  # how long a client waits for a whole answer that does not say it: as OpenAI's clients do
+SEED_BITS = 53  # a seed that JSON readers of any language have exactly
+HEADER = "x-supernet-platform-tools"
+
+
+@dataclass
+class _Look:
+    """What the workers served when somebody last looked."""
+
+    at: float = -LOOK_S
+    tools: frozenset[str] = frozenset()
+    contexts: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PlatformTools:
+    """The six tools as this coordinator offers them. `mode`: whether the operator has them declared unasked."""
+
+    intake: Intake
+    library: Library
+    mode: Mode
+    _look: _Look = field(default_factory=_Look)
+
+    def declared(self, job: ChatJob, asked: bool = False) -> ChatJob:
+        """The request with the tools that it gets. `asked`: only if it asks for them, whatever the operator wants.
+        Raises invalid_request for one that cannot do without a tool that it does not get."""
+        mode: Mode = "opt-in" if asked and self.mode == "default" else self.mode
+        tools = self._tools()
+        context = self._context(job) if tools else 0
+        return given(job, offered(job, tools, context, mode))
+
+    async def submit(self, job: ChatJob, admitted: Admitted, headers: Mapping[str, str]) -> Answering:
+        """Submit the first round, behind which the others come. Raises what Intake.submit raises."""
+        first = await self.intake.submit(job, admitted, headers)
+        if not job.platform.declared:
+            return first
+        first = replace(first, limits=first.limits | {HEADER: ", ".join(job.platform.declared)})
+        if not job.platform.run:
+            return first
+        request = _Request(self, job, admitted, headers, first.name)
+        course, names = Course(first.name, job.request), frozenset(job.platform.declared)
+        rounds = Rounds(course, first, names, request.costs, request.ask, request.run)
+        return Answering(
+            name=first.name,
+            created=first.created,
+            job=job,
+            answers=rounds,
+            silence_s=first.silence_s,
+            quote=request.costs,
+            limits=first.limits,
+            detached=first.detached,
+        )
+
+    def ready(self) -> Ready:
+        """What workers have ready now."""
+        return ready_now(self.intake.hub.dispatch.workers)
+
+    def _tools(self) -> frozenset[str]:
+        """Names of the tools that somebody serves, looked up once a second at most: each chat asks."""
+        if self.mode == "off" or not self.intake.catalog.media:
+            return frozenset()
+        now = self.intake.hub.now()
+        if now - self._look.at >= LOOK_S:
+            self._look.at, self._look.contexts = now, {}
+            self._look.tools = served(self.intake.catalog.media, self.ready())
+        return self._look.tools
+
+    def _context(self, job: ChatJob) -> int:
+        """Tokens that the best worker of the model has for a request; those of the catalog while there is none."""
+        known = self._look.contexts
+        if job.model.id not in known:
+            longest = self.intake.hub.dispatch.online(job.model.id).context
+            known[job.model.id] = min(longest or job.model.context, job.model.context)
+        return known[job.model.id]
+
+
+class _Request:
+    """One request whose tools are run: how its rounds and its calls are submitted."""
+
+    def __init__(
+        self, tools: PlatformTools, job: ChatJob, admitted: Admitted, headers: Mapping[str, str], name: str
+    ) -> None:
+        self._tools = tools
+        self._job = job
+        self._admitted = admitted
+        self._headers = headers
+        self._name = name
+        self._files = dict(job.blobs)  # once more for each round: those of one are taken out of it when it has ended
+        self._handles = handed(job, tools.library.base)
+        self._clock = asyncio.get_running_loop().time
+        self._until = None if job.stream else self._clock() + (client_timeout_s(headers) or WHOLE_S)
+        self.costs = Costs()
+
+    def left_s(self) -> float | None:
+        """How long the client still waits for a whole answer; None: a stream takes as long as it likes."""
+        return None if self._until is None else max(1.0, self._until - self._clock())
+
+    async def ask(self, request: ChatRequest, number: int) -> Answering:
+        """Submit a round behind the first."""
+        return await self._submit(replace(self._job, request=request, blobs=dict(self._files)), str(number))
+
+    def run(self, number: int, wanted: list[Wanted], artefacts: int) -> Calls:
+        """Begin the calls of a round."""
+        workshop = Workshop(
+            account=self._admitted.principal.account,
+            token_type=self._job.token_type,
+            catalog=self._tools.intake.catalog.media,
+            ready=self._tools.ready,
+            library=self._tools.library,
+            handles=self._handles,
+            submit=self._submit,
+            left_s=self.left_s,
+            draw=lambda: secrets.randbits(SEED_BITS),
+            paid=self.costs.made,
+        )
+        return Calls(workshop, str(number), wanted, artefacts)
+
+    async def _submit(self, job: ClientRequest, name: str) -> Answering:
+        intake = self._tools.intake
+        return await intake.submit(job, self._admitted, self._headers, f"{self._name}.{name}", self.left_s())

@@ -1,0 +1,1 @@
+"""The direct endpoints for pictures and films: requests read, answers written."""

@@ -1,0 +1,23 @@
+"""What an answer in rounds says beside the events of its chat."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from coordinator.media.results import Result
+
+Status = Literal["queued", "running", "done", "failed"]
+
+
+@dataclass(frozen=True)
+class ToolProgress:
+    """How far a call of a platform tool is: the first is `queued`, the last `done` or `failed` and has the `result`.
+    `percent` never falls. `preview`: an unfinished picture in base64, or nothing."""
+
+    call_id: str
+    name: str
+    arguments: str
+    status: Status
+    percent: int = 0
+    eta_s: float | None = None
+    preview: str = field(default="", repr=False)
+    result: Result | None = None

@@ -1,0 +1,65 @@
+"""One turn of the model, taken apart as it comes: what the client sees of it, and the calls that are ours to run."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from wire.chat import CallDelta, Content, Part, Reasoning
+
+MOST_ARGUMENT_CHARS = 512 * 1024  # of all calls of a turn that are ours: a worker says them, and a worker is a stranger
+
+
+@dataclass
+class Call:
+    """A call of a platform tool."""
+
+    name: str
+    arguments: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.arguments)
+
+
+class Turn:
+    """`take` is given the parts of every step. Calls of `platform` tools are kept back, all else goes to the client,
+    whose own calls are numbered as if there were no others."""
+
+    def __init__(self, platform: Collection[str]) -> None:
+        self._platform = platform
+        self.calls: dict[int, Call] = {}  # ours, by the model's own number
+        self.content: list[str] = []
+        self.reasoning: list[str] = []
+        self._numbers: dict[int, int] = {}  # of the client's calls: the model's number -> theirs
+        self._room = MOST_ARGUMENT_CHARS
+
+    @property
+    def has_clients_calls(self) -> bool:
+        return bool(self._numbers)
+
+    def take(self, parts: Sequence[Part]) -> tuple[Part, ...]:
+        """What of these parts is for the client."""
+        shown: list[Part] = []
+        for part in parts:
+            match part:
+                case Content(text=text):
+                    self.content.append(text)
+                case Reasoning(text=text):
+                    self.reasoning.append(text)
+                case CallDelta(name=str(name)) if name in self._platform:
+                    self.calls[part.index] = Call(name)
+                    self._add(part)
+                    continue
+                case CallDelta() if part.index in self.calls and part.name is None:
+                    self._add(part)
+                    continue
+                case CallDelta():
+                    number = self._numbers.setdefault(part.index, len(self._numbers))
+                    shown.append(part.model_copy(update={"index": number}))
+                    continue
+            shown.append(part)
+        return tuple(shown)
+
+    def _add(self, part: CallDelta) -> None:
+        if part.arguments and len(part.arguments) <= self._room:
+            self._room -= len(part.arguments)
+            self.calls[part.index].arguments.append(part.arguments)

@@ -1,0 +1,80 @@
+"""What an owner's workers have shown, all of them together: a worker id is free, an account less so.
+
+A newcomer gets little at first and more as it proves itself. Where an owner that has proven itself could serve, all
+workers of a newcomer together run two jobs at once, and two more for each that they finished for a client. Where only
+newcomers are there, the bound decides who is asked first, and keeps no slot idle.
+"""
+
+import math
+from dataclasses import dataclass
+
+PROVEN = 8  # finished jobs: from then on an owner's slots are believed
+FIRST, EACH = 2, 2  # jobs at once of an owner that has finished none, and for each finished one
+# Words of its workers that were not so: two are believed to be mistakes, and four jobs in a row that were handed back.
+DOUBTED = 2.5
+HANDED_BACK = 0.6
+REDEEMED = 0.1  # one is forgotten after ten finished jobs: builds of one engine may differ
+MOST = 64  # finished jobs that count: no past is so good that faults do not show
+
+
+@dataclass
+class Owner:
+    """`credit`: jobs finished for clients of other accounts, MOST at most, halved by each fault. `unsettled`: jobs that
+    have not ended, of which its workers said that the request is to blame. `wrong`: how often another owner's worker
+    then served one, or a prompt was claimed to be far longer than it is. `handed_back`: jobs in a row that its
+    workers had and gave back without a fault; `handed_back_at`: the last one's time."""
+
+    credit: int = 0
+    running: int = 0  # leases on its workers
+    unsettled: int = 0
+    wrong: float = 0.0
+    handed_back: int = 0
+    handed_back_at: float = -math.inf
+
+    @property
+    def proven(self) -> bool:
+        return self.credit >= PROVEN
+
+    @property
+    def within_bound(self) -> bool:
+        """Whether its workers may have one more job, if they are a newcomer's."""
+        return self.proven or self.running < FIRST + EACH * self.credit
+
+    @property
+    def doubted(self) -> bool:
+        """Whether its workers said too much that was not so: the next such word is a fault."""
+        return self.wrong + HANDED_BACK * self.handed_back > DOUBTED
+
+    @property
+    def awaits_verdicts(self) -> bool:
+        """Whether it is a newcomer that would be doubted if others serve what its workers found to blame."""
+        most = self.unsettled + self.wrong + HANDED_BACK * self.handed_back
+        return self.unsettled > 0 and not self.proven and most > DOUBTED
+
+    def finished(self) -> None:
+        """One of its workers has finished a job for a client."""
+        self.credit = min(self.credit + 1, MOST)
+        self.handed_back = 0
+        self.wrong = max(0.0, self.wrong - REDEEMED)
+
+    def failed(self) -> None:
+        """One of its workers was at fault with a client's job."""
+        self.credit //= 2
+
+    def was_wrong(self) -> bool:
+        """One of its workers said what was not so. True if that was once too often."""
+        self.wrong += 1
+        return self.doubted
+
+    def has_handed_back(self, offered_at: float, now: float) -> bool:
+        """One of its workers gave a client's job back, and says that it is no fault. True if that was one too many, and
+        each further one is, until one is finished. A job that was offered before the last one came back does not count:
+        those were on their way together."""
+        if offered_at < self.handed_back_at:
+            return False
+        self.handed_back, self.handed_back_at = self.handed_back + 1, now
+        return self.doubted
+
+    def weighs_as_much_as(self, other: "Owner") -> bool:
+        """Whether its word stands against the other's: nobody speaks against an owner that served more clients."""
+        return self.credit >= min(other.credit, PROVEN)

@@ -1,0 +1,1 @@
+"""Where the console commands start; installed, all the rest lies in it."""

@@ -1,0 +1,49 @@
+"""What a console command does before its program runs. tests/packaging/test_wheel.py starts the installed ones."""
+
+import sys
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+import pytest
+
+import supernet
+from supernet import commands
+from supernet.commands import EXIT_CONFIG
+from worker.exits import EXIT_CONFIG as OF_THE_WORKER
+
+
+@pytest.fixture
+def path(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    return sys.path
+
+
+@pytest.mark.parametrize("program", ["worker", "coordinator"])
+def test_without_its_extra_a_command_says_in_a_line_what_to_install(
+    program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def find(name: str) -> ModuleSpec | None:
+        asked.append(name)
+        return None
+
+    monkeypatch.setattr(commands, "find_spec", find)
+    assert getattr(commands, program)() == EXIT_CONFIG == OF_THE_WORKER
+    said = capsys.readouterr()
+    assert said.err.startswith(f"supernet-{program}: ") and said.err.count("\n") == 1 and not said.out
+    assert f"pip install 'supernet[{program}]'" in said.err
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("program", ["worker", "coordinator"])
+def test_a_command_runs_its_program_with_our_folder_first_on_the_path(
+    program: str, path: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [program, "--version"])
+    try:
+        status = getattr(commands, program)()
+    except SystemExit as ended:  # argparse's own --version
+        status = ended.code
+    assert not status and "0." in capsys.readouterr().out
+    assert path[0] == str(Path(supernet.__file__).parent)

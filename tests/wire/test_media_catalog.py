@@ -1,0 +1,69 @@
+"""Entries under `media:` of models.yaml: one that is whole, and what is refused."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from wire.catalog import Catalog
+from wire.errors import ErrorCode, SupernetError
+from wire.media_catalog import MediaSpec
+
+ENTRY: dict[str, Any] = {
+    "id": "z_image",
+    "name": "Z",
+    "tools": ["generate_image"],
+    "pipeline": "ZImagePipeline",
+    "repository": "someone/Z",
+    "defaults": {"width": 1024, "height": 1024, "steps": 8},
+    "limits": {"pixels": 2048 * 2048},
+    "price": 5_000_000,
+    "licence": "Apache-2.0",
+}
+
+
+def test_an_entry_is_found_by_its_id_and_others_are_named() -> None:
+    spec = MediaSpec.model_validate(ENTRY)
+    catalog = Catalog.model_construct(default="m", models=(), media=(spec,))
+    assert catalog.get_media("z_image") is spec
+    with pytest.raises(SupernetError, match="z_image") as caught:
+        catalog.get_media("other")
+    assert caught.value.code is ErrorCode.MODEL_NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"repository": None}, "either a repository or a package"),
+        ({"package": "supernet", "folder": "toy"}, "either a repository or a package"),
+        ({"folder": "toy"}, "name of its folder"),
+        ({"repository": None, "package": "supernet"}, "name of its folder"),
+        ({"repository": None, "package": "supernet", "folder": "../toy"}, "pattern"),
+        ({"pipeline": "DiffusionPipeline"}, "pipeline"),
+        ({"allow": ["*.bin"]}, "pattern"),
+        ({"allow": ["*.py"]}, "pattern"),
+        ({"limits": {"pixels": 512 * 512}}, "larger than the limit"),
+        ({"defaults": {"width": 64, "height": 64, "steps": 60}}, "more than their limit"),
+        ({"tools": []}, "tools"),
+        ({"prize": 3}, "prize"),
+    ],
+)
+def test_what_is_wrong_is_refused(changes: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        MediaSpec.model_validate(ENTRY | changes)
+
+
+def test_a_name_is_a_models_or_a_pipelines() -> None:
+    model = {
+        "id": "z_image",
+        "name": "M",
+        "format": "qwen-json",
+        "repository": "someone/M",
+        "files": [{"name": "m.gguf"}],
+        "context": 4096,
+        "max_output": 2048,
+        "price": {"prompt": 1, "completion": 1},
+        "licence": "Apache-2.0",
+    }
+    with pytest.raises(ValidationError, match="z_image stands under models and under media"):
+        Catalog.model_validate({"default": "z_image", "models": [model], "media": [ENTRY]})

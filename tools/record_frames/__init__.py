@@ -1,0 +1,1 @@
+"""Records what worker and coordinator say to each other, and has a run in which every kind of frame has its reason."""

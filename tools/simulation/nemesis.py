@@ -1,0 +1,37 @@
+"""When something goes wrong, and of which kinds. Each seed draws its own set, so that rare combinations meet."""
+
+from tools.simulation import faults
+from tools.simulation.world import World
+
+
+class Nemesis:
+    """Strikes at random times between start() and stop()."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self._dice = world, world.dice
+        self._on = False
+        self.strikes = 0
+        if world.scenario.mode == "cuts":
+            self._kinds = faults.OF_LINES
+        else:
+            self._kinds = self._dice.sample(faults.ALL, self._dice.randint(1, len(faults.ALL)))
+
+    def start(self) -> None:
+        self._on = True
+        self._next()
+
+    def stop(self) -> None:
+        """From here on all is well: what is down comes up, what is slow gets fast."""
+        self._on = False
+        self._world.history.note("faults end")
+        for machine in self._world.machines:
+            machine.heal()
+
+    def _next(self) -> None:
+        self._world.timeline.after(self._dice.expovariate(1 / self._world.scenario.mean_fault_s), self._strike)
+
+    def _strike(self) -> None:
+        if self._on:
+            self.strikes += 1
+            self._dice.choice(self._kinds)(self._world)
+            self._next()

@@ -1,0 +1,1 @@
+"""Teaches the tiny chat model to draw with the network's own tool."""

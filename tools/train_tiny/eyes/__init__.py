@@ -1,0 +1,1 @@
+"""Trains the tiny model that sees, and its eyes."""

@@ -1,0 +1,1 @@
+"""What runs inside that process: diffusers, and the way from a request to the arguments of a pipeline."""
