@@ -54,8 +54,7 @@ class Arguments:
             raise BadCall(f"{name} must be a text")
         if len(value) > most:
             raise BadCall(f"{name} has {len(value):,} characters, at most {most:,} are taken")
-        if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise BadCall(f"{name} holds half a character (a lone surrogate)")
+        _check_letters(name, value)
         return value.strip()
 
     def prompt(self) -> str:
@@ -71,11 +70,12 @@ class Arguments:
             return None
         if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
             value = float(value)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        number = _finite(value)
+        if number is None:
             raise BadCall(f"{name} must be a number")
-        if not low <= value <= high:
-            raise BadCall(f"{name} is {value:.12g}: it must be from {low:g} to {high:g}")
-        return float(value)
+        if not low <= number <= high:
+            raise BadCall(f"{name} is {number:.12g}: it must be from {low:g} to {high:g}")
+        return number
 
     def integer(self, name: str, low: int, high: int) -> int | None:
         """The nearest integer to a number within bounds: the contract knows numbers only."""
@@ -139,6 +139,7 @@ class Arguments:
         if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
             raise BadCall("reference_image_urls must be an array of texts")
         for name in listed[: MAX_IMAGES + 1]:
+            _check_letters("reference_image_urls", name)
             try:
                 medium = handles.find(name, "image")
             except NoSuchMedia as error:
@@ -169,6 +170,23 @@ def read(tool: str, text: str) -> Arguments:
         elif name in _WITHOUT_EFFECT and values[name] is not None:
             arguments.note(f"{name} has no effect here")
     return arguments
+
+
+def _check_letters(name: str, text: str) -> None:
+    """Raises BadCall for half a character: no frame and no answer can hold one, and errors repeat what they are about."""
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise BadCall(f"{name} holds half a character (a lone surrogate)")
+
+
+def _finite(value: object) -> float | None:
+    """A number of JSON; None for what is none, or more than a float can hold: JSON knows no largest integer."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _not_a_number(word: str) -> None:

@@ -56,6 +56,9 @@ HOSTILE: list[tuple[str, Any, str]] = [
     ("edit_image", {**P, "number_of_variations": 0}, "number_of_variations is 0"),
     ("edit_image", {**P, "number_of_variations": 17}, "from 1 to 16"),
     ("edit_image", {**P, "number_of_variations": 10**300}, "from 1 to 16"),
+    ("edit_image", {**P, "number_of_variations": 10**400}, "number_of_variations must be a number"),
+    ("generate_image", {**P, "width": -(10**4000), "height": 16}, "width must be a number"),
+    ("generate_image", {**P, "seed": 10**400}, "seed must be a number"),
     ("generate_video", {**P, "duration": 3600}, "from 1 to 20"),
     ("generate_video", {**P, "duration": -5}, "duration is -5"),
     ("generate_video", {**P, "fps": 1000}, "from 1 to 60"),
@@ -87,6 +90,8 @@ HOSTILE: list[tuple[str, Any, str]] = [
     ("edit_image", {**P, "reference_image_urls": {"a": 1}}, "array of texts"),
     ("edit_image", {**P, "reference_image_urls": [1, 2]}, "array of texts"),
     ("edit_image", {**P, "reference_image_urls": ["gopher://x"]}, "nothing else is fetched"),
+    ("edit_image", {**P, "reference_image_urls": ["\ud800"]}, "half a character"),
+    ("edit_image", {**P, "source_image_url": "media:1", "reference_image_urls": "\udfff"}, "half a character"),
     ("generate_video", {**P, "reference_image_url": "media:3"}, "is a film and no picture"),
     ("generate_video", {**P, "reference_audio_identity_url": "media:2"}, "given voice"),
     ("generate_video", {**P, "reference_image_url": "media:1", "reference_image_end_url": "media:1"}, "it has no"),
@@ -106,6 +111,7 @@ def test_hostile_arguments_are_refused_in_one_sentence(tool: str, arguments: Any
     assert said in str(refused.value)
     assert len(str(refused.value)) < 500
     assert "\n" not in str(refused.value)
+    assert str(refused.value).encode()  # it goes to the model and to the client, as UTF-8
 
 
 VALUES = st.recursive(
