@@ -133,7 +133,7 @@ class ArtefactUploads:
     async def _take(self, upload: _Upload, sent: Sent) -> Response:
         if sent.sha256 != upload.sha256:
             raise _unusable("its SHA-256 is not that of the Digest header")
-        async with self.artefacts.verified(sent, facts.media_type(upload.make)) as file:
+        async with self.artefacts.verified(sent, facts.media_type(upload.make), upload.spec.account, "made") as file:
             if wrong := facts.fault(upload.make, file.facts):
                 raise _unusable(wrong)
             reason = None if self.filter is None else await self.filter.objection(upload.make, file.path)

@@ -48,7 +48,7 @@ class MediaApi:
             media_type, chunks = await self._sent(request, opened)
             path = opened.enter_context(self.artefacts.staging.place())
             sent = await self.artefacts.staging.receive(chunks, path, INPUT_BYTES[kind_of(media_type)])
-            verified = await opened.enter_async_context(self.artefacts.verified(sent, media_type))
+            verified = await opened.enter_async_context(self.artefacts.verified(sent, media_type, account.id, "upload"))
             artefact = await self.artefacts.add(verified, account.id, "upload")
         return JSONResponse(self._shown(artefact, "upload"), 201)
 

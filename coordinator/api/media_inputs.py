@@ -28,7 +28,7 @@ class Input:
 async def read_input(artefacts: Artefacts, account: str, source: Source) -> Input:
     """The picture of a source. Raises invalid_request with its place for one that cannot be read, overloaded."""
     try:
-        return await (_stored(artefacts, account, source.link) if source.link else _sent(artefacts, source))
+        return await (_stored(artefacts, account, source.link) if source.link else _sent(artefacts, account, source))
     except SupernetError as error:
         if error.code not in OURS:
             raise
@@ -46,10 +46,10 @@ async def _stored(artefacts: Artefacts, account: str, link: str) -> Input:
     return Input(artefact.sha256, artefact.width, artefact.height, data)
 
 
-async def _sent(artefacts: Artefacts, source: Source) -> Input:
+async def _sent(artefacts: Artefacts, account: str, source: Source) -> Input:
     with artefacts.staging.place() as path:
         await asyncio.to_thread(path.write_bytes, source.file)
         sent = Sent(path, sha256(source.file).hexdigest(), len(source.file))
-        async with artefacts.verified(sent, source.media_type) as verified:
+        async with artefacts.verified(sent, source.media_type, account, "upload") as verified:
             data = await asyncio.to_thread(verified.path.read_bytes)
             return Input(verified.sha256, verified.facts.width, verified.facts.height, data)

@@ -47,7 +47,7 @@ T = TypeVar("T")
 class Checker(Protocol):
     """Verifies files; see checker.py."""
 
-    async def check(self, file: Path, media_type: str, into: Path) -> Facts: ...
+    async def check(self, file: Path, media_type: str, into: Path, account: str, origin: Origin) -> Facts: ...
 
 
 @dataclass(frozen=True)
@@ -110,14 +110,15 @@ class Artefacts:
             return known.artefact
         with self.staging.place() as path:
             await asyncio.to_thread(path.write_bytes, data)
-            async with self.verified(Sent(path, sent_sha256, len(data)), media_type) as verified:
+            sent = Sent(path, sent_sha256, len(data))
+            async with self.verified(sent, media_type, account, "upload") as verified:
                 return await self.add(verified, account, "upload")
 
     @asynccontextmanager
-    async def verified(self, sent: Sent, media_type: str) -> AsyncIterator[Verified]:
+    async def verified(self, sent: Sent, media_type: str, account: str, origin: Origin) -> AsyncIterator[Verified]:
         """The file without its metadata, for as long as the block runs. Raises invalid_media, overloaded."""
         with self.staging.place() as path:
-            facts = await self._checker.check(sent.path, media_type, path)
+            facts = await self._checker.check(sent.path, media_type, path, account, origin)
             digest, size = await asyncio.to_thread(_measured, path)
             yield Verified(path, digest, size, facts, sent.sha256)
 

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,15 +14,18 @@ from pydantic import TypeAdapter, ValidationError
 
 from coordinator.artefacts.facts import Facts
 from coordinator.artefacts.magic import HEAD_BYTES, begins_as
+from coordinator.artefacts.names import ORIGINS, Origin, kind_of
 from coordinator.prompt_count.environment import ROOT, environment
+from coordinator.turns import Turns
 from wire.errors import ErrorCode, SupernetError
 
 log = logging.getLogger("supernet.artefacts")
 
 CHILD = (sys.executable, "-m", "coordinator.artefacts.child")
-AT_ONCE = 2
-WAITING = 64  # those that are being read included
-TURN_S = 120.0
+PICTURES, RECORDINGS = 2, 1  # at once, of what is made here and again of what clients send
+OF_ONE = 1  # of what one account sends
+WAITING, WAITING_OF_ONE = 64, 16
+PICTURE_TURN_S, RECORDING_TURN_S = 120.0, 300.0  # longer than the longest that may be before it
 PICTURE_S, RECORDING_S = 60.0, 600.0  # of one, as a clock on the wall has it; processor time has a bound of its own
 ANSWER_BYTES = 4096
 RETRY_S = 10.0
@@ -38,33 +42,25 @@ _ANSWER = TypeAdapter(_Answer)
 
 
 class Checker:
-    """Reads AT_ONCE files at a time, each in a process of its own."""
+    """Reads few files at a time, each in a process of its own.
+
+    A film that takes minutes to read holds up other films of its own kind, and no picture. What workers have made does
+    not wait behind what clients send: whoever could hold it up would have honest workers come too late, and rest.
+    """
 
     def __init__(self, *, command: Sequence[str] = CHILD, picture_s: float = PICTURE_S) -> None:
         self._command = command
         self._picture_s = picture_s
-        self._places = asyncio.Semaphore(AT_ONCE)
-        self._waiting = 0
+        self._turns = {(origin, picture): _turns(origin, picture) for origin in ORIGINS for picture in (True, False)}
 
-    async def check(self, file: Path, media_type: str, into: Path) -> Facts:
-        """What the file is; `into` has it then without its metadata. Raises invalid_media, with a sentence that begins
-        with the file, or overloaded."""
+    async def check(self, file: Path, media_type: str, into: Path, account: str, origin: Origin) -> Facts:
+        """What the file is that somebody sent for an account, or made for it; `into` has it then without its metadata.
+        Raises invalid_media, with a sentence that begins with the file, or overloaded."""
         if not begins_as(media_type, await asyncio.to_thread(_head, file)):
             raise _invalid(f"does not begin as {media_type} does")
-        if self._waiting == WAITING:
-            raise _overloaded()
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(TURN_S):
-                await self._places.acquire()
-        except TimeoutError:
-            raise _overloaded() from None
-        finally:
-            self._waiting -= 1
-        try:
+        async with AsyncExitStack() as places:
+            await self._turns[origin, kind_of(media_type) == "image"].enter(account, places)
             answer = await self._ask(file, media_type, into)
-        finally:
-            self._places.release()
         if answer is None:
             raise _invalid(TOO_MUCH)
         if answer.facts is None or answer.facts.media_type != media_type:
@@ -100,6 +96,14 @@ class Checker:
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
             await child.wait()
+
+
+def _turns(origin: Origin, picture: bool) -> Turns:
+    """What a client has made is as many files as it asked for: of those one may have all places."""
+    at_once, within_s = (PICTURES, PICTURE_TURN_S) if picture else (RECORDINGS, RECORDING_TURN_S)
+    if origin == "made":
+        return Turns(at_once, at_once, WAITING, WAITING, within_s, _overloaded)
+    return Turns(at_once, OF_ONE, WAITING, WAITING_OF_ONE, within_s, _overloaded)
 
 
 def _head(file: Path) -> bytes:

@@ -23,10 +23,13 @@ RECORDING_S = 240
 MEMORY_BYTES = 3 << 29  # 1.5 GiB: 16 frames of 4096 x 4096 that others refer to take 400 MiB
 RESULT_BYTES = max(LIMIT_BYTES.values()) * 2  # what is rewritten is about as large as it was
 
+NICE = 10  # it may take minutes of a core that the coordinator's answers need: those go first
+
 Rewrite = Callable[[BinaryIO, str, BinaryIO], Facts]
 
 
 def main() -> None:
+    os.nice(NICE)
     asked = json.loads(sys.stdin.buffer.readline())
     rewrite = _reader(asked["media_type"])
     with Path(asked["file"]).open("rb") as source, Path(asked["into"]).open("wb+") as into:

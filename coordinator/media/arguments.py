@@ -173,7 +173,7 @@ def read(tool: str, text: str) -> Arguments:
 
 
 def _check_letters(name: str, text: str) -> None:
-    """Raises BadCall for half a character: no frame and no answer can hold one, and errors repeat what they are about."""
+    """Raises BadCall for half a character: no frame holds one, and what is told of an error repeats it."""
     if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
         raise BadCall(f"{name} holds half a character (a lone surrogate)")
 

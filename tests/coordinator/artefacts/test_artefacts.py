@@ -30,7 +30,7 @@ async def make(artefacts: Artefacts, account: str, data: bytes, job: str, media_
     with artefacts.staging.place() as path:
         path.write_bytes(data)
         sent = Sent(path, sha256(data).hexdigest(), len(data))
-        async with artefacts.verified(sent, media_type) as verified:
+        async with artefacts.verified(sent, media_type, account, "made") as verified:
             return await artefacts.add(verified, account, "made", job)
 
 
