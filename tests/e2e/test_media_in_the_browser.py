@@ -3,11 +3,14 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from websockets.asyncio.client import ClientConnection
 
 from coordinator.dispatch.effects import Progressed
 from tests.coordinator.artefacts.files import of_every_type
@@ -16,10 +19,13 @@ from tests.e2e.browser import PATIENCE_MS, Visit, visit
 from tests.e2e.crowd import Played, crowd
 from tests.e2e.painter import STEPS, Painter
 from tools.local_network import MODEL, Network, until
+from wire import messages as wire
+from wire.chat import CallDelta, ChatRequest, Content, FinishReason, Part, Usage
 
 expect.set_options(timeout=PATIENCE_MS)
 
 HALF = str(Progressed("", "denoising", STEPS // 2, STEPS, "").percent)
+TOOL = "sogni_generate_image"
 PROMPT = "a fish that nobody else may read of"
 
 
@@ -90,6 +96,62 @@ def test_who_makes_media_is_shown_with_stage_and_percent(studio: Network, browse
         made = making.result(60)
     with urlopen(made["data"][0]["url"], timeout=10) as answer:
         assert answer.headers["content-type"] == "image/png"
+
+
+@dataclass
+class Director(Played):
+    """A worker that calls a tool of the network, and has the last word when that has been carried out."""
+
+    arguments: str = '{"prompt": "a fish"}'
+
+    async def _serve(self, socket: ClientConnection, start: wire.Start) -> None:
+        head: Any = {"job": start.job, "attempt": start.attempt}
+        assert isinstance(start.request, ChatRequest)
+        told = start.request.messages[-1].role == "tool"
+        said: Part = Content(text="There.") if told else CallDelta(index=0, name=TOOL, arguments=self.arguments)
+        await self._say(socket, wire.Accepted(**head))
+        await self._say(socket, wire.Deltas(items=(wire.Delta(**head, seq=0, tokens=(1, 2), parts=(said,)),)))
+        self.running -= 1
+        reason: FinishReason = "stop" if told else "tool_calls"
+        usage = Usage(prompt=50, completion=2)
+        await self._say(socket, wire.Done(**head, seq=1, finish_reason=reason, usage=usage))
+
+
+def test_a_chat_shows_how_far_its_picture_is(studio: Network, browser: Browser) -> None:
+    painter = Painter("studio", PAINTER.id, slots=2, url=studio.url)
+    with crowd(studio.url, [(studio.key, painter), (studio.key, Director("talker", MODEL))]):
+        until(lambda: studio.get(f"/v1/models/{PAINTER.id}")["free_slots"] == 2)
+        try:
+            with visit(browser, studio.url) as here:
+                page = signed_in(here, studio.key, "/playground")
+                expect(page.locator(".about-model")).to_contain_text("slots free")
+                page.get_by_label("Message").fill("Draw a fish.")
+                page.keyboard.press("Enter")
+                bar = page.locator(".answer").get_by_role("progressbar")
+                expect(bar).to_have_attribute("aria-valuenow", HALF)
+                expect(page.locator(".answer .makings")).to_contain_text("pictures")
+                here.picture("media-playground-progress")
+                assert here.too_wide() <= 0
+                painter.goes_on.set()
+                expect(page.locator(".answer .media img")).to_have_count(1)
+                expect(page.locator(".meta")).to_contain_text("out")
+                expect(page.locator(".answer")).to_contain_text("There.")
+                expect(bar).to_have_count(0)
+        finally:
+            painter.goes_on.set()
+
+
+def test_a_chat_says_why_there_is_no_picture(studio: Network, browser: Browser) -> None:
+    painter = Painter("studio", PAINTER.id, slots=2, url=studio.url)
+    with crowd(studio.url, [(studio.key, painter), (studio.key, Director("talker", MODEL, arguments="{}"))]):
+        until(lambda: studio.get(f"/v1/models/{PAINTER.id}")["free_slots"] == 2)
+        with visit(browser, studio.url) as here:
+            page = signed_in(here, studio.key, "/playground")
+            expect(page.locator(".about-model")).to_contain_text("slots free")
+            page.get_by_label("Message").fill("Draw a fish.")
+            page.keyboard.press("Enter")
+            expect(page.locator(".meta .warned")).to_contain_text(f"{TOOL}: prompt is missing")
+            expect(page.locator(".answer")).to_contain_text("There.")
 
 
 def sent(network: Network, media_type: str, file: bytes) -> str:

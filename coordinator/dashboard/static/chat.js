@@ -9,6 +9,8 @@ export class Answer {
     this.reasoning = "";
     /** @type {{id: string, name: string, arguments: string}[]} */
     this.calls = [];
+    /** @type {Map<string, {name: string, status: string, percent: number, eta_seconds: number | null}>} */
+    this.tools = new Map(); // calls that the network runs itself, by their ids
     /** @type {string[]} */
     this.warnings = [];
     /** @type {string | null} */
@@ -32,6 +34,12 @@ export class Answer {
   take(chunk) {
     if (chunk.error) throw new ApiError(200, chunk.error, 0);
     if (chunk.usage) this.usage = chunk.usage;
+    const told = chunk.sogni_tool_progress;
+    if (told) {
+      this.tools.set(told.tool_call_id, told);
+      this.place = null;
+    }
+    for (const result of chunk.sogni_tool_results ?? []) if (!result.success) this.warnings.push(`${result.name}: ${result.error}`);
     for (const choice of chunk.choices ?? []) {
       const delta = choice.delta ?? {};
       if (delta.reasoning_content) this.reasoning += delta.reasoning_content;
@@ -65,6 +73,12 @@ export class Answer {
     return message;
   }
 
+  /** What is being made for it at this moment. */
+  get makings() {
+    const running = [...this.tools.values()].filter(({ status }) => status === "queued" || status === "running");
+    return this.totalMs === null ? running : [];
+  }
+
   /** Tokens a second after the first; null while that cannot be said. */
   get tps() {
     const tokens = this.usage?.completion_tokens;
@@ -83,7 +97,7 @@ const QUEUED = /queued, place (\d+)(?:, about (\d+) s)?/;
  * @param {AbortSignal} signal
  */
 export async function ask(body, answer, changed, signal) {
-  const whole = { ...body, stream: true, stream_options: { include_usage: true } };
+  const whole = { ...body, stream: true, stream_options: { include_usage: true, include_tool_progress: true } };
   let ended = false;
   try {
     const response = await request("/v1/chat/completions", { method: "POST", body: whole, signal });

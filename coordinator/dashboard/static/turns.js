@@ -2,6 +2,7 @@
 
 import { grow, h, say } from "./dom.js";
 import { plural, speed, words } from "./format.js";
+import { Makings, toolWords } from "./makings.js";
 import { Markdown } from "./markdown.js";
 import { Media } from "./media.js";
 import { costOf } from "./money.js";
@@ -36,13 +37,14 @@ export class AnswerView {
     this.fold = h("details", { class: "thought", hidden: true }, this.summary, this.thought);
     this.markdown = new Markdown();
     this.media = new Media();
+    this.makings = new Makings();
     this.calls = h("div", { class: "calls" });
     this.callViews = [];
     this.trouble = h("div", { class: "trouble", role: "alert", hidden: true });
     this.meta = h("p", { class: "meta" });
     this.node = h(
       "article", { class: "turn answer", "aria-busy": "true" },
-      h("h3", { class: "who" }, model), this.state, this.fold, this.markdown.node, this.media.node, this.calls, this.trouble, this.meta,
+      h("h3", { class: "who" }, model), this.state, this.fold, this.markdown.node, this.makings.node, this.media.node, this.calls, this.trouble, this.meta,
     );
     this.fold.addEventListener("click", () => (this.touched = true));
     this.touched = false;
@@ -63,6 +65,7 @@ export class AnswerView {
     if (answer.reasoning) this.#reasoning(answer);
     this.markdown.show(answer.content);
     this.media.show(answer.content);
+    this.makings.show(answer.makings.map((making) => ({ stage: stageOf(making), percent: making.percent })));
     answer.calls.forEach((call, place) => {
       this.callViews[place] ??= this.#newCall();
       say(this.callViews[place].name, call.name);
@@ -72,7 +75,7 @@ export class AnswerView {
 
   #state(answer) {
     const about = answer.waitS ? `, about ${answer.waitS} s` : "";
-    const waiting = answer.place !== null ? `Waiting: place ${answer.place} in the queue${about}` : answer.firstMs === null ? "Reading…" : "";
+    const waiting = answer.place !== null ? `Waiting: place ${answer.place} in the queue${about}` : answer.firstMs === null && !answer.tools.size ? "Reading…" : "";
     say(this.state, waiting);
     this.state.hidden = !waiting || answer.totalMs !== null;
   }
@@ -117,6 +120,13 @@ export class AnswerView {
       h("button", { type: "button", onclick: again }, "Try again"),
     );
   }
+}
+
+/** What is made, and how long that still takes where it can be said. */
+function stageOf({ name, status, eta_seconds: seconds }) {
+  const what = toolWords([name.replace(/^sogni_/, "")]);
+  if (status === "queued") return `${what}, waiting for a worker`;
+  return seconds === null ? what : `${what}, about ${plural(seconds, "second")} more`;
 }
 
 function figures(answer) {
