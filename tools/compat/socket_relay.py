@@ -43,21 +43,32 @@ class _Handler(socketserver.BaseRequestHandler):
 
 
 class _Listener:
-    """Reads along what a client sends; a plain HTTP request is none of its business."""
+    """Reads along what a client sends. A plain HTTP request, and what is no job, are none of its business."""
 
     def __init__(self, jobs: list[dict[str, Any]]) -> None:
         self._jobs = jobs
         self._protocol = ServerProtocol(max_size=None)
+        self._message = b""
 
     def hear(self, data: bytes) -> None:
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
             if isinstance(event, Request):
                 self._protocol.send_response(self._protocol.accept(event))
-            elif isinstance(event, Frame) and event.opcode is Opcode.TEXT and event.fin:
-                said = json.loads(bytes(event.data))
-                if said["type"] == "llmJobRequest":
-                    self._jobs.append(json.loads(b64decode(said["data"])))
+            elif isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.CONT):
+                self._message += event.data
+                if event.fin:
+                    self._jobs += _jobs_in(self._message)
+                    self._message = b""
+
+
+def _jobs_in(message: bytes) -> list[dict[str, Any]]:
+    """The job that a frame asks for; none for any other."""
+    try:
+        said = json.loads(message)
+        return [json.loads(b64decode(said["data"]))] if said["type"] == "llmJobRequest" else []
+    except (ValueError, TypeError, KeyError):
+        return []
 
 
 def _pass_on(source: socket.socket, target: socket.socket, listener: _Listener | None) -> None:
