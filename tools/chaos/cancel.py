@@ -63,22 +63,31 @@ async def leave(network: Network, slots: Slots, when: str, n: int, steps: list[f
     """Ask, leave, and wait for the slot. The number in the prompt keeps it out of the prefixes that are known."""
     await asyncio.to_thread(until_free, slots, 1)
     request = body(f"{n} {LONG if when == 'prefill' else 'Hello!'}", 2000)
+    # Asked from before the request on: a short answer must not come and go unseen.
+    taken = asyncio.create_task(asyncio.to_thread(until_free, slots, 0))
     reader, writer = await connect(network, request)
-    if when == "prefill":
-        await asyncio.to_thread(until_free, slots, 0)
-        await asyncio.sleep(PREFILL_S)
-    else:
-        times: list[float] = []
-        while len(times) < PIECES:
-            line = await reader.readline()
-            assert line, "the answer ended before its client left"
-            if b'"content"' in line:
-                times.append(time.monotonic())
-        steps.extend(after - before for before, after in pairwise(times))
-    writer.transport.abort()
+    try:
+        await taken
+        if when == "prefill":
+            await asyncio.sleep(PREFILL_S)
+        else:
+            steps.extend(await _paces(reader))
+    finally:
+        writer.transport.abort()
     left = time.monotonic()
     await asyncio.to_thread(until_free, slots, 1)
     return time.monotonic() - left
+
+
+async def _paces(reader: asyncio.StreamReader) -> list[float]:
+    """Seconds between the first tokens of the answer."""
+    times: list[float] = []
+    while len(times) < PIECES:
+        line = await reader.readline()
+        assert line, "the answer ended before its client left"
+        if b'"content"' in line:
+            times.append(time.monotonic())
+    return [after - before for before, after in pairwise(times)]
 
 
 def until_free(slots: Slots, free: int) -> None:
