@@ -112,7 +112,7 @@ class Config:
         "where pictures, films and music are kept: a folder, or s3://BUCKET/PREFIX with the variables of AWS",
         read_artefacts,
         "FOLDER|URL",
-        unset="supernet-media beside the database's file; for PostgreSQL in ~/.local/state/supernet",
+        unset="the database's file and .media; for PostgreSQL supernet-media in ~/.local/state/supernet",
     )
     artefact_days: float = setting(30.0, "how long they are kept, in days", number(0.01, 3660), "DAYS")
     media_filter: str | None = setting(

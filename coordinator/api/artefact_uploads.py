@@ -43,8 +43,8 @@ class Uploads(Protocol):
         """The job of an attempt that may upload with this token now; None: it may not."""
         ...
 
-    def uploaded(self, job: str, attempt: int, artefact: Artefact | str) -> bool:
-        """It is stored; or it may not be shown, for this reason. False: nobody waits for it any more."""
+    def uploaded(self, job: str, attempt: int, artefact: Artefact | SupernetError) -> bool:
+        """It is stored; or it may not be kept or shown, for this reason. False: nobody waits for it any more."""
         ...
 
 
@@ -138,8 +138,9 @@ class ArtefactUploads:
                 raise _unusable(wrong)
             reason = None if self.filter is None else await self.filter.objection(upload.make, file.path)
             if reason is not None:
-                self.uploads.uploaded(upload.job, upload.attempt, reason)
-                return JSONResponse(error_body(SupernetError(ErrorCode.CONTENT_FILTER, reason)), 422)
+                blocked = SupernetError(ErrorCode.CONTENT_FILTER, reason)
+                self.uploads.uploaded(upload.job, upload.attempt, blocked)
+                return JSONResponse(error_body(blocked), 422)
             return _taken(await self._add(upload, file), 201)
 
     async def _add(self, upload: _Upload, file: Verified) -> Artefact:
@@ -155,7 +156,7 @@ class ArtefactUploads:
                 artefact = await self.artefacts.add(file, account, "made", upload.name)
             except SupernetError as error:
                 if error.code is ErrorCode.MEDIA_QUOTA:  # not the worker's fault: the client hears why
-                    self.uploads.uploaded(upload.job, upload.attempt, error.message)
+                    self.uploads.uploaded(upload.job, upload.attempt, error)
                 raise
         if self.uploads.uploaded(upload.job, upload.attempt, artefact):
             return artefact

@@ -4,6 +4,7 @@ What of several pictures could be made is answered and paid for; only when none 
 """
 
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import assert_never
@@ -49,7 +50,10 @@ class ImagesApi:
     async def _answer(self, request: Request, drawing: Drawing, admitted: Admitted) -> Response:
         account = admitted.principal.account
         await self.artefacts.check_room(account)
-        answering = await self.intake.submit(await self._job(drawing, account), admitted, request.headers)
+        async with AsyncExitStack() as places:
+            if any(source.is_large for source in drawing.sources):
+                await self.intake.large_bodies.enter(account, places)  # until their memory has been counted
+            answering = await self.intake.submit(await self._job(drawing, account), admitted, request.headers)
         drawn = _Drawn(answering, ImageAnswer(drawing, answering.created, self.artefacts.link))
         read = self.intake.reader(account)
         try:

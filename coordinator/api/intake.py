@@ -27,6 +27,7 @@ from coordinator.billing.billing import Billing, Ended, OpenBill
 from coordinator.dispatch.effects import JobEnd
 from coordinator.filled import Filled
 from coordinator.hub.hub import Hub
+from coordinator.media.job import MediaJob
 from coordinator.openai.json_body import MAX_PICTURES_BODY_BYTES
 from coordinator.request import ClientRequest
 from coordinator.scheduler.state import JobSpec
@@ -163,8 +164,9 @@ class Intake:
         """
         timeout_s = client_timeout_s(headers) if within_s is None else within_s
         principal = admitted.principal
-        if self.media_filter is not None and isinstance(job.request, MediaRequest):
+        if self.media_filter is not None and isinstance(job, MediaJob):
             await self.media_filter.check_request(job.request.make)
+            job = job.unseen()
         with self.admission.reserve(principal, job) as reservation:
             prompt = PromptCount(min(job.prompt_bound(), job.prompt_likely()))
             self.count(job.model.id, job.request, prompt)  # while the hold is written: no worker is as fast as that

@@ -1,6 +1,7 @@
 """/v1/videos: films are asked for, and looked at later. They are made whether or not their client stays."""
 
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -8,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from coordinator.accounts.accounts import Principal
+from coordinator.api.answering import Submission
 from coordinator.api.artefact_links import served
 from coordinator.api.errors import renamed
 from coordinator.api.intake import Admitted, Intake
@@ -46,8 +48,30 @@ class VideosApi:
     async def _create(self, request: Request, asked: video_request.Film, admitted: Admitted) -> Response:
         account = admitted.principal.account
         await self.artefacts.check_room(account)
-        await self.films.check_room(account)
-        first = await read_input(self.artefacts, account, asked.first) if asked.first else None
+        async with self.films.room(account), AsyncExitStack() as places:
+            answering, size = await self._submitted(asked, admitted, request.headers, places)
+        film = Film(
+            name=answering.name,
+            account=account,
+            model=asked.model.id,
+            width=size[0],
+            height=size[1],
+            seconds=asked.seconds,
+            created_ms=answering.created * 1000,
+        )
+        running = await self.films.begin(film, answering.answers)
+        return JSONResponse(video_object(self._running(running)), headers=answering.limits)
+
+    async def _submitted(
+        self, asked: video_request.Film, admitted: Admitted, headers: Mapping[str, str], places: AsyncExitStack
+    ) -> tuple[Submission, tuple[int, int]]:
+        """Submit the job of a film. Returns the size of its frames with it."""
+        account = admitted.principal.account
+        first = None
+        if asked.first is not None:
+            if asked.first.is_large:
+                await self.intake.large_bodies.enter(account, places)
+            first = await read_input(self.artefacts, account, asked.first)
         size = asked.size
         if size is None:
             assert first is not None
@@ -60,21 +84,11 @@ class VideosApi:
             token_type=asked.token_type,
             blobs={first.sha256: first.data} if first else {},
         )
-        answering = await self.intake.submit(job, admitted, request.headers)
+        answering = await self.intake.submit(job, admitted, headers)
         if (error := answering.answers.early_error()) is not None:
             answering.answers.cancel()
             raise renamed(error, {}, [asked.first.path] if asked.first else [])
-        film = Film(
-            name=answering.name,
-            account=account,
-            model=asked.model.id,
-            width=size[0],
-            height=size[1],
-            seconds=asked.seconds,
-            created_ms=answering.created * 1000,
-        )
-        running = await self.films.begin(film, answering.answers)
-        return JSONResponse(video_object(self._running(running)), headers=answering.limits)
+        return answering, size
 
     async def list(self, request: Request) -> Response:
         principal = self._principal(request)

@@ -129,10 +129,12 @@ class Dispatch:
         another's token. A spec without an account is of a test: what it made is looked at, and not kept."""
         return uploads.allowed(self._state, job_id, attempt, token)
 
-    def uploaded(self, job_id: str, attempt: int, artefact: Artefact | str, now: float) -> list[Effect] | None:
-        """What the attempt made is verified and stored, and its job is finished with it. Or it may not be shown, for
-        the reason that is given instead, and the job ends so. None: it came too late, or is not the first of this
-        attempt, and must not be kept."""
+    def uploaded(
+        self, job_id: str, attempt: int, artefact: Artefact | SupernetError, now: float
+    ) -> list[Effect] | None:
+        """What the attempt made is verified and stored, and its job is finished with it. Or it may not be kept or
+        shown, for the reason that is given instead, and the job ends so. None: it came too late, or is not the first of
+        this attempt, and must not be kept."""
         taken = uploads.ended(self._state, job_id, attempt, artefact, now)
         return self._state.flush() if taken else None
 

@@ -12,7 +12,7 @@ from coordinator.dispatch.dispatch_state import State
 from coordinator.dispatch.upload_tokens import token
 from coordinator.scheduler.state import JobSpec, Lease
 from coordinator.scheduler.workers import Worker
-from wire.errors import ErrorCode, SupernetError
+from wire.errors import SupernetError
 from wire.job_state import JobState
 
 
@@ -28,9 +28,10 @@ def allowed(state: State, job: str, attempt: int, key: str) -> JobSpec | None:
     return spec
 
 
-def ended(state: State, job_id: str, attempt: int, artefact: Artefact | str, now: float) -> bool:
+def ended(state: State, job_id: str, attempt: int, artefact: Artefact | SupernetError, now: float) -> bool:
     """What the attempt made is verified and stored, and its job is finished. Or it may not be shown, by the operator's
-    filter, for the reason that is given instead: then the job fails, and its worker did nothing wrong. False: nobody
+    filter, or not be kept, as its client has no room: then the job fails for the reason that is given instead, and its
+    worker did nothing wrong. False: nobody
     waits for it, or it is not the first of this attempt."""
     found = _running(state, job_id, attempt)
     if found is None or found[1].made:
@@ -46,7 +47,7 @@ def ended(state: State, job_id: str, attempt: int, artefact: Artefact | str, now
         if isinstance(artefact, Artefact):
             ends.made(state, job, artefact, now)
         else:
-            ends.fail(state, job, SupernetError(ErrorCode.CONTENT_FILTER, artefact), now)
+            ends.fail(state, job, artefact, now)
     lease.since = now
     return True
 

@@ -34,7 +34,7 @@ from coordinator.hub.clock import TICK_S, Clock
 from coordinator.hub.log_bounds import LogBounds
 from coordinator.scheduler.state import JobSpec, Limits, Peer
 from coordinator.telemetry.tracing import Tracing
-from wire.errors import CLOSE_UNAUTHORIZED, ErrorCode
+from wire.errors import CLOSE_UNAUTHORIZED, ErrorCode, SupernetError
 from wire.messages import Error, Hello, ToCoordinator, ToWorker
 
 log = logging.getLogger("supernet.hub")
@@ -149,9 +149,9 @@ class Hub:
         worker: what it made is verified and not kept, and `uploaded` is told all the same."""
         return self.dispatch.upload(job, attempt, token)
 
-    def uploaded(self, job: str, attempt: int, artefact: Artefact | str) -> bool:
-        """What the attempt made is verified and stored, and its job is finished with it. Or it may not be shown, for
-        the reason that is given instead. False: nobody waits for it any more, and it must not be kept."""
+    def uploaded(self, job: str, attempt: int, artefact: Artefact | SupernetError) -> bool:
+        """What the attempt made is verified and stored, and its job is finished with it. Or it may not be kept or
+        shown, for the reason that is given instead. False: nobody waits for it any more, and it must not be kept."""
         effects = self.dispatch.uploaded(job, attempt, artefact, self.now())
         self._perform(effects or [])
         return effects is not None

@@ -1,12 +1,12 @@
 """What a client asked to be made, read and resolved: the second kind of client's request beside ChatJob."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from coordinator.dispatch.effects import Report
 from coordinator.ledger.pricing import Tariff, TokenType
 from coordinator.media.price import units
 from coordinator.request import Piece
-from wire.media import MediaRequest
+from wire.media import EditImage, GenerateImage, MediaRequest
 from wire.media_catalog import MediaSpec
 
 
@@ -25,6 +25,13 @@ class MediaJob:
     stream: bool = False
     token_type: TokenType = "auto"
     blobs: dict[str, bytes] = field(default_factory=dict, repr=False)  # in no log, and no dump
+
+    def unseen(self) -> "MediaJob":
+        """The same without unfinished pictures on the way: what nobody has looked at is shown to nobody."""
+        make = self.request.make
+        if not isinstance(make, GenerateImage | EditImage) or not make.previews:
+            return self
+        return replace(self, request=MediaRequest(make=make.model_copy(update={"previews": 0})))
 
     @property
     def piece(self) -> Piece:

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar, assert_never
 
@@ -50,6 +52,7 @@ class Films:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._running: dict[str, Running] = {}
+        self._beginning: Counter[str] = Counter()  # by account
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def interrupted(self) -> None:
@@ -58,16 +61,24 @@ class Films:
         if found := await self._store.run(rows.interrupt, at_ms, at_ms - KEPT_DAYS * DAY_MS):
             log.warning("%d films ran when the coordinator ended", found)
 
-    async def check_room(self, account: str) -> None:
-        """Raises rate_limit_exceeded if the account has as many films under way as it may, media_quota_exceeded if it
-        has so many that it must delete some."""
-        own = sum(running.film.account == account for running in self._running.values())
+    @asynccontextmanager
+    async def room(self, account: str) -> AsyncIterator[None]:
+        """Room for one film more while its job is submitted; `begin` it at once behind that. Raises rate_limit_exceeded
+        if the account has as many films under way as it may, media_quota_exceeded if it has so many that it must delete
+        some."""
+        own = self._beginning[account] + sum(running.film.account == account for running in self._running.values())
         if own >= MOST_RUNNING:
             message = f"This account has {own} films under way, and may have {MOST_RUNNING}: wait for one of them."
             raise SupernetError(ErrorCode.RATE_LIMIT_EXCEEDED, message, retry_after_s=RETRY_S)
-        if await self._run(rows.count, account) >= MOST_KEPT:
-            message = f"This account has {MOST_KEPT:,} videos: delete some."
-            raise SupernetError(ErrorCode.MEDIA_QUOTA, message)
+        self._beginning[account] += 1
+        try:
+            if await self._run(rows.count, account) + self._beginning[account] > MOST_KEPT:
+                message = f"This account has {MOST_KEPT:,} videos: delete some."
+                raise SupernetError(ErrorCode.MEDIA_QUOTA, message)
+            yield
+        finally:
+            self._beginning[account] -= 1
+            self._beginning += Counter()  # keeps nothing of those who begin none
 
     async def begin(self, film: Film, answers: Answers) -> Running:
         """Watch a film whose job has been submitted. If it cannot be written down the job is cancelled."""

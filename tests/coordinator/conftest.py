@@ -140,6 +140,11 @@ class Coordinator:
     server: Server
     task: asyncio.Task[None]  # the server's
 
+    @property
+    def account(self) -> str:
+        """Whose the key is."""
+        return self.running.services.accounts.authenticate({"authorization": f"Bearer {self.key}"}, "client").account
+
     def openai(self, **options: Any) -> openai.AsyncOpenAI:
         wishes: dict[str, Any] = {"api_key": self.key, "max_retries": 0} | options
         return openai.AsyncOpenAI(base_url=self.url + "/v1", **wishes)

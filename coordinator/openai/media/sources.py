@@ -5,6 +5,7 @@ from typing import Any
 
 from coordinator.openai.fields import Fields, kind
 from coordinator.openai.images import file_of, from_uri
+from coordinator.openai.json_body import MAX_BODY_BYTES
 from wire.errors import SupernetError, invalid
 from wire.media import MAX_IMAGE_BYTES, MAX_IMAGES
 from wire.media_catalog import MediaSpec
@@ -22,6 +23,11 @@ class Source:
     file: bytes = field(default=b"", repr=False)
     media_type: str = ""
     link: str = ""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it takes much memory, or may: of a link that is not known before it has been read."""
+        return bool(self.link) or len(self.file) > MAX_BODY_BYTES
 
 
 def read_file(path: str, file: bytes) -> Source:

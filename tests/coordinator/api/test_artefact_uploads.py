@@ -25,6 +25,7 @@ from tests.coordinator.artefacts.files import WORDS, jpeg, mp3, mp4, png, wav
 from tests.coordinator.conftest import Coordinator, Start, until
 from tests.coordinator.media_worker import CATALOG, MediaWorker, media_worker
 from wire import messages as wire
+from wire.errors import ErrorCode, SupernetError
 from wire.media import LIMIT_BYTES, UPLOAD_PATH, GenerateImage, GenerateVideo, Making, MediaRequest
 
 PICTURE = GenerateImage(prompt="a cat", width=64, height=48, steps=2)
@@ -78,8 +79,7 @@ def files(coordinator: Coordinator) -> list[Path]:
 
 @asynccontextmanager
 async def asked(coordinator: Coordinator, make: Making = PICTURE, model: str = "draws") -> AsyncIterator[Asked]:
-    services = coordinator.running.services
-    account = services.accounts.authenticate({"authorization": f"Bearer {coordinator.key}"}, "client").account
+    services, account = coordinator.running.services, coordinator.account
     async with media_worker(coordinator, model) as worker:
         ends: list[JobEnd] = []
         spec = JobSpec("job.0", account, model, MediaRequest(make=make), seed=1, upload_secret="a secret")
@@ -157,6 +157,7 @@ HOSTILE: dict[str, bytes] = {
 
 async def test_what_is_no_picture_of_that_size_is_refused_and_leaves_nothing(job: Asked) -> None:
     for name, data in HOSTILE.items():
+        await job.worker.progress(job.start, 1)  # however long all this takes here, the attempt is not silent
         answer = await job.put(data)
         assert code(answer) == (422, "invalid_media"), name
         assert await job.kept() == [] and files(job.coordinator) == [] and job.ends == [], name
@@ -285,7 +286,9 @@ async def test_no_room_is_told_to_the_client_and_is_no_fault_of_the_worker(job: 
     job.artefacts.room = Room(count=0)
     assert code(await job.put()) == (403, "media_quota_exceeded")
     (end,) = job.ends
-    assert "delete some" in str(getattr(end, "error", ""))
+    error = getattr(end, "error", None)
+    assert isinstance(error, SupernetError)
+    assert error.code is ErrorCode.MEDIA_QUOTA and "delete some" in error.message
     assert files(job.coordinator) == []
 
 

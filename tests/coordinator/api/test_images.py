@@ -12,6 +12,8 @@ import openai
 import pytest
 from PIL import Image
 
+from coordinator.admission import large_bodies
+from tests.coordinator.artefacts.hooks import hook
 from tests.coordinator.conftest import Coordinator, Start, until
 from tests.coordinator.media_catalog import png, uri
 from tests.coordinator.media_worker import CATALOG, make_of, media_worker
@@ -256,6 +258,33 @@ async def test_a_body_that_is_too_large_is_a_413(drawing: Coordinator) -> None:
         body = json.dumps({"prompt": "x", "image": uri(bytes(20 * 2**20))})
         assert (await http.post(GENERATIONS, content=body)).status_code == 413
         assert (await http.post(EDITS, content=body + " " * 30 * 2**20)).status_code == 413
+
+
+async def test_files_that_may_be_large_are_read_in_turn(
+    start_coordinator: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(large_bodies, "PLACES", 0)
+    monkeypatch.setattr(large_bodies, "WAIT_S", 0.01)
+    async with start_coordinator(CATALOG) as drawing, media_worker(drawing, serves=True), drawing.http() as http:
+        kept = await drawing.running.services.artefacts.keep(drawing.account, png(), "image/png")
+        by_link = await http.post(EDITS, json={"prompt": "x", "image": [kept.id] * 3})
+        assert (by_link.status_code, by_link.json()["error"]["code"]) == (503, "overloaded")
+        assert (await http.post(EDITS, json={"prompt": "x", "image": uri(png())})).status_code == 200
+
+
+async def test_where_a_filter_looks_at_what_was_made_nobody_sees_it_before(start_coordinator: Start) -> None:
+    async with (
+        hook(b'{"allow": true}') as (url, _),
+        start_coordinator(CATALOG, media_filter=url) as drawing,
+        media_worker(drawing, "draws") as worker,
+        drawing.openai() as client,
+    ):
+        asking = asyncio.create_task(client.images.generate(prompt="x", stream=True, partial_images=2))
+        start = await worker.accept()
+        assert getattr(make_of(start), "previews", None) == 0
+        await worker.progress(start, 4, png())
+        await worker.make(start)
+        assert [event.type async for event in await asking] == ["image_generation.completed"]
 
 
 async def test_a_silent_stream_says_that_it_lives(drawing: Coordinator) -> None:

@@ -9,6 +9,7 @@ import av
 import openai
 import pytest
 
+from coordinator.admission import large_bodies
 from coordinator.videos import films
 from tests.coordinator.conftest import Coordinator, Start, make_account, make_key
 from tests.coordinator.media_catalog import png, uri
@@ -82,6 +83,17 @@ async def test_a_film_begins_with_a_picture(filming: Coordinator) -> None:
             assert (await ended(client, video)).size == "32x80"
         one, two = (make_of(start) for start in worker.asked)
         assert one == two and isinstance(one, GenerateVideo) and one.first
+
+
+async def test_a_picture_that_may_be_large_is_read_in_turn(
+    start_coordinator: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(large_bodies, "PLACES", 0)
+    monkeypatch.setattr(large_bodies, "WAIT_S", 0.01)
+    async with start_coordinator(CATALOG) as filming, media_worker(filming, "films"), filming.http() as http:
+        kept = await filming.running.services.artefacts.keep(filming.account, png(64, 64), "image/png")
+        asked = await http.post(VIDEOS, json={"prompt": "x", "input_reference": kept.id})
+        assert (asked.status_code, asked.json()["error"]["code"]) == (503, "overloaded")
 
 
 async def test_progress_rises_and_the_job_goes_on_without_its_client(filming: Coordinator) -> None:
@@ -194,6 +206,15 @@ async def test_films_under_way_have_a_bound(filming: Coordinator, monkeypatch: p
         await worker.make_one()
         await ended(client, first.id)
         assert (await client.videos.create(prompt="x")).id != first.id
+
+
+async def test_films_that_are_asked_for_at_once_have_that_bound_too(
+    filming: Coordinator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(films, "MOST_RUNNING", 2)
+    async with media_worker(filming, "films"), filming.http() as http:
+        answers = await asyncio.gather(*(http.post(VIDEOS, json={"prompt": "x"}) for _ in range(8)))
+        assert sorted(answer.status_code for answer in answers) == [200, 200, *[429] * 6]
 
 
 async def test_without_a_worker_nothing_is_noted(filming: Coordinator) -> None:

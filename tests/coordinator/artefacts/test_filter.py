@@ -1,49 +1,18 @@
-"""The operator's hook: a real HTTP server, that answers as it likes."""
+"""What the operator's hook is asked, and what becomes of its answers."""
 
-import asyncio
 import json
-import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from coordinator.artefacts.filter import MediaFilter
 from tests.coordinator.artefacts.files import png
+from tests.coordinator.artefacts.hooks import hook
 from wire.errors import ErrorCode, SupernetError
 from wire.media import GenerateImage, GenerateMusic
 
 PICTURE = GenerateImage(prompt="a cät", negative_prompt="dogs", width=64, height=48, steps=2)
 MUSIC = GenerateMusic(prompt="a song", seconds=2, steps=1)
-
-
-@asynccontextmanager
-async def hook(answer: bytes, status: str = "200 OK", slow: bool = False) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """Its URL, and the requests that it got: head and body."""
-    heard: list[bytes] = []
-    serving: list[asyncio.Task[None]] = []
-    over = asyncio.Event()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        serving.append(task)
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
-        assert length is not None
-        heard.append(head + await reader.readexactly(int(length[1])))
-        if slow:
-            await over.wait()
-        writer.write(f"HTTP/1.1 {status}\r\ncontent-length: {len(answer)}\r\n\r\n".encode() + answer)
-        writer.close()
-        await writer.wait_closed()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/may/it", heard
-        over.set()
-        await asyncio.gather(*serving, return_exceptions=True)
 
 
 async def test_it_is_asked_before_in_json_and_after_with_the_file(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from tests.coordinator.dispatch.driver import Driver, M
 from tests.coordinator.media.making import PICTURE, artefact, offer
 from wire import messages as wire
 from wire.chat import Usage
+from wire.errors import SupernetError
 from wire.media import MediaOffer, MediaRequest, Progress, Stage
 from wire.offers import ModelOffer, ModelState
 
@@ -62,7 +63,7 @@ class Studio(Driver):
         """How far an attempt of eight steps is."""
         self.says(worker, Progress(job=job, attempt=attempt, stage=stage, step=step, steps=8, **more))
 
-    def uploads(self, job: str = "j1", attempt: int = 1, made: Artefact | str | None = None) -> bool:
+    def uploads(self, job: str = "j1", attempt: int = 1, made: Artefact | SupernetError | None = None) -> bool:
         """What an attempt made was verified and stored."""
         effects = self.dispatch.uploaded(job, attempt, artefact() if made is None else made, self.now)
         self.out = effects or []

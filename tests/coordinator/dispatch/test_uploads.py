@@ -7,7 +7,7 @@ from tests.coordinator.dispatch.studio import Studio
 from tests.coordinator.media.making import artefact
 from wire import messages as wire
 from wire.chat import Content, Usage
-from wire.errors import ErrorCode
+from wire.errors import ErrorCode, SupernetError
 
 
 @pytest.fixture
@@ -122,12 +122,13 @@ def test_tokens_and_texts_are_no_picture(studio: Studio) -> None:
     assert not studio.all(Deliver)
 
 
-def test_what_may_not_be_shown_ends_its_job_and_is_nobodys_fault(studio: Studio) -> None:
+@pytest.mark.parametrize("code", [ErrorCode.CONTENT_FILTER, ErrorCode.MEDIA_QUOTA])
+def test_what_may_not_be_shown_or_kept_ends_its_job_and_is_nobodys_fault(studio: Studio, code: ErrorCode) -> None:
     studio.opens("w2")
     studio.accepts()
-    assert studio.uploads(made="the picture was blocked by this network's filter")
+    assert studio.uploads(made=SupernetError(code, "no cats here"))
     failed = studio.one(Failed)
-    assert failed.error.code is ErrorCode.CONTENT_FILTER and "filter" in failed.error.message
+    assert (failed.error.code, failed.error.message) == (code, "no cats here")
     assert not studio.all(Made) and not studio.sent(wire.Start) and not studio.dispatch.resting(studio.now)
     assert not studio.uploads()
     studio.ends()

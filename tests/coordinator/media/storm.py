@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from coordinator.accounts.accounts import Principal
+from coordinator.artefact import Artefact
 from coordinator.billing.billing import Billing, OpenBill
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import Effect, Failed, Finished, Made, Progressed, Stopped
@@ -27,6 +28,7 @@ from tests.coordinator.media.making import FILM, MUSIC, PAINTER, PICTURE, WIDE, 
 from wire import messages as wire
 from wire.catalog import File, ModelSpec, Price
 from wire.chat import Usage
+from wire.errors import ErrorCode, SupernetError
 from wire.media import MediaRequest, Progress
 from wire.offers import ModelOffer, ModelState
 
@@ -44,6 +46,7 @@ CHATTER = ModelSpec(
     licence="MIT",
 )
 MAKINGS = (PICTURE, WIDE, FILM, MUSIC)
+BLOCKED = SupernetError(ErrorCode.CONTENT_FILTER, "the filter blocked it")
 SHARE_BPS = 7000
 BALANCE = 10**9
 
@@ -216,14 +219,14 @@ class MediaStorm(Storm):
         place = start.job, start.attempt
         if place in self.stored:
             return  # the same again
-        what = "the filter blocked it" if self.random.random() < 0.05 else artefact()
-        if upload.spec.account and not isinstance(what, str):
+        what = BLOCKED if self.random.random() < 0.05 else artefact()
+        if upload.spec.account and isinstance(what, Artefact):
             self.stored[place] = upload.spec.account
         effects = self.dispatch.uploaded(start.job, start.attempt, what, self.now)
         if effects is None:
             self.stored.pop(place, None)
         else:
-            if not upload.spec.account or isinstance(what, str):
+            if not upload.spec.account or what is BLOCKED:
                 self.answered(start)
             self.perform(effects)
 

@@ -68,7 +68,7 @@ async def join(worker: FakeWorker, name: str) -> None:
     await worker.say(wire.Capacity(models=(ModelState(id="painter", status="ready", slots=2, free=2),)))
 
 
-async def upload(coordinator: Coordinator, start: wire.Start, made: Artefact | str = PICTURE) -> bool:
+async def upload(coordinator: Coordinator, start: wire.Start, made: Artefact | SupernetError = PICTURE) -> bool:
     """As the endpoint of uploads does it, once it has verified and stored what came."""
     hub = coordinator.running.services.hub
     assert start.upload is not None
@@ -165,7 +165,7 @@ async def test_of_several_those_that_were_made_are_paid(coordinator: Coordinator
         one, two = await worker.accept(), await worker.accept()
         assert one.seed != two.seed and one.upload != two.upload
         assert await upload(coordinator, one)
-        assert await upload(coordinator, two, "the filter of this network blocked the picture")
+        assert await upload(coordinator, two, SupernetError(ErrorCode.CONTENT_FILTER, "the filter blocked the picture"))
         events = await told(answering, ends=2)
         await done(worker, one)
         await ended(coordinator, answering)

@@ -117,20 +117,29 @@ async def test_to_delete_one_that_runs_cancels_it(store: Store, account: str) ->
     await kept.close()
 
 
+async def refused_room(kept: Films, account: str) -> None:
+    async with kept.room(account):
+        pytest.fail("there was room")
+
+
 async def test_both_bounds_of_an_account(store: Store, account: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(films, "MOST_RUNNING", 1)
     monkeypatch.setattr(films, "MOST_KEPT", 1)
     kept = Films(store)
-    await kept.check_room(account)
+    async with kept.room(account):
+        with pytest.raises(SupernetError, match="under way"):  # the other one is about to begin
+            await refused_room(kept, account)
+    async with kept.room(account):
+        pass  # it came to nothing
     film, answers, _ = asked(account)
     await kept.begin(film, answers)
     with pytest.raises(SupernetError, match="under way"):
-        await kept.check_room(account)
+        await refused_room(kept, account)
     await kept.close()
     again = Films(store)
     await again.interrupted()
     found = await again.find(account, "a")
     assert found.error is not None and found.error[0] == rows.INTERRUPTED
     with pytest.raises(SupernetError, match="delete some") as refused:
-        await again.check_room(account)
+        await refused_room(again, account)
     assert refused.value.code is ErrorCode.MEDIA_QUOTA
