@@ -1,7 +1,8 @@
 """An answer with files in it: what is kept and sent piece by piece is the text around them, and where each belongs."""
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from coordinator.artefact import Artefact
 
@@ -27,3 +28,27 @@ class Filled:
             yield artefact
             sent = place
         yield self.body[sent:]
+
+
+@dataclass
+class Places:
+    """What stands in the text of an answer for the files in it, until it is sent. No other text may hold the `mark`:
+    it is either unguessable, or no stranger knows the id behind it yet."""
+
+    mark: str
+    _known: dict[str, Artefact] = field(default_factory=dict)
+
+    def of(self, artefact: Artefact) -> str:
+        """Stands for the bytes of this file, in base64."""
+        self._known[artefact.id] = artefact
+        return f"{self.mark}{artefact.id}"
+
+    def filled(self, text: bytes) -> Filled:
+        """The text with its files, wherever one belongs."""
+        body, files, sent = bytearray(), [], 0
+        for found in re.finditer(re.escape(self.mark).encode() + rb"([A-Za-z0-9_-]{22})", text):
+            if (artefact := self._known.get(found[1].decode())) is not None:
+                body += text[sent : found.start()]
+                files.append((len(body), artefact))
+                sent = found.end()
+        return Filled(bytes(body + text[sent:]), tuple(files))

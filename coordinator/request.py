@@ -15,6 +15,7 @@ from coordinator.prompt_count.likely import likely_most
 from coordinator.scheduler import prefix_affinity
 from wire.catalog import ModelSpec
 from wire.chat import ChatRequest
+from wire.media import ImageFormat
 from wire.request import Request
 
 
@@ -89,14 +90,32 @@ class ClientRequest(Protocol):
 
 
 @dataclass(frozen=True)
+class PictureWish:
+    """How a client wants the pictures that its model has drawn: as things of the answer, whose text needs no links.
+
+    `tools`: names of those that may draw one. `size` in pixels and `model`: for every picture, whatever the model says;
+    without them as it says. `previews`: how many unfinished ones it is shown on the way."""
+
+    tools: frozenset[str]
+    format: ImageFormat = "png"
+    previews: int = 0
+    size: tuple[int, int] | None = None
+    model: str = ""
+
+
+@dataclass(frozen=True)
 class PlatformWish:
     """What a request says of the platform tools. `wanted` None: nothing. `run` False: calls of them go to the client.
-    `progress`: it wants to be told how far a call is. `choice`: its tool_choice, whatever tools there are."""
+    `progress`: it wants to be told how far a call is. `choice`: its tool_choice, whatever tools there are, and
+    `allowed` those of them that may be called; None: all. `pictures`: it wants pictures drawn, and as they are; None:
+    links in the text."""
 
     wanted: bool | None = None
     run: bool = True
     progress: bool = False
     choice: str = "auto"
+    allowed: frozenset[str] | None = None
+    pictures: PictureWish | None = None
     declared: tuple[str, ...] = ()  # names of those that the model is told of, once that is known
 
 

@@ -7,8 +7,10 @@ bare end for success. A client that leaves is noticed at once, also while it wai
 """
 
 import hashlib
+import json
 import math
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Protocol, assert_never
 
@@ -18,10 +20,11 @@ from starlette.types import Receive, Scope, Send
 
 from coordinator.admission.idempotency import MOST_BYTES_EACH
 from coordinator.api.events import LEFT, EventStream, unless_left
+from coordinator.api.filled_response import FilledResponse, Read, in_base64
+from coordinator.api.served_headers import queue_headers, timing
 from coordinator.artefact import Artefact
-from coordinator.dispatch.dispatch import QueuePosition
 from coordinator.dispatch.effects import Deliver, Failed, Finished, Made, Progressed, Report
-from coordinator.filled import Filled
+from coordinator.filled import Filled, Places
 from coordinator.hub.answers import Answers
 from coordinator.hub.buffers import AnswerEvent
 from coordinator.ledger.pricing import Quote
@@ -71,6 +74,14 @@ class BodyWriter(Protocol):
 
 
 @dataclass(frozen=True)
+class Files:
+    """What stands for the files in the words of a writer, and how they are read as the answer is sent."""
+
+    places: Places
+    read: Read
+
+
+@dataclass(frozen=True)
 class Answering:
     """A request whose jobs have been submitted, to be answered by `stream` or by `whole`.
 
@@ -88,10 +99,10 @@ class Answering:
     limits: dict[str, str]
     detached: bool = False
 
-    async def stream(self, request: Request, writer: StreamWriter) -> Response:
+    async def stream(self, request: Request, writer: StreamWriter, files: Files | None = None) -> Response:
         """A response that is sent while the jobs run. Raises the error of a job that failed before the first byte."""
         await self.begun(request)
-        return AnswerStream(self, writer)
+        return AnswerStream(self, writer, files)
 
     async def begun(self, request: Request) -> None:
         """Wait until an answer begins, or COMMIT_S seconds have passed. Raises the error of a job that failed before:
@@ -106,9 +117,9 @@ class Answering:
             self.answers.cancel()
             raise
 
-    async def whole(self, request: Request, writer: BodyWriter) -> Response:
+    async def whole(self, request: Request, writer: BodyWriter, files: Files | None = None) -> Response:
         """One JSON value, once every choice has finished. Raises the error of the first choice that fails."""
-        return await self.waited(request, self._collected(writer))
+        return await self.waited(request, self._collected(writer, files))
 
     async def waited(self, request: Request, collected: Coroutine[Any, Any, Response]) -> Response:
         """The response that is made of all events; the jobs are cancelled when the client does not wait for it."""
@@ -118,7 +129,7 @@ class Answering:
         finally:
             self.answers.cancel()
 
-    async def _collected(self, writer: BodyWriter) -> Response:
+    async def _collected(self, writer: BodyWriter, files: Files | None) -> Response:
         reports: dict[int, Report] = {}
         while len(reports) < self.job.n:
             for choice, event in await self.answers.take(KEEP_ALIVE_S):
@@ -136,7 +147,11 @@ class Answering:
                         pass  # of media, which have answers of their own
                     case _:
                         assert_never(event)
-        return JSONResponse(writer.whole(), headers=timing(reports[0]) | self.limits)
+        headers = timing(reports[0]) | self.limits
+        if files is None:
+            return JSONResponse(writer.whole(), headers=headers)
+        text = json.dumps(writer.whole(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return FilledResponse(files.places.filled(text.encode()), files.read, headers=headers)
 
 
 @dataclass(frozen=True)
@@ -151,7 +166,7 @@ class JobStream(EventStream):
     """A stream of what jobs say. They are cancelled when it ends, however it ends."""
 
     def __init__(self, answering: Answering, pieces: AsyncGenerator[bytes]) -> None:
-        headers = _queue_headers(answering.answers.queue_position()) | answering.limits
+        headers = queue_headers(answering.answers.queue_position()) | answering.limits
         super().__init__(pieces, headers, cut=answering.answers.cut, detached=answering.detached)
         self._answers = answering.answers
         self._silence_s = answering.silence_s
@@ -196,9 +211,10 @@ class JobStream(EventStream):
 class AnswerStream(JobStream):
     """The answers of all choices as one stream of events."""
 
-    def __init__(self, answering: Answering, writer: StreamWriter) -> None:
+    def __init__(self, answering: Answering, writer: StreamWriter, files: Files | None = None) -> None:
         super().__init__(answering, self._events())
         self._writer = writer
+        self._files_of_writer = files
         self._unfinished = answering.job.n
         self._error: SupernetError | None = None
         self._attempts = 0  # of the choice that took most
@@ -207,15 +223,37 @@ class AnswerStream(JobStream):
         yield self._place() + self._record(self._writer.first())
         while self._unfinished and self._error is None:
             events = await self._answers.take(self._silence_s)
-            written = self._record(b"".join(self._written(choice, event) for choice, event in events))
+            written = self._words(b"".join(self._written(choice, event) for choice, event in events))
             comments = b"".join(_percent(event) for _, event in events if isinstance(event, ToolProgress))
-            yield comments + written if events else self._place() or sse_comment("ping")
-        last = self._writer.last() if self._error is None else self._writer.failed(self._error)
+            if not events:
+                comments = self._place() or sse_comment("ping")
+            async with aclosing(self._sent(comments, written)) as pieces:
+                async for piece in pieces:
+                    yield piece
         # Too late for a header: how often the answer was begun is known at its end.
-        last = sse_comment(f"x-supernet-attempts: {self._attempts}") + self._record(last)
+        attempts = sse_comment(f"x-supernet-attempts: {self._attempts}")
+        last = self._words(self._writer.last() if self._error is None else self._writer.failed(self._error))
         if self._error is None:
             self._end(self._whole())  # before the client knows the end: it may ask for the same again at once
-        yield last
+        async with aclosing(self._sent(attempts, last)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    def _words(self, written: bytes) -> Filled:
+        """What the writer wrote, recorded."""
+        filled = Filled(written) if self._files_of_writer is None else self._files_of_writer.places.filled(written)
+        self._record(filled.body, filled.files)
+        return filled
+
+    async def _sent(self, comments: bytes, words: Filled) -> AsyncGenerator[bytes]:
+        """Both as they are sent: in one piece, but for files."""
+        if self._files_of_writer is None or not words.files:
+            yield comments + words.body
+            return
+        yield comments
+        async with aclosing(in_base64(words, self._files_of_writer.read)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     def _written(self, choice: int, event: AnswerEvent | ToolProgress) -> bytes:
         if self._error is not None:
@@ -249,28 +287,3 @@ def choice_seed(first: int, choice: int) -> int:
     if choice == 0:
         return first
     return int.from_bytes(hashlib.sha256(f"{first}/{choice}".encode()).digest()[:8], "big") >> 1
-
-
-def _queue_headers(standing: QueuePosition | None) -> dict[str, str]:
-    """Place and wait of a stream that begins before its job does."""
-    if standing is None:
-        return {}
-    wait_ms = str(round(standing.wait_s * 1000))
-    return {"x-supernet-queue-place": str(standing.place), "x-supernet-queue-wait-ms": wait_ms}
-
-
-def pseudonym(worker: str | None) -> str:
-    """What clients know a worker by: the same for one worker, and nothing of its key."""
-    return hashlib.sha256((worker or "").encode()).hexdigest()[:12]
-
-
-def timing(report: Report) -> dict[str, str]:
-    """Headers of a whole answer: how its first choice was served."""
-    headers = {
-        "x-supernet-attempts": str(report.attempts),
-        "x-supernet-queue-ms": str(round(report.queued_s * 1000)),
-        "x-supernet-worker": pseudonym(report.worker),
-    }
-    if report.first_token_s is not None:
-        headers["x-supernet-ttft-ms"] = str(round(report.first_token_s * 1000))
-    return headers

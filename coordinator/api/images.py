@@ -12,12 +12,13 @@ from typing import assert_never
 from starlette.requests import Request
 from starlette.responses import Response
 
-from coordinator.api.answering import KEEP_ALIVE_S, Answering, JobStream, timing
+from coordinator.api.answering import KEEP_ALIVE_S, Answering, JobStream
 from coordinator.api.errors import renamed
 from coordinator.api.filled_response import FilledResponse, Read, in_base64
 from coordinator.api.intake import Admitted, Intake
 from coordinator.api.media_inputs import read_input
 from coordinator.api.media_ready import ready_now
+from coordinator.api.served_headers import timing
 from coordinator.artefact import Artefact
 from coordinator.artefacts.artefacts import Artefacts
 from coordinator.dispatch.effects import Deliver, Failed, Finished, Made, Progressed, Report

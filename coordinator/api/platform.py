@@ -63,7 +63,8 @@ class PlatformTools:
         if not job.platform.run:
             return first
         request = _Request(self, job, admitted, headers, first.name)
-        course, names = Course(first.name, job.request), frozenset(job.platform.declared)
+        apart = job.platform.pictures.tools if job.platform.pictures is not None else ()
+        course, names = Course(first.name, job.request, apart), frozenset(job.platform.declared)
         rounds = Rounds(course, first, names, request.costs, request.ask, request.run)
         return Answering(
             name=first.name,
@@ -137,6 +138,7 @@ class _Request:
             left_s=self.left_s,
             draw=lambda: secrets.randbits(SEED_BITS),
             paid=self.costs.made,
+            pictures=self._job.platform.pictures,
         )
         return Calls(workshop, str(number), wanted, artefacts)
 

@@ -1,16 +1,18 @@
 """POST /v1/responses: body -> the same job as a chat completion -> one Response, or its events. Nothing is stored."""
 
+import secrets
 from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from coordinator.api.answering import Answering
+from coordinator.api.answering import Answering, Files
 from coordinator.api.errors import renamed
 from coordinator.api.intake import Admitted, Intake
 from coordinator.api.platform import PlatformTools
 from coordinator.dispatch.effects import Deliver, Finished
+from coordinator.filled import Places
 from coordinator.openai.chat_response import Envelope
 from coordinator.openai.responses.events import ResponseEvents, event_bytes
 from coordinator.openai.responses.request import ResponsesJob, parse
@@ -35,11 +37,13 @@ class ResponsesApi:
         chat = self.platform.declared(job.chat, asked=True)
         job = replace(job, chat=chat)
         answering = await self.platform.submit(chat, admitted, request.headers)
-        answer = _Answer(job, answering)
+        places = Places(f"{secrets.token_urlsafe(16)}:")
+        answer = _Answer(job, answering, places)
+        files = Files(places, self.intake.reader(admitted.principal.account)) if job.pictures is not None else None
         try:
             if chat.stream:
-                return await answering.stream(request, answer)
-            return await answering.whole(request, answer)
+                return await answering.stream(request, answer, files)
+            return await answering.whole(request, answer, files)
         except SupernetError as error:
             raise renamed(error, PARAMS, job.chat.pictures) from error
 
@@ -47,12 +51,13 @@ class ResponsesApi:
 class _Answer:
     """One answer, streamed or whole: the same events make both."""
 
-    def __init__(self, job: ResponsesJob, answering: Answering) -> None:
+    def __init__(self, job: ResponsesJob, answering: Answering, places: Places) -> None:
         self._quote = answering.quote
         self._pictures = job.chat.pictures
         # This API has no place for a fingerprint.
         envelope = Envelope(f"resp_{answering.name}", answering.created, job.chat.model.id, fingerprint="")
-        self._events = ResponseEvents(envelope, job.repeated, job.names, job.chat.warnings)
+        pictures = None if job.pictures is None else (job.pictures, places)
+        self._events = ResponseEvents(envelope, job.shown, job.names, job.chat.warnings, pictures)
 
     def first(self) -> bytes:
         return _bytes(self._events.first())
@@ -66,9 +71,7 @@ class _Answer:
         return _bytes(self._events.finish(event.finish_reason, usage, cost))
 
     def tool(self, event: ToolProgress) -> bytes:
-        if event.result is not None:
-            self._events.made(event.result)
-        return b""  # the comment says how far it is
+        return _bytes(self._events.tool(event))
 
     def failed(self, error: SupernetError) -> bytes:
         return _bytes(self._events.fail(renamed(error, PARAMS, self._pictures)))

@@ -3,21 +3,24 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import assert_never
 
-from coordinator.api.answering import KEEP_ALIVE_S, Submission, pseudonym
+from coordinator.api.answering import KEEP_ALIVE_S, Submission
 from coordinator.api.chat import fingerprint
 from coordinator.api.errors import renamed
 from coordinator.api.intake import Admitted, Intake
+from coordinator.api.served_headers import pseudonym
 from coordinator.dispatch.effects import Deliver, Failed, Finished, Made, Progressed
 from coordinator.ledger.pricing import decimal, paying
 from coordinator.openai.chat_response import Envelope
 from coordinator.openai.json_body import Json
 from coordinator.request import ChatJob
-from coordinator.rounds.offer import given
+from coordinator.rounds.offer import Offer, given
 from coordinator.sogni.account import cost_json
 from coordinator.sogni.answer import JobTokens
 from wire.chat import Part
 from wire.errors import SupernetError
 
+# Sogni's own clients declare such tools themselves, and run what they call.
+DECLARED_BY_CLIENTS = Offer(without="on this socket a client declares such tools itself, in 'tools'")
 LOOK_S = 1.0  # between two looks at the place in the queue
 
 Say = Callable[[str, Json], Awaitable[None]]
@@ -38,7 +41,7 @@ async def answered(
     does not want it any more.
     """
     await say("jobState", {"jobID": job_id, "type": "pending", "modelId": job.model.id})
-    job = given(job, ())  # Sogni's own clients declare such tools themselves, and run what they call
+    job = given(job, DECLARED_BY_CLIENTS)
     answering = await intake.submit(job, admitted, headers)
     answering.answers.cut.add_done_callback(lambda _: unread())
     envelope = Envelope(f"chatcmpl-{answering.name}", answering.created, job.model.id, fingerprint(job.model))

@@ -11,6 +11,7 @@ from coordinator.media import shape
 from coordinator.media.arguments import Arguments, BadCall
 from coordinator.media.handles import Handles, Medium
 from coordinator.media.ready import Ready
+from coordinator.request import PictureWish
 from wire.media import (
     EditImage,
     GenerateImage,
@@ -47,8 +48,16 @@ class Order:
         return media_kind(self.make)
 
 
-def order(arguments: Arguments, catalog: Sequence[MediaSpec], ready: Ready, handles: Handles) -> Order:
-    """The order of a call. Raises BadCall with one sentence for the model."""
+def order(
+    arguments: Arguments,
+    catalog: Sequence[MediaSpec],
+    ready: Ready,
+    handles: Handles,
+    pictures: PictureWish | None = None,
+) -> Order:
+    """The order of a call. `pictures`: what the client wants of them. Raises BadCall, one sentence for the model."""
+    if pictures is not None and arguments.tool in pictures.tools:
+        arguments = _as_wished(arguments, pictures)
     tool: Tool = arguments.tool.removeprefix(PREFIX)  # type: ignore[assignment]  # one of the six: `read` saw to it
     wanted, variations, seed = arguments.text("model", 128), arguments.variations(), arguments.seed()
     able = [spec for spec in catalog if ready.serves(spec, tool)]
@@ -58,6 +67,8 @@ def order(arguments: Arguments, catalog: Sequence[MediaSpec], ready: Ready, hand
     for spec in sorted(able, key=lambda spec: spec.id != wanted):  # else in the order of the catalog
         notes = replace(arguments, notes=list(arguments.notes))
         make, media = MAKERS[tool](notes, spec, handles)
+        if pictures is not None and isinstance(make, GenerateImage | EditImage):
+            make = make.model_copy(update={"format": pictures.format, "previews": pictures.previews})
         reason = ready.lacks(spec, make)
         if reason is None:
             if wanted and wanted != spec.id:
@@ -65,6 +76,16 @@ def order(arguments: Arguments, catalog: Sequence[MediaSpec], ready: Ready, hand
             return Order(spec, make, variations, seed, tuple(media), tuple(notes.notes))
         reasons.append(f"{spec.id}: {reason}")
     raise BadCall(f"no worker can make this at the moment ({'; '.join(reasons[:MOST_REASONS])})")
+
+
+def _as_wished(arguments: Arguments, pictures: PictureWish) -> Arguments:
+    """What the client says of every picture goes before what its model says of one."""
+    values = dict(arguments.values)
+    if pictures.size is not None:
+        values["width"], values["height"] = pictures.size
+    if pictures.model:
+        values["model"] = pictures.model
+    return replace(arguments, values=values)
 
 
 def placed(make: Making, digests: Sequence[str]) -> Making:

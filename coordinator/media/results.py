@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from coordinator.artefact import Artefact
+from wire.errors import ErrorCode
 
 Json = dict[str, Any]
 
@@ -17,20 +18,24 @@ MOST_PROMPT_CHARS = 500  # of a prompt in the words for the model: a result of 2
 MOST_ERROR_CHARS = 500
 LABEL_CHARS = 60
 IN_ANY_CASE = "The user gets the link in any case: you need not repeat it, and never make one up."
+SHOWN = "The user is shown it in any case: there is no link, so write none."
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One artefact of a call, with its link and the handle by which later calls can name it."""
+    """One artefact of a call, with its link, the handle by which later calls can name it, and the number of the choice
+    that it is of all that the call asked for."""
 
     artefact: Artefact
     url: str
     handle: str | None = None
+    choice: int = 0
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one call of a platform tool: some pieces, or why there are none. `cost_nano`: what was charged."""
+    """What came of one call of a platform tool: some pieces, or why there are none. `cost_nano`: what was charged.
+    `code`: of the error, unless it is the model's: a call that cannot be carried out."""
 
     call_id: str
     name: str
@@ -41,6 +46,7 @@ class Result:
     seed: int | None = None
     notes: tuple[str, ...] = ()
     error: str = ""
+    code: ErrorCode | None = None
     cost_nano: int = 0
 
     @property
@@ -48,21 +54,22 @@ class Result:
         return bool(self.pieces)
 
 
-def for_model(result: Result) -> str:
-    """The content of the tool's message: JSON, at most about 2 KiB for up to eight pieces."""
+def for_model(result: Result, apart: bool = False) -> str:
+    """The content of the tool's message: JSON, at most about 2 KiB for up to eight pieces. `apart`: the client is given
+    the pieces themselves, so the model is told of no links."""
     if not result.success:
         return _text({"success": False, "error": result.error[:MOST_ERROR_CHARS]})
     said: Json = {
         "success": True,
         "media_type": result.media_type,
-        "urls": [piece.url for piece in result.pieces],
+        **({} if apart else {"urls": [piece.url for piece in result.pieces]}),
         "handles": [piece.handle for piece in result.pieces if piece.handle],
         "model": result.model,
         "prompt": result.prompt[:MOST_PROMPT_CHARS],
     }
     if result.notes:
         said["notes"] = list(result.notes)
-    return _text(said | {"hint": IN_ANY_CASE})
+    return _text(said | {"hint": SHOWN if apart else IN_ANY_CASE})
 
 
 def for_client(result: Result) -> Json:

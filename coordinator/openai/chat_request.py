@@ -15,17 +15,18 @@ What is decided here, because the fields alone do not say it:
 - `top_p: 0` keeps the most likely token alone, `top_k: -1` (vLLM's word for no limit) means 0.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 from coordinator.ledger.pricing import TOKEN_TYPES, TokenType
+from coordinator.media.tools import NAMES
 from coordinator.openai.fields import Fields, agreed, kind
 from coordinator.openai.images import Pictures
 from coordinator.openai.json_body import MAX_PICTURES_BODY_BYTES, load
 from coordinator.openai.messages import read_messages
-from coordinator.openai.platform import nameable, plain_choice, read_platform, read_wanted
+from coordinator.openai.platform import plain_choice, read_platform, read_wanted
 from coordinator.openai.thinking import read_thinking
-from coordinator.openai.tools import chat_choice, read_response_format, read_tool_choice, read_tools
+from coordinator.openai.tools import Chosen, chat_choice, read_response_format, read_tool_choice, read_tools
 from coordinator.request import ChatJob
 from wire.catalog import Catalog, ModelSpec, Preset, TaskProfile
 from wire.chat import (
@@ -64,7 +65,7 @@ def read(fields: Fields, body: bytes, catalog: Catalog, headers: Mapping[str, st
     model = read_model(fields, catalog)
     pictures = Pictures(model, catalog)
     wanted = read_wanted(fields)
-    request, choice = _request(fields, model, pictures, nameable(wanted))
+    request, chosen = _request(fields, model, pictures)
     pictures.finish(body, fields)
     if goes_on and request.messages[-1].role != "assistant":
         message = "Invalid 'continue_final_message': the last message is none of the assistant's."
@@ -85,7 +86,7 @@ def read(fields: Fields, body: bytes, catalog: Catalog, headers: Mapping[str, st
         warnings=fields.warnings,
         blobs=pictures.blobs,
         pictures=tuple(pictures.places),
-        platform=read_platform(fields, wanted, choice, progress),
+        platform=read_platform(fields, wanted, chosen, progress=progress),
     )
     fields.finish()
     return job
@@ -96,18 +97,18 @@ def read_model(fields: Fields, catalog: Catalog) -> ModelSpec:
     return catalog.get(catalog.default if name is None else name)
 
 
-def _request(fields: Fields, model: ModelSpec, pictures: Pictures, others: Collection[str]) -> tuple[ChatRequest, str]:
+def _request(fields: Fields, model: ModelSpec, pictures: Pictures) -> tuple[ChatRequest, Chosen]:
     """The request with its own tools alone, and its choice among all that may be declared."""
     messages, developer = read_messages(fields, pictures)
-    tools, choice = read_tool_choice(fields, read_tools(fields), chat_choice, others)
+    chosen = read_tool_choice(fields, read_tools(fields), chat_choice, NAMES)
     thinking = read_thinking(fields, model)
     parallel = fields.flag("parallel_tool_calls")
     max_tokens = _max_tokens(fields, model)
     schema, strict = read_response_format(fields)
     request = ChatRequest(
         messages=messages,
-        tools=tools,
-        tool_choice=plain_choice(choice, tools),
+        tools=chosen.tools,
+        tool_choice=plain_choice(chosen),
         parallel_tool_calls=True if parallel is None else parallel,
         json_schema=schema,
         json_schema_strict=strict,
@@ -121,7 +122,7 @@ def _request(fields: Fields, model: ModelSpec, pictures: Pictures, others: Colle
             fields, model.presets.choose(read_profile(fields, developer), thinking.enabled), _top_logprobs(fields)
         ),
     )
-    return request, choice
+    return request, chosen
 
 
 def read_profile(fields: Fields, developer: bool) -> TaskProfile:

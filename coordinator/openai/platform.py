@@ -1,11 +1,8 @@
 """What a request says of the platform tools: whether it wants them, who runs them, and what it is told meanwhile."""
 
-from collections.abc import Collection
-
-from coordinator.media.tools import NAMES
 from coordinator.openai.fields import Fields
-from coordinator.request import PlatformWish
-from wire.chat import Tool
+from coordinator.openai.tools import Chosen
+from coordinator.request import PictureWish, PlatformWish
 from wire.errors import invalid
 
 WANTED = (True, "creative-tools", "creative-agent", "rich")  # the words are those of Sogni's own clients
@@ -24,19 +21,22 @@ def read_wanted(fields: Fields) -> bool | None:
     raise invalid("sogni_tools", f"Invalid 'sogni_tools': supported values are true, false, {listed}.")
 
 
-def nameable(wanted: bool | None) -> Collection[str]:
-    """Tools that `tool_choice` may name though the request declares none of them."""
-    return () if wanted is False else NAMES
-
-
-def read_platform(fields: Fields, wanted: bool | None, choice: str, progress: bool = False) -> PlatformWish:
-    """`choice`: the tool_choice, whatever tools the request declares itself."""
+def read_platform(
+    fields: Fields,
+    wanted: bool | None,
+    chosen: Chosen,
+    *,
+    progress: bool = False,
+    pictures: PictureWish | None = None,
+) -> PlatformWish:
+    """`chosen`: the tool_choice, whatever tools the request declares itself."""
     run = fields.flag("sogni_tool_execution")
-    return PlatformWish(wanted, run is not False, progress, choice)
+    return PlatformWish(wanted, run is not False, progress, chosen.choice, chosen.allowed, pictures)
 
 
-def plain_choice(choice: str, tools: Collection[Tool]) -> str:
+def plain_choice(chosen: Chosen) -> str:
     """The choice among the request's own tools, as it holds where no other is declared."""
+    tools, choice = chosen.tools, chosen.choice
     name = choice.removeprefix("name:")
     holds = bool(tools) if name == choice else any(tool.name == name for tool in tools)
     return choice if holds else "none"

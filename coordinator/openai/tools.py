@@ -1,7 +1,7 @@
 """Declared tools, the choice among them, and the format of the answer's text."""
 
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
@@ -95,38 +95,64 @@ def read_schema(fields: Fields, name: str, strict: bool) -> dict[str, Any] | Non
     return value
 
 
-def read_tool_choice(
-    body: Fields, tools: tuple[Tool, ...], named: Callable[[Fields], tuple[str, str]], others: Collection[str] = ()
-) -> tuple[tuple[Tool, ...], str]:
-    """The tools that may be called, and the choice among them as ChatRequest wants it: none, auto, required or
-    `name:NAME`. Without tools nothing is called, so: none; unless there may be `others`, which the request does not
-    declare itself.
+class Chosen(NamedTuple):
+    """Which of the request's own `tools` may be called, and the `choice` among all as ChatRequest wants it: none, auto,
+    required or `name:NAME`. `allowed`: which of the others may be; None: all. `group`: the type that chose them."""
 
-    `named` reads a name out of an object, in which the APIs differ, and says where it stood.
-    """
-    value = body.take("tool_choice")
+    tools: tuple[Tool, ...]
+    choice: str
+    allowed: frozenset[str] | None = None
+    group: str | None = None
+
+
+Named = Callable[[Fields], tuple[str, str]]  # reads a name out of an object, in which the APIs differ, and its place
+_NONE: Mapping[str, Collection[str]] = {}
+
+
+def read_tool_choice(
+    body: Fields,
+    tools: tuple[Tool, ...],
+    named: Named,
+    others: Collection[str] = (),
+    groups: Mapping[str, Collection[str]] = _NONE,
+) -> Chosen:
+    """Read `tool_choice`. Without tools nothing is called, so the choice is: none; unless there may be `others`, which
+    the request does not declare itself. `groups` of these are chosen by a type of tool in place of a name."""
+    value, allowed = body.take("tool_choice"), None
     if isinstance(value, dict) and value.get("type") == "allowed_tools":
-        allowed, value = _allowed(value, type(body)(value, "tool_choice"), named)
-        tools = tuple(tool for tool in tools if tool.name in allowed)
+        names, value = _allowed(value, type(body)(value, "tool_choice"), named, groups)
+        tools, allowed = tuple(tool for tool in tools if tool.name in names), names.intersection(others)
+        others = allowed
+    if isinstance(value, dict) and (group := groups.get(_type(value))) is not None:
+        fields = type(body)(value, "tool_choice")
+        fields.take("type")
+        fields.finish()
+        return Chosen((), "required", frozenset(group), value["type"])
     if isinstance(value, dict) and value.keys() == {"type"} and value["type"] in CHOICES:
         value = value["type"]
     if isinstance(value, dict):
         name, path = named(type(body)(value, "tool_choice"))
         if not any(tool.name == name for tool in tools) and name not in others:
             raise invalid(path, f"Invalid '{path}': no tool in 'tools' has this name.")
-        return tools, f"name:{name}"
+        return Chosen(tools, f"name:{name}")
     if value is not None and (not isinstance(value, str) or value not in CHOICES):
         message = "Invalid 'tool_choice': supported values are 'none', 'auto', 'required', 'any' and a named function."
         raise invalid("tool_choice", message)
     choice = CHOICES[value or "auto"]
     if choice == "required" and not tools and not others:
         raise invalid("tool_choice", f"Invalid 'tool_choice': '{value}' needs at least one function in 'tools'.")
-    return tools, choice if tools or others else "none"
+    return Chosen(tools, choice if tools or others else "none", allowed)
 
 
-def _allowed(given: dict[str, Any], fields: Fields, named: Callable[[Fields], tuple[str, str]]) -> tuple[set[str], str]:
-    """Names of the functions that may be called of those declared, and whether one must be. The model is told of no
-    others: what may be chosen among them is then held as ever."""
+def _type(given: dict[str, Any]) -> str:
+    return str(given.get("type"))
+
+
+def _allowed(
+    given: dict[str, Any], fields: Fields, named: Named, groups: Mapping[str, Collection[str]]
+) -> tuple[frozenset[str], str]:
+    """Names of the functions that may be called, and whether one must be. The model is told of no others: what may be
+    chosen among them is then held as ever."""
     fields.take("type")
     wrapped = fields.inner("allowed_tools") if "allowed_tools" in given else None  # as chat completions have it
     inner = wrapped or fields
@@ -134,14 +160,15 @@ def _allowed(given: dict[str, Any], fields: Fields, named: Callable[[Fields], tu
     items = inner.array("tools", MAX_TOOLS) or []
     inner.finish()
     fields.finish()
-    names = set()
+    names: set[str] = set()
     for index, item in enumerate(items):
         one = type(fields)(item, f"{path}[{index}]")
         if item.get("type") == "function":
             names.add(named(one)[0])
         else:
-            one.leave()  # it was left out of 'tools' too
-    return names, mode
+            names.update(groups.get(_type(item), ()))
+            one.leave()  # of any other type it was left out of 'tools' too
+    return frozenset(names), mode
 
 
 def chat_choice(fields: Fields) -> tuple[str, str]:

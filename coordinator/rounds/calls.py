@@ -14,6 +14,7 @@ from coordinator.media.job import MediaJob
 from coordinator.media.makings import Order, order, placed
 from coordinator.media.ready import Ready
 from coordinator.media.results import Piece, Result
+from coordinator.request import PictureWish
 from coordinator.rounds.costs import Priced
 from coordinator.rounds.course import MOST_ARTEFACTS, MOST_CALLS, Wanted
 from coordinator.rounds.events import ToolProgress
@@ -59,6 +60,7 @@ class Workshop:
     left_s: Callable[[], float | None]
     draw: Callable[[], int]  # a seed
     paid: Callable[[Priced, int], int]  # told of units that were made: what they cost
+    pictures: PictureWish | None = None
 
 
 class Calls:
@@ -70,7 +72,10 @@ class Calls:
         self._wanted = wanted
         self._room = MOST_ARTEFACTS - artefacts
         self._results: dict[str, Result] = {}
-        self._now = {call.id: ToolProgress(call.id, call.name, call.arguments, "queued") for call in wanted}
+        self._now = {
+            call.id: ToolProgress(f"{name}.{call.place}", call.id, call.name, call.arguments, "queued")
+            for call in wanted
+        }
         self._news = dict.fromkeys(self._now)  # ids of calls of which there is something to say, the oldest first
         self._woken = asyncio.Event()
         self._places = asyncio.Semaphore(AT_ONCE)
@@ -98,8 +103,10 @@ class Calls:
         for task in self._tasks:
             if task.done():
                 task.result()  # what is no SupernetError is a fault of ours, and is not told as a tool's
-        news, self._news = list(self._news), {}
-        return [self._now[call] for call in news]
+        told = [self._now[call] for call in self._news]
+        self._now |= {now.call_id: replace(now, preview="") for now in told}  # each preview is told once
+        self._news = {}
+        return told
 
     def cancel(self) -> None:
         """Nobody waits for them any more. Each cancels its own jobs."""
@@ -117,7 +124,7 @@ class Calls:
         except BadCall as error:
             result = Result(call.id, call.name, error=str(error))
         except SupernetError as error:
-            result = Result(call.id, call.name, error=error.message)
+            result = Result(call.id, call.name, error=error.message, code=error.code)
         self._results[call.id] = result
         now = self._now[call.id]
         if result.success:
@@ -128,7 +135,7 @@ class Calls:
     async def _made(self, call: Wanted) -> Result:
         """Raises BadCall and SupernetError."""
         shop = self._workshop
-        wish = order(read(call.name, call.arguments), shop.catalog, shop.ready(), shop.handles)
+        wish = order(read(call.name, call.arguments), shop.catalog, shop.ready(), shop.handles, shop.pictures)
         if wish.variations > self._room:
             raise BadCall(f"at most {MOST_ARTEFACTS} artefacts are made for one request: make fewer")
         self._room -= wish.variations
@@ -181,9 +188,10 @@ class Calls:
                 match event:
                     case Progressed():
                         percents[choice] = max(percents[choice], event.percent)
-                        self._progress(call, sum(percents.values()) // job.n, event.preview)
+                        preview = "" if choice else event.preview
+                        self._progress(call, sum(percents.values()) // job.n, preview)
                     case Made():
-                        pieces[choice] = self._piece(event.artefact, wish)
+                        pieces[choice] = self._piece(event.artefact, wish, choice)
                         percents[choice] = 100
                     case Finished():
                         ended += 1
@@ -207,16 +215,16 @@ class Calls:
             cost_nano=self._workshop.paid(submitted.quote, job.units * len(pieces)),
         )
 
-    def _piece(self, made: Artefact, wish: Order) -> Piece:
+    def _piece(self, made: Artefact, wish: Order, choice: int) -> Piece:
         medium = Medium(wish.kind, artefact=made.id)
-        return Piece(made, self._workshop.library.link(made), self._workshop.handles.add(medium))
+        return Piece(made, self._workshop.library.link(made), self._workshop.handles.add(medium), choice)
 
     def _progress(self, call: Wanted, percent: int, preview: str) -> None:
         now, clock = self._now[call.id], asyncio.get_running_loop().time()
         began = self._began.setdefault(call.id, clock)
         percent = max(percent, now.percent)
         eta_s = (clock - began) * (100 - percent) / percent if percent >= 10 and clock > began else None
-        self._tell(replace(now, status="running", percent=percent, eta_s=eta_s, preview=preview))
+        self._tell(replace(now, status="running", percent=percent, eta_s=eta_s, preview=preview or now.preview))
 
     def _tell(self, news: ToolProgress) -> None:
         self._now[news.call_id] = news

@@ -5,7 +5,7 @@ At most MOST_ROUNDS rounds, and the last is asked without tools, so that a text 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from coordinator.media.results import Result, for_model, missing_links
@@ -30,10 +30,12 @@ class Wanted:
 
 
 class Course:
-    """Where one request is. `name`: of the request; ids of calls are made from it, so that no failover changes them."""
+    """Where one request is. `name`: of the request; ids of calls are made from it, so that no failover changes them.
+    `apart`: the tools of which the client is given what they made, and no links."""
 
-    def __init__(self, name: str, request: ChatRequest) -> None:
+    def __init__(self, name: str, request: ChatRequest, apart: Collection[str] = ()) -> None:
         self._name = name
+        self._apart = apart
         self._most_tokens = request.max_tokens
         self._told: list[str] = []  # the client, of every round
         self._results: list[Result] = []
@@ -81,7 +83,10 @@ class Course:
             reasoning="".join(turn.reasoning) or None,
             tool_calls=tuple(ToolCall(id=call.id, name=call.name, arguments=call.arguments) for call in wanted),
         )
-        told = [Message(role="tool", content=for_model(result), tool_call_id=result.call_id) for result in results]
+        told = [
+            Message(role="tool", content=for_model(result, result.name in self._apart), tool_call_id=result.call_id)
+            for result in results
+        ]
         self.round += 1
         self.request = self.request.model_copy(
             update={
@@ -94,7 +99,8 @@ class Course:
 
     def links(self) -> str:
         """What the client's text lacks of the links of all that was made."""
-        return missing_links(self._results, "".join(self._told))
+        linked = [result for result in self._results if result.name not in self._apart]
+        return missing_links(linked, "".join(self._told))
 
     def _id(self, place: int) -> str:
         digest = hashlib.sha256(f"{self._name}/{self.round}/{place}".encode()).hexdigest()

@@ -11,8 +11,10 @@ Status = Literal["queued", "running", "done", "failed"]
 @dataclass(frozen=True)
 class ToolProgress:
     """How far a call of a platform tool is: the first is `queued`, the last `done` or `failed` and has the `result`.
-    `percent` never falls. `preview`: an unfinished picture in base64, or nothing."""
+    `part`: the name of its job within the request, which is ROUND.CALL. `percent` never falls. `preview`: an unfinished
+    picture in base64 that has not been told before, or nothing; of several variations that of the first."""
 
+    part: str
     call_id: str
     name: str
     arguments: str

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from coordinator.openai.responses.fields import PICTURES_REFUSED
+
 Body = dict[str, Any]
 Probe = tuple[Body, Body]
 
@@ -195,6 +197,11 @@ def _flat(**fields: Any) -> Probe:
     return {"tools": [function]}, {"tools": [function | fields]}
 
 
+def _drawing(**fields: Any) -> Probe:
+    tool = {"type": "image_generation"}
+    return {"stream": True, "tools": [tool]}, {"stream": True, "tools": [tool | fields]}
+
+
 _SPACE = {"type": "namespace", "name": "s", "tools": [{"type": "function", "name": "f"}]}
 _CALLED = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
 _OUTPUT = {"type": "function_call_output", "call_id": "c", "output": "r"}
@@ -259,6 +266,11 @@ RESPONSES: dict[str, Probe] = _BOTH | {
     "tools[].description": _flat(description="d"),
     "tools[].parameters": _flat(parameters=_SCHEMA),
     "tools[].strict": _flat(strict=True),
+    "tools[].action": _drawing(action="edit"),
+    "tools[].model": _drawing(model="m"),
+    "tools[].output_format": _drawing(output_format="webp"),
+    "tools[].partial_images": _drawing(partial_images=1),
+    "tools[].size": _drawing(size="512x512"),
     "tools[].tools": (_FLAT, {"tools": [_SPACE]}),
     "tools[].tools[].name": _spaced(name="g"),
     "tools[].tools[].description": _spaced(description="d"),
@@ -280,6 +292,7 @@ RESPONSES: dict[str, Probe] = _BOTH | {
 }
 
 RESPONSES_REFUSED: dict[str, Body] = {
+    **{f"tools[].{name}": _drawing(**{name: {}})[1] for name in PICTURES_REFUSED},
     "input[] of type item_reference": {"input": [{"type": "item_reference", "id": "i"}]},
     "input[].content[].file_id": {"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]},
 }

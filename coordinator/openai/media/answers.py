@@ -5,20 +5,19 @@ in `usage`. Pictures are not made of tokens, so there are none in `usage`.
 """
 
 import json
-from binascii import Error, a2b_base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from coordinator.artefact import Artefact
-from coordinator.filled import Filled
+from coordinator.filled import Filled, Places
+from coordinator.media.previews import preview_format
 from coordinator.openai.chat_response import error_event
 from coordinator.openai.json_body import Json
 from coordinator.openai.media.images_request import Drawing
 from coordinator.openai.media.size import size_text
 from wire.errors import SupernetError
 
-_STARTS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg"}
 _JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
@@ -30,13 +29,15 @@ class ImageAnswer:
     created: int
     link: Callable[[Artefact], str]
     _previews: dict[int, int] = field(default_factory=dict)  # told so far, of each choice
+    # Nobody but us knows an id before the answer has said it, so no other text can hold one.
+    _places: Places = field(default_factory=lambda: Places("base64 of "))
 
     def whole(self, made: Sequence[Artefact], failed: Sequence[SupernetError], cost: Json) -> Filled:
         """The body, of what could be made: at least one."""
         first = made[0]
         answer: Json = {
             "created": self.created,
-            "data": [{"url": self.link(one)} if self.drawing.as_url else {"b64_json": _place(one)} for one in made],
+            "data": [self._shown(one) for one in made],
             **self._about(),
             "size": size_text(first.width, first.height),
             "usage": _usage(cost),
@@ -44,12 +45,12 @@ class ImageAnswer:
         if failed:
             warnings = (f"{len(failed)} of {self.drawing.n} could not be made: {error.message}" for error in failed)
             answer["warnings"] = list(dict.fromkeys(warnings))
-        return _filled(_JSON.encode(answer), [] if self.drawing.as_url else made)
+        return self._places.filled(_JSON.encode(answer).encode())
 
     def partial(self, choice: int, preview: str, width: int, height: int) -> bytes:
         """The event of an unfinished picture, in base64 as a worker sent it; nothing for one that is no picture, and
         for more than were asked for."""
-        told, format = self._previews.get(choice, 0), _format(preview)
+        told, format = self._previews.get(choice, 0), preview_format(preview)
         if format is None or told == self.drawing.previews:
             return b""
         self._previews[choice] = told + 1
@@ -63,13 +64,15 @@ class ImageAnswer:
 
     def completed(self, made: Artefact, cost: Json) -> Filled:
         """The event of a finished picture."""
-        shown = {"url": self.link(made)} if self.drawing.as_url else {"b64_json": _place(made)}
-        event = {**shown, **self._head(made.width, made.height), "usage": _usage(cost)}
-        return _filled(self._event("completed", event), [] if self.drawing.as_url else [made])
+        event = {**self._shown(made), **self._head(made.width, made.height), "usage": _usage(cost)}
+        return self._places.filled(self._event("completed", event).encode())
 
     def failed(self, error: SupernetError) -> bytes:
         """The event that ends a stream of which not all could be made."""
         return b"event: error\ndata: " + _JSON.encode({"type": "error", **error_event(error)}).encode() + b"\n\n"
+
+    def _shown(self, made: Artefact) -> Json:
+        return {"url": self.link(made)} if self.drawing.as_url else {"b64_json": self._places.of(made)}
 
     def _event(self, kind: str, event: Json) -> str:
         prefix = "image_edit" if self.drawing.tool == "edit_image" else "image_generation"
@@ -86,26 +89,3 @@ def _usage(cost: Json) -> Json:
     none: dict[str, Any] = {"text_tokens": 0, "image_tokens": 0}
     tokens = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0, "input_tokens_details": none}
     return {**tokens, **cost}
-
-
-def _place(artefact: Artefact) -> str:
-    """Stands for the bytes of a file. Nobody but us knows the id yet, so no other text can hold it."""
-    return f"base64 of {artefact.id}"
-
-
-def _filled(text: str, files: Sequence[Artefact]) -> Filled:
-    body, places = bytearray(), []
-    for artefact in files:
-        before, _, text = text.partition(_place(artefact))
-        body += before.encode()
-        places.append((len(body), artefact))
-    return Filled(bytes(body + text.encode()), tuple(places))
-
-
-def _format(preview: str) -> str | None:
-    """What a preview begins as: nothing but a picture is passed on."""
-    try:
-        start = a2b_base64(preview[:16])
-    except Error:
-        return None
-    return next((format for magic, format in _STARTS.items() if start.startswith(magic)), None)

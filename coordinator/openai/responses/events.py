@@ -1,8 +1,9 @@
 """Parts of an answer -> the Response object and the events of its stream, as OpenAI's Responses API writes them.
 
-An answer is a list of items: the thought, the text, each call. A part of another kind than the one before closes that
-one's item and opens a new one. Every event carries the number after the last one's; the stream ends with
-`response.completed`, `response.incomplete` (cut by the limit of tokens) or `response.failed`, and nothing follows.
+An answer is a list of items: the thought, the text, each call, each picture (drawings.py). A part of another kind than
+the one before closes that one's item and opens a new one. Every event carries the number after the last one's; the
+stream ends with `response.completed`, `response.incomplete` (cut by the limit of tokens) or `response.failed`, and
+nothing follows.
 
 Three keys are ours: `warnings` beside `output` (what was malformed in an answer that stands, or not done of the
 request), `sogni_tool_results` there too (what came of platform tools), and `retry_after` beside the message of an error
@@ -15,9 +16,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, assert_never
 
-from coordinator.media.results import Result, for_client
+from coordinator.filled import Places
+from coordinator.media.results import for_client
 from coordinator.openai.chat_response import Envelope, call_id, logprob_json
 from coordinator.openai.json_body import Json
+from coordinator.openai.responses.drawings import Drawings, PictureItem
+from coordinator.request import PictureWish
+from coordinator.rounds.events import ToolProgress
 from wire.chat import CallDelta, Content, FinishReason, Notice, Part, Reasoning, Usage
 from wire.errors import ErrorCode, SupernetError
 from wire.messages import TokenLogprob
@@ -100,21 +105,29 @@ class _Item:
 
 class ResponseEvents:
     """One answer: `first`, then `parts` for every step, then `finish` or `fail`. `whole` is the Response until now.
-    `warnings` are of the request."""
+    `warnings` are of the request. `pictures`: how those that are drawn join it, with `places` that stand for them."""
 
     def __init__(
-        self, envelope: Envelope, repeated: Json, names: Mapping[str, Json], warnings: Sequence[str] = ()
+        self,
+        envelope: Envelope,
+        repeated: Json,
+        names: Mapping[str, Json],
+        warnings: Sequence[str] = (),
+        pictures: tuple[PictureWish, Places] | None = None,
     ) -> None:
         self._envelope = envelope
         self._repeated = repeated
         self._names = names
         self._number = 0
-        self._items: list[_Item] = []
+        self._items: list[_Item | PictureItem] = []
+        self._at: _Item | None = None  # the item that is open, unless it is a picture
         self._call: int | None = None  # the wire's index of the call that is open
         self._calls = 0
         self._logprobs: list[Json] = []  # of tokens whose text a parser still holds back
         self._warnings: list[str] = list(warnings)
         self._results: list[Json] = []  # of platform tools
+        name = envelope.id.partition("_")[2]
+        self._drawings = Drawings(name, *pictures, self._items, self._event) if pictures else None
         self._end: Json = {"status": "in_progress", "error": None, "incomplete_details": None, "usage": None}
 
     def whole(self) -> Json:
@@ -155,9 +168,13 @@ class ResponseEvents:
             self._logprobs = []
         return events
 
-    def made(self, result: Result) -> None:
-        """A platform tool has ended: the Response says what came of it."""
-        self._results.append(for_client(result))
+    def tool(self, progress: ToolProgress) -> list[Json]:
+        """The events of what is said of a call of a platform tool. The Response says what came of each."""
+        if progress.result is not None:
+            self._results.append(for_client(progress.result))
+        if self._drawings is None or not self._drawings.of(progress.name):
+            return []
+        return [*self._close("completed"), *self._drawings.told(progress)]
 
     def finish(self, reason: FinishReason, usage: Usage, extra: Json | None = None) -> list[Json]:
         """`extra` keys (such as a cost) join the usage."""
@@ -176,8 +193,10 @@ class ResponseEvents:
 
     def fail(self, error: SupernetError) -> list[Json]:
         """End with an error. An open item gets no `done` event, so that no client acts on half a call."""
-        if self._items and self._items[-1].status == "in_progress":
-            self._items[-1].status = "incomplete"
+        if self._at is not None:
+            self._at.status = "incomplete"
+        if self._drawings is not None:
+            self._drawings.cut()
         self._end = {**self._end, "status": "failed", "error": error_json(error)}
         return [self._event("response.failed", response=self.whole())]
 
@@ -186,9 +205,8 @@ class ResponseEvents:
     def _text(self, text: str) -> list[Json]:
         if not text:
             return []
-        events = self._ensure("message", {"role": "assistant"})
+        item, events = self._ensure("message", {"role": "assistant"})
         logprobs, self._logprobs = self._logprobs, []
-        item = self._items[-1]
         item.text.append(text)
         item.logprobs += logprobs
         return [*events, self._of(item, "output_text.delta", content_index=0, delta=text, logprobs=logprobs)]
@@ -196,8 +214,7 @@ class ResponseEvents:
     def _thought(self, text: str) -> list[Json]:
         if not text:
             return []
-        events = self._ensure("reasoning", {})
-        item = self._items[-1]
+        item, events = self._ensure("reasoning", {})
         item.text.append(text)
         return [*events, self._of(item, "reasoning_text.delta", content_index=0, delta=text)]
 
@@ -212,11 +229,10 @@ class ResponseEvents:
         elif self._call != piece.index:  # no worker of ours does this, but a worker is a stranger's machine
             self._out_of_place()
             return []
-        if not piece.arguments:
+        if not piece.arguments or self._at is None:
             return events
-        item = self._items[-1]
-        item.text.append(piece.arguments)
-        return [*events, self._of(item, "function_call_arguments.delta", delta=piece.arguments)]
+        self._at.text.append(piece.arguments)
+        return [*events, self._of(self._at, "function_call_arguments.delta", delta=piece.arguments)]
 
     def _out_of_place(self) -> None:
         """Said once, however many come."""
@@ -226,28 +242,30 @@ class ResponseEvents:
 
     # ---- items ---------------------------------------------------------------------------------------------------
 
-    def _ensure(self, kind: Kind, head: Json) -> list[Json]:
-        """Open an item of this kind unless one is open; return the events of that."""
-        if self._items and self._items[-1].status == "in_progress" and self._items[-1].kind == kind:
-            return []
-        return [*self._close("completed"), *self._open(kind, head)]
+    def _ensure(self, kind: Kind, head: Json) -> tuple[_Item, list[Json]]:
+        """The open item if it is of this kind, else a new one, with the events of that."""
+        if self._at is not None and self._at.kind == kind:
+            return self._at, []
+        events = [*self._close("completed"), *self._open(kind, head)]
+        assert self._at is not None
+        return self._at, events
 
     def _open(self, kind: Kind, head: Json) -> list[Json]:
         place = len(self._items)
         digest = hashlib.sha256(f"{self._envelope.id}/{place}".encode()).hexdigest()
         item = _Item(kind, place, {"id": f"{_PREFIX[kind]}_{digest[:32]}", **head})
         self._items.append(item)
+        self._at = item
         added = self._event("response.output_item.added", output_index=place, item=item.json(empty=True))
         if kind == "function_call":
             return [added]
         return [added, self._of(item, "content_part.added", content_index=0, part=item.part())]
 
     def _close(self, status: Literal["completed", "incomplete"]) -> list[Json]:
-        if not self._items or self._items[-1].status != "in_progress":
+        item, self._at, self._call = self._at, None, None
+        if item is None:
             return []
-        item = self._items[-1]
         item.status = status
-        self._call = None
         match item.kind:
             case "function_call":
                 ends = [self._of(item, "function_call_arguments.done", arguments=item.whole, name=item.head["name"])]

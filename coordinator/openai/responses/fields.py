@@ -10,6 +10,7 @@ from coordinator.openai.field_table import ACCEPTED as CHAT_ACCEPTED
 from coordinator.openai.field_table import LIMITED as CHAT_LIMITED
 from coordinator.openai.field_table import PICTURE_OF_A_TOOL
 from coordinator.openai.fields import Fields
+from coordinator.openai.media.fields import EDIT_ACCEPTED, EDIT_REFUSED, IMAGES_LIMITED
 
 _ITEM, _TEXT_PARTS = "input[]", ("input[].content[]", "input[].output[]")
 _FUNCTIONS = ("tools[]", "tools[].tools[]")  # at the top, and inside of a namespace
@@ -44,6 +45,7 @@ ACCEPTED: Mapping[str, str] = {
         f"{place}.allowed_callers": "no code runs here that could call a tool: the model is offered it in any case"
         for place in _FUNCTIONS
     },
+    **{f"tools[].{name}": why for name, why in EDIT_ACCEPTED.items()},  # of image_generation
     **{f"{place}.output_schema": "what a tool returns is shown to the model when it returns" for place in _FUNCTIONS},
 }
 
@@ -67,7 +69,8 @@ INCLUDED: Mapping[str, str] = {
 # What is left out of a request, and the answer says so: under `auto` a model may call a tool, and never has to. The
 # Response object lists the tools that were really offered to the model.
 LEFT_OUT: Mapping[str, str] = {
-    "tools[] of any other type": "web_search, image_generation, custom and the like, which clients declare unasked",
+    "tools[] of any other type": "web_search, custom and the like, which clients declare unasked",
+    "tools[] of type image_generation": "where no worker draws at the moment, or the operator has it switched off",
     **dict.fromkeys(
         (f"{place}.defer_loading" for place in _FUNCTIONS), "such a tool is for a search of tools, which is not offered"
     ),
@@ -81,7 +84,14 @@ LIMITED: Mapping[str, tuple[tuple[Any, ...], str]] = {
     **{name: CHAT_LIMITED[name] for name in ("stream_options.include_obfuscation", "reasoning.mode")},
     "background": ((False,), "nothing is stored, so there is nothing to come back for: use 'stream'"),
     "truncation": (("disabled", "auto"), "no item is ever dropped: an input that is too long is an error"),
+    **{f"tools[].{name}": row for name, row in IMAGES_LIMITED.items()},  # of image_generation
     **{f"{place}.async": ((False,), "every call is answered in the next request") for place in _FUNCTIONS},
+}
+
+# Of the tool image_generation.
+PICTURES_REFUSED: Mapping[str, str] = {
+    "input_image_mask": EDIT_REFUSED["mask"],
+    **{name: EDIT_REFUSED[name] for name in ("frame_count", "frame_duration_ms", "svg")},
 }
 
 REFUSED: Mapping[str, str] = {

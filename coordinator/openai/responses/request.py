@@ -10,9 +10,10 @@ penalties, `logit_bias`, `task_profile`, `chat_template_kwargs`, `token_type`, `
 How a thought is asked for, `reasoning.context` too, is read in thinking.py.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from coordinator.media.tools import NAMES
 from coordinator.openai.chat_request import (
     read_ignore_eos,
     read_limit,
@@ -28,13 +29,15 @@ from coordinator.openai.chat_request import (
 from coordinator.openai.fields import kind
 from coordinator.openai.images import Pictures
 from coordinator.openai.json_body import MAX_PICTURES_BODY_BYTES, Json, load
-from coordinator.openai.platform import nameable, plain_choice, read_platform, read_wanted
+from coordinator.openai.platform import plain_choice, read_platform, read_wanted
+from coordinator.openai.responses import image_generation
 from coordinator.openai.responses.fields import INCLUDED, ResponsesFields
+from coordinator.openai.responses.image_generation import shown_tool
 from coordinator.openai.responses.items import read_input
 from coordinator.openai.responses.tools import Toolbox, named_choice, read_text_format, read_toolbox, shown_choice
 from coordinator.openai.thinking import read_thinking
-from coordinator.openai.tools import read_tool_choice
-from coordinator.request import ChatJob
+from coordinator.openai.tools import Chosen, read_tool_choice
+from coordinator.request import ChatJob, PictureWish
 from wire.catalog import Catalog, ModelSpec
 from wire.chat import MAX_LOGPROBS, ChatRequest
 from wire.errors import invalid
@@ -52,6 +55,19 @@ class ResponsesJob:
     repeated: Json
     names: Mapping[str, Json]
 
+    @property
+    def pictures(self) -> PictureWish | None:
+        """How pictures join the answer; None: the model was not told of a tool that draws, once that is known."""
+        wish = self.chat.platform
+        return wish.pictures if wish.pictures is not None and wish.pictures.tools & set(wish.declared) else None
+
+    @property
+    def shown(self) -> Json:
+        """What is repeated, with all tools that the model was told of."""
+        if self.pictures is None:
+            return self.repeated
+        return {**self.repeated, "tools": [*self.repeated["tools"], shown_tool(self.pictures)]}
+
 
 def parse(body: bytes, catalog: Catalog, headers: Mapping[str, str]) -> ResponsesJob:
     """The job that a request asks for.
@@ -61,18 +77,19 @@ def parse(body: bytes, catalog: Catalog, headers: Mapping[str, str]) -> Response
     fields = ResponsesFields(load(body, MAX_PICTURES_BODY_BYTES))
     fields.by_the_lists()
     model = read_model(fields, catalog)
-    toolbox = read_toolbox(fields)
+    stream = _stream(fields)
+    toolbox = read_toolbox(fields, stream)
     instructions = fields.text("instructions")
     pictures = Pictures(model, catalog)
     wanted = read_wanted(fields)
-    request, choice, repeated = _request(fields, model, toolbox, instructions, pictures, nameable(wanted))
+    request, chosen, repeated = _request(fields, model, toolbox, instructions, pictures)
     pictures.finish(body, fields)
     job = ChatJob(
         model=model,
         request=request,
         n=1,
         seed=read_seed(fields),
-        stream=_stream(fields),
+        stream=stream,
         include_usage=False,  # the last event always has it
         continuous_usage=False,
         token_type=read_token_type(fields, headers),
@@ -81,7 +98,7 @@ def parse(body: bytes, catalog: Catalog, headers: Mapping[str, str]) -> Response
         warnings=fields.warnings,
         blobs=pictures.blobs,
         pictures=tuple(pictures.places),
-        platform=read_platform(fields, wanted, choice),
+        platform=read_platform(fields, wanted, chosen, pictures=toolbox.pictures),
     )
     fields.finish()
     return ResponsesJob(job, {**repeated, "metadata": job.metadata, "user": job.user}, toolbox.names)
@@ -93,8 +110,7 @@ def _request(
     toolbox: Toolbox,
     instructions: str | None,
     pictures: Pictures,
-    others: Collection[str],
-) -> tuple[ChatRequest, str, Json]:
+) -> tuple[ChatRequest, Chosen, Json]:
     """The request with its own tools alone, its choice among all that may be declared, and what the answer repeats."""
     messages, developer = read_input(fields, instructions, pictures)
     thinking = read_thinking(fields, model)
@@ -102,11 +118,12 @@ def _request(
     limit = read_limit(fields, "max_output_tokens")
     max_tokens = min(limit or model.max_output, model.max_output)
     parallel = fields.flag("parallel_tool_calls")
-    tools, choice = read_tool_choice(fields, tuple(toolbox.tools), named_choice, others)
+    groups = {} if toolbox.pictures is None else {image_generation.NAME: toolbox.pictures.tools}
+    chosen = read_tool_choice(fields, tuple(toolbox.tools), named_choice, NAMES, groups)
     request = ChatRequest(
         messages=messages,
-        tools=tools,
-        tool_choice=plain_choice(choice, tools),
+        tools=chosen.tools,
+        tool_choice=plain_choice(chosen),
         parallel_tool_calls=True if parallel is None else parallel,
         json_schema=schema,
         json_schema_strict=text["format"].get("strict") or False,
@@ -131,12 +148,12 @@ def _request(
         },
         "temperature": request.sampling.temperature,
         "text": text,
-        "tool_choice": shown_choice(request.tool_choice, toolbox.names),
+        "tool_choice": shown_choice(chosen, request.tool_choice, toolbox.names),
         "tools": toolbox.shown,
         "top_logprobs": request.sampling.top_logprobs or 0,
         "top_p": request.sampling.top_p,
     }
-    return request, choice, repeated
+    return request, chosen, repeated
 
 
 def _logprobs(fields: ResponsesFields) -> int | None:

@@ -11,9 +11,12 @@ from typing import Any
 from coordinator.openai.fields import Fields, kind
 from coordinator.openai.json_body import Json
 from coordinator.openai.messages import tool_name
+from coordinator.openai.responses import image_generation
 from coordinator.openai.responses.fields import ResponsesFields
+from coordinator.openai.responses.image_generation import read_image_generation
 from coordinator.openai.responses.items import full_name
 from coordinator.openai.tools import (
+    Chosen,
     check_names,
     declared,
     offered,
@@ -21,6 +24,7 @@ from coordinator.openai.tools import (
     read_schema,
     warn_of_unchecked,
 )
+from coordinator.request import PictureWish
 from wire.chat import MAX_TOOLS, Tool
 from wire.errors import invalid
 
@@ -29,6 +33,7 @@ from wire.errors import invalid
 class Toolbox:
     """The functions that a request declares, and how to name them to the client.
 
+    `pictures`: the wish of a tool that draws, if there is one.
     `names`: the model's name of a function -> the client's: `name`, and `namespace` if it has one. `shown` is what the
     Response object repeats: the tools that the model was really told of.
     """
@@ -36,16 +41,17 @@ class Toolbox:
     tools: list[Tool] = field(default_factory=list)
     names: dict[str, Json] = field(default_factory=dict)
     shown: list[Json] = field(default_factory=list)
+    pictures: PictureWish | None = None
 
 
-def read_toolbox(body: ResponsesFields) -> Toolbox:
+def read_toolbox(body: ResponsesFields, stream: bool = False) -> Toolbox:
     """Read `tools`. What is not offered is left out, and the answer says so. Raises SupernetError."""
     box = Toolbox()
     paths: list[tuple[str, str]] = []
     for index, item in enumerate(declared(body)):
         path = f"tools[{index}]"
         before = len(box.tools)
-        _declare(box, body, ResponsesFields(_flat(item, path), path))
+        _declare(box, body, ResponsesFields(_flat(item, path), path), stream)
         paths += [(tool.name, f"{path}.name") for tool in box.tools[before:]]
     if len(box.tools) > MAX_TOOLS:
         raise invalid("tools", f"Invalid 'tools': {len(box.tools)} functions, at most {MAX_TOOLS} are accepted.")
@@ -69,8 +75,8 @@ def _flat(item: Any, path: str) -> Any:
     return {**inner, **outer}
 
 
-def _declare(box: Toolbox, body: ResponsesFields, fields: ResponsesFields) -> None:
-    match offered(body, fields, "namespace"):
+def _declare(box: Toolbox, body: ResponsesFields, fields: ResponsesFields, stream: bool) -> None:
+    match offered(body, fields, "namespace", image_generation.NAME):
         case "function":
             tool = _function(body, fields)
             if tool is not None:
@@ -79,6 +85,10 @@ def _declare(box: Toolbox, body: ResponsesFields, fields: ResponsesFields) -> No
                 box.shown.append(_shown(tool))
         case "namespace":
             _namespace(box, body, fields)
+        case image_generation.NAME:
+            if box.pictures is not None:
+                raise invalid(fields.at("type"), f"Invalid '{fields.at('type')}': this tool is declared twice.")
+            box.pictures = read_image_generation(fields, stream)
 
 
 def _function(body: ResponsesFields, fields: ResponsesFields) -> Tool | None:
@@ -134,10 +144,12 @@ def named_choice(fields: Fields) -> tuple[str, str]:
     return name, fields.at("name")
 
 
-def shown_choice(choice: str, names: Mapping[str, Json]) -> str | Json:
-    """ChatRequest.tool_choice in the client's words."""
-    name = choice.removeprefix("name:")
-    return choice if name == choice else {"type": "function", **names[name]}
+def shown_choice(chosen: Chosen, plain: str, names: Mapping[str, Json]) -> str | Json:
+    """The choice in the client's words. `plain`: as it holds among the request's own tools."""
+    if chosen.group is not None:
+        return {"type": chosen.group}
+    name = chosen.choice.removeprefix("name:")
+    return plain if name == chosen.choice else {"type": "function", **names.get(name, {"name": name})}
 
 
 # ---- the format of the text ------------------------------------------------------------------------------------------

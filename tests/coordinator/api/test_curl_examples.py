@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.coordinator.api.test_platform import DRAW, balanced, call, link_in, names, network, turn
+from tests.coordinator.api.platform_driver import DRAW, balanced, call, link_in, names, network, turn
 from tests.coordinator.conftest import Coordinator, Start, chat_of
 from tests.coordinator.media_worker import make_of, media_worker
 from wire.media import GenerateImage

@@ -1,8 +1,11 @@
+import json
+
 import pytest
 
 from coordinator.media.arguments import BadCall, read
 from coordinator.media.makings import UNREAD, order, placed
 from coordinator.media.ready import Ready
+from coordinator.request import PictureWish
 from tests.coordinator.media.samples import (
     CATALOG,
     EDIT,
@@ -132,3 +135,15 @@ def test_nobody_serves_it_or_nobody_can() -> None:
     small = Ready({VIDEO.id: (offer(VIDEO, max_frames=9),)})
     with pytest.raises(BadCall, match="wan-small: it makes at most 9 frames"):
         call("generate_video", P, ready=small)
+
+
+def test_what_a_client_says_of_every_picture_goes_before_what_its_model_says_of_one() -> None:
+    wish = PictureWish(frozenset({"sogni_generate_image"}), "webp", 2, (512, 256), "gpt-image-9")
+    arguments = read("sogni_generate_image", json.dumps({**P, "width": 64, "height": 64, "model": "flux2_dev_fp8"}))
+    made = order(arguments, CATALOG, READY, conversation(), wish)
+    assert isinstance(made.make, GenerateImage)
+    assert (made.make.width, made.make.height, made.make.format, made.make.previews) == (512, 256, "webp", 2)
+    assert made.notes == (f"gpt-image-9 is not served at the moment: {made.spec.id} made it",)
+    plain = order(arguments, CATALOG, READY, conversation(), PictureWish(frozenset({"sogni_generate_image"})))
+    assert isinstance(plain.make, GenerateImage)
+    assert (plain.make.width, plain.make.height, plain.make.format, plain.make.previews) == (64, 64, "png", 0)

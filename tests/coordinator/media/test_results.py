@@ -1,7 +1,7 @@
 import json
 
 from coordinator.artefact import Artefact
-from coordinator.media.results import Piece, Result, for_client, for_model, missing_links
+from coordinator.media.results import SHOWN, Piece, Result, for_client, for_model, missing_links
 from tests.coordinator.media.samples import ARTEFACT, LINK
 
 MADE = Artefact(ARTEFACT, "0" * 64, "image/png", 1234, made_ms=0, expires_ms=86_400_000, width=64, height=32)
@@ -54,3 +54,9 @@ def test_links_that_the_model_forgot_are_added() -> None:
 def test_a_film_is_a_link_with_a_name() -> None:
     film = Result("c", "sogni_generate_video", (Piece(MADE, LINK),), "video", "m", "")
     assert missing_links([film], "") == f"\n\n[sogni_generate_video]({LINK})"
+
+
+def test_where_the_client_is_given_the_picture_the_model_is_told_of_no_link() -> None:
+    said = json.loads(for_model(DRAWN, apart=True))
+    assert "urls" not in said and LINK not in for_model(DRAWN, apart=True)
+    assert (said["success"], said["handles"], said["hint"]) == (True, ["media:2"], SHOWN)

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from coordinator.media.tools import NAMES
 from coordinator.openai.fields import Fields
-from coordinator.openai.platform import nameable, plain_choice, read_platform, read_wanted
+from coordinator.openai.platform import plain_choice, read_platform, read_wanted
+from coordinator.openai.tools import Chosen
 from wire.chat import Tool
 from wire.errors import SupernetError
 
@@ -26,18 +26,15 @@ def test_what_is_no_wish_is_refused(value: Any) -> None:
     assert refused.value.param == "sogni_tools"
 
 
-def test_tools_may_be_named_unless_they_are_unwanted() -> None:
-    assert nameable(None) == nameable(True) == NAMES
-    assert not nameable(False)
-
-
 def test_who_runs_them() -> None:
-    assert read_platform(Fields({}), None, "auto").run
-    wish = read_platform(Fields({"sogni_tool_execution": False}), True, "required", progress=True)
+    assert read_platform(Fields({}), None, Chosen((), "auto")).run
+    chosen = Chosen((), "required", frozenset({"sogni_edit_image"}))
+    wish = read_platform(Fields({"sogni_tool_execution": False}), True, chosen, progress=True)
     assert (wish.wanted, wish.run, wish.progress, wish.choice) == (True, False, True, "required")
+    assert wish.allowed == chosen.allowed
 
 
 def test_the_choice_among_a_requests_own_tools() -> None:
-    assert plain_choice("auto", TOOLS) == "auto"
-    assert plain_choice("name:look", TOOLS) == "name:look"
-    assert plain_choice("name:sogni_generate_image", TOOLS) == plain_choice("required", ()) == "none"
+    assert plain_choice(Chosen(TOOLS, "auto")) == "auto"
+    assert plain_choice(Chosen(TOOLS, "name:look")) == "name:look"
+    assert plain_choice(Chosen(TOOLS, "name:sogni_generate_image")) == plain_choice(Chosen((), "required")) == "none"

@@ -7,6 +7,7 @@ import pytest
 from coordinator.openai.fields import Fields
 from coordinator.openai.tools import (
     MAX_TOOLS_BYTES,
+    Chosen,
     chat_choice,
     read_response_format,
     read_tool_choice,
@@ -107,21 +108,47 @@ TOOLS = (Tool(name="look"), Tool(name="go"))
     ],
 )
 def test_a_tool_choice_is_resolved(choice: Any, expected: str) -> None:
-    assert read_tool_choice(Fields({"tool_choice": choice}), TOOLS, chat_choice) == (TOOLS, expected)
+    assert read_tool_choice(Fields({"tool_choice": choice}), TOOLS, chat_choice) == Chosen(TOOLS, expected)
 
 
 @pytest.mark.parametrize("mode", [None, "auto", "required"])
 def test_of_allowed_tools_the_model_is_told_of_no_others(mode: str | None) -> None:
     named = [{"type": "function", "function": {"name": name}} for name in ("go", "gone")] + [{"type": "custom"}]
     choice = {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": named}}
-    assert read_tool_choice(Fields({"tool_choice": choice}), TOOLS, chat_choice) == (TOOLS[1:], mode or "auto")
+    chosen = read_tool_choice(Fields({"tool_choice": choice}), TOOLS, chat_choice)
+    assert chosen == Chosen(TOOLS[1:], mode or "auto", frozenset())
     nothing = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}
-    assert read_tool_choice(Fields({"tool_choice": nothing}), TOOLS, chat_choice) == ((), "none")
+    assert read_tool_choice(Fields({"tool_choice": nothing}), TOOLS, chat_choice) == Chosen((), "none", frozenset())
+
+
+@pytest.mark.parametrize("own", [TOOLS, ()])
+def test_allowed_tools_may_be_others_than_the_requests_own(own: tuple[Tool, ...]) -> None:
+    """Those that the network adds are among what may be allowed, or are not."""
+    others = frozenset({"draw", "film"})
+    named = [{"type": "function", "function": {"name": name}} for name in ("go", "draw", "gone")]
+    for mode in ("auto", "required"):
+        choice = {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": named}}
+        chosen = read_tool_choice(Fields({"tool_choice": choice}), own, chat_choice, others)
+        assert chosen == Chosen(own[1:], mode, frozenset({"draw"}))
+    mine = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": named[:1]}}
+    assert read_tool_choice(Fields({"tool_choice": mine}), own, chat_choice, others).allowed == frozenset()
+    assert read_tool_choice(Fields({}), own, chat_choice, others).allowed is None
+
+
+def test_a_group_of_others_is_chosen_by_its_type() -> None:
+    groups = {"drawing": ("draw", "edit")}
+    chosen = read_tool_choice(Fields({"tool_choice": {"type": "drawing"}}), TOOLS, chat_choice, ("draw",), groups)
+    assert chosen == Chosen((), "required", frozenset({"draw", "edit"}), "drawing")
+    allowed = {"type": "allowed_tools", "allowed_tools": {"tools": [{"type": "drawing"}]}}
+    chosen = read_tool_choice(Fields({"tool_choice": allowed}), TOOLS, chat_choice, ("draw", "edit"), groups)
+    assert chosen == Chosen((), "auto", frozenset({"draw", "edit"}))
+    odd = {"tool_choice": {"type": "drawing", "odd": 1}}
+    refused(lambda fields: read_tool_choice(fields, TOOLS, chat_choice, (), groups), odd, "tool_choice.odd")
 
 
 @pytest.mark.parametrize("choice", [None, "auto", "none"])
 def test_without_tools_there_is_nothing_to_choose(choice: Any) -> None:
-    assert read_tool_choice(Fields({"tool_choice": choice}), (), chat_choice) == ((), "none")
+    assert read_tool_choice(Fields({"tool_choice": choice}), (), chat_choice) == Chosen((), "none")
 
 
 @pytest.mark.parametrize(

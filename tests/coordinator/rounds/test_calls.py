@@ -154,3 +154,32 @@ async def test_a_fault_of_ours_is_not_told_as_a_tools() -> None:
     studio = Studio()  # it has no script for the job
     with pytest.raises(IndexError):
         await run(studio, wanted(CAT))
+
+
+async def test_an_unfinished_picture_is_told_once_and_is_not_lost_behind_later_news() -> None:
+    shown = Progressed("job", "denoising", 2, 8, "iVBO")
+    other = Progressed("job", "denoising", 6, 8)
+    studio = Studio([shown, other, *drawing()])
+    _, told = await run(studio, wanted(CAT))
+    assert [progress.preview for progress in told if progress.preview] == ["iVBO"]
+    assert {progress.part for progress in told} == {"1.1"}
+
+
+async def test_of_several_variations_those_of_the_first_are_shown() -> None:
+    events = [Progressed("job", "denoising", step, 8, f"iVBO{step}") for step in (1, 2)]
+    studio = Studio([*events, *drawing(0), *drawing(1)])
+    edit = wanted({**CAT, "number_of_variations": 2}, name="sogni_edit_image")
+    running = Calls(studio.workshop(), "1", edit, 0)
+    async with asyncio.timeout(10):
+        while not studio.ran:  # noqa: ASYNC110 - no event says it
+            await asyncio.sleep(0)
+        choices = iter([0, 1, 0, 0, 0, 1, 1, 1])
+        studio.ran[0].choice = lambda _: next(choices)
+        told: list[ToolProgress] = []
+        while running.results is None:
+            told += await running.take(5)
+    assert [progress.preview for progress in told if progress.preview] == ["iVBO1"]
+    assert [(piece.artefact, piece.choice) for piece in running.results[0].pieces] == [
+        (artefact(0), 0),
+        (artefact(1), 1),
+    ]

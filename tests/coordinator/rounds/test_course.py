@@ -83,3 +83,12 @@ def test_links_are_those_that_no_round_said() -> None:
 
 def test_calls_without_end_are_not_told_to_the_model() -> None:
     assert len(Course("N", chat().request).wanted(turn_of(*["{}"] * 100))) == MOST_TOLD
+
+
+def test_what_the_client_is_given_as_it_is_needs_no_link() -> None:
+    course = Course("N", chat().request, {DRAW})
+    turn = turn_of("{}")
+    wanted = course.wanted(turn)
+    course.came_of([made(wanted[0].id)])
+    assert course.links() == ""
+    assert "urls" not in json.loads(course.go_on(turn, wanted, [made(wanted[0].id)]).messages[-1].content)

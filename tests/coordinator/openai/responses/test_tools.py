@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from coordinator.openai.media.fields import EDIT_ACCEPTED, IMAGES_LIMITED
 from coordinator.openai.responses.fields import ACCEPTED, LIMITED, ResponsesFields
 from coordinator.openai.responses.tools import Toolbox, named_choice, read_text_format, read_toolbox, shown_choice
-from coordinator.openai.tools import read_tool_choice
+from coordinator.openai.tools import Chosen, read_tool_choice
 from wire.chat import MAX_TOOLS, Tool
 from wire.errors import ErrorCode, SupernetError
 
@@ -47,7 +48,11 @@ def test_functions_of_a_namespace_are_known_by_their_full_names() -> None:
     assert [tool.description for tool in box.tools] == ["About eyes.*: To see.\n\nSee", ""]
     assert box.names["eyes.look"] == {"name": "look", "namespace": "eyes"}
     assert box.shown[0]["tools"][0] == LOOK
-    assert shown_choice("name:eyes.look", box.names) == {"type": "function", "name": "look", "namespace": "eyes"}
+    assert shown_choice(Chosen((), "name:eyes.look"), "", box.names) == {
+        "type": "function",
+        "name": "look",
+        "namespace": "eyes",
+    }
 
 
 def test_the_same_function_may_stand_alone_and_in_namespaces_but_no_full_name_twice() -> None:
@@ -59,7 +64,7 @@ def test_the_same_function_may_stand_alone_and_in_namespaces_but_no_full_name_tw
 
 
 KINDS = ["web_search", "file_search", "computer", "code_interpreter", "local_shell", "mcp", "custom"]
-KINDS += ["image_generation", "tool_search", "apply_patch", "of tomorrow" * 100]
+KINDS += ["tool_search", "apply_patch", "of tomorrow" * 100]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -107,7 +112,11 @@ def test_what_cannot_be_read_is_named(tool: Any, param: str) -> None:
     refused(param, tool)
 
 
-@pytest.mark.parametrize("path", [path for path in [*ACCEPTED, *LIMITED] if path.startswith("tools[]")])
+OF_PICTURES = [f"tools[].{name}" for name in (*EDIT_ACCEPTED, *IMAGES_LIMITED)]
+OF_FUNCTIONS = [path for path in [*ACCEPTED, *LIMITED] if path.startswith("tools[]") and path not in OF_PICTURES]
+
+
+@pytest.mark.parametrize("path", OF_FUNCTIONS)
 def test_marks_of_functions_are_let_through_or_limited(path: str) -> None:
     *inside, name = path.removeprefix("tools[].").split(".")
 
@@ -133,8 +142,16 @@ def test_the_number_of_functions_is_bounded_inside_of_namespaces_too() -> None:
 
 @pytest.mark.parametrize("choice", ["none", "auto", "required"])
 def test_a_choice_in_a_word_is_shown_as_it_was_made(choice: str) -> None:
-    assert read_tool_choice(ResponsesFields({"tool_choice": choice}), (TOOL,), named_choice) == ((TOOL,), choice)
-    assert shown_choice(choice, {}) == choice
+    chosen = read_tool_choice(ResponsesFields({"tool_choice": choice}), (TOOL,), named_choice)
+    assert chosen == Chosen((TOOL,), choice)
+    assert shown_choice(chosen, choice, {}) == choice
+
+
+def test_a_choice_of_tools_that_the_request_does_not_declare_is_shown_as_it_was_made() -> None:
+    draw = Chosen((), "name:sogni_generate_image")
+    assert shown_choice(draw, "none", {}) == {"type": "function", "name": "sogni_generate_image"}
+    group = Chosen((), "required", frozenset(), "image_generation")
+    assert shown_choice(group, "none", {}) == {"type": "image_generation"}
 
 
 def test_allowed_tools_are_flat_here_and_may_have_a_namespace() -> None:
@@ -142,7 +159,7 @@ def test_allowed_tools_are_flat_here_and_may_have_a_namespace() -> None:
     named = [{"type": "function", "name": "look"}, {"type": "function", "name": "look", "namespace": "eyes"}]
     choice = {"type": "allowed_tools", "mode": "required", "tools": [*named, {"type": "mcp", "server_label": "x"}]}
     fields = ResponsesFields({"tool_choice": choice})
-    assert read_tool_choice(fields, (TOOL, *others), named_choice) == ((TOOL, others[0]), "required")
+    assert read_tool_choice(fields, (TOOL, *others), named_choice) == Chosen((TOOL, others[0]), "required", frozenset())
 
 
 @pytest.mark.parametrize(
