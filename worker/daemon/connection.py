@@ -33,6 +33,10 @@ LEAVING = CloseCode.GOING_AWAY  # a coordinator keeps nothing for a worker that 
 PING_S = 10.0
 DIAL_TIMEOUT_S = 10.0
 WELCOME_S = 10.0  # a peer that answers pings and nothing else is no coordinator
+# Of one frame: as long as a ping and its answer may take. While what was written waits for a peer that reads nothing,
+# the websocket's own pings wait behind it, and their time does not run.
+STANDS_S = 2 * PING_S
+CLOSE_S = 2.0
 COMPLAINTS = 16  # invalid frames and errors that are logged, of one connection
 # Of frames of no use: Starts that are refused, acks and cancels of jobs that nobody knows. Some Starts may be on the
 # way when slots are taken back, and each of them may be long.
@@ -134,7 +138,7 @@ class Connection:
             open_timeout=DIAL_TIMEOUT_S,
             ping_interval=PING_S,
             ping_timeout=PING_S,
-            close_timeout=2.0,
+            close_timeout=CLOSE_S,
             max_size=MAX_TO_WORKER_BYTES,
             max_queue=4,  # messages that wait, and the longest has 8 MiB: sixteen of them were 70 MB
         )
@@ -153,17 +157,32 @@ class Connection:
                 if self.welcomed:
                     timeout.cancel()
         except asyncio.CancelledError:
-            await socket.close(LEAVING)  # else it would be 1011, which says that we may come back
+            await self._leave(socket)
             raise
         finally:
             timeout.cancel()
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
 
+    async def _leave(self, socket: ClientConnection) -> None:
+        """Close with the code of one that leaves: else it would be 1011, which says that we may come back."""
+        try:
+            async with asyncio.timeout(2 * CLOSE_S):  # its own limit runs from when the close frame is written
+                await socket.close(LEAVING)
+        except TimeoutError:
+            self.abort()
+
     async def _write(self, socket: ClientConnection) -> None:
         with contextlib.suppress(ConnectionClosed):  # the reader sees the same end and says why
             while True:
-                await socket.send(await self._outbox.get())
+                frame = await self._outbox.get()
+                try:
+                    async with asyncio.timeout(STANDS_S):
+                        await socket.send(frame)
+                except TimeoutError:
+                    log.error("the coordinator has read nothing for %.0f s: dropping the connection", STANDS_S)
+                    self.abort()
+                    return
 
     def _take(self, frame: str | bytes) -> str | None:
         """Take one frame. Returns why the connection is to be given up; None: it goes on."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
@@ -12,11 +13,15 @@ from program.useless_frames import FRAME_BYTES
 from tests.worker.daemon.websocket_server import coordinator
 from wire.chat import ChatRequest, Message
 from wire.codec import encode
+from wire.media import Progress
 from wire.messages import Ack, AckItem, Cancel, Capacity, Hello, Start, ToWorker, Welcome
 from worker.daemon import connection, outbox
 from worker.daemon.connection import Connection, End
 from worker.daemon.home import Home
 from worker.daemon.line_errors import Fatal
+
+LARGE = Progress(job="p", attempt=1, stage="denoising", step=1, steps=8, preview="A" * 40_000)
+PATIENCE_S = 60
 
 
 class Dialled:
@@ -147,6 +152,60 @@ async def test_a_line_that_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyP
         for _ in range(5):
             dialled.connection.send(Capacity())
         assert not (await dialled.task).broke
+
+
+@asynccontextmanager
+async def standing(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Dialled]:
+    """A connection to a coordinator that has stopped reading, with more written than the line holds. There are no
+    pings: they would wait behind what was written."""
+    monkeypatch.setattr(connection, "PING_S", 3600.0)
+    over, full = asyncio.Event(), asyncio.Event()
+
+    async def stands(socket: ServerConnection) -> None:
+        await socket.recv()
+        await socket.send(encode(Welcome(session="s")))
+        socket.transport.pause_reading()
+        await over.wait()
+        socket.transport.abort()
+
+    async def fill(dialled: Dialled) -> None:
+        """The kernel may yet take some of what it did not take at first."""
+        written = dialled.connection._socket
+        assert written is not None
+        while not dialled.task.done():
+            if written.paused:
+                full.set()
+            else:
+                dialled.connection.send(LARGE)
+            await asyncio.sleep(0.001 if written.paused else 0)
+
+    async with coordinator(stands, ping_interval=None) as url:
+        dialled = Dialled(url)
+        await dialled.welcomed()
+        filling = asyncio.create_task(fill(dialled))
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await full.wait()
+            yield dialled
+        finally:
+            over.set()
+            filling.cancel()
+            await asyncio.gather(filling, return_exceptions=True)
+
+
+async def test_a_line_that_stands_still_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "STANDS_S", 0.2)
+    async with standing(monkeypatch) as dialled:
+        await asyncio.wait({dialled.task}, timeout=PATIENCE_S)
+        assert dialled.task.done() and not dialled.task.result().broke
+
+
+async def test_a_worker_leaves_a_line_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "CLOSE_S", 0.1)
+    async with standing(monkeypatch) as dialled:
+        dialled.task.cancel()
+        await asyncio.wait({dialled.task}, timeout=PATIENCE_S)
+        assert dialled.task.cancelled()
 
 
 @pytest.mark.parametrize(
