@@ -16,9 +16,14 @@ TYPES = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 PRESETS = ("thinking_general", "plain_general")
 
 
+def toy() -> list[dict[str, Any]]:
+    """Its entry, as the network's own catalog has it."""
+    known = yaml.safe_load((ROOT / "models.yaml").read_text())
+    return [entry for entry in known["media"] if entry["id"] == TOY]
+
+
 def catalog(folder: Path) -> Path:
     """A catalog with the tiny model that calls the drawing tool, and the toy as models.yaml has it."""
-    known = yaml.safe_load((ROOT / "models.yaml").read_text())
     chat = {
         "id": MODEL,
         "name": "Tiny Qwen3 that asks for pictures",
@@ -31,9 +36,8 @@ def catalog(folder: Path) -> Path:
         "price": {"prompt": 300, "completion": 900},
         "licence": "Apache-2.0",
     }
-    toy = [entry for entry in known["media"] if entry["id"] == TOY]
     path = folder / "models.yaml"
-    path.write_text(yaml.safe_dump({"default": MODEL, "models": [chat], "media": toy}))
+    path.write_text(yaml.safe_dump({"default": MODEL, "models": [chat], "media": toy()}))
     return path
 
 

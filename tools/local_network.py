@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE_S = 120.0  # a bound on waiting for a process, far above what it needs: not an assertion about speed
+LOADING_S = 300.0  # of a pipeline: torch and diffusers are read from the disk first
 MODEL = "tiny-chat"
 CATALOG = """
 default: {id}
@@ -131,24 +132,34 @@ class Network:
         return self.create_key(account, "--account", account)
 
     def start_worker(self, *options: str, key: str | None = None, name: str = "", wait: bool = True) -> Process:
-        name = name or f"worker{len(self.workers)}"
-        args = [
-            "-m",
-            "worker",
-            "--coordinator",
-            f"ws://127.0.0.1:{self.worker_port or self.port}",
-            "--catalog",
-            str(self.catalog),
-        ]
-        args += ["--model", MODEL, "--model-file", str(self.model_file), "--threads", "1", "--slots", "2"]
-        args += ["--state-dir", str(self.folder / name), "--models-dir", str(self.folder / "cache"), *options]
+        model = ["--model", MODEL, "--model-file", str(self.model_file), "--threads", "1", "--slots", "2"]
         if self.projector is not None:
-            args += ["--projector-file", str(self.projector), "--vision", "on"]
+            options += ("--projector-file", str(self.projector), "--vision", "on")
         before = self.online() if wait else 0
-        worker = self._spawn(name, args, {"SUPERNET_KEY": key or self.key})
-        self.workers.append(worker)
+        worker = self._work(name, key, *model, *options)
         if wait:
             until(lambda: self.online() > before, worker)
+        return worker
+
+    def start_media_worker(self, pipeline: str, kind: str, *options: str) -> Process:
+        """A worker that chats with nobody; returns once it is ready. `kind`: of what it makes, as in
+        /v1/models?type=KIND."""
+        worker = self._work("", None, "--media", pipeline, *options)
+
+        def ready() -> bool:
+            listed = self.get(f"/v1/models?type={kind}")["data"]
+            return any(model["id"] == pipeline and model["workers_online"] > 0 for model in listed)
+
+        until(ready, worker, LOADING_S)
+        return worker
+
+    def _work(self, name: str, key: str | None, *options: str) -> Process:
+        name = name or f"worker{len(self.workers)}"
+        args = ["-m", "worker", "--coordinator", f"ws://127.0.0.1:{self.worker_port or self.port}"]
+        args += ["--catalog", str(self.catalog), "--state-dir", str(self.folder / name)]
+        args += ["--models-dir", str(self.folder / "cache"), *options]
+        worker = self._spawn(name, args, {"SUPERNET_KEY": key or self.key})
+        self.workers.append(worker)
         return worker
 
     def start_swarm(
@@ -217,9 +228,9 @@ def _sha256(file: Path) -> str:
     return hashlib.sha256(file.read_bytes() if file.is_file() else b"").hexdigest()
 
 
-def until(condition: Any, process: Process | None = None) -> None:
+def until(condition: Any, process: Process | None = None, within_s: float = PATIENCE_S) -> None:
     """Poll the outside world until `condition()`; fails with the process's output when it dies or takes for ever."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + within_s
     while True:
         try:
             if condition():
@@ -228,5 +239,5 @@ def until(condition: Any, process: Process | None = None) -> None:
             pass
         said = process.output()[-4000:] if process else ""
         assert process is None or process.popen.poll() is None, f"the process ended:\n{said}"
-        assert time.monotonic() < deadline, f"waited {PATIENCE_S} s in vain\n{said}"
+        assert time.monotonic() < deadline, f"waited {within_s} s in vain\n{said}"
         time.sleep(0.05)
