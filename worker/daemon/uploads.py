@@ -143,6 +143,7 @@ async def _connection(home: Home, url: str) -> http.client.HTTPConnection:
         opened.settimeout(STEP_S)
         line = kind(where.hostname, port, timeout=STEP_S, blocksize=PIECE_BYTES)
         line.sock = opened
+        line.auto_open = 0  # a thread that finds it closed would dial anew, and by name
         return line
     through = parse_proxy(proxy)
     if through.scheme != "http":

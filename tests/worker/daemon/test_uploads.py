@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import gc
+import http.client
 import io
 from hashlib import sha256
 from typing import BinaryIO
@@ -115,6 +116,16 @@ async def test_an_upload_that_nobody_wants_ends_at_once() -> None:
         assert server.held is not None
         server.held.set()
     assert server.puts == []
+
+
+async def test_a_thread_that_begins_after_the_end_of_its_line_dials_nobody() -> None:
+    async with UploadServer().listening() as server:
+        url = f"http://127.0.0.1:{server.port}/v1/worker/artefacts/job-1/2"
+        line = await uploads._connection(Home(f"ws://127.0.0.1:{server.port}", "sk"), url)
+        line.close()
+        with pytest.raises(http.client.NotConnected):
+            await asyncio.to_thread(uploads._send, line, url, {"Content-Length": str(len(DATA))}, opened)
+        assert server.puts == []
 
 
 async def test_what_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
