@@ -112,11 +112,13 @@ class Connection:
             log.error("the coordinator takes no frames: dropping the connection")
             self.abort()
 
-    def abort(self) -> None:
-        """End it at once: a polite close would wait behind a line that does not move."""
-        if self._socket is not None:
-            self._given_up = True
-            self._socket.transport.abort()
+    def abort(self) -> bool:
+        """End it at once: a polite close would wait behind a line that does not move. False: it is not open yet."""
+        if self._socket is None:
+            return False
+        self._given_up = True
+        self._socket.transport.abort()
+        return True
 
     async def _dial(self) -> _Dial:
         """The owner's proxy knows addresses of its own; where there is none, the socket is opened to one of home's."""

@@ -61,12 +61,11 @@ class Link:
 
     def redial(self, after_s: float, url: str | None, why: str) -> None:
         """End the connection and dial home again after so many seconds; the log says `why`. Another place is told and
-        ignored."""
+        ignored. Without an open one the next Hello is still to come, and says all that there is to say."""
         if url is not None and url != self._home.url:
             log.warning("the coordinator sends us to %.200r; a worker dials only what its owner configured", url)
-        self._away = after_s, why
-        if self._connection is not None:
-            self._connection.abort()
+        if self._connection is not None and self._connection.abort():
+            self._away = after_s, why
 
     async def run(self) -> None:
         """Dial until cancelled. Raises Fatal when dialling again is of no use."""

@@ -182,6 +182,25 @@ async def test_what_the_worker_ends_itself_is_no_line_that_was_lost(caplog: pyte
     assert told.levelname == "INFO" and "there is news" in told.message and "lost" not in told.message
 
 
+async def test_news_while_the_line_is_down_is_no_reason_of_a_later_end(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    again = asyncio.Event()
+
+    async def breaks(line: ServerConnection) -> None:
+        await line.recv()
+        if any("dialling again" in record.message for record in caplog.records):
+            again.set()
+        line.transport.abort()
+
+    async with coordinator(breaks) as home:
+        worker = Worker(home)
+        worker.link.redial(600, None, "there is news")
+        async with running(worker), asyncio.timeout(60):
+            await again.wait()
+    told = [record for record in caplog.records if "dialling again" in record.message]
+    assert told[0].levelname == "WARNING" and "news" not in told[0].message
+
+
 class Net:
     """A resolver and a dialler: names lead where the test says, and every address is one server of the test's."""
 
