@@ -54,7 +54,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Principal:
-    """The key and the account that a request comes from. `counters`: what it is counted under, its own first."""
+    """The key and the account that a request comes from. `counters`: what it is counted under, its own first.
+    `platform_tools`: whether the models that it asks may be told of them."""
 
     key: str
     account: str
@@ -62,6 +63,7 @@ class Principal:
     counters: tuple[Counter, ...]
     weight: float = 1.0
     expires_ms: int | None = None
+    platform_tools: bool = True
 
     @property
     def limits(self) -> KeyLimits:
@@ -98,6 +100,7 @@ class KeyRequest:
     expires_ms: int | None = None
     parent: str | None = None
     most: int | None = None
+    platform_tools: bool = True
 
 
 def create_key(
@@ -133,7 +136,9 @@ def regenerate_key(
     """
     old = get_key(database, key_id)
     parent = heirs_parent(old, list_keys(database, old.account), by) if by else old.parent
-    request = KeyRequest(old.name, old.account, old.scopes, old.limits, old.expires_ms, parent)
+    request = KeyRequest(
+        old.name, old.account, old.scopes, old.limits, old.expires_ms, parent, platform_tools=old.platform_tools
+    )
     key, row = _made(pepper, request, old.account, at_ms)
     row = replace(row, counted_as=old.counters)
     with database.transaction() as connection:
@@ -157,6 +162,7 @@ def _made(pepper: bytes, request: KeyRequest, account: str, at_ms: int) -> tuple
         limits=request.limits,
         expires_ms=request.expires_ms,
         parent=request.parent,
+        platform_tools=request.platform_tools,
     )
     return key, row
 
@@ -273,4 +279,4 @@ def _load(database: Database) -> dict[str, Principal]:
 
 
 def _principal(row: KeyRow, owner: AccountRow, counters: tuple[Counter, ...]) -> Principal:
-    return Principal(row.id, owner.id, row.scopes, counters, owner.weight, row.expires_ms)
+    return Principal(row.id, owner.id, row.scopes, counters, owner.weight, row.expires_ms, row.platform_tools)

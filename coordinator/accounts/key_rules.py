@@ -23,6 +23,13 @@ def check_scopes(principal: Principal, scopes: tuple[str, ...]) -> None:
         raise SupernetError(ErrorCode.PERMISSION_DENIED, message)
 
 
+def check_platform_tools(principal: Principal, on: bool) -> None:
+    """Refuse a key with the platform tools on to one that has them off itself."""
+    if on and not principal.platform_tools and "admin" not in principal.scopes:
+        message = "This API key has the platform tools switched off: it makes no key that has them on."
+        raise SupernetError(ErrorCode.PERMISSION_DENIED, message)
+
+
 def check_limits(principal: Principal, limits: KeyLimits, expires_ms: int | None, default: Quota) -> None:
     """Refuse limits that are looser than the principal's own, or a key that outlives it."""
     if "admin" in principal.scopes:

@@ -39,7 +39,7 @@ class KeyRow:
     `hash` is the keyed hash in hex, `account` an id, `scopes` in alphabetical order.
 
     `counted_as`: the first of the keys that this one replaces, None: it replaces none. `parent`: the `counters` of the
-    key that it was made with, None: the operator made it.
+    key that it was made with, None: the operator made it. `platform_tools`: whether models may be told of them.
     """
 
     id: str
@@ -54,6 +54,7 @@ class KeyRow:
     expires_ms: int | None = None
     counted_as: str | None = None
     parent: str | None = None
+    platform_tools: bool = True
 
     @property
     def counters(self) -> str:
@@ -147,6 +148,15 @@ def get_key(database: Database, key_id: str) -> KeyRow:
     if not rows:
         raise _no_key(key_id)
     return _key(rows[0]._mapping)
+
+
+def set_key(database: Database, key_id: str, **values: Any) -> None:
+    """Change a key. Raises NotFound if it is not in use."""
+    in_use = (keys.c.id == key_id, keys.c.revoked_ms.is_(None))
+    with database.transaction() as connection:
+        if connection.execute(update(keys).where(*in_use).values(**values)).rowcount != 1:
+            raise _no_key(key_id)
+        changed(connection)
 
 
 def end_key(connection: Connection, key_id: str, at_ms: int) -> None:

@@ -44,7 +44,7 @@ class ChatApi:
         return await self.intake.once(request, parse, self._answer)
 
     async def _answer(self, request: Request, job: ChatJob, admitted: Admitted) -> Response:
-        job = self.platform.declared(job)
+        job = self.platform.declared(job, admitted.principal)
         answering = await self.platform.submit(job, admitted, request.headers)
         envelope = Envelope(f"chatcmpl-{answering.name}", answering.created, job.model.id, fingerprint(job.model))
         try:

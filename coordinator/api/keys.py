@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from coordinator.accounts.accounts import KeyRequest, Principal
 from coordinator.accounts.chains import Counter
-from coordinator.accounts.key_rules import check_limits, check_scopes, scopes_to_inherit
+from coordinator.accounts.key_rules import check_limits, check_platform_tools, check_scopes, scopes_to_inherit
 from coordinator.accounts.rows import KeyLimits, KeyRow, get_key, list_keys
 from coordinator.api.account_access import AccountAccess, translated
 from coordinator.api.body import read_body
@@ -45,6 +45,7 @@ class KeysApi:
         """Make a new key like the old one, which has ended when this is answered."""
         principal, row = await self._addressed(request)
         check_limits(principal, row.limits, row.expires_ms, self.access.quota)
+        check_platform_tools(principal, row.platform_tools)
         key, new = await translated(self.access.accounts.regenerate(row.id, _counted(principal)))
         return JSONResponse({**_key(new), "key": key}, 201)
 
@@ -76,11 +77,14 @@ class KeysApi:
         given = {name: fields.integer(name, 1, MAX_LIMIT) for name in ("rpm", "tpm", "concurrency")}
         limits = KeyLimits(**{name: getattr(principal.limits, name) if n is None else n for name, n in given.items()})
         check_limits(principal, limits, expires_ms, self.access.quota)
+        on = fields.flag("platform_tools")
+        on = principal.platform_tools if on is None else on
+        check_platform_tools(principal, on)
         name = fields.text("name", low=1, high=128)
         if name is None:
             raise invalid("name", "Missing 'name': say what the key is for.")
         parent = next((counter.name for counter in _counted(principal)), None)
-        return KeyRequest(name, account, tuple(scopes), limits, expires_ms, parent, MAX_KEYS)
+        return KeyRequest(name, account, tuple(scopes), limits, expires_ms, parent, MAX_KEYS, on)
 
 
 def _counted(principal: Principal) -> tuple[Counter, ...]:
@@ -96,6 +100,7 @@ def _key(row: KeyRow) -> dict[str, Any]:
         "hint": row.hint,
         "scopes": [*row.scopes],
         **asdict(row.limits),
+        "platform_tools": row.platform_tools,
         "created": row.created_ms // 1000,
         "expires": None if row.expires_ms is None else row.expires_ms // 1000,
         "revoked": None if row.revoked_ms is None else row.revoked_ms // 1000,

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from coordinator.accounts.accounts import Principal
 from coordinator.api.answering import Answering
 from coordinator.api.client_headers import client_timeout_s
 from coordinator.api.intake import Admitted, Intake
@@ -46,13 +47,13 @@ class PlatformTools:
     mode: Mode
     _look: _Look = field(default_factory=_Look)
 
-    def declared(self, job: ChatJob, asked: bool = False) -> ChatJob:
+    def declared(self, job: ChatJob, principal: Principal, asked: bool = False) -> ChatJob:
         """The request with the tools that it gets. `asked`: only if it asks for them, whatever the operator wants.
         Raises invalid_request for one that cannot do without a tool that it does not get."""
         mode: Mode = "opt-in" if asked and self.mode == "default" else self.mode
         tools = self._tools()
         context = self._context(job) if tools else 0
-        return given(job, offered(job, tools, context, mode))
+        return given(job, offered(job, tools, context, mode, principal.platform_tools))
 
     async def submit(self, job: ChatJob, admitted: Admitted, headers: Mapping[str, str]) -> Answering:
         """Submit the first round, behind which the others come. Raises what Intake.submit raises."""

@@ -34,7 +34,7 @@ class ResponsesApi:
         return await self.intake.once(request, parse, self._answer)
 
     async def _answer(self, request: Request, job: ResponsesJob, admitted: Admitted) -> Response:
-        chat = self.platform.declared(job.chat, asked=True)
+        chat = self.platform.declared(job.chat, admitted.principal, asked=True)
         job = replace(job, chat=chat)
         answering = await self.platform.submit(chat, admitted, request.headers)
         places = Places(f"{secrets.token_urlsafe(16)}:")

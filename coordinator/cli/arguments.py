@@ -15,6 +15,7 @@ from program.arguments import Parser
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _INIT = "make the database first, and its pepper, if there is none"
+_KEY_ID = "of the key, as `key list` has it: key_..."
 _DATABASE = ("db", "pepper")  # what every command that works on the database may be given
 
 
@@ -46,13 +47,22 @@ def _keys(actions: Any) -> None:
         create.add_argument(
             f"--{limit}", type=SOURCES.settings[limit].read_flag, help=f"{what} (default: the server's)"
         )
+    _platform_tools(create, default="on")
     _settings(create, "starter_spark")
     _command(actions, "list", "all keys; what is secret of them is not to be had")
+    change = _command(actions, "set", "change a key; running coordinators know within a second")
+    change.add_argument("id", help=_KEY_ID)
+    _platform_tools(change, required=True)
     for name, text in (
         ("revoke", "end a key; running coordinators know within a second"),
         ("regenerate", "a new key in the place of an old one, which ends at once"),
     ):
-        _command(actions, name, text).add_argument("id", help="of the key, as `key list` has it: key_...")
+        _command(actions, name, text).add_argument("id", help=_KEY_ID)
+
+
+def _platform_tools(command: Any, **how: Any) -> None:
+    what = "whether the models that it asks are told of the platform tools, which its account pays for (default: on)"
+    command.add_argument("--platform-tools", choices=("on", "off"), help=what, **how)
 
 
 def _accounts(actions: Any) -> None:

@@ -9,7 +9,16 @@ from typing import Any
 
 from coordinator.accounts.accounts import KeyRequest, create_account, create_key, regenerate_key
 from coordinator.accounts.pepper import open_pepper, pepper_file
-from coordinator.accounts.rows import KeyLimits, KeyRow, get_account, list_accounts, list_keys, revoke_key, set_account
+from coordinator.accounts.rows import (
+    KeyLimits,
+    KeyRow,
+    get_account,
+    list_accounts,
+    list_keys,
+    revoke_key,
+    set_account,
+    set_key,
+)
 from coordinator.artefacts.rows import block, end_all, list_reports
 from coordinator.clock import DAY_MS, day_start_ms, now_ms
 from coordinator.config import Config
@@ -74,7 +83,8 @@ def _key_create(call: _Call) -> None:
     asked = call.arguments
     scopes = tuple(scope.strip() for scope in asked.scope.split(",") if scope.strip())
     limits = KeyLimits(asked.rpm, asked.tpm, asked.concurrency)
-    request = KeyRequest(asked.name, asked.account, scopes, limits, asked.expires)
+    on = asked.platform_tools == "on"
+    request = KeyRequest(asked.name, asked.account, scopes, limits, asked.expires, platform_tools=on)
     _show_once(call, *create_key(call.database, call.pepper, request, now_ms(), call.starter_nano))
 
 
@@ -97,8 +107,14 @@ def _key_list(call: _Call) -> None:
         {**asdict(key), **asdict(key.limits), "account": names[key.account], "scopes": ",".join(key.scopes)}
         for key in list_keys(call.database)
     ]
-    columns = ("id", "name", "account", "scopes", "hint", "rpm", "tpm", "concurrency", "expires_ms", "revoked_ms")
-    _table(call, rows, columns)
+    columns = ("id", "name", "account", "scopes", "hint", "rpm", "tpm", "concurrency", "platform_tools")
+    _table(call, rows, (*columns, "expires_ms", "revoked_ms"))
+
+
+def _key_set(call: _Call) -> None:
+    set_key(call.database, call.arguments.id, platform_tools=call.arguments.platform_tools == "on")
+    switched = f"has the platform tools {call.arguments.platform_tools}"
+    print(f"{call.arguments.id} {switched}; a running coordinator knows within a second", file=sys.stderr)
 
 
 def _key_revoke(call: _Call) -> None:
@@ -226,6 +242,7 @@ _COMMANDS = {
     ("ledger", "check"): _ledger_check,
     ("key", "create"): _key_create,
     ("key", "list"): _key_list,
+    ("key", "set"): _key_set,
     ("key", "revoke"): _key_revoke,
     ("key", "regenerate"): _key_regenerate,
     ("media", "reports"): _media_reports,

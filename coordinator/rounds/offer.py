@@ -43,9 +43,10 @@ def served(catalog: Sequence[MediaSpec], ready: Ready) -> frozenset[str]:
     return frozenset(PREFIX + tool for tool in TOOLS if any(ready.serves(spec, tool) for spec in catalog))
 
 
-def offered(job: ChatJob, names: frozenset[str], context: int, mode: Mode) -> Offer:
-    """The tools for a request, of those that are served. `context`: tokens that a worker has for it."""
-    if without := _against(job, mode):
+def offered(job: ChatJob, names: frozenset[str], context: int, mode: Mode, key: bool = True) -> Offer:
+    """The tools for a request, of those that are served. `context`: tokens that a worker has for it. `key`: whether the
+    client's key has them on."""
+    if without := _against(job, mode, key):
         return Offer(without=without)
     request, wish = job.request, job.platform
     if wish.pictures is not None and not wish.wanted:
@@ -58,13 +59,15 @@ def offered(job: ChatJob, names: frozenset[str], context: int, mode: Mode) -> Of
     return Offer(tools, too_short=names - {tool.name for tool in tools})
 
 
-def _against(job: ChatJob, mode: Mode) -> str:
+def _against(job: ChatJob, mode: Mode, key: bool) -> str:
     """Why a request is given none of them, whoever serves them; empty if nothing speaks against it."""
     wish, choice = job.platform, job.platform.choice
     if wish.wanted is False:
         return "'sogni_tools' is false"
     if mode == "off":
         return "the operator of this network has the platform tools switched off"
+    if not key:
+        return "this API key has the platform tools switched off"
     if mode == "opt-in" and not wish.wanted and wish.pictures is None:
         return "platform tools have to be asked for by 'sogni_tools' here"
     if job.n > 1:

@@ -48,6 +48,7 @@ keys = Table(
     Column("expires_ms", BigInteger),
     Column("counted_as", Text),  # the first key of those that this one replaces: its use is counted there; null: none
     Column("parent", Text),  # where the use of the key that made it is counted; null: the operator made it
+    Column("platform_tools", Boolean, nullable=False, server_default="1"),  # whether models are told of them
 )
 
 # One row. It grows with every change of an account or a key: a process that holds them in memory looks at nothing else.

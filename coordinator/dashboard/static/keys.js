@@ -30,7 +30,7 @@ export function keysCard(keys, again) {
 
 function keyRow(key, renew, revoke) {
   const limits = [["rpm", "requests a minute"], ["tpm", "tokens a minute"], ["concurrency", "at once"]].filter(([name]) => key[name]).map(([name, words]) => `${key[name]} ${words}`);
-  const facts = [key.scopes.join(", "), `made ${day(key.created)}`, key.expires ? `until ${day(key.expires)}` : null, ...limits].filter(Boolean);
+  const facts = [key.scopes.join(", "), `made ${day(key.created)}`, key.expires ? `until ${day(key.expires)}` : null, key.platform_tools ? null : "no platform tools", ...limits].filter(Boolean);
   return h("li", {},
     h("div", {}, h("strong", {}, key.name), " ", h("code", {}, key.hint), h("p", { class: "muted" }, facts.join(" · "))),
     h("div", { class: "row" },
@@ -66,12 +66,15 @@ function newKey(made, again) {
 function makeForm(alive, make) {
   const name = h("input", { id: "key-name", required: true, maxlength: 128, placeholder: "laptop" });
   const worker = h("input", { id: "key-worker", type: "checkbox" });
+  const plain = h("input", { id: "key-plain", type: "checkbox" });
   return h("form", {
     class: "makekey",
     onsubmit: (event) => {
       event.preventDefault();
-      make({ name: name.value.trim(), scopes: worker.checked ? ["worker"] : ["client", "worker"] });
+      const scopes = worker.checked ? ["worker"] : ["client", "worker"];
+      make({ name: name.value.trim(), scopes, ...(plain.checked ? { platform_tools: false } : {}) }); // else as this key
     },
   }, h("label", { for: "key-name" }, "A new key for"), h("div", { class: "row" }, name, h("button", { class: "primary", type: "submit" }, "Create key")),
-  h("label", { class: "check", for: "key-worker" }, worker, "It may only run workers, not chat"));
+  h("label", { class: "check", for: "key-worker" }, worker, "It may only run workers, not chat"),
+  h("label", { class: "check", for: "key-plain" }, plain, "Its chats get no platform tools, which are a part of each prompt that has them"));
 }

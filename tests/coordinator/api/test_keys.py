@@ -92,3 +92,28 @@ async def test_with_a_key_the_streams_that_it_opened_end(coordinator: Coordinato
         costs = {row.finish: row.cost_nano for row in read(coordinator.running.store.database)}
         # Its prompt was read too: this worker has not said how long it is, so it is 11 tokens by our own estimate.
         assert costs == {"invalid_api_key": 11 * 300 + 3 * 900, "stop": 5 * 300 + 5 * 900}
+
+
+async def test_a_key_without_platform_tools_makes_none_with_them(start_coordinator: Start) -> None:
+    async with start_coordinator() as coordinator:
+        plain = make_key(coordinator.config, platform_tools=False)
+        other = make_key(coordinator.config)
+        operator = make_key(coordinator.config, scopes=("admin", "client", "worker"), platform_tools=False)
+        await coordinator.running.services.accounts.refresh()
+        async with coordinator.http(plain) as http:
+            made = await http.post("/v1/account/keys", json={"name": "child"})
+            assert (made.status_code, made.json()["platform_tools"]) == (201, False)
+            refused = await http.post("/v1/account/keys", json={"name": "child", "platform_tools": True})
+            assert (refused.status_code, refused.json()["error"]["code"]) == (403, "permission_denied")
+            rows = (await http.get("/v1/account/keys")).json()["data"]
+            with_them = next(row["id"] for row in rows if row["platform_tools"] and len(row["scopes"]) == 2)
+            assert (await http.post(f"/v1/account/keys/{with_them}/regenerate")).status_code == 403
+            again = await http.post(f"/v1/account/keys/{made.json()['id']}/regenerate")
+            assert again.json()["platform_tools"] is False
+        async with coordinator.http(other) as http:
+            for wish, has in ((None, True), (True, True), (False, False)):
+                made = await http.post("/v1/account/keys", json={"name": "child", "platform_tools": wish})
+                assert made.json()["platform_tools"] is has
+            assert (await http.post("/v1/account/keys", json={"name": "x", "platform_tools": "on"})).status_code == 400
+        async with coordinator.http(operator) as http:
+            assert (await http.post("/v1/account/keys", json={"name": "x", "platform_tools": True})).status_code == 201

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.coordinator.api.platform_driver import CAT, DRAW, balanced, call, link_in, names, network, turn
-from tests.coordinator.conftest import Start, chat_of
+from tests.coordinator.conftest import Start, chat_of, make_key
 from tests.coordinator.media_worker import make_of, media_worker
 from wire import messages as wire
 from wire.chat import Usage
@@ -291,3 +291,49 @@ async def test_a_repeat_under_its_key_is_the_same_answer(start_coordinator: Star
     assert again.headers["idempotent-replayed"] == "true"
     assert again.json() == first.json()
     assert len(media.asked) == 1
+
+
+async def test_a_key_that_has_them_switched_off_is_told_of_none(start_coordinator: Start) -> None:
+    async with network(start_coordinator) as (coordinator, worker), media_worker(coordinator):
+        plain = make_key(coordinator.config, platform_tools=False)
+        await coordinator.running.services.accounts.refresh()
+        async with coordinator.http(plain) as http:
+            asked = asyncio.create_task(http.post("/v1/chat/completions", json={**ASK, "sogni_tools": True}))
+            start = await worker.serve("An alley.")
+            answer = (await asked).json()
+            forced = {"type": "function", "function": {"name": DRAW}}
+            refused = await http.post("/v1/chat/completions", json={**ASK, "tool_choice": forced})
+    assert chat_of(start).tools == ()
+    assert "this API key has the platform tools switched off" in answer["choices"][0]["warnings"][0]
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "tool_choice")
+    assert "this API key has the platform tools switched off" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("mode", ["off", "opt-in"])
+async def test_a_choice_of_a_tool_that_the_operator_has_switched_off_says_so(
+    start_coordinator: Start, mode: str
+) -> None:
+    forced = {"type": "function", "function": {"name": DRAW}}
+    allowed = {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [forced]}}
+    async with network(start_coordinator, platform_tools=mode) as (coordinator, _), media_worker(coordinator):
+        async with coordinator.http() as http:
+            for choice in (forced, allowed):
+                refused = await http.post("/v1/chat/completions", json={**ASK, "tool_choice": choice})
+                assert (refused.status_code, refused.json()["error"]["param"]) == (400, "tool_choice")
+                why = "operator" if mode == "off" else "have to be asked for by 'sogni_tools'"
+                assert why in refused.json()["error"]["message"]
+
+
+async def test_tools_of_both_kinds_may_be_allowed(start_coordinator: Start) -> None:
+    look = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+    go = {"type": "function", "function": {"name": "go", "parameters": {"type": "object"}}}
+    async with network(start_coordinator) as (coordinator, worker), media_worker(coordinator, serves=True):
+        async with coordinator.http() as http:
+            for mode, named, told in (("auto", ["go"], ["go"]), ("required", [DRAW, "go"], [DRAW, "go"])):
+                tools = [{"type": "function", "function": {"name": name}} for name in named]
+                choice = {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}}
+                body = {**ASK, "tools": [look, go], "tool_choice": choice}
+                asked = asyncio.create_task(http.post("/v1/chat/completions", json=body))
+                start = await turn(worker, "No.")
+                assert (await asked).status_code == 200
+                assert (names(start), chat_of(start).tool_choice) == (told, mode)

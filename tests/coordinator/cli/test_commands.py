@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from coordinator.accounts.api_keys import well_formed
+from coordinator.accounts.errors import NotFound
 from coordinator.artefact import Artefact
 from coordinator.artefacts import rows as media
 from coordinator.cli import commands
@@ -23,7 +24,7 @@ LIMITS = ("rpm", "tpm", "concurrency")
 
 def run(db: Path, command: str, action: str | None, **arguments: object) -> None:
     defaults = {"json": True, "account": "default", "scope": "client,worker", "expires": None}
-    defaults |= {"rpm": None, "tpm": None, "concurrency": None, "init": action == "create"}
+    defaults |= {"rpm": None, "tpm": None, "concurrency": None, "init": action == "create", "platform_tools": "on"}
     commands.run(Namespace(command=command, action=action, **(defaults | arguments)), Config(db=db))
 
 
@@ -53,7 +54,7 @@ def test_lists_are_tables_for_people(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "alice" in capsys.readouterr().out
     run(tmp_path / "c.db", "key", "list", json=False)
     head, row = capsys.readouterr().out.splitlines()
-    assert head.split() == ["id", "name", "account", "scopes", "hint", *LIMITS, "expires", "revoked"]
+    assert head.split() == ["id", "name", "account", "scopes", "hint", *LIMITS, "platform_tools", "expires", "revoked"]
     assert row.split()[1:4] == ["laptop", "alice", "client,worker"]
 
 
@@ -138,6 +139,25 @@ def test_a_key_has_limits_and_an_end_and_people_read_it_as_a_time(
     assert key["expires_ms"] == limits["expires"]
     run(tmp_path / "c.db", "key", "list", json=False)
     assert "2100-01-01T00:00:00Z" in capsys.readouterr().out
+
+
+def test_the_platform_tools_of_a_key_are_switched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    db = tmp_path / "c.db"
+    run(db, "key", "create", name="on")
+    run(db, "key", "create", name="off", platform_tools="off")
+    on, off = (json.loads(line)["id"] for line in capsys.readouterr().out.splitlines())
+
+    def switches() -> dict[str, bool]:
+        run(db, "key", "list")
+        return {key["id"]: key["platform_tools"] for key in json.loads(capsys.readouterr().out)}
+
+    assert switches() == {on: True, off: False}
+    run(db, "key", "set", id=on, platform_tools="off")
+    run(db, "key", "set", id=off, platform_tools="on")
+    assert switches() == {on: False, off: True}
+    run(db, "key", "revoke", id=on)
+    with pytest.raises(NotFound):
+        run(db, "key", "set", id=on, platform_tools="on")
 
 
 def test_a_key_is_regenerated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

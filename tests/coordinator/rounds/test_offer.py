@@ -104,6 +104,12 @@ def test_a_choice_of_a_tool_that_does_not_fit_the_model_says_so() -> None:
         given(job, offered(job, NAMES, 4096, "default"))
 
 
+def test_a_key_may_have_them_switched_off_whatever_a_request_says() -> None:
+    for wish in (PlatformWish(), PlatformWish(True), PlatformWish(pictures=PictureWish(frozenset({DRAW})))):
+        offer = offered(chat(platform=wish), NAMES, WIDE, "default", key=False)
+        assert (offer.tools, offer.why_not(DRAW)) == ((), "this API key has the platform tools switched off")
+
+
 def test_of_ours_the_model_is_told_of_the_allowed_ones_alone() -> None:
     wish = PlatformWish(allowed=frozenset({DRAW, "sogni_generate_music"}))
     job = chat(platform=wish)

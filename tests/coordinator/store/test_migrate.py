@@ -159,3 +159,23 @@ def blank(address: str) -> None:
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute("DROP SCHEMA public CASCADE")
         connection.execute("CREATE SCHEMA public")
+
+
+def test_keys_of_before_have_the_platform_tools_and_so_have_those_that_the_version_before_makes(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "HEAD", "0009")
+    blank(address)
+    columns = "id, account, name, hash, hint, scopes, created_ms"
+    make = f"INSERT INTO keys ({columns}) VALUES ('{{0}}', 'a', 'k', '{{0}}', 's', 'c', 6)"
+    database = Database(address)
+    with database.transaction() as connection:
+        connection.execute(text("INSERT INTO accounts (id, name, created_ms) VALUES ('a', 'alice', 5)"))
+        connection.execute(text(make.format("before")))
+    database.close()
+    monkeypatch.undo()
+    database = Database(address)
+    with database.transaction() as connection:
+        connection.execute(text(make.format("beside")))
+    assert [(key.id, key.platform_tools) for key in list_keys(database)] == [("before", True), ("beside", True)]
+    database.close()
