@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-Nano = Annotated[int, Field(ge=0)]  # nano-dollars: $0.30 per million tokens is 300 a token
+# Nano-dollars: $0.30 per million tokens is 300 a token. A typo of a million dollars each is none that a database holds.
+Nano = Annotated[int, Field(ge=0, le=10**15)]
 ModelId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,127}$")]
 RepositoryName = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$")

@@ -84,3 +84,21 @@ class MediaSpec(Strict):
         if self.defaults.steps > self.limits.steps:
             raise ValueError("the default of steps is more than their limit")
         return self
+
+    @model_validator(mode="after")
+    def _can_be_asked_for(self) -> Self:
+        """A request that says nothing is made of the defaults: they have to be something that can be made."""
+        defaults, limits = self.defaults, self.limits
+        if any(tool != "generate_music" for tool in self.tools):
+            if not defaults.width or not defaults.height:
+                raise ValueError("the defaults need a width and a height")
+            if defaults.width % limits.multiple_of or defaults.height % limits.multiple_of:
+                raise ValueError(f"the default size is no multiple of {limits.multiple_of}, as each side has to be")
+        if any(tool.endswith("video") for tool in self.tools):
+            if not defaults.fps:
+                raise ValueError("the defaults of a film need its fps")
+            if limits.frames <= limits.frames_step:
+                raise ValueError("the limits of a film need its frames, more than their step")
+        if "generate_music" in self.tools and not limits.seconds:
+            raise ValueError("the limits of music need its seconds")
+        return self

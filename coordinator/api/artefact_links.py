@@ -65,8 +65,13 @@ async def served(request: Request, artefacts: Artefacts, artefact: Artefact) -> 
     place = await artefacts.place(artefact)
     if isinstance(place, str):
         return RedirectResponse(place, 302, NOT_EXECUTABLE | {"cache-control": "no-store"})
+    try:
+        stat = await asyncio.to_thread(place.stat)
+    except FileNotFoundError:  # deleted at this moment, or by hand
+        raise SupernetError(ErrorCode.EXPIRED, "This media's bytes are gone.") from None
     return FileResponse(
         place,
+        stat_result=stat,
         headers=headers,
         media_type=artefact.media_type,
         filename=f"supernet-{file_name(artefact.id, artefact.media_type)}",
@@ -81,6 +86,8 @@ def _cache(artefact: Artefact) -> str:
 
 def _known(headers: Mapping[str, str], artefact: Artefact) -> bool:
     """Whether the client says that it has exactly these bytes."""
+    if headers.get("if-none-match", "").strip() == "*":
+        return True
     tags = {tag.strip().removeprefix("W/") for tag in headers.get("if-none-match", "").split(",")}
     return f'"{artefact.sha256}"' in tags
 

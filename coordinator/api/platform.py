@@ -8,6 +8,7 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from coordinator.accounts.accounts import Principal
 from coordinator.api.answering import Answering
@@ -136,6 +137,7 @@ class _Request:
             library=self._tools.library,
             handles=self._handles,
             submit=self._submit,
+            enter=partial(self._tools.intake.large_bodies.enter, self._admitted.principal.account),
             left_s=self.left_s,
             draw=lambda: secrets.randbits(SEED_BITS),
             paid=self.costs.made,

@@ -88,14 +88,16 @@ class Checker:
                 child.stdin.write(line.encode())
                 child.stdin.close()
                 told = await child.stdout.read(ANSWER_BYTES)
+                await child.wait()  # to kill one that ends by itself would leave its end to be found by nobody
             return _ANSWER.validate_json(told)
         except (TimeoutError, OSError, ValidationError) as error:
             log.warning("a file of type %s gave no answer: %s", media_type, type(error).__name__)
             return None
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                child.kill()
-            await child.wait()
+            if child.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    child.kill()
+                await child.wait()
 
 
 def _turns(origin: Origin, picture: bool) -> Turns:

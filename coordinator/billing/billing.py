@@ -128,19 +128,11 @@ class Billing:
             if answer is None:  # it may have been carried out, or will be
                 self._ledger.put(Settle(hold.job, 0, (), (), hold.at_ms))
         if isinstance(answer, Insufficient):
-            raise self._insufficient(hold, answer.available)
+            raise _insufficient(hold, answer.available)
         if isinstance(answer, Done):
             raise Ended(answer.charge)
         assert isinstance(answer, Held)
         return answer
-
-    def _insufficient(self, hold: Hold, available: int) -> SupernetError:
-        counted = "its spark and sogni are" if hold.token_type == "auto" else f"its {hold.token_type} are"
-        message = (
-            f"This request can cost up to ${decimal(hold.nano)}, and the account has ${decimal(available)} ({counted} "
-            "counted): ask for fewer max_tokens, claim the daily bonus with POST /v1/account/bonus, or top up."
-        )
-        return SupernetError(ErrorCode.INSUFFICIENT_QUOTA, message)
 
     # ---- while it runs -------------------------------------------------------------------------------------------
 
@@ -252,6 +244,16 @@ def _row(open_bill: OpenBill, spec: JobSpec, end: JobEnd, cost: int, at_ms: int)
         kind=None if piece is None else piece.kind,
         units=None if piece is None else piece.units if _billed(end) else 0,
     )
+
+
+def _insufficient(hold: Hold, available: int) -> SupernetError:
+    counted = "its spark and sogni are" if hold.token_type == "auto" else f"its {hold.token_type} are"
+    less = "fewer max_tokens" if hold.kind is None else "fewer, smaller or shorter ones"
+    message = (
+        f"This request can cost up to ${decimal(hold.nano)}, and the account has ${decimal(available)} ({counted} "
+        f"counted): ask for {less}, claim the daily bonus with POST /v1/account/bonus, or top up."
+    )
+    return SupernetError(ErrorCode.INSUFFICIENT_QUOTA, message)
 
 
 def behind() -> SupernetError:

@@ -30,8 +30,9 @@ def nearest_size(spec: MediaSpec, width: int, height: int) -> tuple[int, int]:
     """The size of about the same proportions that the pipeline does make: no larger than it can."""
     width, height = max(1, width), max(1, height)
     step, most = side_step(spec), spec.limits.pixels
-    shrink = min(1.0, sqrt(most / (width * height)), MAX_SIDE / max(width, height))
-    across, down = (min(MAX_SIDE, max(step, round(side * shrink / step) * step)) for side in (width, height))
+    longest = MAX_SIDE // step * step
+    shrink = min(1.0, sqrt(most / (width * height)), longest / max(width, height))
+    across, down = (min(longest, max(step, round(side * shrink / step) * step)) for side in (width, height))
     while across * down > most and max(across, down) > step:
         if across >= down:
             across -= step

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -47,8 +48,8 @@ class Library(Protocol):
 
 @dataclass(frozen=True)
 class Workshop:
-    """What the calls of one request work with. `submit` has a job run under a name of its own. `left_s`: how long the
-    client still waits; None: as long as it takes."""
+    """What the calls of one request work with. `submit` has a job run under a name of its own. `enter` waits for a
+    place among those who read files. `left_s`: how long the client still waits; None: as long as it takes."""
 
     account: str
     token_type: TokenType
@@ -57,6 +58,7 @@ class Workshop:
     library: Library
     handles: Handles
     submit: Callable[[MediaJob, str], Awaitable[Submitted]]
+    enter: Callable[[AsyncExitStack], Awaitable[None]]
     left_s: Callable[[], float | None]
     draw: Callable[[], int]  # a seed
     paid: Callable[[Priced, int], int]  # told of units that were made: what they cost
@@ -141,17 +143,20 @@ class Calls:
         self._room -= wish.variations
         self._check_time(wish)
         await shop.library.check_room(shop.account)
-        files = [await self._file(medium) for medium in wish.media]
-        job = MediaJob(
-            model=wish.spec,
-            request=MediaRequest(make=placed(wish.make, [digest for digest, _ in files])),
-            n=wish.variations,
-            seed=shop.draw() if wish.seed is None else wish.seed,
-            stream=shop.left_s() is None,
-            token_type=shop.token_type,
-            blobs=dict(files),
-        )
-        submitted = await shop.submit(job, f"{self._name}.{call.place}")
+        async with AsyncExitStack() as places:
+            if wish.media:
+                await shop.enter(places)  # until the memory for its files has been counted
+            files = [await self._file(medium) for medium in wish.media]
+            job = MediaJob(
+                model=wish.spec,
+                request=MediaRequest(make=placed(wish.make, [digest for digest, _ in files])),
+                n=wish.variations,
+                seed=shop.draw() if wish.seed is None else wish.seed,
+                stream=shop.left_s() is None,
+                token_type=shop.token_type,
+                blobs=dict(files),
+            )
+            submitted = await shop.submit(job, f"{self._name}.{call.place}")
         try:
             return await self._followed(call, wish, job, submitted)
         finally:

@@ -20,6 +20,8 @@ ENTRY: dict[str, Any] = {
     "price": 5_000_000,
     "licence": "Apache-2.0",
 }
+FILM = {"width": 832, "height": 480, "steps": 8, "fps": 16}
+LIMITS = {"pixels": 2048 * 2048, "frames": 8}
 
 
 def test_an_entry_is_found_by_its_id_and_others_are_named() -> None:
@@ -45,6 +47,14 @@ def test_an_entry_is_found_by_its_id_and_others_are_named() -> None:
         ({"limits": {"pixels": 512 * 512}}, "larger than the limit"),
         ({"defaults": {"width": 64, "height": 64, "steps": 60}}, "more than their limit"),
         ({"tools": []}, "tools"),
+        ({"price": -1}, "price"),
+        ({"price": 2**63}, "price"),
+        ({"defaults": {"steps": 8}}, "need a width and a height"),
+        ({"limits": {"pixels": 2048 * 2048, "multiple_of": 48}}, "no multiple of 48"),
+        ({"tools": ["generate_video"]}, "need its fps"),
+        ({"tools": ["sound_to_video"], "defaults": FILM}, "need its frames"),
+        ({"tools": ["video_to_video"], "defaults": FILM, "limits": LIMITS | {"frames_step": 8}}, "need its frames"),
+        ({"tools": ["generate_music"]}, "need its seconds"),
         ({"prize": 3}, "prize"),
     ],
 )

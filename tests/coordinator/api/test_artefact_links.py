@@ -75,10 +75,19 @@ async def test_who_has_it_is_not_sent_it_again(coordinator: Coordinator) -> None
     made = await kept(coordinator, png())
     link = coordinator.running.services.artefacts.link(made)
     async with httpx.AsyncClient() as http:
-        for tag in (f'"{made.sha256}"', f'W/"{made.sha256}"', f'"x", "{made.sha256}"'):
+        for tag in ("*", f'"{made.sha256}"', f'W/"{made.sha256}"', f'"x", "{made.sha256}"'):
             answer = await http.get(link, headers={"if-none-match": tag})
             assert (answer.status_code, answer.content) == (304, b"")
         assert (await http.get(link, headers={"if-none-match": '"x"'})).status_code == 200
+
+
+async def test_what_was_deleted_by_hand_is_over(coordinator: Coordinator) -> None:
+    artefacts = coordinator.running.services.artefacts
+    made = await kept(coordinator, png())
+    await artefacts.objects.delete(made.sha256)
+    async with httpx.AsyncClient() as http:
+        gone = await http.get(artefacts.link(made))
+        assert (gone.status_code, gone.json()["error"]["code"]) == (410, "expired")
 
 
 async def test_what_is_over_or_withdrawn_says_so_and_what_never_was_is_unknown(coordinator: Coordinator) -> None:

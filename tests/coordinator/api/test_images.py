@@ -142,6 +142,7 @@ async def test_a_balance_that_is_too_small_is_a_402_and_nothing_runs(start_coord
         async with media_worker(running, serves=True) as worker, running.http() as http:
             refused = await http.post(GENERATIONS, json={"prompt": "x", "model": "draws"})
             assert refused.status_code == 402 and refused.json()["error"]["code"] == "insufficient_quota"
+            assert "tokens" not in refused.json()["error"]["message"]  # a picture has none to ask for fewer of
             assert not worker.asked
 
 

@@ -39,6 +39,13 @@ async def test_a_picture_is_read_by_the_real_child(tmp_path: Path) -> None:
     assert (tmp_path / "into").read_bytes().startswith(b"\x89PNG")
 
 
+async def test_a_child_that_ends_by_itself_is_not_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[object] = []
+    monkeypatch.setattr(asyncio.subprocess.Process, "kill", killed.append)
+    assert await Checker().check(file(tmp_path, png()), "image/png", tmp_path / "into", "a", "made")
+    assert not killed
+
+
 async def test_what_begins_as_something_else_meets_no_child(tmp_path: Path) -> None:
     error = await refused(answering("raise SystemExit"), tmp_path, jpeg())
     assert (error.code, error.message) == (ErrorCode.INVALID_MEDIA, "The file does not begin as image/png does.")

@@ -46,6 +46,12 @@ def test_the_nearest_size_is_one_that_it_makes(width: int, height: int) -> None:
     assert size_problem(SPEC, *nearest_size(SPEC, width, height)) is None
 
 
+def test_a_step_that_the_largest_side_is_no_multiple_of() -> None:
+    odd = SPEC.model_copy(update={"limits": SPEC.limits.model_copy(update={"multiple_of": 48, "pixels": 4096 * 4096})})
+    for size in ((4096, 48), (9999, 48), (4090, 4090)):
+        assert size_problem(odd, *nearest_size(odd, *size)) is None
+
+
 def test_the_sides_of_a_pipeline_without_a_step_of_its_own_are_those_of_the_wire() -> None:
     free = SPEC.model_copy(update={"limits": SPEC.limits.model_copy(update={"multiple_of": 8})})
     assert side_step(free) == 16

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -177,6 +178,7 @@ class Studio:
         self.jobs: list[tuple[str, MediaJob]] = []
         self.ran: list[Script] = []
         self.shelf = Shelf()
+        self.crowded = ""  # why no file is read now
         self.costs = Costs()
         self.ready: Ready = READY
         self._left_s = left_s
@@ -190,10 +192,15 @@ class Studio:
             library=self.shelf,
             handles=handles or conversation("image"),
             submit=self.submit,
+            enter=self.enter,
             left_s=lambda: self._left_s,
             draw=lambda: 42,
             paid=self.costs.made,
         )
+
+    async def enter(self, places: AsyncExitStack) -> None:
+        if self.crowded:
+            raise SupernetError(ErrorCode.OVERLOADED, self.crowded)
 
     async def submit(self, job: MediaJob, name: str) -> Ran:
         self.jobs.append((name, job))

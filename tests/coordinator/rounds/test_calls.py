@@ -137,6 +137,17 @@ async def test_a_picture_that_is_stored_here_is_read_for_its_own_account() -> No
     assert result.error == "There is no such media."
 
 
+async def test_files_are_read_in_turn_and_what_has_none_waits_for_nobody() -> None:
+    studio = Studio(drawing())
+    studio.crowded = "too many files are read"
+    studio.shelf.files["AbCdEfGhIjKlMnOpQrStUv"] = b"the picture"
+    edit = {**CAT, "source_image_url": LINK}
+    (result,), _ = await run(studio, wanted(edit, name="sogni_edit_image"), handles=Handles(PUBLIC_URL))
+    assert (result.error, studio.jobs) == (studio.crowded, [])
+    (result,), _ = await run(studio, wanted(CAT))
+    assert result.success
+
+
 async def test_two_run_at_a_time_and_all_are_cancelled() -> None:
     studio = Studio([], [], [])
     running = Calls(studio.workshop(), "1", wanted(CAT, CAT, CAT), 0)

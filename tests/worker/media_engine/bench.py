@@ -22,7 +22,8 @@ def spec(pipeline: Pipeline, folder: Path, *, guidance: float = 3.0, **limits: i
         MediaSpec.model_validate(
             {
                 **{"id": "tiny", "name": "Tiny", "tools": TOOLS, "pipeline": pipeline, "repository": "tests/tiny"},
-                **{"price": 1, "licence": "none", "defaults": {"steps": 2, "guidance": guidance}, "limits": bounds},
+                **{"price": 1, "licence": "none", "limits": bounds},
+                "defaults": {"width": 64, "height": 64, "fps": 8, "steps": 2, "guidance": guidance},
             }
         ),
         str(folder),

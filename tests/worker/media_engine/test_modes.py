@@ -34,7 +34,8 @@ def spec(pipeline: Pipeline, *tools: Tool) -> MediaSpec:
     return MediaSpec.model_validate(
         {
             **{"id": "m", "name": "M", "tools": tools, "pipeline": pipeline, "repository": "a/b", "price": 1},
-            **{"defaults": {"steps": 4}, "limits": {"pixels": 4096}, "licence": "MIT"},
+            **{"defaults": {"width": 64, "height": 64, "fps": 8, "steps": 4}, "licence": "MIT"},
+            "limits": {"pixels": 4096, "frames": 9, "seconds": 9},
         }
     )
 

@@ -34,8 +34,8 @@ models:
   - {id: instant, name: instant, format: qwen-json, files: [{name: bench.gguf, sha256: SHA256}], context: 32768,
      max_output: 4096, thinking: false, price: {prompt: 0, completion: 0}, licence: none}
 media:
-  - {id: all, name: all, tools: [TOOLS], pipeline: WanPipeline, repository: bench/all, defaults: {steps: 1},
-     limits: {}, price: 0, licence: none}
+  - {id: all, name: all, tools: [TOOLS], pipeline: WanPipeline, repository: bench/all, price: 0, licence: none,
+     defaults: {width: 64, height: 64, steps: 1, fps: 8}, limits: {pixels: 4096, frames: 9, seconds: 60}}
 """.replace("TOOLS", ", ".join(TOOLS)).replace("SHA256", hashlib.sha256().hexdigest())
 
 

@@ -3,7 +3,7 @@
 from openai.types import Model
 
 from coordinator.openai.media.models import KIND, TAKES, Makers, kinds, media_model_object
-from tests.coordinator.media_catalog import DRAWS, EDITS, FILMS
+from tests.coordinator.media_catalog import EDITS, FILMS
 from wire.media_catalog import MediaSpec
 from wire.media_tools import TOOLS
 
@@ -53,5 +53,5 @@ def test_a_film_has_seconds_and_frames() -> None:
 
 def test_every_tool_is_of_a_kind() -> None:
     assert set(KIND) == set(TAKES) == set(TOOLS)
-    several = MediaSpec.model_validate({**DRAWS.model_dump(), "tools": ("generate_video", "generate_image")})
+    several = MediaSpec.model_validate({**FILMS.model_dump(), "tools": ("generate_video", "generate_image")})
     assert kinds(several) == ["image", "video"]
