@@ -142,7 +142,7 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
     served = [Route(path, endpoint, methods=[method]) for method, path, endpoint in table]
     sockets = [
         WebSocketRoute(WORKER_PATH, workers.connect),
-        WebSocketRoute(SOCKET_PATH, SogniSocket(intake, services.access).connect),
+        WebSocketRoute(SOCKET_PATH, SogniSocket(platform, services.access).connect),
     ]
     return [*served, *sockets]
 

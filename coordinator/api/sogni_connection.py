@@ -14,7 +14,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDiscon
 
 from coordinator.accounts.accounts import Principal
 from coordinator.api.account_access import AccountAccess
-from coordinator.api.intake import Admitted, Intake
+from coordinator.api.intake import Admitted
+from coordinator.api.platform import PlatformTools
 from coordinator.api.sogni_job import answered
 from coordinator.ledger.grants import balances_of
 from coordinator.openai.json_body import Json
@@ -52,10 +53,16 @@ class Connection:
     send that is of no use."""
 
     def __init__(
-        self, socket: WebSocket, intake: Intake, access: AccountAccess, principal: Principal, useless: UselessFrames
+        self,
+        socket: WebSocket,
+        platform: PlatformTools,
+        access: AccountAccess,
+        principal: Principal,
+        useless: UselessFrames,
     ) -> None:
         self._socket = socket
-        self._intake = intake
+        self._platform = platform
+        self._intake = platform.intake
         self._access = access
         self._principal = principal
         self._useless = useless
@@ -221,7 +228,7 @@ class Connection:
 
     async def _answer(self, job: str, asked: ChatJob, admitted: Admitted) -> None:
         try:
-            await answered(self._say, self._intake, job, asked, admitted, self._socket.headers, self._unread)
+            await answered(self._say, self._platform, job, asked, admitted, self._socket.headers, self._unread)
         except SupernetError as error:
             await self._say("llmJobError", job_error(job, error))
         except Exception:

@@ -3,24 +3,23 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import assert_never
 
-from coordinator.api.answering import KEEP_ALIVE_S, Submission
+from coordinator.api.answering import KEEP_ALIVE_S, Answering
 from coordinator.api.chat import fingerprint
 from coordinator.api.errors import renamed
-from coordinator.api.intake import Admitted, Intake
+from coordinator.api.intake import Admitted
+from coordinator.api.platform import PlatformTools
 from coordinator.api.served_headers import pseudonym
 from coordinator.dispatch.effects import Deliver, Failed, Finished, Made, Progressed
-from coordinator.ledger.pricing import decimal, paying
+from coordinator.ledger.pricing import Quote, Units, decimal, paying
 from coordinator.openai.chat_response import Envelope
 from coordinator.openai.json_body import Json
 from coordinator.request import ChatJob
-from coordinator.rounds.offer import Offer, given
+from coordinator.rounds.events import ToolProgress
 from coordinator.sogni.account import cost_json
 from coordinator.sogni.answer import JobTokens
 from wire.chat import Part
 from wire.errors import SupernetError
 
-# Sogni's own clients declare such tools themselves, and run what they call.
-DECLARED_BY_CLIENTS = Offer(without="on this socket a client declares such tools itself, in 'tools'")
 LOOK_S = 1.0  # between two looks at the place in the queue
 
 Say = Callable[[str, Json], Awaitable[None]]
@@ -28,7 +27,7 @@ Say = Callable[[str, Json], Awaitable[None]]
 
 async def answered(
     say: Say,
-    intake: Intake,
+    platform: PlatformTools,
     job_id: str,
     job: ChatJob,
     admitted: Admitted,
@@ -37,30 +36,33 @@ async def answered(
 ) -> None:
     """Tell the whole of a job, to its result. `unread` is called if the client does not read.
 
-    Raises what `Intake.submit` raises, and the error of a job that failed. Cancelled when the client has left or
+    Raises what `PlatformTools.submit` raises, and the error of a job that failed. Cancelled when the client has left or
     does not want it any more.
     """
     await say("jobState", {"jobID": job_id, "type": "pending", "modelId": job.model.id})
-    job = given(job, DECLARED_BY_CLIENTS)
-    answering = await intake.submit(job, admitted, headers)
+    # Unasked the SDKs declare such tools themselves, and run what is called.
+    job = platform.declared(job, admitted.principal, asked=True)
+    answering = await platform.submit(job, admitted, headers)
     answering.answers.cut.add_done_callback(lambda _: unread())
     envelope = Envelope(f"chatcmpl-{answering.name}", answering.created, job.model.id, fingerprint(job.model))
     try:
         await _wait(say, job_id, job, answering)
-        await _tell(say, job_id, job, answering, JobTokens(job_id, envelope, job.warnings))
+        units = platform.intake.billing.units
+        await _tell(say, job_id, job, answering, JobTokens(job_id, envelope, job.warnings), units)
     except SupernetError as error:
         raise renamed(error, {}, job.pictures) from error
     finally:
         answering.answers.cancel()
 
 
-async def _wait(say: Say, job_id: str, job: ChatJob, answering: Submission) -> None:
-    """Until a worker gives the answer. The place in the queue is told whenever it is another."""
+async def _wait(say: Say, job_id: str, job: ChatJob, answering: Answering) -> None:
+    """Until a worker gives the answer. The place in the queue is told whenever it is another; what it may cost, unless
+    it is given tools, which nobody can know of."""
     answers, told, quote = answering.answers, None, answering.quote
-    unit = quote.units.of(paying(job.token_type)[0])
     waiting: Json = {"jobID": job_id, "type": "queued", "modelId": job.model.id}
-    waiting["estimatedCost"] = decimal(sum(quote.held.values()), unit)
-    while not answers.decided.is_set():
+    if isinstance(quote, Quote):
+        waiting["estimatedCost"] = decimal(sum(quote.held.values()), quote.units.of(paying(job.token_type)[0]))
+    while answers.waits:
         standing = answers.queue_position()
         if standing is not None and standing.place != told:
             told = standing.place
@@ -71,7 +73,7 @@ async def _wait(say: Say, job_id: str, job: ChatJob, answering: Submission) -> N
         await say("jobState", {"jobID": job_id, "type": "jobStarted", "modelId": job.model.id})
 
 
-async def _tell(say: Say, job_id: str, job: ChatJob, answering: Submission, tokens: JobTokens) -> None:
+async def _tell(say: Say, job_id: str, job: ChatJob, answering: Answering, tokens: JobTokens, units: Units) -> None:
     """The answer as it comes, or in one frame for a client that wants it whole."""
     whole: list[Part] = []
     while True:
@@ -86,13 +88,13 @@ async def _tell(say: Say, job_id: str, job: ChatJob, answering: Submission, toke
                     usage, report = event.report.usage, event.report
                     await say("jobTokens", tokens.finish(event.finish_reason, usage))
                     nano = answering.quote.shown(usage.prompt, usage.completion)["cost_nano_usd"]
-                    cost = cost_json(nano, job.token_type, answering.quote.units)
+                    cost = cost_json(nano, job.token_type, units)
                     await say("llmJobResult", tokens.result(usage, report.total_s, pseudonym(report.worker), cost))
                     return
                 case Failed():
                     raise event.error
-                case Progressed() | Made():
-                    pass  # of what is no chat
+                case Progressed() | Made() | ToolProgress():
+                    pass  # their frames have no place for it
                 case _:
                     assert_never(event)
 

@@ -11,7 +11,7 @@ from coordinator.accounts.rows import get_account
 from coordinator.admission.dials import Dials
 from coordinator.admission.useless_frames import AccountBudgets
 from coordinator.api.account_access import AccountAccess
-from coordinator.api.intake import Intake
+from coordinator.api.platform import PlatformTools
 from coordinator.api.sogni_connection import Closed, Connection
 from coordinator.sogni.errors import CLOSE_ELSEWHERE, CLOSE_UNAUTHORIZED
 from wire.errors import SupernetError
@@ -29,7 +29,7 @@ class SogniSocket:
     one, which is how a program that lost its line comes back.
     """
 
-    intake: Intake
+    platform: PlatformTools
     access: AccountAccess
     dials: Dials = field(default_factory=Dials)
     budgets: AccountBudgets = field(default_factory=AccountBudgets)
@@ -51,7 +51,7 @@ class SogniSocket:
 
     async def _serve(self, socket: WebSocket, principal: Principal) -> None:
         """Serve it to its end. Raises Closed, SupernetError."""
-        if wait_s := self.dials.wait_s(principal.account, self.intake.hub.now()):
+        if wait_s := self.dials.wait_s(principal.account, self.platform.intake.hub.now()):
             raise Closed(CLOSE_LATER, f"programs of this account dial too often: come back in {wait_s:.0f} s")
         app = socket.query_params.get("appId", "")[:MAX_APP_ID] or secrets.token_hex(8)
         place = principal.account, app
@@ -59,8 +59,8 @@ class SogniSocket:
             older.close(CLOSE_ELSEWHERE, "another connection has this app id now")
         if sum(account == principal.account for account, _ in self._open) >= MOST:
             raise Closed(CLOSE_LATER, f"an account has at most {MOST} sockets open")
-        useless = self.budgets.of_socket(principal.account, self.intake.hub.now())
-        connection = self._open[place] = Connection(socket, self.intake, self.access, principal, useless)
+        useless = self.budgets.of_socket(principal.account, self.platform.intake.hub.now())
+        connection = self._open[place] = Connection(socket, self.platform, self.access, principal, useless)
         try:
             row = await self.access.read(get_account, principal.account)
             await connection.serve(row.name)

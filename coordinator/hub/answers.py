@@ -63,6 +63,11 @@ class Answers:
                 self._taken[event.job] = event
         return events
 
+    @property
+    def waits(self) -> bool:
+        """Whether one of its jobs has not been accepted by a worker yet, and has not ended."""
+        return bool(self.undecided)
+
     def early_error(self) -> SupernetError | None:
         """The error of a job that failed before the client was given anything of it; None if there is none."""
         return self._inbox.first_error()

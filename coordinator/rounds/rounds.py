@@ -45,6 +45,11 @@ class Rounds:
         self.cut: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._listen_for_cut(first.answers)
 
+    @property
+    def waits(self) -> bool:
+        """As Answers.waits: of the round that runs."""
+        return self._chat.answers.waits
+
     async def settle(self, within_s: float) -> None:
         """As Answers.settle: of the first round."""
         await self._chat.answers.settle(within_s)

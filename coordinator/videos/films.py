@@ -43,7 +43,7 @@ class Running:
     @property
     def waits(self) -> bool:
         """No worker has accepted it yet."""
-        return bool(self.answers.undecided)
+        return self.answers.waits
 
 
 class Films:

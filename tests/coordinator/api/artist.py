@@ -30,9 +30,9 @@ class Artist:
     async def ask(self, job: str, **fields: Any) -> None:
         await self.say("llmJobRequest", {"jobID": job, "type": "llm", "model": "tiny", "messages": HELLO, **fields})
 
-    async def hear(self, *types: str) -> dict[str, Any]:
+    async def hear(self, *types: str, within_s: float = 10) -> dict[str, Any]:
         """The next frame of one of these types, with its type; others before it are skipped."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(within_s):
             while True:
                 heard = self.read(await self.socket.recv())
                 if heard["frame"] in types:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.coordinator.api.platform_driver import CAT, DRAW, balanced, call, link_in, names, network, turn
+from tests.coordinator.api.artist import artist
+from tests.coordinator.api.platform_driver import CAT, DRAW, PATIENCE_S, balanced, call, link_in, names, network, turn
 from tests.coordinator.conftest import Start, chat_of, make_key
 from tests.coordinator.media_worker import make_of, media_worker
 from wire import messages as wire
@@ -72,6 +73,8 @@ async def test_a_stream_that_draws(start_coordinator: Start) -> None:
     assert ": sogni_generate_image 46%" in comments
     assert ": sogni_generate_image 100%" in comments
     assert ": sogni_generate_image 46%\n\n" not in text  # some parsers look for an event behind a blank line
+    # An `id:` before a comment, or an event of another name, is more than openai's and Vercel's clients bear.
+    assert all(line.startswith((": ", "data: ")) for line in text.splitlines() if line)
     chunks = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
     assert len({chunk["id"] for chunk in chunks}) == 1
     deltas = [choice["delta"] for chunk in chunks for choice in chunk["choices"]]
@@ -145,6 +148,32 @@ async def test_a_response_that_draws_if_it_asks_for_it(start_coordinator: Start)
         assert answer.output_text.startswith("Done.\n\n![a neon alley](http")
         assert [item.type for item in answer.output] == ["message"]
         assert answer.model_extra["sogni_tool_results"][0]["success"] is True  # type: ignore[index]
+
+
+async def test_a_job_of_the_sdks_socket_draws_if_it_asks_for_it(start_coordinator: Start) -> None:
+    async with (
+        network(start_coordinator) as (coordinator, worker),
+        media_worker(coordinator, serves=True),
+        artist(coordinator) as client,
+    ):
+        await client.ask("PLAIN")
+        assert names(await worker.serve("no")) == []
+        await client.hear("llmJobResult")
+        await client.ask("DRAWS", stream=True, sogni_tools="creative-tools", sogni_tool_execution=True)
+        first = await turn(worker, "I draw. ", call())
+        assert names(first) == [DRAW]
+        await turn(worker, "Done.")
+        told: list[dict[str, Any]] = []
+        while not told or told[-1]["frame"] == "jobTokens":
+            told.append(await client.hear("jobTokens", "llmJobResult", within_s=PATIENCE_S))
+        content = "".join(frame.get("content", "") for frame in told)
+        assert content.startswith("I draw. Done.\n\n![a neon alley](http")
+        assert (await link_in(coordinator, content)).startswith(b"\x89PNG")
+        assert not any("tool_calls" in frame for frame in told)
+        assert [frame["finishReason"] for frame in told if "finishReason" in frame] == ["stop"]
+        assert float(told[-1]["cost"]["costInUSD"]) > 0.003
+        assert "warnings" not in told[-1]
+    balanced(coordinator)
 
 
 async def test_both_kinds_of_calls(start_coordinator: Start) -> None:

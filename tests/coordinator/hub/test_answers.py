@@ -54,11 +54,13 @@ async def test_a_request_is_decided_once_each_choice_is_accepted_or_has_ended() 
     answers.accept("a")
     await answers.settle(0.001)
     assert answers.undecided == {"b"}
+    assert answers.waits
     failed = Failed("b", SupernetError(ErrorCode.NO_WORKER, "none"), Report(Usage(prompt=0, cached=0, completion=0)))
     answers.end("b")
     answers.put(failed)
     await answers.settle(10)
     assert answers.early_error() is failed.error and answers.open == {"a"}
+    assert not answers.waits
 
 
 async def test_the_last_place_in_the_queue_is_the_requests_place() -> None:

@@ -102,6 +102,10 @@ class Script:
         event = self.events.pop(0)
         return [(self.choice(event), event)]
 
+    @property
+    def waits(self) -> bool:
+        return self.position is not None
+
     def early_error(self) -> SupernetError | None:
         return next((event.error for event in self.events if isinstance(event, Failed)), None)
 

@@ -1,5 +1,6 @@
 import asyncio
 
+from coordinator.dispatch.dispatch import QueuePosition
 from coordinator.dispatch.effects import Deliver, Failed, Finished
 from coordinator.hub.buffers import AnswerEvent
 from coordinator.rounds.calls import Calls
@@ -176,6 +177,15 @@ async def test_a_round_that_fails_after_calls_that_made_nothing_is_an_error() ->
 async def test_the_first_round_fails_as_any_answer() -> None:
     answer = Answer([fails("no worker")])
     assert (await answer.all()).end == fails("no worker") or isinstance(answer.end, Failed)
+
+
+async def test_it_waits_while_the_round_that_runs_does() -> None:
+    answer = Answer([says("hello"), ends("stop")])
+    rounds = answer.open()
+    assert not rounds.waits
+    answer.scripts[0].position = QueuePosition(2, 5.0)
+    assert rounds.waits
+    assert rounds.queue_position() == QueuePosition(2, 5.0)
 
 
 async def test_a_leaver_cancels_the_round_or_the_calls() -> None:
