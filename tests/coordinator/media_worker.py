@@ -46,7 +46,7 @@ media:
 """
 
 
-def offer(pipeline: str, slots: int = 1) -> MediaOffer:
+def offer(pipeline: str, slots: int = 1, speed: float = 10.0) -> MediaOffer:
     """All that its entry of CATALOG allows."""
     return MediaOffer(
         id=pipeline,
@@ -55,7 +55,7 @@ def offer(pipeline: str, slots: int = 1) -> MediaOffer:
         max_pixels=256 * 256,
         max_frames=33,
         max_images=3,
-        speed=10.0,
+        speed=speed,
     )
 
 
@@ -176,7 +176,7 @@ def make_of(start: wire.Start) -> Making:
 
 @asynccontextmanager
 async def media_worker(
-    coordinator: Coordinator, *pipelines: str, name: str = "m1", serves: bool = False
+    coordinator: Coordinator, *pipelines: str, name: str = "m1", serves: bool = False, speed: float = 10.0
 ) -> AsyncIterator[MediaWorker]:
     """A worker that has joined with these pipelines, all of CATALOG unless some are named. `serves`: it makes whatever
     comes."""
@@ -191,7 +191,7 @@ async def media_worker(
         ) as socket,
     ):
         worker = MediaWorker(socket, http)
-        await worker.join_media(*(offer(pipeline) for pipeline in pipelines or MODES), name=name)
+        await worker.join_media(*(offer(pipeline, speed=speed) for pipeline in pipelines or MODES), name=name)
         serving = asyncio.create_task(worker.serve_all()) if serves else None
         try:
             yield worker

@@ -288,6 +288,29 @@ async def test_failures_are_told_to_the_model(start_coordinator: Start) -> None:
     assert [result["success"] for result in answer["sogni_tool_results"]] == [False, False]
 
 
+@pytest.mark.parametrize(
+    ("headers", "stream", "made"), [({}, False, False), ({}, True, True), ({"x-stainless-timeout": "600"}, False, True)]
+)
+async def test_what_takes_longer_than_the_client_waits_is_not_begun(
+    start_coordinator: Start, headers: dict[str, str], stream: bool, made: bool
+) -> None:
+    slow = 8 * 64 * 64 / 2**20 / 400  # 400 s for the picture
+    async with (
+        network(start_coordinator) as (coordinator, worker),
+        media_worker(coordinator, serves=True, speed=slow) as media,
+        coordinator.http() as http,
+    ):
+        body = {**ASK, "stream": stream}
+        asked = asyncio.create_task(http.post("/v1/chat/completions", json=body, headers=headers))
+        await turn(worker, call())
+        second = await turn(worker, "Well.")
+        assert (await asked).status_code == 200
+    told = json.loads(chat_of(second).messages[-1].content)
+    assert told["success"] is made, told
+    assert made or "it has to ask for a stream" in told["error"]
+    assert len(media.asked) == made
+
+
 async def test_a_client_that_leaves_at_half_cancels_the_drawing(start_coordinator: Start) -> None:
     async with network(start_coordinator) as (coordinator, worker), media_worker(coordinator) as media:
         async with coordinator.http() as http:
