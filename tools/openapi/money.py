@@ -4,20 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 from coordinator.api.account import MAX_DAYS
-from coordinator.api.estimate import MAX_TOKENS
 from coordinator.api.keys import MAX_LIMIT
-from coordinator.openai.images import DETAILS
 from tools.openapi.answers import COUNT, TEXT, listed, thing
-from wire.pictures import MAX_PICTURES
+from tools.openapi.estimate import AMOUNT, ESTIMATE, ESTIMATED
 
 Schema = dict[str, Any]
 Do = Callable[..., Schema]
 
 _LIMIT: Schema = {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_LIMIT}
 _WHEN: Schema = {"type": ["integer", "null"], "description": "Unix seconds."}
-_AMOUNT: Schema = {"nano_usd": COUNT, "usd": TEXT}
-_SPARK = thing({**_AMOUNT, "spark": TEXT})
-_AMOUNTS = {kind: thing({**_AMOUNT, "spark": TEXT, "sogni": TEXT}, "spark", "sogni") for kind in ("available", "held")}
+_SPARK = thing({**AMOUNT, "spark": TEXT})
+_AMOUNTS = {kind: thing({**AMOUNT, "spark": TEXT, "sogni": TEXT}, "spark", "sogni") for kind in ("available", "held")}
 _AMOUNTS |= {kind: _AMOUNTS["held"] for kind in ("given", "escrow", "credit", "earned")}
 _KEY: Schema = {
     "object": {"const": "account.key"},
@@ -37,7 +34,7 @@ ACCOUNT = thing(
         "created": COUNT,
         "weight": {"type": "number"},
         "balances": thing({"spark": thing(_AMOUNTS), "sogni": thing(_AMOUNTS)}),
-        "bonus": thing({**_AMOUNT, "spark": TEXT, "claimable": {"type": "boolean"}, "next_at": COUNT}),
+        "bonus": thing({**AMOUNT, "spark": TEXT, "claimable": {"type": "boolean"}, "next_at": COUNT}),
         "promotions": thing({"day": _SPARK, "account": _SPARK, "next_at": COUNT}),
     }
 )
@@ -50,14 +47,6 @@ USED = thing(
         **dict.fromkeys(("requests", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens"), COUNT),
         "cost_nano_usd": COUNT,
         "cost_usd": TEXT,
-    }
-)
-ESTIMATE = thing(
-    {
-        "object": {"const": "estimate"},
-        "request": {"type": "object"},
-        "price": thing(dict.fromkeys(("version", "prompt_nano_usd", "completion_nano_usd"), COUNT)),
-        "cost": thing({**_AMOUNT, "spark": TEXT, "sogni": TEXT}),
     }
 )
 KEY_REQUEST: Schema = {
@@ -107,18 +96,9 @@ def paths(do: Do) -> Schema:
     key: Schema = {"name": "key_id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     days: Schema = {"name": "days", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": MAX_DAYS}}
     earned_as: Schema = {"name": "kind", "in": "query", "schema": {"enum": ["credit", "earned"]}}
-    count = {"type": "integer", "minimum": 0, "maximum": MAX_TOKENS}
-    asked: list[Schema] = [
-        {"name": "model", "in": "query", "required": True, "schema": {"type": "string"}},
-        {"name": "input_tokens", "in": "query", "schema": count},
-        {"name": "max_output_tokens", "in": "query", "schema": count},
-        {"name": "images", "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": MAX_PICTURES}},
-        {"name": "image_detail", "in": "query", "schema": {"enum": list(DETAILS)}},
-        {"name": "token_type", "in": "query", "schema": {"enum": ["auto", "spark", "sogni"]}},
-    ]
     made = thing({**_KEY, "key": TEXT})
     moved = thing({"object": {"const": "account.earnings"}, "moved": {"type": "object"}})
-    bonus = thing({"object": {"const": "account.bonus"}, **_AMOUNT, "spark": TEXT})
+    bonus = thing({"object": {"const": "account.bonus"}, **AMOUNT, "spark": TEXT})
     deleted = thing({"object": {"const": "account.key.deleted"}, "id": TEXT, "deleted": {"const": True}})
 
     def path(*operations: Schema, parameters: list[Schema] | None = None) -> Schema:
@@ -147,7 +127,14 @@ def paths(do: Do) -> Schema:
         "/v1/account/keys/{key_id}/regenerate": path(do("post", replace, made, 201, 404, 429), parameters=[other, key]),
         "/v1/account/keys/{key_id}": path(do("delete", "End a key.", deleted, 200, 404, 429), parameters=[other, key]),
         "/v1/estimate": path(
-            do("get", "What so many tokens cost, exactly, and pictures at most.", ESTIMATE, 200, 400, 404),
-            parameters=asked,
+            do(
+                "get",
+                "What tokens or media cost, exactly, and pictures to be seen at most.",
+                ESTIMATE,
+                200,
+                400,
+                404,
+            ),
+            parameters=ESTIMATED,
         ),
     }

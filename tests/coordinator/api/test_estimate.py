@@ -1,7 +1,12 @@
 """GET /v1/estimate."""
 
+import json
+from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
+
+from coordinator.api import app
 from tests.coordinator.conftest import CATALOG, Coordinator, Start
 from tests.coordinator.media_worker import CATALOG as MEDIA_CATALOG
 
@@ -40,6 +45,30 @@ async def test_pictures_for_a_model_that_takes_text_only_have_no_price(start_coo
         assert answer.status_code == 400 and answer.json()["error"]["param"] == "images"
         assert "takes text only. Models that see pictures: tiny" in answer.json()["error"]["message"]
         assert (await http.get("/v1/estimate", params={"model": "other", "images": "0"})).status_code == 200
+
+
+async def test_an_estimate_is_as_the_document_of_the_api_has_it(start_coordinator: Start) -> None:
+    """What may be asked, of a chat and of each kind of media, and what is answered."""
+    described = json.loads(Path(app.__file__).with_name("openapi.json").read_text(encoding="utf-8"))
+    operation = described["paths"]["/v1/estimate"]
+    answered = operation["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    holds = jsonschema_rs.validator_for({**answered, "components": described["components"]})
+    asked: list[dict[str, str]] = [
+        {"model": "tiny", "input_tokens": "5", "max_output_tokens": "7", "token_type": "spark"},
+        {"model": "tiny", "images": "0", "image_detail": "low"},
+        {"model": "draws", "n": "3", "size": "128x64"},
+        {"model": "films", "n": "2", "size": "64x48", "seconds": "2", "fps": "8"},
+    ]
+    names = {parameter["name"] for parameter in operation["parameters"]}
+    assert names == set().union(*asked)
+    async with start_coordinator(MEDIA_CATALOG) as coordinator, coordinator.http() as http:
+        for query in asked:
+            found = await http.get("/v1/estimate", params=query)
+            assert found.status_code == 200, found.text
+            holds.validate(found.json())
+            assert ("units" in found.json()) is (query["model"] != "tiny")
+            for missing in ("price", "cost", "request"):
+                assert not holds.is_valid({name: one for name, one in found.json().items() if name != missing})
 
 
 async def test_media_are_estimated_to_the_nano_dollar(start_coordinator: Start) -> None:
