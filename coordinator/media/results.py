@@ -86,6 +86,7 @@ def for_client(result: Result) -> Json:
         "artefacts": [_artefact(piece) for piece in result.pieces],
         "cost_nano_usd": result.cost_nano,
         "error": None if result.success else result.error,
+        "error_code": None if result.code is None else result.code.value,
     }
     return shown | {"notes": list(result.notes)} if result.notes else shown
 

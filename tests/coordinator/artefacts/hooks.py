@@ -7,8 +7,11 @@ from contextlib import asynccontextmanager
 
 
 @asynccontextmanager
-async def hook(answer: bytes, status: str = "200 OK", slow: bool = False) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """Its URL, and the requests that it got: head and body."""
+async def hook(
+    answer: bytes, status: str = "200 OK", slow: bool = False, of_made: bytes | None = None
+) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """Its URL, and the requests that it got: head and body. `of_made`: what it answers to what was made, if that is
+    something else than what it answers before."""
     heard: list[bytes] = []
     serving: list[asyncio.Task[None]] = []
     over = asyncio.Event()
@@ -23,7 +26,8 @@ async def hook(answer: bytes, status: str = "200 OK", slow: bool = False) -> Asy
         heard.append(head + await reader.readexactly(int(length[1])))
         if slow:
             await over.wait()
-        writer.write(f"HTTP/1.1 {status}\r\ncontent-length: {len(answer)}\r\n\r\n".encode() + answer)
+        told = of_made if of_made is not None and b"multipart/form-data" in head else answer
+        writer.write(f"HTTP/1.1 {status}\r\ncontent-length: {len(told)}\r\n\r\n".encode() + told)
         writer.close()
         await writer.wait_closed()
 

@@ -3,6 +3,7 @@ import json
 from coordinator.artefact import Artefact
 from coordinator.media.results import SHOWN, Piece, Result, for_client, for_model, missing_links
 from tests.coordinator.media.samples import ARTEFACT, LINK
+from wire.errors import ErrorCode
 
 MADE = Artefact(ARTEFACT, "0" * 64, "image/png", 1234, made_ms=0, expires_ms=86_400_000, width=64, height=32)
 DRAWN = Result(
@@ -43,6 +44,9 @@ def test_the_client_is_told_all_of_it() -> None:
     assert (shown["tool_call_id"], shown["seed"], shown["cost_nano_usd"], shown["error"]) == ("call_1", 7, 1000, None)
     failed = for_client(FAILED)
     assert (failed["success"], failed["urls"], failed["error"]) == (False, [], "no worker serves it")
+    assert (shown["error_code"], failed["error_code"]) == (None, None)
+    blocked = for_client(Result("call_3", "sogni_generate_image", error="not that", code=ErrorCode.CONTENT_FILTER))
+    assert (blocked["error"], blocked["error_code"]) == ("not that", "content_filter")
 
 
 def test_links_that_the_model_forgot_are_added() -> None:
