@@ -7,6 +7,7 @@ media/job.py.
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from coordinator.attachment import Attachment
 from coordinator.dispatch.effects import Report
 from coordinator.ledger import pricing
 from coordinator.ledger.pricing import Tariff, TokenType
@@ -124,7 +125,7 @@ class ChatJob:
     """A chat: priced by the token, and every token that was delivered counts, however the answer ended.
 
     `warnings`: what the answer says of the request itself, which was taken and could not be done. `pictures`: where the
-    request has each, in their order.
+    request has each, in their order. `attachments`: what the request brings for tools, in the conversation's order.
     """
 
     model: ModelSpec
@@ -140,6 +141,7 @@ class ChatJob:
     warnings: tuple[str, ...] = ()
     blobs: dict[str, bytes] = field(default_factory=dict, repr=False)  # in no log, and no dump
     pictures: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     platform: PlatformWish = PlatformWish()
 
     @property

@@ -14,9 +14,12 @@ from coordinator.accounts.accounts import Principal
 from coordinator.api.answering import Answering
 from coordinator.api.client_headers import client_timeout_s
 from coordinator.api.intake import Admitted, Intake
+from coordinator.api.media_inputs import read_attachment
+from coordinator.artefacts.artefacts import Artefacts
+from coordinator.media.handles import Handles
 from coordinator.media.ready import Ready, ready_now
 from coordinator.request import ChatJob, ClientRequest
-from coordinator.rounds.calls import Calls, Library, Workshop
+from coordinator.rounds.calls import Calls, Workshop
 from coordinator.rounds.costs import Costs
 from coordinator.rounds.course import Course, Wanted
 from coordinator.rounds.handed import handed
@@ -46,7 +49,7 @@ class PlatformTools:
     """The six tools as this coordinator offers them. `mode`: whether the operator has them declared unasked."""
 
     intake: Intake
-    library: Library
+    artefacts: Artefacts
     mode: Mode
     _look: _Look = field(default_factory=_Look)
 
@@ -60,13 +63,16 @@ class PlatformTools:
 
     async def submit(self, job: ChatJob, admitted: Admitted, headers: Mapping[str, str]) -> Answering:
         """Submit the first round, behind which the others come. Raises what Intake.submit raises."""
+        handles = None
+        if job.platform.declared and job.platform.run:
+            job, handles = await self._handed(job, admitted.principal.account)
         first = await self.intake.submit(job, admitted, headers)
         if not job.platform.declared:
             return first
         first = replace(first, limits=first.limits | {HEADER: ", ".join(job.platform.declared)})
-        if not job.platform.run:
+        if handles is None:
             return first
-        request = _Request(self, job, admitted, headers, first.name)
+        request = _Request(self, job, admitted, headers, first.name, handles)
         apart = job.platform.pictures.tools if job.platform.pictures is not None else ()
         course, names = Course(first.name, job.request, apart), frozenset(job.platform.declared)
         rounds = Rounds(course, first, names, request.costs, request.ask, request.run)
@@ -80,6 +86,12 @@ class PlatformTools:
             limits=first.limits,
             detached=first.detached,
         )
+
+    async def _handed(self, job: ChatJob, account: str) -> tuple[ChatJob, Handles]:
+        """The request as its model is told of all that it has for tools. Raises invalid_request for an attachment that
+        cannot be read, overloaded."""
+        brought = [await read_attachment(self.artefacts, account, one) for one in job.attachments]
+        return handed(job, self.artefacts.base, brought)
 
     def ready(self) -> Ready:
         """What workers have ready now."""
@@ -108,7 +120,13 @@ class _Request:
     """One request whose tools are run: how its rounds and its calls are submitted."""
 
     def __init__(
-        self, tools: PlatformTools, job: ChatJob, admitted: Admitted, headers: Mapping[str, str], name: str
+        self,
+        tools: PlatformTools,
+        job: ChatJob,
+        admitted: Admitted,
+        headers: Mapping[str, str],
+        name: str,
+        handles: Handles,
     ) -> None:
         self._tools = tools
         self._job = job
@@ -116,7 +134,7 @@ class _Request:
         self._headers = headers
         self._name = name
         self._files = dict(job.blobs)  # once more for each round: those of one are taken out of it when it has ended
-        self._handles = handed(job, tools.library.base)
+        self._handles = handles
         self._clock = asyncio.get_running_loop().time
         self._until = None if job.stream else self._clock() + (client_timeout_s(headers) or WHOLE_S)
         self.costs = Costs()
@@ -136,7 +154,7 @@ class _Request:
             token_type=self._job.token_type,
             catalog=self._tools.intake.catalog.media,
             ready=self._tools.ready,
-            library=self._tools.library,
+            library=self._tools.artefacts,
             handles=self._handles,
             submit=self._submit,
             enter=partial(self._tools.intake.large_bodies.enter, self._admitted.principal.account),

@@ -122,6 +122,14 @@ class Artefacts:
             digest, size = await asyncio.to_thread(_measured, path)
             yield Verified(path, digest, size, facts, sent.sha256)
 
+    async def read_sent(self, account: str, data: bytes, media_type: str) -> tuple[Facts, bytes]:
+        """What a file is that came with a request of the account, and the file without its metadata; it is not kept.
+        Raises invalid_media, overloaded."""
+        with self.staging.place() as path:
+            await asyncio.to_thread(path.write_bytes, data)
+            async with self.verified(Sent(path, "", len(data)), media_type, account, "upload") as verified:
+                return verified.facts, await asyncio.to_thread(verified.path.read_bytes)
+
     def described(self, file: Verified) -> Artefact:
         """The artefact that the file is to be, with an id of its own; nothing is stored yet."""
         facts, at_ms = file.facts, now_ms()

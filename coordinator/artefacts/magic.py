@@ -1,4 +1,4 @@
-"""The first bytes of each kind of file that is stored."""
+"""The first bytes of each kind of file that is stored, or taken with a request."""
 
 HEAD_BYTES = 16
 
@@ -13,7 +13,9 @@ def begins_as(media_type: str, head: bytes) -> bool:
         case "image/webp":
             return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
         case "video/mp4":
-            return head[4:8] == b"ftyp"
+            return head[4:8] == b"ftyp" and head[8:11] != b"M4A"
+        case "audio/mp4":
+            return head[4:11] == b"ftypM4A"
         case "audio/mpeg":
             return head.startswith(b"ID3") or (
                 head[:1] == b"\xff" and head[1:2] in (b"\xfb", b"\xfa", b"\xf3", b"\xf2")

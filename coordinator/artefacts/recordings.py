@@ -17,9 +17,17 @@ from av.video.frame import VideoFrame
 from coordinator.artefacts.facts import Facts
 from coordinator.artefacts.strip import Damaged
 
-CONTAINERS = {"video/mp4": "mp4", "audio/mpeg": "mp3", "audio/flac": "flac", "audio/wav": "wav"}  # read and written
+CONTAINERS = {  # read and written
+    "video/mp4": "mp4",
+    "audio/mp4": "ipod",  # an MP4 of sound alone, with the brand of an M4A; its reader is that of all MP4s
+    "audio/mpeg": "mp3",
+    "audio/flac": "flac",
+    "audio/wav": "wav",
+}
+READERS = CONTAINERS | {"audio/mp4": "mp4"}
 CODECS = {
     "video/mp4": frozenset({"h264", "hevc", "av1", "vp9", "mpeg4", "aac", "mp3", "opus", "flac", "alac"}),
+    "audio/mp4": frozenset({"aac", "alac"}),
     "audio/mpeg": frozenset({"mp3", "mp3float"}),
     "audio/flac": frozenset({"flac"}),
     "audio/wav": frozenset({"pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le"}),
@@ -67,10 +75,10 @@ class _Seen:
 
 def rewrite(source: BinaryIO, media_type: str, into: BinaryIO) -> Facts:
     """Write the film or sound that is in `source` and nothing beside it. Raises Damaged."""
-    if media_type == "video/mp4":
+    if READERS[media_type] == "mp4":
         _check_boxes(source)
     try:
-        with av.open(source, "r", format=CONTAINERS[media_type], metadata_errors="ignore") as given:
+        with av.open(source, "r", format=READERS[media_type], metadata_errors="ignore") as given:
             streams = _streams(given, media_type)
             seen = _copied(given, streams, media_type, into)
             rate = next((stream.average_rate for stream in streams if stream.type == "video"), None)

@@ -10,17 +10,28 @@ from binascii import Error, a2b_base64
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Literal, get_args
+from typing import get_args
 
+from coordinator.attachment import Kind
 from wire.media import MAX_IMAGE_BYTES, MAX_SOUND_BYTES, MAX_VIDEO_BYTES
 
-Kind = Literal["image", "audio", "video"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MOST_BYTES: dict[Kind, int] = {"image": MAX_IMAGE_BYTES, "audio": MAX_SOUND_BYTES, "video": MAX_VIDEO_BYTES}
 WORDS: dict[Kind, str] = {"image": "picture", "audio": "sound", "video": "film"}
+FORMATS: dict[Kind, str] = {
+    "image": "PNG, JPEG or WebP",
+    "audio": "MP3, M4A, FLAC or WAV",
+    "video": "MP4 or MOV",
+}
 MOST = 256  # of one conversation that have a handle: the first ones
 _HANDLE = re.compile(r"media:(\d{1,4})")
 _FILE = re.compile(r"/m/([A-Za-z0-9_-]{22})\.(png|jpg|webp|mp4|mp3|flac|wav)\b")
+_STARTS = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"ID3": "audio/mpeg",
+    b"fLaC": "audio/flac",
+}
 _KIND_OF: dict[str, Kind] = {"mp4": "video", "mp3": "audio", "flac": "audio", "wav": "audio"}  # the others: pictures
 
 
@@ -31,12 +42,14 @@ class NoSuchMedia(Exception):
 @dataclass(frozen=True)
 class Medium:
     """One thing of the conversation. `sha256` of a file that the client sent with it; `artefact`: the id of one that is
-    stored here. One of the two is empty."""
+    stored here. One of the two is empty. `verified`: the file has been read whole in a process of its own, and `data`
+    is what is left of it without its metadata."""
 
     kind: Kind
     sha256: str = ""
     artefact: str = ""
     data: bytes = field(default=b"", repr=False)  # of a file that came with the request
+    verified: bool = False
 
 
 @dataclass
@@ -108,24 +121,30 @@ def links(text: str, public_url: str) -> Iterable[tuple[str, str]]:
             yield found[1], found[2]
 
 
+def known_type(file: bytes) -> str | None:
+    """The media type of a file, by its first bytes; None: none of the formats that are taken."""
+    for start, media_type in _STARTS.items():
+        if file.startswith(start):
+            return media_type
+    if file[:4] == b"RIFF":
+        return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(file[8:12])
+    if len(file) > 2 and file[0] == 0xFF and file[1] & 0xE6 == 0xE2:  # a frame of MPEG audio, layer 3
+        return "audio/mpeg"
+    if file[4:8] == b"ftyp":
+        return "audio/mp4" if file[8:11] == b"M4A" else "video/mp4"
+    return None
+
+
 def known_kind(file: bytes) -> Kind | None:
     """What a file is, by its first bytes; None: none of the formats that are taken."""
-    if file.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")) or (file[:4] == b"RIFF" and file[8:12] == b"WEBP"):
-        return "image"
-    if file.startswith((b"ID3", b"fLaC")) or (file[:4] == b"RIFF" and file[8:12] == b"WAVE"):
-        return "audio"
-    if len(file) > 2 and file[0] == 0xFF and file[1] & 0xE6 == 0xE2:  # a frame of MPEG audio, layer 3
-        return "audio"
-    if file[4:8] == b"ftyp":
-        return "audio" if file[8:11] == b"M4A" else "video"
-    return None
+    media_type = known_type(file) or ""
+    return next((kind for kind in KINDS if media_type.startswith(kind)), None)
 
 
 def medium_of(file: bytes, kind: Kind) -> Medium:
     """A file that came with a request, if it is of this kind. Raises NoSuchMedia."""
     if known_kind(file) != kind:
-        formats = {"image": "PNG, JPEG or WebP", "audio": "MP3, M4A, FLAC or WAV", "video": "MP4 or MOV"}[kind]
-        raise NoSuchMedia(f"its bytes are not those of a {WORDS[kind]} that can be read: send {formats}")
+        raise NoSuchMedia(f"its bytes are not those of a {WORDS[kind]} that can be read: send {FORMATS[kind]}")
     if len(file) > MOST_BYTES[kind]:
         raise NoSuchMedia(f"it has {len(file):,} bytes, and a {WORDS[kind]} at most {MOST_BYTES[kind]:,}")
     return Medium(kind, sha256=sha256(file).hexdigest(), data=file)

@@ -9,6 +9,7 @@ the order: what the tools add to a prompt is the same for every request, so afte
 from collections.abc import Collection
 from typing import Any
 
+from coordinator.attachment import Kind
 from wire.chat import Tool
 from wire.fixed_tool import FixedTool
 
@@ -190,6 +191,11 @@ GENERATE_MUSIC = _tool(
 
 FULL = (GENERATE_IMAGE, EDIT_IMAGE, GENERATE_VIDEO, SOUND_TO_VIDEO, VIDEO_TO_VIDEO, GENERATE_MUSIC)
 NAMES = frozenset(tool.name for tool in FULL)
+TAKING: dict[Kind, frozenset[str]] = {  # by what they take
+    "image": frozenset(tool.name for tool in (EDIT_IMAGE, GENERATE_VIDEO, SOUND_TO_VIDEO, VIDEO_TO_VIDEO)),
+    "audio": frozenset({SOUND_TO_VIDEO.name}),
+    "video": frozenset({VIDEO_TO_VIDEO.name}),
+}
 
 # For models of a short context: what a text alone can ask for, in as few words as it can be said.
 SHORT = (
@@ -204,6 +210,11 @@ SHORT = (
         prompt=_text("what the music is like"),
     ),
 )
+
+
+def take(kind: Kind | None, names: Collection[str]) -> bool:
+    """Whether one of the tools takes such a thing, or where it is not known what it is, anything at all."""
+    return any(TAKING[one].intersection(names) for one in ((kind,) if kind else TAKING))
 
 
 def declared(served: Collection[str], context: int, taken: Collection[str] = ()) -> tuple[Tool, ...]:

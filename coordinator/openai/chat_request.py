@@ -20,6 +20,7 @@ from typing import Any, cast
 
 from coordinator.ledger.pricing import TOKEN_TYPES, TokenType
 from coordinator.media.tools import NAMES
+from coordinator.openai.attachments import read_references
 from coordinator.openai.fields import Fields, agreed, kind
 from coordinator.openai.images import Pictures
 from coordinator.openai.json_body import MAX_PICTURES_BODY_BYTES, load
@@ -63,9 +64,10 @@ def read(fields: Fields, body: bytes, catalog: Catalog, headers: Mapping[str, st
     goes_on = _goes_on(fields)
     fields.by_the_lists()
     model = read_model(fields, catalog)
-    pictures = Pictures(model, catalog)
     wanted = read_wanted(fields)
+    pictures = Pictures(model, catalog, attachable=wanted is not False)
     request, chosen = _request(fields, model, pictures)
+    read_references(fields, pictures, request.messages)
     pictures.finish(body, fields)
     if goes_on and request.messages[-1].role != "assistant":
         message = "Invalid 'continue_final_message': the last message is none of the assistant's."
@@ -86,6 +88,7 @@ def read(fields: Fields, body: bytes, catalog: Catalog, headers: Mapping[str, st
         warnings=fields.warnings,
         blobs=pictures.blobs,
         pictures=tuple(pictures.places),
+        attachments=tuple(pictures.attachments),
         platform=read_platform(fields, wanted, chosen, progress=progress),
     )
     fields.finish()

@@ -6,11 +6,13 @@ is decoded: the worker does that, in a process of its own.
 
 import re
 from binascii import Error, a2b_base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from math import isqrt
 from typing import NamedTuple
 
+from coordinator.attachment import Attachment
 from coordinator.openai.fields import Fields
 from coordinator.openai.json_body import MAX_BODY_BYTES
 from wire.catalog import Catalog, ModelSpec
@@ -86,10 +88,13 @@ class Pictures:
     """The pictures of one request for a model, each checked and counted as it is read.
 
     `blobs`: their files by SHA-256. `places`: where in the request each stands. `seen`: the model has eyes.
+    `attachable`: tools may be declared that take what the model does not see, which is in `attachments` then.
     """
 
-    def __init__(self, model: ModelSpec, catalog: Catalog) -> None:
+    def __init__(self, model: ModelSpec, catalog: Catalog, attachable: bool = False) -> None:
         self.seen = model.projector is not None
+        self.attachable = attachable
+        self.attachments: list[Attachment] = []
         self.blobs: dict[str, bytes] = {}
         self.places: list[str] = []
         self._warnings: list[str] = []
@@ -105,7 +110,7 @@ class Pictures:
 
     def add(self, sent: Sent) -> Picture:
         """Take a picture. Raises Unreadable for what is wrong with it, SupernetError for what is too much."""
-        self._payload += len(sent.payload)
+        self.count(sent)
         file = file_of(sent)
         if len(self.places) == MAX_PICTURES:
             message = f"Invalid '{sent.path}': more than {MAX_PICTURES} pictures. Leave out those of earlier turns."
@@ -119,6 +124,19 @@ class Pictures:
         self.blobs[name] = file
         self.places.append(sent.path)
         return Picture(name, len(file), DETAILS[sent.detail or "auto"])
+
+    def count(self, sent: Sent) -> None:
+        """Note how much of the body a file is, before it is read: the rest has a bound of its own."""
+        self._payload += len(sent.payload)
+
+    def attach(self, message: int, attachments: Iterable[Attachment]) -> None:
+        """Take what the message of this number brings for tools."""
+        for one in attachments:
+            if len(self.attachments) == MAX_PICTURES:
+                why = f"more than {MAX_PICTURES} files for tools. Leave out those of earlier turns."
+                one = replace(one, fault=invalid(one.path, f"Invalid '{one.path}': {why}"), file=b"")
+            if len(self.attachments) <= MAX_PICTURES:  # the first one too many is told, the others are not kept
+                self.attachments.append(replace(one, message=message))
 
     def left_out(self, error: Unreadable) -> None:
         """Note that the model is shown words in place of a picture of a tool's."""
@@ -156,7 +174,8 @@ def file_of(sent: Sent, most: int = MAX_BYTES) -> bytes:
     if declared not in MEDIA_TYPES:
         word = next((word for word in _CONVERT if word in declared), None)
         raise _unreadable(sent.path, _other(word, "its media type is none that can be read"))
-    file = _decoded(sent, most)
+    bound = f"one picture at most {most // 2**20} MiB. Send it smaller: the model sees {_seen()} of it"
+    file = decoded(sent, most, bound)
     if not looks_like_one(file):
         raise _unreadable(sent.path, _other(_known(file), "its bytes are not those of a picture that can be read"))
     return file
@@ -177,8 +196,9 @@ def _known(file: bytes) -> str | None:
     return next((word for start, word in starts.items() if file.startswith(start)), None)
 
 
-def _decoded(sent: Sent, most: int) -> bytes:
-    """The payload as bytes: strict base64, white space apart. Raises Unreadable."""
+def decoded(sent: Sent, most: int, bound: str) -> bytes:
+    """The payload as bytes: strict base64, white space apart. Raises Unreadable; `bound` says in words what `most`
+    is."""
     try:
         payload = sent.payload.encode("ascii")
     except UnicodeEncodeError:
@@ -187,8 +207,7 @@ def _decoded(sent: Sent, most: int) -> bytes:
         payload = payload.translate(None, _SPACES)
     size = len(payload) // 4 * 3 - payload[-2:].count(b"=")
     if size > most:
-        message = f"it has {size:,} bytes, and one picture at most {most // 2**20} MiB. Send it smaller: the model"
-        raise _unreadable(sent.path, f"{message} sees {_seen()} of it")
+        raise _unreadable(sent.path, f"it has {size:,} bytes, and {bound}")
     if not payload:
         raise _unreadable(sent.path, "it holds no bytes")
     if b"=" in payload[:-2]:

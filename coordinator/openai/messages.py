@@ -7,6 +7,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from coordinator.openai import thoughts
+from coordinator.openai.attachments import read_audio, read_file
 from coordinator.openai.fields import Fields
 from coordinator.openai.images import DETAILS, Pictures, Sent, from_uri
 from coordinator.openai.parts import Content, PartKind, picture_kind, read_content, read_texts
@@ -28,26 +29,28 @@ def read_messages(body: Fields, pictures: Pictures) -> tuple[tuple[Message, ...]
         raise invalid("messages", "Missing required parameter: 'messages' must hold at least one message.")
     last = len(raw) - 1
     messages = tuple(
-        _message(Fields(item, f"messages[{index}]"), pictures, index == last) for index, item in enumerate(raw)
+        _message(Fields(item, f"messages[{index}]"), pictures, index, last) for index, item in enumerate(raw)
     )
     return messages, any(item.get("role") == "developer" for item in raw)
 
 
-def _message(fields: Fields, pictures: Pictures, last: bool) -> Message:
+def _message(fields: Fields, pictures: Pictures, index: int, last: int) -> Message:
     role = fields.choice("role", ROLES)
     if role is None:
         raise invalid(fields.at("role"), f"Missing required parameter: '{fields.at('role')}'.")
     name = fields.matching("name", _NAME, "1 to 64 characters without spaces or any of <|\\/>")
     fields.accept("cache_control", "id", "model", "timestamp")
     if role == "assistant":
-        return _assistant(fields, name, _picture_kind(role, pictures), last)
-    content = read_content(fields, "content", pictures, _TEXT, _picture_kind(role, pictures))
+        return _assistant(fields, name, _picture_kind(role, pictures), index == last)
+    files = _FILES if role == "user" else ()
+    content = read_content(fields, "content", pictures, _TEXT, _picture_kind(role, pictures), *files)
     if content is None and role == "tool":
         content = Content("")  # some tools have nothing to say
     if content is None:
         raise invalid(fields.at("content"), f"Missing required parameter: '{fields.at('content')}'.")
     call_id = required_id(fields, "tool_call_id") if role == "tool" else None
     fields.finish()
+    pictures.attach(index, content.attachments)
     plain = "system" if role == "developer" else role
     said = {"role": plain, "content": content.text, "images": content.images}
     return Message.model_validate({**said, "name": name, "tool_call_id": call_id})
@@ -176,3 +179,4 @@ _THOUGHTS = tuple(PartKind(type, beside=_SEALS, thought=True) for type in though
 _TEXT = PartKind("text", "text", ("cache_control",))
 _SAID = PartKind("text", "text", ("cache_control", *_MARKS))  # in an answer that is sent back
 _REFUSAL = PartKind("refusal", "refusal", ("cache_control",))
+_FILES = (PartKind("input_audio", attached=read_audio), PartKind("file", attached=read_file))

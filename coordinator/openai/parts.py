@@ -1,10 +1,12 @@
 """The content of a message: a string, or typed parts, of which texts are joined and pictures get their place in it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from coordinator.attachment import Attachment
 from coordinator.openai import thoughts
+from coordinator.openai.attachments import Found, brought, of_picture
 from coordinator.openai.fields import Fields, kind
 from coordinator.openai.images import NO_PICTURE, Picture, Pictures, Sent, Unreadable
 from wire.chat import Image
@@ -20,7 +22,8 @@ class PartKind:
 
     A part that is a `thought` has its text under one of the keys of thoughts.py, or is sealed and has none. One that is
     a picture is read by `picture`. `instead`: the words that the model is shown in place of such a part, which is not
-    read, or of a picture that cannot be. `refused`: why there can be none here, and what to do.
+    read, or of a picture that cannot be. `refused`: why there can be none here, and what to do. `attached`: reads what
+    is for tools, where there may be some; else it is refused.
     """
 
     type: str
@@ -30,13 +33,15 @@ class PartKind:
     picture: Callable[[Fields], Sent] | None = None
     instead: str = ""
     refused: str = ""
+    attached: Callable[[Fields, Pictures], Found] | None = None
 
 
 class Content(NamedTuple):
-    """What a message says, and the pictures in it, whose places are in the text."""
+    """What a message says, and the pictures and attachments in it, whose places are in the text."""
 
     text: str
     images: tuple[Image, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
 
 def picture_kind(
@@ -49,7 +54,9 @@ def picture_kind(
     if role not in ("user", "tool"):
         return PartKind(type, refused="pictures are shown in messages of the user or of a tool: send it there")
     if not pictures.seen:
-        return PartKind(type, instead=NO_PICTURE) if role == "tool" else PartKind(type, refused=pictures.text_only)
+        if role == "tool":
+            return PartKind(type, instead=NO_PICTURE)
+        return PartKind(type, refused=pictures.text_only, attached=of_picture(read, *beside))
     return PartKind(type, beside=beside, picture=read, instead=UNREADABLE if role == "tool" else "")
 
 
@@ -72,20 +79,23 @@ def read_content(fields: Fields, name: str, pictures: Pictures, *kinds: PartKind
         return None
     texts: list[str] = []
     images: list[Image] = []
+    attachments: list[Attachment] = []
     length = 0
     for _, said in parts:
         if isinstance(said, str):
             texts.append(said)
             length += len(said)
-        else:
+        elif isinstance(said, Picture):
             images.append(said.at(length))
-    return Content("".join(texts), tuple(images))
+        else:
+            attachments.append(replace(said, at=length))
+    return Content("".join(texts), tuple(images), tuple(attachments))
 
 
 def _parts(
     fields: Fields, name: str, pictures: Pictures | None, kinds: tuple[PartKind, ...]
-) -> list[tuple[PartKind, str | Picture]] | None:
-    """The parts, each with its text, or its picture if `pictures` are read."""
+) -> list[tuple[PartKind, str | Picture | Attachment]] | None:
+    """The parts, each with its text, or its picture or attachment if `pictures` are read."""
     value, path = fields.take(name), fields.at(name)
     if value is None or isinstance(value, str):
         return None if value is None else [(kinds[0], value)]
@@ -94,13 +104,18 @@ def _parts(
     return [_part(type(fields)(item, f"{path}[{index}]"), pictures, kinds) for index, item in enumerate(value)]
 
 
-def _part(fields: Fields, pictures: Pictures | None, kinds: tuple[PartKind, ...]) -> tuple[PartKind, str | Picture]:
+def _part(
+    fields: Fields, pictures: Pictures | None, kinds: tuple[PartKind, ...]
+) -> tuple[PartKind, str | Picture | Attachment]:
     given: Any = fields.take("type")
     one = next((each for each in kinds if each.type == given), None)
-    if one is None or one.refused:
+    if one is None or one.refused or one.attached is not None:
         shown = f"'{given}' parts are" if isinstance(given, str) and len(given) <= MAX_TYPE_CHARS else "this part is"
-        why = one.refused if one is not None else _known(kinds)
-        raise invalid(fields.at("type"), f"Invalid '{fields.at('type')}': {shown} not accepted here: {why}.")
+        why = (one.refused if one is not None else "") or _known(kinds)
+        refused = invalid(fields.at("type"), f"Invalid '{fields.at('type')}': {shown} not accepted here: {why}.")
+        if one is None or one.attached is None or pictures is None or not pictures.attachable:
+            raise refused
+        return one, brought(fields, pictures, one.attached, refused)
     if one.picture is not None and pictures is not None:
         return one, _picture(fields, one, one.picture, pictures)
     if one.instead:

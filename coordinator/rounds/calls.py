@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Protocol
 
 from coordinator.artefact import Artefact
 from coordinator.dispatch.effects import Deliver, Failed, Finished, Made, Progressed
 from coordinator.ledger.pricing import TokenType
 from coordinator.media.arguments import BadCall, read
-from coordinator.media.handles import Handles, Medium
+from coordinator.media.handles import MOST_BYTES, WORDS, Handles, Medium, known_type
 from coordinator.media.job import MediaJob
 from coordinator.media.makings import Order, order, placed
 from coordinator.media.ready import Ready
@@ -41,7 +42,11 @@ class Library(Protocol):
 
     async def get(self, account: str, name: str) -> Artefact: ...
 
-    async def read(self, account: str, name: str) -> bytes: ...
+    async def read(self, account: str, name: str, most_bytes: int) -> bytes: ...
+
+    async def read_sent(self, account: str, data: bytes, media_type: str) -> tuple[object, bytes]:
+        """What a file is that came with a request, and the file, verified."""
+        ...
 
     async def check_room(self, account: str) -> None: ...
 
@@ -175,12 +180,17 @@ class Calls:
             )
 
     async def _file(self, medium: Medium) -> tuple[str, bytes]:
-        """Its digest and its bytes."""
-        if medium.sha256:
+        """Its digest and its bytes, verified before a worker gets them. Raises BadCall and SupernetError."""
+        library, account = self._workshop.library, self._workshop.account
+        if medium.verified:
             return medium.sha256, medium.data
-        shop = self._workshop
-        stored = await shop.library.get(shop.account, medium.artefact)
-        return stored.sha256, await shop.library.read(shop.account, medium.artefact)
+        if medium.sha256:
+            _, data = await library.read_sent(account, medium.data, known_type(medium.data) or "")
+            return sha256(data).hexdigest(), data
+        stored = await library.get(account, medium.artefact)
+        if not stored.media_type.startswith(medium.kind):
+            raise BadCall(f"that link leads to {stored.media_type}, and a {WORDS[medium.kind]} is wanted")
+        return stored.sha256, await library.read(account, medium.artefact, MOST_BYTES[medium.kind])
 
     async def _followed(self, call: Wanted, wish: Order, job: MediaJob, submitted: Submitted) -> Result:
         """Wait for all variations. Those that fail leave the others; if all do, raises the error of the first."""

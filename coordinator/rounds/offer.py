@@ -83,14 +83,25 @@ def _against(job: ChatJob, mode: Mode, key: bool) -> str:
 
 def given(job: ChatJob, offer: Offer) -> ChatJob:
     """The request with these tools declared, before its own: so what comes first is the same for all. Raises
-    invalid_request if it cannot do without one that it is not given."""
+    invalid_request if it cannot do without one that it is not given, and for what is wrong with its attachments."""
     request, wish = job.request, job.platform
+    _check_attachments(job, offer)
     if offer.tools:
         chosen = request.model_copy(update={"tools": (*offer.tools, *request.tools), "tool_choice": wish.choice})
         declared = tuple(tool.name for tool in offer.tools)
         job = replace(job, request=chosen, platform=replace(wish, declared=declared))
     _check_choice(job, offer)
     return replace(job, warnings=(*job.warnings, *_in_vain(job, offer)))
+
+
+def _check_attachments(job: ChatJob, offer: Offer) -> None:
+    """Raise invalid_request for one that no tool takes that is run here, and for one that cannot be read."""
+    names = [tool.name for tool in offer.tools] if job.platform.run else []
+    for one in job.attachments:
+        if not platform.take(one.kind, names):
+            raise one.refused
+        if one.fault is not None:
+            raise one.fault
 
 
 def _check_choice(job: ChatJob, offer: Offer) -> None:

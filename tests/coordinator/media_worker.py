@@ -28,6 +28,8 @@ MODES = {
     "draws": ("generate_image",),
     "edits": ("generate_image", "edit_image"),
     "films": ("generate_video", "generate_video.first"),
+    "restyles": ("video_to_video.restyle",),
+    "follows": ("sound_to_video",),
 }
 CATALOG = """
 default: tiny
@@ -44,6 +46,20 @@ media:
      defaults: {width: 64, height: 48, steps: 4, fps: 8, seconds: 2}, limits: {pixels: 12288, frames: 33,
      frames_step: 4}, price: 20000000, licence: MIT}
 """
+
+
+# The tools that take films and sounds too, for a model that has room to be told of all tools.
+WIDE_CATALOG = (
+    CATALOG.replace("context: 4096", "context: 32768")
+    + """
+  - {id: restyles, name: Restyles, tools: [video_to_video], pipeline: WanVideoToVideoPipeline, repository: x/restyles,
+     defaults: {width: 64, height: 48, steps: 4, fps: 8, seconds: 1}, limits: {pixels: 12288, frames: 33,
+     frames_step: 4}, price: 20000000, licence: MIT}
+  - {id: follows, name: Follows, tools: [sound_to_video], pipeline: LTX2DFRPipeline, repository: x/follows,
+     defaults: {width: 64, height: 64, steps: 4, fps: 8, seconds: 1}, limits: {pixels: 12288, frames: 33,
+     frames_step: 8}, price: 20000000, licence: MIT}
+"""
+)
 
 
 def offer(pipeline: str, slots: int = 1, speed: float = 10.0) -> MediaOffer:
@@ -178,8 +194,8 @@ def make_of(start: wire.Start) -> Making:
 async def media_worker(
     coordinator: Coordinator, *pipelines: str, name: str = "m1", serves: bool = False, speed: float = 10.0
 ) -> AsyncIterator[MediaWorker]:
-    """A worker that has joined with these pipelines, all of CATALOG unless some are named. `serves`: it makes whatever
-    comes."""
+    """A worker that has joined with these pipelines, those of CATALOG unless some are named. `serves`: it makes
+    whatever comes."""
     headers = {"Authorization": f"Bearer {coordinator.key}"}
     async with (
         httpx.AsyncClient(base_url=coordinator.url, timeout=20) as http,
@@ -191,7 +207,8 @@ async def media_worker(
         ) as socket,
     ):
         worker = MediaWorker(socket, http)
-        await worker.join_media(*(offer(pipeline, speed=speed) for pipeline in pipelines or MODES), name=name)
+        offers = (offer(pipeline, speed=speed) for pipeline in pipelines or ("draws", "edits", "films"))
+        await worker.join_media(*offers, name=name)
         serving = asyncio.create_task(worker.serve_all()) if serves else None
         try:
             yield worker

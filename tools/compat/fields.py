@@ -74,12 +74,25 @@ class Row:
     remark: str = ""
 
 
+def _with_tools(parse: Reader) -> Reader:
+    """The reader as where all tools are served: what is wrong with a file for them is told then."""
+
+    def read(body: bytes, catalog: Catalog, headers: Mapping[str, str]) -> Any:
+        job = parse(body, catalog, headers)
+        for one in getattr(job, "chat", job).attachments:
+            if one.fault is not None:
+                raise one.fault
+        return job
+
+    return read
+
+
 _INCLUDED = {f"include[] with {name}": why for name, why in responses_fields.INCLUDED.items()}
 
 CHATS = (
     Api(
         "/v1/chat/completions",
-        chat_request.parse,
+        _with_tools(chat_request.parse),
         CHAT_BASE,
         CHAT,
         field_table.LABELS,
@@ -91,7 +104,7 @@ CHATS = (
     ),
     Api(
         "/v1/responses",
-        responses_request.parse,
+        _with_tools(responses_request.parse),
         RESPONSES_BASE,
         RESPONSES,
         {},

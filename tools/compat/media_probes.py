@@ -1,7 +1,8 @@
 """Probes of the direct endpoints of media, and two pipelines that are ready for all that they ask."""
 
 from coordinator.media.ready import Ready
-from tools.compat.probes import PICTURE, Body, Probe
+from tools.compat.file_probes import PICTURE
+from tools.compat.probes import Body, Probe
 from wire.media import MAX_IMAGES, MediaOffer
 
 # As long, and with as many steps, as any pipeline may take: what the document says is the most that is possible.

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tools.compat.probes import CHAT, PIXEL, Body, Probe
+from tools.compat.file_probes import PIXEL
+from tools.compat.probes import CHAT, Body, Probe
 
 MESSAGES_BASE: Body = {"model": "one", "messages": [{"role": "user", "content": "x"}]}
 

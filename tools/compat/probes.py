@@ -3,17 +3,14 @@
 from typing import Any
 
 from coordinator.openai.responses.fields import PICTURES_REFUSED
+from tools.compat import file_probes
+from tools.compat.file_probes import PICTURE
 
 Body = dict[str, Any]
 Probe = tuple[Body, Body]
 
 CHAT_BASE: Body = {"model": "one", "messages": [{"role": "user", "content": "x"}]}
 RESPONSES_BASE: Body = {"model": "one", "input": "x"}
-
-PIXEL = (  # a PNG of one red pixel
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
-)
-PICTURE = f"data:image/png;base64,{PIXEL}"
 
 _SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
 _USER = {"role": "user", "content": "x"}
@@ -84,6 +81,7 @@ _BOTH: dict[str, Probe] = {
     "seed": _add(seed=7),
     "sogni_tools": _add(sogni_tools=True),
     "sogni_tool_execution": _add(sogni_tool_execution=False),
+    **file_probes.BOTH,
     "stop": _add(stop=["z"]),
     "stream": _add(stream=True),
     "ignore_eos": _add(ignore_eos=True),
@@ -121,6 +119,7 @@ CHAT: dict[str, Probe] = _BOTH | {
     "messages[].content[].image_url": _result(content=[{"type": "image_url", "image_url": PICTURE}]),
     "messages[].content[].image_url.url": _add(**_shown()),
     "messages[].content[].image_url.detail": (_shown(), _shown(detail="low")),
+    **file_probes.CHAT,
     "messages[].content[].refusal": _assistant(content=[{"type": "refusal", "refusal": "no"}]),
     "messages[].name": _add(messages=[_USER | {"name": "n"}]),
     "messages[].refusal": _assistant(content=None, refusal="no"),
@@ -184,6 +183,7 @@ CHAT: dict[str, Probe] = _BOTH | {
 CHAT_REFUSED: dict[str, Body] = {
     "messages[].function_call": _assistant(function_call={"name": "f"})[1],
     "messages[].audio": _assistant(audio={"id": "a"})[1],
+    **file_probes.CHAT_REFUSED,
 }
 
 
@@ -237,6 +237,7 @@ RESPONSES: dict[str, Probe] = _BOTH | {
     "input[].content": _item(_ANSWER, content="z"),
     "input[].content[].text": _item(_ANSWER, content=[{"type": "output_text", "text": "z"}]),
     "input[].content[].image_url": _item(_ASKED, content=[_SEEN]),
+    **file_probes.RESPONSES,
     "input[].content[].detail": (_item(_ASKED, content=[_SEEN])[1], _item(_ASKED, content=[_SEEN | _LOW])[1]),
     "input[].output[].image_url": _item(_OUTPUT, output=[_SEEN]),
     "input[].output[].detail": (_item(_OUTPUT, output=[_SEEN])[1], _item(_OUTPUT, output=[_SEEN | _LOW])[1]),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from coordinator.openai.media.video_request import MAX_SECONDS
-from tools.compat.probes import PICTURE
+from tools.compat.file_probes import PICTURE
 from tools.openapi.raw import MORE_CHAT, SELF
 from wire.media import MAX_IMAGE_BYTES, MAX_IMAGES
 

@@ -126,8 +126,24 @@ _SOURCE: dict[str, Schema] = {
     "data": {"description": "The bytes in base64: see the data URI of a chat completion."},
 }
 
+_FILE: Schema = {
+    "description": "A picture, sound or film for the platform tools, as a data URI or in base64 alone. The model is "
+    "told of it by a handle, such as media:1. Refused where no tool is declared that takes such a thing."
+}
+_REFERENCES: dict[str, Schema] = {
+    "media_references": {"description": "Pictures, sounds and films for the platform tools, beside the messages."},
+    **{
+        f"media_references[].{name}": {"description": "A data URI, or a link of media that is kept here. One of three."}
+        for name in ("url", "value", "data")
+    },
+}
+
 # What a reader checks beyond the kind that it asks for: joined to the schema of that kind.
 MORE_CHAT: dict[str, Schema] = {
+    **_REFERENCES,
+    "messages[].content[].input_audio.data": _FILE,
+    "messages[].content[].file.file_data": _FILE,
+    "messages[].content[].file.file_url": {"description": "A link of media that is kept here."},
     "messages[].content[].image_url.url": _URI,
     "messages[].content[].image_url.detail": _DETAIL,
     "messages": {"minItems": 1},
@@ -158,6 +174,10 @@ MORE_CHAT: dict[str, Schema] = {
 MORE_RESPONSES: dict[str, Schema] = {
     **{f"input[].{place}[].image_url": _URI for place in ("content", "output")},
     **{f"input[].{place}[].detail": _DETAIL for place in ("content", "output")},
+    **_REFERENCES,
+    "input[].content[].input_audio.data": _FILE,
+    "input[].content[].file_data": _FILE,
+    "input[].content[].file_url": {"description": "A link of media that is kept here."},
     "include": {"items": {"enum": [LOGPROBS, *responses_fields.INCLUDED]}},
     "tools[].size": {"description": "Of pictures: the nearest that the pipeline makes is drawn."},
     "tools[].model": {"description": "The pipeline that draws: another one does if no worker serves it."},

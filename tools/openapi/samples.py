@@ -3,8 +3,9 @@ examples."""
 
 from typing import Any
 
+from coordinator.media.handles import KINDS
 from coordinator.openai import thinking
-from tools.compat.probes import PICTURE, PIXEL
+from tools.compat.file_probes import LINK, PICTURE, PIXEL, SOUND
 
 Body = dict[str, Any]
 
@@ -20,6 +21,9 @@ _WHAT = "What is in this picture?"
 _SHOWN = {"type": "image_url", "image_url": {"url": PICTURE, "detail": "auto"}}
 _INPUT_IMAGE = {"type": "input_image", "image_url": PICTURE, "detail": "auto"}
 _BLOCK = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}}
+
+_HEARD = {"type": "input_audio", "input_audio": {"data": SOUND, "format": "mp3"}}
+_REFERENCES: list[Body] = [{"media_references": [{"kind": kind, "url": LINK}]} for kind in KINDS]
 
 _THINKING: list[Body] = [{"thinking": {"type": type}} for type in thinking.SWITCH]
 
@@ -52,6 +56,8 @@ CHAT: list[Body] = [
     ),
     {"messages": [_USER, {"role": "tool", "tool_call_id": "c", "content": [_SHOWN]}]},
     {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": PICTURE}]}]},
+    {"messages": [{"role": "user", "content": [_HEARD, {"type": "file", "file": {"file_data": PICTURE}}]}]},
+    *_REFERENCES,
     {"response_format": {"type": "text"}},
     {"response_format": {"type": "json_schema", "schema": _WEATHER}},
     *_THINKING,
@@ -99,6 +105,8 @@ RESPONSES: list[Body] = [
         }
         for kind in ("function_call_output", "custom_tool_call_output", "local_shell_call_output")
     ),
+    {"input": [{"role": "user", "content": [_HEARD, {"type": "input_file", "file_data": PICTURE}]}]},
+    *_REFERENCES,
     {"tools": [{"type": "web_search"}]},
     {"tools": [{"type": "namespace", "name": "s", "tools": [{"type": "custom"}, {"type": "function", "name": "f"}]}]},
     *_THINKING,

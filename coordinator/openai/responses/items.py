@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from pydantic_core import to_json
 
+from coordinator.openai.attachments import read_audio, read_file_fields
 from coordinator.openai.fields import Fields, kind
 from coordinator.openai.images import DETAILS, NO_FILE, Pictures, Sent, Unreadable, from_uri
 from coordinator.openai.messages import (
@@ -38,6 +39,7 @@ _INPUT = PartKind("input_text", "text", ("prompt_cache_breakpoint",))
 _OUTPUT = PartKind("output_text", "text", ("annotations", "logprobs", "parsed"))
 _REFUSAL = PartKind("refusal", "refusal")
 _FILE = PartKind("input_file", instead=NO_FILE)  # in a tool's result
+_FILES = (PartKind("input_audio", attached=read_audio), PartKind("input_file", attached=read_file_fields))
 _SUMMARY = PartKind("summary_text", "text")
 _THOUGHT = PartKind("reasoning_text", "text")
 
@@ -94,6 +96,7 @@ class _History:
     def say(self, role: Literal["system", "user", "tool"], said: Content, call_id: str | None = None) -> None:
         self._close()
         message = Message(role=role, content=said.text, images=said.images, tool_call_id=call_id)
+        self.pictures.attach(len(self._messages), said.attachments)
         self._messages.append(message)
 
     def answer(self, content: str) -> None:
@@ -150,7 +153,8 @@ def _message(fields: ResponsesFields, history: _History) -> None:
     if role is None:
         raise invalid(fields.at("role"), f"Missing required parameter: '{fields.at('role')}'.")
     kinds = (_OUTPUT, _REFUSAL, _INPUT) if role == "assistant" else (_INPUT, _OUTPUT)
-    content = _required(fields, "content", role, history.pictures, *kinds)
+    files = _FILES if role == "user" else ()
+    content = _required(fields, "content", role, history.pictures, *kinds, *files)
     fields.accept("id", "status", "phase")
     match role:
         case "assistant":

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from coordinator.media.tools import NAMES
+from coordinator.openai.attachments import read_references
 from coordinator.openai.chat_request import (
     read_ignore_eos,
     read_limit,
@@ -80,9 +81,10 @@ def parse(body: bytes, catalog: Catalog, headers: Mapping[str, str]) -> Response
     stream = _stream(fields)
     toolbox = read_toolbox(fields, stream)
     instructions = fields.text("instructions")
-    pictures = Pictures(model, catalog)
     wanted = read_wanted(fields)
+    pictures = Pictures(model, catalog, attachable=wanted is not False)
     request, chosen, repeated = _request(fields, model, toolbox, instructions, pictures)
+    read_references(fields, pictures, request.messages)
     pictures.finish(body, fields)
     job = ChatJob(
         model=model,
@@ -98,6 +100,7 @@ def parse(body: bytes, catalog: Catalog, headers: Mapping[str, str]) -> Response
         warnings=fields.warnings,
         blobs=pictures.blobs,
         pictures=tuple(pictures.places),
+        attachments=tuple(pictures.attachments),
         platform=read_platform(fields, wanted, chosen, pictures=toolbox.pictures),
     )
     fields.finish()

@@ -57,6 +57,10 @@ def mp3(seconds: float = 2.0) -> bytes:
     return _sound("mp3", "libmp3lame", "fltp", seconds)
 
 
+def m4a(seconds: float = 2.0) -> bytes:
+    return _sound("ipod", "aac", "fltp", seconds)
+
+
 def flac(seconds: float = 2.0) -> bytes:
     return _sound("flac", "flac", "s16", seconds)
 

@@ -9,9 +9,14 @@ import pytest
 from coordinator.artefacts import recordings
 from coordinator.artefacts.facts import Facts
 from coordinator.artefacts.strip import Damaged
-from tests.coordinator.artefacts.files import WORDS, flac, mp3, mp4, png, wav
+from tests.coordinator.artefacts.files import WORDS, flac, m4a, mp3, mp4, png, wav
 
-SOUNDS: dict[str, Callable[[float], bytes]] = {"audio/mpeg": mp3, "audio/flac": flac, "audio/wav": wav}
+SOUNDS: dict[str, Callable[[float], bytes]] = {
+    "audio/mpeg": mp3,
+    "audio/mp4": m4a,
+    "audio/flac": flac,
+    "audio/wav": wav,
+}
 
 
 def rewritten(data: bytes, media_type: str) -> tuple[Facts, bytes]:

@@ -1,6 +1,7 @@
 """One body -> one job: every field is honoured, or refused by its name, or on the written list."""
 
 import json
+from base64 import b64encode
 from hashlib import sha256
 from typing import Any
 
@@ -14,6 +15,7 @@ from coordinator.openai.field_table import ACCEPTED, LABELS, LIMITED, REFUSED
 from coordinator.openai.fields import camel
 from coordinator.openai.thinking import BUDGETS
 from coordinator.request import ChatJob
+from tests.coordinator.media.samples import MP3
 from tests.coordinator.pictures import image_url, png, uri
 from tests.thoroughness import at_most
 from wire.catalog import Catalog, File, ModelSpec, Preset, Presets, Price
@@ -264,7 +266,7 @@ SNAKE = [
         ({"billing_mode": "subscription"}, "billing_mode"),
         ({"sogni_tools": "some-tools"}, "sogni_tools"),
         ({"safe_content_filter": True}, "safe_content_filter"),
-        ({"media_references": [{"kind": "image"}]}, "media_references"),
+        ({"sogni_tools": False, "media_references": [{"kind": "image"}]}, "media_references"),
     ],
 )
 def test_a_field_that_cannot_be_honoured_is_named(body: dict[str, Any], param: str) -> None:
@@ -279,18 +281,26 @@ def test_refused_fields_say_what_to_do_instead(name: str) -> None:
     assert job(**{name: None}) == job()
 
 
+BROUGHT = {"input_audio": {"data": b64encode(MP3).decode()}, "file": {"file_data": uri()}}
+
+
 def with_accepted(path: str) -> dict[str, Any]:
     """A body that has the field at `path` and whatever must be around it."""
     call = {"id": "a", "type": "function", "function": {"name": "look", "arguments": "{}"}}
     of_text = path.endswith(("cache_control", "annotations", "citations"))
     sealed = path.startswith("messages[].content[].") and not of_text
     part = {"type": "thinking", "thinking": "x"} if sealed else {"type": "text", "text": "x"}
+    messages = [{"role": "assistant", "content": [part], "tool_calls": [call]}]
+    if (kind := path.removeprefix("messages[].content[].").partition(".")[0]) in BROUGHT:
+        messages = [{"role": "user", "content": [{"type": kind, kind: dict(BROUGHT[kind])}]}]
     body: dict[str, Any] = {
-        "messages": [{"role": "assistant", "content": [part], "tool_calls": [call]}],
+        "messages": messages,
         "reasoning": {},
         "tools": [json.loads(json.dumps(TOOL))],
         "response_format": {"type": "json_schema", "json_schema": {"schema": {}}},
     }
+    if path.startswith("media_references"):
+        body |= {"messages": [{"role": "user", "content": "x"}], "media_references": [{"url": uri()}]}
     if path:
         *steps, name = path.replace("[]", ".0").split(".")
         place: Any = body

@@ -1,18 +1,19 @@
 import asyncio
 import json
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from coordinator.dispatch.effects import Finished, Made, Progressed, Report
 from coordinator.hub.buffers import AnswerEvent
-from coordinator.media.handles import Handles
+from coordinator.media.handles import Handles, Medium
 from coordinator.media.results import Result
 from coordinator.rounds.calls import Calls
 from coordinator.rounds.course import Wanted
 from coordinator.rounds.events import ToolProgress
-from tests.coordinator.media.samples import LINK, PUBLIC_URL
-from tests.coordinator.rounds.scripts import Studio, artefact, drawing, fails, url
+from tests.coordinator.media.samples import LINK, PNG, PUBLIC_URL
+from tests.coordinator.rounds.scripts import BROKEN, METADATA, Studio, artefact, drawing, fails, url
 from wire.chat import Usage
 from wire.errors import ErrorCode, SupernetError
 from wire.media import EditImage, GenerateImage
@@ -146,6 +147,35 @@ async def test_files_are_read_in_turn_and_what_has_none_waits_for_nobody() -> No
     assert (result.error, studio.jobs) == (studio.crowded, [])
     (result,), _ = await run(studio, wanted(CAT))
     assert result.success
+
+
+async def test_what_a_client_sent_is_verified_before_a_worker_gets_it() -> None:
+    handles = Handles(PUBLIC_URL)
+    handles.add(Medium("image", sha256="1" * 64, data=PNG + METADATA))
+    handles.add(Medium("image", sha256="2" * 64, data=PNG + BROKEN))
+    handles.add(Medium("image", sha256="3" * 64, data=PNG + METADATA, verified=True))
+    studio = Studio(drawing(2), drawing(3))
+    names = [{**CAT, "source_image_url": f"media:{number}"} for number in (1, 2, 3)]
+    calls = [one for name in names for one in wanted(name, name="sogni_edit_image")]
+    results = [(await run(studio, [call], handles=handles))[0][0] for call in calls]
+    assert [result.success for result in results] == [True, False, True]
+    assert results[1].error == "The file is damaged or cut off."
+    (_, first), (_, third) = studio.jobs
+    assert first.blobs == {sha256(PNG).hexdigest(): PNG}
+    assert isinstance(first.request.make, EditImage)
+    assert first.request.make.images == (sha256(PNG).hexdigest(),)
+    assert third.blobs == {"3" * 64: PNG + METADATA}
+
+
+async def test_a_link_with_the_wrong_ending_is_told_to_the_model() -> None:
+    studio = Studio()
+    studio.shelf.files["AbCdEfGhIjKlMnOpQrStUv"] = b"a picture"
+    handles = Handles(PUBLIC_URL)
+    handles.add(Medium("video", artefact="AbCdEfGhIjKlMnOpQrStUv"))
+    arguments = {**CAT, "reference_video_url": "media:1"}
+    (result,), _ = await run(studio, wanted(arguments, name="sogni_video_to_video"), handles=handles)
+    assert "leads to image/png" in result.error
+    assert studio.jobs == []
 
 
 async def test_two_run_at_a_time_and_all_are_cancelled() -> None:

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from coordinator.attachment import Attachment, Kind
 from coordinator.media.ready import Ready
 from coordinator.media.tools import FULL, NAMES, SHORT
 from coordinator.request import PictureWish, PlatformWish
@@ -10,7 +11,7 @@ from coordinator.rounds.offer import TOO_SHORT, UNSERVED, Offer, given, offered,
 from tests.coordinator.media.samples import CATALOG, IMAGE, READY, offer
 from tests.coordinator.rounds.scripts import chat
 from wire.chat import Message, Tool
-from wire.errors import ErrorCode, SupernetError
+from wire.errors import ErrorCode, SupernetError, invalid
 
 WIDE = 32_768
 DRAW = "sogni_generate_image"
@@ -142,3 +143,38 @@ def test_who_asks_for_them_in_vain_is_told() -> None:
     plain = chat()
     assert given(plain, Offer()) == plain
     assert given(replace(plain, platform=PlatformWish(False)), Offer()).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "tools", "taken"),
+    [
+        ("image", ("sogni_generate_image", "sogni_edit_image"), True),
+        ("image", ("sogni_generate_video",), True),
+        ("image", ("sogni_generate_image", "sogni_generate_music"), False),
+        ("image", (), False),
+        ("audio", ("sogni_sound_to_video",), True),
+        ("audio", ("sogni_edit_image", "sogni_video_to_video"), False),
+        ("video", ("sogni_video_to_video",), True),
+        ("video", ("sogni_edit_image", "sogni_sound_to_video"), False),
+        (None, ("sogni_edit_image",), True),
+        (None, ("sogni_generate_image",), False),
+    ],
+)
+def test_what_the_model_does_not_see_is_taken_where_a_tool_takes_it(kind: Kind | None, tools: Any, taken: bool) -> None:
+    declared = Offer(tuple(tool for tool in FULL if tool.name in tools))
+    job = replace(chat(), attachments=(Attachment("x", invalid("x.type", "text only"), kind),))
+    clients_own = replace(job, platform=PlatformWish(run=False))
+    if taken:
+        assert given(job, declared).attachments == job.attachments
+    for refused in [clients_own] if taken else [job, clients_own]:
+        with pytest.raises(SupernetError, match="text only"):
+            given(refused, declared)
+
+
+def test_what_is_wrong_with_a_file_is_said_where_a_tool_would_have_taken_it() -> None:
+    broken = Attachment("x", invalid("x.type", "text only"), fault=invalid("x.data", "no base64"))
+    job = replace(chat(), attachments=(broken,))
+    with pytest.raises(SupernetError, match="no base64"):
+        given(job, Offer(tuple(tool for tool in FULL if tool.name == "sogni_edit_image")))
+    with pytest.raises(SupernetError, match="text only"):
+        given(job, Offer())
