@@ -140,10 +140,13 @@ class Billing:
         """Checkpoints, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_S)
-            now = asyncio.get_running_loop().time()
-            for open_bill in self._bills.values():
-                if _as_it_comes(open_bill.job):
-                    self._checkpoint(open_bill, progress, now)
+            self.look(progress, asyncio.get_running_loop().time())
+
+    def look(self, progress: ProgressOf, now: float) -> None:
+        """Write the checkpoints that are due."""
+        for open_bill in self._bills.values():
+            if _as_it_comes(open_bill.job):
+                self._checkpoint(open_bill, progress, now)
 
     def _checkpoint(self, open_bill: OpenBill, progress: ProgressOf, now: float) -> None:
         sums: dict[str, int] = {}

@@ -30,7 +30,7 @@ BLOCKS = [pytest.param(0, EVERYDAY), pytest.param(EVERYDAY, SEEDS, marks=pytest.
 def test_every_promise_holds_with_pictures(first: int, end: int) -> None:
     files = 0
     for seed in range(first, end):
-        outcome, history = simulate(seed, pictures=True)
+        outcome, history = simulate(seed, kind="pictures")
         assert not outcome.violations, f"scripts/simulate --seed {seed} --pictures --trace"
         files += sum('"type":"blob"' in str(details) for _, what, details in history.records if what == "down")
     assert files > 10 * (end - first), "pieces that came to a worker"
@@ -145,6 +145,6 @@ def test_a_planted_bug_is_found(plant: Plant, found: int, monkeypatch: pytest.Mo
 
 def shows_something(seed: int) -> bool:
     try:
-        return bool(simulate(seed, pictures=True)[0].violations)
+        return bool(simulate(seed, kind="pictures")[0].violations)
     except (AssertionError, KeyError, ValueError):  # a core that noticed by itself
         return True

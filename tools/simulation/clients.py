@@ -47,6 +47,8 @@ class Clients:
         dice = self._world.dice
         for _ in range(size):
             order = orders.order(next(self._numbers), dice.choice(kinds), dice, self._world.pictures)
+            if self._world.kind == "media":
+                order = orders.renamed(order, f"{order.spec.id}.0")  # the first choice of a request, as bills count
             self._world.timeline.after(dice.uniform(0, 1), partial(self._come, order, dice.choice(habits)))
 
     def _come(self, order: Order, habit: str) -> None:
@@ -61,13 +63,14 @@ class Clients:
             self._world.timeline.after(dice.expovariate(0.3), lambda: self._leave(client))
         elif habit == "stops reading":
             client.patience_tokens = dice.randrange(30)
-        self._world.coordinator.submit(order.spec)
+        self._world.coordinator.submit(job.partition(".")[0], orders.chat(order.request), [order.spec])
 
     def _ask_again(self, order: Order) -> None:
         """Some do, whatever they were told: the same request, as another job."""
         dice = self._world.dice
         if dice.random() < 0.5:
-            again = orders.again(order, next(self._numbers))
+            choice = order.spec.id.partition(".")[1:]
+            again = orders.renamed(order, "".join((f"j{next(self._numbers)}", *choice)))
             self._world.timeline.after(dice.uniform(0.01, 20), partial(self._come, again, "reads"))
 
     def _leave(self, client: Client) -> None:

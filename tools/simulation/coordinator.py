@@ -1,12 +1,15 @@
 """The coordinator's shell in virtual time: the real dispatch, sockets, a timer. What the hub does, without asyncio."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
 from coordinator.admission.admission import Reservation
 from coordinator.admission.blob_budget import BlobBudget
 from coordinator.admission.rate_limits import Rates
+from coordinator.artefact import Artefact
+from coordinator.billing.billing import OpenBill
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import (
     Accepted,
@@ -27,10 +30,13 @@ from coordinator.dispatch.effects import (
     Stopped,
 )
 from coordinator.hub.clock import TICK_S
+from coordinator.request import ClientRequest
 from coordinator.scheduler.state import JobSpec, Peer
 from tools.simulation.links import Connection
+from tools.simulation.reception import Reception
 from tools.simulation.workers import Process
 from tools.simulation.world import World
+from wire.errors import SupernetError
 from wire.job_state import JobState
 from wire.messages import Hello, ToCoordinator
 
@@ -44,12 +50,16 @@ class Coordinator:
         self._world = world
         self.dispatch = Dispatch(world.scenario.limits)
         self.files = BlobBudget()
+        self._books = world.books
         self._reserved: dict[str, Reservation] = {}
+        self._bills: dict[str, OpenBill] = {}
+        if world.books is not None:
+            self.reception = Reception(world, self)
         self._sockets: dict[str, Connection] = {}
         self._open: list[Connection] = []
         self._effects: deque[Effect] = deque()
         self._performing = False
-        self._running = True
+        self.running = True
         self._tick()
 
     @property
@@ -64,27 +74,39 @@ class Coordinator:
         return connection
 
     def join(self, hello: Hello, connection: Connection) -> None:
-        if self._running:
+        if self.running:
             self._sockets[connection.session] = connection
             self._perform(self.dispatch.worker_joined(hello, Peer(connection.session, ACCOUNT, "key"), self._now))
 
     def received(self, session: str, message: ToCoordinator) -> None:
-        if self._running:
+        if self.running:
             self._perform(self.dispatch.received(session, message, self._now))
 
     def left(self, session: str, resumable: bool) -> None:
-        if self._running:
+        if self.running:
             self._sockets.pop(session, None)
             self._perform(self.dispatch.worker_left(session, resumable, self._now))
 
     # ---- clients -------------------------------------------------------------------------------------------------
 
-    def submit(self, spec: JobSpec) -> None:
-        """As intake does: the request has files of its own, which are counted and taken out when its job has ended."""
-        blobs = dict(spec.blobs)
+    def submit(self, name: str, job: ClientRequest | None, specs: Sequence[JobSpec]) -> None:
+        """As intake does: the request has files of its own, which are counted and taken out when its last job has
+        ended, and its money is set aside before. `job` None: nobody counts money here."""
+        blobs = dict(specs[0].blobs)
         self.files.take(blobs)
-        self._reserved[spec.id] = Reservation(Rates(), self.files, blobs, (), 0, 1, {})
-        self._perform(self.dispatch.submit(replace(spec, blobs=blobs), self._now))
+        reserved = Reservation(Rates(), self.files, blobs, (), 0, len(specs), {})
+        bill = None if job is None or self._books is None else self._books.open(name, job, specs[0].account)
+        for spec in specs:
+            self._reserved[spec.id] = reserved
+            if bill is not None:
+                self._bills[spec.id] = bill
+        for spec in specs:
+            self._perform(self.dispatch.submit(replace(spec, blobs=blobs), self._now))
+
+    def uploaded(self, job: str, attempt: int, artefact: Artefact | SupernetError) -> bool:
+        effects = self.dispatch.uploaded(job, attempt, artefact, self._now)
+        self._perform(effects or [])
+        return effects is not None
 
     def cancel(self, job: str) -> None:
         self._perform(self.dispatch.cancel(job, self._now))
@@ -99,15 +121,16 @@ class Coordinator:
 
     def stop(self) -> None:
         """Gone with all it knew; the kernels of the workers hear of it. Once: it may be killed as it drains."""
-        if not self._running:
+        if not self.running:
             return
-        self._running = False
+        self.running = False
         self._world.history.counters(self.dispatch.counters)
         for connection in self._open:
             connection.coordinator_open = False
             connection.drop()
         self._world.coordinator = None
         self._world.clients.coordinator_lost()
+        self._world.patrons.coordinator_lost()
         self._world.timeline.after(self._world.dice.uniform(0.1, 5), lambda: start(self._world))
 
     def wanted(self, session: str, frame: str) -> bool:
@@ -123,9 +146,11 @@ class Coordinator:
     # ---- time and effects ----------------------------------------------------------------------------------------
 
     def _tick(self) -> None:
-        if self._running:
+        if self.running:
             self._perform(self.dispatch.tick(self._now))
             self._world.clients.cut_slow()
+            if self._books is not None:
+                self._books.look(self.dispatch.progress, self._now)
             self._open = [connection for connection in self._open if connection.coordinator_open]
             self._world.timeline.after(TICK_S, self._tick)
 
@@ -156,20 +181,35 @@ class Coordinator:
             case Deliver():
                 self._world.clients.tell(effect)
             case Finished() | Failed() | Stopped():
-                self._reserved.pop(effect.job).ended(self._world.orders[effect.job].spec, effect)
-                self._world.clients.tell(effect)
+                self._end(effect)
+            case Progressed() | Made():
+                self._world.patrons.tell(effect)
             case Noted():
                 history.note("noted", effect.event, effect.worker, effect.job, effect.detail)
             case Placed():
                 history.note("placed", effect.job, effect.worker, effect.attempt)
             case Drained():
                 self._world.timeline.after(0.1, self.stop)
-            case Queued() | Accepted() | Progressed() | Made():
+            case Queued() | Accepted():
                 pass
             case _:
                 assert_never(effect)
 
+    def _end(self, end: Finished | Failed | Stopped) -> None:
+        order, commission = self._world.orders.get(end.job), self._world.commissions.get(end.job)
+        asked = order or commission
+        assert asked is not None
+        self._reserved.pop(end.job).ended(asked.spec, end)
+        if (bill := self._bills.pop(end.job, None)) is not None:
+            bill.ended(asked.spec, end)
+        if commission is None:
+            self._world.clients.tell(end)
+        else:
+            self._world.patrons.tell(end)
+
 
 def start(world: World) -> None:
     world.history.note("coordinator starts")
+    if world.books is not None:
+        world.books.starts()
     world.coordinator = Coordinator(world)

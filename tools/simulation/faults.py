@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from functools import partial
 
+from tools.simulation.engines import Engine
 from tools.simulation.links import Connection, late
+from tools.simulation.painters import Painter
 from tools.simulation.workers import Machine, Process
 from tools.simulation.world import World
 
@@ -97,23 +99,33 @@ def slow_prepare(world: World) -> None:
 # ---- engines ---------------------------------------------------------------------------------------------------------
 
 
-def crash(world: World) -> None:
+def _engine(world: World) -> Engine | Painter | None:
+    """One of those that a process has."""
     process = _process(world)
-    if process is not None:
-        process.engine.crash("by chance")
+    if process is None or process.studio is None:
+        return None if process is None else process.engine
+    return world.dice.choice((process.engine, process.studio.painter))
+
+
+def crash(world: World) -> None:
+    engine = _engine(world)
+    if engine is not None:
+        engine.crash("by chance")
 
 
 def hang(world: World) -> None:
-    process = _process(world)
-    if process is not None and process.engine.up:
-        process.engine.hang(noticed=world.dice.random() < 0.5)
+    match _engine(world):
+        case Engine(up=True) as engine:
+            engine.hang(noticed=world.dice.random() < 0.5)
+        case Painter(up=True) as painter:
+            painter.hang()
 
 
 def _mood(world: World, name: str, value: float | bool) -> None:
-    process = _process(world)
-    if process is not None:
-        setattr(process.engine.moods, name, value)
-        _for_a_while(world, process.engine.heal, 15)
+    engine = _engine(world)
+    if engine is not None:
+        setattr(engine.moods, name, value)
+        _for_a_while(world, engine.heal, 15)
 
 
 def slow(world: World) -> None:
@@ -126,6 +138,23 @@ def deaf(world: World) -> None:
 
 def slow_prefill(world: World) -> None:
     _mood(world, "prefill_s", world.dice.uniform(1, 30))
+
+
+# ---- what is made ----------------------------------------------------------------------------------------------------
+
+
+def kill_at_half(world: World) -> None:
+    """A worker dies that has done half of something."""
+    halves = [m for m in world.machines if m.process and m.process.studio and m.process.studio.painter.at_half]
+    if halves:
+        world.dice.choice(halves).kill(Connection.drop, world.dice.uniform(0.1, 10))
+
+
+def break_uploads(world: World) -> None:
+    """Every other upload breaks on its way, or its answer does."""
+    assert world.books is not None
+    world.books.broken = 0.5
+    _for_a_while(world, partial(setattr, world.books, "broken", 0.0), 20)
 
 
 # ---- the coordinator -------------------------------------------------------------------------------------------------
@@ -148,3 +177,4 @@ ALL: list[Fault] = [
     *OF_LINES, kill, power_off, freeze, crash, hang, slow, deaf, slow_prepare, slow_prefill, drain, partition, lie,
     restart_coordinator, roll_coordinator,
 ]  # fmt: skip
+OF_MEDIA: list[Fault] = [*ALL, kill_at_half, kill_at_half, break_uploads]

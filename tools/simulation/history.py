@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from hashlib import sha256
 
 from coordinator.dispatch.effects import Deliver, Failed, Finished, Stopped
-from coordinator.scheduler.state import Counters, Limits
+from coordinator.scheduler.state import Counters, JobSpec, Limits
 from tools.simulation import orders
 from tools.simulation.orders import Order
 from tools.simulation.timeline import Timeline
@@ -26,6 +26,8 @@ NEVER = (
     "not offered",
     "sent for nobody",
     "spoiled",
+    "wrong files",
+    "made for nobody",
 )  # what may not happen to anybody
 
 
@@ -55,6 +57,7 @@ class History:
         self.made: Counter[tuple[str, object]] = Counter()  # how often each token of each job was made
         self.poisoned: Counter[str] = Counter()  # engines that died of a job
         self.totals = Counters()  # of all coordinators
+        self._asked: dict[str, str] = {}  # by job, of every kind
 
     # ---- writing -------------------------------------------------------------------------------------------------
 
@@ -66,8 +69,12 @@ class History:
         elif what == "poisoned":
             self.poisoned[str(details[1]).rpartition(".")[0]] += 1
 
+    def asks(self, spec: JobSpec, question: str, kind: str, habit: str) -> None:
+        self.note("submit", spec.id, kind, habit, spec.seed)
+        self._asked[spec.id] = question
+
     def submit(self, order: Order, habit: str) -> None:
-        self.note("submit", order.spec.id, order.kind, habit, order.spec.seed)
+        self.asks(order.spec, order.question, order.kind, habit)
         self.stories[order.spec.id] = Story(order, habit, self._timeline.now)
 
     def deliver(self, event: Deliver) -> None:
@@ -158,8 +165,8 @@ class History:
                 case "coordinator starts", _:
                     poison.clear()
                 case "end", (job, "Failed", ErrorCode.POISON_REQUEST):
-                    poison.add(self.stories[str(job)].order.question)
-                case "placed", (job, *_) if self.stories[str(job)].order.question in poison:
+                    poison.add(self._asked[str(job)])
+                case "placed", (job, *_) if self._asked[str(job)] in poison:
                     yield f"{now:.3f}: {job} is known as poison and was placed"
 
     def undisturbed(self) -> Iterator[str]:

@@ -49,7 +49,8 @@ class Liar:
     def _stolen(self) -> BaseModel:
         """An end for a job that may be anyone's."""
         dice = self._world.dice
-        job, attempt, seq = dice.choice(list(self._world.orders)), dice.randint(1, 3), dice.randrange(20)
+        jobs = [*self._world.orders, *self._world.commissions]
+        job, attempt, seq = dice.choice(jobs), dice.randint(1, 3), dice.randrange(20)
         usage = Usage(prompt=10**6, completion=10**6)
         return wire.Done(job=job, attempt=attempt + 3, seq=seq, finish_reason="stop", usage=usage)
 

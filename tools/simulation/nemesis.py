@@ -14,7 +14,8 @@ class Nemesis:
         if world.scenario.mode == "cuts":
             self._kinds = faults.OF_LINES
         else:
-            self._kinds = self._dice.sample(faults.ALL, self._dice.randint(1, len(faults.ALL)))
+            kinds = faults.OF_MEDIA if world.kind == "media" else faults.ALL
+            self._kinds = self._dice.sample(kinds, self._dice.randint(1, len(kinds)))
 
     def start(self) -> None:
         self._on = True
@@ -26,6 +27,8 @@ class Nemesis:
         self._world.history.note("faults end")
         for machine in self._world.machines:
             machine.heal()
+        if self._world.books is not None:
+            self._world.books.broken = 0.0
 
     def _next(self) -> None:
         self._world.timeline.after(self._dice.expovariate(1 / self._world.scenario.mean_fault_s), self._strike)

@@ -8,8 +8,10 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from coordinator.request import ChatJob
 from coordinator.scheduler.state import JobSpec
 from tools.simulation.pictures import Pictures
+from wire.catalog import File, ModelSpec, Price
 from wire.chat import CallDelta, ChatRequest, Content, FinishReason, Message, Part, Reasoning, Tool
 from worker.chat.answer import Answer
 from worker.chat.prepared import Prepared, Reading, Seen
@@ -19,6 +21,17 @@ MODEL = "m"
 CONTEXT = 4096
 STOP = "END."
 _TOOL = Tool(name="look", parameters={"type": "object", "properties": {"at": {"type": "string"}}})
+_SPEC = ModelSpec(
+    id=MODEL,
+    name="M",
+    format="qwen-json",
+    repository="x/m",
+    files=(File(name="m.gguf"),),
+    context=CONTEXT,
+    max_output=1000,
+    price=Price(prompt=300, completion=900),
+    licence="MIT",
+)
 _WORDS = "one two three four five six seven añil 日本 naïve 🙂 E EN END".split()
 HEALTHY = ("plain", "thought", "call", "stop", "held", "held", "cut")
 KINDS = (*HEALTHY, *HEALTHY, "poison", "hostile")
@@ -60,8 +73,13 @@ def order(number: int, kind: str, dice: random.Random, pictures: Pictures | None
     return Order(spec, request, kind, tokens, joined(parts), finish, poison)
 
 
-def again(order: Order, number: int) -> Order:
-    return replace(order, spec=replace(order.spec, id=f"j{number}"))
+def renamed(order: Order, name: str) -> Order:
+    return replace(order, spec=replace(order.spec, id=name))
+
+
+def chat(request: ChatRequest) -> ChatJob:
+    """What its client asked for, as money sees it."""
+    return ChatJob(_SPEC, request, 1, None, True, False, False, "auto", None, {})
 
 
 def pictures(request: ChatRequest) -> list[str]:

@@ -1,17 +1,22 @@
 """One seed from beginning to end, and what is to be said of it."""
 
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
 
 from coordinator.scheduler.state import Counters
-from tools.simulation import orders
+from tools.simulation import commissions, orders, patrons
+from tools.simulation.books import Books
 from tools.simulation.clients import HABITS, Clients
 from tools.simulation.coordinator import start
 from tools.simulation.history import History
+from tools.simulation.leftovers import left_over
 from tools.simulation.nemesis import Nemesis
+from tools.simulation.patrons import Patrons
 from tools.simulation.workers import Machine
-from tools.simulation.world import BOUND_S, NEW_JOBS, SETTLE_S, World
+from tools.simulation.world import BOUND_S, NEW_JOBS, SETTLE_S, Kind, World
 
+MADE = 0.7  # of the bursts are about things to be made, where there are any
 START_S = 5.0  # the workers load and say hello
 STEP_S = 5.0
 LAST_S = 12.0  # the last Ack is on the way, the last Capacity comes with a heartbeat
@@ -36,10 +41,16 @@ class Outcome:
     totals: Counters = field(default_factory=Counters)
 
 
-def simulate(seed: int, pictures: bool = False) -> tuple[Outcome, History]:
-    """`pictures`: most jobs have some, some lines are slow, and not every worker sees."""
-    world = World(seed, pictures)
-    world.clients = Clients(world)
+def simulate(seed: int, kind: Kind = "chats") -> tuple[Outcome, History]:
+    with ExitStack() as opened:
+        world = World(seed, kind)
+        world.clients, world.patrons = Clients(world), Patrons(world)
+        if kind == "media":
+            world.books = opened.enter_context(closing(Books()))
+        return _outcome_of(world), world.history
+
+
+def _outcome_of(world: World) -> Outcome:
     start(world)
     world.machines = [Machine(world, f"w{i}") for i in range(world.scenario.workers)]
     mode, dice = world.scenario.mode, world.dice
@@ -47,10 +58,10 @@ def simulate(seed: int, pictures: bool = False) -> tuple[Outcome, History]:
     kinds = orders.HEALTHY if mode == "cuts" else orders.KINDS
     for _ in range(world.scenario.bursts):
         habits, size = dice.choice((("reads",), HABITS)), dice.randint(1, 10)
-        world.timeline.after(
-            dice.uniform(START_S, world.scenario.faults_s),
-            partial(world.clients.burst, size, habits, kinds),
-        )
+        burst = partial(world.clients.burst, size, habits, kinds)
+        if world.kind == "media" and dice.random() < MADE:
+            burst = partial(world.patrons.burst, size, patrons.HABITS, commissions.KINDS)
+        world.timeline.after(dice.uniform(START_S, world.scenario.faults_s), burst)
     world.timeline.run(START_S)
     nemesis.start()
     world.timeline.run(world.scenario.faults_s)
@@ -60,58 +71,69 @@ def simulate(seed: int, pictures: bool = False) -> tuple[Outcome, History]:
     nemesis.stop()
     world.timeline.run(world.timeline.now + SETTLE_S)
     late = _new_jobs(world)
-    return _outcome(world, nemesis, late), world.history
+    return _outcome(world, nemesis, late)
 
 
 def _until_idle(world: World) -> None:
     """Until every job has ended, or should have."""
-    limit = world.timeline.now + BOUND_S + 2
+    bounds = [world.commissions[job].bound_s for job in world.patrons.open]
+    limit = world.timeline.now + max(bounds, default=BOUND_S) + 2
     while world.timeline.now < limit:
         world.timeline.run(world.timeline.now + STEP_S)
-        if not world.clients.open:
+        if not world.clients.open and not world.patrons.open:
             return
 
 
-def _new_jobs(world: World) -> list[str]:
-    """All is well: whoever comes now is served, and nothing is left when they have gone."""
+def _new_jobs(world: World) -> tuple[list[str], list[str]]:
+    """All is well: whoever comes now is served, and nothing is left when they have gone. Returns the chats, and what
+    was to be made."""
     for machine in world.machines:
         machine.heal()  # a job that is left may have broken its engine for good
     if world.pictures is not None:
         world.pictures.heal()
     world.timeline.run(world.timeline.now + 2 * START_S)
-    before = set(world.history.stories)
+    before = {*world.history.stories, *world.patrons.makings}
     for _ in range(NEW_JOBS):
         world.clients.burst(1, ("reads",), orders.HEALTHY)
+        if world.kind == "media":
+            world.patrons.burst(1, ("waits",), ("picture",))
         world.timeline.run(world.timeline.now + 2)
         _until_idle(world)
     world.timeline.run(world.timeline.now + LAST_S)
-    stories = world.history.stories.items()
-    return [job for job, story in stories if job not in before and story.order.kind in orders.HEALTHY]  # no late retry
+    stories, makings = world.history.stories.items(), world.patrons.makings
+    late = [job for job, story in stories if job not in before and story.order.kind in orders.HEALTHY]  # no late retry
+    return late, [job for job in makings if job not in before]
 
 
-def _outcome(world: World, nemesis: Nemesis, late: list[str]) -> Outcome:
+def _outcome(world: World, nemesis: Nemesis, late: tuple[list[str], list[str]]) -> Outcome:
     history = world.history
     assert world.coordinator is not None
     history.counters(world.coordinator.dispatch.counters)
     violations = list(history.violations(world.scenario.limits, BOUND_S))
+    violations += world.patrons.violations(world.scenario.limits)
     if not violations and world.scenario.mode == "cuts":
         violations += history.undisturbed()
     if history.totals.violations and not any(machine.liar.ever for machine in world.machines):
         violations.append(f"{history.totals.violations} frames of honest workers were called violations")
-    for job in late:
-        how = [how for _, how, _ in history.stories[job].ends]
+    chats, makings = late
+    ended = {job: story.ends for job, story in history.stories.items()}
+    ended |= {job: making.ends for job, making in world.patrons.makings.items()}
+    for job in (*chats, *makings):
+        how = [how for _, how, _ in ended[job]]
         if how != ["Finished"]:
             violations.append(f"{job}: came when all was well and ended {how}")
-    if len(late) != NEW_JOBS:
-        violations.append(f"{len(late)} jobs came at the end")
-    violations += _left_over(world)
+    if len(chats) != NEW_JOBS or (world.kind == "media" and len(makings) < NEW_JOBS):
+        violations.append(f"{len(chats)} chats came at the end, and {len(makings)} things were to be made")
+    violations += left_over(world)
+    if world.books is not None:
+        violations += world.books.violations(world.patrons, world.commissions)
     stories = [story for story in history.stories.values() if story.ends]
-    ends = [story.ends[0][1] for story in stories]
+    ends = [how[0][1] for how in ended.values() if how]
     return Outcome(
         seed=world.seed,
         mode=world.scenario.mode,
         violations=violations,
-        jobs=len(history.stories),
+        jobs=len(ended),
         finished=ends.count("Finished"),
         failed=ends.count("Failed"),
         kills=history.count["kill"],
@@ -122,33 +144,3 @@ def _outcome(world: World, nemesis: Nemesis, late: list[str]) -> Outcome:
         digest=history.digest(),
         totals=history.totals,
     )
-
-
-def _left_over(world: World) -> list[str]:
-    """State that should be gone, on both sides, now that no job is left."""
-    found: list[str] = []
-    assert world.coordinator is not None
-    dispatch = world.coordinator.dispatch
-    if world.coordinator.files.bytes or world.coordinator.unsent():
-        found.append(f"{world.coordinator.files.bytes} bytes of files, {world.coordinator.unsent()} have some to send")
-    if dispatch.running() or dispatch.online(orders.MODEL).waiting:
-        found.append(f"dispatch holds {dispatch.running()} jobs, {dispatch.online(orders.MODEL).waiting} wait")
-    honest = sum(not machine.liar.ever for machine in world.machines)  # a liar may say for good that it is leaving
-    if not honest <= dispatch.online(orders.MODEL).workers <= len(world.machines):
-        found.append(f"dispatch knows {[worker.key for worker in dispatch.workers]}")
-    for worker in dispatch.workers:
-        replica = worker.replicas[orders.MODEL]
-        if worker.leases or replica.held or replica.free != replica.slots:
-            found.append(
-                f"{worker.key}: leases {list(worker.leases)}, held {replica.held}, elsewhere {replica.taken_elsewhere}"
-            )
-    for machine in world.machines:
-        assert machine.process is not None
-        session = machine.process.session
-        if session.jobs.chats.pictures.blobs.size_bytes > sum(map(len, world.pictures.files if world.pictures else ())):
-            found.append(f"{machine.process.name} keeps more than there is")
-        if session.jobs.attempts and not machine.liar.ever:
-            found.append(f"{machine.process.name} holds {list(session.jobs.attempts.values())}")
-        if session.models[orders.MODEL].slots.free != machine.slots or machine.process.engine.busy:
-            found.append(f"{machine.process.name}: slots are taken")
-    return found

@@ -6,15 +6,19 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from tools.simulation import orders, pictures
+from tools.simulation.commissions import PAINTER, brings
 from tools.simulation.engines import Engine
 from tools.simulation.lies import Liar
 from tools.simulation.links import Connection
+from tools.simulation.painters import Painter
+from tools.simulation.studios import EDIT, PAINT, Easel, Studio
 from tools.simulation.timeline import Act
 from tools.simulation.world import OVERSHOOT, World
 from wire import messages as wire
 from wire.blobs import VISION, Blob
 from wire.chat import ChatRequest
 from wire.errors import ErrorCode, SupernetError
+from wire.media import MEDIA, MediaRequest
 from wire.messages import HEARTBEAT_S, Hello, Start, ToWorker
 from wire.offers import ModelOffer
 from wire.pictures import PATCH
@@ -39,6 +43,7 @@ class Process:
     frozen: bool = False
     connection: Connection | None = None
     engine: Engine = field(init=False)
+    studio: Studio | None = field(init=False)
     _backlog: deque[Act] = field(default_factory=deque)
     _failures: int = 0
     _pause_s: float | None = None  # a Move asked for it
@@ -50,9 +55,12 @@ class Process:
         self.world = self.machine.world
         self.name = f"{self.machine.name}/{self.instance}"
         self.engine = Engine(self, self.machine.slots, self.machine.pace_s)
+        self.studio = None if self.machine.easel is None else Studio(self, self.machine.easel)
 
     def start(self) -> None:
         self.engine.load()
+        if self.studio is not None:
+            self.studio.painter.load()
         self._dial()
         self._tick()
 
@@ -76,9 +84,11 @@ class Process:
 
     def _tick(self) -> None:
         now = self.world.timeline.now
-        self._perform(self.session.tick(now))
+        self.perform(self.session.tick(now))
         if self.session.models[orders.MODEL].slots.free + self.engine.busy > self.machine.slots:
             self.world.history.note("lent twice", self.name)
+        if self.studio is not None:
+            self.studio.look()
         if now - self._beat >= HEARTBEAT_S - TICK_S:
             self._beat = now
             if self.session.line.welcomed:
@@ -97,7 +107,15 @@ class Process:
             return
         self.connection = coordinator.accept(self)
         offers = tuple(served.offer for served in self.session.models.values())
-        hello = Hello(worker=self.machine.name, instance=self.instance, models=offers, resume=self.session.resume())
+        media = tuple(served.offer for served in self.session.media.values())
+        hello = Hello(
+            worker=self.machine.name,
+            instance=self.instance,
+            models=offers,
+            media=media,
+            features=(MEDIA,) if media else (),
+            resume=self.session.resume(),
+        )
         self.connection.send_up(hello)
 
     def received(self, connection: Connection, message: ToWorker) -> None:
@@ -105,12 +123,16 @@ class Process:
             if message.type == "welcome":
                 self._failures = 0
             self._look(message)
-            self._perform(self.session.received(message, self.world.timeline.now))
+            self.perform(self.session.received(message, self.world.timeline.now))
 
     def _look(self, message: ToWorker) -> None:
         """Files come of jobs that this worker was offered, and of no others."""
         if isinstance(message, Start) and isinstance(message.request, ChatRequest):
             self._offered |= {image.sha256 for image in message.request.messages[0].images}
+        elif isinstance(message, Start) and isinstance(message.request, MediaRequest):
+            self._offered |= brings(message.request)
+        elif isinstance(message, wire.Cancel) and self.studio is not None:
+            self.studio.told_to_cancel(message)
         elif isinstance(message, Blob) and message.sha256 not in self._offered:
             self.world.history.note("not offered", self.name, message.sha256)
 
@@ -131,25 +153,27 @@ class Process:
     # ---- events --------------------------------------------------------------------------------------------------
 
     def engine_says(self, event: port.Event) -> None:
-        self._perform(self.session.engine(orders.MODEL, event))
+        self.perform(self.session.engine(orders.MODEL, event))
         most = max((attempt.unacked_tokens for attempt in self.session.jobs.attempts.values()), default=0)
         if most > self.session.line.window_tokens + OVERSHOOT:
             self.world.history.note("overflow", self.name, most)
 
     def drain(self, deadline_s: float) -> None:
         if not self.session.leaving.begun:
-            self._perform(self.session.drain(deadline_s, self.world.timeline.now))
+            self.perform(self.session.drain(deadline_s, self.world.timeline.now))
 
     def end(self, goodbye: Callable[[Connection], None]) -> None:
         """The process is over; `goodbye` is what becomes of its socket."""
         self.alive = False
+        if self.studio is not None:
+            self.studio.end()
         if self.connection is not None:
             goodbye(self.connection)
             self.connection = None
 
     # ---- effects -------------------------------------------------------------------------------------------------
 
-    def _perform(self, wanted: list[effects.Effect]) -> None:
+    def perform(self, wanted: list[effects.Effect]) -> None:
         for effect in wanted:
             if not self.alive:
                 return
@@ -162,6 +186,9 @@ class Process:
                     self.later(self.machine.prepare_s(), partial(self._read, effect))
                 case effects.Prepare():
                     self.later(self.machine.prepare_s(), partial(self._prepare, effect))
+                case effects.OfMedia():
+                    assert self.studio is not None
+                    self.studio.perform(effect)
                 case effects.Redial():
                     self._move(effect.after_s)
                 case effects.Leave():
@@ -176,7 +203,7 @@ class Process:
 
     def _read(self, wanted: effects.ReadPictures, number: int = 0) -> None:
         """One after the other: much can happen between two."""
-        self._perform(self.session.picture_read(wanted, pictures.read(wanted.files[number]), PATCH**2))
+        self.perform(self.session.picture_read(wanted, pictures.read(wanted.files[number]), PATCH**2))
         if self.session.jobs.chats.pictures.reads(wanted):
             self.later(self.machine.prepare_s(), partial(self._read, wanted, number + 1))
 
@@ -184,10 +211,10 @@ class Process:
         order = self.world.orders.get(wanted.key.job)  # None: the coordinator tests this worker
         if order is not None and order.kind == "hostile":
             error = SupernetError(ErrorCode.INVALID_REQUEST, "this request crashed the tokeniser")
-            self._perform(self.session.prepare_failed(wanted.key, error))
+            self.perform(self.session.prepare_failed(wanted.key, error))
         else:
             prepared = orders.prepared(wanted.request, wanted.delivered, wanted.seen)
-            self._perform(self.session.prepared(wanted.key, prepared))
+            self.perform(self.session.prepared(wanted.key, prepared))
 
     def _move(self, after_s: float) -> None:
         connection = self.connection
@@ -206,6 +233,10 @@ class Machine:
         dice = world.dice
         self.slots = dice.randint(1, 3)
         self.pace_s = dice.choice((0.01, 0.03, 0.1))
+        self.easel: Easel | None = None
+        if world.kind == "media" and (name == "w0" or dice.random() < PAINT):
+            edits = name == "w0" or dice.random() < EDIT
+            self.easel = Easel(dice.randint(1, 2), edits, dice.choice((0.05, 0.5, 2.0)))
         self.sees = world.pictures is not None and (name == "w0" or dice.random() < pictures.SEE)
         self.slow_prepare_s = 0.0
         self.cut_off_until = 0.0
@@ -219,7 +250,8 @@ class Machine:
             self._instances += 1
             features = (VISION,) if self.sees else ()
             offer = ModelOffer(id=orders.MODEL, context=orders.CONTEXT, slots=self.slots, features=features)
-            session = Session({orders.MODEL: ServedModel(offer, Slots(self.slots))})
+            media = {} if self.easel is None else {PAINTER.id: self.easel.served()}
+            session = Session({orders.MODEL: ServedModel(offer, Slots(self.slots))}, media)
             self.process = Process(self, str(self._instances), session)
             self.world.history.note("start", self.process.name)
             self.process.start()
@@ -249,6 +281,10 @@ class Machine:
             self.start()
             return
         self.process.thaw()
-        self.process.engine.heal()
-        if self.process.engine.broken or self.process.engine.moods.hung:
+        engines: list[Engine | Painter] = [self.process.engine]
+        if self.process.studio is not None:
+            engines.append(self.process.studio.painter)
+        for engine in engines:
+            engine.heal()
+        if any(engine.broken or engine.moods.hung for engine in engines):
             self.kill(Connection.drop, 1.0)

@@ -6,19 +6,24 @@ from itertools import count
 from typing import TYPE_CHECKING, Literal
 
 from coordinator.scheduler.state import Limits
+from tools.simulation.commissions import Commission
 from tools.simulation.history import History
 from tools.simulation.orders import Order
 from tools.simulation.pictures import Pictures, made_up
 from tools.simulation.timeline import Timeline
 
 if TYPE_CHECKING:
+    from tools.simulation.books import Books
     from tools.simulation.clients import Clients
     from tools.simulation.coordinator import Coordinator
+    from tools.simulation.patrons import Patrons
     from tools.simulation.workers import Machine
 
+Kind = Literal["chats", "pictures", "media"]
+KINDS: tuple[Kind, ...] = ("chats", "pictures", "media")
 Mode = Literal["safety", "liveness", "cuts"]
 MODES: tuple[Mode, ...] = ("safety", "liveness", "cuts")
-BOUND_S = 300.0  # from submit to the end of any job, whatever happens
+BOUND_S = 300.0  # from submit to the end of any chat, whatever happens
 SETTLE_S = 100.0  # after the last fault: sessions expire (60 s), hung engines end (20 s), rests are over
 NEW_JOBS = 2
 OVERSHOOT = 8  # tokens that a paused job may still get: those that were in the pipe
@@ -41,9 +46,9 @@ class Scenario:
     limits: Limits
 
 
-def scenario(seed: int, dice: random.Random, pictures: bool = False) -> Scenario:
-    """With pictures there is no mode `cuts`: a line that is cut again before any file has come through serves none."""
-    modes = MODES[:2] if pictures else MODES
+def scenario(seed: int, dice: random.Random, kind: Kind = "chats") -> Scenario:
+    """With files there is no mode `cuts`: a line that is cut again before any file has come through serves none."""
+    modes = MODES if kind == "chats" else MODES[:2]
     mode = modes[seed % len(modes)]
     limits = Limits(
         queue_per_account=12,
@@ -70,19 +75,25 @@ def scenario(seed: int, dice: random.Random, pictures: bool = False) -> Scenario
 class World:
     """Everything random comes from `dice`, everything that happens goes through `timeline` and into `history`.
 
-    `simulation.simulate` populates it.
+    `kind`: `chats` alone; `pictures`: most chats have some, some lines are slow, and not every worker sees; `media`:
+    most jobs are things to be made, by some of the workers, and all jobs cost money. `simulation.simulate` populates
+    it.
     """
 
     clients: "Clients"
     machines: "list[Machine]"
     coordinator: "Coordinator | None"  # None: nobody answers
+    patrons: "Patrons"
+    books: "Books | None" = None  # only where something costs money
 
-    def __init__(self, seed: int, pictures: bool = False) -> None:
+    def __init__(self, seed: int, kind: Kind = "chats") -> None:
         self.seed = seed
         self.timeline = Timeline()
         self.dice = random.Random(seed)
-        self.scenario = scenario(seed, self.dice, pictures)
-        self.pictures: Pictures | None = made_up(self.dice) if pictures else None
+        self.kind = kind
+        self.scenario = scenario(seed, self.dice, kind)
+        self.pictures: Pictures | None = made_up(self.dice) if kind == "pictures" else None
         self.history = History(self.timeline)
         self.orders: dict[str, Order] = {}
+        self.commissions: dict[str, Commission] = {}
         self.sessions = count(1)
