@@ -18,7 +18,8 @@ from coordinator.scheduler.state import Job, Lease
 from coordinator.scheduler.workers import Worker
 from wire.errors import ErrorCode, SupernetError
 
-# That have to find the request to blame. Of 4 owners in league among 12, two meet by lot in 27 of 100 cases, 3 in 5.
+# That have to find the request to blame. Of 4 owners in league among 12, a first one meets a second by lot in 27 of 100
+# cases, and a third in 5; a newcomer is asked nothing else meanwhile (Owner.awaits_verdicts).
 OWNERS = 3
 NO_ROOM = frozenset({ErrorCode.WORKER_BUSY, ErrorCode.MODEL_NOT_LOADED, ErrorCode.WORKER_DRAINING})
 _PARAM = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]]{0,63}")  # the name of a field, and no sentence

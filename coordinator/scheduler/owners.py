@@ -47,9 +47,9 @@ class Owner:
 
     @property
     def awaits_verdicts(self) -> bool:
-        """Whether it is a newcomer that would be doubted if others serve what its workers found to blame."""
-        most = self.unsettled + self.wrong + HANDED_BACK * self.handed_back
-        return self.unsettled > 0 and not self.proven and most > DOUBTED
+        """Whether it is a newcomer that found a request to blame which others have not decided about yet. Whoever
+        refuses is free again at once: of jobs that come together a league would have each one, and word upon word."""
+        return self.unsettled > 0 and not self.proven
 
     def finished(self) -> None:
         """One of its workers has finished a job for a client."""

@@ -13,11 +13,14 @@ from coordinator.dispatch import deadlines, prompt_claims, rests, silence, testi
 from coordinator.scheduler import candidates
 from coordinator.scheduler.owners import Owner
 from coordinator.scheduler.quarantine import Quarantine
+from tests.thoroughness import at_most
 from tools.liars import COMPANIES, HONEST, KINDS, Company
-from tools.simulation.liars import JOBS, harm
+from tools.simulation.liars import BURST, JOBS, burst, harm
 
 SEEDS = int(os.environ.get("SUPERNET_LIARS", "60"))  # 300 take six minutes on two cores
 EVERYDAY = 3
+BURSTS = 200
+CHANCE = 4 / 12 * 3 / 11 * 2 / 10  # that three owners drawn by lot among twelve are of a league of four
 FIRST = (0, 1)  # jobs that a liar serves well before it lies
 SLEEPERS = 10  # and who waits longer: it is proven by then
 
@@ -45,6 +48,14 @@ def test_with_a_third_of_twelve_workers_lying_90_of_100_jobs_end_well(company: C
 def test_who_serves_well_at_first_and_then_lies(company: Company, well: int) -> None:
     for seed in range(SEEDS // 2):
         assert harm(seed, KINDS[seed % len(KINDS)], company, SLEEPERS).well >= well, seed
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_of_jobs_that_come_together_a_league_spoils_no_more_than_chance_would_give_it(first: int) -> None:
+    """Nobody has proven itself yet, and its workers are asked first: they claim to be the fastest. Before, it spoilt
+    twice as many as chance would: whoever refuses is free at once, and was asked about the next job."""
+    worlds = at_most(BURSTS)
+    assert sum(burst(seed, first) for seed in range(worlds)) <= CHANCE * BURST * worlds
 
 
 @pytest.mark.parametrize("company", ["one", "league"])
@@ -137,6 +148,11 @@ PLANTS: list[tuple[Plant, str, Company, int]] = [
     (refusals_are_not_counted, "hands_back", "one", 0),
     (nobody_rests, "babbles", "one", 0),
 ]
+
+
+def test_a_burst_shows_whose_words_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    verdicts_are_not_waited_for(monkeypatch)
+    assert sum(burst(seed) for seed in range(at_most(BURSTS))) > CHANCE * BURST * at_most(BURSTS)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ The coordinator and the honest workers are programs of their own; the liars (too
 real line. Beside one honest worker jobs come one after the other, so that each that was spoilt before a liar rested is
 one that a rest would have spared. Beside eight they come in time, whatever became of those before.
 
-The honest workers have served before the liars come. Where nobody has proven itself yet, all who are asked behind the
-first are drawn by lot, and of twelve owners four in league get one in eighteen such jobs refused: a test that wants
-every answer failed now and then.
+Eight honest workers have proven themselves before the liars come: so the second owner that is asked is one of them, and
+no league is borne out. What one can do before anybody has proven itself is a matter of chance, and measured where seeds
+are free (`burst` of tools/simulation/liars.py).
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from itertools import count
 from pathlib import Path
 
 from coordinator.dispatch.silence import TOKENS_PER_CHAR, UNPAID
+from coordinator.scheduler.owners import PROVEN
 from tools.chaos.client import Answer, ask, body
 from tools.chaos.lying_worker import LyingWorker
 from tools.liars import HONEST_ONES, KINDS, NEW_EVERY_S, REST_AFTER, WELL, Company, Liar, ids, owner_of
@@ -87,7 +88,8 @@ async def beside(network: Network, kind: str, company: Company, jobs: int, every
         await asyncio.to_thread(start_honest, network, company)
         honest = 1 if company == "one" else HONEST_ONES
         await asyncio.to_thread(until, lambda: network.online() >= honest)
-        await asyncio.gather(*(ask(network, asking(n)) for n in range(honest)))
+        for _ in range(1 if company == "one" else PROVEN):
+            await asyncio.gather(*(ask(network, asking(n)) for n in range(honest)))
         async with lying(network, kind, company):
             await asyncio.to_thread(until, lambda: network.online() >= honest + ids(kind, company))
             answers = await (in_turn(network, jobs) if company == "one" else in_time(network, jobs, every_s))

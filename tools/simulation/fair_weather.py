@@ -225,6 +225,7 @@ class Network:
     speed: Speed = field(default_factory=Speed)
     hybrid: bool = False
     limits: Limits = field(default_factory=Limits)
+    prefix: str = "j"  # of the names of jobs: with another one whatever is drawn by lot falls otherwise
 
     def __post_init__(self) -> None:
         self.timeline = Timeline()
@@ -250,7 +251,7 @@ class Network:
     ) -> Ask:
         number = next(self._numbers)
         count = PromptCount(len(prompt_tokens(request)), counted=True)
-        spec = JobSpec(f"j{number}", account, MODEL, request, seed=number, weight=weight, prompt=count)
+        spec = JobSpec(f"{self.prefix}{number}", account, MODEL, request, seed=number, weight=weight, prompt=count)
         ask = self.asks[spec.id] = Ask(spec, self.timeline.now, done)
         self.perform(self.dispatch.submit(spec, self.timeline.now))
         return ask

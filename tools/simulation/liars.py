@@ -25,6 +25,7 @@ START_S = 1.0
 SHORTEST, LONGEST = 20, 300  # prompts, in tokens
 END_S = 3600.0  # behind the time in which the jobs come, however slow the one honest worker is
 WITHIN_S = 120.0  # an answer that is later is no good any more
+BURST, BURST_S = 12, 0.2
 SPOILT = 25  # of JOBS, by one owner that comes with four new ids each minute
 PAID_FOR = ("overclaims",)  # what it does to a job costs nobody anything
 
@@ -122,8 +123,8 @@ class Harm:
 class Village(Network):
     """Honest workers of as many owners, and liars among them."""
 
-    def __init__(self, kind: str, company: Company, first: int, dice: random.Random) -> None:
-        super().__init__(workers=0)
+    def __init__(self, kind: str, company: Company, first: int, dice: random.Random, prefix: str = "j") -> None:
+        super().__init__(workers=0, prefix=prefix)
         self.kind, self.company, self.dice = kind, company, dice
         self.harm = Harm()
         self._placed: dict[str, float] = {}  # when each job last came to a worker
@@ -253,3 +254,20 @@ def harm(seed: int, kind: str, company: Company = "one", first: int = 0) -> Harm
     if company == "new ids" and first < PROVEN and kind not in PAID_FOR and spoilt > SPOILT:
         result.violations.append(f"new ids of one owner spoilt {spoilt} jobs")
     return result
+
+
+def burst(seed: int, first: int = 0) -> int:
+    """How many of BURST jobs, which come together before anybody has proven itself, a league of four among twelve has
+    refused. By lot it would be asked for all three words about one in 55."""
+    dice = random.Random(f"burst {seed}")
+    village = Village("refuses", "league", first, dice, prefix=f"{seed}-")
+
+    def ask() -> None:
+        content = words(dice, dice.randint(SHORTEST, LONGEST))
+        village.ask("client", ChatRequest(messages=(Message(role="user", content=content),), max_tokens=40))
+
+    for number in range(BURST):
+        village.timeline.after(START_S + BURST_S * number, ask)
+    village.timeline.run(WITHIN_S)
+    assert village.harm.well + sum(village.harm.failed.values()) == BURST
+    return sum(village.harm.failed.values())

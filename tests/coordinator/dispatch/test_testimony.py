@@ -140,6 +140,25 @@ def test_two_owners_in_league_do_not_convict_and_the_next_is_not_whom_they_would
         driver.serves(worker, start)
 
 
+def test_a_newcomer_that_found_a_request_to_blame_gets_no_other_until_that_is_decided() -> None:
+    """Who refuses is free again at once: before, the fastest by its own claim got each of the jobs that came together,
+    and a league of four among twelve had 4 of 100 refused, where three drawn by lot would have 2."""
+    driver = Driver()
+    driver.join("liar", owner="mallory", slots=8, speed=speed(1e9, 1e9))
+    for owner in ("alice", "bob"):
+        driver.join(owner, owner=owner, slots=8)
+    driver.submit("j1")
+    driver.refuses("liar", "j1", code=ErrorCode.INVALID_REQUEST)
+    second = driver.started()
+    driver.submit("j2")
+    third = driver.started()
+    assert third[0] != "liar"
+    driver.serves(*second)
+    driver.serves(*third)
+    driver.submit("j3")
+    assert driver.started()[0] == "liar", "it was a mistake perhaps"
+
+
 def test_who_decides_among_owners_that_nobody_knows_is_drawn_by_lot() -> None:
     asked = set()
     for number in range(40):
