@@ -10,7 +10,7 @@ PAINTER = MediaSpec(
     tools=("generate_image", "edit_image", "generate_video", "generate_music"),
     pipeline="ZImagePipeline",
     repository="x/painter",
-    defaults=MediaDefaults(width=64, height=64, steps=8),
+    defaults=MediaDefaults(width=64, height=64, steps=8, fps=16),
     limits=MediaLimits(pixels=2**21, frames=200, seconds=60, images=3),
     price=1000,
     licence="MIT",
