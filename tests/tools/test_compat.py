@@ -11,6 +11,7 @@ import pytest
 from tools.compat import fields, report
 from tools.compat.install import CLIENTS
 from tools.compat.relay import Relay
+from tools.compat.runs import RUNS
 
 
 def test_the_page_is_made_of_the_last_runs_and_of_the_code_as_it_is() -> None:
@@ -19,7 +20,9 @@ def test_the_page_is_made_of_the_last_runs_and_of_the_code_as_it_is() -> None:
 
 def test_every_client_has_run_and_nothing_failed() -> None:
     runs = report.load()
-    assert set(runs) == {client.name for client in CLIENTS}
+    for client in CLIENTS:
+        assert set(runs[client.name]["runs"]) == {way.kind for way in RUNS if way.program(client) is not None}
+    assert len(runs) == len(CLIENTS)
     assert report.failures(runs) == []
 
 

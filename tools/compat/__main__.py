@@ -1,8 +1,9 @@
 """`scripts/compat [CLIENT ...]`: install the clients, let each do what its users do, and write docs/compatibility.*
 
-Each client talks, through a relay that notes what it sends, to a coordinator and a worker of their own processes: once
-to a worker that follows a script in the XML format (tools/compat/conversation.py), so that every step of an agent is
-the same each time, and once to the small trained model, where that can do what the client needs.
+Each client talks, through a relay that notes what it sends, to a coordinator and a worker of their own processes: to
+a worker that follows a script in the XML format, so that every step of an agent is the same each time, and to small
+trained models, where those can do what the client needs. Those that have things drawn do it both ways too
+(tools/compat/runs.py has all four).
 """
 
 import argparse
@@ -10,25 +11,19 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from tools.compat import conversation, recorded, report
-from tools.compat.install import CLIENTS, Client, Installed, folder, install
+from tools.compat import recorded, report
+from tools.compat.install import CLIENTS, Client, Installed, Program, folder, install
 from tools.compat.relay import Relay
+from tools.compat.runs import RUNS
 from tools.compat.socket_relay import SocketRelay
 from tools.local_network import MODEL, Network
-from tools.seeing_network import SeeingNetwork
 
-RUN_S = 600
+RUN_S = 1800
 FOREIGN = ("SUPERNET_", "OPENAI_", "ANTHROPIC_", "CLAUDE")  # what a user may have set for the clients themselves
-CONTEXT = 2**18  # a scripted token is a byte, and an agent's tools come to 50 KB
-TRAINED = Path(__file__).parents[2] / "tools" / "tiny_models" / "tiny-qwen3-chat.gguf"
 
 
 def main() -> int:
@@ -49,57 +44,35 @@ def main() -> int:
         today = datetime.now(UTC).date().isoformat()
         versions = installed[client].versions
         found[client.name] = {"about": client.about, "versions": versions, "date": today, "runs": {}}
-    with scripted() as network:
-        for client in chosen:
-            run, bodies = _try(client, installed[client], network, conversation.said())
-            found[client.name]["runs"]["scripted"] = run
-            sent = [(path, body) for path, body in bodies if path in recorded.PATHS]
-            recorded.keep(_source(client, installed[client]), sent)
-            if jobs := [one for one in bodies if one[0] == recorded.JOBS]:
-                recorded.keep(_source(client, installed[client]), jobs, recorded.RECORDED_JOBS)
-    with _trained() as network:
-        for client in chosen:
-            if client.trained:
-                run, _ = _try(client, installed[client], network, conversation.said_to_the_trained_model())
-                found[client.name]["runs"]["trained"] = run
+    sent: dict[Client, list[tuple[str, Any]]] = {client: [] for client in chosen}
+    for way in RUNS:
+        programs = {client: program for client in chosen if (program := way.program(client)) is not None}
+        if not programs:
+            continue
+        with way.network() as network:
+            for client, program in programs.items():
+                run, bodies = _try(client, installed[client], program, network, way.said)
+                found[client.name]["runs"][way.kind] = run
+                sent[client] += bodies if way.kept else []
+    for client in chosen:
+        _keep(client, installed[client], sent[client])
     report.save(found)
     return 1 if report.failures(found) else 0
 
 
-@contextmanager
-def scripted() -> Iterator[Network]:
-    with tempfile.TemporaryDirectory(prefix="compat") as name:
-        script = Path(name) / "script.json"
-        script.write_text(conversation.script_of_agents("qwen-xml"))
-        network = SeeingNetwork(Path(name), Path(name) / "no model", context=CONTEXT, format="qwen-xml")
-        yield from _served(network, "--scripted", str(script), "--scripted-vision", "--context", str(CONTEXT))
-
-
-@contextmanager
-def _trained() -> Iterator[Network]:
-    with tempfile.TemporaryDirectory(prefix="compat") as name:
-        yield from _served(Network(Path(name), TRAINED))
-
-
-def _served(network: Network, *options: str) -> Iterator[Network]:
-    try:
-        network.start_coordinator()
-        network.start_worker(*options)
-        yield network
-    finally:
-        network.close()
-
-
-def _source(client: Client, installed: Installed) -> recorded.Source:
+def _keep(client: Client, installed: Installed, bodies: list[tuple[str, Any]]) -> None:
     version = next(iter(installed.versions.values()))
-    return recorded.Source(client.name, version, installed.licence, f"{client.about}, run by scripts/compat")
+    source = recorded.Source(client.name, version, installed.licence, f"{client.about}, run by scripts/compat")
+    recorded.keep(source, [(path, body) for path, body in bodies if path in recorded.PATHS])
+    if jobs := [one for one in bodies if one[0] == recorded.JOBS]:
+        recorded.keep(source, jobs, recorded.RECORDED_JOBS)
 
 
 def _try(
-    client: Client, installed: Installed, network: Network, said: dict[str, Any]
+    client: Client, installed: Installed, program: Program, network: Network, said: dict[str, Any]
 ) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
-    """Run the client's program and gather what it tells and what it sent: the requests' fields, and their bodies."""
-    print(f"== {client.name} {installed.versions}", flush=True)
+    """Run a program of the client's and gather what it tells, and what it sent: fields and bodies."""
+    print(f"== {client.name} {installed.versions}: {program[0]}", flush=True)
     relay = Relay(network.url)
     sockets = SocketRelay(network.url)
     for server in (relay, sockets):
@@ -111,7 +84,13 @@ def _try(
     log = folder() / f"{client.name}.log"
     with log.open("w") as errors:
         ran = subprocess.run(
-            installed.command, env=env, stdout=subprocess.PIPE, stderr=errors, timeout=RUN_S, check=False, text=True
+            installed.command(program),
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            timeout=RUN_S,
+            check=False,
+            text=True,
         )
     for server in (relay, sockets):
         server.shutdown()

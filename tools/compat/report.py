@@ -1,6 +1,7 @@
 """docs/compatibility.md out of the last runs (docs/compatibility.json) and the survey of request fields."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,12 @@ RUNS = {
     "three calls at once.",
     "trained": "With a real model of 1.3 M weights that was trained to call functions, in the JSON format of Qwen3: "
     "one call, two calls at once.",
+    "drawing": "With a worker that follows a script and makes small files: what the tools of the network make in chats "
+    "and responses, and what its endpoints for pictures and films do. Each link was followed, and its file looked at.",
+    "drawing trained": "With a real model that was trained to ask for pictures, and a real pipeline of diffusers that "
+    "was trained to draw them.",
 }
+TO_THE_SCRIPT = ("scripted", "drawing")
 
 Runs = dict[str, dict[str, Any]]
 
@@ -107,8 +113,8 @@ def _clients(runs: Runs) -> str:
     rows = []
     for name, client in runs.items():
         versions = ", ".join(f"{package} {version}" for package, version in client["versions"].items())
-        asked = client["runs"]["scripted"]["requests"]
-        requests = ", ".join(f"{count} x {request}" for request, count in asked.items())
+        asked = sum((Counter(client["runs"].get(kind, {}).get("requests")) for kind in TO_THE_SCRIPT), Counter[str]())
+        requests = ", ".join(f"{count} x {request}" for request, count in sorted(asked.items()))
         rows.append((name, client["about"], versions, client["date"], requests))
     table = _table(("client", "what it is", "version", "run on", "requests to the script"), rows)
     without = "".join(f"\nNot run: {name}, because {why}.\n" for name, why in NOT_RUN.items())
