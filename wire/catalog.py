@@ -141,7 +141,9 @@ class Catalog(Strict):
             if spec.id == model_id:
                 return spec
         known = ", ".join(spec.id for spec in self.media) or "none"
-        message = f"There is no media model {model_id[:128]!r}. Media models: {known}."
+        chats = any(spec.id == model_id for spec in self.models)
+        what = f"{model_id!r} is a model for chats" if chats else f"There is no media model {model_id[:128]!r}"
+        message = f"{what}. Media models: {known}."
         raise SupernetError(ErrorCode.MODEL_NOT_FOUND, message, param="model")
 
     def get(self, model_id: str) -> ModelSpec:
@@ -150,5 +152,7 @@ class Catalog(Strict):
             if spec.id == model_id:
                 return spec
         known = ", ".join(spec.id for spec in self.models)
-        message = f"There is no model {model_id[:128]!r}. Models: {known}."
+        makes = any(spec.id == model_id for spec in self.media)
+        what = f"{model_id!r} is a media model and does not chat" if makes else f"There is no model {model_id[:128]!r}"
+        message = f"{what}. Models: {known}."
         raise SupernetError(ErrorCode.MODEL_NOT_FOUND, message, param="model")

@@ -20,6 +20,17 @@ ENTRY: dict[str, Any] = {
     "price": 5_000_000,
     "licence": "Apache-2.0",
 }
+MODEL: dict[str, Any] = {
+    "id": "tiny",
+    "name": "M",
+    "format": "qwen-json",
+    "repository": "someone/M",
+    "files": [{"name": "m.gguf"}],
+    "context": 4096,
+    "max_output": 2048,
+    "price": {"prompt": 1, "completion": 1},
+    "licence": "Apache-2.0",
+}
 FILM = {"width": 832, "height": 480, "steps": 8, "fps": 16}
 LIMITS = {"pixels": 2048 * 2048, "frames": 8}
 
@@ -31,6 +42,14 @@ def test_an_entry_is_found_by_its_id_and_others_are_named() -> None:
     with pytest.raises(SupernetError, match="z_image") as caught:
         catalog.get_media("other")
     assert caught.value.code is ErrorCode.MODEL_NOT_FOUND
+
+
+def test_a_name_of_the_other_kind_is_told_as_such() -> None:
+    catalog = Catalog.model_validate({"default": "tiny", "models": [MODEL], "media": [ENTRY]})
+    with pytest.raises(SupernetError, match="'z_image' is a media model and does not chat"):
+        catalog.get("z_image")
+    with pytest.raises(SupernetError, match="'tiny' is a model for chats"):
+        catalog.get_media("tiny")
 
 
 @pytest.mark.parametrize(
@@ -64,16 +83,5 @@ def test_what_is_wrong_is_refused(changes: dict[str, Any], why: str) -> None:
 
 
 def test_a_name_is_a_models_or_a_pipelines() -> None:
-    model = {
-        "id": "z_image",
-        "name": "M",
-        "format": "qwen-json",
-        "repository": "someone/M",
-        "files": [{"name": "m.gguf"}],
-        "context": 4096,
-        "max_output": 2048,
-        "price": {"prompt": 1, "completion": 1},
-        "licence": "Apache-2.0",
-    }
     with pytest.raises(ValidationError, match="z_image stands under models and under media"):
-        Catalog.model_validate({"default": "z_image", "models": [model], "media": [ENTRY]})
+        Catalog.model_validate({"default": "z_image", "models": [MODEL | {"id": "z_image"}], "media": [ENTRY]})

@@ -120,6 +120,9 @@ class Jobs:
             return "cancelled", None, ""
         except (RefusedError, UnreadableError) as error:
             return "failed", ErrorCode.INVALID_REQUEST, str(error)
+        except OSError as error:  # its disk is full, say; the system's own words say nothing of the request
+            why = error.strerror or type(error).__name__
+            return "failed", ErrorCode.ENGINE_ERROR, f"a file of the job could not be read or written: {why}"
         except Exception as error:  # noqa: BLE001 - one job's failure, whatever it is, must not end the others'
             if self._short_of_memory(error):
                 return "failed", ErrorCode.ENGINE_ERROR, self._shrink(render.make)

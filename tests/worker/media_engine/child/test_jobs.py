@@ -1,5 +1,7 @@
 """The order of jobs, and what becomes of each that fails, with a pipeline that is only said to be one."""
 
+import errno
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -153,6 +155,14 @@ def test_what_the_pipeline_cannot_make_is_the_clients_fault_and_what_it_dies_of_
     bench.post("b")
     end = bench.until_end()[1]
     assert (end.code, end.message) == (ErrorCode.ENGINE_ERROR, "the pipeline failed: RuntimeError")
+
+
+def test_a_disk_that_takes_no_file_is_told_in_its_own_words(bench: Bench) -> None:
+    bench.stand.troubles = [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/home/me/a secret prompt")]
+    bench.post("a")
+    end = bench.until_end()[1]
+    assert end.code is ErrorCode.ENGINE_ERROR and "No space left on device" in end.message
+    assert "secret" not in end.message
 
 
 def test_a_queue_has_an_end(bench: Bench) -> None:
