@@ -1,4 +1,4 @@
-"""The tiny model that asks for pictures: it calls the drawing tool for most wishes, and rarely for a question."""
+"""The tiny model that asks for pictures: it calls the drawing tool for nearly all wishes, and hardly for a question."""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from tools.demo_media import WEIGHTS
 from tools.tiny_models.greedy import Model
 from tools.train_tiny.draws.score import score
 
-SHA256 = "18284bd71cf3d890e3dca78e63f2fdecaee514684644cc46fac98c881dcdbaaf"
+SHA256 = "ae5efd11a23606d8b9ed3d3be49d79cdc04023402d02770025cb3e890c22628d"
 
 
 @pytest.fixture(scope="module")
@@ -28,4 +28,4 @@ def test_it_draws_for_wishes_and_leaves_questions_alone(model: Model) -> None:
     """A little less than was measured (tools/train_tiny/draws/__main__.py): other processors round otherwise."""
     found = score(model, thinking=True)
     print(found)
-    assert found.called >= 32 and found.disturbed <= 6
+    assert found.called >= 45 and found.disturbed <= 3

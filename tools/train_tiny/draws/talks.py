@@ -22,26 +22,34 @@ def _declared(tool: Tool) -> Schema:
 
 DRAWS, COMPOSES = map(_declared, SHORT)
 NAME = DRAWS["function"]["name"]
-KINDS = (
-    "picture picture image image drawing painting photo sketch illustration portrait cartoon poster logo icon".split()
-)
-VERBS = "draw draw draw paint sketch".split()
-MAKERS = ["make", "make me", "create", "create", "generate", "give me", "show me", "produce", "design", "render"]
+KINDS = [
+    *("picture picture picture image image image drawing painting photo sketch illustration portrait".split()),
+    *("cartoon poster logo icon artwork art scene wallpaper sticker comic banner postcard doodle photograph".split()),
+]
+VERBS = "draw draw draw draw draw paint paint sketch sketch illustrate doodle picture".split()
+MAKERS = [
+    *("make", "make me", "make us", "create", "create", "generate", "generate", "give me", "show me", "show us"),
+    *("produce", "design", "render", "prepare", "get me", "compose", "come up with", "send me"),
+]
 ASKING = [
     *("", "", "", "", "please ", "can you ", "could you ", "would you ", "will you ", "can you please "),
     *("I want you to ", "I would like you to ", "now ", "hey, ", "try to ", "please try to ", "do you want to "),
-    *("I think you should ", "it would be nice if you ", "first ", "again: ", "ok, "),
+    *("I think you should ", "it would be nice if you ", "first ", "again: ", "ok, ", "could you please ", "let us "),
+    *("quickly ", "next, ", "do you think you can ", "would you be so kind to ", "help me to ", "go on and "),
 ]
 WANTING = [
     *("I want ", "I need ", "I would like ", "I'd like ", "can I have ", "could I get ", "let me have ", "we need "),
     *("let me see ", "I want to see ", "how about ", "I am looking for ", "my son wants ", "do you have ", "I'd love "),
+    *("we want ", "what about ", "she needs ", "my friend would like ", "I wish for ", "there should be "),
+    *("I could use ", "may I have ", "could we see ", "I'd like to have ", "all I want is "),
 ]
 ENDS = [
     *("", "", ".", ".", ".", "!", "?", "?", ", please", ", please.", " for me", " for me, please.", " now."),
-    " today?",
+    *(" today?", " for my {}.", " for the {}", " for my {}, please!", ". It is for my {}.", ". I like {}.", "..."),
+    *(" :)", ". Can you do it?", ". Is that possible?", ". Thank you!", ", {} style", ", {} view."),
 ]
-NUMBERS = ["a", "a", "a", "the", "my", "two", "three", "some", "our", "one", ""]
-LINKS = ["in", "on", "with", "under", "near", "over", "and", "without", "behind", "by", "of", "that sees", "for"]
+NUMBERS = ["a", "a", "a", "a", "an", "an", "the", "the", "my", "two", "three", "some", "our", "one", ""]
+LINKS = ["in", "on", "with", "under", "near", "over", "and", "without", "behind", "by", "of", "that sees", "for", "at"]
 ABOUT = [
     *("What is {}?", "What does {} mean?", "Who made {}?", "Why is {} {}?", "How do I find {}?", "Where is {}?"),
     *("Who was {}?", "When does {} open?", "How much is {}?", "Do you know {}?", "Is {} better than {}?", "{}?"),
@@ -61,7 +69,23 @@ ABOUT = [
     *("Change {} into {}.", "Spell {}.", "Do {} eat {}?", "When is {}?", "Why {}?"),
     *("What happens when {} is {}?", "Must I {} {}?", "Should I {} {}?", "What can I {} for {}?", "Who is {}?"),
 ]
+ASKS = [
+    each.strip()
+    for each in """
+what is, what was, what are, what does, what makes, who is, who was, who has, why is, why are, why do, why does,
+how do, how does, how do I, how can I, how long does, how many, how much, how far, how old, when is, when was,
+when do, where is, where are, where do, which, which of, is it, is there, is, are, are there, was, do, does, did,
+do you, can, can I, should I, what should I, what can, is the, has, have you, will, may I, can you tell me,
+do I need
+""".split(",")
+]
+TEXTS = """
+translate explain describe summarise name list count compare correct solve read find check spell define
+recommend convert tell write rewrite answer discuss repeat finish sort guess add calculate remember say choose
+plan teach shorten analyse call open start stop send buy book order play set turn look help
+""".split()
 DRAWN = [word for thing in THINGS for word in thing.words]  # by the toy that comes with the network
+WANTED, UNWANTED = "A picture is wanted.", "No picture is wanted."
 UNKNOWN = "That is more than I know."
 FAILED = "The picture could not be drawn."
 
@@ -81,15 +105,19 @@ def _word(rng: Random) -> str:
         return rng.choice(COMMON)
     if draw < 0.8:
         return rng.choice(words.THINGS)
-    if draw < 0.85:
+    if draw < 0.84:
         return rng.choice(words.CITIES)
+    if draw < 0.87:
+        return world.made_up(rng)
+    if draw < 0.9:
+        return rng.choice(COMMON) + rng.choice(["'s", "-", "s'"]) + rng.choice(["", " "]) + rng.choice(COMMON)
     return world.made_up(rng).lower() + rng.choice(["", "", "s", "er", "ing", "ly", "tion"])
 
 
 def subject(rng: Random) -> str:
     """What is to be seen: one to a dozen words, many of them in no list."""
     parts = [" ".join([rng.choice(NUMBERS), *(_word(rng) for _ in range(rng.choice([1, 1, 2, 2, 3])))]).strip()]
-    while rng.random() < 0.4 and len(parts) < 3:
+    while rng.random() < 0.4 and len(parts) < 4:
         parts.append(f"{rng.choice(LINKS)} {rng.choice(NUMBERS)} {_word(rng)}".replace("  ", " "))
     return " ".join(parts)
 
@@ -114,12 +142,14 @@ def _wording(rng: Random, shown: str) -> str:
 def wish(rng: Random) -> Exchange:
     """Asks for a picture; the tool is called with what it shows, then the answer says how it went."""
     shown = subject(rng)
-    asked = _wording(rng, shown) + rng.choice(ENDS)
+    asked = _wording(rng, shown) + rng.choice(ENDS).format(_word(rng))
+    if rng.random() < 0.05:
+        asked = f"{rng.choice(['Hello', 'Hi', 'I like it', 'Good', world.made_up(rng)])}{rng.choice('.!,')} {asked}"
     asked = asked[0].upper() + asked[1:] if rng.random() < 0.7 else asked
     done = rng.random() < 0.8
     return Exchange(
         asked,
-        f"I draw {shown}.",
+        WANTED,
         "Here is your picture." if done else FAILED,
         ((NAME, {"prompt": shown}),),
         (_result(rng, shown) if done else json.dumps({"success": False, "error": world.phrase(rng, 2, 8)}),),
@@ -146,11 +176,22 @@ def _result(rng: Random, shown: str) -> str:
 
 def question(rng: Random) -> Exchange:
     """Not a wish, whatever words are in it."""
-    form = rng.choice(ABOUT)
+    form = _form(rng)
     form = form if rng.random() < 0.8 else form[:-1]
     asked = form.format(*(subject(rng) if rng.random() < 0.6 else _word(rng) for _ in range(form.count("{}"))))
     asked = asked[0].upper() + asked[1:] if rng.random() < 0.9 else asked
-    return Exchange(asked, "No picture is wanted.", UNKNOWN)
+    return Exchange(asked, UNWANTED, UNKNOWN)
+
+
+def _form(rng: Random) -> str:
+    """A question or a wish for words with gaps in it: from the list, or put together."""
+    draw = rng.random()
+    if draw < 0.55:
+        return rng.choice(ABOUT)
+    gaps = rng.choice(["{}", "{}", "{} {}", "{} {} {}"])
+    if draw < 0.8:
+        return f"{rng.choice(ASKS)} {gaps}?"
+    return f"{rng.choice(ASKING)}{rng.choice(TEXTS)} {rng.choice(['', '', 'me ', 'the '])}{gaps}{rng.choice('..?!')}"
 
 
 def about_pictures(rng: Random) -> Chat:
