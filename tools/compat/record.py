@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 import yaml
 
 from tools.compat import conversation, recorded
-from tools.compat.__main__ import FOREIGN, RUN_S
 from tools.compat.install import PROGRAMS
+from tools.compat.program_run import FOREIGN, RUN_S
 from tools.compat.relay import Relay
 from tools.compat.runs import scripted
 from tools.local_network import MODEL
