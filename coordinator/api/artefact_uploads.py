@@ -30,6 +30,8 @@ from wire.errors import ErrorCode, SupernetError, invalid
 from wire.media import LIMIT_BYTES, Making, MediaRequest, media_kind
 
 UPLOADS = 16  # at a time
+MOST_WRONG = 3  # files of an attempt that are not what was asked for: to find that out can take minutes of a processor
+REMEMBERED = 4096  # attempts with such files
 RETRY_S = 5.0
 ATTEMPT = re.compile(r"[1-9][0-9]{0,9}")
 TOKEN = re.compile(r"Bearer ([A-Za-z0-9_-]{16,128})", re.IGNORECASE)
@@ -77,6 +79,7 @@ class ArtefactUploads:
     artefacts: Artefacts
     filter: MediaFilter | None
     _running: set[str] = field(default_factory=set)
+    _wrong: dict[str, int] = field(default_factory=dict)  # files of an attempt, the oldest attempt first
 
     async def put(self, request: Request) -> Response:
         """Take a file: 201 when it is stored, 200 when it was before. Raises permission_denied, expired, invalid_media,
@@ -86,9 +89,15 @@ class ArtefactUploads:
             known = await self.artefacts.found_of_job(upload.name)
             if known is not None:
                 return self._again(upload, known)
+            self._check_wrong(upload)
             with self.artefacts.staging.place() as path:
                 sent = await self.artefacts.staging.receive(request.stream(), path, upload.limit_bytes)
-                return await self._take(upload, sent)
+                try:
+                    return await self._take(upload, sent)
+                except SupernetError as error:
+                    if error.code is ErrorCode.INVALID_MEDIA:
+                        self._wrong[upload.name] = self._wrong.pop(upload.name, 0) + 1
+                    raise
 
     def _head(self, request: Request) -> _Upload:
         """What the path and the headers say. Nothing of the body is read for a stranger."""
@@ -123,6 +132,14 @@ class ArtefactUploads:
         finally:
             self._running.discard(upload.name)
 
+    def _check_wrong(self, upload: _Upload) -> None:
+        """Raises permission_denied for an attempt that has sent MOST_WRONG files that were wrong."""
+        while len(self._wrong) > REMEMBERED:
+            del self._wrong[next(iter(self._wrong))]
+        if self._wrong.get(upload.name, 0) >= MOST_WRONG:
+            message = f"This attempt has sent {MOST_WRONG} files that were not what was asked for: no more is taken."
+            raise SupernetError(ErrorCode.PERMISSION_DENIED, message)
+
     def _again(self, upload: _Upload, known: Row) -> Response:
         """The answer to an attempt that has made its one thing. The hub may not have heard of it."""
         if known.sent_sha256 != upload.sha256:
@@ -140,7 +157,7 @@ class ArtefactUploads:
             if reason is not None:
                 blocked = SupernetError(ErrorCode.CONTENT_FILTER, reason)
                 self.uploads.uploaded(upload.job, upload.attempt, blocked)
-                return JSONResponse(error_body(blocked), 422)
+                return JSONResponse(error_body(blocked), 403)  # so a worker hears: not wanted, and nobody's trouble
             return _taken(await self._add(upload, file), 201)
 
     async def _add(self, upload: _Upload, file: Verified) -> Artefact:

@@ -155,13 +155,23 @@ HOSTILE: dict[str, bytes] = {
 }
 
 
-async def test_what_is_no_picture_of_that_size_is_refused_and_leaves_nothing(job: Asked) -> None:
+async def test_what_is_no_picture_of_that_size_is_refused_and_leaves_nothing(
+    job: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artefact_uploads, "MOST_WRONG", len(HOSTILE) + 1)
     for name, data in HOSTILE.items():
         await job.worker.progress(job.start, 1)  # however long all this takes here, the attempt is not silent
         answer = await job.put(data)
         assert code(answer) == (422, "invalid_media"), name
         assert await job.kept() == [] and files(job.coordinator) == [] and job.ends == [], name
     assert (await job.put()).status_code == 201  # and the attempt may still be right
+
+
+async def test_an_attempt_has_few_files_looked_at_that_are_wrong(job: Asked) -> None:
+    for _ in range(artefact_uploads.MOST_WRONG):
+        assert code(await job.put(HTML)) == (422, "invalid_media")
+    assert code(await job.put()) == (403, "permission_denied")
+    assert await job.kept() == [] and files(job.coordinator) == []
 
 
 async def test_what_hangs_on_a_picture_is_cut_off(job: Asked) -> None:
@@ -314,12 +324,15 @@ async def test_the_operators_filter_has_the_last_word(start_coordinator: Start, 
         if allowed:
             assert answer.status_code == 201
         else:
-            assert code(answer) == (422, "content_filter")
+            assert code(answer) == (403, "content_filter")  # to which a worker has nothing to say
             assert "no cats here" in str(getattr(job.ends[0], "error", ""))
             assert await job.kept() == [] and files(coordinator) == []
 
 
-async def test_films_and_music_are_held_to_their_length_too(start_coordinator: Start) -> None:
+async def test_films_and_music_are_held_to_their_length_too(
+    start_coordinator: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artefact_uploads, "MOST_WRONG", 10)
     async with start_coordinator(CATALOG) as coordinator, asked(coordinator, FILM, "films") as job:
         for wrong in (mp4(frames=8), mp4(fps=4), mp4(32, 48), mp4()[:-300], mp3(), RIGHT):
             answer = await job.put(wrong, content_type="video/mp4")
