@@ -60,6 +60,13 @@ async def refusal(coordinator: Coordinator, body: dict[str, Any], path: str = "c
     return error["message"], error["param"]
 
 
+async def stranger(coordinator: Coordinator) -> str:
+    """The key of another account, which the coordinator knows."""
+    key = make_key(coordinator.config, account=make_account(coordinator.config, "stranger"))
+    await coordinator.running.services.accounts.refresh()
+    return key
+
+
 async def upload(http: httpx.AsyncClient, file: bytes, media_type: str) -> str:
     """The link of a file that is kept here from now on."""
     sent = await http.post("/v1/media", content=file, headers={"content-type": media_type})
@@ -165,7 +172,7 @@ async def test_what_is_kept_here_is_named_and_only_by_its_account(start_coordina
         network(start_coordinator) as (coordinator, worker),
         media_worker(coordinator, "edits", "restyles", serves=True) as media,
         coordinator.http() as http,
-        coordinator.http(make_key(coordinator.config, account=make_account(coordinator.config, "b"))) as other,
+        coordinator.http(await stranger(coordinator)) as other,
     ):
         kept = await upload(http, film(64, 48, 9, 8), "video/mp4")
         theirs = await upload(other, PICTURE, "image/png")
