@@ -24,6 +24,10 @@ assert MpoImagePlugin and WebPImagePlugin
 DAMAGED = (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError, OverflowError)
 MOST_PIXELS = 64 * 2**20  # of a picture, or of a frame
 MOST_FRAMES = 60 * 120  # of a film that are decoded to get at those that are wanted
+MOST_DECODED = MOST_FRAMES * 1920 * 1080  # pixels of all of them
+LEAST_HZ = 1000  # of a sound: a second of it is made 48,000 samples, so of one sample a second each would be as many
+# No other container is opened, whatever a file looks like: FFmpeg knows some that are lists of other files.
+OPENING = {"format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,mp3,flac,wav", "protocol_whitelist": "file"}
 HELD_S = 0.5  # the last frame may stand so long: what was asked for is rounded to the frames that a pipeline makes
 
 
@@ -71,7 +75,7 @@ def read_film(path: Path, from_s: float, frames: int, fps: int, width: int, heig
     wanted = [Fraction(from_s) + Fraction(at, fps) for at in range(frames)]
     shown: tuple[Fraction, Any] | None = None
     try:
-        with av.open(str(path)) as file:
+        with av.open(str(path), options=OPENING) as file:
             if not file.streams.video:
                 raise UnreadableError("the file has no film in it")
             for time, frame in _frames(file):
@@ -97,11 +101,15 @@ def read_film(path: Path, from_s: float, frames: int, fps: int, width: int, heig
 def _frames(file: Any) -> Iterator[tuple[Fraction, Any]]:
     """Times in seconds from the film's first frame on, and frames."""
     began: Fraction | None = None
+    decoded = 0
     for count, frame in enumerate(file.decode(file.streams.video[0])):
         if count >= MOST_FRAMES:
             raise UnreadableError(f"the film has more than {MOST_FRAMES} frames up to what is wanted of it")
         if frame.width * frame.height > MOST_PIXELS:
             raise UnreadableError(f"the film has more than {MOST_PIXELS:,} pixels")
+        decoded += frame.width * frame.height
+        if decoded > MOST_DECODED:
+            raise UnreadableError(f"the film has more than {MOST_DECODED:,} pixels up to what is wanted of it")
         if frame.pts is None or frame.time_base is None:
             continue
         time = frame.pts * frame.time_base
@@ -120,11 +128,13 @@ def read_sound(path: Path, from_s: float, seconds: float, rate: int) -> Sound | 
     pieces: list[Any] = []
     have = 0
     try:
-        with av.open(str(path)) as file:
+        with av.open(str(path), options=OPENING) as file:
             if not file.streams.audio:
                 return None
             resampler = av.AudioResampler(format="fltp", layout="stereo", rate=rate)
             for frame in file.decode(file.streams.audio[0]):
+                if frame.sample_rate < LEAST_HZ:
+                    raise UnreadableError(f"the sound has fewer than {LEAST_HZ:,} samples a second")
                 for one in resampler.resample(frame):
                     piece = one.to_ndarray()
                     passed = min(max(0, first - have), piece.shape[1])  # what lies before is not kept

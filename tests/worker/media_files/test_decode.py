@@ -1,11 +1,14 @@
 """Files of clients become what a pipeline wants of them, or a sentence for the client."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tools.hostile.pictures import files
+from worker.media_files import decode
 from worker.media_files.decode import UnreadableError, open_picture, read_film, read_picture, read_sound
 from worker.media_files.encode import Sound, write_film, write_sound
 
@@ -37,6 +40,57 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
     Image.new("1", (9000, 9000)).save(tmp_path / "p.png")
     with pytest.raises(UnreadableError, match="pixels"):
         open_picture(tmp_path / "p.png")
+
+
+@pytest.mark.parametrize("side", [100_000, 2**31 - 1])
+def test_a_head_that_promises_billions_of_pixels_is_believed_and_nothing_unpacked(tmp_path: Path, side: int) -> None:
+    (tmp_path / "p.png").write_bytes(files.png(side, side, b"\0" * 1000))
+    with pytest.raises(UnreadableError):
+        open_picture(tmp_path / "p.png")
+
+
+@pytest.mark.parametrize(
+    "content", [b"ffconcat version 1.0\nfile other.wav\n", b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.wav\n"]
+)
+def test_a_list_of_other_files_is_no_file(tmp_path: Path, content: bytes) -> None:
+    write_sound(tmp_path / "other.wav", Sound(np.zeros((1, RATE), np.float32), RATE), "wav")
+    for name in ("list", "list.m3u8"):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UnreadableError, match="cannot be read"):
+            read_sound(tmp_path / name, 0.0, 1.0, RATE)
+        with pytest.raises(UnreadableError, match="cannot be read"):
+            read_film(tmp_path / name, 0.0, 1, 10, 32, 32)
+
+
+def wav(rate: int, samples: bytes, said: int | None = None) -> bytes:
+    """A WAV of one channel, 8 bits a sample, whose head says that it has `said` bytes of them."""
+    size = len(samples) if said is None else said
+    head = struct.pack("<4sIHHIIHH4sI", b"fmt ", 16, 1, 1, rate, rate, 1, 8, b"data", size)
+    return b"RIFF" + struct.pack("<I", min(36 + size, 2**32 - 1)) + b"WAVE" + head + samples
+
+
+def test_a_sound_that_lies_of_its_size_has_what_it_has(tmp_path: Path) -> None:
+    for said in (0, 7, 2**31, 2**32 - 1):
+        (tmp_path / "s.wav").write_bytes(wav(RATE, b"\x80" * RATE, said))
+        try:
+            heard = read_sound(tmp_path / "s.wav", 0.0, 10.0, RATE)
+        except UnreadableError:
+            continue  # of a head that says 0
+        assert heard is not None
+        assert heard.samples.shape[1] <= RATE + 16
+
+
+def test_a_sound_of_one_sample_a_second_is_not_made_fifty_thousand(tmp_path: Path) -> None:
+    (tmp_path / "s.wav").write_bytes(wav(1, b"\x80" * 100_000))
+    with pytest.raises(UnreadableError, match="samples a second"):
+        read_sound(tmp_path / "s.wav", 0.0, 1.0, RATE)
+
+
+def test_a_film_without_an_end_is_left(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "MOST_DECODED", 64 * 48 * 10)
+    assert len(read_film(film, 0.0, 9, 10, 32, 32)) == 9
+    with pytest.raises(UnreadableError, match="pixels up to what is wanted"):
+        read_film(film, 1.5, 2, 10, 32, 32)
 
 
 @pytest.fixture
