@@ -6,13 +6,18 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.coordinator.artefacts.files import mp4
 from tests.worker.media_engine.bench import spec
+from tests.worker.media_files.test_decode import wav
+from tools.hostile.pictures import files
 from wire.errors import ErrorCode
-from wire.media import GenerateImage, GenerateMusic
+from wire.media import EditImage, GenerateImage, GenerateMusic, SoundToVideo, VideoToVideo
+from wire.media_catalog import Pipeline
 from worker.media_engine.child.inputs import Inputs
 from worker.media_engine.child.jobs import LEAST_PIXELS, SMALLER, WAITING, Jobs
 from worker.media_engine.child.recipes import Recipe
@@ -20,13 +25,18 @@ from worker.media_engine.port import Cancel, Ended, Event, Made, Progress, Ready
 from worker.media_files.encode import Output, Pixels
 
 FOX = GenerateImage(prompt="a fox", width=64, height=64, steps=3)
+NAME = "0" * 64  # of the file in `BOMBS`
+EDITED = EditImage(prompt="a fox", width=64, height=64, steps=2, images=(NAME,))
+FILM: dict[str, Any] = {"prompt": "a fox", "width": 64, "height": 64, "frames": 9, "fps": 8, "steps": 2}
+RESTYLED, FOLLOWED = VideoToVideo(**FILM, video=NAME, mode="restyle"), SoundToVideo(**FILM, sound=NAME)
 OnStep = Callable[[int, Callable[[], Pixels]], None]
 
 
 class Stand:
     """Takes as many steps as it is told to; `troubles` are raised by the renders to come, in their order."""
 
-    modes, sound_hz, weights_bytes = ("generate_image",), 0, 1000
+    modes: tuple[str, ...] = ("generate_image",)
+    sound_hz, weights_bytes = 16_000, 1000
 
     def __init__(self) -> None:
         self.troubles: list[BaseException | None] = []
@@ -51,10 +61,10 @@ class Stand:
 
 
 class Bench:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pipeline: Pipeline = "StableDiffusionPipeline") -> None:
         self.told: SimpleQueue[Event] = SimpleQueue()
         self.stand, self.folder = Stand(), folder
-        tiny = spec("StableDiffusionPipeline", folder)
+        tiny = spec(pipeline, folder)
         self.jobs = Jobs(tiny, self.stand, self.told.put, lambda error: isinstance(error, MemoryError), lambda: 5.0)
         self.thread = threading.Thread(target=self.jobs.run)
 
@@ -163,6 +173,39 @@ def test_a_disk_that_takes_no_file_is_told_in_its_own_words(bench: Bench) -> Non
     end = bench.until_end()[1]
     assert end.code is ErrorCode.ENGINE_ERROR and "No space left on device" in end.message
     assert "secret" not in end.message
+
+
+def endless() -> bytes:
+    """A film whose head promises four billion frames."""
+    film = mp4()
+    at = film.index(b"stsz") + 12  # behind version and size: how many
+    return film[:at] + b"\xff\xff\xff\xff" + film[at + 4 :]
+
+
+BOMBS: dict[str, tuple[Pipeline, Any, bytes]] = {
+    "a picture of 100,000 x 100,000": ("QwenImageEditPlusPipeline", EDITED, files.png(100_000, 100_000, bytes(1000))),
+    "a picture that is none": ("QwenImageEditPlusPipeline", EDITED, b"\x89PNG\r\n\x1a\n" + bytes(1000)),
+    "a film without an end": ("WanVideoToVideoPipeline", RESTYLED, endless()),
+    "a film that is a list of others": ("WanVideoToVideoPipeline", RESTYLED, b"ffconcat version 1.0\nfile 0\n"),
+    "a sound of one sample a second": ("LTX2DFRPipeline", FOLLOWED, wav(1, bytes(100_000))),
+    "a sound that lies of its size": ("LTX2DFRPipeline", FOLLOWED, wav(48_000, b"", 2**32 - 1)),
+}
+
+
+@pytest.mark.parametrize("what", BOMBS)
+def test_a_hostile_file_is_its_clients_fault(tmp_path: Path, what: str) -> None:
+    pipeline, make, content = BOMBS[what]
+    (tmp_path / "0").write_bytes(content)
+    bench = Bench(tmp_path, pipeline)
+    bench.stand.modes = ("generate_image", "edit_image", "video_to_video.restyle", "sound_to_video")
+    bench.thread.start()
+    bench.jobs.post(Render("bomb", make, 1, ((NAME, str(tmp_path / "0")),), str(tmp_path)))
+    end = bench.until_end()[1]
+    assert (end.job, end.reason, end.code) == ("bomb", "failed", ErrorCode.INVALID_REQUEST), end.message
+    assert str(tmp_path) not in end.message
+    bench.jobs.stop()
+    bench.thread.join(60)
+    assert not bench.thread.is_alive()
 
 
 def test_a_queue_has_an_end(bench: Bench) -> None:
