@@ -17,7 +17,7 @@ from wire.media_catalog import MediaSpec
 class PipelineSpec:
     """Everything that decides how a pipeline is loaded. `folder`: its weights, checked. `offload`: parts of it wait in
     main memory until it is their turn, `model` whole ones, `sequential` layer by layer; for a card that does not hold
-    all of them."""
+    all of them. `scratch`: a folder of the process's own, for what its libraries keep; who starts it removes it."""
 
     model: MediaSpec
     folder: str
@@ -25,6 +25,7 @@ class PipelineSpec:
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     offload: Literal["none", "model", "sequential"] = "none"
     threads: int = 1  # of the processor
+    scratch: str = ""
 
 
 # ---- commands ----------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from tempfile import TemporaryDirectory
 
 from wire.errors import ErrorCode
 from worker.engine.mailbox import Mailbox
@@ -143,13 +144,21 @@ class ProcessMediaEngine:
     async def _live(self) -> tuple[str, str]:
         """One life of the child; returns how it ended, and the row of issues.py if that is the machine's fault. Raises
         Unkillable."""
+        try:
+            scratch = TemporaryDirectory(prefix="supernet-media-", ignore_cleanup_errors=True)
+        except OSError as error:
+            return f"the pipeline's process has no folder of its own: {error}", "engine_not_loaded"
+        with scratch as folder:
+            return await self._live_in(folder)
+
+    async def _live_in(self, scratch: str) -> tuple[str, str]:
         self._said = Down("")
         try:
             child = await ChildProcess.start(self._command, log, MAX_EVENT_BYTES)
         except OSError as error:
             return f"the pipeline's process could not be started: {error}", "engine_not_loaded"
         self._child, self._began = child, self._clock()
-        child.write(TO_PIPELINE.encode(self._spec))
+        child.write(TO_PIPELINE.encode(replace(self._spec, scratch=scratch)))
         timing = (self._clock, self._sleep)
         life = Life(child, self._take, self._mail.room, self._overdue, self._timeouts.cancel_s / 4, *timing)
         try:

@@ -8,8 +8,11 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
+from tempfile import mkdtemp
 
 from wire.errors import ErrorCode
+from worker.media_engine.child.__main__ import caches
 from worker.media_engine.pipe import FROM_PIPELINE, MAX_COMMAND_BYTES, TO_PIPELINE
 from worker.media_engine.port import Cancel, Down, Ended, Event, Loading, Made, PipelineSpec, Progress, Ready
 from worker.subprocesses.child import Pipe, enter, leave
@@ -17,7 +20,9 @@ from worker.subprocesses.child import Pipe, enter, leave
 
 def main(manner: str) -> None:
     pipe = enter()
-    assert isinstance(TO_PIPELINE.decode(pipe.read(MAX_COMMAND_BYTES) or b""), PipelineSpec)
+    spec = TO_PIPELINE.decode(pipe.read(MAX_COMMAND_BYTES) or b"")
+    assert isinstance(spec, PipelineSpec)
+    os.environ.update(caches(spec.scratch))
     if manner == "silent":
         signal.pause()
     if manner.startswith("refuses:"):
@@ -54,6 +59,10 @@ def serve(job: str, cancel: bool, pipe: Pipe) -> None:
     match job.partition("-")[0]:
         case "draws":
             tell(pipe, Made(job, "/tmp/made.png", "image/png", "0" * 64, 1))
+            tell(pipe, Ended(job, "done"))
+        case "keeps":
+            kept = Path(mkdtemp())
+            tell(pipe, Made(job, str(kept), "image/png", "0" * 64, 1))
             tell(pipe, Ended(job, "done"))
         case "fails":
             tell(pipe, Ended(job, "failed", ErrorCode.ENGINE_ERROR, "why"))

@@ -144,6 +144,31 @@ async def test_close_ends_the_process_and_names_what_ran(tmp_path: Path, manner:
         os.kill(process, 0)
 
 
+def there(folder: Path) -> bool:
+    return folder.exists()
+
+
+def private(folder: Path) -> bool:
+    return folder.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+async def test_what_libraries_keep_goes_with_the_process(tmp_path: Path, crashes: bool) -> None:
+    bench = Bench(engine(), tmp_path)
+    await bench.until(Ready)
+    made = (await bench.make(FOX, "keeps")).made
+    assert made is not None
+    folder = Path(made.path).parent
+    assert folder.name.startswith("supernet-media-") and private(folder)
+    if crashes:
+        bench.send(FOX, "crashes")
+        await bench.until(Down)
+    else:
+        await bench.engine.close()
+    assert not there(folder)
+    await bench.engine.close()
+
+
 async def test_a_request_that_fits_no_line_is_refused_by_itself(bench: Bench) -> None:
     huge = FOX.model_copy(update={"prompt": "\0" * 400_000})
     assert (await bench.make(huge, "draws")).end.code is ErrorCode.INVALID_REQUEST

@@ -81,6 +81,7 @@ def run(pipe: Pipe, emit: Teller) -> None:
     spec = None if line is None else TO_PIPELINE.decode(line)
     if not isinstance(spec, PipelineSpec):
         raise ValueError("the first line must be the pipeline's spec")
+    os.environ.update(caches(spec.scratch))
     loaded: list[Jobs] = []
     threading.Thread(target=pulse, args=(emit, loaded), name="pulse", daemon=True).start()
     named = parts(Path(spec.folder))
@@ -91,6 +92,18 @@ def run(pipe: Pipe, emit: Teller) -> None:
     loaded.append(ours)
     threading.Thread(target=read_commands, args=(pipe, ours), name="commands", daemon=True).start()
     ours.run()
+
+
+def caches(scratch: str) -> dict[str, str]:
+    """Where torch and its compilers keep what they make: else it lies around among everybody's temporary files, and in
+    the home of the user, after the process too."""
+    if not scratch:
+        return {}
+    return {
+        "TMPDIR": scratch,
+        "TORCHINDUCTOR_CACHE_DIR": f"{scratch}/inductor",
+        "TRITON_CACHE_DIR": f"{scratch}/triton",
+    }
 
 
 def pulse(emit: Teller, loaded: "list[Jobs]") -> None:
