@@ -1,13 +1,14 @@
-"""A storm of chats and of things to be made, with its money in real books and its artefacts in a made-up store.
+"""A storm of chats and of things to be made, with its money in real books and its artefacts in the real store.
 
-Workers die, lines are cut, clients leave; uploads are lost, come twice, or are blocked by a filter. In every other
+Workers die, lines are cut, clients leave; uploads are lost, come twice, or are blocked by a filter; and all of it while
+another upload stands between two steps of its endpoint (depot.py). In every other
 storm one worker lies: it says Done and has uploaded nothing, tells the progress of others' jobs, and uploads for
 attempts that have ended, with the tokens that it was given for them.
 """
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from coordinator.accounts.accounts import Principal
@@ -24,7 +25,8 @@ from coordinator.store.database import Database
 from tests.coordinator.dispatch.driver import REQUEST, M
 from tests.coordinator.dispatch.storm import FAILURES, SLOTS, Attempt, Box, Storm
 from tests.coordinator.ledger.builders import client, do
-from tests.coordinator.media.making import FILM, MUSIC, PAINTER, PICTURE, WIDE, artefact, offer
+from tests.coordinator.media.depot import Delivery, Depot, Reply
+from tests.coordinator.media.making import FILM, MUSIC, PAINTER, PICTURE, WIDE, offer
 from wire import messages as wire
 from wire.catalog import File, ModelSpec, Price
 from wire.chat import Usage
@@ -46,7 +48,6 @@ CHATTER = ModelSpec(
     licence="MIT",
 )
 MAKINGS = (PICTURE, WIDE, FILM, MUSIC)
-BLOCKED = SupernetError(ErrorCode.CONTENT_FILTER, "the filter blocked it")
 SHARE_BPS = 7000
 BALANCE = 10**9
 
@@ -66,16 +67,8 @@ class Books:
         do(self._database, order)
 
 
-@dataclass
-class Upload:
-    """A file that is on its way: whoever takes it asks first whether anybody waits for it, and tells at the end."""
-
-    start: wire.Start
-    spec: JobSpec | None = None  # once it was asked for
-
-
 class MediaStorm(Storm):
-    def __init__(self, seed: int, database: Database, runner: asyncio.Runner) -> None:
+    def __init__(self, seed: int, database: Database, runner: asyncio.Runner, folder: Path) -> None:
         super().__init__(seed)
         self.dispatch = Dispatch(Limits(rest_s=1, rest_max_s=8))
         self._runner = runner
@@ -85,9 +78,10 @@ class MediaStorm(Storm):
         self.principal = Principal(who.key, who.account, ("client",), ())
         self.bills: dict[str, OpenBill] = {}  # by job
         self.percents: dict[str, int] = {}
-        self.made: Counter[str] = Counter()  # artefacts that a job's client was told of
-        self.stored: dict[tuple[str, int], str] = {}  # attempt -> the account that owns what it made
-        self.uploads: list[Upload] = []
+        self.made: dict[str, str] = {}  # job -> the artefact that its client was told of
+        self.depot = Depot(database, folder, self, lambda: self.random.random() < 0.05)
+        self.uploads: list[Delivery] = []
+        self.taken: set[tuple[str, int]] = set()  # attempts whose workers know that their file was taken
         self.told: list[wire.Start] = []  # to the liar
         self.liar = self.random.choice(("", "w0"))
 
@@ -123,7 +117,8 @@ class MediaStorm(Storm):
                     self.percents[effect.job] = effect.percent
                 case Made():
                     assert not self.ends[effect.job], "made after the end"
-                    self.made[effect.job] += 1
+                    assert effect.job not in self.made, "made twice"
+                    self.made[effect.job] = effect.artefact.id
                 case Finished() | Failed() | Stopped():
                     super().perform([effect])
                     job = self.bills[effect.job].job
@@ -136,7 +131,7 @@ class MediaStorm(Storm):
         if self.bills[end.job].job.piece is None:
             super().finished(end)
         else:
-            assert self.made[end.job] == 1, "finished, and nothing was made"
+            assert end.job in self.made, "finished, and nothing was made"
 
     # ---- workers ---------------------------------------------------------------------------------------------------
 
@@ -159,9 +154,7 @@ class MediaStorm(Storm):
             super().step(box, job, number, attempt)
             return
         if chance < 0.03:
-            code = self.random.choice(FAILURES)
-            failed = wire.Failed(job=job, attempt=number, seq=attempt.seq, code=code, message="x", retryable=True)
-            self.emit(box, attempt, failed)
+            self.says_failed(box, attempt, self.random.choice(FAILURES))
         elif box.name == self.liar and chance < 0.3:
             self.lie(box, attempt)
         elif attempt.at < STEPS:
@@ -170,9 +163,9 @@ class MediaStorm(Storm):
         elif attempt.at == STEPS:
             if chance < 0.2:
                 return  # the upload is lost on its way, and made again
-            self.uploads.append(Upload(start))
+            self.uploads.append(Delivery(start))
             attempt.at += self.random.choice((0, 1, 1, 1))  # or it comes twice
-        elif (job, number) in self.stored:  # the answer to its upload says so
+        elif (job, number) in self.taken:
             self.says_done(box, attempt)
 
     def says_done(self, box: Box, attempt: Attempt) -> None:
@@ -186,6 +179,11 @@ class MediaStorm(Storm):
         )
         self.emit(box, attempt, done)
 
+    def says_failed(self, box: Box, attempt: Attempt, code: ErrorCode) -> None:
+        job, number = attempt.start.job, attempt.start.attempt
+        failed = wire.Failed(job=job, attempt=number, seq=attempt.seq, code=code, message="x", retryable=True)
+        self.emit(box, attempt, failed)
+
     def lie(self, box: Box, attempt: Attempt) -> None:
         self.told.append(attempt.start)
         match self.random.choice(("done", "progress", "upload")):
@@ -196,52 +194,51 @@ class MediaStorm(Storm):
                 if others:
                     self.say(box, Progress(job=self.random.choice(others), attempt=1, stage="uploading"))
             case _:
-                self.uploads.append(Upload(self.random.choice(self.told)))
+                self.uploads.append(Delivery(self.random.choice(self.told)))
 
     # ---- the store ---------------------------------------------------------------------------------------------------
 
+    def upload(self, job: str, attempt: int, token: str) -> JobSpec | None:
+        return self.dispatch.upload(job, attempt, token)
+
+    def uploaded(self, job: str, attempt: int, artefact: Artefact | SupernetError) -> bool:
+        effects = self.dispatch.uploaded(job, attempt, artefact, self.now)
+        self.perform(effects or [])
+        return effects is not None
+
     def stores(self) -> None:
-        """One upload comes a step further: it is asked for, or it is verified, stored and told."""
+        """One upload comes a step further, or its line breaks before it has begun."""
         if not self.uploads:
             return
-        upload = self.uploads[self.random.randrange(len(self.uploads))]
-        start = upload.start
-        assert start.upload is not None
-        if upload.spec is None:
-            upload.spec = self.dispatch.upload(start.job, start.attempt, start.upload.token)
-            broke = self.random.random() < 0.1  # its line: it is made again
-            if upload.spec is None or broke:  # or nobody waits for it
-                self.uploads.remove(upload)
-            if broke:
-                self.goes_back(start)
+        upload = self.random.choice(self.uploads)
+        if upload.task is None and self.random.random() < 0.1:
+            answer: Reply | None = "again"
+        else:
+            answer = self._runner.run(self.depot.forward(upload))
+        if answer is None:
             return
         self.uploads.remove(upload)
-        place = start.job, start.attempt
-        if place in self.stored:
-            return  # the same again
-        what = BLOCKED if self.random.random() < 0.05 else artefact()
-        if upload.spec.account and isinstance(what, Artefact):
-            self.stored[place] = upload.spec.account
-        effects = self.dispatch.uploaded(start.job, start.attempt, what, self.now)
-        if effects is None:
-            self.stored.pop(place, None)
-        else:
-            if not upload.spec.account or what is BLOCKED:
-                self.answered(start)
-            self.perform(effects)
+        self.answered(upload.start, "again" if self.random.random() < 0.1 else answer)  # or the answer is lost
 
-    def goes_back(self, start: wire.Start) -> None:
+    def answered(self, start: wire.Start, answer: Reply) -> None:
+        """The worker learns what became of its upload, if it is about that attempt still."""
         for box in self.boxes:
             attempt = box.attempts.get((start.job, start.attempt))
-            if attempt is not None and attempt.start is start:
-                attempt.at = min(attempt.at, STEPS)
+            if attempt is None or attempt.over or attempt.start is not start:
+                continue
+            match answer:
+                case "taken":
+                    self.taken.add((start.job, start.attempt))
+                case "again":
+                    attempt.at = min(attempt.at, STEPS)
+                case "refused" if not attempt.cancelled:
+                    self.says_failed(box, attempt, ErrorCode.ENGINE_ERROR)
 
-    def answered(self, start: wire.Start) -> None:
-        """What was taken and is not kept: the worker is told as of any other."""
-        for box in self.boxes:
-            attempt = box.attempts.get((start.job, start.attempt))
-            if attempt is not None and not attempt.over and attempt.start is start:
-                self.says_done(box, attempt)
+    def close(self) -> None:
+        """Whatever was under way comes to its end."""
+        while self.uploads:
+            self.stores()
+        self.depot.close()
 
     def happens(self) -> None:
         if self.random.random() < 0.3:

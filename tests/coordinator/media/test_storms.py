@@ -7,7 +7,9 @@ from pathlib import Path
 from shutil import copyfile
 
 import pytest
+from sqlalchemy import select
 
+from coordinator.artefacts.artefacts import Artefacts
 from coordinator.billing import billing
 from coordinator.dispatch import attempt_ends, ends, uploads
 from coordinator.dispatch.dispatch_state import State
@@ -17,6 +19,7 @@ from coordinator.ledger.usage import read
 from coordinator.scheduler.state import Job
 from coordinator.scheduler.workers import Worker
 from coordinator.store.database import Database
+from coordinator.store.tables import artefacts
 from tests.coordinator.dispatch.storm import calm
 from tests.coordinator.media.making import PAINTER
 from tests.coordinator.media.storm import BALANCE, SHARE_BPS, MediaStorm
@@ -30,15 +33,23 @@ STORMS, STEPS = 200, 120
 def storm(seed: int, folder: Path, empty: Path) -> MediaStorm:
     """One storm to its end, and what must be true of its books and its store then."""
     with closing(Database(copyfile(empty, folder / f"{seed}.db"))) as database, asyncio.Runner() as runner:
-        blows = MediaStorm(seed, database, runner)
-        for _ in range(STEPS):
-            blows.happens()
-        blows.liar = ""
-        calm(blows)
+        blows = MediaStorm(seed, database, runner, folder / f"{seed}.media")
+        with closing(blows):
+            for _ in range(STEPS):
+                blows.happens()
+            blows.liar = ""
+            calm(blows)
         books_are_exact(database, blows)
-    assert {job for job, _ in blows.stored} == set(blows.made) and len(blows.stored) == len(blows.made)
-    assert set(blows.stored.values()) <= {blows.principal.account}, "each has an owner"
+        artefacts_are_owned(database, blows)
     return blows
+
+
+def artefacts_are_owned(database: Database, blows: MediaStorm) -> None:
+    rows = database.query(select(artefacts))
+    assert {row.job.rpartition("/")[0]: row.id for row in rows} == blows.made and len(rows) == len(blows.made)
+    assert {row.account for row in rows} <= {blows.principal.account}, "each is its client's"
+    assert {row.sha256 for row in rows} == blows.depot.objects(), "no object without a row, and no row without one"
+    assert not blows.depot.partial()
 
 
 def books_are_exact(database: Database, blows: MediaStorm) -> None:
@@ -83,7 +94,24 @@ def whatever_ended_is_paid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(billing, "_billed", lambda end: True)
 
 
-@pytest.mark.parametrize("bug", [late_uploads_are_kept, done_is_believed, whatever_ended_is_paid])
+def what_came_too_late_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def delete(self: Artefacts, account: str, name: str) -> None:
+        return
+
+    monkeypatch.setattr(Artefacts, "delete", delete)
+
+
+def its_bytes_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def release(self: Artefacts, name: str | None) -> None:
+        return
+
+    monkeypatch.setattr(Artefacts, "release", release)
+
+
+BUGS = [late_uploads_are_kept, done_is_believed, whatever_ended_is_paid, what_came_too_late_stays, its_bytes_stay]
+
+
+@pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_bug_is_found(
     bug: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, migrated_file: Path
 ) -> None:
