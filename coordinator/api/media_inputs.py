@@ -4,10 +4,13 @@ says, without metadata. What came with the request is not kept."""
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from coordinator.artefact import Artefact
+from coordinator.artefacts import rows
 from coordinator.artefacts.artefacts import Artefacts
 from coordinator.artefacts.facts import Facts
 from coordinator.artefacts.names import kind_of
 from coordinator.attachment import Attachment
+from coordinator.clock import now_ms
 from coordinator.media.handles import Medium, known_type
 from coordinator.openai.media.sources import Source
 from wire.errors import ErrorCode, SupernetError, invalid
@@ -35,21 +38,31 @@ async def read_input(artefacts: Artefacts, account: str, source: Source) -> Inpu
         raise _placed(error, source.path, source.link) from error
 
 
-async def read_attachment(artefacts: Artefacts, account: str, one: Attachment) -> tuple[Medium, str]:
-    """A thing that a chat brings for its tools, and what it is in the words that a model is told. Raises as
-    `read_input` does."""
+async def read_attachment(artefacts: Artefacts, account: str, one: Attachment) -> tuple[Medium | None, str]:
+    """A thing that a chat brings for its tools, and what it is in the words that a model is told; None for one of an
+    earlier answer that is gone. Raises as `read_input` does."""
     try:
+        if one.job and (made := await artefacts.run(rows.find_made, account, one.job, now_ms())):
+            return _kept(made)
+        if one.refused is None and not one.file:
+            return None, ""
         if one.link:
             artefact = await artefacts.get(account, one.link)
             kind = kind_of(artefact.media_type)
             if one.kind not in (None, kind):
                 raise SupernetError(ErrorCode.INVALID_MEDIA, f"The media is {artefact.media_type}, and no {one.kind}.")
-            facts = Facts(artefact.media_type, artefact.width, artefact.height, seconds=artefact.seconds)
-            return Medium(kind, artefact=artefact.id), _words(facts)
+            return _kept(artefact)
         facts, data = await artefacts.read_sent(account, one.file, known_type(one.file) or "")
     except SupernetError as error:
+        if one.refused is None and error.code in OURS:
+            return None, ""
         raise _placed(error, one.path, one.link) from error
     return Medium(kind_of(facts.media_type), sha256=sha256(data).hexdigest(), data=data, verified=True), _words(facts)
+
+
+def _kept(artefact: Artefact) -> tuple[Medium, str]:
+    facts = Facts(artefact.media_type, artefact.width, artefact.height, seconds=artefact.seconds)
+    return Medium(kind_of(artefact.media_type), artefact=artefact.id), _words(facts)
 
 
 def _words(facts: Facts) -> str:

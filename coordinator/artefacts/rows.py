@@ -15,6 +15,7 @@ from coordinator.store.tables import artefacts, reports, settings
 
 REPORTS_A_DAY = 50  # of one account
 FORGOTTEN_MS = 30 * DAY_MS  # how long a link that has expired says so, before it is as unknown as any other
+MOST_ATTEMPTS = 32  # of one job that are looked for; far fewer are made
 AT_ONCE = 500  # rows that one call of the sweeper's touches: the thread is everybody's
 
 
@@ -141,6 +142,15 @@ def find_of_job(database: Database, job: str) -> Row | None:
     """What an attempt (JOB/ATTEMPT) made, as long as its bytes are there."""
     rows = database.query(select(artefacts).where(artefacts.c.job == job, artefacts.c.sha256.is_not(None)))
     return _row(rows[0]) if rows else None
+
+
+def find_made(database: Database, account: str, job: str, at_ms: int) -> Artefact | None:
+    """What a job of the account made, by whichever attempt, if it may be read."""
+    c = artefacts.c
+    mine = (c.account == account, c.job.in_([f"{job}/{attempt}" for attempt in range(1, MOST_ATTEMPTS + 1)]))
+    there = (c.expires_ms > at_ms, c.sha256.is_not(None), c.blocked.is_(False))
+    found = database.query(select(artefacts).where(*mine, *there).limit(1))
+    return _row(found[0]).artefact if found else None
 
 
 def find_sent(database: Database, account: str, sent_sha256: str, until_ms: int) -> Row | None:

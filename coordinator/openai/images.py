@@ -132,6 +132,8 @@ class Pictures:
     def attach(self, message: int, attachments: Iterable[Attachment]) -> None:
         """Take what the message of this number brings for tools."""
         for one in attachments:
+            if len(self.attachments) >= MAX_PICTURES and one.refused is None:
+                continue  # of an earlier answer: it can still be spoken of
             if len(self.attachments) == MAX_PICTURES:
                 why = f"more than {MAX_PICTURES} files for tools. Leave out those of earlier turns."
                 one = replace(one, fault=invalid(one.path, f"Invalid '{one.path}': {why}"), file=b"")

@@ -12,7 +12,7 @@ from coordinator.media.tools import take
 from coordinator.request import ChatJob
 from wire.chat import Image, Message
 
-Described = tuple[Medium, str]  # a thing, and what is said of it beside its kind
+Described = tuple[Medium | None, str]  # a thing, unless it is gone, and what is said of it beside its kind
 _Thing = tuple[int, Medium | None, str, Image | None]  # its place in the text; the last: of a picture that is seen too
 
 
@@ -32,7 +32,7 @@ def handed(job: ChatJob, base: str, brought: Sequence[Described] = ()) -> tuple[
             message = _told(message, sorted(things, key=lambda thing: thing[0]), handles)
         handles.add_links(message.content)
         messages.append(message)
-    files = {medium.sha256: medium.data for medium, _ in brought if medium.sha256}
+    files = {medium.sha256: medium.data for medium, _ in brought if medium is not None and medium.sha256}
     request = job.request.model_copy(update={"messages": tuple(messages)})
     return replace(job, request=request, blobs=job.blobs | files, attachments=()), handles
 

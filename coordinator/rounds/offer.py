@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from coordinator.attachment import Attachment
 from coordinator.media import tools as platform
 from coordinator.media.makings import PREFIX
 from coordinator.media.ready import Ready
@@ -85,7 +86,7 @@ def given(job: ChatJob, offer: Offer) -> ChatJob:
     """The request with these tools declared, before its own: so what comes first is the same for all. Raises
     invalid_request if it cannot do without one that it is not given, and for what is wrong with its attachments."""
     request, wish = job.request, job.platform
-    _check_attachments(job, offer)
+    job = replace(job, attachments=_taken(job, offer))
     if offer.tools:
         chosen = request.model_copy(update={"tools": (*offer.tools, *request.tools), "tool_choice": wish.choice})
         declared = tuple(tool.name for tool in offer.tools)
@@ -94,14 +95,19 @@ def given(job: ChatJob, offer: Offer) -> ChatJob:
     return replace(job, warnings=(*job.warnings, *_in_vain(job, offer)))
 
 
-def _check_attachments(job: ChatJob, offer: Offer) -> None:
-    """Raise invalid_request for one that no tool takes that is run here, and for one that cannot be read."""
+def _taken(job: ChatJob, offer: Offer) -> tuple[Attachment, ...]:
+    """The attachments that a tool takes. Raises invalid_request for one that no tool takes that is run here, unless it
+    is of an earlier answer, and for one that cannot be read."""
     names = [tool.name for tool in offer.tools] if job.platform.run else []
+    taken = []
     for one in job.attachments:
-        if not platform.take(one.kind, names):
+        if platform.take(one.kind, names):
+            if one.fault is not None:
+                raise one.fault
+            taken.append(one)
+        elif one.refused is not None:
             raise one.refused
-        if one.fault is not None:
-            raise one.fault
+    return tuple(taken)
 
 
 def _check_choice(job: ChatJob, offer: Offer) -> None:

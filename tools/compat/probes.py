@@ -207,11 +207,13 @@ _CALLED = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{
 _OUTPUT = {"type": "function_call_output", "call_id": "c", "output": "r"}
 _CUSTOM = {"type": "custom_tool_call", "call_id": "c", "name": "f", "input": ""}
 _SHELL = {"type": "local_shell_call", "call_id": "c", "action": {}}
+_DRAWN = {"type": "image_generation_call", "id": f"ig_{'0' * 32}_1_1_0", "status": "completed"}
 _ANSWER = {"type": "message", "role": "assistant", "content": "y"}
 _ASKED = {"type": "message", "role": "user", "content": "x"}
 _LOW = {"detail": "low"}
 _THOUGHT = {"type": "reasoning", "summary": []}
 _SEEN = {"type": "input_image", "image_url": PICTURE}
+_PICTURES = {"action": "edit", "model": "m", "output_format": "webp", "partial_images": 1, "size": "512x512"}
 _FORMAT = {"type": "json_schema", "name": "n", "schema": _SCHEMA}
 _FLAT: Body = {"tools": [{"type": "function", "name": "f"}]}
 
@@ -249,6 +251,8 @@ RESPONSES: dict[str, Probe] = _BOTH | {
     "input[].output": _item(_OUTPUT, output="s"),
     "input[].input": (_item(_CUSTOM)[1], _item(_CUSTOM, input="i")[1]),
     "input[].action": (_item(_SHELL)[1], _item(_SHELL, action={"command": ["ls"]})[1]),
+    "input[].result": _item(_DRAWN, result=PICTURE.partition(",")[2]),
+    "input[].revised_prompt": _item(_DRAWN, revised_prompt="p"),
     "input[].encrypted_content": _item(_THOUGHT, encrypted_content="e"),
     "input[].output[].text": _item(_OUTPUT, output=[{"type": "input_text", "text": "s"}]),
     "input[].summary[].text": _item(_THOUGHT, summary=[{"type": "summary_text", "text": "t"}]),
@@ -267,11 +271,7 @@ RESPONSES: dict[str, Probe] = _BOTH | {
     "tools[].description": _flat(description="d"),
     "tools[].parameters": _flat(parameters=_SCHEMA),
     "tools[].strict": _flat(strict=True),
-    "tools[].action": _drawing(action="edit"),
-    "tools[].model": _drawing(model="m"),
-    "tools[].output_format": _drawing(output_format="webp"),
-    "tools[].partial_images": _drawing(partial_images=1),
-    "tools[].size": _drawing(size="512x512"),
+    **{f"tools[].{name}": _drawing(**{name: value}) for name, value in _PICTURES.items()},
     "tools[].tools": (_FLAT, {"tools": [_SPACE]}),
     "tools[].tools[].name": _spaced(name="g"),
     "tools[].tools[].description": _spaced(description="d"),

@@ -5,6 +5,7 @@ unfinished pictures, `completed`. The id is made from the name of the job that d
 name the picture by it. A call that cannot be carried out makes no item: the model is told, and calls again.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -18,12 +19,18 @@ from coordinator.request import PictureWish
 from coordinator.rounds.events import ToolProgress
 
 Status = Literal["in_progress", "generating", "completed", "failed"]
-PREFIX = "ig"
+_OURS = re.compile(r"ig_([0-9a-f]{32})_(\d)_(\d{1,2})_(\d{1,2})")
+
+
+def job_of(name: str) -> str:
+    """The name of the job that made the picture of an item; empty for the id of another server's."""
+    found = _OURS.fullmatch(name)
+    return ".".join(found.groups()) if found else ""
 
 
 def picture_id(name: str, part: str, choice: int) -> str:
     """The id of the item for a choice of a call. `name`: of the request; `part`: of the call in it, ROUND.CALL."""
-    return f"{PREFIX}_{name}_{part.replace('.', '_')}_{choice}"
+    return f"ig_{name}_{part.replace('.', '_')}_{choice}"
 
 
 @dataclass

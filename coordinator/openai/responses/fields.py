@@ -32,7 +32,11 @@ ACCEPTED: Mapping[str, str] = {
     **{name: CHAT_ACCEPTED[name] for name in CHAT_ACCEPTED if name.startswith("media_references[]")},
     f"{_ITEM}.content[].input_audio.format": CHAT_ACCEPTED["messages[].content[].input_audio.format"],
     f"{_ITEM}.content[].filename": CHAT_ACCEPTED["messages[].content[].file.filename"],
-    f"{_ITEM}.id": "a label of the item; a call and its output are matched by 'call_id'",
+    f"{_ITEM}.id": "a label of the item; a call's output is matched by 'call_id', and a picture of ours is found by it",
+    **{
+        f"{_ITEM}.{name}": "how an earlier picture was drawn: the picture itself says what of it matters"
+        for name in ("background", "output_format", "quality", "size", "error", "svg_usage")
+    },
     f"{_ITEM}.status": "an item counts as it stands, cut off or not",
     f"{_ITEM}.phase": "a mark for models that were trained to read it; Qwen's templates have no place for it",
     f"{_ITEM}.name": "of an output: the call that it answers says it",

@@ -7,8 +7,8 @@ text begins after text, which is how two turns in a row look. After a call every
 A thought sent back in plain text goes into the history, and the model's template decides whether it is shown again.
 
 A client that changes its provider in the middle sends back what another server's own tools did. Calls that are answered
-in the history (of a custom tool, of the local shell) are shown to the model as calls of a function; what has no answer
-beside it (a search, a picture, a sealed thought) is left out, and the answer says so.
+in the history (of a custom tool, of the local shell, a picture) are shown to the model as calls of a function; what has
+no answer beside it (a search, a sealed thought) is left out, and the answer says so.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,10 +16,12 @@ from typing import Any, Literal
 
 from pydantic_core import to_json
 
+from coordinator.attachment import Attachment
 from coordinator.openai.attachments import read_audio, read_file_fields
 from coordinator.openai.fields import Fields, kind
-from coordinator.openai.images import DETAILS, NO_FILE, Pictures, Sent, Unreadable, from_uri
+from coordinator.openai.images import DETAILS, NO_FILE, Pictures, Sent, Unreadable, file_of, from_uri
 from coordinator.openai.messages import (
+    MAX_ID_CHARS,
     custom_call,
     optional_id,
     optional_tool_name,
@@ -28,10 +30,12 @@ from coordinator.openai.messages import (
     tool_name,
 )
 from coordinator.openai.parts import Content, PartKind, picture_kind, read_content, read_text
+from coordinator.openai.responses.drawings import job_of
 from coordinator.openai.responses.fields import ResponsesFields
 from coordinator.openai.tools import MAX_TYPE_CHARS
 from wire.chat import MAX_CALLS, MAX_MESSAGES, Message, ToolCall
 from wire.errors import SupernetError, invalid
+from wire.media import MAX_IMAGE_BYTES
 
 MAX_ITEMS = 2 * MAX_MESSAGES  # a thought, a call and its output are three items and two messages
 
@@ -42,6 +46,8 @@ _FILE = PartKind("input_file", instead=NO_FILE)  # in a tool's result
 _FILES = (PartKind("input_audio", attached=read_audio), PartKind("input_file", attached=read_file_fields))
 _SUMMARY = PartKind("summary_text", "text")
 _THOUGHT = PartKind("reasoning_text", "text")
+
+DRAWN = "Drawn, and shown to the user."
 
 _REFUSED_ITEMS: Mapping[str, str] = {
     "item_reference": "nothing is stored, so nothing can be referred to: send the item itself (in many clients: set "
@@ -190,6 +196,31 @@ def _function_call_output(fields: ResponsesFields, history: _History) -> None:
     history.say("tool", output, call_id)
 
 
+def _picture(fields: ResponsesFields, history: _History) -> None:
+    """A picture that was drawn for an earlier answer: shown to the model as a call and its output, with a handle where
+    a tool can work with it. It may be named by the id that it has here alone."""
+    name, path = fields.text("id") or "", fields.at("result")
+    prompt, result = fields.text("revised_prompt") or "", fields.text("result")
+    edited = fields.choice("action", ("auto", "generate", "edit")) == "edit"
+    fields.accept("status", "background", "output_format", "quality", "size", "error", "svg_usage")
+    job, file = job_of(name), b""
+    if result:
+        sent = Sent(path, "image/png", result)
+        history.pictures.count(sent)
+        try:
+            file = file_of(sent, MAX_IMAGE_BYTES)
+        except Unreadable as error:
+            history.warnings.append(f"a picture of an earlier answer was left out. {error.message}")
+    if not job and not file:
+        history.warnings.append("pictures of earlier answers that are not to be had here were left out: send 'result'")
+        return
+    call_id = name if 0 < len(name) <= MAX_ID_CHARS else "call_of_a_picture"
+    tool = "sogni_edit_image" if edited else "sogni_generate_image"
+    history.call(ToolCall(id=call_id, name=tool, arguments=to_json({"prompt": prompt}).decode()), path)
+    drawn = Attachment(path, None, "image", file, job=job)
+    history.say("tool", Content(DRAWN, attachments=(drawn,)), call_id)
+
+
 def _custom_tool_call(fields: ResponsesFields, history: _History) -> None:
     call_id = required_id(fields, "call_id")
     fields.accept("id", "status", "namespace", "caller")
@@ -221,6 +252,7 @@ _READERS: Mapping[str, Callable[[ResponsesFields, _History], None]] = {
     "function_call": _function_call,
     "function_call_output": _function_call_output,
     "reasoning": _reasoning,
+    "image_generation_call": _picture,
     "custom_tool_call": _custom_tool_call,
     "custom_tool_call_output": _function_call_output,
     "local_shell_call": _shell_call("local_shell"),

@@ -20,11 +20,11 @@ PATIENCE_S = 60.0  # what was drawn is verified in a process of its own, between
 
 @asynccontextmanager
 async def network(
-    start: Start, catalog: str = CATALOG, **settings: Any
+    start: Start, catalog: str = CATALOG, context: int = 4096, **settings: Any
 ) -> AsyncIterator[tuple[Coordinator, FakeWorker]]:
-    """A coordinator, and a chat worker that has joined."""
+    """A coordinator, and a chat worker that has joined with so many tokens of context."""
     async with start(catalog, **settings) as coordinator, coordinator.worker() as worker:
-        await worker.join(slots=4)
+        await worker.join(slots=4, context=context)
         yield coordinator, worker
 
 

@@ -4,15 +4,16 @@ import asyncio
 import json
 from base64 import b64decode
 from contextlib import AsyncExitStack
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from tests.coordinator.api.platform_driver import DRAW, balanced, call, names, network, turn
-from tests.coordinator.conftest import FakeWorker, Start, chat_of
+from tests.coordinator.conftest import FakeWorker, Start, chat_of, make_account, make_key
 from tests.coordinator.media_catalog import png
-from tests.coordinator.media_worker import make_of, media_worker
-from wire.media import GenerateImage
+from tests.coordinator.media_worker import WIDE_CATALOG, make_of, media_worker
+from wire.media import EditImage, GenerateImage
 
 EDIT = "sogni_edit_image"
 TOOL: dict[str, Any] = {"type": "image_generation"}
@@ -145,3 +146,75 @@ async def test_it_may_have_to_be_called(start_coordinator: Start) -> None:
     assert [tool.name for tool in chat_of(first).tools] == [DRAW]
     assert (chat_of(first).tool_choice, chat_of(second).tool_choice) == ("required", "auto")
     assert response.to_dict()["tool_choice"] == TOOL
+
+
+async def edited(worker: FakeWorker, handle: str = "media:1") -> Any:
+    """The first round of a model that changes a picture."""
+    first = await turn(worker, call(json.dumps({"prompt": "bluer", "source_image_url": handle}), EDIT))
+    await turn(worker, "Here it is.")
+    return first
+
+
+@pytest.mark.parametrize("named", ["whole", "by its id alone", "by another server"])
+async def test_a_picture_of_an_earlier_answer_can_be_changed(start_coordinator: Start, named: str) -> None:
+    async with (
+        network(start_coordinator, WIDE_CATALOG, 32768) as (coordinator, worker),
+        media_worker(coordinator, "edits", serves=True) as media,
+        coordinator.openai() as client,
+    ):
+        asked = asyncio.ensure_future(client.responses.create(**ASK))
+        await drawn(worker)
+        said, picture, end = (item.to_dict() for item in (await asked).output)
+        file = b64decode(str(picture["result"]))
+        if named == "by its id alone":
+            picture = {name: picture[name] for name in ("type", "id")}
+        elif named == "by another server":
+            picture = {**picture, "id": "ig_68af"}
+        talk = [{"role": "user", "content": "draw"}, said, picture, end, {"role": "user", "content": "bluer"}]
+        again = asyncio.ensure_future(client.responses.create(**ASK | {"input": talk}))
+        first = await edited(worker)
+        response = await again
+        make = make_of(media.asked[-1])
+    assert isinstance(make, EditImage) and make.images == (sha256(file).hexdigest(),)
+    messages = chat_of(first).messages
+    assert [message.role for message in messages] == ["user", "assistant", "tool", "assistant", "user"]
+    prompt = "" if named == "by its id alone" else "a neon alley"
+    assert json.loads(messages[1].tool_calls[0].arguments) == {"prompt": prompt}
+    assert messages[2].content.startswith("[image media:1, 64x64 PNG]\n")
+    changed = next(item for item in response.output if item.type == "image_generation_call")
+    assert (changed.action, changed.status) == ("edit", "completed")
+
+
+@pytest.mark.parametrize("tools", [[TOOL], []])
+async def test_a_picture_that_is_gone_ends_no_conversation(start_coordinator: Start, tools: Any) -> None:
+    gone = {"type": "image_generation_call", "id": f"ig_{'0' * 32}_1_1_0", "revised_prompt": "a cat"}
+    talk = [{"role": "user", "content": "draw"}, gone, {"role": "user", "content": "thanks"}]
+    async with network(start_coordinator, WIDE_CATALOG, 32768) as (coordinator, worker), coordinator.http() as http:
+        async with media_worker(coordinator, "edits"):
+            asked = asyncio.create_task(http.post("/v1/responses", json=ASK | {"input": talk, "tools": tools}))
+            start = await worker.serve("You are welcome.")
+            answer = await asked
+    assert answer.status_code == 200, answer.text
+    called, output = chat_of(start).messages[1:3]
+    assert (called.tool_calls[0].name, output.content) == (DRAW, "Drawn, and shown to the user.")
+
+
+async def test_nobody_elses_picture_is_found_by_its_id(start_coordinator: Start) -> None:
+    async with (
+        network(start_coordinator, WIDE_CATALOG, 32768) as (coordinator, worker),
+        media_worker(coordinator, "edits", serves=True) as media,
+    ):
+        async with coordinator.openai() as client:
+            asked = asyncio.ensure_future(client.responses.create(**ASK))
+            await drawn(worker)
+            picture = next(item for item in (await asked).output if item.type == "image_generation_call")
+        make_account(coordinator.config, "stranger")
+        key = make_key(coordinator.config, account="stranger")
+        await coordinator.running.services.accounts.refresh()
+        async with coordinator.http(key) as http:
+            body = ASK | {"input": [{"role": "user", "content": "bluer"}, {"type": picture.type, "id": picture.id}]}
+            asking = asyncio.create_task(http.post("/v1/responses", json=body))
+            first = await edited(worker)
+            assert (await asking).status_code == 200
+    assert len(media.asked) == 1
+    assert "media:1" not in chat_of(first).messages[-1].content

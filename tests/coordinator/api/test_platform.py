@@ -242,7 +242,7 @@ async def test_without_a_worker_that_serves_them_nothing_is_declared(start_coord
 
 @pytest.mark.parametrize(("mode", "asks", "declared"), [("opt-in", False, 0), ("opt-in", True, 1), ("off", True, 0)])
 async def test_the_operator_decides(start_coordinator: Start, mode: str, asks: bool, declared: int) -> None:
-    settings = {"platform_tools": mode}
+    settings: dict[str, Any] = {"platform_tools": mode}
     async with network(start_coordinator, **settings) as (coordinator, worker), media_worker(coordinator):
         async with coordinator.http() as http:
             body = {**ASK, "sogni_tools": True} if asks else ASK

@@ -174,6 +174,7 @@ async def test_what_is_kept_here_is_named_and_only_by_its_account(start_coordina
         coordinator.http() as http,
         coordinator.http(await stranger(coordinator)) as other,
     ):
+        await coordinator.running.services.accounts.refresh()
         kept = await upload(http, film(64, 48, 9, 8), "video/mp4")
         theirs = await upload(other, PICTURE, "image/png")
         body = asking(TEXT, media_references=[{"kind": "video", "url": kept}])

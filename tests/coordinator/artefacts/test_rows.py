@@ -44,6 +44,20 @@ def test_what_was_added_is_found_as_it_was(database: Database, account: str) -> 
     assert rows.used(database, account, 0) == rows.total(database, 0) == Room(100, 1)
 
 
+def test_what_a_job_made_is_found_by_whichever_attempt_as_long_as_it_may_be_read(
+    database: Database, account: str, stranger: str
+) -> None:
+    made = row(account, "a", job="j.0/3", origin="made")
+    rows.add(database, made, MUCH)
+    ends_ms = made.artefact.expires_ms
+    assert rows.find_made(database, account, "j.0", ends_ms - 1) == made.artefact
+    assert rows.find_made(database, account, "j.0", ends_ms) is None
+    for whose, job in ((stranger, "j.0"), (account, "j"), (account, "j.0/3"), (account, "j.00")):
+        assert rows.find_made(database, whose, job, 0) is None
+    rows.block(database, "a", True)
+    assert rows.find_made(database, account, "j.0", 0) is None
+
+
 def test_an_object_is_free_with_its_last_row(database: Database, account: str, stranger: str) -> None:
     rows.add(database, row(account, "a"), MUCH)
     rows.add(database, row(stranger, "b"), MUCH)

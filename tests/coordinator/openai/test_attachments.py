@@ -53,12 +53,17 @@ def fault(job: ChatJob, path: str) -> str:
     return found.fault.message
 
 
+def refusal(found: Attachment) -> SupernetError:
+    assert found.refused is not None
+    return found.refused
+
+
 def test_a_picture_for_a_model_without_eyes_is_for_tools() -> None:
     found = only(chat(TEXT, image_url(), TEXT))
     assert (found.kind, found.file, found.path) == ("image", PNG, "messages[0].content[1].image_url")
     assert (found.message, found.at) == (0, len(TEXT["text"]))
-    assert "this model takes text only. Models that see pictures: seer" in found.refused.message
-    assert found.refused.param == "messages[0].content[1].type"
+    assert "this model takes text only. Models that see pictures: seer" in refusal(found).message
+    assert refusal(found).param == "messages[0].content[1].type"
     job = response(input_image())
     assert (only(job).file, only(job).path) == (PNG, "input[0].content[0].image_url")
     assert (job.blobs, job.pictures) == ({}, ())
@@ -68,7 +73,7 @@ def test_a_model_with_eyes_sees_its_pictures_and_hears_nothing() -> None:
     job = chat(image_url(), audio(b64encode(MP3).decode()), model="seer")
     assert list(job.blobs.values()) == [PNG]
     assert (only(job).kind, only(job).file) == ("audio", MP3)
-    assert "the model takes text and pictures only ('text' or 'image_url')" in only(job).refused.message
+    assert "the model takes text and pictures only ('text' or 'image_url')" in refusal(only(job)).message
 
 
 @pytest.mark.parametrize(
@@ -85,7 +90,7 @@ def test_a_model_with_eyes_sees_its_pictures_and_hears_nothing() -> None:
 def test_sounds_and_files_of_a_chat(part: Any, kind: str, data: bytes, at: str) -> None:
     found = only(chat(TEXT, part))
     assert (found.kind, found.file, found.path) == (kind, data, f"messages[0].content[1].{at}")
-    assert "the model takes text only ('text')" in found.refused.message
+    assert "the model takes text only ('text')" in refusal(found).message
 
 
 def test_sounds_and_files_of_a_response() -> None:

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
+from coordinator.attachment import Attachment
 from coordinator.openai.images import NO_FILE, NO_PICTURE, Pictures
 from coordinator.openai.responses.fields import ACCEPTED, ResponsesFields
-from coordinator.openai.responses.items import MAX_ITEMS, read_input
+from coordinator.openai.responses.items import DRAWN, MAX_ITEMS, read_input
 from tests.coordinator.pictures import PNG, input_image, shown, unseen, uri
 from wire.chat import MAX_CALLS, MAX_MESSAGES, Message, ToolCall
 from wire.errors import ErrorCode, SupernetError
-from wire.pictures import UNREADABLE
+from wire.pictures import MAX_PICTURES, UNREADABLE
 
 USER = {"role": "user", "content": "Hi"}
 HI = Message(role="user", content="Hi")
@@ -116,7 +117,7 @@ def test_a_sealed_thought_is_left_out_and_the_answer_says_so() -> None:
 
 
 def test_what_a_tool_of_another_server_did_is_left_out_and_the_answer_says_so() -> None:
-    for kind in ("web_search_call", "image_generation_call", "tool_search_call", "mcp_list_tools", "x" * 1000):
+    for kind in ("web_search_call", "tool_search_call", "mcp_list_tools", "x" * 1000):
         item = {"type": kind, "id": "ws_1", "status": "completed", "action": {"type": "search"}}
         assert read(USER, item, said("y")) == (HI, turn("y"))
         assert warned(item, item) == (
@@ -225,7 +226,7 @@ OF_FILES = ("input[].content[].input_audio.format", "input[].content[].filename"
 def test_marks_of_items_are_let_through_and_change_nothing(path: str) -> None:
     def items() -> list[dict[str, Any]]:
         results = [output(name, [{"type": f"{name}_text", "text": "x"}]) for name in ("input", "output")]
-        made = [USER, call("input"), call("output"), *results, said("y"), thought("z")]
+        made = [USER, call("input"), call("output"), *results, drawn(), said("y"), thought("z")]
         return [*made, {"role": "user", "content": [{"type": "input_text", "text": "w"}]}]
 
     steps = path.removeprefix("input[].").split(".")
@@ -373,3 +374,66 @@ def test_who_made_an_earlier_call_and_how_does_not_matter() -> None:
     output = {"type": "function_call_output", "call_id": "a", "output": "r"}
     assert read(call("a", **program, **{"async": True}), output | program) == read(call("a"), output)
     assert read(call("a", arguments={"b": 1}))[0].tool_calls[0].arguments == '{"b":1}'
+
+
+OURS = f"ig_{'0a' * 16}_1_2_0"
+
+
+def drawn(**fields: Any) -> dict[str, Any]:
+    return {"type": "image_generation_call", "id": OURS, "status": "completed", **fields}
+
+
+def attached(*items: Any) -> tuple[tuple[Message, ...], list[Attachment], tuple[str, ...]]:
+    pictures, body = unseen(), ResponsesFields({"input": [USER, *items]})
+    messages, _ = read_input(body, None, pictures)
+    return messages, pictures.attachments, body.warnings
+
+
+def test_a_picture_of_an_earlier_answer_is_a_call_and_a_thing_for_tools() -> None:
+    full = {"background": "opaque", "output_format": "png", "quality": "auto", "size": "64x64", "error": None}
+    item = drawn(revised_prompt="a cat", action="edit", result=uri().partition(",")[2], **full)
+    (_, called, output), (found,), warnings = attached(item)
+    assert called == Message(
+        role="assistant",
+        content="",
+        tool_calls=(ToolCall(id=OURS, name="sogni_edit_image", arguments='{"prompt":"a cat"}'),),
+    )
+    assert output == result(OURS, DRAWN)
+    assert (found.job, found.file, found.kind, found.message) == (f"{'0a' * 16}.1.2.0", PNG, "image", 2)
+    assert found.refused is None and warnings == ()
+
+
+def test_a_picture_may_be_named_by_its_id_alone_or_be_another_servers() -> None:
+    _, (found,), _ = attached({"type": "image_generation_call", "id": OURS})
+    assert (found.job, found.file) == (f"{'0a' * 16}.1.2.0", b"")
+    (_, called, _), (found,), _ = attached(drawn(id="ig_68af", result=uri().partition(",")[2]))
+    assert (found.job, found.file, called.tool_calls[0].id) == ("", PNG, "ig_68af")
+    assert called.tool_calls[0].name == "sogni_generate_image"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        drawn(id="ig_68af"),
+        drawn(id=None, result=""),
+        drawn(id="ig_68af", result="no base64"),
+        drawn(id="ig_68af", result="PGh0bWw+"),
+        drawn(id="x" * 999, status="failed", result=None, error={"message": "no"}),
+    ],
+)
+def test_a_picture_that_is_not_to_be_had_is_left_out_and_the_answer_says_so(item: Any) -> None:
+    messages, attachments, warnings = attached(item)
+    assert (messages, attachments) == ((HI,), [])
+    assert "left out" in warnings[-1]
+
+
+def test_an_earlier_picture_is_read_as_any_other_item() -> None:
+    refused("input[1].result", USER, drawn(result=7))
+    refused("input[1].action", USER, drawn(action="paint"))
+    refused("input[1].odd", USER, drawn(odd=1))
+
+
+def test_of_very_many_pictures_of_earlier_answers_the_first_are_kept() -> None:
+    messages, attachments, warnings = attached(*[drawn(id=f"ig_{'0a' * 16}_1_{number}_0") for number in range(30)])
+    assert len(messages) == 61 and warnings == ()
+    assert [one.fault for one in attachments] == [None] * MAX_PICTURES
