@@ -10,6 +10,7 @@ import random
 import shutil
 import signal
 import sys
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ from tests.worker.daemon.fake_coordinator import (
     of_its_own,
     serving,
 )
+from tests.worker.daemon.media_catalog import written
 from tests.worker.machine.test_hardware import Nvml
 from wire.offers import Hardware
 from worker.bindings import probe
@@ -39,7 +41,7 @@ from worker.engine.process import ProcessEngine
 from worker.exits import EXIT_CONFIG, EXIT_STOPPED
 from worker.machine import hardware
 from worker.machine.description import Machine
-from worker.planning import proven
+from worker.planning import media_setup, proven
 from worker.preparer.process import Preparer
 from worker.subprocesses import parent
 
@@ -367,6 +369,16 @@ async def test_gpu_unreachable_when_the_engine_starts(
                 await coordinator.issue("gpu_unreachable")
                 coordinator.frames.clear()
                 await coordinator.issue("gpu_unreachable")
+
+
+async def test_media_not_installed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media_setup, "NEEDED", ("no_torch_at_all",))
+    async with Coordinator().listening() as coordinator:
+        config = config_in(stage.folder, coordinator, model=None, media="painter")
+        config = replace(config, catalog=written(stage.folder))
+        async with serving(config):
+            frame = await everywhere(stage, coordinator, config, "media_not_installed")
+            assert "no_torch_at_all" in frame["message"] and "supernet[media]" in frame["remedy"]
 
 
 async def test_preparer_broken(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:

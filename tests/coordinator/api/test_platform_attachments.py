@@ -16,6 +16,7 @@ from tests.coordinator.api.platform_driver import PATIENCE_S, call, names, turn
 from tests.coordinator.conftest import Coordinator, FakeWorker, Start, chat_of, make_account, make_key
 from tests.coordinator.media_catalog import png, uri
 from tests.coordinator.media_worker import WIDE_CATALOG, MediaWorker, film, make_of, media_worker, sound
+from tools.hostile.pictures import files
 from tools.hostile.pictures.files import turned
 from wire import messages as wire
 from wire.blobs import VISION, Blob, Need, Wanted
@@ -257,3 +258,35 @@ async def test_a_file_that_cannot_be_read_is_the_requests_fault(start_coordinato
         assert param == "messages[0].content[1].file.file_data"
         message, param = await refusal(coordinator, asking(*[SHOWN] * 21))
         assert "more than 20 files" in message
+
+
+def bomb(what: str) -> dict[str, Any]:
+    """A part with a file that is far more than it looks."""
+    match what:
+        case "picture":
+            file = files.png(100_000, 100_000, bytes(1000))
+            return {"type": "image_url", "image_url": {"url": uri(file)}}
+        case "film":
+            file = film(64, 48, 9, 8)
+            at = file.index(b"stsz") + 12  # behind version and size: how many frames there are
+            return {"type": "file", "file": {"file_data": uri(file[:at] + b"\xff" * 4 + file[at + 4 :])}}
+        case _:
+            file = sound(1, "wav")
+            lies = file.replace(b"\x80>\x00\x00", b"\x01\x00\x00\x00", 1)  # one sample a second in place of 16,000
+            assert lies != file
+            return {"type": "input_audio", "input_audio": {"data": b64encode(lies).decode()}}
+
+
+async def test_bombs_are_refused_and_the_coordinator_serves_on(start_coordinator: Start) -> None:
+    async with (
+        network(start_coordinator) as (coordinator, worker),
+        media_worker(coordinator, "edits", "restyles", "follows") as media,
+        coordinator.http() as http,
+    ):
+        for what in ("picture", "film", "sound"):
+            message, param = await refusal(coordinator, asking(TEXT, bomb(what)))
+            assert param.startswith("messages[0].content[1]."), message
+        asked = asyncio.create_task(http.post("/v1/chat/completions", json=asking(TEXT)))
+        await turn(worker, "Yes.")
+        assert (await asked).status_code == 200
+        assert media.asked == []

@@ -171,6 +171,7 @@ async def command(config: Config, *argv: str) -> int:
         "SUPERNET_MODELS_DIR": str(config.models_dir),
         "SUPERNET_STATE_DIR": str(config.state_dir),
         "SUPERNET_MODEL": config.model or "",
+        "SUPERNET_MEDIA": config.media or "",
         "SUPERNET_MODEL_FILE": str(config.model_file or ""),
         "SUPERNET_PROJECTOR_FILE": str(config.projector_file or ""),
         "SUPERNET_VISION": config.vision,
