@@ -41,10 +41,12 @@ from worker.engine.process import ProcessEngine
 from worker.exits import EXIT_CONFIG, EXIT_STOPPED
 from worker.machine import hardware
 from worker.machine.description import Machine
+from worker.media_engine.process import ProcessMediaEngine
 from worker.planning import media_setup, proven
 from worker.preparer.process import Preparer
 from worker.subprocesses import parent
 
+FAKE_PIPELINE = "tests.worker.media_engine.fake_child"
 FILES = {("someone/tiny-GGUF", "tiny.gguf"): b"GGUF" + random.Random(1).randbytes(1000)}
 pynvml = sys.modules["pynvml"]
 
@@ -379,6 +381,42 @@ async def test_media_not_installed(stage: Stage, monkeypatch: pytest.MonkeyPatch
         async with serving(config):
             frame = await everywhere(stage, coordinator, config, "media_not_installed")
             assert "no_torch_at_all" in frame["message"] and "supernet[media]" in frame["remedy"]
+
+
+def pipelines() -> list[int]:
+    return [child.pid for child in psutil.Process().children() if FAKE_PIPELINE in child.cmdline()]
+
+
+def installed(folder: Path) -> Path:
+    """A catalog whose pipeline has its weights in a package that is installed."""
+    weights = folder / "some_weights" / "weights"
+    weights.mkdir(parents=True)
+    (weights.parent / "__init__.py").touch()
+    (weights / "model_index.json").write_text("{}")
+    catalog = written(folder)
+    catalog.write_text(catalog.read_text().replace("no_such_package", "some_weights"))
+    return catalog
+
+
+async def test_media_engine_down_and_media_engine_broken(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipeline's process that has nothing to do, killed as the kernel kills for memory: started again, then given
+    up."""
+    command = (sys.executable, "-m", FAKE_PIPELINE, "serve")
+    monkeypatch.setattr("worker.daemon.loadout.ProcessMediaEngine", partial(ProcessMediaEngine, command=command))
+    monkeypatch.setattr("worker.engine.restart.FIRST_S", 0.01)
+    monkeypatch.setattr("worker.engine.restart.CRASHES", 2)
+    monkeypatch.setattr(media_setup, "NEEDED", ())
+    monkeypatch.syspath_prepend(stage.folder)
+    async with Coordinator().listening() as coordinator:
+        config = config_in(stage.folder, coordinator, model=None, media="painter")
+        config = replace(config, catalog=installed(stage.folder))
+        async with serving(config):
+            for code in ("media_engine_down", "media_engine_broken"):
+                await coordinator.until(ready)
+                coordinator.frames.clear()
+                os.kill(pipelines()[0], signal.SIGKILL)
+                frame = await coordinator.issue(code)
+                assert "signal 9 (SIGKILL)" in frame["message"] and frame["remedy"]
 
 
 async def test_preparer_broken(stage: Stage, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
