@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message
@@ -56,7 +57,10 @@ class MediaApi:
         """What the account has, newest first; behind the one that `after` names, `limit` at most."""
         _, account = await self.access.authenticate(request)
         limit = whole_number(request, "limit", 20, 1, MOST_LISTED)
-        rows = await self.artefacts.page(account.id, request.query_params.get("after"), limit + 1)
+        after = request.query_params.get("after")
+        if after is not None and not ID.fullmatch(after):
+            raise SupernetError(ErrorCode.NOT_FOUND, "This account has no such media to go on after.")
+        rows = await self.artefacts.page(account.id, after, limit + 1)
         data = [self._shown(row.artefact, row.origin) for row in rows[:limit]]
         ends = {"first_id": data[0]["id"], "last_id": data[-1]["id"]} if data else {"first_id": None, "last_id": None}
         return JSONResponse({"object": "list", "data": data, **ends, "has_more": len(rows) > limit})
@@ -84,6 +88,8 @@ class MediaApi:
         fields.finish()
         if reason is None:
             raise invalid("reason", "Missing 'reason': say in a sentence what is wrong with it.")
+        if "\0" in reason:  # PostgreSQL keeps no such text
+            raise invalid("reason", "Invalid 'reason': it holds a character of the code 0.")
         artefact_id = _named(request)
         await self.artefacts.report(artefact_id, principal.account, reason)
         return JSONResponse({"object": "media.report", "id": artefact_id}, 201)
@@ -99,6 +105,8 @@ class MediaApi:
                 form = await opened.enter_async_context(bounded.form(max_files=1, max_fields=8))
         except TimeoutError:
             raise invalid(None, f"The form did not arrive within {FORM_S:.0f} s.") from None
+        except HTTPException as error:
+            raise invalid(None, f"The form cannot be read: {error.detail.rstrip('.')}.") from None
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise invalid("file", "The form needs a part 'file' with a filename.")

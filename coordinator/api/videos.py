@@ -1,5 +1,6 @@
 """/v1/videos: films are asked for, and looked at later. They are made whether or not their client stays."""
 
+import re
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from wire.media import MediaRequest
 
 PAGE, MOST_ON_A_PAGE = 20, 100
 MEDIA_TYPE = "video/mp4"
+NAME = re.compile(r"[0-9a-f]{32}")  # of a request
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class VideosApi:
         if order not in ("asc", "desc"):
             raise invalid("order", "Invalid 'order': supported values are 'asc', 'desc'.")
         after = request.query_params.get("after")
-        name = None if after is None else after.removeprefix(PREFIX)
+        name = None if after is None else _read_name(after)
         films = await self.films.page(principal.account, name, limit + 1, order == "asc")
         return JSONResponse(video_list([self._video(film) for film in films[:limit]], len(films) > limit))
 
@@ -166,5 +168,12 @@ def _video(film: Film, status: Status, progress: int, url: str | None) -> Video:
 
 
 def _name(request: Request) -> str:
-    name: str = request.path_params["video_id"]
-    return name.removeprefix(PREFIX)
+    return _read_name(request.path_params["video_id"])
+
+
+def _read_name(id: str) -> str:
+    """The name in an id of a film. Raises not_found for what none is called: no database needs to be asked."""
+    name = id.removeprefix(PREFIX)
+    if not NAME.fullmatch(name):
+        raise SupernetError(ErrorCode.NOT_FOUND, "This account has no such video.")
+    return name

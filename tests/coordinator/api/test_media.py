@@ -8,6 +8,7 @@ import pytest
 
 from coordinator.accounts.accounts import create_account
 from coordinator.artefacts import artefacts as room
+from coordinator.artefacts import rows
 from coordinator.artefacts.rows import Room, list_reports
 from coordinator.store.database import Database
 from tests.coordinator.api.test_artefact_uploads import files
@@ -104,6 +105,38 @@ async def test_what_is_none_of_them_is_refused_and_leaves_nothing(coordinator: C
             assert answer.json()["error"]["type"] == "invalid_request_error"
         assert (await http.get("/v1/media")).json()["data"] == []
     assert files(coordinator) == []
+
+
+async def test_what_no_file_is_called_is_looked_for_in_no_database(
+    coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "page", None)  # PostgreSQL takes no text with a character of the code 0
+    async with coordinator.http() as http:
+        assert code(await http.get("/v1/media", params={"after": "\0"})) == (404, "not_found")
+        answer = await http.post(f"/v1/media/{'A' * 22}/report", json={"reason": "bad\0"})
+        assert code(answer) == (400, "invalid_request")
+
+
+FIELD = b'--b\r\ncontent-disposition: form-data; name="%b"\r\n\r\nx\r\n'
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "said"),
+    [
+        ("multipart/form-data", b"x", "boundary"),
+        ("multipart/form-data; boundary=b", b"x" * 1000, "cannot be read"),
+        ("multipart/form-data; boundary=b", b"--b\r\nx", "'file'"),
+        ("multipart/form-data; boundary=b", FIELD % (b"n" * 100_000) + b"--b--", "cannot be read"),
+        ("multipart/form-data; boundary=b", FIELD % b"n" * 9 + b"--b--", "Too many fields"),
+    ],
+)
+async def test_a_form_that_is_none_is_told_as_such(
+    coordinator: Coordinator, content_type: str, body: bytes, said: str
+) -> None:
+    async with coordinator.http() as http:
+        answer = await http.post("/v1/media", content=body, headers={"content-type": content_type})
+    assert code(answer) == (400, "invalid_request")
+    assert said in answer.json()["error"]["message"]
 
 
 async def test_bounds_are_told_and_nothing_is_dropped_in_silence(

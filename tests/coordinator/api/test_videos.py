@@ -10,7 +10,7 @@ import openai
 import pytest
 
 from coordinator.admission import large_bodies
-from coordinator.videos import films
+from coordinator.videos import films, rows
 from tests.coordinator.conftest import Coordinator, Start, make_account, make_key
 from tests.coordinator.media_catalog import png, uri
 from tests.coordinator.media_worker import CATALOG, make_of, media_worker
@@ -178,6 +178,19 @@ async def test_the_pages_of_a_list(filming: Coordinator) -> None:
         for query in ({"limit": "0"}, {"limit": "101"}, {"order": "up"}):
             assert (await http.get(VIDEOS, params=query)).status_code == 400
         assert (await http.get(VIDEOS, params={"after": "video_none"})).status_code == 404
+
+
+async def test_what_no_film_is_called_is_looked_for_in_no_database(
+    filming: Coordinator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for work in ("find", "page", "remove"):
+        monkeypatch.setattr(rows, work, None)  # PostgreSQL takes no text with a character of the code 0
+    async with filming.http() as http:
+        for name in ("video_%00", "%00", "video_x", "A" * 32):
+            for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/content")):
+                answer = await http.request(method, f"{VIDEOS}/{name}{path}")
+                assert answer.status_code == 404, (method, name, path, answer.text)
+            assert (await http.get(f"{VIDEOS}?after={name}")).status_code == 404
 
 
 async def test_another_account_sees_nothing_of_it(filming: Coordinator) -> None:
