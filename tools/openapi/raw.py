@@ -181,7 +181,7 @@ MORE_RESPONSES: dict[str, Schema] = {
     "include": {"items": {"enum": [LOGPROBS, *responses_fields.INCLUDED]}},
     "tools[].size": {"description": "Of pictures: the nearest that the pipeline makes is drawn."},
     "tools[].model": {"description": "The pipeline that draws: another one does if no worker serves it."},
-    "tools[].partial_images": {"description": "Unfinished pictures on the way. Needs 'stream'."},
+    "tools[].partial_images": {"description": "Unfinished pictures on the way, in a stream."},
     "input[].encrypted_content": {"description": "What another server sealed cannot be read here, and is left out."},
     "max_output_tokens": MORE_CHAT["max_tokens"],
     **{name: MORE_CHAT[name] for name in ("tools", "seed", "ignore_eos", "task_profile", "chat_template_kwargs")},

@@ -27,13 +27,10 @@ def read_image_generation(fields: ResponsesFields, stream: bool) -> PictureWish:
     fields.limit("background", "output_compression")
     fields.accept("quality", "moderation", "complexity", "input_fidelity")
     previews = fields.integer("partial_images", 0, MAX_PREVIEWS) or 0
-    if previews and not stream:
-        path = fields.at("partial_images")
-        raise invalid(path, f"Invalid '{path}': it needs 'stream' to be true.")
     wish = PictureWish(
         tools=frozenset(ACTIONS.get(action, DRAWING)),
         format=cast(ImageFormat, fields.choice("output_format", FORMATS) or "png"),
-        previews=previews,
+        previews=previews if stream else 0,  # clients declare the same tool for either: whole, there is nobody to see
         size=_size(fields),
         model=fields.text("model", high=MAX_MODEL_CHARS) or "",
     )
