@@ -139,7 +139,7 @@ def _refused(state: State, worker: Worker, lease: Lease, job: Job, refused: wire
     job.refusals += 1
     match refused.code:
         case ErrorCode.WORKER_DRAINING:
-            worker.draining = True
+            state.fleet.drains(worker)
         case ErrorCode.WORKER_BUSY if replica is not None:
             wait_s = 1.0 if refused.retry_after_s is None else refused.retry_after_s
             replica.busy_until = now + min(max(wait_s, BUSY_MIN_S), BUSY_MAX_S)
@@ -164,7 +164,7 @@ def _failed(state: State, worker: Worker, lease: Lease, job: Job, failed: wire.F
         testimony.engine_died(state, worker, job, error, now)
         return
     if failed.code is ErrorCode.WORKER_DRAINING:
-        worker.draining = True
+        state.fleet.drains(worker)
         rests.handed_back(state, worker, lease, job, now)
     else:
         job.failures += 1

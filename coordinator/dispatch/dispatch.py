@@ -244,18 +244,25 @@ class Dispatch:
 
     def online(self, model: str) -> Online:
         """What the network has for a model now."""
-        replicas = [worker.replicas[model] for worker in candidates.serving(self._state.fleet, model)]
-        ready = [replica for replica in replicas if replica.status == "ready"]
-        seeing = [replica for replica in ready if VISION in replica.features]
+        pool = self._state.fleet.pool(model)
+        kinds = list(pool.kinds.values())
+        seeing = [kind for kind in kinds if VISION in kind.features]
+        offering = [kind for kind in kinds if kind.ready_offering]
+        media = [kind for kind in offering if isinstance(kind.offer, MediaOffer)]
+        replicas = [worker.replicas[model] for kind in media for worker in kind.members.values()]
         return Online(
-            workers=len(ready),
-            slots=sum(replica.slots for replica in replicas),
-            free=sum(replica.free for replica in ready),
-            seeing=len(seeing),
-            seeing_free=sum(replica.free for replica in seeing),
-            context=max((replica.context for replica in ready if replica.slots), default=0),
+            workers=sum(kind.ready for kind in kinds),
+            slots=sum(kind.slots for kind in kinds),
+            free=sum(kind.free for kind in kinds),
+            seeing=sum(kind.ready for kind in seeing),
+            seeing_free=sum(kind.free for kind in seeing),
+            context=max((kind.context for kind in offering), default=0),
             waiting=self._state.queue.count(model),
-            modes=frozenset().union(*(replica.features for replica in ready if replica.slots)),
-            offers=tuple(one.offer for one in ready if one.slots and isinstance(one.offer, MediaOffer)),
+            modes=frozenset().union(*(kind.features for kind in offering)),
+            offers=tuple(
+                one.offer
+                for one in replicas
+                if one.status == "ready" and one.slots and isinstance(one.offer, MediaOffer)
+            ),
             hashes=candidates.claimed_hashes(self._state.fleet, model),
         )

@@ -29,11 +29,10 @@ def received(state: State, worker: Worker, message: wire.ToCoordinator, now: flo
         case wire.Hello():
             state.send(worker, wire.Error(code=ErrorCode.PROTOCOL_ERROR, message="hello is said once"))
         case wire.Capacity():
-            state.fleet.capacity(worker, message)
-            for model in worker.replicas:
+            for model in state.fleet.capacity(worker, message, now):
                 placing.place(state, model, now)
         case wire.Draining():
-            worker.draining = True
+            state.fleet.drains(worker)
             state.note("worker draining", worker.key)
         case wire.Issue():
             _issue(state, worker, message)

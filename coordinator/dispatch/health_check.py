@@ -44,7 +44,8 @@ def ended(state: State, worker: Worker, lease: Lease, frame: leases.AttemptEnd, 
         state.quarantine.end(worker.key, passed=True)
         state.note("test passed", worker.key)
     elif isinstance(frame, wire.Refused | wire.Failed) and frame.code in NO_VERDICT:
-        worker.draining = worker.draining or frame.code is ErrorCode.WORKER_DRAINING
+        if frame.code is ErrorCode.WORKER_DRAINING:
+            state.fleet.drains(worker)
         if (replica := worker.replicas.get(lease.model)) is not None:
             replica.busy_until = now + AGAIN_S
         state.quarantine.end(worker.key, passed=False)

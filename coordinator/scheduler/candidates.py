@@ -1,13 +1,15 @@
 """Which workers could take a job of a model, now or soon: questions to the fleet, which none of them changes."""
 
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import partial
 from hashlib import sha256
+from itertools import chain, islice
 
 from coordinator.scheduler import pace
 from coordinator.scheduler.fleet import Fleet
-from coordinator.scheduler.placement import ANSWER_TOKENS, Candidate, choose, least_context, seeing_s
+from coordinator.scheduler.placement import ANSWER_TOKENS, ROOM, Candidate, choose, least_context, seeing_s
+from coordinator.scheduler.pool import TYPICAL, Kind, quickest
 from coordinator.scheduler.state import Job
 from coordinator.scheduler.work import Work
 from coordinator.scheduler.workers import Worker
@@ -18,17 +20,22 @@ from wire.offers import ModelOffer
 FASTER = 4.0  # a stream that is slow moves for that much: its prompt is read again
 # Workers of a newcomer that may fail one job, or hand it back, while others could have it: ids are free.
 NEWCOMERS_TRIES = 2
+FEW = 64  # open workers that are all looked at
+EACH = 8  # of more, so many of each order
 MOST_CLAIMS = 8  # different hashes of a model that clients are told: a crowd of liars must not fill the answer
+
+Rule = Callable[[Worker], bool]
+
+
+def able(fleet: Fleet, model: str, work: Work | None = None) -> list[Kind]:
+    """The kinds of workers that take jobs of the model, or will once it is loaded. `work`: those that can do this;
+    None: whatever they can."""
+    return [kind for kind in fleet.pool(model).kinds.values() if _does(kind.offer, work)]
 
 
 def serving(fleet: Fleet, model: str, work: Work | None = None) -> Iterator[Worker]:
-    """Connected workers that take jobs of the model, or will once it is loaded. `work`: those that can do this; None:
-    whatever they can. One by one: of a thousand workers the first often says enough."""
-    for worker in fleet.workers.values():
-        if worker.left_at is None and not worker.draining:
-            replica = worker.replicas.get(model)
-            if replica is not None and replica.status != "broken" and _does(replica.offer, work):
-                yield worker
+    """The workers of these kinds, one by one: of a thousand the first often says enough."""
+    return _members(able(fleet, model, work))
 
 
 def _does(offer: ModelOffer | MediaOffer, work: Work | None) -> bool:
@@ -38,26 +45,23 @@ def _does(offer: ModelOffer | MediaOffer, work: Work | None) -> bool:
 def servable(fleet: Fleet, model: str, now: float, work: Work | None = None) -> bool:
     """Is there a worker for the model, or was there one a moment ago? One that offers no slots (it is paused while its
     owner plays) does not count: it may offer none for hours."""
-    if any(worker.replicas[model].slots for worker in serving(fleet, model, work)):
+    if any(kind.offering for kind in able(fleet, model, work)):
         return True
     return any(_does(offer, work) for at, offer in fleet.last_left.get(model, ()) if now - at < DEAD_AFTER_S)
 
 
 def slots(fleet: Fleet, model: str, work: Work | None = None) -> int:
-    return sum(worker.replicas[model].slots for worker in serving(fleet, model, work))
+    return sum(kind.slots for kind in able(fleet, model, work))
 
 
 def longest_context(fleet: Fleet, model: str, work: Work | None = None) -> int:
     """Tokens of the largest slot of the model; workers that offer no slots do not count."""
-    replicas = (worker.replicas[model] for worker in serving(fleet, model, work))
-    return max((replica.context for replica in replicas if replica.slots), default=0)
+    return max((kind.context for kind in able(fleet, model, work) if kind.offering), default=0)
 
 
 def claimed_hashes(fleet: Fleet, model: str) -> tuple[tuple[str, int], ...]:
     """The sha256 of the weights that workers which are ready say they have, and how many: the commonest first."""
-    replicas = (worker.replicas[model] for worker in serving(fleet, model))
-    said = (replica.offer.sha256 for replica in replicas if replica.status == "ready" and replica.offer.sha256)
-    return tuple(Counter(said).most_common(MOST_CLAIMS))
+    return tuple(fleet.pool(model).hashes.most_common(MOST_CLAIMS))
 
 
 def has_room(worker: Worker, model: str, now: float) -> bool:
@@ -68,12 +72,13 @@ def has_room(worker: Worker, model: str, now: float) -> bool:
 
 def any_open(fleet: Fleet, model: str, now: float) -> bool:
     """Could any job of the model be placed now?"""
-    return any(_open(fleet, worker, model, now) for worker in serving(fleet, model))
+    return any(_open(fleet, worker, model, now) for worker in fleet.pool(model).open)
 
 
 def another_open(fleet: Fleet, worker: Worker, model: str, now: float, work: Work | None = None) -> bool:
     """Could any other worker than this one take a job of the model now?"""
-    return any(other is not worker and _open(fleet, other, model, now) for other in serving(fleet, model, work))
+    opened = quickest(able(fleet, model, work), 0)
+    return any(other is not worker and _open(fleet, other, model, now) for other in opened)
 
 
 def is_owner_ready(fleet: Fleet, model: str, but: Container[str], context: int = 0, work: Work | None = None) -> bool:
@@ -95,20 +100,27 @@ def is_crowding(fleet: Fleet, account: str, model: str, now: float) -> bool:
     owed = fleet.headroom.owed(account, model, slots(fleet, model), now)
     if not owed:
         return False
-    ready = (worker for worker in serving(fleet, model) if _open(fleet, worker, model, now))
-    return sum(worker.replicas[model].free for worker in ready) <= owed
+    free = 0
+    for worker in fleet.pool(model).open:
+        if _open(fleet, worker, model, now):
+            free += worker.replicas[model].free
+            if free > owed:
+                return False
+    return True
 
 
 def choose_worker(fleet: Fleet, job: Job, now: float, answer: float = ANSWER_TOKENS) -> Worker | None:
     """The worker for the job, whose answer is expected to have so many tokens; None if none is open that has the
     context for it. A worker that failed the job before is chosen only when no other has the context, and one whose
     owner found the request to blame only when there is no other owner's."""
-    model, work = job.spec.model, job.work
-    context = least_context(job.prompt, job.context, longest_context(fleet, model, work))
-    large = [worker for worker in serving(fleet, model, work) if worker.replicas[model].context >= context]
-    strangers = [worker for worker in large if worker.peer.account not in job.witnesses] or large
-    others = [worker for worker in strangers if worker.incarnation not in job.avoid] or strangers
-    open_now = [_candidate(fleet, w, job, now) for w in _first_asked(fleet, others, job, now)]
+    context = least_context(job.prompt, job.context, longest_context(fleet, job.spec.model, job.work))
+    kinds = [kind for kind in able(fleet, job.spec.model, job.work) if kind.context >= context]
+    rules = _rules(fleet, kinds, job)
+    first: Iterable[Worker] = ()
+    if not job.avoid and not job.witnesses and sum(len(kind.open) for kind in kinds) > FEW:
+        first = _sample(fleet, kinds, job, rules, now)
+    first = first or _first_asked(fleet, kinds, job, rules, now)
+    open_now = [_candidate(fleet, worker, job, now) for worker in first]
     key = choose(open_now, partial(job.work.seconds, answer=answer), context, job.prompt)
     return None if key is None else fleet.workers[key]
 
@@ -117,37 +129,86 @@ def is_faster_elsewhere(fleet: Fleet, worker: Worker, job: Job, tps: float, now:
     """Whether another owner's worker could go on with the job now, and give FASTER times as many tokens a second."""
     model, work = job.spec.model, job.work
     context = least_context(job.prompt + len(job.delivered), job.context, longest_context(fleet, model, work))
-    for other in serving(fleet, model, work):
-        replica = other.replicas[model]
+    kinds = [kind for kind in able(fleet, model, work) if kind.context >= context]
+    for other in quickest(kinds, 0):
         if other.peer.account in (worker.peer.account, *job.witnesses) or other.incarnation in job.avoid:
             continue
-        if replica.context < context or not other.owner.within_bound or not _open(fleet, other, model, now):
+        if not other.owner.within_bound or not _open(fleet, other, model, now):
             continue
+        replica = other.replicas[model]
         if pace.stream_tps(replica, replica.held + 1) / pace.slowness(replica, now) >= FASTER * tps:
             return True
     return False
 
 
-def _first_asked(fleet: Fleet, workers: list[Worker], job: Job, now: float) -> list[Worker]:
-    """Those of the workers with a free slot that may have the job: a newcomer's only within its bound, if an owner that
-    has proven itself could have it too, and otherwise the last; not while verdicts on its words are due, if anybody
-    else could have it; and not again the owner that failed it, a newcomer's third worker not even while it waits."""
-    model = job.spec.model
+def _rules(fleet: Fleet, kinds: list[Kind], job: Job) -> list[Rule]:
+    """What a worker has to be, each only where some worker is: not of an owner that found the request to blame; not one
+    that failed the job; not a newcomer's third that would; not one on whose owner's words verdicts are due."""
+    model, rules = job.spec.model, list[Rule]()
     failed = Counter(key.rpartition("/")[0] for key, _ in job.avoid)
-    spared = [worker for worker in workers if worker.owner.proven or failed[worker.peer.account] < NEWCOMERS_TRIES]
-    if any(is_ready(fleet, worker, model) for worker in spared):
-        workers = spared
-    heard = [worker for worker in workers if not worker.owner.awaits_verdicts]
-    if any(is_ready(fleet, worker, model) for worker in heard):
-        workers = heard
-    ready = [worker for worker in workers if _open(fleet, worker, model, now)]
-    within = [worker for worker in ready if worker.owner.within_bound]
-    if not within and any(worker.owner.proven and is_ready(fleet, worker, model) for worker in workers):
+
+    def ready(worker: Worker) -> bool:
+        return is_ready(fleet, worker, model)
+
+    def narrow(rule: Rule, *among: Rule) -> None:
+        wanted = (*rules, *among, rule)
+        # Those with a free slot first: they are mostly ready, and of the others a thousand may be paused.
+        if any(_passes(worker, wanted) for worker in chain(quickest(kinds, 0), _members(kinds))):
+            rules.append(rule)
+
+    if job.witnesses:
+        narrow(lambda worker: worker.peer.account not in job.witnesses)
+    if job.avoid:
+        narrow(lambda worker: worker.incarnation not in job.avoid)
+        narrow(lambda worker: worker.owner.proven or failed[worker.peer.account] < NEWCOMERS_TRIES, ready)
+    narrow(lambda worker: not worker.owner.awaits_verdicts, ready)
+    return rules
+
+
+def _first_asked(fleet: Fleet, kinds: list[Kind], job: Job, rules: list[Rule], now: float) -> list[Worker]:
+    """Those of the workers with a free slot that may have the job: a newcomer's only within its bound, if an owner that
+    has proven itself could have it too, and otherwise the last; and not again the owner that failed it."""
+    model = job.spec.model
+    passed = (worker for worker in quickest(kinds, 0) if _passes(worker, rules))
+    opened = [worker for worker in passed if _open(fleet, worker, model, now)]
+    within = [worker for worker in opened if worker.owner.within_bound]
+    if not within and any(
+        worker.owner.proven and is_ready(fleet, worker, model) and _passes(worker, rules) for worker in _members(kinds)
+    ):
         return []
-    first = within or ready
+    first = within or opened
     if not job.avoid:
         return first
+    failed = {key.rpartition("/")[0] for key, _ in job.avoid}
     return _second_try([worker for worker in first if worker.peer.account not in failed] or first, job)
+
+
+def _sample(fleet: Fleet, kinds: list[Kind], job: Job, rules: list[Rule], now: float) -> list[Worker]:
+    """Of many open workers those that a look at all of them would mostly choose from: who has read a beginning of the
+    prompt, and who would be quickest with typical jobs. Nobody where none is within its bound: then all are asked."""
+    model = job.spec.model
+
+    def may(worker: Worker) -> bool:
+        return worker.owner.within_bound and _passes(worker, rules) and _open(fleet, worker, model, now)
+
+    largest = max(kind.context for kind in kinds if kind.open)
+    kinds = [kind for kind in kinds if kind.context >= min(largest, job.prompt * ROOM)]
+    found: dict[str, Worker] = {}
+    for order in range(len(TYPICAL)):
+        found |= {worker.key: worker for worker in islice(filter(may, quickest(kinds, order)), EACH)}
+    for key in fleet.pool(model).readers(job.work.prefixes):
+        kind = next((kind for kind in kinds if key in kind.open), None)
+        if kind is not None and may(kind.open[key]):
+            found[key] = kind.open[key]
+    return list(found.values())
+
+
+def _members(kinds: Iterable[Kind]) -> Iterator[Worker]:
+    return chain.from_iterable(kind.members.values() for kind in kinds)
+
+
+def _passes(worker: Worker, rules: Iterable[Rule]) -> bool:
+    return all(rule(worker) for rule in rules)
 
 
 def _second_try(workers: list[Worker], job: Job) -> list[Worker]:

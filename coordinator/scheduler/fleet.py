@@ -1,9 +1,10 @@
 """The workers that are or were just connected, what they say of their slots, and the leases of jobs on them."""
 
-from collections import deque
+from collections import Counter, deque
 
 from coordinator.scheduler.headroom import Headroom
 from coordinator.scheduler.owners import Owner
+from coordinator.scheduler.pool import Pool
 from coordinator.scheduler.quarantine import Quarantine
 from coordinator.scheduler.reading import work_tokens
 from coordinator.scheduler.state import Job, Lease, Peer
@@ -32,6 +33,8 @@ class Fleet:
         self.headroom = Headroom()
         self.workers: dict[str, Worker] = {}  # by key
         self._owners: dict[str, Owner] = {}  # by account; those with nothing to remember are forgotten
+        self._of_account: Counter[str] = Counter()
+        self._pools: dict[str, Pool] = {}  # by model; the catalog bounds them
         # By model: when workers lost their sockets in the last DEAD_AFTER_S, and what they offered, oldest first.
         self.last_left: dict[str, deque[tuple[float, ModelOffer | MediaOffer]]] = {}
         self._sessions: dict[str, str] = {}  # session -> key
@@ -45,7 +48,11 @@ class Fleet:
 
     def of_account(self, account: str) -> int:
         """How many workers belong to the account."""
-        return sum(worker.peer.account == account for worker in self.workers.values())
+        return self._of_account[account]
+
+    def pool(self, model: str) -> Pool:
+        """What there is of one model; to look at, not to change."""
+        return self._pools.get(model, _NOTHING)
 
     def owner(self, account: str) -> Owner:
         """What the workers of this account have shown."""
@@ -57,7 +64,9 @@ class Fleet:
         worker = Worker(key_of(hello, peer), peer, hello, replicas, heard_at=now, owner=self.owner(peer.account))
         worker.sessions.append(peer.session)
         self.workers[worker.key] = worker
+        self._of_account[peer.account] += 1
         self._sessions[peer.session] = worker.key
+        self._count(worker, now)
         return worker
 
     def reattach(self, worker: Worker, hello: Hello, peer: Peer, now: float) -> None:
@@ -67,6 +76,7 @@ class Fleet:
         worker.sessions.append(peer.session)
         worker.peer, worker.hello, worker.heard_at, worker.left_at, worker.draining = peer, hello, now, None, False
         worker.issues.clear()  # those that are left come again after the Welcome; one may have ended meanwhile
+        self._leave(worker)
         before, worker.replicas = worker.replicas, _replicas(hello)
         for model, replica in worker.replicas.items():
             if model in before:
@@ -76,6 +86,7 @@ class Fleet:
         for lease in worker.leases.values():
             if lease.model in worker.replicas:
                 worker.replicas[lease.model].held += 1
+        self._count(worker, now)
 
     def settled(self, worker: Worker) -> None:
         """A frame came on the new socket, so the worker has read our Welcome: the sessions before are over."""
@@ -85,6 +96,7 @@ class Fleet:
     def detach(self, worker: Worker, now: float) -> None:
         """The worker's socket is gone; the worker may come back."""
         worker.left_at = now
+        self._leave(worker)
         for model, replica in worker.replicas.items():
             left = self.last_left.setdefault(model, deque())
             left.append((now, replica.offer))
@@ -95,6 +107,10 @@ class Fleet:
         """The worker will not come back."""
         self._sessions.pop(worker.peer.session, None)
         del self.workers[worker.key]
+        self._leave(worker)
+        self._of_account[worker.peer.account] -= 1
+        if not self._of_account[worker.peer.account]:
+            del self._of_account[worker.peer.account]
         for lease in worker.leases.values():
             self.headroom.give_back(lease)
         worker.owner.running -= len(worker.leases)
@@ -106,16 +122,28 @@ class Fleet:
 
     # ---- slots ---------------------------------------------------------------------------------------------------
 
-    def capacity(self, worker: Worker, capacity: Capacity) -> None:
-        """What the worker says of its slots. Frames on the way from us make it seem freer, never fuller, than it is."""
+    def capacity(self, worker: Worker, capacity: Capacity, now: float) -> set[str]:
+        """What the worker says of its slots. Frames on the way from us make it seem freer, never fuller, than it is.
+        Returns the models of which it has a free slot and had none: jobs that wait may have it."""
+        opened = set()
         for state in capacity.models:
             replica = worker.replicas.get(state.id)
             if replica is None:
                 continue
+            had_room = replica.status == "ready" and replica.free > 0
             replica.status, replica.slots = state.status, state.slots
             if replica.status != "ready":
                 replica.prefix_index.clear()
             replica.taken_elsewhere = max(0, replica.slots - replica.held - state.free)
+            if not had_room and replica.status == "ready" and replica.free > 0:
+                opened.add(state.id)
+        self._count(worker, now)
+        return opened
+
+    def drains(self, worker: Worker) -> None:
+        """The worker takes no more jobs, and will leave."""
+        worker.draining = True
+        self._leave(worker)
 
     def lease(self, worker: Worker, job: Job, now: float) -> Lease:
         """Begin the job's next attempt: it holds one of the worker's slots from now on."""
@@ -132,6 +160,7 @@ class Fleet:
         self.headroom.take(lease, now)
         lease.expected_cached = replica.prefix_index.cached_tokens(job.work.prefixes)
         worker.last_used = now
+        self._count(worker, now)
         return lease
 
     def release(self, lease: Lease) -> None:
@@ -145,6 +174,7 @@ class Fleet:
         if replica is not None:
             replica.held -= 1
             replica.read += lease.unread
+        self._count(worker, worker.heard_at)
 
     # ---- what an engine has shown --------------------------------------------------------------------------------
 
@@ -160,6 +190,7 @@ class Fleet:
         replica = worker.replicas.get(job.spec.model)
         if replica is not None:
             replica.prefix_index.add(job.work.prefixes, replica.slots)
+            self._pools.setdefault(job.spec.model, Pool()).read(worker.key, job.work.prefixes)
             replica.read += lease.unread
         lease.unread = 0
 
@@ -168,3 +199,26 @@ class Fleet:
         replica = worker.replicas.get(lease.model)
         if replica is not None:
             replica.prefix_index.learn(lease.expected_cached, job.work.prefixes, usage.cached, usage.prompt)
+
+    # ---- what there is of each model -----------------------------------------------------------------------------
+
+    def _count(self, worker: Worker, now: float) -> None:
+        """Something of the worker has changed that its pools count."""
+        if worker.left_at is not None or worker.draining:
+            return
+        for model, replica in worker.replicas.items():
+            pool = self._pools.get(model)
+            if pool is None:
+                pool = self._pools[model] = Pool()
+            if replica.status == "broken":
+                pool.leave(worker)
+            else:
+                pool.count(worker, replica, self.quarantine.failures(worker.key), now)
+
+    def _leave(self, worker: Worker) -> None:
+        """The worker takes no jobs of any model."""
+        for model in worker.replicas:
+            self.pool(model).leave(worker)
+
+
+_NOTHING = Pool()

@@ -5,11 +5,10 @@ speed curve that it measured itself, and how much of the prompt it need not read
 (prefix_affinity.py). Of equals (within TIE) the one that knows more of it, then the least recently used.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 
-from wire.offers import SpeedPoint
+from coordinator.scheduler.speed_curve import SpeedCurve
 from wire.pictures import MOST_TOKENS
 
 ANSWER_TOKENS = 256.0  # a typical answer, where none is known: what decode speed is weighed against reading the prompt
@@ -20,6 +19,7 @@ UNKNOWN_IMAGE_MS = 1000.0
 MEASURED_PROMPT = 512  # tokens of the prompt whose time to the first token a speed curve tells
 TIE = 0.05
 TOLERANCE, GRACE_S = 2.0, 2.0  # a job that took twice what was claimed, and 2 s, took as long as was claimed
+UNMEASURED = SpeedCurve()
 ROOM = 1.25  # of a slot for a prompt: it is estimated, and an answer follows
 
 
@@ -31,7 +31,7 @@ class Candidate:
     worker: str
     busy: int
     context: int
-    speed: tuple[SpeedPoint, ...] = ()
+    speed: SpeedCurve = UNMEASURED
     failures: int = 0
     last_used: float = 0.0
     cached: int = 0
@@ -76,36 +76,28 @@ def expected_s(candidate: Candidate, prompt: int = MEASURED_PROMPT, answer: floa
     prefix is. What the worker knows of the prompt is not read again: that is the whole gain of a prefix, in the same
     seconds as the load that speaks against a busy worker.
     """
-    streams, speed = candidate.busy + 1, candidate.speed
-    tps = decode_tps(speed, streams) / streams
-    prefill_tps = max(reading_tps(speed, streams, UNKNOWN_PREFILL_TPS), 1.0)
-    ttft_s = _interpolate([(p.streams, p.ttft_ms) for p in speed], streams, UNKNOWN_TTFT_MS) / 1000
-    around_s = max(ttft_s - MEASURED_PROMPT / prefill_tps, 0.0)  # what does not depend on the prompt
+    streams = candidate.busy + 1
+    pace = candidate.speed.at(streams)
+    tps, prefill_tps, ttft_ms = (UNKNOWN_TPS, UNKNOWN_PREFILL_TPS, UNKNOWN_TTFT_MS) if pace is None else pace
+    prefill_tps = max(prefill_tps, 1.0)
+    around_s = max(ttft_ms / 1000 - MEASURED_PROMPT / prefill_tps, 0.0)  # what does not depend on the prompt
     read_s = max(prompt - candidate.cached, 0) / prefill_tps
-    return around_s + candidate.seeing_s + read_s + answer / max(tps, 0.01)
+    return around_s + candidate.seeing_s + read_s + answer / max(tps / streams, 0.01)
 
 
-def decode_tps(speed: Sequence[SpeedPoint], streams: int) -> float:
-    """Tokens a second of all streams together, between measured points on a line, beyond the last one constant."""
-    return _interpolate([(p.streams, p.decode_tps) for p in speed], streams, UNKNOWN_TPS)
+def decode_tps(speed: SpeedCurve, streams: int) -> float:
+    """Tokens a second of all streams together."""
+    pace = speed.at(streams)
+    return UNKNOWN_TPS if pace is None else pace.decode_tps
 
 
-def reading_tps(speed: Sequence[SpeedPoint], streams: int, unknown: float) -> float:
+def reading_tps(speed: SpeedCurve, streams: int, unknown: float) -> float:
     """Tokens of prompts a second beside so many streams; `unknown` where nothing was measured."""
-    return _interpolate([(p.streams, p.prefill_tps) for p in speed], streams, unknown)
+    pace = speed.at(streams)
+    return unknown if pace is None else pace.prefill_tps
 
 
 def seeing_s(image_ms: float | None, tokens: int) -> float:
     """Seconds that an encoder takes for pictures of so many tokens, one after the other, by the worker's claim. Then
     they are read as the rest of a prompt is."""
     return (UNKNOWN_IMAGE_MS if image_ms is None else image_ms) / 1000 * tokens / MOST_TOKENS
-
-
-def _interpolate(points: list[tuple[int, float]], at: int, unknown: float) -> float:
-    if not points:
-        return unknown
-    points = sorted(points)
-    for (x0, y0), (x1, y1) in pairwise(points):
-        if x0 <= at <= x1:
-            return y0 + (y1 - y0) * (at - x0) / (x1 - x0) if x1 > x0 else y1
-    return points[0][1] if at < points[0][0] else points[-1][1]

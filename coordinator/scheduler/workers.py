@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 from coordinator.scheduler.owners import Owner
 from coordinator.scheduler.prefix_affinity import PrefixIndex
+from coordinator.scheduler.speed_curve import SpeedCurve
 from coordinator.scheduler.state import Lease, Peer
 from wire.media import MediaOffer
 from wire.messages import Hello, Issue
-from wire.offers import ModelOffer, ModelStatus, SpeedPoint
+from wire.offers import ModelOffer, ModelStatus
 
 SESSIONS = 8  # sockets in a row that may end before the worker has read its Welcome
 
@@ -29,6 +30,10 @@ class Replica:
     slowness_at: float = 0.0
     given: int = 0  # tokens of all prompts that it was ever given, estimated
     read: int = 0  # and of those of them that it has read, or need not read any more
+    speed: SpeedCurve = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.speed = SpeedCurve(self.offer.speed if isinstance(self.offer, ModelOffer) else ())
 
     @property
     def features(self) -> frozenset[str]:
@@ -39,10 +44,6 @@ class Replica:
     def context(self) -> int:
         """Tokens of one job, prompt and answer together."""
         return self.offer.context if isinstance(self.offer, ModelOffer) else 0
-
-    @property
-    def speed(self) -> tuple[SpeedPoint, ...]:
-        return self.offer.speed if isinstance(self.offer, ModelOffer) else ()
 
     @property
     def image_ms(self) -> float | None:

@@ -19,4 +19,4 @@ def job(name: str = "j", account: str = "client") -> Job:
 
 
 def ready(fleet: Fleet, worker: Worker, slots: int = 2, free: int = 2) -> None:
-    fleet.capacity(worker, Capacity(models=(ModelState(id=M, status="ready", slots=slots, free=free),)))
+    fleet.capacity(worker, Capacity(models=(ModelState(id=M, status="ready", slots=slots, free=free),)), 0)

@@ -3,6 +3,8 @@ from coordinator.scheduler.quarantine import Quarantine
 from coordinator.scheduler.state import Limits, Peer
 from tests.coordinator.dispatch.driver import M
 from tests.coordinator.scheduler.builders import PEER, hello, job, ready
+from wire.messages import Capacity
+from wire.offers import ModelState, ModelStatus
 
 
 def test_workers_are_known_by_account_and_by_socket() -> None:
@@ -13,6 +15,7 @@ def test_workers_are_known_by_account_and_by_socket() -> None:
     assert fleet.by_session("s2") is None
     assert (fleet.of_account("acc"), fleet.of_account("other")) == (1, 0)
     fleet.remove(worker)
+    assert fleet.of_account("acc") == 0
     assert fleet.by_session("s1") is None
 
 
@@ -50,3 +53,17 @@ def test_leases_survive_a_reattach_and_hold_their_slots() -> None:
     assert worker.replicas[M].held == 1
     fleet.release(lease)
     assert worker.replicas[M].held == 0
+
+
+def test_a_heartbeat_opens_a_model_only_where_there_was_no_room() -> None:
+    fleet = Fleet(Quarantine(Limits()))
+    worker = fleet.add(hello(), PEER, 0)
+
+    def says(status: ModelStatus, free: int) -> set[str]:
+        return fleet.capacity(worker, Capacity(models=(ModelState(id=M, status=status, slots=2, free=free),)), 0)
+
+    assert says("ready", 0) == set()
+    assert says("ready", 1) == {M}
+    assert says("ready", 1) == set(), "nothing new: jobs that wait were told"
+    assert says("loading", 0) == set()
+    assert says("ready", 2) == {M}

@@ -14,13 +14,15 @@ from coordinator.scheduler.placement import (
     least_context,
     seeing_s,
 )
+from coordinator.scheduler.speed_curve import SpeedCurve
 from wire.offers import SpeedPoint
 
-FAST = (
+FAST_POINTS = (
     SpeedPoint(streams=1, decode_tps=100, prefill_tps=2000, ttft_ms=100),
     SpeedPoint(streams=4, decode_tps=200, prefill_tps=2000, ttft_ms=300),
 )
-SLOW = (SpeedPoint(streams=1, decode_tps=20, prefill_tps=500, ttft_ms=500),)
+FAST = SpeedCurve(FAST_POINTS)
+SLOW = SpeedCurve((SpeedPoint(streams=1, decode_tps=20, prefill_tps=500, ttft_ms=500),))
 
 
 def choose(
@@ -47,7 +49,7 @@ def test_between_measured_points_speed_lies_on_a_line_and_beyond_them_it_is_cons
     assert decode_tps(FAST, 1) == 100
     assert decode_tps(FAST, 2) == 100 + 100 / 3
     assert decode_tps(FAST, 9) == 200
-    assert decode_tps(tuple(reversed(FAST)), 4) == 200
+    assert decode_tps(SpeedCurve(reversed(FAST_POINTS)), 4) == 200
 
 
 def test_a_worker_that_measured_nothing_is_taken_for_slow_but_gets_work() -> None:
@@ -56,7 +58,7 @@ def test_a_worker_that_measured_nothing_is_taken_for_slow_but_gets_work() -> Non
 
 
 def test_a_measured_speed_of_zero_is_no_division_by_zero() -> None:
-    dead = (SpeedPoint(streams=1, decode_tps=0, prefill_tps=0, ttft_ms=0),)
+    dead = SpeedCurve((SpeedPoint(streams=1, decode_tps=0, prefill_tps=0, ttft_ms=0),))
     assert expected_s(Candidate("dead", 0, 4096, dead)) > expected_s(Candidate("slow", 0, 4096, SLOW))
 
 
@@ -109,7 +111,7 @@ def test_a_prompt_of_the_measured_length_takes_the_measured_time() -> None:
 
 
 def test_a_worker_may_claim_anything_and_wins_no_time_before_zero() -> None:
-    odd = (SpeedPoint(streams=1, decode_tps=100, prefill_tps=0, ttft_ms=0),)
+    odd = SpeedCurve((SpeedPoint(streams=1, decode_tps=100, prefill_tps=0, ttft_ms=0),))
     assert expected_s(Candidate("odd", 0, 4096, odd, cached=9999), 100) == pytest.approx(2.56)
 
 
