@@ -21,7 +21,7 @@ FASTER = 4.0  # a stream that is slow moves for that much: its prompt is read ag
 # Workers of a newcomer that may fail one job, or hand it back, while others could have it: ids are free.
 NEWCOMERS_TRIES = 2
 FEW = 64  # open workers that are all looked at
-EACH = 8  # of more, so many of each order
+EACH = 5  # of more, so many of each order
 MOST_CLAIMS = 8  # different hashes of a model that clients are told: a crowd of liars must not fill the answer
 
 Rule = Callable[[Worker], bool]

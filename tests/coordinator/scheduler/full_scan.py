@@ -75,8 +75,8 @@ def open_workers(fleet: Fleet, job: Job, now: float) -> list[Worker]:
 def seconds(fleet: Fleet, job: Job, key: str, now: float) -> float:
     """How long the worker would be expected to take."""
     candidate: Candidate = candidates._candidate(fleet, fleet.workers[key], job, now)
-    believed_s = placement.believed_s(job.work.seconds(candidate, ANSWER_TOKENS), candidate.slowness)
-    return believed_s * 2 ** min(candidate.failures, 10)
+    believed_s: float = placement.believed_s(job.work.seconds(candidate, ANSWER_TOKENS), candidate.slowness)
+    return believed_s * 2.0 ** min(candidate.failures, 10)
 
 
 # ---- made up -------------------------------------------------------------------------------------------------------
