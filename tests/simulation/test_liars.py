@@ -75,8 +75,10 @@ def witnesses_are_ids(monkeypatch: pytest.MonkeyPatch) -> None:
         job.witnesses[worker.key] = worker.key
         job.avoid.add(worker.incarnation)
 
-    def asked(fleet: Any, workers: Any, job: Any, now: float) -> Any:
-        return [worker for worker in workers if candidates._open(fleet, worker, job.spec.model, now)]
+    def asked(fleet: Any, kinds: Any, job: Any, rules: Any, now: float) -> Any:
+        opened = (worker for kind in kinds for worker in kind.open.values())
+        others = [worker for worker in opened if worker.incarnation not in job.avoid]
+        return [worker for worker in others if candidates._open(fleet, worker, job.spec.model, now)]
 
     monkeypatch.setattr(testimony, "_witness", witness)
     monkeypatch.setattr(candidates, "_first_asked", asked)
