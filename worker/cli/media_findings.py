@@ -7,7 +7,7 @@ from worker.config import Config
 from worker.issues import issue
 from worker.machine.description import Machine
 from worker.planning.media_plan import MediaPlan, plan_media
-from worker.planning.media_setup import entry, not_installed, wanted_tools
+from worker.planning.media_setup import SMALLER, entry, not_installed, wanted_tools
 from worker.planning.plan import DoesNotFit, PlanError
 from worker.telemetry.status import Status
 from worker.weights import folders
@@ -35,7 +35,7 @@ def look(config: Config, machine: Machine, daemon: Status | str) -> Pipeline:
     try:
         made = plan_media(spec, machine, config.reserve_mib * 2**20, wanted_tools(config, spec))
     except DoesNotFit as error:
-        return Pipeline(found=issue("not_enough_memory", str(error)))
+        return Pipeline(found=issue("not_enough_memory", str(error), SMALLER))
     except PlanError as error:
         return Pipeline(found=issue("impossible_wish", str(error)))
     try:

@@ -82,6 +82,10 @@ def preview_media(config: Config, report: Report) -> MediaPlan:
     return replace(made, notes=(*made.notes, f"its files are not here yet: {size} to download"))
 
 
+# A pipeline has no context to ask less of, which is what the row of this problem says of chats.
+SMALLER = "Close other programs, or choose a smaller one: --media ID --plan says what each takes."
+
+
 def planned(config: Config) -> tuple[MediaSpec, MediaPlan, Machine, tuple[Issue, ...]]:
     """Return the entry and its place on this machine: nothing of it need be here for that. Raises as assemble_media
     does."""
@@ -91,7 +95,7 @@ def planned(config: Config) -> tuple[MediaSpec, MediaPlan, Machine, tuple[Issue,
         made = plan_media(spec, machine, config.reserve_mib * 2**20, wanted_tools(config, spec))
         return spec, made, machine, problems
     except DoesNotFit as error:
-        raise Unready(issue("not_enough_memory", str(error)), machine=machine) from error
+        raise Unready(issue("not_enough_memory", str(error), SMALLER), machine=machine) from error
 
 
 def wanted_tools(config: Config, spec: MediaSpec) -> tuple[Tool, ...]:

@@ -44,7 +44,8 @@ def test_what_is_missing_is_a_problem_with_a_name(config: Config, monkeypatch: p
     assert config.catalog is not None
     catalog = config.catalog.read_text()
     config.catalog.write_text(catalog.replace("memory_bytes: 2000000", "memory_bytes: 99000000000"))
-    assert code(look(config, machine(24), "not running")) == "not_enough_memory"
+    short = look(config, machine(24), "not running")
+    assert code(short) == "not_enough_memory" and "--context" not in str(short.found)
     config.catalog.write_text(catalog.replace("some_weights", "no_such_package"))
     assert code(look(config, machine(24), "not running")) == "not_found"
     config.catalog.write_text(catalog.replace("package: some_weights\n    folder: weights", "repository: some/one"))
