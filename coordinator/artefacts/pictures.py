@@ -9,12 +9,12 @@ from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError, WebPIm
 
 from coordinator.artefacts.facts import Facts
 from coordinator.artefacts.strip import Damaged, stripped
+from program.exif import orientation
 
 FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}  # only these of Pillow's 40 readers
 MAX_PIXELS = 32_000_000
 MAX_SIDE = 16_384
 UPRIGHT_QUALITY = 95  # of a JPEG that is turned: a phone's, whose own is about that
-ORIENTATION = 0x0112  # the EXIF tag
 Image.preinit()  # all that reads is loaded here: who decodes may open no file
 assert WebPImagePlugin and TiffImagePlugin  # EXIF is a small TIFF
 Image.MAX_IMAGE_PIXELS = None  # the bound is here, with a sentence for it
@@ -55,11 +55,7 @@ def _upright(data: bytes) -> bytes | None:
     out = BytesIO()
 
     def turn(image: Image.Image) -> None:
-        try:
-            orientation = image.getexif().get(ORIENTATION, 1)
-        except Exception:  # noqa: BLE001 - whatever a stranger's EXIF has Pillow raise
-            return
-        if orientation in range(2, 9):
+        if orientation(image) > 1:
             upright = ImageOps.exif_transpose(image)
             upright.save(out, "JPEG", quality=UPRIGHT_QUALITY)
 

@@ -10,6 +10,7 @@ from io import BytesIO
 
 from PIL import Image, MpoImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
+from program.exif import orientation
 from wire.pictures import PATCH, fault, grid, looks_like_one
 from worker.pictures.pipe import File, Pixels, Unreadable
 
@@ -20,7 +21,6 @@ Image.MAX_IMAGE_PIXELS = None  # wire/pictures.py has the bound, and a sentence 
 PNG = b"\x89PNG\r\n\x1a\n"
 # What draws a PNG, and which way up. The rest is never looked at: a text or a profile can unpack to gigabytes.
 DRAWS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"IEND")
-ORIENTATION = 0x0112  # the EXIF tag; from 5 on, width and height are exchanged
 TURNED = 5
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -52,15 +52,15 @@ def decode(file: File, headed: Callable[[], object] = lambda: None) -> Pixels | 
                 return Unreadable(wrong)
             if image.format == "PNG":
                 image.load()  # Pillow does so to find the orientation, which may stand behind the pixels
-            orientation, in_file = _orientation(image), image.width * image.height
-            turned = orientation >= TURNED
+            turned_as, in_file = orientation(image), image.width * image.height
+            turned = turned_as >= TURNED
             width, height = image.size[::-1] if turned else image.size
             columns, rows = grid(width, height, file.most)
             size = (columns * PATCH, rows * PATCH)
             # A JPEG is decoded at a half, a quarter or an eighth of its size where that is enough to shrink it well.
             image.draft("RGB", (2 * size[turned], 2 * size[not turned]))
             image.load()
-            upright = image.transpose(TURNS[orientation]) if orientation in TURNS else image
+            upright = image.transpose(TURNS[turned_as]) if turned_as in TURNS else image
             return Pixels(*size, _resized(upright, size).tobytes(), in_file)
     except UnidentifiedImageError:
         if looks_like_one(file.data):
@@ -104,14 +104,6 @@ def _scans(data: bytes) -> int:
         scans += kind == SCAN
         at += int.from_bytes(data[at : at + 2])  # its length
     return scans
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        found = image.getexif().get(ORIENTATION, 1)
-    except Exception:  # noqa: BLE001 - a damaged EXIF block is no reason to refuse a good picture; viewers ignore it too
-        return 1
-    return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
 def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
