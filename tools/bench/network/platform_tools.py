@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tools.bench import comparison
@@ -20,7 +20,7 @@ from tools.bench.network.servers import create_key, free_port, running, until_he
 from wire.codec import encode
 from wire.media import MediaOffer
 from wire.media_tools import TOOLS
-from wire.messages import SUBPROTOCOL, WORKER_PATH, Capacity, Hello
+from wire.messages import HEARTBEAT_S, SUBPROTOCOL, WORKER_PATH, Capacity, Hello
 from wire.offers import ModelState
 
 SERVED = "x-supernet-platform-tools: " + ", ".join(f"sogni_{tool}" for tool in TOOLS)
@@ -88,8 +88,18 @@ async def media_worker(target: Target) -> AsyncIterator[None]:
         offer = MediaOffer(id="all", modes=TOOLS)
         await socket.send(encode(Hello(worker="all", instance="a", models=(), media=(offer,), features=("media",))))
         await socket.recv()
+        beats = asyncio.create_task(_heartbeats(socket))
+        try:
+            yield
+        finally:
+            beats.cancel()
+
+
+async def _heartbeats(socket: ClientConnection) -> None:
+    """One that says nothing is given up as dead, and nobody is told of its tools any more."""
+    while True:
         await socket.send(encode(Capacity(models=(ModelState(id="all", status="ready", slots=1, free=1),))))
-        yield
+        await asyncio.sleep(HEARTBEAT_S)
 
 
 async def _until_told(target: Target, ask: Ask) -> None:
