@@ -16,31 +16,33 @@ class Costs:
     """The sum until now, as `usage` shows it."""
 
     def __init__(self) -> None:
-        self._nano = self._media = 0
-        self._details: dict[str, Decimal] = {}
+        self._rounds: list[tuple[Priced, int, int]] = []
+        self._made: list[dict[str, Any]] = []
 
     def round(self, quote: Priced, prompt: int, completion: int) -> None:
         """A round of the chat has ended."""
-        self._add(quote.shown(prompt, completion))
+        self._rounds.append((quote, prompt, completion))
 
     def made(self, quote: Priced, units: int) -> int:
         """Units of a medium were made. Returns their price in nano-dollars."""
-        nano = self._add(quote.shown(0, units))
-        self._media += nano
+        self._made.append(quote.shown(0, units))
+        nano: int = self._made[-1]["cost_nano_usd"]
         return nano
 
     def shown(self, prompt: int, completion: int, choices: int = 1) -> dict[str, Any]:
         """As Quote.shown: of all rounds, whose tokens have been counted here one by one."""
-        details = {name: _plain(amount) for name, amount in self._details.items()}
-        media = {"media_nano_usd": self._media} if self._media else {}
-        return {"cost": self._nano / NANO, "cost_nano_usd": self._nano, "cost_details": {**details, **media}}
-
-    def _add(self, shown: dict[str, Any]) -> int:
-        for name, amount in shown["cost_details"].items():
-            self._details[name] = self._details.get(name, Decimal()) + Decimal(amount)
-        nano: int = shown["cost_nano_usd"]
-        self._nano += nano
-        return nano
+        each = [quote.shown(read, said) for quote, read, said in self._rounds] + self._made
+        if len(each) == 1 and not self._made:
+            return each[0]
+        sums: dict[str, Decimal] = {}
+        for shown in each:
+            for name, amount in shown["cost_details"].items():
+                sums[name] = sums.get(name, Decimal()) + Decimal(amount)
+        nano = sum(shown["cost_nano_usd"] for shown in each)
+        details = {name: _plain(amount) for name, amount in sums.items()}
+        if media := sum(shown["cost_nano_usd"] for shown in self._made):
+            details["media_nano_usd"] = media
+        return {"cost": nano / NANO, "cost_nano_usd": nano, "cost_details": details}
 
 
 def _plain(amount: Decimal) -> str:

@@ -52,9 +52,9 @@ class Course:
     def artefacts(self) -> int:
         return sum(len(result.pieces) for result in self._results)
 
-    def told(self, text: str) -> None:
-        """The client has been sent some text."""
-        self._told.append(text)
+    def told(self, texts: Sequence[str]) -> None:
+        """The client has been sent these texts, a round of them."""
+        self._told += texts
 
     def spent(self, usage: Usage) -> None:
         """A round has ended."""

@@ -6,6 +6,7 @@ thing stands: `[image media:1, 1024x768 PNG]`. A picture that the model sees too
 
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import is_
 
 from coordinator.media.handles import Handles, Medium, known_kind
 from coordinator.media.tools import take
@@ -29,9 +30,12 @@ def handed(job: ChatJob, base: str, brought: Sequence[Described] = ()) -> tuple[
         ]
         if shown or things:
             things += [(image.at, _seen(image, job) if shown else None, "", image) for image in message.images]
+        if things:
             message = _told(message, sorted(things, key=lambda thing: thing[0]), handles)
         handles.add_links(message.content)
         messages.append(message)
+    if all(map(is_, messages, job.request.messages)):
+        return job, handles  # as nearly every chat
     files = {medium.sha256: medium.data for medium, _ in brought if medium is not None and medium.sha256}
     request = job.request.model_copy(update={"messages": tuple(messages)})
     return replace(job, request=request, blobs=job.blobs | files, attachments=()), handles

@@ -86,13 +86,13 @@ def given(job: ChatJob, offer: Offer) -> ChatJob:
     """The request with these tools declared, before its own: so what comes first is the same for all. Raises
     invalid_request if it cannot do without one that it is not given, and for what is wrong with its attachments."""
     request, wish = job.request, job.platform
-    job = replace(job, attachments=_taken(job, offer))
     if offer.tools:
-        chosen = request.model_copy(update={"tools": (*offer.tools, *request.tools), "tool_choice": wish.choice})
-        declared = tuple(tool.name for tool in offer.tools)
-        job = replace(job, request=chosen, platform=replace(wish, declared=declared))
+        request = request.model_copy(update={"tools": (*offer.tools, *request.tools), "tool_choice": wish.choice})
+        wish = replace(wish, declared=tuple(tool.name for tool in offer.tools))
+    job = replace(job, request=request, platform=wish, attachments=_taken(job, offer))
     _check_choice(job, offer)
-    return replace(job, warnings=(*job.warnings, *_in_vain(job, offer)))
+    vain = _in_vain(job, offer)
+    return replace(job, warnings=(*job.warnings, *vain)) if vain else job
 
 
 def _taken(job: ChatJob, offer: Offer) -> tuple[Attachment, ...]:

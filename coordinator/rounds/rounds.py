@@ -73,7 +73,10 @@ class Rounds:
         if self._calls is None:
             events: list[Event] = []
             for _, event in await self._chat.answers.take(timeout_s):
-                events += self._of_chat(event)
+                if isinstance(event, Deliver):
+                    events.append((0, self._delivered(event)))
+                else:
+                    events += self._of_chat(event)
             return events
         told: list[Event] = [(0, progress) for progress in await self._calls.take(timeout_s)]
         results = self._calls.results
@@ -99,9 +102,8 @@ class Rounds:
 
     def _of_chat(self, event: AnswerEvent | ToolProgress) -> list[Event]:
         match event:
-            case Deliver():
-                return [(0, self._delivered(event))]
             case Failed():
+                self._course.told(self._turn.content)
                 return self._broken(event)
             case Finished():
                 return self._round_ended(event)
@@ -111,14 +113,15 @@ class Rounds:
     def _delivered(self, event: Deliver) -> Deliver:
         """What of it is for the client, in the count of all rounds. Empty ones carry tokens on to be counted."""
         shown = self._turn.take(event.delta.parts)
-        for part in shown:
-            if isinstance(part, Content):
-                self._course.told(part.text)
-        delta = event.delta if shown == event.delta.parts else event.delta.model_copy(update={"parts": shown})
-        return replace(event, delta=delta, completion=self._course.used.completion + event.completion)
+        before = self._course.used.completion
+        if shown is event.delta.parts and not before:
+            return event  # as nearly every one of nearly every chat is
+        delta = event.delta if shown is event.delta.parts else event.delta.model_copy(update={"parts": shown})
+        return replace(event, delta=delta, completion=before + event.completion)
 
     def _round_ended(self, event: Finished) -> list[Event]:
         usage = event.report.usage
+        self._course.told(self._turn.content)
         self._costs.round(self._chat.quote, usage.prompt, usage.completion)
         self._course.spent(usage)
         called = event.finish_reason == "tool_calls"
@@ -135,6 +138,8 @@ class Rounds:
     def _finish(self, last: Finished, reason: FinishReason) -> list[Event]:
         """The end of the answer: links that its text lacks, and what all rounds took."""
         links = self._course.links()
+        if self._course.round == 1 and not links and reason == last.finish_reason:
+            return [(0, last)]  # as nearly every chat ends
         said = [self._said(last.job, Content(text=links))] if links else []
         whole = replace(last, finish_reason=reason, report=replace(last.report, usage=self._course.used))
         return [*said, (0, whole)]

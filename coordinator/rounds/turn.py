@@ -1,6 +1,6 @@
 """One turn of the model, taken apart as it comes: what the client sees of it, and the calls that are ours to run."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from wire.chat import CallDelta, Content, Part, Reasoning
@@ -36,28 +36,34 @@ class Turn:
     def has_clients_calls(self) -> bool:
         return bool(self._numbers)
 
-    def take(self, parts: Sequence[Part]) -> tuple[Part, ...]:
-        """What of these parts is for the client."""
+    def take(self, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+        """What of these parts is for the client: the same object where no call is among them."""
+        calls = False
+        for part in parts:
+            if isinstance(part, Content):
+                self.content.append(part.text)
+            elif isinstance(part, Reasoning):
+                self.reasoning.append(part.text)
+            elif isinstance(part, CallDelta):
+                calls = True
+        if not calls:
+            return parts
         shown: list[Part] = []
         for part in parts:
-            match part:
-                case Content(text=text):
-                    self.content.append(text)
-                case Reasoning(text=text):
-                    self.reasoning.append(text)
-                case CallDelta(name=str(name)) if name in self._platform:
-                    self.calls[part.index] = Call(name)
-                    self._add(part)
-                    continue
-                case CallDelta() if part.index in self.calls and part.name is None:
-                    self._add(part)
-                    continue
-                case CallDelta():
-                    number = self._numbers.setdefault(part.index, len(self._numbers))
-                    shown.append(part.model_copy(update={"index": number}))
-                    continue
-            shown.append(part)
+            shown += self._call(part) if isinstance(part, CallDelta) else [part]
         return tuple(shown)
+
+    def _call(self, part: CallDelta) -> list[Part]:
+        """What of a call is for the client: nothing of ours."""
+        if part.name is not None and part.name in self._platform:
+            self.calls[part.index] = Call(part.name)
+            self._add(part)
+            return []
+        if part.name is None and part.index in self.calls:
+            self._add(part)
+            return []
+        number = self._numbers.setdefault(part.index, len(self._numbers))
+        return [part.model_copy(update={"index": number})]
 
     def _add(self, part: CallDelta) -> None:
         if part.arguments and len(part.arguments) <= self._room:

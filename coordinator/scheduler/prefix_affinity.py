@@ -49,12 +49,13 @@ def prompt_prefixes(request: ChatRequest, account: str, session: str = "") -> Pr
 
     Takes about 2 µs for each message and 1 ms for a megabyte.
     """
-    head = ", ".join(map(_tool_text, request.tools))
-    text = f"[{head}] {request.preserve_thinking}" if head else str(request.preserve_thinking)
     leading = sum(1 for _ in takewhile(lambda message: message.role == "system", request.messages))
-    length, digest = len(text) if head else 0, _hash(b"", text.encode())
+    length, digest = 0, _hash(b"", str(request.preserve_thinking).encode())
+    for tool in request.tools:
+        declared, chars = _declared(tool)
+        digest, length = _hash(digest, declared), length + chars
     steps, tokens, pictures, seen = [], [], [], 0
-    if head and not leading:
+    if request.tools and not leading:
         steps.append(int.from_bytes(digest))
         tokens.append(length // BYTES_PER_TOKEN)
         pictures.append(0)
@@ -89,8 +90,10 @@ def prompt_tokens(request: ChatRequest) -> int:
 
 
 @once
-def _tool_text(tool: Tool) -> str:
-    return json.dumps([tool.name, tool.description, tool.parameters])
+def _declared(tool: Tool) -> tuple[bytes, int]:
+    """A hash of the tool, and how many characters declare it."""
+    text = json.dumps([tool.name, tool.description, tool.parameters])
+    return _hash(b"", text.encode()), len(text)
 
 
 @once

@@ -76,8 +76,7 @@ def test_usage_is_of_all_rounds() -> None:
 def test_links_are_those_that_no_round_said() -> None:
     course = Course("N", chat().request)
     course.came_of([made("a", 1), made("b", 2)])
-    course.told(f"Here: {url(1)[:20]}")
-    course.told(url(1)[20:])
+    course.told([f"Here: {url(1)[:20]}", url(1)[20:]])
     assert course.links() == f"\n\n![a cat]({url(2)})"
 
 
