@@ -45,7 +45,9 @@ class PictureItem:
     kind: Literal["image_generation_call"] = "image_generation_call"
 
     def json(self) -> Json:
-        return {**self.head, "type": self.kind, "status": self.status, "result": None, **self.drawn}
+        # An item that is over has a text there: Vercel's AI SDK throws the whole answer away that has null.
+        result = "" if self.status == "failed" else None
+        return {**self.head, "type": self.kind, "status": self.status, "result": result, **self.drawn}
 
 
 class Drawings:

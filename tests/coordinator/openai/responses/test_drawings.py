@@ -110,7 +110,7 @@ def test_a_drawing_that_failed_says_why() -> None:
     said = told(events, RUNS, done(error="no", code=ErrorCode.CONTENT_FILTER))
     assert kinds(said)[-1] == "output_item.done"
     (item,) = output(events)
-    assert (item["status"], item["result"]) == ("failed", None)
+    assert (item["status"], item["result"]) == ("failed", "")
     assert (item["error"]["code"], item["error"]["message"]) == ("content_filter", "no")
 
 
