@@ -7,6 +7,7 @@ the order: what the tools add to a prompt is the same for every request, so afte
 """
 
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any
 
 from coordinator.attachment import Kind
@@ -220,5 +221,10 @@ def take(kind: Kind | None, names: Collection[str]) -> bool:
 def declared(served: Collection[str], context: int, taken: Collection[str] = ()) -> tuple[Tool, ...]:
     """The tools that a model of this context is told of, of those that are `served`. A tool of the client's that has
     one of these names (`taken`) is the client's."""
-    tools = FULL if context >= SHORT_BELOW else SHORT
-    return tuple(tool for tool in tools if tool.name in served and tool.name not in taken)
+    return _of(frozenset(served).difference(taken), context >= SHORT_BELOW)
+
+
+@lru_cache(64)
+def _of(names: frozenset[str], full: bool) -> tuple[Tool, ...]:
+    """Asked for by nearly every chat, and always for the same few."""
+    return tuple(tool for tool in (FULL if full else SHORT) if tool.name in names)
