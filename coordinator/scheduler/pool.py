@@ -9,7 +9,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import merge
-from itertools import chain, repeat
+from itertools import repeat
 from math import log
 from operator import itemgetter
 
@@ -117,10 +117,6 @@ class Pool:
             self._readers.popitem(last=False)
 
     # ---- questions -----------------------------------------------------------------------------------------------
-
-    @property
-    def members(self) -> Iterator[Worker]:
-        return chain.from_iterable(kind.members.values() for kind in self.kinds.values())
 
     @property
     def open(self) -> Iterator[Worker]:
