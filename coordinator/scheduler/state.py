@@ -195,6 +195,8 @@ class Job:
     failures: int = 0
     refusals: int = 0
     crashes: int = 0
+    handbacks: int = 0  # cells of other replicas, or ours, that gave it back
+    legs: int = 0  # how often another cell was given it
     said: bool = False  # the client has some text of it
     calls: set[int] = field(default_factory=set)  # places of the calls that were begun
     arguments: dict[int, list[str]] = field(default_factory=dict)  # of each of them, in pieces

@@ -1,0 +1,22 @@
+"""What the pure parts of a replica want of one another. None of it leaves the replica as it is."""
+
+from dataclasses import dataclass
+
+from coordinator.cluster.ids import ReplicaId
+from coordinator.cluster.messages import Message
+
+
+@dataclass(frozen=True)
+class Tell:
+    """Put a message on the lane to another replica."""
+
+    to: ReplicaId
+    message: Message
+
+
+@dataclass(frozen=True)
+class Route:
+    """A job of ours is in no cell and wants one, now. `but`: not this one, that has just given it back or is lost."""
+
+    job: str
+    but: ReplicaId | None = None

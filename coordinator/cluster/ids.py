@@ -1,0 +1,16 @@
+"""Names of replicas, and what the name of a job says of them."""
+
+import re
+from typing import Annotated
+
+from pydantic import Field
+
+ReplicaId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]  # of one process: a restarted one is another replica
+Leg = Annotated[int, Field(ge=1, lt=2**31)]  # of a job's way through the cells; only its edge raises it
+_EDGE = re.compile(r"[^.]+\.[^.]+\.([0-9a-f]{8})")
+
+
+def edge_of(job_id: str) -> ReplicaId | None:
+    """The replica that has the client of a job `NAME.CHOICE.EDGE`; None for one of a coordinator that is alone."""
+    found = _EDGE.fullmatch(job_id)
+    return None if found is None else found[1]
