@@ -34,7 +34,7 @@ class Fleet:
         self.workers: dict[str, Worker] = {}  # by key
         self._owners: dict[str, Owner] = {}  # by account; those with nothing to remember are forgotten
         self._of_account: Counter[str] = Counter()
-        self._pools: dict[str, Pool] = {}  # by model; the catalog bounds them
+        self.pools: dict[str, Pool] = {}  # by model; the catalog bounds them
         # By model: when workers lost their sockets in the last DEAD_AFTER_S, and what they offered, oldest first.
         self.last_left: dict[str, deque[tuple[float, ModelOffer | MediaOffer]]] = {}
         self._sessions: dict[str, str] = {}  # session -> key
@@ -52,7 +52,7 @@ class Fleet:
 
     def pool(self, model: str) -> Pool:
         """What there is of one model; to look at, not to change."""
-        return self._pools.get(model, _NOTHING)
+        return self.pools.get(model, _NOTHING)
 
     def owner(self, account: str) -> Owner:
         """What the workers of this account have shown."""
@@ -190,7 +190,7 @@ class Fleet:
         replica = worker.replicas.get(job.spec.model)
         if replica is not None:
             replica.prefix_index.add(job.work.prefixes, replica.slots)
-            self._pools.setdefault(job.spec.model, Pool()).read(worker.key, job.work.prefixes)
+            self.pools.setdefault(job.spec.model, Pool()).read(worker.key, job.work.prefixes)
             replica.read += lease.unread
         lease.unread = 0
 
@@ -207,9 +207,9 @@ class Fleet:
         if worker.left_at is not None or worker.draining:
             return
         for model, replica in worker.replicas.items():
-            pool = self._pools.get(model)
+            pool = self.pools.get(model)
             if pool is None:
-                pool = self._pools[model] = Pool()
+                pool = self.pools[model] = Pool()
             if replica.status == "broken":
                 pool.leave(worker)
             else:

@@ -182,11 +182,14 @@ class JobQueue:
 
     # ---- how long it takes ---------------------------------------------------------------------------------------
 
+    def service_s(self, model: str) -> float:
+        """Seconds that a job of the model holds its slot."""
+        line = self._lines.get(model)
+        return SERVICE_S if line is None or line.service_s is None else line.service_s
+
     def wait_s(self, model: str, place: int, slots: int) -> float:
         """Seconds until the job at that place starts: slots become free one by one, as fast as jobs are served."""
-        line = self._lines.get(model)
-        service_s = SERVICE_S if line is None or line.service_s is None else line.service_s
-        return place / max(slots, 1) * service_s
+        return place / max(slots, 1) * self.service_s(model)
 
     def retry_after_s(self, model: str, slots: int) -> float:
         """When the jobs that wait now will have been served; 1 to 60 seconds."""

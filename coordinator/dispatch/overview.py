@@ -1,0 +1,70 @@
+"""What a coordinator says of its workers to others that may send it jobs: of each model the kinds of workers, and what
+waits for them. Plain values, small whatever the number of workers."""
+
+from dataclasses import dataclass
+
+from coordinator.dispatch.dispatch_state import State
+from coordinator.scheduler import candidates
+from wire.media import MediaOffer
+from wire.offers import ModelOffer
+
+MOST_KINDS = 32  # of a model: a stranger's worker may be of any kind it likes
+
+
+@dataclass(frozen=True)
+class KindStock:
+    """Workers of a model that can do the same. `offer`: of one of them. `workers`: those that have loaded it, with
+    `slots`, of which `free` are; `offering`: those that offer slots now or once it is loaded."""
+
+    offer: ModelOffer | MediaOffer
+    workers: int
+    offering: int
+    slots: int
+    free: int
+
+
+@dataclass(frozen=True)
+class ModelStock:
+    """One model. `waiting` jobs, `service_s`: seconds that a job holds its slot. `recent`: its last worker has left a
+    moment ago and may come back. `hashes`: of the weights that workers claim, each with how many."""
+
+    model: str
+    kinds: tuple[KindStock, ...]
+    waiting: int
+    service_s: float
+    recent: bool
+    hashes: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def slots(self) -> int:
+        return sum(kind.slots for kind in self.kinds)
+
+    @property
+    def free(self) -> int:
+        return sum(kind.free for kind in self.kinds)
+
+
+def stock(state: State, model: str, now: float) -> ModelStock:
+    """What there is of the model now; of more than MOST_KINDS kinds those with the most slots."""
+    kinds = sorted(state.fleet.pool(model).kinds.values(), key=lambda kind: kind.slots, reverse=True)
+    return ModelStock(
+        model=model,
+        kinds=tuple(
+            KindStock(kind.offer, kind.ready, kind.offering, kind.slots, kind.free) for kind in kinds[:MOST_KINDS]
+        ),
+        waiting=state.queue.count(model),
+        service_s=state.queue.service_s(model),
+        recent=candidates.servable(state.fleet, model, now),
+        hashes=candidates.claimed_hashes(state.fleet, model),
+    )
+
+
+def stocks(state: State, now: float) -> tuple[ModelStock, ...]:
+    """Of every model that has workers, or had some a moment ago, or is waited for."""
+    found = (stock(state, model, now) for model in state.fleet.pools)
+    return tuple(one for one in found if one.kinds or one.waiting or one.recent)
+
+
+def movable(state: State, model: str) -> list[str]:
+    """Ids of the jobs that wait for the model and hold no slot, in the order of their turn."""
+    return [job.spec.id for job in state.queue.order(model) if job.lease is None]
