@@ -11,7 +11,8 @@ from coordinator.artefact import Artefact
 from coordinator.artefacts.errors import NoRoom, TooMany
 from coordinator.clock import DAY_MS
 from coordinator.store.database import Database
-from coordinator.store.tables import artefacts, reports, settings
+from coordinator.store.media_tables import artefacts, reports
+from coordinator.store.tables import settings
 
 REPORTS_A_DAY = 50  # of one account
 FORGOTTEN_MS = 30 * DAY_MS  # how long a link that has expired says so, before it is as unknown as any other

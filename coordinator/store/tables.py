@@ -1,5 +1,5 @@
-"""The tables as the program reads and writes them; `migrations/` makes them. Money is whole nano-dollars, time Unix
-milliseconds."""
+"""The tables as the program reads and writes them; `media_tables.py` has the others, and `migrations/` makes them.
+Money is whole nano-dollars, time Unix milliseconds."""
 
 from sqlalchemy import (
     BigInteger,
@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -103,6 +104,43 @@ servers = Table(
     Column("overtaken_ms", BigInteger),
 )
 
+# Every start of a replica that serves beside others. `beat` grows while it lives, `state` is `up` or `dead`; one that
+# is dead and lives after all takes a new row. `purse`: the one of the platform's that it books in (platform/N).
+# `server`: its number among all starts of a server.
+replicas = Table(
+    "replicas",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),  # for people
+    Column("started_ms", BigInteger, nullable=False),
+    Column("beat", BigInteger, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("purse", Integer, nullable=False),
+    Column("server", BigInteger, nullable=False),
+)
+
+# What an Idempotency-Key of an account stands for. `attempt` counts its runs that came to nothing. `state` is `running`
+# or `done`. While it runs, `edge` is the replica that its client asked and `cell` the one where its job is; both are
+# ids of replicas, "" and null where one serves alone. Once it is done its answer is here (deflated), with the files in
+# it as JSON; without a body it was too long to be kept.
+requests = Table(
+    "requests",
+    metadata,
+    Column("account", Text, ForeignKey("accounts.id"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("edge", Text, nullable=False),
+    Column("cell", Text),
+    Column("media_type", Text),
+    Column("body", LargeBinary),
+    Column("files", Text),
+    Column("at_ms", BigInteger, nullable=False),
+    Index("requests_by_age", "at_ms"),
+)
+
 # ---- money -----------------------------------------------------------------------------------------------------------
 
 # The price that a model had from `since_ms` on. A job pins the version that it was held for.
@@ -116,7 +154,8 @@ prices = Table(
     Column("since_ms", BigInteger, nullable=False),
 )
 
-# The sum of all entries of a sub-account. `owner` is an account, or `platform`.
+# The sum of all entries of a sub-account. `owner` is an account, or the platform: `platform`, and `platform/N` of the
+# replicas that serve beside each other.
 balances = Table(
     "balances",
     metadata,
@@ -176,6 +215,7 @@ holds = Table(
     Column("made_by", BigInteger),  # the number of a server; null: of a version that wrote down none
     Column("ended_by", BigInteger),
     Column("kind", Text),  # of what is to be made; null: it is a chat
+    Column("owner", Text, nullable=False, server_default=""),  # the replica that will end it; "": the one server
     CheckConstraint("spark >= 0 AND sogni >= 0 AND charge >= 0 AND charge <= spark + sogni", name="within_the_hold"),
     CheckConstraint(
         "(state = 'held' AND charge IS NULL AND ended_ms IS NULL) OR (state IN ('settled', 'void')"
@@ -211,69 +251,4 @@ promotion_days = Table(
     Column("day", BigInteger, primary_key=True, autoincrement=False),
     Column("nano", BigInteger, nullable=False),
     Column("account_nano", BigInteger, nullable=False),
-)
-
-# ---- media -----------------------------------------------------------------------------------------------------------
-
-# A file that a worker made or a client sent. `sha256` names the object that has its bytes; null: it has expired, and
-# they are gone. Several rows may have one object, which goes with the last of them. `sent_sha256`: of the bytes as they
-# came, metadata and all. `job`: the job and the attempt (JOB/ATTEMPT) that made it. `blocked`: by the operator.
-artefacts = Table(
-    "artefacts",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("account", Text, ForeignKey("accounts.id"), nullable=False),
-    Column("job", Text, unique=True),
-    Column("origin", Text, nullable=False),
-    Column("sha256", Text),
-    Column("sent_sha256", Text, nullable=False),
-    Column("media_type", Text, nullable=False),
-    Column("size_bytes", BigInteger, nullable=False),
-    Column("width", Integer, nullable=False),
-    Column("height", Integer, nullable=False),
-    Column("frames", Integer, nullable=False),
-    Column("fps", Float, nullable=False),
-    Column("seconds", Float, nullable=False),
-    Column("made_ms", BigInteger, nullable=False),
-    Column("expires_ms", BigInteger, nullable=False),
-    Column("blocked", Boolean, nullable=False, server_default="0"),
-    Index("artefacts_of_account", "account", "made_ms", "id"),
-    Index("artefacts_of_object", "sha256"),
-    Index("artefacts_by_end", "expires_ms"),
-)
-
-# Append-only: what somebody who saw an artefact said of it, for the operator. It outlives the artefact, so whose that
-# was (`owner`) and what made it stand here too.
-reports = Table(
-    "reports",
-    metadata,
-    Column("id", Serial, primary_key=True, autoincrement=True),
-    Column("artefact", Text, nullable=False),
-    Column("account", Text, ForeignKey("accounts.id"), nullable=False),
-    Column("owner", Text, nullable=False),
-    Column("job", Text),
-    Column("sha256", Text),
-    Column("reason", Text, nullable=False),
-    Column("at_ms", BigInteger, nullable=False),
-    UniqueConstraint("artefact", "account", name="one_report_each"),
-    Index("reports_of_account", "account", "at_ms"),
-)
-
-# A film that was asked for by POST /v1/videos. Without an end it runs; one with an error failed, else
-# `artefact` is the id of what it became, which may be gone by now. Its prompt is nowhere.
-videos = Table(
-    "videos",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("account", Text, ForeignKey("accounts.id"), nullable=False),
-    Column("model", Text, nullable=False),
-    Column("width", Integer, nullable=False),
-    Column("height", Integer, nullable=False),
-    Column("seconds", Integer, nullable=False),
-    Column("created_ms", BigInteger, nullable=False),
-    Column("ended_ms", BigInteger),
-    Column("artefact", Text),
-    Column("error_code", Text),
-    Column("error_message", Text),
-    Index("videos_of_account", "account", "created_ms", "name"),
 )

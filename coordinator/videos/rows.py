@@ -7,7 +7,7 @@ from sqlalchemy import Select, delete, func, insert, select, update
 
 from coordinator.accounts.errors import NotFound
 from coordinator.store.database import Database
-from coordinator.store.tables import artefacts, videos
+from coordinator.store.media_tables import artefacts, videos
 
 INTERRUPTED = "interrupted"
 
@@ -99,7 +99,7 @@ def remove(database: Database, account: str, name: str) -> None:
 
 def _films() -> Select[Any]:
     kept = (artefacts.c.id == videos.c.artefact) & artefacts.c.sha256.is_not(None)
-    shown = [column for column in videos.c if column.name != "artefact"]
+    shown = [column for column in videos.c if column.name not in ("artefact", "owner")]
     found = select(*shown, artefacts.c.id.label("artefact"), artefacts.c.expires_ms)
     return found.select_from(videos.outerjoin(artefacts, kept))
 

@@ -30,7 +30,8 @@ from coordinator.ledger.recovery import recover
 from coordinator.ledger.usage import read
 from coordinator.request import ClientRequest
 from coordinator.store.database import Database
-from coordinator.store.tables import artefacts, holds
+from coordinator.store.media_tables import artefacts
+from coordinator.store.tables import holds
 from tools.simulation import orders
 from tools.simulation.commissions import PAINTER, Commission
 from tools.simulation.patrons import Patrons

@@ -19,7 +19,7 @@ from coordinator.ledger.usage import read
 from coordinator.scheduler.state import Job
 from coordinator.scheduler.workers import Worker
 from coordinator.store.database import Database
-from coordinator.store.tables import artefacts
+from coordinator.store.media_tables import artefacts
 from tests.coordinator.dispatch.storm import calm
 from tests.coordinator.media.making import PAINTER
 from tests.coordinator.media.storm import BALANCE, SHARE_BPS, MediaStorm
