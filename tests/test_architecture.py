@@ -81,6 +81,8 @@ OWNERS = {
         "coordinator/videos/rows.py",
     ],
     "alembic": ["coordinator/store"],
+    "nats": ["coordinator/cluster/nats_bus.py", "coordinator/cluster/nats_line.py"],  # one process needs none of it
+    "nkeys": ["coordinator/cluster/nats_line.py"],
     "opentelemetry": [
         "program/otel.py",
         "coordinator/telemetry",
@@ -214,6 +216,7 @@ UNTESTED = {
     "coordinator/cluster/effects.py": "types only",
     "coordinator/cluster/errands.py": "types only",
     "coordinator/cluster/news.py": "types only",
+    "coordinator/cluster/local_bus.py": "cluster/test_bus.py holds all adapters to what a bus promises",
     "coordinator/accounts/scopes.py": "three constants",
     "coordinator/attachment.py": "types only",
     "coordinator/request.py": "types only",
