@@ -55,7 +55,9 @@ class Bus(Protocol):
         """Tell one replica, or all others."""
 
     async def ask(self, to: ReplicaId | None, data: bytes, within_s: float) -> bytes | None:
-        """The answer of one replica, or of any other one. None: nobody is there, or nobody answered in time."""
+        """The answer of one replica, or of any other one. None: nobody is there, or nobody answered in time.
+
+        What one asks oneself goes over the bus and back: it tells whether that carries."""
 
     def reply(self, question: Question, data: bytes) -> None:
         """Answer; nothing if nobody waits for it any more."""

@@ -32,4 +32,21 @@ class Reply:
     data: bytes = field(repr=False)
 
 
-BusEffect = Publish | Ask | Reply
+@dataclass(frozen=True)
+class Flush:
+    """Something waits on the lanes: call `flush` when this turn of the loop is over."""
+
+
+@dataclass(frozen=True)
+class Reread:
+    """Accounts or keys have changed at another replica: read them from the database now."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What was asked under this number is what an observer of the network sees in this cell: it is not known here."""
+
+    ask: int
+
+
+BusEffect = Publish | Ask | Reply | Flush | Reread | Shown

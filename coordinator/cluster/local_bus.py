@@ -54,7 +54,8 @@ class LocalBus:
                 bus.put(lambda listener: listener.heard(data))
 
     async def ask(self, to: ReplicaId | None, data: bytes, within_s: float) -> bytes | None:
-        asked = next((bus for bus in self._switchboard.others(self.me) if to in (None, bus.me)), None)
+        there = [self] if to == self.me else self._switchboard.others(self.me)
+        asked = next((bus for bus in there if to in (None, bus.me)), None)
         if asked is None or not self.up or not self._fits(data):
             return None
         question = str(next(self._switchboard.numbers))

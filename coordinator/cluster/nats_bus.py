@@ -58,7 +58,7 @@ class NatsBus:
             self._lanes.send(f"{self._prefix}.r.{to}", data)
 
     async def ask(self, to: ReplicaId | None, data: bytes, within_s: float) -> bytes | None:
-        client = self._talk.client
+        client = self._lanes.client if to == self._me else self._talk.client  # a connection does not hear itself
         if client is None or not self._fits(data):
             return None
         try:

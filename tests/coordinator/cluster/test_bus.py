@@ -53,6 +53,15 @@ async def test_a_question_is_answered(medium: Medium) -> None:
         assert answers == [b"re: %d" % number for number in range(50)]
 
 
+async def test_a_question_to_oneself_tells_whether_the_bus_carries(medium: Medium) -> None:
+    a = medium.bus(A)
+    assert await a.ask(A, b"is it up?", 5) is None
+    async with ends((A, a)) as (to_a,):
+        while await a.ask(A, b"is it up?", 1) is None:  # noqa: ASYNC110  nodes tell each other
+            await asyncio.sleep(0.01)
+        assert b"is it up?" in to_a.questions
+
+
 async def test_whoever_is_not_there_is_known_at_once(medium: Medium) -> None:
     a, b = medium.bus(A), medium.bus(B)
     async with ends((A, a), (B, b)):
