@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -72,7 +73,7 @@ class Network:
     port: int = 0
     worker_port: int = 0  # where workers dial; 0: the coordinator's own port
     key: str = ""
-    db: str = "coordinator.db"
+    db: str = "coordinator.db"  # a file in the folder, or a URL
     program: str = "coordinator"  # the module that serves
     trees: Mapping[str, Path] = field(default_factory=dict)  # another checkout that "coordinator", "worker" run from
     coordinator: Process | None = None
@@ -81,6 +82,13 @@ class Network:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def database(self) -> list[str]:
+        """What a command is told of the database. Replicas of one share the folder, and so the pepper there."""
+        if "://" in self.db:
+            return ["--db", self.db, "--pepper", str(self.folder / "pepper")]
+        return ["--db", str(self.folder / self.db)]
 
     @property
     def catalog(self) -> Path:
@@ -106,28 +114,26 @@ class Network:
             "15",
         ]
         args += ["--resume-window-s", "5", "--rpm", "0", "--concurrency", "0"]
-        args += ["--db", str(self.folder / self.db), "--catalog", str(self.catalog)]
+        args += [*self.database, "--catalog", str(self.catalog)]
         self.coordinator = self._spawn("coordinator", [*args, *options])
         until(lambda: "listening" in self._coordinator().output(), self._coordinator())
         line = next(text for text in self._coordinator().output().splitlines() if "listening" in text)
         self.port = int(json.loads(line)["listening"].rsplit(":", 1)[1])
 
     def create_key(self, name: str, *options: str) -> str:
-        db = str(self.folder / self.db)
-        args = ["-m", "coordinator", "key", "create", "--init", "--db", db, "--name", name, "--json", *options]
+        args = ["-m", "coordinator", "key", "create", "--init", *self.database, "--name", name, "--json", *options]
         tree = self.trees.get("coordinator")
         out = subprocess.run(self._command(args), check=True, capture_output=True, timeout=PATIENCE_S, cwd=tree)
         key: str = json.loads(out.stdout)["key"]
         if self.coordinator is not None and self.coordinator.popen.poll() is None:
-            until(lambda: self._knows(key), self.coordinator)  # it looks once a second
+            until(lambda: self.knows(key), self.coordinator)  # it looks once a second
         return key
 
     def create_stranger(self, account: str, weight: float = 1.0) -> str:
         """A key of another account, which is made."""
-        db = str(self.folder / self.db)
         weigh = [["set", account, "--weight", str(weight)]] if weight != 1.0 else []
         for what in [["create", "--name", account], *weigh]:
-            args = [sys.executable, "-m", "coordinator", "account", *what, "--db", db]
+            args = [sys.executable, "-m", "coordinator", "account", *what, *self.database]
             subprocess.run(args, check=True, capture_output=True, timeout=PATIENCE_S)
         return self.create_key(account, "--account", account)
 
@@ -166,7 +172,8 @@ class Network:
         self, first: int, count: int, keys: str, pace_s: float, slots: int = 1, read_s: float = 0.0
     ) -> None:
         """Many scripted workers in one process; does not wait for them."""
-        args = ["-m", "tools.chaos.swarm_workers", "--coordinator", f"ws://127.0.0.1:{self.port}", "--keys", keys]
+        dial = f"ws://127.0.0.1:{self.worker_port or self.port}"
+        args = ["-m", "tools.chaos.swarm_workers", "--coordinator", dial, "--keys", keys]
         args += ["--first", str(first), "--workers", str(count), "--pace-s", str(pace_s)]
         args += ["--slots", str(slots), "--read-s", str(read_s)]
         self.workers.append(self._spawn(f"swarm{first}", args))
@@ -196,7 +203,8 @@ class Network:
         for process in processes:
             process.wait()
 
-    def _knows(self, key: str) -> bool:
+    def knows(self, key: str) -> bool:
+        """Whether the coordinator takes this key: it looks for new ones once a second."""
         request = urllib.request.Request(self.url + "/v1/models", headers={"Authorization": f"Bearer {key}"})
         try:
             urllib.request.urlopen(request, timeout=10).close()
@@ -221,6 +229,14 @@ class Network:
                 self._command(args), stdout=out, stderr=out, env=clean | (env or {}), cwd=self.trees.get(args[1])
             )
         return Process(popen, log, self.folder / name)
+
+
+def free_port() -> int:
+    """A port that nobody has now, for a program that has to be told one."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
 
 
 def _sha256(file: Path) -> str:

@@ -15,8 +15,7 @@ import httpx
 import pytest
 from openai import DefaultHttpxClient, OpenAI
 
-from tools.bench.network.servers import free_port
-from tools.local_network import MODEL, Network, until
+from tools.local_network import MODEL, Network, free_port, until
 
 PAGE = Path(__file__).parents[2] / "docs" / "run-a-coordinator.md"
 

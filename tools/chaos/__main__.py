@@ -8,6 +8,7 @@
     swarm     a thousand workers and streams; the coordinator is killed and comes back
     liars     a worker of each kind of lie beside an honest one, or four of twelve: what becomes of a hundred jobs, and
               when the liar rests
+    cluster   three coordinators, NATS, PostgreSQL and a balancer: each part killed, frozen or replaced in turn
 
 Leaves with 1 if an answer was lost, wrong, or a request was not told when to come back, or a liar did more harm than it
 may.
@@ -21,6 +22,8 @@ import tempfile
 from pathlib import Path
 
 from tools.chaos import cancel, faults, liars, overload, swarm
+from tools.chaos.cluster.faults import FAULTS
+from tools.chaos.cluster.run import run as run_cluster
 from tools.liars import COMPANIES, KINDS
 
 MODEL_FILE = Path(__file__).parents[1] / "tiny_models" / "tiny-qwen3-chat.gguf"
@@ -39,9 +42,11 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("kill", "cut", "roll", "cancel", "overload", "swarm", "liars"))
-    parser.add_argument("--jobs", type=int, help="kill, cut, roll: streams at least (800); liars: of each kind (100)")
-    parser.add_argument("--faults", type=int, default=50, help="kill, cut, roll: how many (50)")
+    parser.add_argument("what", choices=("kill", "cut", "roll", "cancel", "overload", "swarm", "liars", "cluster"))
+    jobs = "kill, cut, roll: streams at least (800); cluster: for each fault (800); liars: of each kind (100)"
+    parser.add_argument("--jobs", type=int, help=jobs)
+    parser.add_argument("--faults", type=int, help="kill, cut, roll: how many (50); cluster: of each kind (10)")
+    parser.add_argument("--only", default=",".join(FAULTS), help=f"cluster: which ({','.join(FAULTS)})")
     parser.add_argument("--real", action="store_true", help="kill, cut, roll: a small model on the real engine")
     parser.add_argument("--rounds", type=int, default=50, help="cancel: leavers of each kind (50)")
     parser.add_argument("--seconds", type=float, default=60, help="overload, swarm: how long (60)")
@@ -73,7 +78,11 @@ async def measure(asked: argparse.Namespace, folder: Path) -> dict[str, object]:
             return await liars.run(folder, MODEL_FILE, asked.jobs or 100, kinds, asked.company, asked.every_s)
         case "swarm":
             return await swarm.run(folder, asked.workers, asked.streams, asked.seconds, asked.pace_s)
-    report = await faults.run(asked.what, asked.jobs or 800, asked.faults, folder, MODEL_FILE if asked.real else None)
+        case "cluster":
+            return await run_cluster(folder, asked.only.split(","), asked.jobs or 800, asked.faults or 10)
+    report = await faults.run(
+        asked.what, asked.jobs or 800, asked.faults or 50, folder, MODEL_FILE if asked.real else None
+    )
     return report.rows()
 
 

@@ -6,13 +6,24 @@ What it understands of HTTP is what this coordinator sends: one answer to one re
 import asyncio
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from tools.local_network import MODEL, Network
+from tools.local_network import MODEL
 
 LINE_BYTES = 1 << 20
 PATIENCE_S = 300.0
+
+
+class Door(Protocol):
+    """Where requests go: a Network, or what stands before one."""
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def key(self) -> str: ...
 
 
 @dataclass
@@ -47,14 +58,18 @@ def body(content: str, max_tokens: int, **more: Any) -> dict[str, Any]:
 
 
 async def ask(
-    network: Network, request: dict[str, Any], key: str | None = None, answer: Answer | None = None
+    network: Door,
+    request: dict[str, Any],
+    key: str | None = None,
+    answer: Answer | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """Never raises: what went wrong stands in `error`. `answer` is filled while it comes, for whoever watches."""
     answer = answer or Answer(time.monotonic())
     writer = None
     try:
         async with asyncio.timeout(PATIENCE_S):
-            reader, writer = await connect(network, request, key)
+            reader, writer = await connect(network, request, key, headers)
             await _head(reader, answer)
             await _events(reader, answer)
     except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
@@ -69,13 +84,14 @@ async def ask(
 
 
 async def connect(
-    network: Network, request: dict[str, Any], key: str | None = None
+    network: Door, request: dict[str, Any], key: str | None = None, headers: Mapping[str, str] | None = None
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Open a connection and send the request; reading the answer, or not reading it, is left to the caller."""
     data = json.dumps(request).encode()
+    more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
     head = (
         f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key or network.key}\r\n"
-        f"content-type: application/json\r\ncontent-length: {len(data)}\r\nconnection: close\r\n\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(data)}\r\n{more}connection: close\r\n\r\n"
     )
     reader, writer = await asyncio.open_connection("127.0.0.1", network.port, limit=LINE_BYTES)
     writer.write(head.encode() + data)
@@ -83,7 +99,9 @@ async def connect(
 
 
 async def _head(reader: asyncio.StreamReader, answer: Answer) -> None:
-    answer.status = int((await reader.readline()).split()[1])
+    if not (first := await reader.readline()):
+        raise ConnectionResetError("no answer")
+    answer.status = int(first.split()[1])
     while line := (await reader.readline()).strip():
         name, _, value = line.decode().partition(":")
         answer.headers[name.lower()] = value.strip()

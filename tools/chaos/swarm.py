@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from tools.chaos import stamps
 from tools.chaos.client import Answer, ask, body, percentile
 from tools.local_network import Network
 
@@ -123,18 +124,10 @@ async def _later(delay_s: float, act: Callable[[], Awaitable[Answer]]) -> Answer
     return await act()
 
 
-def _stamps(answer: Answer) -> list[tuple[int, float]]:
-    """Number and time of each token."""
-    return [(int(n), float(at)) for n, _, at in (word.partition(":") for word in answer.text.split())]
-
-
 def _latencies(answer: Answer) -> list[tuple[float, float]]:
     """When each piece came, and how long its oldest token had been on the way."""
-    return [
-        (came, came - float(piece.split()[0].partition(":")[2]))
-        for came, piece in zip(answer.times, answer.pieces, strict=True)
-    ]
+    return [(came, came - stamps.read(piece)[0].at) for came, piece in zip(answer.times, answer.pieces, strict=True)]
 
 
 def _in_order(answer: Answer, tokens: int) -> bool:
-    return [n for n, _ in _stamps(answer)] == list(range(tokens))
+    return [stamp.number for stamp in stamps.read(answer.text)] == list(range(tokens))

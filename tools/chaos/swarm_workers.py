@@ -1,19 +1,18 @@
 """Many workers in one process: the real link, session and parsers of each, and a scripted engine.
 
-Every token's text is its number in the answer and the time when it left the engine (`12:3456.789012 `), so that a
-client on this machine sees what was lost or repeated, and how long each token took from there to its hands.
+Every token's text is its stamp (stamps.py), counted on from where another worker left the answer.
 """
 
 import argparse
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
 import uvloop
 
+from tools.chaos.stamps import stamp
 from tools.local_network import MODEL
 from wire.blobs import VISION
 from wire.errors import SupernetError
@@ -47,7 +46,7 @@ class SmallDaemon:
         self._pictures = PictureCache(ScriptedReader())
         self._link = Link(home, self._hello, self._received, self._lost)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._numbers: Counter[str] = Counter()
+        self._next: dict[str, tuple[int, int]] = {}  # number of the next token, and seed, of each job
 
     async def run(self) -> None:
         await asyncio.gather(self._link.run(), self._pump(), self._tick())
@@ -70,14 +69,14 @@ class SmallDaemon:
 
     def _stamped(self, event: port.Event) -> port.Event:
         if isinstance(event, port.Ended):
-            self._numbers.pop(event.job, None)
+            self._next.pop(event.job, None)
         if not isinstance(event, port.Stepped):
             return event
         tokens: list[port.Token] = []
         for token in event.tokens:
-            piece = f"{self._numbers[token.job]}:{time.monotonic():.6f} ".encode()
-            self._numbers[token.job] += 1
-            tokens.append(replace(token, piece=piece))
+            number, seed = self._next[token.job]
+            self._next[token.job] = number + 1, seed
+            tokens.append(replace(token, piece=stamp(number, seed, self._name)))
         return port.Stepped(tuple(tokens))
 
     async def _tick(self) -> None:
@@ -96,7 +95,7 @@ class SmallDaemon:
                 case effects.Send():
                     self._link.send(effect.message)
                 case effects.Command():
-                    self._engine.send(effect.command)
+                    self._command(effect.command)
                 case effects.ReadPictures():
                     self._begin(self._read_pictures(effect))
                 case effects.Prepare():
@@ -105,6 +104,11 @@ class SmallDaemon:
                     self._link.redial(effect.after_s, effect.url, effect.why)
                 case effects.Leave():
                     pass
+
+    def _command(self, command: port.Command) -> None:
+        if isinstance(command, port.Submit):
+            self._next[command.job] = len(command.delivered), command.seed
+        self._engine.send(command)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -21,8 +21,9 @@ from tools.bench.network.client import (
     rounds,
     throughput,
 )
-from tools.bench.network.servers import Options, Servers, free_port, running, started
+from tools.bench.network.servers import Options, Servers, running, started
 from tools.bench.network.upstream import END, HEAD, frame
+from tools.local_network import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -16,7 +16,8 @@ from websockets.typing import Subprotocol
 from tools.bench import comparison
 from tools.bench.network.cases import ANSWER_TOKENS
 from tools.bench.network.client import Ask, BenchError, Target, rounds
-from tools.bench.network.servers import create_key, free_port, running, until_healthy
+from tools.bench.network.servers import create_key, running, until_healthy
+from tools.local_network import free_port
 from wire.codec import encode
 from wire.media import MediaOffer
 from wire.media_tools import TOOLS

@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from tools import environments
 from tools.bench.network.client import BenchError, Target
 from tools.bench.network.upstream import CONTEXT, SLOTS
 from tools.children import stop
+from tools.local_network import free_port
 
 START_S = 600.0  # LiteLLM takes minutes on a busy machine
 LITELLM = "litellm[proxy]"
@@ -166,13 +166,6 @@ async def proxy(upstream: Target, llama: Target | None, folder: Path) -> AsyncIt
 
 
 # ---- processes ---------------------------------------------------------------------------------------------------
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

@@ -1,0 +1,63 @@
+"""A cluster, and one fault after the other, each with clients and an account of its own."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.chaos.cluster import figures
+from tools.chaos.cluster.faults import Faults
+from tools.chaos.cluster.load import load
+from tools.cluster.books import Used
+from tools.cluster.network import Cluster
+
+WORKERS, SLOTS, PACE_S = 12, 8, 0.1
+SWEPT_S = 90.0  # for the holds of a replica that died to be settled by another one, and all that is due to be written
+
+
+@dataclass(frozen=True)
+class Door:
+    """What clients know of the cluster."""
+
+    port: int
+    key: str
+
+
+async def run(folder: Path, faults: Sequence[str], jobs: int, count: int) -> figures.Row:
+    """A row for each fault, and under `missed` in words all that is not as it should be."""
+    cluster = Cluster(folder)
+    try:
+        await cluster.start()
+        await cluster.start_workers(WORKERS, SLOTS, PACE_S)
+        rows = [await one(cluster, fault, jobs, count) for fault in faults]
+        wrong = await asyncio.to_thread(cluster.books.wrong)
+        missed = [said for row in rows for said in figures.missed(row)]
+        return {**{str(row["fault"]): row for row in rows}, "missed": [*missed, *wrong]}
+    finally:
+        await cluster.close()
+
+
+async def one(cluster: Cluster, fault: str, jobs: int, count: int) -> figures.Row:
+    """One fault, `count` times, while at least so many streams are asked for."""
+    print(f"{fault}", file=sys.stderr, flush=True)
+    await cluster.settled(even=True)
+    account = f"client-{fault}"
+    key = await cluster.make_key(fault, account, "client")
+    faults = Faults(cluster, count)
+    acting = asyncio.create_task(getattr(faults, fault)())
+    streams, _ = await asyncio.gather(load(Door(cluster.clients.port, key), jobs, lambda: not acting.done()), acting)
+    cluster.clients.open_all()
+    used = await _settled_books(cluster, account)
+    return figures.row(fault, streams, faults.moments, used)
+
+
+async def _settled_books(cluster: Cluster, account: str) -> Used:
+    """What is charged, once every hold has its end."""
+    deadline = time.monotonic() + SWEPT_S
+    while True:
+        used = await asyncio.to_thread(cluster.books.used, account)
+        if not used.held or time.monotonic() > deadline:
+            return used
+        await asyncio.sleep(1)
