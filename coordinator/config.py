@@ -1,10 +1,11 @@
 """The coordinator's settings, read once. Nothing below reads flags, environment or file."""
 
+import platform
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from coordinator.accounts.quota import Quota
@@ -13,12 +14,13 @@ from coordinator.ledger.pricing import SHARE, SPARK_NANO, STARTER_SPARK
 from coordinator.rounds.offer import MODES, Mode
 from coordinator.scheduler.state import Limits
 from coordinator.store import home
-from program.settings import number, setting, switch, whole
+from program.settings import ConfigError, number, setting, switch, whole
 from program.sources import Sources
 
 ANY = "*"  # any origin
 HOUR_S = 3600
 BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._-]{1,64}){0,8}/?")
+NATS_PORT = 4222
 YEAR_S = 366 * 86_400
 MOST_SPARK = 1_000_000
 
@@ -58,6 +60,44 @@ def read_mode(text: str) -> Mode:
         if text == mode:
             return mode
     raise ValueError(f"{text!r} is none of {', '.join(MODES)}")
+
+
+Role = Literal["both", "edge", "cell"]
+ROLES: tuple[Role, ...] = ("both", "edge", "cell")
+
+
+def read_role(text: str) -> Role:
+    """Which half of a coordinator a replica is."""
+    for role in ROLES:
+        if text == role:
+            return role
+    raise ValueError(f"{text!r} is none of {', '.join(ROLES)}")
+
+
+def read_cluster(text: str) -> tuple[str, ...]:
+    """`nats://HOST:PORT,HOST:PORT`, with TLS `tls://`; each may have its own scheme, and USER:PASSWORD@ before it."""
+    scheme, servers = "nats", []
+    for part in text.split(","):
+        given, found, place = part.strip().rpartition("://")
+        scheme = given if found else scheme
+        try:
+            parts = urlsplit(f"{scheme}://{place}")
+            port = parts.port or NATS_PORT
+        except ValueError:
+            parts, port = urlsplit(""), 0
+        if scheme not in ("nats", "tls") or not parts.hostname or parts.path or parts.query or parts.fragment:
+            raise ValueError("it is no list of NATS servers such as nats://one.example:4222,two.example:4222")
+        who = place.rpartition("@")[0]
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        servers.append(f"{scheme}://{who}{'@' if who else ''}{host}:{port}")
+    return tuple(servers)
+
+
+def read_name(text: str) -> str:
+    """A name for people."""
+    if not text.isprintable() or not 0 < len(text.strip()) <= 64:
+        raise ValueError("a name is 1 to 64 characters that can be seen")
+    return text.strip()
 
 
 @dataclass(frozen=True)
@@ -166,6 +206,53 @@ class Config:
         86_400.0, "how long a worker's earnings wait before they are its owner's", number(0, YEAR_S), "SECONDS"
     )
     escrow_jobs: int = setting(0, "and with how many jobs the owner must have earned before", whole(0), "N")
+
+    cluster: tuple[str, ...] = setting(
+        (),
+        "NATS servers that join this coordinator with others to one network: nats://HOST:PORT,HOST:PORT, or tls://",
+        read_cluster,
+        "URLS",
+        unset="it is alone",
+    )
+    cluster_creds: Path | None = setting(
+        None,
+        "file by which NATS knows this coordinator: the seed of an nkey, or credentials as nsc writes them",
+        Path,
+        "FILE",
+    )
+    role: Role = setting(
+        "both",
+        "in a cluster: `edge` serves clients, `cell` serves workers, `both` does both",
+        read_role,
+        "ROLE",
+    )
+    replica_name: str = setting(
+        platform.node, "what people call this replica", read_name, "NAME", unset="the machine's name"
+    )
+
+    def check_cluster(self) -> None:
+        """Raises ConfigError where a replica would have for itself what all must share."""
+        if not self.cluster:
+            if self.role != "both":
+                raise ConfigError(f"--role {self.role} is of a cluster: give --cluster too")
+            return
+        wrong = []
+        if not str(self.db).startswith("postgresql"):
+            wrong.append("a SQLite file has one writer: give --db postgresql://USER@HOST/NAME")
+        if self.pepper is None or not self.pepper.exists():
+            wrong.append(
+                "keys are hashed under one pepper, and this one has to be there already: make it once, with `key create"
+                " --init --pepper FILE`, and give a copy to each with --pepper"
+            )
+        if not isinstance(self.artefacts, str):
+            wrong.append(
+                "a folder is one machine's, and links to what is made are opened at any replica: give --artefacts"
+                " s3://BUCKET/PREFIX"
+            )
+        if self.public_url is None:
+            wrong.append("links would lead to this replica alone: give --public-url, the address of all")
+        if wrong:
+            raise ConfigError("--cluster needs what all replicas share: " + "; ".join(wrong))
 
     def limits(self) -> Limits:
         return Limits(

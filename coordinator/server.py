@@ -252,11 +252,13 @@ async def _named(name: str, loop: Coroutine[Any, Any, None]) -> None:
 
 
 def run(config: Config, as_json: bool) -> int:
-    """Serve until a signal, and return the process' exit status. Raises what `assembled` and `listen` raise.
+    """Serve until a signal, and return the process' exit status. Raises what `check_cluster`, `listen` and `assembled`
+    raise.
 
     The address comes first: a start that cannot have it leaves no database and no pepper behind. A client that connects
     before the rest is open waits for it.
     """
+    config.check_cluster()
     with listen(config) as listener, assembled(config) as running:
         log.info("database: %s", running.store.database.name)
         url = url_of(listener)

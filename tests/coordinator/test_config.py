@@ -1,4 +1,6 @@
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,3 +61,71 @@ def test_settings_may_stand_in_a_file_and_whoever_asks_for_the_database_finds_it
     (tmp_path / "coordinator.toml").write_text('db = "other.db"\nlog_json = true\n')
     config = build({"db": None, "config": tmp_path / "coordinator.toml"}, {})
     assert (config.db, config.log_json) == ("other.db", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "servers"),
+    [
+        ("nats://a", ("nats://a:4222",)),
+        ("a:1,b", ("nats://a:1", "nats://b:4222")),
+        ("tls://a,b:2", ("tls://a:4222", "tls://b:2")),
+        ("nats://u:p@a, nats://u:p@b:9", ("nats://u:p@a:4222", "nats://u:p@b:9")),
+        ("nats://[::1]:7", ("nats://[::1]:7",)),
+    ],
+)
+def test_a_cluster_is_a_list_of_nats_servers(text: str, servers: tuple[str, ...]) -> None:
+    assert build({}, {"SUPERNET_COORDINATOR_CLUSTER": text}).cluster == servers
+    assert Config().cluster == ()
+
+
+@pytest.mark.parametrize("text", ["http://a", "nats://a,,b", "nats://", "nats://a:port", "nats://a/path", "a:99999"])
+def test_what_is_no_nats_server_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="NATS servers"):
+        build({}, {"SUPERNET_COORDINATOR_CLUSTER": text})
+
+
+def test_a_role_is_one_of_three_and_a_name_is_to_be_read() -> None:
+    assert build({}, {"SUPERNET_COORDINATOR_ROLE": "edge"}).role == "edge"
+    assert build({}, {"SUPERNET_COORDINATOR_REPLICA_NAME": " east 1 "}).replica_name == "east 1"
+    for name, value in (("ROLE", "leader"), ("REPLICA_NAME", "\x1b[2J"), ("REPLICA_NAME", " ")):
+        with pytest.raises(ConfigError, match=name.partition("_")[0]):
+            build({}, {f"SUPERNET_COORDINATOR_{name}": value})
+
+
+def shared(tmp_path: Path) -> dict[str, Any]:
+    (tmp_path / "pepper").write_text("00")
+    return {
+        "cluster": ("nats://a:4222",),
+        "db": "postgresql://u@h/n",
+        "pepper": tmp_path / "pepper",
+        "artefacts": "s3://bucket/x",
+        "public_url": "https://api.example",
+    }
+
+
+def test_a_replica_that_has_everything_in_common_with_the_others_may_start(tmp_path: Path) -> None:
+    Config(**shared(tmp_path)).check_cluster()
+    Config().check_cluster()
+
+
+@pytest.mark.parametrize(
+    ("own", "to_set"),
+    [
+        ({"db": "supernet.db"}, "--db postgresql://"),
+        ({"pepper": None}, "--pepper"),
+        ({"pepper": Path("nowhere")}, "--pepper"),
+        ({"artefacts": None}, "--artefacts"),
+        ({"artefacts": Path("media")}, "--artefacts"),
+        ({"public_url": None}, "--public-url"),
+    ],
+)
+def test_what_only_one_machine_has_is_refused_with_what_to_set(
+    tmp_path: Path, own: dict[str, Any], to_set: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(to_set)):
+        Config(**shared(tmp_path) | own).check_cluster()
+
+
+def test_half_a_coordinator_is_nothing_alone() -> None:
+    with pytest.raises(ConfigError, match="give --cluster too"):
+        Config(role="cell").check_cluster()
