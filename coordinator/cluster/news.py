@@ -2,13 +2,19 @@
 said again, or asked for as a snapshot, whose answer is any number of these as if heard from whoever answers."""
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from coordinator.dispatch.overview import ModelStock
 from coordinator.dispatch.so_far import Age, Name
+from wire.scalars import Count
 
 MAX_LOOK_CHARS = 4 * 1024 * 1024
+MAX_MODELS = 1024
+MAX_VERSIONS = 16
+
+Role = Literal["both", "edge", "cell"]  # whether a replica takes clients, workers, or both
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,22 @@ class Gone:
 
     worker: Name
     instance: Name
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The sender, once a second and when it changes. `speaks`: versions of what replicas say that it understands.
+    `leaving`: it gets no more jobs. `lag_s`: how late its loop runs."""
+
+    name: Name = ""
+    role: Role = "both"
+    leaving: bool = False
+    version: Name = ""
+    speaks: Annotated[tuple[Count, ...], Field(max_length=MAX_VERSIONS)] = ()
+    models: Annotated[tuple[ModelStock, ...], Field(max_length=MAX_MODELS)] = ()
+    workers: Count = 0
+    streams: Count = 0
+    lag_s: Age = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,4 +92,4 @@ class Looked:
     text: Annotated[str, Field(max_length=MAX_LOOK_CHARS)] = field(repr=False)
 
 
-News = Here | Gone | Revised | Watching | Bye | Ping | Pong | Snapshot | Look | Looked
+News = Here | Gone | Picture | Revised | Watching | Bye | Ping | Pong | Snapshot | Look | Looked

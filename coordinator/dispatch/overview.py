@@ -2,13 +2,19 @@
 waits for them. Plain values, small whatever the number of workers."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from coordinator.dispatch.dispatch_state import State
 from coordinator.scheduler import candidates
 from wire.media import MediaOffer
 from wire.offers import ModelOffer
+from wire.scalars import Count, Id
 
 MOST_KINDS = 32  # of a model: a stranger's worker may be of any kind it likes
+MOST_HASHES = 8
+Sha256 = Annotated[str, Field(max_length=64)]  # by a worker's own word
 
 
 @dataclass(frozen=True)
@@ -17,10 +23,10 @@ class KindStock:
     `slots`, of which `free` are; `offering`: those that offer slots now or once it is loaded."""
 
     offer: ModelOffer | MediaOffer
-    workers: int
-    offering: int
-    slots: int
-    free: int
+    workers: Count
+    offering: Count
+    slots: Count
+    free: Count
 
 
 @dataclass(frozen=True)
@@ -28,12 +34,12 @@ class ModelStock:
     """One model. `waiting` jobs, `service_s`: seconds that a job holds its slot. `recent`: its last worker has left a
     moment ago and may come back. `hashes`: of the weights that workers claim, each with how many."""
 
-    model: str
-    kinds: tuple[KindStock, ...]
-    waiting: int
-    service_s: float
-    recent: bool
-    hashes: tuple[tuple[str, int], ...] = ()
+    model: Id
+    kinds: Annotated[tuple[KindStock, ...], Field(max_length=MOST_KINDS)] = ()
+    waiting: Count = 0
+    service_s: Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)] = 0.0
+    recent: bool = False
+    hashes: Annotated[tuple[tuple[Sha256, Count], ...], Field(max_length=MOST_HASHES)] = ()
 
     @property
     def slots(self) -> int:

@@ -1,0 +1,35 @@
+"""Which cell has which worker."""
+
+from coordinator.cluster.presence import Presence
+
+A, B, W = "0000000a", "0000000b", "owner/w1"
+
+
+def test_another_process_of_a_worker_that_is_elsewhere_is_a_double_until_that_is_gone() -> None:
+    presence = Presence()
+    assert not presence.is_double(W, "i1")
+    assert presence.here(A, W, "i1", 0.0, 100.0)
+    assert presence.is_double(W, "i2") and not presence.is_double(W, "i1")
+    presence.gone(A, W)
+    assert not presence.is_double(W, "i2") and len(presence) == 0
+
+
+def test_the_newest_hello_is_where_the_worker_is() -> None:
+    presence = Presence()
+    assert presence.here(A, W, "i1", 5.0, 100.0)
+    assert presence.here(B, W, "i1", 1.0, 100.0)
+    assert not presence.here(A, W, "i1", 6.0, 101.0)
+    presence.gone(A, W)
+    assert len(presence) == 1
+    presence.gone(B, W)
+    assert len(presence) == 0
+
+
+def test_with_a_cell_all_its_workers_are_gone() -> None:
+    presence = Presence()
+    for number in range(3):
+        presence.here(A, f"owner/w{number}", "i", 0.0, 1.0)
+    presence.here(B, "owner/w2", "i", 0.0, 2.0)
+    presence.cell_gone(A)
+    assert len(presence) == 1 and presence.is_double("owner/w2", "j") and not presence.is_double("owner/w1", "j")
+    presence.cell_gone(A)
