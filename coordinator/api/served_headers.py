@@ -2,8 +2,8 @@
 
 import hashlib
 
-from coordinator.dispatch.dispatch import QueuePosition
 from coordinator.dispatch.effects import Report
+from coordinator.dispatch.outlook import QueuePosition
 
 
 def queue_headers(standing: QueuePosition | None) -> dict[str, str]:

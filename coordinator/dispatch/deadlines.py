@@ -1,12 +1,12 @@
 """What the clock ends: jobs whose client waits no longer, attempts that stand still, places in the queue."""
 
-from coordinator.dispatch import blobs, ends, failover, leases, making_deadlines, rests
+from coordinator.dispatch import blobs, ends, failover, handback, leases, making_deadlines, rests
 from coordinator.dispatch.attempt_ends import CLIENT_FAULTS
 from coordinator.dispatch.dispatch_state import State
 from coordinator.scheduler import candidates, pace
 from coordinator.scheduler.media_work import MediaWork
 from coordinator.scheduler.reading import first_token_s
-from coordinator.scheduler.state import Job, Lease
+from coordinator.scheduler.state import Job, Lease, Limits
 from coordinator.scheduler.workers import Worker
 from wire.errors import ErrorCode, SupernetError
 from wire.job_state import JobState
@@ -112,11 +112,21 @@ def _write_off(state: State, worker: Worker, lease: Lease, now: float) -> None:
         ends.stop(state, job, now)
 
 
+def queue_wait_s(job: Job, limits: Limits) -> float:
+    """How long the job may wait for a slot."""
+    return limits.queue_wait_s if job.work.queue_wait_s is None else job.work.queue_wait_s
+
+
 def check_wait(state: State, job: Job, now: float) -> None:
     """A job that has waited for a slot as long as it may fails. One that also waits for its dropped worker does not:
     it has a lease, and the resume window is its deadline."""
-    within_s = state.limits.queue_wait_s if job.work.queue_wait_s is None else job.work.queue_wait_s
-    if job.lease is not None or now - job.waiting_since < within_s:
+    if job.lease is not None:
+        return
+    if handback.may(state, job) and not candidates.servable(state.fleet, job.spec.model, now, job.work):
+        handback.give(state, job, "no worker", now)
+        return
+    within_s = queue_wait_s(job, state.limits)
+    if now - job.waiting_since < within_s:
         return
     state.counters.queue_timeouts += 1
     wait_s = state.retry_after_s(job.spec.model)

@@ -1,10 +1,10 @@
 """The heart of the coordinator, pure: frames, clients' wishes and ticks come in, effects go out.
 
-Every job ends in exactly one of Finished, Failed, Stopped. A slot is a lease: it ends when the worker says so, when
-the worker is gone, or when a Cancel has stayed unanswered for too long.
+Every job ends in exactly one of Finished, Failed, Stopped, or leaves for another cell. A slot is a lease: it ends when
+the worker says so, when the worker is gone, or when a Cancel has stayed unanswered for too long.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from coordinator.artefact import Artefact
 from coordinator.dispatch import (
@@ -12,53 +12,25 @@ from coordinator.dispatch import (
     drain,
     ends,
     frames,
+    handback,
     health_check,
     leases,
     membership,
     placing,
+    takeover,
     unservable,
     uploads,
 )
 from coordinator.dispatch.dispatch_state import State
-from coordinator.dispatch.effects import Effect, Progress, Queued
-from coordinator.scheduler import candidates
-from coordinator.scheduler.state import Counters, Job, JobSpec, Limits, Peer
-from coordinator.scheduler.workers import Worker
-from wire.blobs import VISION
+from coordinator.dispatch.effects import Effect, Queued
+from coordinator.dispatch.outlook import Outlook
+from coordinator.dispatch.so_far import Claim, SoFar
+from coordinator.scheduler.state import JobSpec, Limits, Peer
 from wire.errors import ErrorCode, SupernetError
-from wire.media import MediaOffer
 from wire.messages import Hello, ToCoordinator
 
 
-@dataclass(frozen=True, order=True)
-class QueuePosition:
-    """A job's place in the queue, from 1, and an estimate of the seconds until it starts."""
-
-    place: int
-    wait_s: float
-
-
-@dataclass(frozen=True)
-class Online:
-    """The workers of one model and their slots now. A worker that still loads it, or whose engine is down, does not
-    count; for `context`, the longest in tokens, neither does one that offers no slots. `seeing`: those of `workers` on
-    which the model sees pictures, with `seeing_free` of the free slots. `modes`: of media, what those that offer slots
-    can make, and `offers` what each says of it. `hashes`: the sha256 of the weights that workers claim, each with how
-    many; the commonest first."""
-
-    workers: int
-    slots: int
-    free: int
-    seeing: int
-    seeing_free: int
-    context: int
-    waiting: int
-    modes: frozenset[str]
-    offers: tuple[MediaOffer, ...]
-    hashes: tuple[tuple[str, int], ...]
-
-
-class Dispatch:
+class Dispatch(Outlook):
     """All jobs and workers of one coordinator.
 
     Every method that changes something takes `now`, in seconds of one monotonic clock, and returns the effects that
@@ -66,9 +38,9 @@ class Dispatch:
     inside one. They raise nothing, whatever a worker or a client does; any exception is a bug.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, replica: str = "") -> None:
         self.limits = limits or Limits()
-        self._state = State(self.limits)
+        self._state = State(self.limits, replica)
 
     # ---- workers -------------------------------------------------------------------------------------------------
 
@@ -97,20 +69,48 @@ class Dispatch:
             self._state.counters.late_frames += 1
         return self._state.flush()
 
+    # ---- other cells ---------------------------------------------------------------------------------------------
+
+    def adopt(self, hello: Hello, peer: Peer, claims: Sequence[Claim], now: float) -> list[Effect]:
+        """As worker_joined, for a worker that brings attempts from another cell. Every claim is a job of this cell from
+        now on: with its attempt where the worker still has it, else in the queue."""
+        membership.joined(self._state, hello, peer, now, claims)
+        return self._state.flush()
+
+    def release(self, job_id: str, now: float, *, goes: bool = False) -> tuple[SoFar | None, list[Effect]]:
+        """The job leaves this cell without an end. `goes`: its worker has gone to another cell and goes on with it
+        there; else the attempt is cancelled, if its worker is here. None: it is not here, or its client has left."""
+        so_far = takeover.release(self._state, job_id, goes, now)
+        return so_far, self._state.flush()
+
+    def departed(self, worker: str, instance: str, now: float) -> list[Effect]:
+        """This process of the worker is in another cell now. It is not to blame, and jobs that it did not take along
+        wait for another."""
+        membership.departed(self._state, worker, instance, now)
+        return self._state.flush()
+
+    @property
+    def elsewhere(self) -> frozenset[str]:
+        """Models that other cells serve: a job of one that cannot go on here is handed back."""
+        return self._state.elsewhere
+
+    @elsewhere.setter
+    def elsewhere(self, models: frozenset[str]) -> None:
+        self._state.elsewhere = models
+
     # ---- clients -------------------------------------------------------------------------------------------------
 
-    def submit(self, spec: JobSpec, now: float) -> list[Effect]:
+    def submit(self, spec: JobSpec, now: float, so_far: SoFar | None = None) -> list[Effect]:
         """A new job: placed at once, queued, or failed with a reason that says when to come back. `spec.id` must be
-        new."""
+        new. `so_far`: of one that was in another cell; it goes on from there, and was let in before."""
         state = self._state
-        state.counters.submitted += 1
-        job = Job(spec, submitted=now, waiting_since=now)
-        state.jobs[spec.id] = job
+        state.counters.submitted += so_far is None
+        job = takeover.begin(state, spec, so_far, now)
         error = unservable.why(state, job, now)
         if error is not None:
-            ends.fail(state, job, error, now)
+            handback.give_or_fail(state, job, error, now)
             return state.flush()
-        full = state.queue.full(spec.account)
+        full = None if job.starts else state.queue.full(spec.account)
         state.queue.add(job)
         placing.place(state, spec.model, now)
         place = state.queue.place(job)
@@ -119,7 +119,7 @@ class Dispatch:
             state.queue.remove(job)
             wait_s = state.retry_after_s(spec.model)
             message = f"{full}: try again in {wait_s:.0f} s"
-            ends.fail(state, job, SupernetError(ErrorCode.QUEUE_FULL, message, retry_after_s=wait_s), now)
+            handback.give_or_fail(state, job, SupernetError(ErrorCode.QUEUE_FULL, message, retry_after_s=wait_s), now)
         elif place is not None:
             state.emit(Queued(spec.id, place))
         return state.flush()
@@ -198,71 +198,3 @@ class Dispatch:
         """Take no more jobs; once the last has ended, or after `within_s` seconds, send the workers away."""
         drain.begin(self._state, within_s, now)
         return self._state.flush()
-
-    # ---- questions -----------------------------------------------------------------------------------------------
-
-    @property
-    def counters(self) -> Counters:
-        """How often what happened; to look at, not to change."""
-        return self._state.counters
-
-    @property
-    def draining(self) -> bool:
-        return self._state.drain_until is not None
-
-    @property
-    def workers(self) -> list[Worker]:
-        """All workers that are connected, or may come back; to look at, not to change."""
-        return list(self._state.fleet.workers.values())
-
-    def resting(self, now: float) -> dict[str, float]:
-        """Keys of workers that get no jobs after a fault -> seconds until they are tested."""
-        return self._state.quarantine.waiting(now)
-
-    def queue_position(self, job_id: str) -> QueuePosition | None:
-        """The job's place in the queue; None if it does not wait."""
-        state = self._state
-        job = state.jobs.get(job_id)
-        place = None if job is None else state.queue.place(job)
-        if job is None or place is None:
-            return None
-        slots = candidates.slots(state.fleet, job.spec.model, job.work)
-        return QueuePosition(place, state.queue.wait_s(job.spec.model, place, slots))
-
-    def progress(self, job_id: str) -> Progress | None:
-        """What the client of a job has got so far; None if the job has ended."""
-        job = self._state.jobs.get(job_id)
-        return (
-            None
-            if job is None
-            else Progress(min(job.read, job.spec.prompt.most), job.reader, tuple(job.served.items()))
-        )
-
-    def running(self) -> int:
-        """How many jobs have not ended; those that wait count too."""
-        return len(self._state.jobs)
-
-    def online(self, model: str) -> Online:
-        """What the network has for a model now."""
-        pool = self._state.fleet.pool(model)
-        kinds = list(pool.kinds.values())
-        seeing = [kind for kind in kinds if VISION in kind.features]
-        offering = [kind for kind in kinds if kind.ready_offering]
-        media = [kind for kind in offering if isinstance(kind.offer, MediaOffer)]
-        replicas = [worker.replicas[model] for kind in media for worker in kind.members.values()]
-        return Online(
-            workers=sum(kind.ready for kind in kinds),
-            slots=sum(kind.slots for kind in kinds),
-            free=sum(kind.free for kind in kinds),
-            seeing=sum(kind.ready for kind in seeing),
-            seeing_free=sum(kind.free for kind in seeing),
-            context=max((kind.context for kind in offering), default=0),
-            waiting=self._state.queue.count(model),
-            modes=frozenset().union(*(kind.features for kind in offering)),
-            offers=tuple(
-                one.offer
-                for one in replicas
-                if one.status == "ready" and one.slots and isinstance(one.offer, MediaOffer)
-            ),
-            hashes=candidates.claimed_hashes(self._state.fleet, model),
-        )

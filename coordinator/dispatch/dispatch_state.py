@@ -21,6 +21,8 @@ class State:
     it."""
 
     limits: Limits
+    replica: str = ""  # this coordinator's name among several
+    elsewhere: frozenset[str] = frozenset()  # models that other cells serve
     jobs: dict[str, Job] = field(default_factory=dict)  # those that have not ended, by id
     poison: PoisonList = field(default_factory=PoisonList)
     counters: Counters = field(default_factory=Counters)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 
 from coordinator.artefact import Artefact
+from coordinator.dispatch.so_far import SoFar
+from coordinator.scheduler.state import JobSpec
 from wire.chat import FinishReason, Timings, Usage
 from wire.errors import SupernetError
 from wire.media import Stage
@@ -176,6 +178,16 @@ class Stopped:
 
 
 @dataclass(frozen=True)
+class Handback:
+    """The job has left this cell: it cannot go on here, and perhaps can in another. `why`: for the log and metrics."""
+
+    job: str
+    spec: JobSpec
+    so_far: SoFar
+    why: str
+
+
+@dataclass(frozen=True)
 class Noted:
     """For the operator's log: what happened to whom. Never holds text of a request or of an answer."""
 
@@ -191,5 +203,5 @@ class Drained:
 
 
 JobEnd = Finished | Failed | Stopped
-JobEvent = Queued | Placed | Accepted | Deliver | Progressed | Made | JobEnd
+JobEvent = Queued | Placed | Accepted | Deliver | Progressed | Made | Handback | JobEnd
 Effect = Send | SendFiles | StopFiles | CloseWorker | JobEvent | Noted | Drained

@@ -13,7 +13,7 @@ from wire.errors import SupernetError
 def finish(state: State, job: Job, done: wire.Done, now: float) -> None:
     """End the job as finished: a worker gave the whole answer."""
     state.queue.ended(job, done.usage.prompt)
-    _forget(state, job)
+    forget(state, job)
     _finished(state, job, done, now)
 
 
@@ -21,7 +21,7 @@ def made(state: State, job: Job, artefact: Artefact, now: float) -> None:
     """End the job as finished: what it was to make is stored. Perhaps it had waited for another worker, too."""
     state.queue.remove(job)
     state.queue.ended(job, 0)
-    _forget(state, job)
+    forget(state, job)
     state.counters.finished += 1
     state.emit(Made(job.spec.id, artefact))
     state.emit(Finished(job.spec.id, "stop", report(job, now)))
@@ -95,10 +95,12 @@ def _drop(state: State, job: Job, now: float) -> None:
         else:
             state.fleet.release(lease)
             job.lease = None
-    _forget(state, job)
+    forget(state, job)
 
 
-def _forget(state: State, job: Job) -> None:
+def forget(state: State, job: Job) -> None:
+    """Take the job out of the table."""
     del state.jobs[job.spec.id]
     for account in job.witnesses:
         state.fleet.owner(account).unsettled -= 1
+        state.fleet.forget_owner(account)

@@ -4,8 +4,9 @@ A token is delivered once and in order, whatever happens to the worker that made
 queue with the tokens that the client already has, and the next worker continues from there.
 """
 
-from coordinator.dispatch import ends, leases, placing, rests
+from coordinator.dispatch import ends, handback, leases, placing, rests
 from coordinator.dispatch.dispatch_state import State
+from coordinator.dispatch.effects import Queued
 from coordinator.scheduler import candidates
 from coordinator.scheduler.state import Job, Lease, Limits
 from coordinator.scheduler.workers import Worker
@@ -19,24 +20,31 @@ def move(state: State, job: Job, error: SupernetError, now: float) -> None:
         ends.stop(state, job, now)
     elif job.truncated is not None and _longest_context(state, job) < job.context:
         ends.fail(state, job, error, now)  # the worker with more context is gone: there is none to wait for
-    elif _tried_enough(job, state.limits):
+    elif tried_enough(job, state.limits):
         message = f"{job.starts} attempts failed, the last one with {error.code}: try again later"
         retry_after_s = state.retry_after_s(job.spec.model)
         ends.fail(state, job, SupernetError(error.code, message, retry_after_s=retry_after_s), now)
     else:
         placing.count_move(state, job)
         job.error = error
+        if handback.is_due(state, job):
+            handback.give(state, job, "failed here", now)
+            return
         if job not in state.queue:  # one that waited while it could still be resumed has waited already
             job.waiting_since = now
             state.queue.add(job)
         placing.place(state, job.spec.model, now)
+        place = state.queue.place(job) if job.legs else None
+        if place is not None:  # its edge must know what was tried, should this cell die
+            state.emit(Queued(job.spec.id, place))
 
 
 def _longest_context(state: State, job: Job) -> int:
     return candidates.longest_context(state.fleet, job.spec.model, job.work)
 
 
-def _tried_enough(job: Job, limits: Limits) -> bool:
+def tried_enough(job: Job, limits: Limits) -> bool:
+    """Whether no attempt may follow."""
     return job.failures >= limits.attempts or job.refusals >= limits.refusals or job.starts >= limits.starts
 
 

@@ -65,7 +65,8 @@ def _begin(state: State, worker: Worker, now: float) -> None:
     number = next(state.test_numbers)
     name = sha256(f"{worker.peer.session}/{number}".encode()).hexdigest()[:32]  # looks like any other's
     # Who makes something uploads it as for any job. The secret need not be one: what comes is looked at and not kept.
-    spec = JobSpec(f"{name}.0", "", model, request, seed=number, upload_secret=f"test {name}", blobs=FILES)
+    job_id = f"{name}.0.{state.replica}" if state.replica else f"{name}.0"
+    spec = JobSpec(job_id, "", model, request, seed=number, upload_secret=f"test {name}", blobs=FILES)
     job = Job(spec, submitted=now, waiting_since=now)
     state.quarantine.begin(worker.key, state.fleet.lease(worker, job, now))
     leases.start(state, worker, job)

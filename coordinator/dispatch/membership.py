@@ -4,9 +4,12 @@ At once, or after the grace that the operator gives (`resume_grace_s`), the jobs
 free slot elsewhere and the worker itself gets them. When the resume window is over the worker is gone.
 """
 
-from coordinator.dispatch import failover, placing, rests
+from collections.abc import Sequence
+
+from coordinator.dispatch import failover, handback, placing, rests, takeover
 from coordinator.dispatch.dispatch_state import State
 from coordinator.dispatch.effects import Accepted, CloseWorker, Send
+from coordinator.dispatch.so_far import Claim
 from coordinator.scheduler.fleet import key_of
 from coordinator.scheduler.state import Lease, Peer
 from coordinator.scheduler.workers import Worker
@@ -16,13 +19,20 @@ from wire.messages import DEAD_AFTER_S, Error, Hello, KeptJob, Welcome
 
 CLOSE_GOING_AWAY = 1001  # RFC 6455, 7.4.1
 CLOSE_TRY_AGAIN_LATER = 1013
+ORPHAN_S = 3.0  # before another cell is asked to go on: by then most workers have dialled again, somewhere
 
 
-def joined(state: State, hello: Hello, peer: Peer, now: float) -> None:
-    """A socket said Hello: welcome a new worker, let one that has dropped go on with its jobs, or turn it away."""
+def joined(state: State, hello: Hello, peer: Peer, now: float, claims: Sequence[Claim] = ()) -> None:
+    """A socket said Hello: welcome a new worker, let one that has dropped go on with its jobs, or turn it away.
+    `claims`: jobs that it brings from another cell."""
+    _joined(state, hello, peer, now, claims)
+    takeover.wait(state, claims, now)
+
+
+def _joined(state: State, hello: Hello, peer: Peer, now: float, claims: Sequence[Claim]) -> None:
     old = state.fleet.workers.get(key_of(hello, peer))
     if old is None:
-        _newcomer(state, hello, peer, now)
+        _newcomer(state, hello, peer, now, claims)
         return
     same = old.hello.instance == hello.instance
     if old.connected and not same and now - old.heard_at < DEAD_AFTER_S:
@@ -34,10 +44,10 @@ def joined(state: State, hello: Hello, peer: Peer, now: float) -> None:
         state.emit(CloseWorker(old.peer.session, CLOSE_DUPLICATE, "this worker has connected again"))
     resume = hello.resume
     if same and resume is not None and resume.session in old.sessions:
-        _reattach(state, old, hello, peer, now)
+        _reattach(state, old, hello, peer, now, claims)
     else:
         gone(state, old, "it started anew", now)
-        _newcomer(state, hello, peer, now)
+        _newcomer(state, hello, peer, now, claims)
 
 
 def left(state: State, session: str, resumable: bool, now: float) -> None:
@@ -67,19 +77,29 @@ def watch(state: State, worker: Worker, now: float) -> None:
         _offer_elsewhere(state, worker, now)
 
 
-def gone(state: State, worker: Worker, why: str, now: float) -> None:
+def departed(state: State, key: str, instance: str, now: float) -> None:
+    """The worker is in another cell."""
+    worker = state.fleet.workers.get(key)
+    if worker is None or worker.hello.instance != instance:
+        return
+    if worker.connected:
+        state.emit(CloseWorker(worker.peer.session, CLOSE_DUPLICATE, "this worker has connected elsewhere"))
+    gone(state, worker, "it is in another cell", now, blamed=False)
+
+
+def gone(state: State, worker: Worker, why: str, now: float, *, blamed: bool = True) -> None:
     """The worker will not come back: its jobs move on. `why`: for the log and for the jobs' error."""
     if worker.connected:
         _detach(state, worker, why, now)
     state.counters.workers_lost += 1
     state.fleet.remove(worker)
     for lease in worker.leases.values():
-        failover.lose(state, lease, why, now, worker)
+        failover.lose(state, lease, why, now, worker if blamed else None)
     state.fleet.forget_owner(worker.peer.account)
     state.quarantine.left(worker.key)
 
 
-def _newcomer(state: State, hello: Hello, peer: Peer, now: float) -> None:
+def _newcomer(state: State, hello: Hello, peer: Peer, now: float, claims: Sequence[Claim]) -> None:
     most = state.limits.workers_per_account
     if state.fleet.of_account(peer.account) >= most:
         message = f"this account has {most} workers connected: that is the limit"
@@ -88,10 +108,10 @@ def _newcomer(state: State, hello: Hello, peer: Peer, now: float) -> None:
         worker = state.fleet.add(hello, peer, now)
         if rests.is_rest_of_its_owner(state, worker):
             state.quarantine.inherit(worker.key)
-        _welcome(state, worker, ())
+        _welcome(state, worker, takeover.adopt(state, worker, claims, now))
 
 
-def _reattach(state: State, worker: Worker, hello: Hello, peer: Peer, now: float) -> None:
+def _reattach(state: State, worker: Worker, hello: Hello, peer: Peer, now: float, claims: Sequence[Claim]) -> None:
     state.counters.reattached += 1
     state.fleet.reattach(worker, hello, peer, now)
     alive = {(r.job, r.attempt): r.next_seq for r in hello.resume.jobs} if hello.resume else {}
@@ -106,7 +126,7 @@ def _reattach(state: State, worker: Worker, hello: Hello, peer: Peer, now: float
             state.counters.kept += 1
         else:  # the worker stops what is not kept, and its next Capacity counts a slot that is slow to stop
             failover.lose(state, lease, "it came back without the job", now)
-    _welcome(state, worker, tuple(kept))
+    _welcome(state, worker, (*kept, *takeover.adopt(state, worker, claims, now)))
 
 
 def _resumed(state: State, lease: Lease, now: float) -> None:
@@ -154,11 +174,17 @@ def _is_worth_waiting(worker: Worker, lease: Lease, now: float) -> bool:
 
 
 def _offer_elsewhere(state: State, worker: Worker, now: float) -> None:
-    """Put the jobs in the queue though they still belong to the worker: whichever is ready first has them."""
-    for lease in worker.leases.values():
+    """Put the jobs in the queue though they still belong to the worker: whichever is ready first has them. Where nobody
+    else here can, another cell may, after a while: the worker's own slot is the best place."""
+    away_s = 0.0 if worker.left_at is None else now - worker.left_at
+    for lease in list(worker.leases.values()):
         job = state.current(lease)
-        if job is None or job in state.queue or _is_worth_waiting(worker, lease, now):
+        if job is None or _is_worth_waiting(worker, lease, now) or failover.is_last_try(job, state.limits):
             continue
-        if not failover.is_last_try(job, state.limits):
-            job.waiting_since = now
-            state.queue.add(job)
+        if away_s >= ORPHAN_S and handback.is_due(state, job):
+            handback.give(state, job, "its worker is away", now)
+            continue
+        if job in state.queue:
+            continue
+        job.waiting_since = now
+        state.queue.add(job)

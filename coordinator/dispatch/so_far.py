@@ -220,6 +220,14 @@ class SoFar:
         return job
 
 
+@dataclass(frozen=True)
+class Claim:
+    """A job with an attempt that a worker has brought along from another cell."""
+
+    spec: JobSpec
+    so_far: SoFar
+
+
 def _age(at: float | None, now: float) -> float | None:
     return None if at is None else max(0.0, now - at)
 

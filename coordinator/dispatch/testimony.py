@@ -10,7 +10,7 @@ Where no other owner could serve the job there is nobody to ask, and the client 
 import re
 from collections.abc import Container
 
-from coordinator.dispatch import ends, failover, leases, rests, silence
+from coordinator.dispatch import ends, failover, handback, leases, rests, silence
 from coordinator.dispatch.dispatch_state import State
 from coordinator.dispatch.quotes import quoted
 from coordinator.scheduler import candidates
@@ -121,9 +121,12 @@ def _witness(worker: Worker, job: Job) -> None:
 
 
 def _is_convicted(state: State, job: Job) -> bool:
-    """Whether enough owners found the request to blame: fewer of them, where no other can be asked."""
+    """Whether enough owners found the request to blame: fewer of them, where no other can be asked, here or in another
+    cell."""
     if len(job.witnesses) >= OWNERS:
         return True
+    if handback.may(state, job) and not failover.tried_enough(job, state.limits):
+        return False
     return not _is_other_ready(state, job, job.witnesses)
 
 

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from coordinator.dispatch.dispatch import QueuePosition
 from coordinator.dispatch.effects import Deliver
+from coordinator.dispatch.outlook import QueuePosition
 from coordinator.hub.buffers import AnswerEvent, Inbox
 from coordinator.scheduler.state import JobSpec
 from wire.errors import SupernetError

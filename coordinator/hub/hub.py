@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from coordinator.artefact import Artefact
-from coordinator.dispatch.dispatch import Dispatch, QueuePosition
+from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import (
     Accepted,
     CloseWorker,
@@ -17,6 +17,7 @@ from coordinator.dispatch.effects import (
     Effect,
     Failed,
     Finished,
+    Handback,
     JobEnd,
     Made,
     Noted,
@@ -28,6 +29,7 @@ from coordinator.dispatch.effects import (
     StopFiles,
     Stopped,
 )
+from coordinator.dispatch.outlook import QueuePosition
 from coordinator.hub.answers import Answers
 from coordinator.hub.buffers import Outbox
 from coordinator.hub.clock import TICK_S, Clock
@@ -218,7 +220,7 @@ class Hub:
                     _log(effect)
             case Drained():
                 self.drained.set()
-            case Queued() | Placed():
+            case Queued() | Placed() | Handback():  # a coordinator that is alone hands nothing back
                 log.debug("%s", effect)
             case _:
                 assert_never(effect)

@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from coordinator.dispatch.dispatch import QueuePosition
 from coordinator.dispatch.effects import Deliver, Failed, Finished
+from coordinator.dispatch.outlook import QueuePosition
 from coordinator.hub.buffers import AnswerEvent
 from coordinator.rounds.calls import Calls
 from coordinator.rounds.costs import Costs

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from coordinator.dispatch.dispatch import QueuePosition
+from coordinator.dispatch.outlook import QueuePosition
 from coordinator.hub.buffers import AnswerEvent
 from coordinator.rounds.costs import Priced
 from coordinator.rounds.events import ToolProgress

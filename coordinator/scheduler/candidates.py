@@ -89,6 +89,19 @@ def is_owner_ready(fleet: Fleet, model: str, but: Container[str], context: int =
     )
 
 
+def is_untried_ready(fleet: Fleet, job: Job) -> bool:
+    """Could a worker that has not failed the job, of an owner that does not blame it, take it now or once it has a slot
+    free?"""
+    model = job.spec.model
+    return any(
+        worker.peer.account not in job.witnesses
+        and worker.incarnation not in job.avoid
+        and is_ready(fleet, worker, model)
+        and worker.replicas[model].context >= job.context
+        for worker in serving(fleet, model, job.work)
+    )
+
+
 def is_ready(fleet: Fleet, worker: Worker, model: str) -> bool:
     """Whether the worker takes jobs of the model when it has a slot free: it does not rest, nor is it paused."""
     replica = worker.replicas[model]

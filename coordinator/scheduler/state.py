@@ -67,6 +67,7 @@ class JobSpec:
     prompt: PromptCount = field(default_factory=PromptCount)  # shared by all choices of one request
     blobs: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # in no log, and no dump
     upload_secret: str = field(default="", repr=False)  # of what it makes: its attempts' tokens are made from it
+    stays: bool = False  # its client may come back for the answer, should the replica that it speaks to die
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 from coordinator.api.served_headers import pseudonym, queue_headers, timing
-from coordinator.dispatch.dispatch import QueuePosition
 from coordinator.dispatch.effects import Report
+from coordinator.dispatch.outlook import QueuePosition
 from wire.chat import Usage
 
 

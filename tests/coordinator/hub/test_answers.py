@@ -1,7 +1,7 @@
 """One request of several choices, with the hub played by the test."""
 
-from coordinator.dispatch.dispatch import QueuePosition
 from coordinator.dispatch.effects import Deliver, Failed, Report
+from coordinator.dispatch.outlook import QueuePosition
 from coordinator.hub.answers import Answers
 from coordinator.scheduler.state import JobSpec
 from tests.coordinator.dispatch.driver import REQUEST, M

@@ -3,8 +3,8 @@
 import asyncio
 from typing import Any
 
-from coordinator.dispatch.dispatch import QueuePosition
 from coordinator.dispatch.effects import Deliver, Failed, Finished, Stopped
+from coordinator.dispatch.outlook import QueuePosition
 from coordinator.hub import hub as module
 from coordinator.hub.answers import Answers
 from coordinator.hub.buffers import Close, Outbox

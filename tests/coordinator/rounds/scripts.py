@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from coordinator.artefact import Artefact
-from coordinator.dispatch.dispatch import QueuePosition
 from coordinator.dispatch.effects import Deliver, Failed, Finished, Made, Progressed, Report
+from coordinator.dispatch.outlook import QueuePosition
 from coordinator.hub.buffers import AnswerEvent
 from coordinator.media.handles import Handles
 from coordinator.media.job import MediaJob

@@ -1,7 +1,7 @@
 import asyncio
 
-from coordinator.dispatch.dispatch import QueuePosition
 from coordinator.dispatch.effects import Deliver, Failed, Finished
+from coordinator.dispatch.outlook import QueuePosition
 from coordinator.hub.buffers import AnswerEvent
 from coordinator.rounds.calls import Calls
 from coordinator.rounds.course import MOST_ROUNDS, Course, Wanted

@@ -9,8 +9,8 @@ import pytest
 
 from coordinator.accounts.accounts import create_account
 from coordinator.clock import now_ms
-from coordinator.dispatch.dispatch import QueuePosition
 from coordinator.dispatch.effects import Deliver, Failed, Finished, Progressed, Report
+from coordinator.dispatch.outlook import QueuePosition
 from coordinator.hub.answers import Answers
 from coordinator.scheduler.state import JobSpec
 from coordinator.store.database import Database
