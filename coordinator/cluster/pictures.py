@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from coordinator.cluster.ids import ReplicaId
 from coordinator.cluster.messages import BUS_VERSION
 from coordinator.cluster.news import Picture
-from coordinator.dispatch.dispatch import Online
+from coordinator.dispatch.outlook import Online
 from coordinator.dispatch.overview import ModelStock
 from wire.blobs import VISION
 from wire.media import MediaOffer

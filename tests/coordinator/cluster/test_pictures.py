@@ -6,7 +6,7 @@ import pytest
 
 from coordinator.cluster.news import Picture
 from coordinator.cluster.pictures import CHANGED_S, EACH_S, FRESH_S, Pictures, together
-from coordinator.dispatch.dispatch import Online
+from coordinator.dispatch.outlook import Online
 from coordinator.dispatch.overview import KindStock, ModelStock
 from wire.blobs import VISION
 from wire.media import MediaOffer
