@@ -8,6 +8,7 @@ import asyncio
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -22,6 +23,14 @@ OWNERS = 4  # accounts that the workers belong to
 SETTLES_S = 60.0  # at most, after a start or a fault, until all is as before
 LOOK_S = 0.2
 BEARER = re.compile(rb"(?i)\r\nauthorization: *bearer ([^\r]+)")
+
+
+@dataclass(frozen=True)
+class Front:
+    """What a client knows of a cluster."""
+
+    port: int
+    key: str
 
 
 class Cluster:
@@ -95,8 +104,11 @@ class Cluster:
 
     def processor_s(self) -> float:
         """Of all replicas together since their starts."""
-        times = [psutil.Process(self.process(n).popen.pid).cpu_times() for n in range(len(self.replicas))]
-        return sum(each.user + each.system for each in times)
+        return processor_s([self.process(number) for number in range(len(self.replicas))])
+
+    def front(self, key: str) -> "Front":
+        """Where a client with this key asks."""
+        return Front(self.clients.port, key)
 
     # ---- workers -----------------------------------------------------------------------------------------------------
 
@@ -140,3 +152,9 @@ class Cluster:
             if online != len(self._names):
                 return f"replica{number} knows of {online} workers of {len(self._names)}"
         return ""
+
+
+def processor_s(processes: Sequence[Process]) -> float:
+    """What they have taken, all together."""
+    times = [psutil.Process(process.popen.pid).cpu_times() for process in processes]
+    return sum(each.user + each.system for each in times)

@@ -88,8 +88,10 @@ class Stream:
         return max((after - before for before, after in pairwise(times) if after > begin and before < end), default=0.0)
 
 
-async def load(door: Door, jobs: int, goes_on: Callable[[], bool], streams: int = STREAMS) -> list[Stream]:
-    """At least `jobs` streams, and more as long as it goes on."""
+async def load(
+    door: Door, jobs: int, goes_on: Callable[[], bool] = lambda: False, streams: int = STREAMS, keyed: bool = True
+) -> list[Stream]:
+    """At least `jobs` answers, so many streams at once, and more as long as it goes on. `keyed`: by Idempotency-Key."""
     done: list[Stream] = []
     run, asked = secrets.token_hex(4), 0
 
@@ -99,7 +101,7 @@ async def load(door: Door, jobs: int, goes_on: Callable[[], bool], streams: int 
             asked += 1
             stream = Stream(asked, f"{run}-{asked}")
             done.append(stream)
-            await _until_answered(door, stream)
+            await _until_answered(door, stream, {"Idempotency-Key": stream.name} if keyed else {})
             if len(done) % TOLD == 0:
                 print(f"  {len(done)} streams", file=sys.stderr, flush=True)
 
@@ -107,14 +109,14 @@ async def load(door: Door, jobs: int, goes_on: Callable[[], bool], streams: int 
     return done
 
 
-async def _until_answered(door: Door, stream: Stream) -> None:
+async def _until_answered(door: Door, stream: Stream, headers: dict[str, str]) -> None:
     more = {"seed": stream.number, "stream_options": {"include_usage": True}}
     request = body(f"question {stream.number}", TOKENS, **more)
     deadline = time.monotonic() + PATIENCE_S
     while True:
         answer = Answer(time.monotonic())
         stream.tries.append(answer)
-        await ask(door, request, answer=answer, headers={"Idempotency-Key": stream.name})
+        await ask(door, request, answer=answer, headers=headers)
         if answer.whole or time.monotonic() > deadline or answer.status not in (0, 200, *REFUSED):
             return
         await asyncio.sleep(float(answer.headers.get("retry-after", AGAIN_S)))

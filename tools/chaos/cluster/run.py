@@ -4,7 +4,6 @@ import asyncio
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from tools.chaos.cluster import figures
@@ -15,14 +14,6 @@ from tools.cluster.network import Cluster
 
 WORKERS, SLOTS, PACE_S = 12, 8, 0.1
 SWEPT_S = 90.0  # for the holds of a replica that died to be settled by another one, and all that is due to be written
-
-
-@dataclass(frozen=True)
-class Door:
-    """What clients know of the cluster."""
-
-    port: int
-    key: str
 
 
 async def run(folder: Path, faults: Sequence[str], jobs: int, count: int) -> figures.Row:
@@ -47,7 +38,7 @@ async def one(cluster: Cluster, fault: str, jobs: int, count: int) -> figures.Ro
     key = await cluster.make_key(fault, account, "client")
     faults = Faults(cluster, count)
     acting = asyncio.create_task(getattr(faults, fault)())
-    streams, _ = await asyncio.gather(load(Door(cluster.clients.port, key), jobs, lambda: not acting.done()), acting)
+    streams, _ = await asyncio.gather(load(cluster.front(key), jobs, lambda: not acting.done()), acting)
     cluster.clients.open_all()
     used = await _settled_books(cluster, account)
     return figures.row(fault, streams, faults.moments, used)
