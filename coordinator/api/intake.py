@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -171,7 +171,7 @@ class Intake:
             prompt = PromptCount(min(job.prompt_bound(), job.prompt_likely()))
             self.count(job.model.id, job.request, prompt)  # while the hold is written: no worker is as fast as that
             bill = await self._open_bill(job, admitted, name)
-        specs = _specs(job, principal, headers, bill.name, prompt, timeout_s)
+        specs = _specs(job, principal, headers, bill.jobs, prompt, timeout_s)
 
         def ended(spec: JobSpec, end: JobEnd) -> None:
             reservation.ended(spec, end)
@@ -217,7 +217,7 @@ def _specs(
     job: ClientRequest,
     principal: Principal,
     headers: Mapping[str, str],
-    name: str,
+    names: Sequence[str],
     prompt: PromptCount,
     timeout_s: float | None,
 ) -> list[JobSpec]:
@@ -225,7 +225,7 @@ def _specs(
     first = secrets.randbits(63) if job.seed is None else job.seed
     return [
         JobSpec(
-            id=f"{name}.{n}",
+            id=name,
             account=principal.account,
             model=job.model.id,
             request=job.request,
@@ -239,5 +239,5 @@ def _specs(
             blobs=job.blobs,
             upload_secret=secrets.token_urlsafe(32) if isinstance(job.request, MediaRequest) else "",
         )
-        for n in range(job.n)
+        for n, name in enumerate(names)
     ]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from coordinator.accounts.accounts import Principal
 from coordinator.clock import now_ms
+from coordinator.cluster.ids import job_id
 from coordinator.dispatch.effects import Failed, Finished, JobEnd, Progress, Report, Stopped
 from coordinator.ledger.orders import Checkpoint, Done, Held, Hold, Insufficient, Settle, UsageRow
 from coordinator.ledger.pricing import Bill, Quote, Served, Tariff, Units, bill, decimal
@@ -37,9 +38,11 @@ ProgressOf = Callable[[str], Progress | None]  # of a job, by its id; None when 
 
 @dataclass
 class OpenBill:
-    """The bill of a request that runs: tell it of the end of each choice; with the last one it is closed."""
+    """The bill of a request that runs: tell it of the end of each choice; with the last one it is closed. `jobs`: the
+    names of its choices."""
 
     name: str
+    jobs: tuple[str, ...]
     job: ClientRequest
     principal: Principal
     quote: Quote
@@ -65,14 +68,18 @@ class Ended(Exception):
 class Billing:
     """Opens a bill for each request, writes checkpoints of the streams, settles what has ended.
 
-    `share_bps`: the workers' share of a price, in basis points.
+    `share_bps`: the workers' share of a price, in basis points. `edge`: the replica whose jobs these are, if there are
+    several.
     """
 
-    def __init__(self, ledger: LedgerWriter, tariffs: Mapping[str, Tariff], units: Units, share_bps: int) -> None:
+    def __init__(
+        self, ledger: LedgerWriter, tariffs: Mapping[str, Tariff], units: Units, share_bps: int, edge: str = ""
+    ) -> None:
         self.units = units
         self.share_bps = share_bps
         self._ledger = ledger
         self._tariffs = tariffs
+        self._edge = edge
         self._bills: dict[str, OpenBill] = {}
 
     @property
@@ -112,9 +119,9 @@ class Billing:
             kind=None if job.piece is None else job.piece.kind,
         )
         held = await self._held(hold)
-        open_bill = self._bills[name] = OpenBill(
-            name, job, principal, Quote(tariff, bound, held.amounts, self.units), self._close
-        )
+        jobs = tuple(job_id(name, choice, self._edge) for choice in range(job.n))
+        quote = Quote(tariff, bound, held.amounts, self.units)
+        open_bill = self._bills[name] = OpenBill(name, jobs, job, principal, quote, self._close)
         return open_bill
 
     async def _held(self, hold: Hold) -> Held:
@@ -151,8 +158,7 @@ class Billing:
     def _checkpoint(self, open_bill: OpenBill, progress: ProgressOf, now: float) -> None:
         sums: dict[str, int] = {}
         prompts: list[tuple[str, int]] = []  # of the choices that have a token
-        for choice in range(open_bill.job.n):
-            job = f"{open_bill.name}.{choice}"
+        for job in open_bill.jobs:
             end = open_bill.ends.get(job)
             got = progress(job) if end is None else _progress(open_bill.job, end[1])
             if got is None or got.reader is None or not got.served:
@@ -175,7 +181,7 @@ class Billing:
 
 def settled(open_bill: OpenBill, share_bps: int, at_ms: int) -> Settle:
     """The order that ends a request whose choices have all ended."""
-    ends = [open_bill.ends[f"{open_bill.name}.{choice}"] for choice in range(open_bill.job.n)]
+    ends = [open_bill.ends[job] for job in open_bill.jobs]
     broken = any(isinstance(end, Failed) and end.error.code not in OF_THE_CLIENT for _, end in ends)
     nothing = broken and not _as_it_comes(open_bill.job)
     choices = [

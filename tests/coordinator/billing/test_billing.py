@@ -122,6 +122,7 @@ def cost(*ends: Any, stream: bool = True) -> int:
     who = Principal("key", "client", ("client",), (Counter("key", KeyLimits()),))
     open_bill = OpenBill(
         "r",
+        tuple(f"r.{n}" for n in range(len(ends))),
         job(n=len(ends), stream=stream),
         who,
         Quote(TARIFF, 100, {"spark": 10**9}, Units(1)),
