@@ -15,16 +15,17 @@ PIECES = MAX_MESSAGE_BYTES // PIECE_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One publication. Of gossip, asks and answers only `sender` and `messages` mean something.
+    """One publication. Of what goes to all, of questions and answers only `sender` and `messages` mean something.
 
-    `number`: of this one on its way to the receiver; without messages, that of the next. `seen`: how many of the
-    receiver's the sender has seen, `lost`: how often one was missing. `answer`: the receiver is to say soon what it has
-    seen. `piece`, `of`: the messages are a piece of one that is too long.
+    `number`: of this one on the lane to its receiver; without messages, that of the next; None: it is on no lane. What
+    follows is of lanes only. `seen`: how many of the receiver's the sender has seen, `lost`: how often one was missing.
+    `answer`: the receiver is to say soon what it has seen. `piece`, `of`: the messages are a piece of one that is too
+    long.
     """
 
     sender: str
     messages: tuple[bytes, ...] = ()
-    number: int = 0
+    number: int | None = None
     seen: int = 0
     lost: int = 0
     answer: bool = False
@@ -35,7 +36,9 @@ class Envelope:
 def pack(envelope: Envelope) -> bytes:
     e = envelope
     sizes = ",".join(str(len(message)) for message in e.messages)
-    header = f'{{"v":{BUS_VERSION},"from":"{e.sender}","n":{e.number},"seen":{e.seen},"lost":{e.lost},"sizes":[{sizes}]'
+    header = f'{{"v":{BUS_VERSION},"from":"{e.sender}","sizes":[{sizes}]'
+    if e.number is not None:
+        header += f',"n":{e.number},"seen":{e.seen},"lost":{e.lost}'
     if e.answer:
         header += ',"answer":true'
     if e.of > 1:
@@ -57,9 +60,9 @@ def unpack(data: bytes) -> Envelope | None:
         envelope = Envelope(
             sender=fields["from"],
             messages=tuple(messages),
-            number=_count(fields["n"]),
-            seen=_count(fields["seen"]),
-            lost=_count(fields["lost"]),
+            number=None if "n" not in fields else _count(fields["n"]),
+            seen=_count(fields.get("seen", 0)),
+            lost=_count(fields.get("lost", 0)),
             answer=fields.get("answer") is True,
             piece=_count(fields.get("piece", 0)),
             of=_count(fields.get("of", 1)),

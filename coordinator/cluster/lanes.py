@@ -86,7 +86,9 @@ class Lanes:
         return sent
 
     def received(self, envelope: Envelope) -> Taken:
-        """An envelope came on the lane from its sender."""
+        """An envelope came from its sender: on its lane, or beside it."""
+        if envelope.number is None:
+            return Taken(envelope.messages)
         lane = self._lane(envelope.sender)
         lane.has_seen(envelope.seen)
         lost = envelope.lost > lane.lost_there
@@ -109,6 +111,11 @@ class Lanes:
             return Taken(lost=lost)
         whole, lane.pieces = b"".join(lane.pieces), []
         return Taken((whole,), lost)
+
+    @property
+    def filled(self) -> bool:
+        """Whether something waits for a flush."""
+        return bool(self._filled)
 
     def tick(self, now: float) -> list[Publish]:
         """Say what was seen, where nothing went anyway; ask for that of whoever has not said it. The last of what was

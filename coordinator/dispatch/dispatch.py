@@ -89,6 +89,11 @@ class Dispatch(Outlook):
         membership.departed(self._state, worker, instance, now)
         return self._state.flush()
 
+    def move(self, session: str, now: float) -> list[Effect]:
+        """Send a worker to another cell: it dials again, and its jobs wait for it for a while."""
+        membership.move(self._state, session)
+        return self._state.flush()
+
     @property
     def elsewhere(self) -> frozenset[str]:
         """Models that other cells serve: a job of one that cannot go on here is handed back."""

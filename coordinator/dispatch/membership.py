@@ -15,10 +15,11 @@ from coordinator.scheduler.state import Lease, Peer
 from coordinator.scheduler.workers import Worker
 from wire.errors import CLOSE_DUPLICATE, ErrorCode
 from wire.job_state import JobState
-from wire.messages import DEAD_AFTER_S, Error, Hello, KeptJob, Welcome
+from wire.messages import DEAD_AFTER_S, Error, Hello, KeptJob, Move, Welcome
 
 CLOSE_GOING_AWAY = 1001  # RFC 6455, 7.4.1
 CLOSE_TRY_AGAIN_LATER = 1013
+MOVE_S = 5.0  # a worker that was sent to dial again is back long before
 ORPHAN_S = 3.0  # before another cell is asked to go on: by then most workers have dialled again, somewhere
 
 
@@ -73,8 +74,23 @@ def watch(state: State, worker: Worker, now: float) -> None:
         return
     if now - worker.left_at >= state.limits.resume_window_s:
         gone(state, worker, "it did not come back", now)
-    elif now - worker.left_at >= state.limits.resume_grace_s or now - worker.heard_at >= DEAD_AFTER_S:
+    elif now - worker.left_at >= _grace_s(state, worker) or now - worker.heard_at >= DEAD_AFTER_S:
         _offer_elsewhere(state, worker, now)
+
+
+def move(state: State, session: str) -> None:
+    """Send the worker to dial again, at once: where its owner's address leads it there may be another cell. It gets no
+    more jobs here, and those that it has wait for it."""
+    worker = state.fleet.by_session(session)
+    if worker is not None and worker.connected and not worker.moved:
+        worker.moved = True
+        state.fleet.drains(worker)
+        state.send(worker, Move(after_s=0.0))
+
+
+def _grace_s(state: State, worker: Worker) -> float:
+    """How long the jobs of a worker that has dropped are offered to nobody else."""
+    return max(state.limits.resume_grace_s, MOVE_S if worker.moved else 0.0)
 
 
 def departed(state: State, key: str, instance: str, now: float) -> None:

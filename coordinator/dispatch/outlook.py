@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from coordinator.dispatch import overview
 from coordinator.dispatch.dispatch_state import State
 from coordinator.dispatch.effects import Progress
+from coordinator.dispatch.overview import ModelStock
 from coordinator.dispatch.takeover import is_its_own
 from coordinator.scheduler import candidates
 from coordinator.scheduler.state import Counters, Job, JobSpec
@@ -110,6 +112,18 @@ class Outlook:
             ),
             hashes=candidates.claimed_hashes(self._state.fleet, model),
         )
+
+    def stock(self, model: str, now: float) -> ModelStock:
+        """What there is of a model in this cell now, as other cells are told."""
+        return overview.stock(self._state, model, now)
+
+    def stocks(self, now: float) -> tuple[ModelStock, ...]:
+        """The same of all models."""
+        return overview.stocks(self._state, now)
+
+    def waiting(self, model: str) -> list[Job]:
+        """The jobs that wait for the model and hold no slot, in the order of their turn."""
+        return [job for job in self._state.queue.order(model) if job.lease is None]
 
     def job(self, job_id: str) -> Job | None:
         """A job that has not ended; None if it is not here."""

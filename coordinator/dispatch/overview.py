@@ -69,8 +69,3 @@ def stocks(state: State, now: float) -> tuple[ModelStock, ...]:
     """Of every model that has workers, or had some a moment ago, or is waited for."""
     found = (stock(state, model, now) for model in state.fleet.pools)
     return tuple(one for one in found if one.kinds or one.waiting or one.recent)
-
-
-def movable(state: State, model: str) -> list[str]:
-    """Ids of the jobs that wait for the model and hold no slot, in the order of their turn."""
-    return [job.spec.id for job in state.queue.order(model) if job.lease is None]

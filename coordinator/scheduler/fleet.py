@@ -75,6 +75,7 @@ class Fleet:
         self._sessions[peer.session] = worker.key
         worker.sessions.append(peer.session)
         worker.peer, worker.hello, worker.heard_at, worker.left_at, worker.draining = peer, hello, now, None, False
+        worker.moved = False
         worker.issues.clear()  # those that are left come again after the Welcome; one may have ended meanwhile
         self._leave(worker)
         before, worker.replicas = worker.replicas, _replicas(hello)

@@ -77,6 +77,7 @@ class Worker:
     owner: Owner = field(default_factory=Owner)  # the same for all workers of an account
     left_at: float | None = None  # when its socket dropped; None: it is connected
     draining: bool = False
+    moved: bool = False  # it was sent to dial again
     last_used: float = 0.0  # when it was last given a job
     sessions: deque[str] = field(default_factory=lambda: deque(maxlen=SESSIONS))  # it may name any of them to resume
     leases: dict[tuple[str, int], Lease] = field(default_factory=dict)

@@ -1,8 +1,8 @@
 """Joining, dropping, coming back."""
 
-from coordinator.dispatch.effects import Accepted, CloseWorker, Failed, Stopped
+from coordinator.dispatch.effects import Accepted, CloseWorker, Failed, Placed, Send, Stopped
 from coordinator.scheduler.state import Limits, Peer
-from tests.coordinator.dispatch.driver import Driver
+from tests.coordinator.dispatch.driver import Driver, M
 from wire import messages as wire
 from wire.errors import CLOSE_DUPLICATE, ErrorCode
 
@@ -275,3 +275,35 @@ def test_an_account_has_a_bounded_number_of_workers() -> None:
     driver.dial("w3")
     assert driver.one(CloseWorker).code == 1013
     assert len(driver.dispatch.workers) == 2
+
+
+def test_a_worker_that_is_moved_gets_no_more_jobs_and_its_own_wait_for_it() -> None:
+    driver = Driver()
+    driver.join("w1")
+    driver.submit("j1")
+    driver.accepts("w1", "j1")
+    session = driver.sessions["w1"]
+    assert driver.dispatch.move(session, driver.now) == [Send(session, wire.Move(after_s=0))]
+    assert driver.dispatch.move(session, driver.now) == []
+    driver.join("w2")
+    driver.drops("w1")
+    driver.passes(4.5, alive=("w2",))
+    assert not driver.all(Placed)
+    driver.redials("w1", (("j1", 1, 0),))
+    assert driver.sent(wire.Welcome)[0][1].kept
+    driver.capacity("w1", 2, free=1)
+    driver.submit("j2")
+    assert driver.dispatch.online(M).free == 2
+
+
+def test_the_jobs_of_a_moved_worker_that_does_not_come_go_on_elsewhere() -> None:
+    driver = Driver()
+    driver.join("w1")
+    driver.submit("j1")
+    driver.accepts("w1", "j1")
+    driver.dispatch.move(driver.sessions["w1"], driver.now)
+    driver.join("w2")
+    driver.drops("w1")
+    driver.passes(5.5, alive=("w2",))
+    assert driver.dispatch.job("j1").worker == "gpus/w2"  # type: ignore[union-attr]
+    assert driver.dispatch.move("nobody", driver.now) == []

@@ -1,6 +1,6 @@
 """What a coordinator says of its workers to others."""
 
-from coordinator.dispatch.overview import MOST_KINDS, ModelStock, movable, stock, stocks
+from coordinator.dispatch.overview import MOST_KINDS, ModelStock, stock, stocks
 from tests.coordinator.dispatch.driver import Driver, M
 
 
@@ -34,18 +34,6 @@ def test_one_whose_last_worker_has_just_left_is_told_of_for_a_while() -> None:
     assert (one.model, one.kinds, one.recent) == (M, (), True)
     driver.passes(20)
     assert stocks(driver.dispatch._state, driver.now) == ()
-
-
-def test_jobs_that_wait_are_movable_in_their_order_and_not_one_that_waits_for_its_worker() -> None:
-    driver = Driver()
-    driver.join("w1", slots=1)
-    driver.submit("held")
-    driver.accepts("w1", "held")
-    driver.submit("first", account="a")
-    driver.submit("second", account="a")
-    assert movable(driver.dispatch._state, M) == ["first", "second"]
-    driver.drops("w1")
-    assert movable(driver.dispatch._state, M) == ["first", "second"]
 
 
 def test_a_crowd_of_kinds_is_cut_to_those_with_the_most_slots() -> None:
