@@ -20,6 +20,7 @@ import uvicorn
 
 from coordinator.accounts.accounts import Accounts
 from coordinator.accounts.pepper import open_pepper, pepper_file
+from coordinator.admission.rate_limits import Rates
 from coordinator.api.account_access import AccountAccess
 from coordinator.api.app import Services, create_app
 from coordinator.api.network import NetworkApi
@@ -141,6 +142,7 @@ def assembled(config: Config) -> Iterator[Running]:
             ledger,
             billing,
             quota,
+            Rates(),
             access,
             bonus_nano,
             promotions,

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import astuple, dataclass, field, replace
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -186,6 +187,8 @@ class Accounts:
         self._keys = _load(store.database)
         self.healthy = True
         self.revoked: Callable[[frozenset[str]], None] = lambda keys: None  # told the ids of keys that have ended
+        self.changed: Callable[[], None] = lambda: None  # told that this process has changed keys: others may look now
+        self._look_now = asyncio.Event()
 
     def authenticate(self, headers: Mapping[str, str], *scopes: str) -> Principal:
         """The principal of a request. Raises invalid_api_key; permission_denied if the key has none of the scopes."""
@@ -228,8 +231,13 @@ class Accounts:
 
     async def _change(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         changed = await self._store.run(work, *args, **kwargs)
+        self.changed()
         await self.refresh()
         return changed
+
+    def look_now(self) -> None:
+        """Another process says that it has changed keys: `run` looks at once, and does not wait for its second."""
+        self._look_now.set()
 
     async def run(self) -> None:
         """Look for changes by other processes every REFRESH_S seconds, until cancelled.
@@ -237,7 +245,9 @@ class Accounts:
         When the database fails the keys stay as they were last seen.
         """
         while True:
-            await asyncio.sleep(REFRESH_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._look_now.wait(), REFRESH_S)
+            self._look_now.clear()
             try:
                 await self.refresh()
             except StoreError as error:

@@ -1,7 +1,6 @@
 """What a request takes until the end of its last answer: of its keys' rate limits, and of the memory for files."""
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -49,21 +48,23 @@ class Reservation:
 
 @dataclass(frozen=True)
 class Admission:
-    """Holds the requests of each key to the limits of its chain. `quota`: those of a key that has none of its own."""
+    """Holds the requests of each key to the limits of its chain. `quota`: those of a key that has none of its own.
+    `clock`: seconds, the one that the rates go by everywhere."""
 
     quota: Quota
-    rates: Rates = field(default_factory=Rates)
+    rates: Rates
+    clock: Callable[[], float]
     files: BlobBudget = field(default_factory=BlobBudget)
 
     def count_request(self, principal: Principal) -> None:
         """Count a request before anything of it is read. Raises RateLimited."""
-        self.rates.request(self._chain(principal), time.monotonic())
+        self.rates.request(self._chain(principal), self.clock())
 
     @contextmanager
     def reserve(self, principal: Principal, job: ClientRequest) -> Iterator[Reservation]:
         """Take a place, the prompt's tokens and the memory of its files; all is given back if the block raises. Raises
         RateLimited, or overloaded where there is no memory left."""
-        chain, now = self._chain(principal), time.monotonic()
+        chain, now = self._chain(principal), self.clock()
         estimate = job.prompt_tokens()
         self.files.check(job.blobs)
         self.rates.start(chain, job.n * estimate, now)

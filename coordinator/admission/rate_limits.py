@@ -9,6 +9,9 @@ Tokens are those that are billed: the prompt's estimate is taken when a request 
 has ended, and the bucket may then stand below zero. No request is admitted until it is above zero again, so that over
 time no key gets more than its limit, whatever it declares. To reserve `max_tokens` instead, as OpenAI does, would shut
 out agents that always ask for the most and use a hundredth of it (opencode: 32,000).
+
+Replicas tell each other four times a second what keys use, and it is taken from the buckets everywhere. Who floods N of
+them at once gets N buckets at most, and nothing more until the debt is gone.
 """
 
 import math
@@ -16,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from coordinator.accounts.quota import Quota
+from coordinator.admission.key_use import KeyUse, RunningElsewhere
 from wire.errors import ErrorCode, SupernetError
 
 MINUTE_S = 60.0
@@ -54,6 +58,8 @@ class _Key:
     tokens: _Bucket
     quota: Quota
     running: int = 0
+    untold_requests: float = 0.0  # since the other replicas were told
+    untold_tokens: float = 0.0
 
     def idle(self, now: float) -> bool:
         """Whether the key can be forgotten: nothing runs, and both buckets are full."""
@@ -66,6 +72,8 @@ class Rates:
     """The buckets of all keys that were used lately. Times are seconds of one clock."""
 
     _keys: dict[str, _Key] = field(default_factory=dict)
+    _untold: dict[str, None] = field(default_factory=dict)  # of these, those used since the other replicas were told
+    _elsewhere: RunningElsewhere = field(default_factory=RunningElsewhere)
     _sweep_at: int = SWEEP
 
     def __len__(self) -> int:
@@ -77,34 +85,83 @@ class Rates:
             if quota.rpm and used.requests.fill(quota.rpm, now) < 1:
                 wait_s = (1 - used.requests.level) * MINUTE_S / quota.rpm
                 raise self._refused(chain, now, f"{quota.rpm} requests a minute", wait_s)
-        for used, quota in self._used(chain, now):
+        for name, quota in chain:
             if quota.rpm:
+                used = self._keys[name]
                 used.requests.level -= 1
+                used.untold_requests += 1
+                self._untold[name] = None
 
     def start(self, chain: Chain, tokens: int, now: float) -> None:
         """Take one of the places and the prompt's tokens. Raises RateLimited; otherwise `end` must follow."""
-        for used, quota in self._used(chain, now):
-            if quota.concurrency and used.running >= quota.concurrency:
+        for name, quota in chain:
+            used = self._key(name, quota, now)
+            if quota.concurrency and used.running + self._elsewhere[name] >= quota.concurrency:
                 raise self._refused(chain, now, f"{quota.concurrency} requests at a time", BUSY_RETRY_S)
             # A prompt longer than a minute's worth is admitted by a full bucket: it would be refused for ever.
             needed = min(tokens, quota.tpm)
             if quota.tpm and used.tokens.fill(quota.tpm, now) < needed:
                 wait_s = (needed - used.tokens.level) * MINUTE_S / quota.tpm
                 raise self._refused(chain, now, f"{quota.tpm} tokens a minute", wait_s)
-        for used, _ in self._used(chain, now):
-            used.running += 1
+        for name, _ in chain:
+            self._keys[name].running += 1
+            self._untold[name] = None
         self.spend(chain, tokens)
 
     def spend(self, chain: Chain, tokens: int) -> None:
         """Take so many tokens more for a running request; negative: give some back."""
         for name, _ in chain:
-            if self._keys[name].quota.tpm:
-                self._keys[name].tokens.level -= tokens
+            used = self._keys[name]
+            if used.quota.tpm:
+                used.tokens.level -= tokens
+                used.untold_tokens += tokens
+                self._untold[name] = None
 
     def end(self, chain: Chain) -> None:
         """Give the place back."""
         for name, _ in chain:
             self._keys[name].running -= 1
+            self._untold[name] = None
+
+    # ---- what the other replicas are told, and tell --------------------------------------------------------------
+
+    def take_use(self) -> list[KeyUse]:
+        """What keys used here since this was last asked."""
+        uses = []
+        for name in filter(self._keys.__contains__, self._untold):
+            used = self._keys[name]
+            uses.append(_use(name, used, used.untold_requests, used.untold_tokens))
+            used.untold_requests = used.untold_tokens = 0.0
+        self._untold.clear()
+        return uses
+
+    def running_use(self) -> list[KeyUse]:
+        """How many requests of each key run here; of what is used otherwise nothing."""
+        return [_use(name, used, 0.0, 0.0) for name, used in self._keys.items() if used.running]
+
+    def standing(self, now: float) -> list[KeyUse]:
+        """How far each key is from its limits, as use: for a replica that knows nothing yet."""
+        return [
+            _use(
+                name, used, quota.rpm - used.requests.fill(quota.rpm, now), quota.tpm - used.tokens.fill(quota.tpm, now)
+            )
+            for name, used in self._keys.items()
+            for quota in [used.quota]
+        ]
+
+    def used_elsewhere(self, replica: str, use: KeyUse, now: float) -> None:
+        """A key was used at another replica: it may do so much less here, and perhaps it has done too much already."""
+        known = self._keys.get(use.name)
+        used = known or self._key(use.name, Quota(use.rpm, use.tpm, 0), now)
+        used.requests.fill(used.quota.rpm, now)
+        used.tokens.fill(used.quota.tpm, now)
+        used.requests.level -= use.requests if used.quota.rpm else 0
+        used.tokens.level -= use.tokens if used.quota.tpm else 0
+        self._elsewhere.heard(replica, use.name, use.running)
+
+    def forget_running(self, replica: str) -> None:
+        """The replica is gone, or is about to say anew what runs there."""
+        self._elsewhere.forget(replica)
 
     def headers(self, chain: Chain, now: float) -> dict[str, str]:
         """OpenAI's headers: the limits, what is left of them, and how long until they are full again. Of each limit,
@@ -133,6 +190,7 @@ class Rates:
         if used is None:
             if len(self._keys) >= self._sweep_at:
                 self._keys = {name: other for name, other in self._keys.items() if not other.idle(now)}
+                self._untold = {name: None for name in self._untold if name in self._keys}
                 self._sweep_at = max(SWEEP, 2 * len(self._keys))
             used = self._keys[key] = _Key(_Bucket(quota.rpm, now), _Bucket(quota.tpm, now), quota)
         used.quota = quota
@@ -142,6 +200,10 @@ class Rates:
         shared = ", together with the keys of its chain" if len(chain) > 1 else ""
         message = f"Rate limit of this API key{shared} reached: {limit}. Try again in {duration(wait_s)}."
         return RateLimited(message, wait_s, self.headers(chain, now))
+
+
+def _use(name: str, used: _Key, requests: float, tokens: float) -> KeyUse:
+    return KeyUse(name, used.quota.rpm, used.quota.tpm, requests, tokens, used.running)
 
 
 def duration(seconds: float) -> str:

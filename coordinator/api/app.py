@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from coordinator.accounts.accounts import Accounts
 from coordinator.accounts.quota import Quota
 from coordinator.admission.admission import Admission
+from coordinator.admission.rate_limits import Rates
 from coordinator.api.account import AccountApi
 from coordinator.api.account_access import AccountAccess
 from coordinator.api.artefact_links import ArtefactLinks
@@ -71,6 +72,7 @@ class Services:
     ledger: LedgerWriter
     billing: Billing
     quota: Quota
+    rates: Rates
     access: AccountAccess
     bonus_nano: int
     promotions: Budget
@@ -153,7 +155,7 @@ def _intake(services: Services) -> Intake:
         services.accounts,
         services.catalog,
         services.billing,
-        Admission(services.quota),
+        Admission(services.quota, services.rates, services.hub.now),
         services.counter.count if services.counter else not_counted,
         services.artefacts,
         services.media_filter,

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from coordinator.cluster.gossip_messages import Gossiped
 from coordinator.dispatch.overview import ModelStock
 from coordinator.dispatch.so_far import Age, Name
 from wire.scalars import Count
@@ -92,4 +93,4 @@ class Looked:
     text: Annotated[str, Field(max_length=MAX_LOOK_CHARS)] = field(repr=False)
 
 
-News = Here | Gone | Picture | Revised | Watching | Bye | Ping | Pong | Snapshot | Look | Looked
+News = Here | Gone | Picture | Revised | Watching | Bye | Ping | Pong | Snapshot | Look | Looked | Gossiped

@@ -96,7 +96,7 @@ def _broken(state: State, worker: Worker, lease: Lease, job: Job, done: wire.Don
     said = Notice(text="the arguments of a tool call are no JSON")
     notice = wire.Delta(job=lease.job, attempt=lease.attempt, seq=done.seq, parts=(said,))
     state.emit(Deliver(job.spec.id, notice, len(job.delivered)))
-    if set(job.served) <= {worker.key} and worker.owner.was_wrong():
+    if set(job.served) <= {worker.key} and state.fleet.owners.was_wrong(worker.peer.account):
         rests.fault(state, worker, now)
 
 

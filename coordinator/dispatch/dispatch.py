@@ -23,6 +23,7 @@ from coordinator.dispatch import (
 )
 from coordinator.dispatch.dispatch_state import State
 from coordinator.dispatch.effects import Effect, Queued
+from coordinator.dispatch.lessons import Learned
 from coordinator.dispatch.outlook import Outlook
 from coordinator.dispatch.so_far import Claim, SoFar
 from coordinator.scheduler.state import JobSpec, Limits, Peer
@@ -41,6 +42,7 @@ class Dispatch(Outlook):
     def __init__(self, limits: Limits | None = None, replica: str = "") -> None:
         self.limits = limits or Limits()
         self._state = State(self.limits, replica)
+        self.learned = Learned(self._state)
 
     # ---- workers -------------------------------------------------------------------------------------------------
 

@@ -102,5 +102,5 @@ def forget(state: State, job: Job) -> None:
     """Take the job out of the table."""
     del state.jobs[job.spec.id]
     for account in job.witnesses:
-        state.fleet.owner(account).unsettled -= 1
+        state.fleet.owners.of(account).unsettled -= 1
         state.fleet.forget_owner(account)

@@ -17,5 +17,5 @@ def proved(state: State, worker: Worker, lease: Lease, job: Job, now: float) -> 
     if replica is not None and not lease.held_up:
         pace.learn(replica, lease, job, now - lease.since, now)
     if job.spec.account != worker.peer.account:
-        worker.owner.finished()
+        state.fleet.owners.finished(worker.peer.account)
         testimony.contradict(state, worker, job, now)

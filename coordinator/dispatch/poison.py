@@ -1,9 +1,10 @@
 """Requests that crashed engines, remembered for a while: asked again, they are refused before another engine dies.
 
 Kept by account, so that nobody can have another's request refused, and by what was asked, not by the job: a client
-that retries, or asks for several choices, asks the same.
+that retries, or asks for several choices, asks the same. Replicas tell each other of the requests that they remember.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -23,9 +24,20 @@ class Block:
     owners: frozenset[str]
 
 
+@dataclass(frozen=True)
+class BlockNews:
+    """What one replica tells of a request that crashed engines: refused for `left_s` seconds more."""
+
+    account: str
+    sha256: str
+    left_s: float
+    owners: tuple[str, ...]
+
+
 class PoisonList:
     def __init__(self) -> None:
         self._blocks: dict[Fingerprint, Block] = {}  # in the order in which they end
+        self._untold: set[Fingerprint] = set()  # of these
 
     def block(self, spec: JobSpec, now: float, owners: frozenset[str] = frozenset()) -> None:
         """Remember this request of this account for ten minutes, and whose engines it crashed."""
@@ -33,8 +45,8 @@ class PoisonList:
         key = fingerprint(spec)
         self._blocks.pop(key, None)
         self._blocks[key] = Block(now + BLOCK_S, owners)
-        if len(self._blocks) > MOST:
-            del self._blocks[next(iter(self._blocks))]
+        self._untold.add(key)
+        self._bound()
 
     def blocked(self, spec: JobSpec, now: float) -> Block | None:
         """The block of a request that is remembered, until when and by whom; None if it may be tried."""
@@ -43,9 +55,40 @@ class PoisonList:
             return None  # nearly always: no request is hashed in vain
         return self._blocks.get(fingerprint(spec))
 
+    def take_news(self, now: float) -> list[BlockNews]:
+        """What was blocked here since this was last asked: for the other replicas."""
+        untold, self._untold = self._untold, set()
+        return [news for news in self.standing(now) if (news.account, news.sha256) in untold] if untold else []
+
+    def standing(self, now: float) -> list[BlockNews]:
+        """All that is blocked: for a replica that knows nothing yet."""
+        self._forget(now)
+        return [
+            BlockNews(account, sha256, block.until - now, tuple(sorted(block.owners)))
+            for (account, sha256), block in self._blocks.items()
+        ]
+
+    def heard(self, told: Iterable[BlockNews], now: float) -> None:
+        """Another replica has blocked these: of two blocks of one request the one that ends later counts, and the
+        owners of both."""
+        for news in told:
+            key, until = (news.account, news.sha256), now + news.left_s
+            before = self._blocks.get(key, Block(until, frozenset()))
+            self._blocks[key] = Block(max(before.until, until), before.owners.union(news.owners))
+        self._blocks = dict(sorted(self._blocks.items(), key=lambda item: item[1].until))
+        self._bound()
+
+    def _bound(self) -> None:
+        while len(self._blocks) > MOST:
+            self._drop(next(iter(self._blocks)))
+
+    def _drop(self, key: Fingerprint) -> None:
+        del self._blocks[key]
+        self._untold.discard(key)
+
     def _forget(self, now: float) -> None:
         while self._blocks and (oldest := next(iter(self._blocks.items())))[1].until <= now:
-            del self._blocks[oldest[0]]
+            self._drop(oldest[0])
 
 
 def fingerprint(spec: JobSpec) -> Fingerprint:

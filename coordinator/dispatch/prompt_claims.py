@@ -23,6 +23,6 @@ def believed(state: State, worker: Worker, lease: Lease, job: Job, claimed: Usag
         lease.overclaimed = True
         detail = f"{claimed.prompt} tokens of prompt claimed, {prompt.most} counted at most"
         state.note("claim not believed", worker.key, job.spec.id, detail)
-        if worker.owner.was_wrong():
+        if state.fleet.owners.was_wrong(worker.peer.account):
             rests.fault(state, worker, now)
     return clamped(claimed, most_prompt(worker, lease, job))

@@ -28,12 +28,21 @@ def fault(state: State, worker: Worker, now: float, model: str = "") -> None:
     """The worker failed a client: it rests, and if nothing is left of its owner's credit all workers of that owner."""
     if not rest(state, worker, now, model):
         return
-    worker.owner.failed()
+    state.fleet.owners.failed(worker.peer.account)
     if not is_rest_of_its_owner(state, worker):
         return
     for other in list(state.fleet.workers.values()):
         if other is not worker and other.peer.account == worker.peer.account and state.quarantine.rest(other.key, now):
             state.note("worker rests", other.key, detail="with another one of its owner")
+
+
+def heard(state: State, resting: list[str]) -> None:
+    """Workers rest at other replicas: those of their owners that are here rest along, where an owner's do."""
+    owners = {key.rpartition("/")[0] for key in resting}
+    owners = {account for account in owners if state.fleet.of_account(account)}
+    for worker in list(state.fleet.workers.values()) if owners else ():
+        if worker.peer.account in owners and is_rest_of_its_owner(state, worker):
+            state.quarantine.inherit(worker.key)
 
 
 def is_rest_of_its_owner(state: State, worker: Worker) -> bool:

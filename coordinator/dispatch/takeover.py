@@ -21,7 +21,7 @@ def begin(state: State, spec: JobSpec, so_far: SoFar | None, now: float) -> Job:
     job = Job(spec, submitted=now, waiting_since=now) if so_far is None else so_far.job(spec, now)
     state.jobs[spec.id] = job
     for account in job.witnesses:
-        state.fleet.owner(account).unsettled += 1
+        state.fleet.owners.of(account).unsettled += 1
     return job
 
 

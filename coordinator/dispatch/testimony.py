@@ -92,10 +92,10 @@ def refused(state: State, worker: Worker, lease: Lease, job: Job, code: ErrorCod
 def contradict(state: State, worker: Worker, job: Job, now: float) -> None:
     """The worker has served the job: an owner that had found the request to blame was wrong, perhaps by mistake."""
     for account, key in job.witnesses.items():
-        owner = state.fleet.owner(account)
+        owner = state.fleet.owners.of(account)
         if account == worker.peer.account or not worker.owner.weighs_as_much_as(owner):
             continue
-        doubted = owner.was_wrong()
+        doubted = state.fleet.owners.was_wrong(account)
         state.note("contradicted", key, job.spec.id)
         witness = state.fleet.workers.get(key)
         if doubted and witness is not None:

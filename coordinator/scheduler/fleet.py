@@ -3,8 +3,9 @@
 from collections import Counter, deque
 
 from coordinator.scheduler.headroom import Headroom
-from coordinator.scheduler.owners import Owner
+from coordinator.scheduler.owners import Owners
 from coordinator.scheduler.pool import Pool
+from coordinator.scheduler.prefix_affinity import PromptPrefixes
 from coordinator.scheduler.quarantine import Quarantine
 from coordinator.scheduler.reading import work_tokens
 from coordinator.scheduler.state import Job, Lease, Peer
@@ -13,6 +14,8 @@ from wire.chat import Usage
 from wire.media import MediaOffer
 from wire.messages import DEAD_AFTER_S, Capacity, Hello
 from wire.offers import ModelOffer
+
+MOST_READS = 4096
 
 
 def key_of(hello: Hello, peer: Peer) -> str:
@@ -32,12 +35,13 @@ class Fleet:
         self.quarantine = quarantine
         self.headroom = Headroom()
         self.workers: dict[str, Worker] = {}  # by key
-        self._owners: dict[str, Owner] = {}  # by account; those with nothing to remember are forgotten
+        self.owners = Owners()
         self._of_account: Counter[str] = Counter()
         self.pools: dict[str, Pool] = {}  # by model; the catalog bounds them
         # By model: when workers lost their sockets in the last DEAD_AFTER_S, and what they offered, oldest first.
         self.last_left: dict[str, deque[tuple[float, ModelOffer | MediaOffer]]] = {}
         self._sessions: dict[str, str] = {}  # session -> key
+        self.reads: deque[PromptPrefixes] = deque(maxlen=MOST_READS)  # that engines here have read lately
 
     # ---- membership ----------------------------------------------------------------------------------------------
 
@@ -54,14 +58,10 @@ class Fleet:
         """What there is of one model; to look at, not to change."""
         return self.pools.get(model, _NOTHING)
 
-    def owner(self, account: str) -> Owner:
-        """What the workers of this account have shown."""
-        return self._owners.setdefault(account, Owner())
-
     def add(self, hello: Hello, peer: Peer, now: float) -> Worker:
         """Register a worker that has just connected and is not known; its key must be free."""
         replicas = _replicas(hello)
-        worker = Worker(key_of(hello, peer), peer, hello, replicas, heard_at=now, owner=self.owner(peer.account))
+        worker = Worker(key_of(hello, peer), peer, hello, replicas, heard_at=now, owner=self.owners.of(peer.account))
         worker.sessions.append(peer.session)
         self.workers[worker.key] = worker
         self._of_account[peer.account] += 1
@@ -118,8 +118,8 @@ class Fleet:
 
     def forget_owner(self, account: str) -> None:
         """Keep nothing of an owner without workers of which there is nothing to remember."""
-        if self._owners.get(account) == Owner() and not self.of_account(account):
-            del self._owners[account]
+        if not self.of_account(account):
+            self.owners.forget(account)
 
     # ---- slots ---------------------------------------------------------------------------------------------------
 
@@ -192,6 +192,7 @@ class Fleet:
         if replica is not None:
             replica.prefix_index.add(job.work.prefixes, replica.slots)
             self.pools.setdefault(job.spec.model, Pool()).read(worker.key, job.work.prefixes)
+            self.reads.append(job.work.prefixes)
             replica.read += lease.unread
         lease.unread = 0
 

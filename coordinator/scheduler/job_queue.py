@@ -6,7 +6,7 @@ and the charge follows what it is really served: slots that become free together
 """
 
 from bisect import insort
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -22,7 +22,6 @@ SMOOTHING = 0.1
 class _Line:
     """What waits for one model. Jobs stand in dictionaries, by id and in order, so that any can leave at once."""
 
-    fairness: Fairness = field(default_factory=Fairness)
     moved: dict[str, Job] = field(default_factory=dict)  # were started before
     fresh: dict[str, dict[str, Job]] = field(default_factory=dict)  # were not, by account
     size: int = 0
@@ -37,6 +36,7 @@ class JobQueue:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._lines: dict[str, _Line] = {}  # by model; the catalog bounds them
+        self.fairness: defaultdict[str, Fairness] = defaultdict(Fairness)  # by model
         self._jobs: dict[str, Job] = {}
         self._accounts: Counter[str] = Counter()
 
@@ -69,14 +69,14 @@ class JobQueue:
         if line is None:
             return
         yield from sorted(line.moved.values(), key=lambda job: job.submitted)
-        accounts = sorted(line.fresh, key=line.fairness.counter)  # of equals, the one that waits longer is first
+        accounts = sorted(line.fresh, key=self.fairness[model].counter)  # of equals, the one that waits longer is first
         while accounts:
             account = accounts.pop(0)
             for job in list(line.fresh[account].values()):
                 yield job
                 if job not in self:  # it was started, and its account's counter has grown
                     if account in line.fresh:
-                        insort(accounts, account, key=line.fairness.counter)
+                        insort(accounts, account, key=self.fairness[model].counter)
                     break
 
     def place(self, job: Job) -> int | None:
@@ -92,10 +92,11 @@ class JobQueue:
         mine = line.fresh[account]
         before = next(i for i, other in enumerate(mine.values()) if other is job)
         # Its turn comes at this counter: others go first until theirs has come so far.
-        turn = line.fairness.counter(account) + before * line.cost / _weight(job)
+        counter = self.fairness[job.spec.model].counter
+        turn = counter(account) + before * line.cost / _weight(job)
         ahead = len(line.moved) + before
         for other, queue in line.fresh.items():
-            lead = turn - line.fairness.counter(other)
+            lead = turn - counter(other)
             if other != account and lead >= 0:
                 ahead += min(len(queue), int(lead * _weight(next(iter(queue.values()))) / line.cost) + 1)
         return ahead + 1
@@ -117,7 +118,7 @@ class JobQueue:
             line.moved[job.spec.id] = job
         else:
             if account not in line.fresh:
-                line.fairness.arrive(account)
+                self.fairness[job.spec.model].arrive(account)
             line.fresh.setdefault(account, {})[job.spec.id] = job
         line.size += 1
         self._jobs[job.spec.id] = job
@@ -142,9 +143,8 @@ class JobQueue:
 
     def start(self, job: Job) -> None:
         """The job is given a slot: it leaves the queue, and is charged what jobs like it usually cost."""
-        line = self._lines.setdefault(job.spec.model, _Line())
         if not job.starts:
-            line.fairness.chosen(job.spec.account)
+            self.fairness[job.spec.model].chosen(job.spec.account)
         self.remove(job)
         self._charge(job, max(job.charged, job.work.cost(job.prompt, round(self.expected(job)))))
 
@@ -168,10 +168,9 @@ class JobQueue:
 
     def _charge(self, job: Job, tokens: float) -> None:
         """Make `tokens` what the job has been charged in all."""
-        line = self._lines.setdefault(job.spec.model, _Line())
         more, job.charged = tokens - job.charged, tokens
         if more:
-            line.fairness.charge(job.spec.account, more, job.spec.weight)
+            self.fairness[job.spec.model].charge(job.spec.account, more, job.spec.weight)
 
     def served(self, job: Job, seconds: float) -> None:
         """Learn from a job that was in its slot for `seconds` what the next one is likely to take."""

@@ -3,10 +3,13 @@
 A newcomer gets little at first and more as it proves itself. Where an owner that has proven itself could serve, all
 workers of a newcomer together run two jobs at once, and two more for each that they finished for a client. Where only
 newcomers are there, the bound decides who is asked first, and keeps no slot idle.
+
+Replicas tell each other what an owner's workers did: credit that was earned at one counts at all, and so does a fault.
+What runs is bounded by each for itself.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 PROVEN = 8  # finished jobs: from then on an owner's slots are believed
 FIRST, EACH = 2, 2  # jobs at once of an owner that has finished none, and for each finished one
@@ -15,6 +18,7 @@ DOUBTED = 2.5
 HANDED_BACK = 0.6
 REDEEMED = 0.1  # one is forgotten after ten finished jobs: builds of one engine may differ
 MOST = 64  # finished jobs that count: no past is so good that faults do not show
+MOST_UNTOLD = 4096
 
 
 @dataclass
@@ -78,3 +82,76 @@ class Owner:
     def weighs_as_much_as(self, other: "Owner") -> bool:
         """Whether its word stands against the other's: nobody speaks against an owner that served more clients."""
         return self.credit >= min(other.credit, PROVEN)
+
+
+@dataclass(frozen=True)
+class Deeds:
+    """What an owner's workers did with clients' jobs at one replica since it last said so, as its credit was changed by
+    it. `wrong`: words of theirs that were not so."""
+
+    account: str
+    finished: int = 0
+    failed: int = 0
+    wrong: float = 0.0
+
+
+class Owners:
+    """All owners by account, and what the other replicas are to be told of them."""
+
+    def __init__(self) -> None:
+        self._owners: dict[str, Owner] = {}  # those with nothing to remember are forgotten
+        self._untold: dict[str, Deeds] = {}  # at most MOST_UNTOLD
+
+    def of(self, account: str) -> Owner:
+        """What the workers of this account have shown; made, if it is new."""
+        return self._owners.setdefault(account, Owner())
+
+    def forget(self, account: str) -> None:
+        """The owner has no workers: keep nothing of it if there is nothing to remember."""
+        if self._owners.get(account) == Owner():
+            del self._owners[account]
+
+    def finished(self, account: str) -> None:
+        """One of its workers has finished a job for a client."""
+        owner = self.of(account)
+        if owner.credit < MOST or owner.wrong:  # else it stays as good as it can be
+            deeds = self._deeds(account)
+            self._untold[account] = replace(deeds, finished=deeds.finished + 1)
+        owner.finished()
+
+    def failed(self, account: str) -> None:
+        """One of its workers was at fault with a client's job."""
+        deeds = self._deeds(account)
+        self._untold[account] = replace(deeds, failed=deeds.failed + 1)
+        self.of(account).failed()
+
+    def was_wrong(self, account: str) -> bool:
+        """One of its workers said what was not so. True if that was once too often."""
+        deeds = self._deeds(account)
+        self._untold[account] = replace(deeds, wrong=deeds.wrong + 1)
+        return self.of(account).was_wrong()
+
+    # ---- what the other replicas are told, and tell --------------------------------------------------------------
+
+    def take_deeds(self) -> list[Deeds]:
+        """What happened here since this was last asked."""
+        untold, self._untold = self._untold, {}
+        return list(untold.values())
+
+    def standing(self) -> list[Deeds]:
+        """How all owners stand: for a replica that knows nothing yet."""
+        return [Deeds(account, owner.credit, 0, owner.wrong) for account, owner in self._owners.items()]
+
+    def heard(self, deeds: Deeds) -> None:
+        """Its workers did this at another replica."""
+        owner = self.of(deeds.account)
+        for _ in range(min(deeds.finished, MOST)):
+            owner.finished()
+        for _ in range(min(deeds.failed, MOST)):
+            owner.failed()
+        owner.wrong += deeds.wrong
+
+    def _deeds(self, account: str) -> Deeds:
+        if account not in self._untold and len(self._untold) >= MOST_UNTOLD:
+            self._untold.clear()  # there is nobody to tell
+        return self._untold.get(account, Deeds(account))

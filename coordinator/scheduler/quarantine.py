@@ -3,6 +3,9 @@
 The test is a tiny job of the coordinator's own. Nobody waits for its answer and nobody pays for it, so no client
 has to find out whether a worker is well again. Only a success with a client's job, with tokens or what it was to make,
 ends the count of faults.
+
+Replicas tell each other who rests, so that to dial another one is no way around a rest: of two words about one worker
+the rest that ends later counts.
 """
 
 from dataclasses import dataclass
@@ -10,6 +13,8 @@ from dataclasses import dataclass
 from coordinator.scheduler.state import Lease, Limits
 
 KEEP_S = 3600.0  # a worker that came back later than that after its rest starts anew
+SAME_S = 1.0  # two rests that end so close to each other are one, of which two replicas speak
+MOST_UNTOLD = 4096
 
 
 @dataclass
@@ -24,12 +29,25 @@ class Rest:
     model: str = ""  # at which its last fault was, if it was at one
 
 
+@dataclass(frozen=True)
+class RestNews:
+    """What one replica tells of a worker's rest, which ends in `left_s` seconds, or ended so long ago if that is
+    negative. `failures`: 0 if the worker has finished a client's job since."""
+
+    worker: str
+    failures: int
+    left_s: float
+    model: str
+    passed: bool
+
+
 class Quarantine:
     """Who rests, by the worker's key. What is asked of a worker in its test is the business of `health_check.py`."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._rests: dict[str, Rest] = {}
+        self._untold: dict[str, Rest] = {}  # what changed since the other replicas were told, at most MOST_UNTOLD
 
     def inherit(self, worker: str) -> None:
         """Give a worker that comes without a past the worst of its owner's others: it rests as long as they do, and is
@@ -53,6 +71,7 @@ class Quarantine:
         rest.failures, rest.inherited, rest.model = rest.failures + 1, False, model or rest.model
         rest.until = now + min(self._limits.rest_s * 2 ** min(rest.failures - 1, 16), self._limits.rest_max_s)
         rest.test, rest.passed = None, False
+        self._note(worker, rest)
         return True
 
     def succeeded(self, worker: str, model: str) -> None:
@@ -61,6 +80,7 @@ class Quarantine:
         rest = self._rests.get(worker)
         if rest is not None and rest.model in ("", model):
             del self._rests[worker]
+            self._note(worker, Rest(0, rest.until))
 
     def left(self, worker: str) -> None:
         """The worker is gone. What it has only inherited is not kept: it would inherit it again, and ids are free."""
@@ -76,11 +96,39 @@ class Quarantine:
         """The test is over: passed, or without a verdict and to be made again. One that failed is a `rest`."""
         rest = self._rests[worker]
         rest.test, rest.passed = None, passed
+        if passed:
+            self._note(worker, rest)
 
     def forget(self, now: float) -> None:
         """Drop rests that ended more than KEEP_S ago."""
         old = now - KEEP_S
         self._rests = {key: rest for key, rest in self._rests.items() if rest.until > old or rest.test is not None}
+
+    # ---- what the other replicas are told, and tell --------------------------------------------------------------
+
+    def take_news(self, now: float) -> list[RestNews]:
+        """What changed here since this was last asked."""
+        untold, self._untold = self._untold, {}
+        return [_news(worker, rest, now) for worker, rest in untold.items()]
+
+    def standing(self, now: float) -> list[RestNews]:
+        """All rests: for a replica that knows nothing yet."""
+        return [_news(worker, rest, now) for worker, rest in self._rests.items() if not rest.inherited]
+
+    def heard(self, news: RestNews, now: float) -> None:
+        """Another replica speaks of a worker. A test that runs here has the last word."""
+        rest, until = self._rests.get(news.worker), now + news.left_s
+        if rest is not None and (rest.test is not None or until < rest.until - SAME_S):
+            return
+        if news.failures:
+            self._rests[news.worker] = Rest(news.failures, until, passed=news.passed, model=news.model)
+        elif rest is not None:
+            del self._rests[news.worker]
+
+    def _note(self, worker: str, rest: Rest) -> None:
+        if len(self._untold) >= MOST_UNTOLD:
+            self._untold.clear()  # there is nobody to tell
+        self._untold[worker] = rest
 
     # ---- questions -----------------------------------------------------------------------------------------------
 
@@ -114,3 +162,7 @@ class Quarantine:
     def test(self, worker: str) -> Lease | None:
         rest = self._rests.get(worker)
         return None if rest is None else rest.test
+
+
+def _news(worker: str, rest: Rest, now: float) -> RestNews:
+    return RestNews(worker, rest.failures, rest.until - now, rest.model, rest.passed)

@@ -1,3 +1,4 @@
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -160,4 +161,25 @@ def test_an_account_makes_and_renews_a_bounded_number_of_keys_a_day(
     create_key(database, b"p", KeyRequest("x", account="another", parent="own", most=100), 6)
     _, row = regenerate_key(database, b"p", row.id, 7)  # the operator's own hand
     create_key(database, b"p", request, 8 + DAY_MS)
+    database.close()
+
+
+async def test_a_change_is_announced_and_who_is_told_looks_at_once(
+    database_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The poll each second stays; were it the only way, this would wait for an hour."""
+    monkeypatch.setattr(accounts_module, "REFRESH_S", 3600.0)
+    database = Database(database_file)
+    key, row = create_key(database, b"p" * 32, KeyRequest("x"), 1)
+    with Store(database) as store:
+        here, there = Accounts(store, b"p" * 32), Accounts(store, b"p" * 32)
+        here.changed = there.look_now
+        ended: asyncio.Future[frozenset[str]] = asyncio.get_running_loop().create_future()
+        there.revoked = ended.set_result
+        polling = asyncio.create_task(there.run())
+        await here.revoke(row.id)
+        assert await ended == frozenset({row.id})
+        with pytest.raises(SupernetError):
+            there.authenticate({"api-key": key}, "client")
+        polling.cancel()
     database.close()

@@ -12,6 +12,7 @@ from coordinator.accounts.quota import Quota
 from coordinator.accounts.rows import KeyLimits
 from coordinator.admission.admission import Admission
 from coordinator.admission.blob_budget import BlobBudget
+from coordinator.admission.rate_limits import Rates
 from coordinator.dispatch.effects import Report, Stopped
 from coordinator.media.job import MediaJob
 from coordinator.scheduler.state import JobSpec
@@ -91,7 +92,7 @@ def edits(n: int = 1) -> MediaJob:
 
 
 def test_files_are_held_until_the_last_choice_has_ended_and_are_gone_then() -> None:
-    admission, job = Admission(Quota(0, 0, 0), files=BlobBudget(10)), edits(n=2)
+    admission, job = Admission(Quota(0, 0, 0), Rates(), lambda: 0.0, files=BlobBudget(10)), edits(n=2)
     with admission.reserve(WHO, job) as reservation:
         pass
     with pytest.raises(SupernetError, match="files"), admission.reserve(WHO, edits()):
@@ -106,7 +107,7 @@ def test_files_are_held_until_the_last_choice_has_ended_and_are_gone_then() -> N
 
 
 def test_files_of_a_request_that_came_to_nothing_are_given_back() -> None:
-    admission, job = Admission(Quota(0, 0, 0), files=BlobBudget(10)), edits()
+    admission, job = Admission(Quota(0, 0, 0), Rates(), lambda: 0.0, files=BlobBudget(10)), edits()
     with pytest.raises(RuntimeError), admission.reserve(WHO, job):
         raise RuntimeError
     assert (admission.files.bytes, job.blobs) == (0, {})

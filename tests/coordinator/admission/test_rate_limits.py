@@ -141,3 +141,97 @@ def test_places_and_tokens_of_a_chain_are_taken_and_given_back_on_all_its_keys()
         rates.start(parent, 20, 0.0)
     rates.spend(CHILD, -90)
     rates.start(parent, 20, 0.0)
+
+
+# ---- several replicas ------------------------------------------------------------------------------------------------
+
+
+def tell(told: dict[str, Rates], now: float) -> None:
+    """Each replica tells the others what keys used."""
+    for name, rates in told.items():
+        for use in rates.take_use():
+            for other in told:
+                if other != name:
+                    told[other].used_elsewhere(name, use, now)
+
+
+def admitted(rates: Rates, now: float, most: int = 1000) -> int:
+    """How many requests of the key get through at once."""
+    for number in range(most):
+        try:
+            rates.request(chain("k"), now)
+        except RateLimited:
+            return number
+    return most
+
+
+def test_what_a_key_uses_at_one_replica_it_has_used_at_all() -> None:
+    here, there = Rates(), Rates()
+    assert admitted(here, 0.0, 40) == 40
+    tell({"here": here, "there": there}, 0.0)
+    assert admitted(there, 0.0) == 20, "though the key was never seen there"
+    tell({"here": here, "there": there}, 0.0)
+    assert admitted(here, 0.0) == 0
+
+
+def test_a_key_that_floods_three_replicas_gets_three_buckets_once_and_then_no_more_than_its_limit() -> None:
+    replicas = {name: Rates() for name in "abc"}
+    counts = []
+    for quarter in range(4 * 600):
+        now = quarter / 4
+        counts.append(sum(admitted(rates, now) for rates in replicas.values()))
+        tell(replicas, now)
+    assert counts[0] == 180
+    alone = 60 + 600  # what one process admits in ten minutes: a minute's worth at once, and 60 a minute
+    assert sum(counts) <= alone + 2  # of each of the three the last one, before they have heard of each other's
+    for second in range(120, 540, 60):
+        assert sum(counts[4 * second : 4 * (second + 60)]) <= 62
+
+
+def test_tokens_of_long_answers_are_waited_for_at_every_replica() -> None:
+    here, there = Rates(), Rates()
+    here.start(chain("k"), 1000, 0.0)
+    here.spend(chain("k"), 9000)
+    here.end(chain("k"))
+    tell({"here": here, "there": there}, 0.0)
+    with pytest.raises(RateLimited, match="6000 tokens a minute") as caught:
+        there.start(chain("k"), 500, 0.0)
+    assert caught.value.retry_after_s == pytest.approx(45.0)
+
+
+def test_requests_at_a_time_are_those_here_and_at_the_other_replicas() -> None:
+    here, there = Rates(), Rates()
+    here.start(chain("k"), 1, 0.0)
+    there.start(chain("k"), 1, 0.0)
+    tell({"here": here, "there": there}, 0.0)
+    with pytest.raises(RateLimited, match="2 requests at a time"):
+        there.start(chain("k"), 1, 0.0)
+    here.end(chain("k"))
+    tell({"here": here, "there": there}, 0.0)
+    there.start(chain("k"), 1, 0.0)
+
+
+def test_a_replica_that_is_gone_runs_nothing() -> None:
+    here, there = Rates(), Rates()
+    for _ in range(2):
+        here.start(chain("k"), 1, 0.0)
+    tell({"here": here, "there": there}, 0.0)
+    there.forget_running("here")
+    there.start(chain("k"), 1, 0.0)
+
+
+def test_a_replica_that_joins_hears_how_far_each_key_is_from_its_limits() -> None:
+    here, joiner = Rates(), Rates()
+    admitted(here, 0.0, 50)
+    here.start(chain("k"), 2000, 0.0)
+    for use in here.standing(10.0):
+        joiner.used_elsewhere("here", use, 10.0)
+    assert joiner.headers(chain("k"), 10.0)["x-ratelimit-remaining-requests"] == "20"
+    assert joiner.headers(chain("k"), 10.0)["x-ratelimit-remaining-tokens"] == "5000"
+
+
+def test_what_nobody_asks_for_is_kept_of_known_keys_alone() -> None:
+    rates = Rates()
+    for number in range(3 * SWEEP):
+        rates.request(chain(f"k{number}"), number * 60.0)
+    assert len(rates.take_use()) <= SWEEP + 1

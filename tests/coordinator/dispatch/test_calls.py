@@ -148,7 +148,7 @@ def test_who_ends_what_another_began_is_not_to_blame() -> None:
     driver.says("w2", wire.Deltas(items=(ended,)))
     driver.done("w2", attempt=2, seq=1, reason="tool_calls")
     assert notices(driver)
-    assert driver.dispatch._state.fleet.owner("bob").wrong == 0
+    assert driver.dispatch._state.fleet.owners.of("bob").wrong == 0
 
 
 def test_of_arguments_a_bounded_part_is_kept_and_what_is_longer_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,3 +44,40 @@ def test_the_list_is_bounded(monkeypatch) -> None:  # type: ignore[no-untyped-de
     for tokens in range(1, 6):
         blocked.block(spec(tokens=tokens), 0)
     assert [tokens for tokens in range(1, 6) if blocked_s(blocked, spec(tokens=tokens), 1)] == [3, 4, 5]
+
+
+# ---- several replicas ------------------------------------------------------------------------------------------------
+
+
+def test_a_request_that_one_replica_blocks_is_blocked_at_all_until_the_same_moment() -> None:
+    here, there = PoisonList(), PoisonList()
+    here.block(spec(), 100, frozenset({"alice"}))
+    news = here.take_news(101)
+    assert here.take_news(101) == []
+    there.heard(news, 101)
+    assert blocked_s(there, spec(), 101) == BLOCK_S - 1
+    assert there.take_news(101) == [], "what was heard is not told again"
+
+
+def test_of_two_blocks_the_later_end_counts_and_the_owners_of_both() -> None:
+    here, there = PoisonList(), PoisonList()
+    here.block(spec(), 0, frozenset({"alice"}))
+    there.block(spec(), 50, frozenset({"bob"}))
+    there.block(spec(tokens=5), 60)
+    for one, other in ((here, there), (there, here)):
+        other.heard(one.standing(60), 60)
+    for each in (here, there):
+        block = each.blocked(spec(), 60)
+        assert block is not None and block.until == 50 + BLOCK_S and block.owners == {"alice", "bob"}
+        assert blocked_s(each, spec(), 49 + BLOCK_S) == 1
+        assert blocked_s(each, spec(), 50 + BLOCK_S) is None
+        assert blocked_s(each, spec(tokens=5), 59 + BLOCK_S) == 1
+
+
+def test_the_list_is_bounded_by_what_is_heard_too(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    here, there = PoisonList(), PoisonList()
+    for tokens in range(1, 6):
+        here.block(spec(tokens=tokens), tokens)
+    monkeypatch.setattr(poison, "MOST", 3)
+    there.heard(here.standing(10), 10)
+    assert [tokens for tokens in range(1, 6) if blocked_s(there, spec(tokens=tokens), 10)] == [3, 4, 5]

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from coordinator.accounts.accounts import Principal, create_account
 from coordinator.accounts.quota import Quota
 from coordinator.admission.admission import Admission
+from coordinator.admission.rate_limits import Rates
 from coordinator.api.answering import Answering
 from coordinator.api.intake import Admitted, Intake, not_counted
 from coordinator.artefact import Artefact
@@ -54,7 +55,7 @@ async def client_with(coordinator: Coordinator, nano: int) -> Principal:
 
 async def ask(coordinator: Coordinator, who: Principal, job: MediaJob = JOB) -> Answering:
     services = coordinator.running.services
-    admission = Admission(Quota(0, 0, 0))
+    admission = Admission(Quota(0, 0, 0), Rates(), lambda: 0.0)
     artefacts = services.artefacts
     intake = Intake(
         services.hub, services.accounts, services.catalog, services.billing, admission, not_counted, artefacts

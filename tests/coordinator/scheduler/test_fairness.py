@@ -41,3 +41,54 @@ def test_counters_are_bounded_and_the_highest_are_kept() -> None:
     for i in range(10):
         fairness.charge(f"b{i}", 1, 1)
     assert fairness.counter("low") == 99, "forgotten, and no worse for it"
+
+
+# ---- several replicas ------------------------------------------------------------------------------------------------
+
+
+def tell(teller: Fairness, *hearers: Fairness) -> None:
+    for charge in teller.take_charges("m"):
+        for hearer in hearers:
+            hearer.charged_elsewhere(charge)
+
+
+def test_what_one_replica_charges_counts_at_the_others_and_is_told_once() -> None:
+    here, there = Fairness(), Fairness()
+    here.charge("a", 90, 3.0)
+    here.charge("a", -6, 3.0)
+    there.charge("a", 1, 1.0)
+    tell(here, there)
+    assert there.counter("a") == 29
+    tell(there, here)
+    assert here.counter("a") == 29, "only what was charged there is told, not what was heard"
+    assert here.take_charges("m") == there.take_charges("m") == []
+
+
+def test_who_comes_to_a_replica_that_was_idle_starts_where_the_others_are() -> None:
+    """Its own floor would be that of an hour ago, and a newcomer would be served alone until it had caught up."""
+    busy, idle = Fairness(), Fairness()
+    for _ in range(100):
+        for account in ("a", "b"):
+            busy.chosen(account)
+            busy.charge(account, 10, 1.0)
+        tell(busy, idle)
+    idle.arrive("new")
+    assert idle.counter("a") == 1000
+    assert idle.counter("new") == pytest.approx(1000, abs=10)
+
+
+def test_a_replica_that_joins_is_told_how_the_accounts_stand_to_each_other() -> None:
+    old, joiner = Fairness(), Fairness()
+    for account, tokens in (("a", 500), ("b", 700), ("c", 650)):
+        old.charge(account, tokens, 1.0)
+    old.chosen("a")
+    for charge in old.standing("m"):
+        joiner.charged_elsewhere(charge)
+    assert [joiner.counter(each) - joiner.counter("a") for each in "abc"] == [0, 200, 150]
+
+
+def test_what_nobody_asks_for_is_bounded() -> None:
+    fairness = Fairness(most=10)
+    for number in range(1000):
+        fairness.charge(f"a{number}", 1, 1.0)
+    assert len(fairness.take_charges("m")) <= 10

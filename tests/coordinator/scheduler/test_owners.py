@@ -1,7 +1,7 @@
 """Newcomers get little at first; what an owner's workers have shown belongs to all of them."""
 
 from coordinator.dispatch.effects import Queued
-from coordinator.scheduler.owners import MOST, PROVEN, Owner
+from coordinator.scheduler.owners import MOST, PROVEN, Owner, Owners
 from coordinator.scheduler.state import Limits
 from tests.coordinator.dispatch.driver import Driver, speed
 from wire import messages as wire
@@ -186,3 +186,45 @@ def test_a_newcomer_gets_no_more_before_others_have_judged_what_it_found_to_blam
             driver.refuses("liar", job, start.attempt, code=ErrorCode.INVALID_REQUEST)
             assert driver.started()[0] == "honest"
     assert asked.count("liar") == 1 and driver.dispatch.counters.rests == 0
+
+
+# ---- several replicas ------------------------------------------------------------------------------------------------
+
+
+def tell(teller: Owners, hearer: Owners) -> None:
+    for deeds in teller.take_deeds():
+        hearer.heard(deeds)
+
+
+def test_credit_that_was_earned_at_one_replica_counts_at_all_and_so_does_a_fault() -> None:
+    here, there = Owners(), Owners()
+    for _ in range(PROVEN):
+        here.finished("alice")
+    tell(here, there)
+    assert there.of("alice").proven and here.take_deeds() == []
+    there.failed("alice")
+    tell(there, here)
+    assert here.of("alice").credit == there.of("alice").credit == PROVEN // 2
+    assert not here.was_wrong("alice") and not there.was_wrong("alice")
+    tell(here, there)
+    assert there.was_wrong("alice"), "the third word that was not so, wherever they were said"
+
+
+def test_of_an_owner_that_is_as_good_as_can_be_nothing_is_told() -> None:
+    """Else every finished job of the network would be told to every replica."""
+    here = Owners()
+    for _ in range(MOST):
+        here.finished("alice")
+    assert [deeds.finished for deeds in here.take_deeds()] == [MOST]
+    here.finished("alice")
+    assert here.take_deeds() == []
+
+
+def test_a_replica_that_joins_hears_how_the_owners_stand() -> None:
+    here, there = Owners(), Owners()
+    for _ in range(5):
+        here.finished("alice")
+    here.was_wrong("alice")
+    for deeds in here.standing():
+        there.heard(deeds)
+    assert there.of("alice") == here.of("alice")

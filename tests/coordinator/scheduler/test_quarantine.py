@@ -79,3 +79,79 @@ def test_a_rest_of_its_own_stays_when_its_worker_leaves() -> None:
     quarantine.left("mallory/1")
     quarantine.left("mallory/0")
     assert not quarantine.may_serve("mallory/0") and not quarantine.may_serve("mallory/1")
+
+
+# ---- several replicas ------------------------------------------------------------------------------------------------
+
+
+def tell(teller: Quarantine, hearer: Quarantine, at: float, late_s: float = 0.1) -> None:
+    for news in teller.take_news(at):
+        hearer.heard(news, at + late_s)
+
+
+def two() -> tuple[Quarantine, Quarantine]:
+    return Quarantine(Limits(rest_s=10)), Quarantine(Limits(rest_s=10))
+
+
+def test_a_worker_that_rests_at_one_replica_rests_at_all() -> None:
+    here, there = two()
+    here.rest("w", 0, "m")
+    tell(here, there, 0.2)
+    assert not there.may_serve("w") and there.model("w") == "m"
+    assert there.due(9.9) == [] and there.due(10.2) == ["w"]
+    assert there.take_news(1) == here.take_news(1) == [], "what was heard is not told again"
+
+
+def test_the_rest_that_ends_later_counts_in_whichever_order_they_are_heard() -> None:
+    here, there = two()
+    here.rest("w", 0)
+    there.rest("w", 5)
+    tell(here, there, 5)
+    tell(there, here, 5)
+    for each in (here, there):
+        assert each.due(14.9) == [] and each.due(15.2) == ["w"]
+
+
+def test_a_test_that_was_passed_at_the_worker_s_new_replica_counts_at_its_old_one() -> None:
+    here, there = two()
+    here.rest("w", 0)
+    tell(here, there, 0)
+    there.begin("w", TEST)
+    there.end("w", passed=True)
+    tell(there, here, 11)
+    assert here.may_serve("w") and here.failures("w") == 1
+    there.succeeded("w", "m")
+    tell(there, here, 12)
+    assert here.failures("w") == 0
+
+
+def test_an_old_success_does_not_end_a_rest_that_began_since() -> None:
+    here, there = two()
+    for each in (here, there):
+        each.rest("w", 0)
+    here.end("w", passed=True)
+    here.succeeded("w", "m")
+    there.rest("w", 20)
+    tell(here, there, 20)
+    assert not there.may_serve("w")
+
+
+def test_a_test_that_runs_here_is_not_taken_away_by_what_others_say() -> None:
+    here, there = two()
+    for each in (here, there):
+        each.rest("w", 0)
+    there.begin("w", TEST)
+    here.end("w", passed=True)
+    here.succeeded("w", "m")
+    tell(here, there, 10)
+    there.end("w", passed=True)
+    assert there.may_serve("w")
+
+
+def test_a_replica_that_joins_hears_of_all_rests_but_inherited_ones() -> None:
+    here, there = two()
+    here.rest("mallory/0", 0)
+    here.inherit("mallory/1")
+    for news in here.standing(4):
+        there.heard(news, 4)
+    assert there.waiting(4) == {"mallory/0": 6}
