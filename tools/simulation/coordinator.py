@@ -19,6 +19,7 @@ from coordinator.dispatch.effects import (
     Effect,
     Failed,
     Finished,
+    Handback,
     Made,
     Noted,
     Placed,
@@ -192,6 +193,8 @@ class Coordinator:
                 self._world.timeline.after(0.1, self.stop)
             case Queued() | Accepted():
                 pass
+            case Handback():
+                raise AssertionError("there is nowhere else to go")
             case _:
                 assert_never(effect)
 
