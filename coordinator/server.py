@@ -36,6 +36,7 @@ from coordinator.clock import now_ms
 from coordinator.config import Config
 from coordinator.dashboard.feed import Feed
 from coordinator.http_limits import BoundedHttp
+from coordinator.hub.attempts import Attempts
 from coordinator.hub.hub import Hub
 from coordinator.ledger.escrow import Terms, earned_by
 from coordinator.ledger.price_list import pin
@@ -153,6 +154,7 @@ def assembled(config: Config) -> Iterator[Running]:
             media_filter,
             Films(store),
             config.platform_tools,
+            Attempts(hub),
         )
         yield Running(config, services, store)
 

@@ -45,6 +45,7 @@ from coordinator.api.worker_socket import WorkerSocket
 from coordinator.artefacts.artefacts import Artefacts
 from coordinator.artefacts.filter import MediaFilter
 from coordinator.billing.billing import Billing
+from coordinator.hub.attempts import Attempts
 from coordinator.hub.hub import Hub
 from coordinator.ledger.budget import Budget
 from coordinator.ledger.writer import LedgerWriter
@@ -83,6 +84,7 @@ class Services:
     media_filter: MediaFilter | None
     films: Films
     platform_tools: Mode
+    attempts: Attempts
 
 
 def create_app(services: Services) -> ASGIApp:
@@ -167,7 +169,7 @@ def _media(services: Services, intake: Intake) -> list[tuple[str, str, Endpoint]
     images = ImagesApi(intake, services.artefacts)
     videos = VideosApi(intake, services.artefacts, services.films)
     media = MediaApi(services.access, services.artefacts)
-    uploads = ArtefactUploads(services.hub, services.artefacts, services.media_filter)
+    uploads = ArtefactUploads(services.attempts, services.artefacts, services.media_filter)
     return [
         ("POST", "/v1/images/generations", images.generate),
         ("POST", "/v1/images/edits", images.edit),

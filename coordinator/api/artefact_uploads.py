@@ -12,7 +12,6 @@ from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -24,6 +23,7 @@ from coordinator.artefacts.filter import MediaFilter
 from coordinator.artefacts.names import media_type_of
 from coordinator.artefacts.rows import Row
 from coordinator.artefacts.staging import Sent, too_large
+from coordinator.hub.attempts import Attempts
 from coordinator.openai.chat_response import error_body
 from coordinator.scheduler.state import JobSpec
 from wire.errors import ErrorCode, SupernetError, invalid
@@ -36,18 +36,6 @@ RETRY_S = 5.0
 ATTEMPT = re.compile(r"[1-9][0-9]{0,9}")
 TOKEN = re.compile(r"Bearer ([A-Za-z0-9_-]{16,128})", re.IGNORECASE)
 DIGEST = re.compile(r"(?:^|,)\s*sha-256=([A-Za-z0-9+/]{43}=)\s*(?:,|$)", re.IGNORECASE)
-
-
-class Uploads(Protocol):
-    """Who knows the attempts: the hub."""
-
-    def upload(self, job: str, attempt: int, token: str) -> JobSpec | None:
-        """The job of an attempt that may upload with this token now; None: it may not."""
-        ...
-
-    def uploaded(self, job: str, attempt: int, artefact: Artefact | SupernetError) -> bool:
-        """It is stored; or it may not be kept or shown, for this reason. False: nobody waits for it any more."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -75,7 +63,7 @@ class _Upload:
 class ArtefactUploads:
     """The endpoint of workers' files."""
 
-    uploads: Uploads
+    uploads: Attempts
     artefacts: Artefacts
     filter: MediaFilter | None
     _running: set[str] = field(default_factory=set)
@@ -84,11 +72,11 @@ class ArtefactUploads:
     async def put(self, request: Request) -> Response:
         """Take a file: 201 when it is stored, 200 when it was before. Raises permission_denied, expired, invalid_media,
         content_filter, request_too_large, media_quota_exceeded, overloaded, invalid_request."""
-        upload = self._head(request)
+        upload = await self._head(request)
         with self._place(upload):
             known = await self.artefacts.found_of_job(upload.name)
             if known is not None:
-                return self._again(upload, known)
+                return await self._again(upload, known)
             self._check_wrong(upload)
             with self.artefacts.staging.place() as path:
                 sent = await self.artefacts.staging.receive(request.stream(), path, upload.limit_bytes)
@@ -99,13 +87,13 @@ class ArtefactUploads:
                         self._wrong[upload.name] = self._wrong.pop(upload.name, 0) + 1
                     raise
 
-    def _head(self, request: Request) -> _Upload:
+    async def _head(self, request: Request) -> _Upload:
         """What the path and the headers say. Nothing of the body is read for a stranger."""
         job, attempt = request.path_params["job"], request.path_params["attempt"]
         token = TOKEN.fullmatch(request.headers.get("authorization", ""))
         spec = None
         if token is not None and ATTEMPT.fullmatch(attempt):
-            spec = self.uploads.upload(job, int(attempt), token[1])
+            spec = await self.uploads.upload(job, int(attempt), token[1])
         if token is None or spec is None or not isinstance(spec.request, MediaRequest):
             message = "Nobody waits for this upload: its job or attempt has ended, or the token is another's."
             raise SupernetError(ErrorCode.PERMISSION_DENIED, message)
@@ -140,11 +128,11 @@ class ArtefactUploads:
             message = f"This attempt has sent {MOST_WRONG} files that were not what was asked for: no more is taken."
             raise SupernetError(ErrorCode.PERMISSION_DENIED, message)
 
-    def _again(self, upload: _Upload, known: Row) -> Response:
+    async def _again(self, upload: _Upload, known: Row) -> Response:
         """The answer to an attempt that has made its one thing. The hub may not have heard of it."""
         if known.sent_sha256 != upload.sha256:
             raise _late()
-        self.uploads.uploaded(upload.job, upload.attempt, known.artefact)
+        await self.uploads.uploaded(upload.job, upload.attempt, known.artefact)
         return _taken(known.artefact, 200)
 
     async def _take(self, upload: _Upload, sent: Sent) -> Response:
@@ -156,14 +144,14 @@ class ArtefactUploads:
             reason = None if self.filter is None else await self.filter.objection(upload.make, file.path)
             if reason is not None:
                 blocked = SupernetError(ErrorCode.CONTENT_FILTER, reason)
-                self.uploads.uploaded(upload.job, upload.attempt, blocked)
+                await self.uploads.uploaded(upload.job, upload.attempt, blocked)
                 return JSONResponse(error_body(blocked), 403)  # so a worker hears: not wanted, and nobody's trouble
             return _taken(await self._add(upload, file), 201)
 
     async def _add(self, upload: _Upload, file: Verified) -> Artefact:
         """Store the file, unless it is of a test, and tell the hub. Raises expired if nobody waits for it by then; what
         was stored is deleted."""
-        if self.uploads.upload(upload.job, upload.attempt, upload.token) is None:
+        if await self.uploads.upload(upload.job, upload.attempt, upload.token) is None:
             raise _late()
         account = upload.spec.account
         if not account:
@@ -173,9 +161,9 @@ class ArtefactUploads:
                 artefact = await self.artefacts.add(file, account, "made", upload.name)
             except SupernetError as error:
                 if error.code is ErrorCode.MEDIA_QUOTA:  # not the worker's fault: the client hears why
-                    self.uploads.uploaded(upload.job, upload.attempt, error)
+                    await self.uploads.uploaded(upload.job, upload.attempt, error)
                 raise
-        if self.uploads.uploaded(upload.job, upload.attempt, artefact):
+        if await self.uploads.uploaded(upload.job, upload.attempt, artefact):
             return artefact
         if account:
             await asyncio.shield(self.artefacts.delete(account, artefact.id))

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from coordinator.artefact import Artefact
+from coordinator.cluster.effects import Ask, BusEffect, Flush, Publish, Reply, Reread, Shown
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import (
     Accepted,
@@ -63,10 +64,14 @@ class _Socket:
 
 class Hub:
     """Tells dispatch what happens, and performs its effects. All methods but `run` are plain, and for the event loop's
-    thread alone. `dispatch` is to look at; only the hub calls what changes it."""
+    thread alone. `dispatch` is to look at; only the hub, and a member of the bus through `perform`, call what changes
+    it. In a cluster it is a Replica, and `bus` performs what that wants of the others."""
 
-    def __init__(self, limits: Limits | None = None, tracing: Tracing | None = None) -> None:
-        self.dispatch = Dispatch(limits)
+    def __init__(
+        self, limits: Limits | None = None, tracing: Tracing | None = None, dispatch: Dispatch | None = None
+    ) -> None:
+        self.dispatch = dispatch or Dispatch(limits)
+        self.bus: Callable[[BusEffect], None] = lambda effect: None
         self.drained = asyncio.Event()
         self._tracing = tracing or Tracing()
         self.ended: Callable[[JobSpec, JobEnd], None] = lambda spec, end: None  # told of every end, for the metrics
@@ -74,14 +79,14 @@ class Hub:
         self._log_bounds = LogBounds()
         self._routes: dict[str, _Route] = {}
         self._sockets: dict[str, _Socket] = {}
-        self._effects: deque[Effect] = deque()
+        self._effects: deque[Effect | BusEffect] = deque()
         self._performing = False
 
     async def run(self) -> None:
         """Tick until cancelled."""
         while True:
             await asyncio.sleep(TICK_S)
-            self._perform(self.dispatch.tick(self.now()))
+            self.perform(self.dispatch.tick(self.now()))
             self._cut_slow()
             for worker, lines in self._log_bounds.left_out(self.now()).items():
                 log.warning("%d lines about worker=%s were left out: they came too fast", lines, worker)
@@ -94,14 +99,14 @@ class Hub:
     def join(self, hello: Hello, peer: Peer) -> Outbox:
         """Take a worker whose socket is open and has said hello; what is in the outbox must be written to it."""
         socket = self._sockets[peer.session] = _Socket(peer)
-        self._perform(self.dispatch.worker_joined(hello, peer, self.now()))
+        self.perform(self.dispatch.worker_joined(hello, peer, self.now()))
         return socket.outbox
 
     def received(self, session: str, message: ToCoordinator) -> int:
         """A valid frame came on the socket. Return how many frames of attempts in it came late or again."""
         counters = self.dispatch.counters
         before = counters.late_frames + counters.duplicate_frames
-        self._perform(self.dispatch.received(session, message, self.now()))
+        self.perform(self.dispatch.received(session, message, self.now()))
         return counters.late_frames + counters.duplicate_frames - before
 
     def left(self, session: str, resumable: bool) -> None:
@@ -109,7 +114,7 @@ class Hub:
         socket = self._sockets.pop(session, None)
         if socket is not None:
             socket.outbox.forget_files()
-        self._perform(self.dispatch.worker_left(session, resumable, self.now()))
+        self.perform(self.dispatch.worker_left(session, resumable, self.now()))
 
     def tell(self, session: str, message: ToWorker) -> None:
         """Send a worker a frame; one whose socket is gone misses it, and one that does not read loses its socket."""
@@ -126,7 +131,7 @@ class Hub:
                 socket.outbox.close(CLOSE_UNAUTHORIZED, "the key has been revoked")
                 self.left(session, resumable=False)
         for job in [job for job, route in self._routes.items() if route.spec.key in keys]:
-            self._perform(self.dispatch.revoked(job, self.now()))
+            self.perform(self.dispatch.revoked(job, self.now()))
 
     # ---- clients -------------------------------------------------------------------------------------------------
 
@@ -141,38 +146,30 @@ class Hub:
         for spec in jobs:
             self._routes[spec.id] = _Route(spec, answers, ended)
         for spec in jobs:
-            self._perform(self.dispatch.submit(spec, now))
+            self.perform(self.dispatch.submit(spec, now))
         return answers
 
-    def upload(self, job: str, attempt: int, token: str) -> JobSpec | None:
-        """The job of an attempt that may upload what it made, with this token; None: nobody waits for it, or the token
-        is not its own. While it is verified that may change, so `uploaded` has the last word; and it may be asked again
-        after that, by a worker that has not heard that it was taken. A spec without an account is of a test of the
-        worker: what it made is verified and not kept, and `uploaded` is told all the same."""
-        return self.dispatch.upload(job, attempt, token)
-
     def uploaded(self, job: str, attempt: int, artefact: Artefact | SupernetError) -> bool:
-        """What the attempt made is verified and stored, and its job is finished with it. Or it may not be kept or
-        shown, for the reason that is given instead. False: nobody waits for it any more, and it must not be kept."""
+        """What an attempt made is stored, or may not be kept (see Attempts). False: nobody here waits for it."""
         effects = self.dispatch.uploaded(job, attempt, artefact, self.now())
-        self._perform(effects or [])
+        self.perform(effects or [])
         return effects is not None
 
     def cancel(self, job: str) -> None:
         """End a job whose client has left."""
-        self._perform(self.dispatch.cancel(job, self.now()))
+        self.perform(self.dispatch.cancel(job, self.now()))
 
     def acknowledged(self, delivered: Deliver) -> None:
         """Note that the client has taken everything of the job up to this."""
         delta = delivered.delta
-        self._perform(self.dispatch.acknowledged(delivered.job, delta.attempt, delta.seq, self.now()))
+        self.perform(self.dispatch.acknowledged(delivered.job, delta.attempt, delta.seq, self.now()))
 
     def queue_position(self, job: str) -> QueuePosition | None:
         return self.dispatch.queue_position(job)
 
     def drain(self, within_s: float) -> None:
         """Refuse new jobs; `drained` is set when the last has ended."""
-        self._perform(self.dispatch.drain(within_s, self.now()))
+        self.perform(self.dispatch.drain(within_s, self.now()))
 
     def _cut_slow(self) -> None:
         now = self.now()
@@ -183,7 +180,7 @@ class Hub:
 
     # ---- effects -------------------------------------------------------------------------------------------------
 
-    def _perform(self, effects: list[Effect]) -> None:
+    def perform(self, effects: Iterable[Effect | BusEffect]) -> None:
         """Perform effects in order; those that come meanwhile follow those that are there."""
         self._effects.extend(effects)
         if self._performing:
@@ -195,7 +192,7 @@ class Hub:
         finally:
             self._performing = False
 
-    def _one(self, effect: Effect) -> None:
+    def _one(self, effect: Effect | BusEffect) -> None:
         match effect:
             case Send():
                 self.tell(effect.session, effect.message)
@@ -220,6 +217,8 @@ class Hub:
                     _log(effect)
             case Drained():
                 self.drained.set()
+            case Publish() | Ask() | Reply() | Flush() | Reread() | Shown():
+                self.bus(effect)
             case Queued() | Placed() | Handback():  # a coordinator that is alone hands nothing back
                 log.debug("%s", effect)
             case _:

@@ -118,7 +118,9 @@ async def test_a_worker_that_did_not_hear_it_sends_it_again(job: Asked) -> None:
     assert code(await job.put(OTHER)) == (410, "expired")  # an attempt makes one thing
     assert len(await job.kept()) == len(files(job.coordinator)) == len(job.ends) == 1
     await job.worker.finish(job.start)
-    await until(lambda: job.coordinator.running.services.hub.upload("job.0", 1, job.start.upload.token) is None)  # type: ignore[union-attr]
+    assert job.start.upload is not None
+    token, dispatch = job.start.upload.token, job.coordinator.running.services.hub.dispatch
+    await until(lambda: dispatch.upload("job.0", 1, token) is None)
     assert code(await job.put()) == (403, "permission_denied")
 
 

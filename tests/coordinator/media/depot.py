@@ -18,11 +18,12 @@ from typing import Any, Literal, cast
 
 from starlette.requests import Request
 
-from coordinator.api.artefact_uploads import ArtefactUploads, Uploads
+from coordinator.api.artefact_uploads import ArtefactUploads
 from coordinator.artefacts.artefacts import Artefacts
 from coordinator.artefacts.facts import Facts, media_type
 from coordinator.artefacts.local import LocalObjects
 from coordinator.artefacts.staging import Staging
+from coordinator.hub.attempts import Attempts
 from coordinator.store.database import Database
 from coordinator.store.store import Store
 from wire.errors import ErrorCode, SupernetError
@@ -80,14 +81,14 @@ class _Filter:
 
 
 class Depot:
-    """`uploads`: who knows the attempts; `blocks`: whether the filter keeps a file back. To be closed."""
+    """`hub`: who knows the attempts; `blocks`: whether the filter keeps a file back. To be closed."""
 
-    def __init__(self, database: Database, folder: Path, uploads: Uploads, blocks: Callable[[], bool]) -> None:
+    def __init__(self, database: Database, folder: Path, hub: object, blocks: Callable[[], bool]) -> None:
         self._opened = ExitStack()
         store = self._opened.enter_context(Store(database))
         self._objects, self._staging = folder / "objects", folder / "partial"
         artefacts = Artefacts(store, _Objects(self._objects), Staging(self._staging), _Checker(), days=30)
-        self._endpoint = ArtefactUploads(uploads, artefacts, cast(Any, _Filter(blocks)))
+        self._endpoint = ArtefactUploads(Attempts(cast(Any, hub)), artefacts, cast(Any, _Filter(blocks)))
 
     def close(self) -> None:
         self._opened.close()

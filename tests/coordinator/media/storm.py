@@ -198,9 +198,6 @@ class MediaStorm(Storm):
 
     # ---- the store ---------------------------------------------------------------------------------------------------
 
-    def upload(self, job: str, attempt: int, token: str) -> JobSpec | None:
-        return self.dispatch.upload(job, attempt, token)
-
     def uploaded(self, job: str, attempt: int, artefact: Artefact | SupernetError) -> bool:
         effects = self.dispatch.uploaded(job, attempt, artefact, self.now)
         self.perform(effects or [])

@@ -74,7 +74,7 @@ async def upload(coordinator: Coordinator, start: wire.Start, made: Artefact | S
     hub = coordinator.running.services.hub
     assert start.upload is not None
     token = start.upload.token
-    await until(lambda: hub.upload(start.job, start.attempt, token) is not None)
+    await until(lambda: hub.dispatch.upload(start.job, start.attempt, token) is not None)
     return hub.uploaded(start.job, start.attempt, made)
 
 
