@@ -29,7 +29,7 @@ DEADLINE_MS = 3_600_000  # a hold older than that, of a job that does not run, w
 LOOK_S = 0.5
 CHECKPOINT_S = 2.0
 CHECKPOINT_TOKENS = 256
-RETRY_S = 10.0
+RETRY_S = 2.0
 # By these a client ends its own request, as by leaving. No worker can say them (dispatch/frames.py).
 OF_THE_CLIENT = frozenset({ErrorCode.DEADLINE_EXCEEDED, ErrorCode.INVALID_API_KEY})
 
@@ -99,9 +99,9 @@ class Billing:
         return self._tariffs[model]
 
     async def open(self, name: str, job: ClientRequest, principal: Principal) -> OpenBill:
-        """Set aside the most that the request can cost, and open its bill. Raises insufficient_quota; queue_full if the
-        ledger is behind; Ended if a request of that name is over."""
-        if self._ledger.full:
+        """Set aside the most that the request can cost, and open its bill. Raises insufficient_quota; overloaded if the
+        ledger is behind, or away; Ended if a request of that name is over."""
+        if self._ledger.full or not self._ledger.healthy:
             raise behind()
         tariff, bound, at_ms = self.tariff(job.model.id), job.prompt_bound(), now_ms()
         hold = Hold(
@@ -267,4 +267,4 @@ def _insufficient(hold: Hold, available: int) -> SupernetError:
 
 def behind() -> SupernetError:
     """The error for a client whose request needs the ledger while that is too slow, or away."""
-    return SupernetError(ErrorCode.QUEUE_FULL, "accounting is behind: try again in a moment", retry_after_s=RETRY_S)
+    return SupernetError(ErrorCode.OVERLOADED, "accounting is behind: try again in a moment", retry_after_s=RETRY_S)

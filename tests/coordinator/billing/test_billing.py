@@ -254,7 +254,7 @@ async def test_a_ledger_that_does_not_answer_lets_nobody_in_and_holds_nothing(
         async with coordinator.worker() as worker, coordinator.http(key) as http:
             await worker.join()
             refused = await http.post("/v1/chat/completions", json=ASK)
-            assert (refused.status_code, refused.json()["error"]["code"]) == (429, "queue_full")
+            assert (refused.status_code, refused.json()["error"]["code"]) == (503, "overloaded")
             block.set()
             await stuck
             await coordinator.running.services.ledger.flushed(10)
@@ -266,7 +266,19 @@ async def test_a_ledger_that_does_not_answer_lets_nobody_in_and_holds_nothing(
 async def test_a_full_backlog_lets_nobody_in(start_coordinator: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LedgerWriter, "full", property(lambda self: True))
     async with start_coordinator() as coordinator, coordinator.http() as http:
-        assert (await http.post("/v1/chat/completions", json=ASK)).status_code == 429
+        assert (await http.post("/v1/chat/completions", json=ASK)).status_code == 503
+
+
+async def test_while_the_database_is_away_a_request_is_told_at_once_when_to_come_back(
+    start_coordinator: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with start_coordinator() as coordinator, coordinator.worker() as worker, coordinator.http() as http:
+        await worker.join()
+        ledger = coordinator.running.services.ledger
+        monkeypatch.setattr(ledger, "healthy", False)
+        refused = await http.post("/v1/chat/completions", json=ASK)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+        assert ledger.backlog == 0, "nothing was asked of it"
 
 
 def test_running_requests_are_known_by_name() -> None:
