@@ -73,7 +73,7 @@ def test_the_image_of_the_coordinator_holds_only_what_docker_knows_and_what_exis
 
 def test_the_image_of_the_coordinator_has_what_a_coordinator_needs_in_the_versions_that_were_tested() -> None:
     step = next(step for step in STEPS if "uv pip install" in step.rest)
-    assert step.rest.endswith("--constraints constraints.txt '.[coordinator]'")
+    assert step.rest.endswith("--constraints constraints.txt '.[coordinator,cluster]'")
 
 
 def test_its_settings_are_settings_of_the_coordinator() -> None:

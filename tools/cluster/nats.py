@@ -8,7 +8,7 @@ from pathlib import Path
 from tools.local_network import Process, free_port, until
 
 PROGRAM = Path(sys.executable).parent / "nats-server"
-MOST_BYTES = 8 * 2**20  # of a message: what the replicas ask for
+CONFIG = Path(__file__).parents[2] / "docs" / "operations" / "cluster" / "nats.conf"
 
 
 class Nats:
@@ -52,10 +52,8 @@ class Nats:
 
     def _spawn(self, number: int) -> Process:
         name, log = f"nats{number}", self._folder / f"nats{number}.log"
-        config = self._folder / f"{name}.conf"
-        config.write_text(f"max_payload: {MOST_BYTES}\n")
         routes = ",".join(f"nats://127.0.0.1:{port}" for port in self._routes)
-        args = [str(PROGRAM), "-c", str(config), "-a", "127.0.0.1", "-p", str(self._ports[number]), "-n", name]
+        args = [str(PROGRAM), "-c", str(CONFIG), "-a", "127.0.0.1", "-p", str(self._ports[number]), "-n", name]
         args += ["--cluster_name", "test", "--cluster", f"nats://127.0.0.1:{self._routes[number]}", "--routes", routes]
         with log.open("wb") as out:
             return Process(subprocess.Popen(args, stdout=out, stderr=out), log, self._folder)
