@@ -59,15 +59,21 @@ def test_what_is_tested_here_is_what_is_pinned() -> None:
 
 def brought(lines: Iterable[str]) -> set[str]:
     """The packages that these requirements install, and what those require themselves (fastapi: starlette)."""
-    direct = set(requirements(lines))
-    theirs = {line for one in direct for line in metadata.requires(one) or [] if "extra ==" not in line}
-    return direct | set(requirements(theirs))
+    wanted = requirements(lines)
+    asked = [(line, one.extras | {""}) for one in wanted.values() for line in metadata.requires(one.name) or []]
+    theirs = [line for line, extras in asked if _applies(Requirement(line), extras)]
+    return set(wanted) | set(requirements(theirs))
+
+
+def _applies(one: Requirement, extras: Iterable[str]) -> bool:
+    return one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in extras)
 
 
 @pytest.mark.parametrize("program", ["worker", "coordinator"])
 def test_the_extra_of_a_program_brings_what_its_folders_import(program: str) -> None:
-    """`otel` is for both, and imported where it is found; `media` is for workers that were asked for media."""
-    also = [*EXTRAS["otel"], *(EXTRAS["media"] if program == "worker" else ())]
+    """`otel` is for both, and imported where it is found; `media` is for workers that were asked for media, `cluster`
+    for coordinators that have peers."""
+    also = [*EXTRAS["otel"], *EXTRAS["media" if program == "worker" else "cluster"]]
     there = brought([*PROJECT["dependencies"], *EXTRAS[program], *also])
     owners = metadata.packages_distributions()
     for path in sources():
