@@ -20,6 +20,7 @@ import uvicorn
 
 from coordinator.accounts.accounts import Accounts
 from coordinator.accounts.pepper import open_pepper, pepper_file
+from coordinator.admission.idempotency import Idempotency
 from coordinator.admission.rate_limits import Rates
 from coordinator.api.account_access import AccountAccess
 from coordinator.api.app import Services, create_app
@@ -32,6 +33,7 @@ from coordinator.artefacts.sweeper import Sweeper
 from coordinator.billing.billing import Billing
 from coordinator.billing.earnings_feed import EarningsFeed
 from coordinator.billing.maintenance import Maintenance
+from coordinator.billing.replicas import Replicas
 from coordinator.clock import now_ms
 from coordinator.config import Config
 from coordinator.dashboard.feed import Feed
@@ -120,7 +122,11 @@ class Running:
 def assembled(config: Config) -> Iterator[Running]:
     """Open everything; raises ConfigError, StoreError with a text for the operator."""
     catalog = load_catalog(config.catalog)
-    with closing(Database(config.db, serve=True)) as database, Store(database) as store:
+    shared = bool(config.cluster)
+    with (
+        closing(Database(config.db, serve=True, shared=shared, name=config.replica_name)) as database,
+        Store(database) as store,
+    ):
         hub, ledger = Hub(config.limits(), Tracing(tracer(SERVICE, os.environ))), LedgerWriter(store)
         pepper = open_pepper(database, config.pepper or pepper_file(config.db), make=True)
         accounts = Accounts(store, pepper)
@@ -155,6 +161,7 @@ def assembled(config: Config) -> Iterator[Running]:
             Films(store),
             config.platform_tools,
             Attempts(hub),
+            Idempotency(store, ledger),
         )
         yield Running(config, services, store)
 
@@ -237,6 +244,9 @@ async def serve(running: Running, server: Server, listener: socket.socket) -> No
             tasks.create_task(_named("network", services.network.feed.run())),
             tasks.create_task(_named("artefacts", Sweeper(services.artefacts).run())),
         ]
+        if running.store.database.shared:
+            upkeep = Replicas(running.store, running.config.worker_share_bps, services.films.interrupted)
+            side.append(tasks.create_task(_named("replicas", upkeep.run())))
         if services.counter is not None:
             side.append(tasks.create_task(_named("prompt counter", services.counter.run())))
         await services.films.interrupted()

@@ -177,7 +177,6 @@ PURE = [
     "coordinator/artefacts/strip.py",
     "coordinator/api/client_headers.py",
     "coordinator/admission/dials.py",
-    "coordinator/admission/idempotency.py",
     "coordinator/admission/key_use.py",
     "coordinator/admission/rate_limits.py",
     "coordinator/admission/useless_frames.py",
@@ -189,6 +188,7 @@ PURE = [
     "coordinator/dashboard/watch.py",
     "coordinator/ledger/book.py",
     "coordinator/ledger/budget.py",
+    "coordinator/ledger/claims.py",
     "coordinator/ledger/orders.py",
     "coordinator/ledger/pricing.py",
 ]

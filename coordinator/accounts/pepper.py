@@ -57,10 +57,9 @@ def _fits(database: Database, mark: str) -> bool:
     known = pepper_mark(database)
     if known == mark:
         return True
-    if known is not None and has_keys(database):
+    if known is not None and (database.shared or has_keys(database)):  # of replicas none may put another's out of use
         return False
-    set_pepper_mark(database, mark)
-    return True
+    return set_pepper_mark(database, mark, known)
 
 
 def _read(path: Path) -> bytes | None:

@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from coordinator.accounts.errors import AccountError, NotFound
 from coordinator.clock import DAY_MS
+from coordinator.store.advisory import Lock, wait
 from coordinator.store.database import Database
 from coordinator.store.tables import accounts, keys, revision, settings
 
@@ -198,7 +199,13 @@ def pepper_mark(database: Database) -> str | None:
     return found[0][0] if found else None
 
 
-def set_pepper_mark(database: Database, mark: str) -> None:
+def set_pepper_mark(database: Database, mark: str, known: str | None) -> bool:
+    """Write it down in the place of the `known` one; False if another process has written another one meanwhile."""
     with database.transaction() as connection:
+        wait(connection, Lock.PEPPER)
+        found = connection.execute(select(settings.c.value).where(settings.c.name == "pepper")).scalar()
+        if found != known:
+            return bool(found == mark)
         connection.execute(delete(settings).where(settings.c.name == "pepper"))
         connection.execute(insert(settings).values(name="pepper", value=mark))
+        return True

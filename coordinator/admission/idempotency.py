@@ -4,21 +4,37 @@ As with Stripe: a key belongs to an account and stands for the first request tha
 the key is refused. The same request is refused with a time to retry while the first one runs, and is given its answer
 later. An answer that failed cost nothing and is not kept: the same key may try again.
 
-Answers are kept in memory, for a day and within bounds. The ledger knows for good what was charged, by the name of the
-job, which is made from account and key: once the answer is no longer kept, the key runs nothing and costs nothing.
+What a key stands for is a row in the database, which is written with the hold: of several replicas one runs the
+request, and whichever is asked later knows its answer, for a day and within bounds. The replica of a client that comes
+back may be dead. Then the one that is asked now takes over hold and key: the answer begins anew, or is the one that
+still runs at a third replica, and is paid for once.
+
+The ledger knows for good what was charged, by the name of the job, which is made from account and key: once the answer
+is no longer kept, the key runs nothing and costs nothing.
 """
 
-from collections import OrderedDict
-from dataclasses import dataclass
+import asyncio
+import json
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import sha256
 
+from coordinator.artefact import Artefact
+from coordinator.clock import DAY_MS, now_ms
 from coordinator.filled import Filled
+from coordinator.ledger.claim_rows import Found, find
+from coordinator.ledger.orders import Answer, Claim, Keep, Locate, Release
+from coordinator.ledger.writer import LedgerWriter
+from coordinator.store.store import Store
 from wire.errors import ErrorCode, SupernetError
 
-KEPT_S = 24 * 3600.0
-MOST_KEPT = 10_000
-MOST_BYTES = 128 * 1024 * 1024
-MOST_BYTES_EACH = 16 * 1024 * 1024
+KEPT_MS = DAY_MS
+MOST_BYTES_EACH = 4 * 1024 * 1024  # of an answer that is kept; more than that takes too long to deflate
+MOST_DEFLATED = 256 * 1024
+MOST_BACKLOG = 1000  # orders that wait for the ledger: beyond, answers take memory that nobody has
+ENDING_S = 10.0  # a commit takes milliseconds
 RETRY_S = 1.0
 
 
@@ -30,84 +46,130 @@ class Kept:
     media_type: str
     body: Filled | None
 
-    @property
-    def size_bytes(self) -> int:
-        return len(self.body.body) if self.body else 0
-
 
 @dataclass
 class Run:
-    """The request that one key of an account stands for. `attempt` counts its runs that came to nothing."""
+    """The request that one key of an account stands for. `attempt` counts its runs that came to nothing.
+
+    `instead_of`: the replica whose client it was, and which is dead; `cell`: the one where its job still runs, if that
+    was another one. `claimed`: the ledger has been asked to have the key stand for it.
+    """
 
     account: str
     key: str
-    fingerprint: bytes
+    fingerprint: str
     attempt: int = 0
-    kept: Kept | None = None
-    at: float = 0.0  # when it was kept
+    instead_of: str | None = None
+    cell: str | None = None
+    claimed: bool = False
 
     def name(self) -> str:
-        """The name of its jobs and of its bill, the same after a restart."""
+        """The name of its jobs and of its bill, the same after a restart and at every replica."""
         return sha256(f"{self.account}\0{self.key}\0{self.attempt}".encode()).hexdigest()[:32]
 
+    def claim(self) -> Claim:
+        """What goes with the hold for it."""
+        self.claimed = True
+        return Claim(self.account, self.key, self.fingerprint, self.attempt, now_ms(), self.instead_of)
 
-def fingerprint(path: str, token_type: str, body: bytes) -> bytes:
+
+def fingerprint(path: str, token_type: str, body: bytes) -> str:
     """A hash of what decides the answer: two requests with the same fingerprint are the same request."""
-    return sha256(f"{path}\0{token_type}\0".encode() + body).digest()
+    return sha256(f"{path}\0{token_type}\0".encode() + body).hexdigest()
 
 
 class Idempotency:
-    """All keys whose request runs, and those whose answer is kept, oldest first. Times are seconds of one clock."""
+    """What the keys of all accounts stand for. Those whose request was asked for here and runs are in memory too.
 
-    def __init__(self) -> None:
+    `gone` may be set to what knows that a replica is dead before the database does.
+    """
+
+    def __init__(self, store: Store, ledger: LedgerWriter) -> None:
+        self._store = store
+        self._ledger = ledger
         self._running: dict[tuple[str, str], Run] = {}
-        self._kept: OrderedDict[tuple[str, str], Run] = OrderedDict()
-        self._bytes = 0
+        self._ending: dict[tuple[str, str], asyncio.Future[Answer]] = {}
+        self.gone: Callable[[str], bool] = lambda replica: False
 
-    def __len__(self) -> int:
-        return len(self._running) + len(self._kept)
-
-    def begin(self, account: str, key: str, content: bytes, now: float) -> Run | Kept:
+    async def begin(self, account: str, key: str, content: str) -> Run | Kept:
         """A Run, to be answered and then given to `end`, or the answer that was kept. `content`: the fingerprint.
 
         Raises invalid_request for another request under the key, idempotency_conflict while the first one runs or when
-        its answer is no longer kept.
+        its answer is no longer kept, Unavailable.
         """
-        self._forget(now)
         name = account, key
-        known = self._running.get(name) or self._kept.get(name)
-        if known is None:
-            run = self._running[name] = Run(account, key, content)
-            return run
-        if known.fingerprint != content:
-            message = "Another request was sent under this Idempotency-Key before: use a new key for a new request."
-            raise SupernetError(ErrorCode.INVALID_REQUEST, message, param="Idempotency-Key")
-        if known.kept is None:
-            raise still_runs()
-        if known.kept.body is None:
-            raise spent()
-        return known.kept
+        if (known := self._running.get(name)) is not None:
+            raise still_runs() if known.fingerprint == content else _another()
+        run = self._running[name] = Run(account, key, content)
+        try:
+            if (ending := self._ending.get(name)) is not None:
+                await asyncio.wait([ending], timeout=ENDING_S)
+            found = await self._store.run(find, account, key)
+            if found is None or (kept := self._follow(run, found)) is None:
+                return run
+        except BaseException:
+            del self._running[name]
+            raise
+        del self._running[name]
+        return kept
 
-    def end(self, run: Run, kept: Kept | None, now: float) -> None:
+    def _follow(self, run: Run, found: Found) -> Kept | None:
+        """The answer that was kept; None: the request is to be run, and `run` says where it ran before."""
+        claimed = found.claimed
+        if claimed.fingerprint != run.fingerprint:
+            raise _another()
+        if claimed.kept is not None:
+            if claimed.kept.body is None:
+                raise spent()
+            return Kept(claimed.kept.media_type, _filled(claimed.kept.body, claimed.kept.files))
+        if found.own or (found.lives and not self.gone(claimed.edge)):
+            raise still_runs()
+        run.attempt, run.instead_of, run.cell = claimed.attempt, claimed.edge, claimed.cell
+        return None
+
+    def end(self, run: Run, kept: Kept | None) -> None:
         """Keep the answer of a request that has ended. None: it failed, and the key is free again."""
         name = run.account, run.key
-        if self._running.pop(name, None) is None or kept is None:
+        if self._running.pop(name, None) is None or not run.claimed:
             return
-        if kept.size_bytes > MOST_BYTES_EACH:
-            kept = Kept(kept.media_type, None)
-        run.kept, run.at = kept, now
-        self._kept[name] = run
-        self._bytes += kept.size_bytes
-        self._forget(now)
+        ending = self._ending[name] = self._ledger.submit(self._end(run, kept))
+        ending.add_done_callback(partial(self._ended, name))
 
-    def _forget(self, now: float) -> None:
-        while self._kept:
-            name, oldest = next(iter(self._kept.items()))
-            fits = len(self._kept) <= MOST_KEPT and self._bytes <= MOST_BYTES
-            if fits and now - oldest.at < KEPT_S:
-                return
-            del self._kept[name]
-            self._bytes -= oldest.kept.size_bytes if oldest.kept else 0
+    def _end(self, run: Run, kept: Kept | None) -> Keep | Release:
+        if kept is None:
+            return Release(run.account, run.key)
+        body, files = (None, "[]") if kept.body is None else _packed(kept.body)
+        if self._ledger.backlog > MOST_BACKLOG:
+            body = None
+        return Keep(run.account, run.key, kept.media_type, body, files, now_ms())
+
+    def _ended(self, name: tuple[str, str], ending: asyncio.Future[Answer]) -> None:
+        if self._ending.get(name) is ending:
+            del self._ending[name]
+        if not ending.cancelled():
+            ending.exception()  # which the ledger has logged
+
+    def placed(self, run: Run, cell: str | None) -> None:
+        """Note that the job of a request is at another replica now, or, None, at this one."""
+        self._ledger.put(Locate(run.account, run.key, cell))
+
+
+def _packed(filled: Filled) -> tuple[bytes | None, str]:
+    """An answer as the database keeps it; None for one that is too long."""
+    if len(filled.body) > MOST_BYTES_EACH:
+        return None, "[]"
+    body = zlib.compress(filled.body, 1)
+    files = json.dumps([(place, asdict(artefact)) for place, artefact in filled.files])
+    return (body, files) if len(body) + len(files) <= MOST_DEFLATED else (None, "[]")
+
+
+def _filled(body: bytes, files: str) -> Filled:
+    return Filled(zlib.decompress(body), tuple((place, Artefact(**values)) for place, values in json.loads(files)))
+
+
+def _another() -> SupernetError:
+    message = "Another request was sent under this Idempotency-Key before: use a new key for a new request."
+    return SupernetError(ErrorCode.INVALID_REQUEST, message, param="Idempotency-Key")
 
 
 def still_runs() -> SupernetError:

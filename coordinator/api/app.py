@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from coordinator.accounts.accounts import Accounts
 from coordinator.accounts.quota import Quota
 from coordinator.admission.admission import Admission
+from coordinator.admission.idempotency import Idempotency
 from coordinator.admission.rate_limits import Rates
 from coordinator.api.account import AccountApi
 from coordinator.api.account_access import AccountAccess
@@ -85,6 +86,7 @@ class Services:
     films: Films
     platform_tools: Mode
     attempts: Attempts
+    idempotency: Idempotency
 
 
 def create_app(services: Services) -> ASGIApp:
@@ -160,6 +162,7 @@ def _intake(services: Services) -> Intake:
         Admission(services.quota, services.rates, services.hub.now),
         services.counter.count if services.counter else not_counted,
         services.artefacts,
+        services.idempotency,
         services.media_filter,
     )
 

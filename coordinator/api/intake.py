@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
 from typing import TypeVar
 
 from starlette.requests import Request
@@ -23,7 +24,7 @@ from coordinator.api.client_headers import client_timeout_s, idempotency_key, se
 from coordinator.api.filled_response import FilledResponse, Read
 from coordinator.artefacts.artefacts import Artefacts
 from coordinator.artefacts.filter import MediaFilter
-from coordinator.billing.billing import Billing, Ended, OpenBill
+from coordinator.billing.billing import Billing, Ended, OpenBill, RunsElsewhere, behind
 from coordinator.dispatch.effects import JobEnd
 from coordinator.filled import Filled
 from coordinator.hub.hub import Hub
@@ -32,6 +33,7 @@ from coordinator.openai.json_body import MAX_PICTURES_BODY_BYTES
 from coordinator.request import ClientRequest
 from coordinator.scheduler.state import JobSpec
 from coordinator.scheduler.work import PromptCount
+from coordinator.store.errors import StoreError
 from wire.catalog import Catalog
 from wire.errors import SupernetError
 from wire.media import MediaRequest
@@ -65,8 +67,8 @@ class Intake:
     admission: Admission
     count: Count
     artefacts: Artefacts
+    idempotency: Idempotency
     media_filter: MediaFilter | None = None
-    idempotency: Idempotency = field(default_factory=Idempotency)
     large_bodies: LargeBodies = field(default_factory=LargeBodies)
     # One thread: what is read takes four times its size.
     _thread: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, 1, "bodies"))
@@ -133,7 +135,10 @@ class Intake:
             return None
         paid_with = request.headers.get("x-token-type", "")
         content = await self.aside(len(body), partial(fingerprint, request.url.path, paid_with, body))
-        return self.idempotency.begin(principal.account, key, content, time.monotonic())
+        try:
+            return await self.idempotency.begin(principal.account, key, content)
+        except StoreError:
+            raise behind() from None
 
     async def aside(self, size: int, call: Callable[[], T]) -> T:
         """The result of what reads a body of so many bytes."""
@@ -143,8 +148,7 @@ class Intake:
 
     def _ended(self, run: Run | None, body: Filled | None, media_type: str = JobStream.media_type) -> None:
         if run is not None:
-            kept = None if body is None else Kept(media_type, body)
-            self.idempotency.end(run, kept, time.monotonic())
+            self.idempotency.end(run, None if body is None else Kept(media_type, body))
 
     async def submit(
         self,
@@ -171,7 +175,9 @@ class Intake:
             prompt = PromptCount(min(job.prompt_bound(), job.prompt_likely()))
             self.count(job.model.id, job.request, prompt)  # while the hold is written: no worker is as fast as that
             bill = await self._open_bill(job, admitted, name)
-        specs = _specs(job, principal, headers, bill.jobs, prompt, timeout_s)
+        # With an Idempotency-Key it may have to begin anew elsewhere, and then draws the same.
+        first = secrets.randbits(63) if admitted.run is None else _drawn(bill.name)
+        specs = _specs(job, principal, headers, bill.jobs, prompt, timeout_s, first)
 
         def ended(spec: JobSpec, end: JobEnd) -> None:
             reservation.ended(spec, end)
@@ -201,12 +207,18 @@ class Intake:
             if self.billing.runs(run.name()):
                 raise still_runs()
             try:
-                return await self.billing.open(run.name(), job, admitted.principal)
+                return await self.billing.open(run.name(), job, admitted.principal, run.claim())
+            except RunsElsewhere:
+                raise still_runs() from None
             except Ended as ended:
                 if ended.charge:
                     break
                 run.attempt += 1
         raise spent()
+
+
+def _drawn(name: str) -> int:
+    return int.from_bytes(sha256(f"seed\0{name}".encode()).digest()[:8], "big") >> 1
 
 
 def not_counted(model: str, request: object, prompt: PromptCount) -> None:
@@ -220,9 +232,11 @@ def _specs(
     names: Sequence[str],
     prompt: PromptCount,
     timeout_s: float | None,
+    drawn: int,
 ) -> list[JobSpec]:
-    """One job for each choice. A stream has no deadline: it is never silent for long, so no client gives up on it."""
-    first = secrets.randbits(63) if job.seed is None else job.seed
+    """One job for each choice. A stream has no deadline: it is never silent for long, so no client gives up on it.
+    `drawn`: the seed of a request that names none."""
+    first = drawn if job.seed is None else job.seed
     return [
         JobSpec(
             id=name,

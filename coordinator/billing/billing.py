@@ -16,7 +16,7 @@ from coordinator.accounts.accounts import Principal
 from coordinator.clock import now_ms
 from coordinator.cluster.ids import job_id
 from coordinator.dispatch.effects import Failed, Finished, JobEnd, Progress, Report, Stopped
-from coordinator.ledger.orders import Checkpoint, Done, Held, Hold, Insufficient, Settle, UsageRow
+from coordinator.ledger.orders import Checkpoint, Claim, Done, Held, Hold, Insufficient, Settle, Taken, UsageRow
 from coordinator.ledger.pricing import Bill, Quote, Served, Tariff, Units, bill, decimal
 from coordinator.ledger.writer import LedgerWriter
 from coordinator.request import ClientRequest
@@ -65,6 +65,10 @@ class Ended(Exception):
         self.charge = charge
 
 
+class RunsElsewhere(Exception):
+    """A request of that name, or of that Idempotency-Key, runs at another replica."""
+
+
 class Billing:
     """Opens a bill for each request, writes checkpoints of the streams, settles what has ended.
 
@@ -98,9 +102,10 @@ class Billing:
             raise SupernetError(ErrorCode.MODEL_NOT_FOUND, message, param="model")
         return self._tariffs[model]
 
-    async def open(self, name: str, job: ClientRequest, principal: Principal) -> OpenBill:
-        """Set aside the most that the request can cost, and open its bill. Raises insufficient_quota; overloaded if the
-        ledger is behind, or away; Ended if a request of that name is over."""
+    async def open(self, name: str, job: ClientRequest, principal: Principal, claim: Claim | None = None) -> OpenBill:
+        """Set aside the most that the request can cost, and open its bill; `claim` is of its Idempotency-Key. Raises
+        insufficient_quota; overloaded if the ledger is behind, or away; Ended if a request of that name is over,
+        RunsElsewhere if another replica runs it."""
         if self._ledger.full or not self._ledger.healthy:
             raise behind()
         tariff, bound, at_ms = self.tariff(job.model.id), job.prompt_bound(), now_ms()
@@ -117,6 +122,7 @@ class Billing:
             at_ms=at_ms,
             deadline_ms=at_ms + DEADLINE_MS,
             kind=None if job.piece is None else job.piece.kind,
+            claim=claim,
         )
         held = await self._held(hold)
         jobs = tuple(job_id(name, choice, self._edge) for choice in range(job.n))
@@ -138,6 +144,8 @@ class Billing:
             raise _insufficient(hold, answer.available)
         if isinstance(answer, Done):
             raise Ended(answer.charge)
+        if isinstance(answer, Taken):
+            raise RunsElsewhere
         assert isinstance(answer, Held)
         return answer
 

@@ -1,12 +1,15 @@
-"""The regular work of the ledger: end forgotten holds, let earnings mature, share out the promotion budget."""
+"""The regular work of the ledger: end forgotten holds, let earnings mature, share out the promotion budget, and forget
+old answers to requests with an Idempotency-Key."""
 
 import asyncio
 import logging
 from dataclasses import dataclass
 
+from coordinator.admission.idempotency import KEPT_MS
 from coordinator.billing.billing import Billing
 from coordinator.clock import now_ms
 from coordinator.ledger.budget import Budget
+from coordinator.ledger.claim_rows import forget
 from coordinator.ledger.escrow import Terms, mature
 from coordinator.ledger.pricing import decimal
 from coordinator.ledger.promotions import promote
@@ -44,6 +47,7 @@ class Maintenance:
             log.warning("%d holds that nobody ended were ended", ended)
         while await self.store.run(mature, self.terms, now_ms()):
             pass
+        await self.store.run(forget, now_ms() - KEPT_MS)
         promoted = await self.store.run(promote, self.promotions, now_ms())
         if promoted:
             log.info("promotions: $%s of credit became earnings that may be paid out", decimal(promoted))

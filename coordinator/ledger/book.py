@@ -1,14 +1,15 @@
 """Double entry, pure: a group of orders against balances that were read, and what has to be written for them.
 
 Every journal adds up to zero in each currency. A job has at most one hold; a hold ends in exactly one of settled and
-void; nothing but the sources goes below zero. A client's given tokens are spent first, and each share of a price is of
-given and of paid-in tokens as the price was.
+void, by the replica whose it is; nothing but the sources goes below zero. A client's given tokens are spent first, and
+each share of a price is of given and of paid-in tokens as the price was.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, assert_never
 
+from coordinator.ledger.claims import Claims
 from coordinator.ledger.orders import (
     PLATFORM,
     SOURCES,
@@ -18,11 +19,15 @@ from coordinator.ledger.orders import (
     Held,
     Hold,
     Insufficient,
+    Keep,
     Kind,
+    Locate,
     Order,
     Promote,
+    Release,
     Settle,
     SubAccount,
+    Taken,
     Transfer,
     UsageRow,
 )
@@ -42,7 +47,7 @@ class Paid(NamedTuple):
 @dataclass
 class HoldState:
     """What was set aside for a job, and what has become of it. `funded`: what of it was paid in; the rest was given.
-    `served` and `prompts`: its last checkpoint."""
+    `served` and `prompts`: its last checkpoint. `owner`: the replica that will end it."""
 
     account: str
     held: dict[Currency, int]
@@ -52,6 +57,7 @@ class HoldState:
     ended_ms: int | None = None
     served: tuple[tuple[str, int], ...] = ()
     prompts: tuple[tuple[str, int], ...] = ()
+    owner: str = ""
     order: Hold | None = None  # that made it; None: it was there before this group
 
 
@@ -82,20 +88,23 @@ class Earning:
 class Book:
     """The part of the books that a group of orders touches: as it was read, then as the orders change it.
 
-    A balance, a hold or a journal that is not in it is not in the database either. Amounts are nano-dollars.
+    A balance, a hold, a journal or a key that is not in it is not in the database either. Amounts are nano-dollars.
+    `claims` knows as which replica it is kept; `platform`: the owner of the platform's purse that it books in.
     """
 
     balances: dict[SubAccount, int]
     holds: dict[str, HoldState]
     known: set[str]  # ids of transfers that have been carried out
+    claims: Claims = field(default_factory=lambda: Claims("", frozenset({""})))
+    platform: str = PLATFORM
     journals: list[Journal] = field(default_factory=list)
     earnings: list[Earning] = field(default_factory=list)
     usage: list[UsageRow] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)  # jobs whose hold is new or different
 
     def carry_out(self, order: Order) -> Answer:
-        """Decide on one order and book it. Returns Held for a hold that was made, Insufficient for what was refused,
-        Done for all else. Any exception is a bug of this file."""
+        """Decide on one order and book it. Returns Held for a hold that was made, Insufficient or Taken for what was
+        refused, Done for all else. Any exception is a bug of this file."""
         match order:
             case Hold():
                 return self._hold(order)
@@ -107,13 +116,17 @@ class Book:
                 return self._transfer(order)
             case Promote():
                 return self._promote(order)
+            case Keep() | Release() | Locate():
+                return Done(again=not self.claims.change(order))
             case _:
                 assert_never(order)
 
     def _hold(self, order: Hold) -> Answer:
         known = self.holds.get(order.job)
+        if not self._free(order, known):
+            return Taken()
         if known is not None:
-            return Held(known.held) if known.state == "held" else Done(again=True, charge=known.charge or 0)
+            return self._held_again(order, known)
         given, funded = (
             {currency: self._balance(SubAccount(order.account, currency, kind)) for currency in CURRENCIES}
             for kind in SPENT
@@ -129,13 +142,33 @@ class Book:
             entries += _move(order.account, currency, "funded", -beyond[currency])
             entries += _move(order.account, currency, "held", nano)
         self._post(f"hold:{order.job}", order.at_ms, entries)
-        self.holds[order.job] = HoldState(order.account, taken, beyond, order=order)
+        self.holds[order.job] = HoldState(order.account, taken, beyond, owner=self.claims.owner, order=order)
         self.changed.add(order.job)
+        if order.claim is not None:
+            self.claims.take(order.claim, order.job)
         return Held(taken)
+
+    def _free(self, order: Hold, known: HoldState | None) -> bool:
+        """Whether no other replica runs the job, or one that is dead."""
+        if order.claim is not None and not self.claims.admits(order.claim):
+            return False
+        dead = order.claim.instead_of if order.claim is not None else None
+        return known is None or known.state != "held" or known.owner in self.claims.own | {dead}
+
+    def _held_again(self, order: Hold, known: HoldState) -> Answer:
+        """The same order once more; or one that takes the hold over, for an answer that begins anew."""
+        if known.state != "held":
+            return Done(again=True, charge=known.charge or 0)
+        if known.owner not in self.claims.own:
+            known.owner, known.served, known.prompts = self.claims.owner, (), ()
+            self.changed.add(order.job)
+        if order.claim is not None:
+            self.claims.take(order.claim, order.job)
+        return Held(known.held)
 
     def _settle(self, order: Settle) -> Answer:
         hold = self.holds.get(order.job)
-        if hold is None or hold.state != "held":
+        if hold is None or hold.state != "held" or hold.owner not in self.claims.own:
             return Done(again=True)
         paid: dict[Currency, Paid] = {}
         entries: list[tuple[SubAccount, int]] = []
@@ -173,7 +206,9 @@ class Book:
 
     def _checkpoint(self, order: Checkpoint) -> Answer:
         hold = self.holds.get(order.job)
-        if hold is None or hold.state != "held" or (hold.served, hold.prompts) == (order.served, order.prompts):
+        if hold is None or hold.state != "held" or hold.owner not in self.claims.own:
+            return Done(again=True)
+        if (hold.served, hold.prompts) == (order.served, order.prompts):
             return Done(again=True)
         hold.served, hold.prompts = order.served, order.prompts
         self.changed.add(order.job)
@@ -206,13 +241,17 @@ class Book:
         return Done()
 
     def _balance(self, sub_account: SubAccount) -> int:
-        return self.balances.get(sub_account, 0)
+        return self.balances.get(self._purse(sub_account), 0)
+
+    def _purse(self, sub_account: SubAccount) -> SubAccount:
+        return sub_account._replace(owner=self.platform) if sub_account.owner == PLATFORM else sub_account
 
     def _post(self, name: str, at_ms: int, entries: Iterable[tuple[SubAccount, int]], note: str = "") -> None:
         """Raises ValueError for a journal that does not add up or overdraws: a fault of this file."""
         sums: dict[SubAccount, int] = {}
         for sub_account, nano in entries:
-            sums[sub_account] = sums.get(sub_account, 0) + nano
+            purse = self._purse(sub_account)
+            sums[purse] = sums.get(purse, 0) + nano
         for currency in CURRENCIES:
             if sum(nano for sub_account, nano in sums.items() if sub_account.currency == currency):
                 raise ValueError(f"{name} does not add up to zero in {currency}")

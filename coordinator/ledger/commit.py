@@ -1,6 +1,7 @@
 """A group of orders as one transaction: what they touch is read and locked, the book decides, all of it is written.
 
-A group of 64 costs about as much as one order: one fsync, and one statement for each table.
+A group of 64 costs about as much as one order: one fsync, and one statement for each table. Several replicas may commit
+at once: each locks keys, holds and balances, in this order and each of them sorted, and only what its group needs.
 """
 
 import json
@@ -9,14 +10,33 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Select, Table, bindparam, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_or_not
 from sqlalchemy.exc import DataError, IntegrityError
 
 from coordinator.ledger.book import Book, HoldState
+from coordinator.ledger.claim_rows import read_claims, write_claims
 from coordinator.ledger.errors import CannotBeBooked
-from coordinator.ledger.orders import PLATFORM, Answer, Order, Promote, Settle, SubAccount, Transfer
+from coordinator.ledger.orders import (
+    PLATFORM,
+    Answer,
+    Checkpoint,
+    Hold,
+    Keep,
+    Locate,
+    Order,
+    Promote,
+    Release,
+    Settle,
+    SubAccount,
+    Transfer,
+)
 from coordinator.ledger.pricing import CURRENCIES
 from coordinator.store.database import Database
+from coordinator.store.errors import Contended
+from coordinator.store.replicas import Identity
 from coordinator.store.tables import balances, earnings, entries, holds, journals, usage
+
+COMMAND = Identity()  # as whom an operator's commands write
 
 
 def commit(database: Database, orders: Sequence[Order]) -> list[Answer]:
@@ -26,48 +46,54 @@ def commit(database: Database, orders: Sequence[Order]) -> list[Answer]:
     nothing has happened, or, if the connection was lost during the commit, all of it. Giving them again does no harm.
     """
     try:
-        try:
-            with database.transaction() as connection:
-                return apply(connection, orders, database.server)
-        except IntegrityError:  # PostgreSQL: another process made the same balance meanwhile; by now it is there
-            with database.transaction() as connection:
-                return apply(connection, orders, database.server)
+        return database.transact(lambda connection: apply(connection, orders, database.identity))
     except (IntegrityError, DataError, ValueError) as error:
         raise CannotBeBooked(f"it cannot be booked: {error}") from error
 
 
-def apply(connection: Connection, orders: Sequence[Order], server: int | None = None) -> list[Answer]:
-    """Carry out orders inside of the caller's transaction, as `commit` does in one of its own."""
-    book = _read(connection, orders)
+def apply(connection: Connection, orders: Sequence[Order], identity: Identity = COMMAND) -> list[Answer]:
+    """Carry out orders inside of the caller's transaction, as `commit` does in one of its own. Raises Contended, with
+    which the caller's transaction is to be begun anew (Database.transact)."""
+    book = _read(connection, orders, identity)
     before = dict(book.balances)
     answers = [book.carry_out(order) for order in orders]
-    _write(connection, book, before, server)
+    _write(connection, book, before, identity.server)
     return answers
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------------
 
 
-def _read(connection: Connection, orders: Iterable[Order]) -> Book:
-    """Balances are locked in one order of all writers, so that none waits for another in a circle."""
-    jobs, owners, names = set[str](), {PLATFORM}, set[str]()
+def _read(connection: Connection, orders: Iterable[Order], identity: Identity) -> Book:
+    """All writers lock in one order, so that none waits for another in a circle."""
+    jobs, owners, names, keys = set[str](), set[str](), set[str](), set[tuple[str, str]]()
     for order in orders:
-        if isinstance(order, Transfer):
-            names.add(order.id)
-            owners |= {order.source.owner, order.target.owner}
-            continue
-        if isinstance(order, Promote):
-            names.add(order.id)
-            owners.add(order.account)
-            continue
-        jobs.add(order.job)
-        owners |= {payee.account for payee in order.payees} if isinstance(order, Settle) else set()
-        owners |= {getattr(order, "account", PLATFORM)}
+        match order:
+            case Transfer():
+                names.add(order.id)
+                owners |= {order.source.owner, order.target.owner}
+            case Promote():
+                names.add(order.id)
+                owners |= {order.account, PLATFORM}
+            case Keep() | Release() | Locate():
+                keys.add((order.account, order.key))
+            case Hold():
+                jobs.add(order.job)
+                owners.add(order.account)
+                keys |= {(order.claim.account, order.claim.key)} if order.claim is not None else set()
+            case Settle():
+                jobs.add(order.job)
+                owners |= {payee.account for payee in order.payees} | ({PLATFORM} if order.charge else set())
+            case Checkpoint():
+                jobs.add(order.job)
+    claims = read_claims(connection, keys, identity)
     found = {row.job: _hold(row) for row in _all(connection, _HOLDS, jobs)}
     owners |= {hold.account for hold in found.values()}
-    money = {SubAccount(row.owner, row.currency, row.kind): row.nano for row in _all(connection, _BALANCES, owners)}
+    platform = PLATFORM if identity.purse is None else f"{PLATFORM}/{identity.purse}"
+    purses = {platform if owner == PLATFORM else owner for owner in owners}
+    money = {SubAccount(row.owner, row.currency, row.kind): row.nano for row in _all(connection, _BALANCES, purses)}
     known = {row.id for row in _all(connection, _JOURNALS, names)}
-    return Book(money, found, known)
+    return Book(money, found, known, claims, platform)
 
 
 def _all(connection: Connection, statement: Select[Any], among: set[str]) -> Sequence[Any]:
@@ -79,17 +105,17 @@ def _hold(row: Any) -> HoldState:
     funded = {currency: getattr(row, f"{currency}_funded") or 0 for currency in CURRENCIES}
     served = tuple(json.loads(row.served).items())
     prompts = tuple((worker, tokens) for worker, tokens in json.loads(row.prompts))
-    return HoldState(row.account, held, funded, row.state, row.charge, row.ended_ms, served, prompts)
+    return HoldState(row.account, held, funded, row.state, row.charge, row.ended_ms, served, prompts, row.owner)
 
 
 # ---- writing ---------------------------------------------------------------------------------------------------------
 
 
 def _write(connection: Connection, book: Book, before: dict[SubAccount, int], server: int | None) -> None:
-    new = [sub_account for sub_account in book.balances if sub_account not in before]
-    _insert(
-        connection, balances, [{**sub_account._asdict(), "nano": book.balances[sub_account]} for sub_account in new]
-    )
+    for sub_account in sorted(book.balances.keys() - before.keys()):
+        made = connection.execute(_PURSE, {**sub_account._asdict(), "nano": book.balances[sub_account]})
+        if not made.rowcount:
+            raise Contended(f"another writer has just made {sub_account}")
     moved = [
         {"_owner": sub_account.owner, "_currency": sub_account.currency, "_kind": sub_account.kind, "nano": nano}
         for sub_account, nano in book.balances.items()
@@ -107,12 +133,13 @@ def _write(connection: Connection, book: Book, before: dict[SubAccount, int], se
     _write_holds(connection, book, server)
     _insert(connection, earnings, [asdict(earning) for earning in book.earnings])
     _insert(connection, usage, [asdict(row) for row in book.usage])
+    write_claims(connection, book.claims)
 
 
 def _write_holds(connection: Connection, book: Book, server: int | None) -> None:
     touched = [(job, book.holds[job]) for job in sorted(book.changed)]
     _insert(connection, holds, [_new_hold(hold, server) for _, hold in touched if hold.order is not None])
-    old = [{"_job": job, **_state(hold, server)} for job, hold in touched if hold.order is None]
+    old = [{"_job": job, "owner": hold.owner, **_state(hold, server)} for job, hold in touched if hold.order is None]
     if old:
         connection.execute(_HOLD, old)
 
@@ -129,6 +156,7 @@ def _new_hold(hold: HoldState, server: int | None) -> dict[str, Any]:
         **{currency: hold.held.get(currency, 0) for currency in CURRENCIES},
         **{f"{currency}_funded": hold.funded.get(currency, 0) for currency in CURRENCIES},
         "made_by": server,
+        "owner": hold.owner,
         **_state(hold, server),
     }
 
@@ -145,9 +173,10 @@ def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) ->
         connection.execute(_INSERT[table], rows)
 
 
+_CHANGES = ("state", "charge", "ended_ms", "served", "prompts", "ended_by", "owner")
 # Statements are made once: SQLAlchemy takes longer to make one and its key in the cache than SQLite to carry it out.
 _AMONG: BindParameter[Any] = bindparam("among", expanding=True)
-_HOLDS = select(holds).where(holds.c.job.in_(_AMONG)).with_for_update()
+_HOLDS = select(holds).where(holds.c.job.in_(_AMONG)).order_by(holds.c.job).with_for_update()
 _BALANCES = (
     select(balances)
     .where(balances.c.owner.in_(_AMONG))
@@ -155,14 +184,11 @@ _BALANCES = (
     .with_for_update()
 )
 _JOURNALS = select(journals.c.id).where(journals.c.id.in_(_AMONG))
-_INSERT = {table: insert(table) for table in (balances, journals, entries, holds, earnings, usage)}
+_INSERT = {table: insert(table) for table in (journals, entries, holds, earnings, usage)}
+_PURSE = insert_or_not(balances).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 _BALANCE = (
     update(balances)
     .where(*(balances.c[name] == bindparam(f"_{name}") for name in ("owner", "currency", "kind")))
     .values(nano=bindparam("nano"))
 )
-_HOLD = (
-    update(holds)
-    .where(holds.c.job == bindparam("_job"))
-    .values(**{name: bindparam(name) for name in ("state", "charge", "ended_ms", "served", "prompts", "ended_by")})
-)
+_HOLD = update(holds).where(holds.c.job == bindparam("_job")).values(**{name: bindparam(name) for name in _CHANGES})

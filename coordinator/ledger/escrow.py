@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, case, func, select, update
 
 from coordinator.ledger.commit import apply
-from coordinator.ledger.orders import Kind, SubAccount, Transfer
+from coordinator.ledger.errors import LedgerError
+from coordinator.ledger.orders import Done, Kind, SubAccount, Transfer
 from coordinator.ledger.pricing import Currency
+from coordinator.store.advisory import Lock, free
 from coordinator.store.database import Database
 from coordinator.store.tables import balances, earnings
 
@@ -23,30 +25,39 @@ class Terms:
 
 
 def mature(database: Database, terms: Terms, at_ms: int) -> int:
-    """Release what has waited long enough, at most BATCH earnings. Returns how many; call again until it is none."""
-    with database.transaction() as connection:
-        due = _due(connection, terms, at_ms)
-        totals: dict[tuple[str, Currency, Kind], int] = {}
-        for number, account, currency, nano, given in due:
-            parts: dict[Kind, int] = {"earned": nano - given, "credit": given}
-            for kind, part in parts.items():
-                totals[account, currency, kind] = totals.get((account, currency, kind), 0) + part
-            last = number
-        orders = [
-            Transfer(
-                f"mature:{account}:{currency}:{kind}:{last}",
-                SubAccount(account, currency, "escrow"),
-                SubAccount(account, currency, kind),
-                nano,
-                at_ms,
-            )
-            for (account, currency, kind), nano in totals.items()
-            if nano
-        ]
-        apply(connection, orders)
-        if due:
-            ids = [row[0] for row in due]
-            connection.execute(update(earnings).where(earnings.c.id.in_(ids)).values(matured_ms=at_ms))
+    """Release what has waited long enough, at most BATCH earnings. Returns how many; call again until it is none: there
+    is none either where another replica is at it. Raises LedgerError if there is less in escrow than the earnings say.
+    """
+    return database.transact(lambda connection: _mature(connection, terms, at_ms))
+
+
+def _mature(connection: Connection, terms: Terms, at_ms: int) -> int:
+    if not free(connection, Lock.MATURE):
+        return 0
+    due = _due(connection, terms, at_ms)
+    totals: dict[tuple[str, Currency, Kind], int] = {}
+    for number, account, currency, nano, given in due:
+        parts: dict[Kind, int] = {"earned": nano - given, "credit": given}
+        for kind, part in parts.items():
+            totals[account, currency, kind] = totals.get((account, currency, kind), 0) + part
+        last = number
+    orders = [
+        Transfer(
+            f"mature:{account}:{currency}:{kind}:{last}",
+            SubAccount(account, currency, "escrow"),
+            SubAccount(account, currency, kind),
+            nano,
+            at_ms,
+        )
+        for (account, currency, kind), nano in totals.items()
+        if nano
+    ]
+    for order, answer in zip(orders, apply(connection, orders), strict=True):
+        if answer != Done():
+            raise LedgerError(f"{order.id} is worth {order.nano}, and was not booked: {answer}")
+    if due:
+        ids = [row[0] for row in due]
+        connection.execute(update(earnings).where(earnings.c.id.in_(ids)).values(matured_ms=at_ms))
     return len(due)
 
 

@@ -38,7 +38,9 @@ def balances_of(database: Database, account: str) -> Mapping[Currency, Balance]:
 def totals(database: Database) -> Mapping[str, Balance]:
     """The balance of every account that has or had money, all currencies together."""
     found: dict[str, dict[str, int]] = {}
-    summed = select(balances.c.owner, balances.c.kind, func.sum(balances.c.nano)).where(balances.c.owner != PLATFORM)
+    summed = select(balances.c.owner, balances.c.kind, func.sum(balances.c.nano)).where(
+        balances.c.owner.not_like(f"{PLATFORM}%")
+    )
     for owner, kind, nano in database.query(summed.group_by(balances.c.owner, balances.c.kind)):
         found.setdefault(owner, {})[kind] = int(nano)
     return {owner: _balance(kinds) for owner, kinds in found.items()}

@@ -8,7 +8,9 @@ from typing import Literal, NamedTuple
 
 from coordinator.ledger.pricing import Currency, Payee, Tariff, TokenType
 
-PLATFORM = "platform"  # the owner of what belongs to nobody else
+PLATFORM = (
+    "platform"  # the owner of what belongs to nobody else; a replica beside others has a purse of it (platform/N)
+)
 Reason = Literal["grant", "deposit", "payout"]  # why an operator moves money
 # Of all money the books know where it came from: it was given (starter tokens, bonuses, presents), or paid in. What is
 # bought with given tokens is paid to workers in given tokens. Only the operator makes money of them, its own (Promote).
@@ -62,9 +64,24 @@ class UsageRow:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """With the hold, have an Idempotency-Key stand for this request. `fingerprint`: in hex, what tells it from another;
+    `attempt`: its runs that came to nothing. `instead_of`: the replica whose client it was; that is dead, so the hold
+    and the key become this one's."""
+
+    account: str
+    key: str
+    fingerprint: str
+    attempt: int
+    at_ms: int
+    instead_of: str | None = None
+
+
+@dataclass(frozen=True)
 class Hold:
     """Set `nano` aside for a job, or refuse. `streamed`: the client gets the tokens, or one piece after the other, as
-    they come, and owes those that came if the job is cut off. `bound`: most tokens that its prompt can have."""
+    they come, and owes those that came if the job is cut off. `bound`: most tokens that its prompt can have. `claim`:
+    of the Idempotency-Key that it came with."""
 
     job: str
     account: str
@@ -78,6 +95,7 @@ class Hold:
     at_ms: int
     deadline_ms: int
     kind: str | None = None  # of what is to be made; None: a chat
+    claim: Claim | None = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +144,37 @@ class Promote:
     at_ms: int
 
 
-Order = Hold | Checkpoint | Settle | Transfer | Promote
+@dataclass(frozen=True)
+class Keep:
+    """A request with an Idempotency-Key has been answered: keep that for whoever asks again. `body`: deflated, None if
+    it is too long; `files`: those in it, as JSON."""
+
+    account: str
+    key: str
+    media_type: str
+    body: bytes | None
+    files: str
+    at_ms: int
+
+
+@dataclass(frozen=True)
+class Release:
+    """A request with an Idempotency-Key came to nothing: the key is free again."""
+
+    account: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Locate:
+    """The job of a request with an Idempotency-Key is at another replica, `cell`, now; None: where its client is."""
+
+    account: str
+    key: str
+    cell: str | None
+
+
+Order = Hold | Checkpoint | Settle | Transfer | Promote | Keep | Release | Locate
 
 
 @dataclass(frozen=True)
@@ -151,4 +199,9 @@ class Done:
     charge: int = 0
 
 
-Answer = Held | Insufficient | Done
+@dataclass(frozen=True)
+class Taken:
+    """Refused: a request of that name, or with that Idempotency-Key, runs at another replica."""
+
+
+Answer = Held | Insufficient | Done | Taken

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, and_, func, insert, select
 from coordinator.clock import DAY_MS
 from coordinator.ledger.budget import Budget
 from coordinator.ledger.commit import apply
-from coordinator.ledger.orders import Promote
+from coordinator.ledger.orders import Done, Promote
 from coordinator.ledger.pricing import Currency
+from coordinator.store.advisory import Lock, free
 from coordinator.store.database import Database
 from coordinator.store.tables import balances, earnings, promotion_days
 
@@ -21,21 +22,24 @@ def promote(database: Database, budget: Budget, at_ms: int) -> int:
     Raises StoreError."""
     if not budget.nano:
         return 0
+    return database.transact(lambda connection: _promote(connection, budget, at_ms))
+
+
+def _promote(connection: Connection, budget: Budget, at_ms: int) -> int:
     day = at_ms // DAY_MS
-    with database.transaction() as connection:
-        if connection.execute(select(promotion_days.c.day).where(promotion_days.c.day == day)).all():
-            return 0
-        row = {"day": day, "nano": budget.nano, "account_nano": budget.account_nano}
-        connection.execute(insert(promotion_days).values(row))
-        shares = _shares(_oldest_first(connection), budget)
-        apply(
-            connection,
-            [
-                Promote(f"promote:{day}:{account}:{currency}", account, currency, nano, at_ms)
-                for (account, currency), nano in shares.items()
-            ],
-        )
-    return sum(shares.values())
+    if not free(connection, Lock.PROMOTE):
+        return 0
+    if connection.execute(select(promotion_days.c.day).where(promotion_days.c.day == day)).all():
+        return 0
+    row = {"day": day, "nano": budget.nano, "account_nano": budget.account_nano}
+    connection.execute(insert(promotion_days).values(row))
+    shares = _shares(_oldest_first(connection), budget)
+    orders = [
+        Promote(f"promote:{day}:{account}:{currency}", account, currency, nano, at_ms)
+        for (account, currency), nano in shares.items()
+    ]
+    done = [answer == Done() for answer in apply(connection, orders)]  # an owner may have spent its credit just now
+    return sum(order.nano for order, booked in zip(orders, done, strict=True) if booked)
 
 
 Lot = tuple[str, Currency, int]

@@ -1,4 +1,4 @@
-"""Holds that were left open: of jobs that ran when the coordinator died, and of any that is past its deadline.
+"""Holds that were left open: of jobs that ran when their coordinator died, and of any that is past its deadline.
 
 What the client of a stream had got by the last checkpoint is billed, with the prompts of the choices that had a token.
 An answer that was to be sent whole never arrived, so it costs nothing, and neither does a stream without a token.
@@ -6,38 +6,79 @@ An answer that was to be sent whole never arrived, so it costs nothing, and neit
 
 import json
 from collections.abc import Collection
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Connection, and_, select, true
 
-from coordinator.ledger.commit import commit
-from coordinator.ledger.orders import Settle, UsageRow
+from coordinator.ledger.claim_rows import release, release_left
+from coordinator.ledger.commit import apply
+from coordinator.ledger.orders import Done, Settle, UsageRow
 from coordinator.ledger.pricing import Served, Tariff, bill
+from coordinator.store.advisory import Lock, free
 from coordinator.store.database import Database
-from coordinator.store.tables import holds
+from coordinator.store.replicas import Identity
+from coordinator.store.tables import holds, replicas, requests
 
 BATCH = 256
 FINISH = "coordinator_lost"
 
 
 def recover(database: Database, share_bps: int, at_ms: int) -> int:
-    """End every open hold: at start nothing runs. Returns how many. Raises StoreError."""
-    return _end(database, share_bps, at_ms, None, ())
+    """End every open hold, as nothing runs at a start; a replica beside others ends those of a server that was alone.
+    Requests with an Idempotency-Key come to nothing with them. Returns how many. Raises StoreError."""
+    ended = _end(database, share_bps, at_ms, holds.c.owner == "" if database.shared else true(), ())
+    left = requests.c.edge == "" if database.shared else true()
+    database.transact(lambda connection: release_left(connection, left))
+    return ended
 
 
 def sweep(database: Database, share_bps: int, at_ms: int, running: Collection[str]) -> int:
-    """End the holds past their deadline, except those of jobs that run. Returns how many. Raises StoreError."""
-    return _end(database, share_bps, at_ms, at_ms, running)
+    """End this server's holds that are past their deadline, except those of jobs that run. Returns how many. Raises
+    StoreError."""
+    late = and_(holds.c.deadline_ms < at_ms, holds.c.owner.in_(database.identity.own))
+    return _end(database, share_bps, at_ms, late, running)
 
 
-def _end(database: Database, share_bps: int, at_ms: int, before_ms: int | None, running: Collection[str]) -> int:
-    statement = select(holds).where(holds.c.state == "held").order_by(holds.c.job)
-    if before_ms is not None:
-        statement = statement.where(holds.c.deadline_ms < before_ms)
-    rows = [row for row in database.query(statement) if row.job not in running]
-    for start in range(0, len(rows), BATCH):
-        commit(database, [_settled(row, share_bps, at_ms) for row in rows[start : start + BATCH]])
-    return len(rows)
+def bury(database: Database, share_bps: int, at_ms: int, patient: Collection[str]) -> int:
+    """End the holds of dead replicas. A request with an Idempotency-Key may yet be asked for at another one, and its
+    hold is left as it is as long as its replica is among the `patient`. Returns how many. Raises StoreError."""
+    dead = holds.c.owner.in_(select(replicas.c.id).where(replicas.c.state == "dead"))
+    waited_for = select(requests.c.job).where(requests.c.state == "running", requests.c.edge.in_(patient))
+    return _end(database, share_bps, at_ms, and_(dead, holds.c.job.not_in(waited_for)), ())
+
+
+def _end(database: Database, share_bps: int, at_ms: int, among: ColumnElement[bool], running: Collection[str]) -> int:
+    """Batch by batch, each by one process: none has to wait for another."""
+    ended, last = 0, ""
+    while True:
+        some = partial(_end_some, identity=database.identity, share_bps=share_bps, at_ms=at_ms, running=running)
+        count, last = database.transact(partial(some, among=and_(among, holds.c.job > last)))
+        ended += count
+        if not last:
+            return ended
+
+
+def _end_some(
+    connection: Connection,
+    *,
+    identity: Identity,
+    share_bps: int,
+    at_ms: int,
+    running: Collection[str],
+    among: ColumnElement[bool],
+) -> tuple[int, str]:
+    """Returns how many holds were ended, and the last one that was looked at; "": there is no other."""
+    if not free(connection, Lock.SWEEP):
+        return 0, ""
+    statement = select(holds).where(holds.c.state == "held", among).order_by(holds.c.job).limit(BATCH)
+    rows = connection.execute(statement).all()
+    left = [row for row in rows if row.job not in running]
+    as_they = replace(identity, former=identity.own | {row.owner for row in left})
+    answers = apply(connection, [_settled(row, share_bps, at_ms) for row in left], as_they)
+    release(connection, [row.job for row in left])
+    return answers.count(Done()), rows[-1].job if len(rows) == BATCH else ""
 
 
 def _settled(row: Any, share_bps: int, at_ms: int) -> Settle:

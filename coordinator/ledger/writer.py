@@ -59,15 +59,18 @@ class LedgerWriter:
         self._add(_Waiting(order))
 
     async def ask(self, order: Order) -> Answer:
-        """Queue an order and wait until it is durable. Returns Held for a hold that was made, Insufficient for what was
-        refused, Done for all else. Raises CannotBeBooked.
+        """Queue an order and wait until it is durable. Returns Held for a hold that was made, Insufficient or Taken for
+        what was refused, Done for all else. Raises CannotBeBooked.
 
         A database that is away is waited for. A caller that gives up must reckon with the order being carried out.
         """
-        waiting = _Waiting(order, asyncio.get_running_loop().create_future())
-        self._add(waiting)
-        assert waiting.answer is not None
-        return await waiting.answer
+        return await self.submit(order)
+
+    def submit(self, order: Order) -> asyncio.Future[Answer]:
+        """Queue an order now. Returns what `ask` waits for."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._add(_Waiting(order, answer))
+        return answer
 
     def _add(self, waiting: _Waiting) -> None:
         self._orders.append(waiting)
@@ -101,7 +104,8 @@ class LedgerWriter:
     async def _write(self, group: list[_Waiting]) -> bool:
         """Carry out the orders; False if the database takes nothing now.
 
-        An order that it will never take does not hold up the others.
+        An order that it will never take does not hold up the others. That other writers were in the way is no fault: it
+        is tried again at once (Database.transact).
         """
         try:
             answers = await self._store.run(commit, [waiting.order for waiting in group])

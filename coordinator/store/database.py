@@ -2,30 +2,38 @@
 
 One SQLite file (the embedded default, in WAL mode, with the lock files of locks.py), or PostgreSQL, chosen by URL. One
 connection in either case: all writing of a coordinator is one writer's. After a lost connection the next transaction
-makes a new one.
+makes a new one. Several replicas may serve with one PostgreSQL (replicas.py), or one server alone: each keeps the other
+away by the same advisory lock, which replicas share.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, func, insert, make_url, select, update
+from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, func, make_url, select, update
 from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError
 from sqlalchemy.pool import NullPool
 
 from coordinator.clock import now_ms
-from coordinator.store.errors import Overtaken, StoreError, Unavailable
+from coordinator.store import replicas
+from coordinator.store.advisory import Lock, wait
+from coordinator.store.errors import Contended, Overtaken, StoreError, Unavailable
 from coordinator.store.locks import FileLocks
 from coordinator.store.migrate import migrate
+from coordinator.store.replicas import Identity
 from coordinator.store.tables import servers
 
 BUSY_MS = 5000
 _LAST = select(func.max(servers.c.number))
 CONNECT_S = 10
-SERVER_LOCK = 0x5EA7  # PostgreSQL's advisory lock that the one server holds
+TRIES = 5  # of a transaction that other writers are in the way of
+# Deadlock, serialization failure, lock timeout; and a row that another writer has just made under the same name.
+CONTENDED, MADE_TWICE = ("40P01", "40001", "55P03"), "23505"
 # A transaction takes milliseconds: what waits longer for a lock or an answer is broken.
 POSTGRES = "-c lock_timeout=10000 -c statement_timeout=60000 -c idle_in_transaction_session_timeout=60000"
+
+T = TypeVar("T")
 
 
 def url_of(address: str | Path) -> URL:
@@ -54,25 +62,36 @@ def sqlite_file(address: str | Path) -> Path | None:
 class Database:
     """The one connection of this process, not for two threads at once. `name`: its file, or URL without password."""
 
-    def __init__(self, address: str | Path, *, serve: bool = False) -> None:
-        """Open, or create, and migrate. `serve`: this is the server, of which there is one. Raises StoreError."""
+    def __init__(self, address: str | Path, *, serve: bool = False, shared: bool = False, name: str = "") -> None:
+        """Open, or create, and migrate. `serve`: this is the one server, or, `shared`, a replica called `name` beside
+        others. Raises StoreError."""
         url, file = url_of(address), sqlite_file(address)
+        if shared and file is not None:
+            raise StoreError(
+                f"replicas share one database, and {file} is a file: give --db postgresql://USER@HOST/NAME"
+            )
         self.name = str(file) if file else url.render_as_string(hide_password=True)
         self._exclusive: Callable[[], AbstractContextManager[None]] = nullcontext
         self._begin = "BEGIN" if file is None else "BEGIN IMMEDIATE"
-        self.server: int | None = None  # the number of this start of a server
+        self.shared, self._replica_name = serve and shared, name
+        self.identity = Identity()
         with ExitStack() as opened:
             try:
                 if file is not None:
                     locks = FileLocks(file, serve=serve)
                     opened.callback(locks.close)
                     self._exclusive = locks.exclusive
-                engine = _postgres(url, serve) if file is None else _sqlite(url.set(database=str(file.resolve())))
+                engine = (
+                    _postgres(url, serve, shared) if file is None else _sqlite(url.set(database=str(file.resolve())))
+                )
                 self._connection = opened.enter_context(self._connect(engine))
                 with self.transaction() as connection:
+                    wait(connection, Lock.MIGRATE)
                     migrate(connection)
                 if serve:
-                    self.server = self._number()
+                    with self.transaction() as connection:
+                        begun = replicas.join(connection, name) if shared else replicas.start_alone(connection)
+                    self.identity = begun
             except OSError as error:
                 raise StoreError(f"cannot open {file}: {error.strerror}; give another file with --db") from None
             except DatabaseError as error:
@@ -90,18 +109,18 @@ class Database:
             with self._exclusive():
                 connection.close()
 
-    def _number(self) -> int:
-        """From now on this server is the last one, and a server before it that still runs writes nothing more."""
-        with self.transaction() as connection:
-            connection.execute(insert(servers).values(started_ms=now_ms()))
-            return int(connection.execute(_LAST).scalar_one())
+    @property
+    def replica(self) -> str:
+        """The id under which this process serves beside others; "": it serves alone. See Identity.owner."""
+        return self.identity.owner
 
     def _overtaken(self, connection: Connection) -> bool:
-        """Whether a later server has taken the database: only the last may write. It is written down that this one
-        still ran, as the other must have ended its jobs."""
-        if self.server is None or connection.execute(_LAST).scalar() == self.server:
+        """Whether a later server has taken the database: of those that serve alone only the last may write. It is
+        written down that this one still ran, as the other must have ended its jobs."""
+        server = self.identity.server
+        if self.shared or server is None or connection.execute(_LAST).scalar() == server:
             return False
-        late = update(servers).where(servers.c.number == self.server, servers.c.overtaken_ms.is_(None))
+        late = update(servers).where(servers.c.number == server, servers.c.overtaken_ms.is_(None))
         connection.execute(late.values(overtaken_ms=now_ms()))
         return True
 
@@ -115,6 +134,7 @@ class Database:
         with self._exclusive():
             try:
                 self._connection.exec_driver_sql(self._begin)
+                self._come_back(self._connection)
                 overtaken = self._overtaken(self._connection)
                 if not overtaken:
                     yield self._connection
@@ -124,8 +144,31 @@ class Database:
             except BaseException as error:
                 self._connection.rollback()
                 if isinstance(error, DatabaseError) and not isinstance(error, IntegrityError | DataError):
+                    if _state(error) in CONTENDED:
+                        raise Contended(f"{self.name} has other writers in the way: {error.orig}") from error
                     raise Unavailable(f"{self.name} cannot be written: {error.orig}") from error
                 raise
+
+    def _come_back(self, connection: Connection) -> None:
+        """A replica that the others have taken for dead goes on as a new one; what it held before, they end."""
+        if not self.shared or not self.identity.owner or replicas.lives(connection, self.identity):
+            return
+        identity = replicas.join(connection, self._replica_name, self.identity)
+        connection.commit()
+        self.identity = identity
+        connection.exec_driver_sql(self._begin)
+
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """Return what `work` does in a transaction. It is done anew, a few times, while other writers are in its way.
+        Raises what `transaction` raises."""
+        for left in reversed(range(TRIES)):
+            try:
+                with self.transaction() as connection:
+                    return work(connection)
+            except (Contended, IntegrityError) as error:
+                if not left or not (isinstance(error, Contended) or _state(error) == MADE_TWICE):
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     def query(self, select: Select[Any]) -> Sequence[Any]:
         """Rows, read outside of a transaction. Raises Unavailable."""
@@ -136,7 +179,15 @@ class Database:
             raise Unavailable(f"{self.name} cannot be read: {error.orig}") from None
 
     def close(self) -> None:
+        if self.shared and self.identity.owner:
+            with suppress(StoreError), self.transaction() as connection:
+                replicas.leave(connection, self.identity)
         self._opened.close()
+
+
+def _state(error: DatabaseError) -> str | None:
+    """PostgreSQL's five letters for what went wrong."""
+    return getattr(error.orig, "sqlstate", None)
 
 
 def _sqlite(url: URL) -> Engine:
@@ -155,7 +206,7 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
-def _postgres(url: URL, serve: bool) -> Engine:
+def _postgres(url: URL, serve: bool, shared: bool) -> Engine:
     engine = create_engine(
         url,
         poolclass=NullPool,
@@ -165,8 +216,10 @@ def _postgres(url: URL, serve: bool) -> Engine:
 
     @event.listens_for(engine, "connect")
     def claim(connection: Any, _: object) -> None:
-        if serve and not connection.execute(f"SELECT pg_try_advisory_lock({SERVER_LOCK})").fetchone()[0]:
+        lock = "pg_try_advisory_lock_shared" if shared else "pg_try_advisory_lock"
+        if serve and not connection.execute(f"SELECT {lock}({Lock.SERVER})").fetchone()[0]:
             connection.close()
-            raise StoreError("another coordinator is running with this database (its advisory lock is held)")
+            alone = ", and not as one of several replicas" if shared else ""
+            raise StoreError(f"another coordinator is running with this database{alone} (its advisory lock is held)")
 
     return engine

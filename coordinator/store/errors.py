@@ -9,5 +9,9 @@ class Unavailable(StoreError):
     """The database does not answer now; it may in a moment."""
 
 
+class Contended(Unavailable):
+    """Another writer was in the way, as they may be: the same again is likely to succeed."""
+
+
 class Overtaken(StoreError):
     """Another server has taken the database since: this one must end."""

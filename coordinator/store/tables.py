@@ -131,6 +131,7 @@ requests = Table(
     Column("key", Text, primary_key=True),
     Column("fingerprint", Text, nullable=False),
     Column("attempt", Integer, nullable=False),
+    Column("job", Text, nullable=False),  # of the hold that it came with
     Column("state", Text, nullable=False),
     Column("edge", Text, nullable=False),
     Column("cell", Text),
@@ -139,6 +140,7 @@ requests = Table(
     Column("files", Text),
     Column("at_ms", BigInteger, nullable=False),
     Index("requests_by_age", "at_ms"),
+    Index("requests_by_state", "state", "edge"),
 )
 
 # ---- money -----------------------------------------------------------------------------------------------------------

@@ -56,7 +56,8 @@ class Films:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def interrupted(self) -> None:
-        """Note what ran when the process before ended. To be called once, before any film is begun."""
+        """Note what ran when the process before ended, or, of several replicas, those that are dead. Where one serves
+        alone it is to be called once, before any film is begun."""
         at_ms = now_ms()
         if found := await self._store.run(rows.interrupt, at_ms, at_ms - KEPT_DAYS * DAY_MS):
             log.warning("%d films ran when the coordinator ended", found)

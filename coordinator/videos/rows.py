@@ -8,6 +8,7 @@ from sqlalchemy import Select, delete, func, insert, select, update
 from coordinator.accounts.errors import NotFound
 from coordinator.store.database import Database
 from coordinator.store.media_tables import artefacts, videos
+from coordinator.store.tables import replicas
 
 INTERRUPTED = "interrupted"
 
@@ -34,7 +35,8 @@ def add(database: Database, film: Film) -> None:
     """Insert a film that has just begun."""
     own = ("name", "account", "model", "width", "height", "seconds", "created_ms")
     with database.transaction() as connection:
-        connection.execute(insert(videos).values(**{name: getattr(film, name) for name in own}))
+        row = {name: getattr(film, name) for name in own}
+        connection.execute(insert(videos).values(**row, owner=database.replica))
 
 
 def end(
@@ -49,12 +51,15 @@ def end(
 
 
 def interrupt(database: Database, at_ms: int, before_ms: int) -> int:
-    """Note of all films that have no end that their coordinator ended before them, and forget those that were begun
-    before `before_ms`. Returns how many were interrupted. Only a coordinator that starts may."""
+    """Note of all films that have no end and are of no replica that lives that their coordinator ended before them, and
+    forget those that were begun before `before_ms`. Returns how many were interrupted. Where one coordinator serves
+    alone only one that starts may."""
     message = "The coordinator was restarted while the film was made. Nothing was charged: ask for it again."
     why = {"ended_ms": at_ms, "error_code": INTERRUPTED, "error_message": message}
     with database.transaction() as connection:
-        found = connection.execute(update(videos).where(videos.c.ended_ms.is_(None)).values(**why)).rowcount
+        living = select(replicas.c.id).where(replicas.c.state == "up")
+        left = videos.c.ended_ms.is_(None) & videos.c.owner.not_in(living)
+        found = connection.execute(update(videos).where(left).values(**why)).rowcount
         connection.execute(delete(videos).where(videos.c.created_ms < before_ms))
         return found
 

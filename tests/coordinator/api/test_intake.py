@@ -139,7 +139,7 @@ async def test_a_key_is_busy_until_every_choice_of_its_failed_request_has_ended(
         assert await spent(coordinator) == 2 * (5 * 300 + 5 * 900)
 
 
-async def test_after_a_restart_the_key_is_not_charged_again_and_runs_nothing(start_coordinator: Start) -> None:
+async def test_after_a_restart_the_key_has_its_answer_and_runs_nothing(start_coordinator: Start) -> None:
     async with start_coordinator() as coordinator:
         async with coordinator.worker() as worker, coordinator.http() as client:
             await worker.join()
@@ -151,8 +151,8 @@ async def test_after_a_restart_the_key_is_not_charged_again_and_runs_nothing(sta
         async with coordinator.worker() as worker, coordinator.http() as client:
             await worker.join()
             again = await post(client)
-            assert (again.status_code, again.headers["x-should-retry"]) == (409, "false")
-            assert "charged before" in again.json()["error"]["message"]
+            assert (again.status_code, again.headers["idempotent-replayed"]) == (200, "true")
+            assert again.json()["choices"][0]["message"]["content"] == "hello"
             assert await spent(coordinator) == cost
 
 

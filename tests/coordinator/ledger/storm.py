@@ -50,7 +50,7 @@ class Storm:
 
     address: str
     seed: int
-    crashes: int = 5
+    crashes: int = 8
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -221,7 +221,7 @@ class Storm:
         self.running.clear()
 
     def _maintain(self) -> None:
-        self.now += self.random.choice((0, 0, DAY_MS))
+        self.now += self.random.choice((0, DAY_MS))
         while True:
             self.armed = True
             try:

@@ -108,8 +108,8 @@ def test_two_processes_may_fill_the_same_new_sub_account_at_once(
     one, other = Database(url), Database(url)
     read, orders = commits._read, [grant("acc", "sogni", nano, 1, "grant", "") for nano in (5, 7)]
 
-    def overtaken(connection: Any, asked: Any) -> Any:
-        book = read(connection, asked)
+    def overtaken(*asked: Any) -> Any:
+        book = read(*asked)
         monkeypatch.setattr(commits, "_read", read)
         commit(other, orders[:1])
         return book

@@ -56,9 +56,15 @@ async def client_with(coordinator: Coordinator, nano: int) -> Principal:
 async def ask(coordinator: Coordinator, who: Principal, job: MediaJob = JOB) -> Answering:
     services = coordinator.running.services
     admission = Admission(Quota(0, 0, 0), Rates(), lambda: 0.0)
-    artefacts = services.artefacts
     intake = Intake(
-        services.hub, services.accounts, services.catalog, services.billing, admission, not_counted, artefacts
+        services.hub,
+        services.accounts,
+        services.catalog,
+        services.billing,
+        admission,
+        not_counted,
+        services.artefacts,
+        services.idempotency,
     )
     return await intake.submit(job, Admitted(who), {})
 

@@ -103,7 +103,7 @@ def test_a_server_that_another_one_has_overtaken_writes_nothing_more_and_that_is
             create_account(first, name, 1)
     assert [account.name for account in list_accounts(cli)] == ["alice"]
     found = {row.number: row.overtaken_ms for row in cli.query(select(servers))}
-    assert found[first.server] and found[max(found)] is None
+    assert found[first.identity.server] and found[max(found)] is None
     create_account(cli, "the operator", 1)
     cli.close()
     first.close()

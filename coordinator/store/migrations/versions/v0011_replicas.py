@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("key", sa.Text, primary_key=True),
         sa.Column("fingerprint", sa.Text, nullable=False),
         sa.Column("attempt", sa.Integer, nullable=False),
+        sa.Column("job", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("edge", sa.Text, nullable=False),
         sa.Column("cell", sa.Text),
@@ -39,3 +40,4 @@ def upgrade() -> None:
         sa.Column("at_ms", sa.BigInteger, nullable=False),
     )
     op.create_index("requests_by_age", "requests", ["at_ms"])
+    op.create_index("requests_by_state", "requests", ["state", "edge"])
