@@ -20,3 +20,8 @@ set(GGML_CUDA_COMPRESSION_MODE speed)
 
 # NCCL exchanges data between processes; we have one for each model. Linked, it would be missed where it is not installed.
 set(GGML_CUDA_NCCL OFF)
+
+# The Vulkan headers of Debian 12 and Ubuntu 22.04 lack names that the backend uses: ours stand in front and add them.
+if(GGML_VULKAN)
+  include_directories(BEFORE "${CMAKE_CURRENT_LIST_DIR}/headers")
+endif()

@@ -25,15 +25,68 @@ no_cuda() {
   done
 }
 
-unused_gpu='' # why a GPU that is here stays unused
-if [[ ! -v CMAKE_ARGS ]]; then
-  CMAKE_ARGS=
-  if has_gpu && unused_gpu=$(no_cuda) && [[ -z $unused_gpu ]]; then
-    CMAKE_ARGS=-DGGML_CUDA=on
-    # CUDA's pool reserves 32 GB of addresses, which can fail under WSL.
-    if grep -qsi microsoft /proc/sys/kernel/osrelease; then CMAKE_ARGS+=' -DGGML_CUDA_NO_VMM=on'; fi
+# ---- what it is built for: cuda, vulkan, hip, metal or cpu ----------------------------------------------------------
+
+compiles() { "${CXX:-c++}" -E -x c++ - -o /dev/null <<<"#include <$1>" &>/dev/null; } # whether a header is here
+
+# What the build for a backend lacks; silent if nothing.
+missing() {
+  case $1 in
+    cuda) no_cuda ;;
+    vulkan)
+      if ! command -v glslc >/dev/null || ! compiles vulkan/vulkan.hpp || ! compiles spirv/unified1/spirv.hpp; then
+        echo "the Vulkan loader, its headers or glslc are missing. On Debian: apt install glslc libvulkan-dev spirv-headers"
+      fi
+      ;;
+    hip) command -v hipconfig >/dev/null || echo "there is no hipconfig. Install AMD's ROCm with its HIP SDK" ;;
+    metal) [[ $(uname -s) == Darwin ]] || echo "Metal is macOS's" ;;
+    cpu) ;;
+    *) echo "there is no backend '$1': auto, cuda, vulkan, hip, metal or cpu" ;;
+  esac
+}
+
+devices=${DEVICES:-/dev} # tests have others
+has_other_gpu() { compgen -G "$devices/dri/renderD*" >/dev/null || [[ -e $devices/dxg ]]; } # the kernel's name for one
+
+# The fastest that can be built here for a GPU that is here. HIP is never chosen: nobody has tried it, and Vulkan drives
+# AMD's cards too.
+unused_gpu='' # why a GPU that is here stays unused, or is not used as well as it could be
+find_backend() {
+  local why
+  found_backend=cpu
+  if [[ $(uname -s) == Darwin ]]; then found_backend=metal && return; fi
+  if has_gpu; then
+    if why=$(missing cuda) && [[ -z $why ]]; then found_backend=cuda && return; fi
+    if [[ -z $(missing vulkan) ]]; then found_backend=vulkan && unused_gpu="it is used through Vulkan, not CUDA: $why" && return; fi
+    unused_gpu="this GPU will stay unused: $why"
+  elif has_other_gpu; then
+    if why=$(missing vulkan) && [[ -z $why ]]; then found_backend=vulkan && return; fi
+    unused_gpu="this GPU will stay unused: $why"
   fi
-fi
+}
+
+# `choose_backend NAME`: the name that the owner gave, or auto. Leaves the options of CMake in CMAKE_ARGS.
+choose_backend() {
+  local lacking
+  if [[ $1 == auto ]]; then find_backend; else found_backend=$1; fi
+  if lacking=$(missing "$found_backend") && [[ -n $lacking ]]; then die "cannot build for $found_backend: $lacking"; fi
+  case $found_backend in
+    cuda)
+      CMAKE_ARGS=-DGGML_CUDA=on
+      # CUDA's pool reserves 32 GB of addresses, which can fail under WSL.
+      if grep -qsi microsoft /proc/sys/kernel/osrelease; then CMAKE_ARGS+=' -DGGML_CUDA_NO_VMM=on'; fi
+      ;;
+    vulkan) CMAKE_ARGS=-DGGML_VULKAN=on ;;
+    hip)
+      CMAKE_ARGS=-DGGML_HIP=on
+      HIPCXX=$(hipconfig -l)/clang HIP_PATH=$(hipconfig -R) && export HIPCXX HIP_PATH
+      ;;
+    metal) CMAKE_ARGS= ;; # llama.cpp's own choice on macOS
+    cpu) if [[ $(uname -s) == Darwin ]]; then CMAKE_ARGS=-DGGML_METAL=off; else CMAKE_ARGS=; fi ;;
+  esac
+}
+
+if [[ ${backend:-auto} != auto || ! -v CMAKE_ARGS ]]; then choose_backend "${backend:-auto}"; fi
 export CMAKE_ARGS
 
 # GCC's header says of `ldtilecfg` that it reads 8 of the 64 bytes that it reads, so the compiler drops what was written to
@@ -59,6 +112,10 @@ machine=$(
   if [[ $CMAKE_ARGS == *CUDA* ]]; then # machine code is made for the cards that are here
     capabilities
     nvcc --version || true
+  elif [[ $CMAKE_ARGS == *VULKAN* ]]; then # a newer compiler of shaders knows more of what cards can do
+    glslc --version || true
+  elif [[ $CMAKE_ARGS == *HIP* ]]; then
+    hipconfig --version || true
   fi
 )
 build=$(sha256sum <<<"$requirement $CMAKE_ARGS $amx_flags $machine $(grep ^set scripts/llama.cmake)" | cut -c1-16)
@@ -110,7 +167,8 @@ build_llama() {
   exec 8>"$wheels/.lock" && flock 8
   if compgen -G "$wheels/*.whl" >/dev/null; then return; fi
   { command -v cc && command -v c++; } &>/dev/null || die "no C/C++ compiler. On Debian: apt install build-essential"
-  if [[ -n $unused_gpu ]]; then say "this GPU will stay unused: $unused_gpu and run this again"; fi
+  if [[ -n $unused_gpu ]]; then say "$unused_gpu and run this again"; fi
+  case $CMAKE_ARGS in *HIP*) say "a build with HIP has never been tried by us" ;; esac
   if [[ $CMAKE_ARGS == *CUDA* ]]; then choose_host_compiler; fi
   if [[ -n $amx_flags ]]; then
     say "${CC:-cc} spoils llama.cpp's AMX code: built without it, prompts are read more slowly (CC=gcc-13 CXX=g++-13 keep it)"
@@ -118,7 +176,7 @@ build_llama() {
     ways+=(without-amx)
   fi
   if [[ $CMAKE_ARGS != *GGML_NATIVE* ]]; then ways+=(portable); fi
-  say "building $requirement once for this machine (CMAKE_ARGS='$CMAKE_ARGS'): 4 minutes on 2 cores, with CUDA far more"
+  say "building $requirement once for this machine (CMAKE_ARGS='$CMAKE_ARGS'): 4 minutes on 2 cores, with Vulkan 15, with CUDA far more"
   for way in "${ways[@]}"; do
     case $way in
       native) compile "$venv" "$amx_flags" '' ;;

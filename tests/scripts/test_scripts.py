@@ -89,16 +89,18 @@ class Checkout:
         self.proofs.touch()
         self.cpuinfo = folder / "cpuinfo"
         self.cpuinfo.write_text("flags : avx2\n")
+        self.devices = folder / "dev"
         shutil.copytree(ROOT / "scripts", self.folder / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("pyproject.toml", "constraints.txt"):
             shutil.copy(ROOT / name, self.folder)
         executable(self.standins / "python3", PYTHON)
         executable(self.standins / "uv", UV)
+        executable(self.standins / "c++", "#!/bin/sh\nexit 1\n")  # it finds no header, as of Vulkan
 
     def env(self, **more: str) -> dict[str, str]:
         path = f"{self.standins}:{os.environ['PATH']}"
         base = {"PATH": path, "HOME": str(self.folder), "XDG_CACHE_HOME": str(self.cache), "CMAKE_ARGS": ""}
-        base |= {"CPUINFO": str(self.cpuinfo), "PROOFS": str(self.proofs)}
+        base |= {"CPUINFO": str(self.cpuinfo), "PROOFS": str(self.proofs), "DEVICES": str(self.devices)}
         return base | {"STANDINS": str(self.standins), "NOTES": str(self.noted)} | more
 
     def run(self, script: str, *args: str, **env: str) -> "subprocess.CompletedProcess[str]":
@@ -176,11 +178,11 @@ def card(checkout: Checkout) -> Checkout:
     return checkout
 
 
-def setup_for_itself(checkout: Checkout, **more: str) -> "subprocess.CompletedProcess[str]":
-    """As the owner types it: what is built is not named."""
+def setup_for_itself(checkout: Checkout, *args: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    """As the owner types it: the options of CMake are not named."""
     env = checkout.env(**more)
     del env["CMAKE_ARGS"]
-    command = [checkout.folder / "scripts" / "setup"]
+    command = [str(checkout.folder / "scripts" / "setup"), *args]
     return subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=60)
 
 
@@ -204,6 +206,68 @@ def test_an_nvcc_that_knows_no_such_card_is_told_and_the_cpu_serves(card: Checko
     done = setup_for_itself(card, CAPABILITY="12.0")
     assert "no compute capability 12.0" in done.stderr and "newer CUDA toolkit" in done.stderr
     assert card.notes()[0] == "build"
+
+
+VULKAN = "build -DGGML_VULKAN=on"
+
+
+@pytest.fixture
+def shaders(checkout: Checkout) -> Checkout:
+    """A checkout on a machine with all that a build for Vulkan needs."""
+    executable(checkout.standins / "glslc", "#!/bin/sh\necho shaderc 2023.2\n")
+    executable(checkout.standins / "c++", "#!/bin/sh\n")  # it finds every header
+    return checkout
+
+
+def test_a_gpu_of_another_maker_is_used_through_vulkan_without_being_asked(shaders: Checkout) -> None:
+    setup_for_itself(shaders)
+    assert shaders.notes()[0] == "build"  # there is no GPU: a loader alone is none
+    (shaders.devices / "dri").mkdir(parents=True)
+    (shaders.devices / "dri" / "renderD128").touch()
+    setup_for_itself(shaders)
+    assert shaders.notes() == [VULKAN, RENEWED]
+
+
+def test_what_vulkan_lacks_is_told_with_the_packages_to_install(checkout: Checkout) -> None:
+    (checkout.devices / "dri").mkdir(parents=True)
+    (checkout.devices / "dri" / "renderD128").touch()
+    assert "apt install glslc libvulkan-dev spirv-headers" in setup_for_itself(checkout).stderr
+    assert checkout.notes()[0] == "build"  # the CPU serves
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        setup_for_itself(checkout, "--backend", "vulkan")
+    assert "cannot build for vulkan" in refused.value.stderr and not checkout.notes()
+
+
+def test_a_card_that_cuda_cannot_be_built_for_is_used_through_vulkan_and_that_is_told(shaders: Checkout) -> None:
+    executable(shaders.standins / "nvidia-smi", SMI)
+    executable(shaders.standins / "nvcc", NVCC)
+    done = setup_for_itself(shaders, CAPABILITY="12.0")
+    assert "through Vulkan, not CUDA: nvcc" in done.stderr and "newer CUDA toolkit" in done.stderr
+    assert shaders.notes()[0] == VULKAN
+
+
+def test_a_backend_that_was_chosen_stays_chosen_until_another_is(shaders: Checkout) -> None:
+    setup_for_itself(shaders, "--backend", "vulkan")
+    assert shaders.notes()[0] == VULKAN
+    setup_for_itself(shaders)
+    assert shaders.notes() == []
+    setup_for_itself(shaders, "--backend", "auto")
+    assert shaders.notes() == ["build", RENEWED]
+    setup_for_itself(shaders)
+    assert shaders.notes() == []
+
+
+def test_hip_is_built_when_it_is_asked_for_and_called_untried(checkout: Checkout) -> None:
+    executable(checkout.standins / "hipconfig", "#!/bin/sh\necho /opt/rocm/llvm/bin\n")
+    assert "never been tried" in setup_for_itself(checkout, "--backend", "hip").stderr
+    assert checkout.notes()[0] == "build -DGGML_HIP=on"
+
+
+@pytest.mark.parametrize("name", ["metal", "nonsense", "hip"])
+def test_a_backend_that_cannot_be_built_here_is_refused_with_the_reason(checkout: Checkout, name: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        setup_for_itself(checkout, "--backend", name)
+    assert f"cannot build for {name}: " in refused.value.stderr and not checkout.notes()
 
 
 def test_nvcc_gets_a_compiler_that_it_takes_or_its_lack_is_told(card: Checkout) -> None:

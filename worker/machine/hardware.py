@@ -33,7 +33,7 @@ def detect(build: Build) -> Machine:
     if devices and all(device.backend != "CUDA" for device in devices):
         notes.clear()  # whether NVML answers matters to nobody here
     if not devices and not build.backends and any(card.vendor == "AMD" for card in cards):
-        notes.append("a GPU of AMD is here, and this llama.cpp knows none: CMAKE_ARGS=-DGGML_VULKAN=on scripts/setup")
+        notes.append("a GPU of AMD is here, and this llama.cpp knows none: scripts/setup --backend vulkan")
     total, available = memory()
     logical = _usable_cpus()
     hardware = Hardware(
