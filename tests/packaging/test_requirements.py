@@ -86,5 +86,9 @@ def test_a_worker_without_media_needs_no_torch() -> None:
     assert not {"torch", "diffusers", "transformers", "av"} & brought([*PROJECT["dependencies"], *EXTRAS["worker"]])
 
 
+def test_a_coordinator_alone_needs_no_bus() -> None:
+    assert not {"nats-py", "nkeys"} & brought([*PROJECT["dependencies"], *EXTRAS["coordinator"]])
+
+
 def test_a_coordinator_needs_nothing_that_has_to_be_compiled_for_a_model() -> None:
     assert not {"llama-cpp-python", "llguidance", "numpy"} & brought([*PROJECT["dependencies"], *EXTRAS["coordinator"]])

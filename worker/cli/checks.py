@@ -21,6 +21,7 @@ from worker.machine.description import Machine
 GIB = 2**30
 TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 1 * 2**20
+TESTED = frozenset({"CUDA", "Vulkan"})  # backends of ggml that a test of ours has run on; not ROCm (HIP), Metal, SYCL
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,9 @@ def _driver(machine: Machine, problem: Issue | None) -> Finding:
     if drivers:
         return Finding("driver", True, f"NVIDIA driver {', '.join(drivers)}")
     if machine.devices:
-        return Finding("driver", True, f"{', '.join(dict.fromkeys(gpu.backend for gpu in machine.devices))} works")
+        backends = dict.fromkeys(gpu.backend for gpu in machine.devices)
+        untested = "" if TESTED.issuperset(backends) else ", but this program has never been tested with it"
+        return Finding("driver", True, f"{', '.join(backends)} works{untested}")
     note = "; ".join(machine.notes) or "no NVIDIA GPU was found"
     return _bad("driver", issue("driver_missing", f"{note}; the CPU works, slowly"))
 

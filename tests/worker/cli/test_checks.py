@@ -77,6 +77,15 @@ def test_without_a_gpu_it_goes_on_with_a_note() -> None:
     assert passed(list(found.values()))
 
 
+@pytest.mark.parametrize("backend", ["ROCm", "MTL"])
+def test_a_backend_that_was_never_tested_is_called_so(backend: str) -> None:
+    gpu = Gpu(name="a card", memory_bytes=24 * GIB, free_bytes=23 * GIB)
+    machine = replace(machine_with(gpu), devices=(Device(f"{backend}0", backend, gpu.name, "gpu"),))
+    found = findings(machine=machine)["driver"]
+    assert found.ok is True and f"{backend} works, but this program has never been tested with it" in found.message
+    assert "never" not in findings(machine=machine_with(gpu))["driver"].message
+
+
 def test_a_gpu_of_any_backend_is_told_with_its_name_in_ggml() -> None:
     found = findings(machine=machine_with(Gpu(name="RX 7900", memory_bytes=24 * GIB, free_bytes=23 * GIB)))
     assert found["driver"].ok is True

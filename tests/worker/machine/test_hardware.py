@@ -194,7 +194,7 @@ def test_cards_of_other_makers_are_known_from_the_bus(monkeypatch: pytest.Monkey
     machine = hardware.detect(Build(devices=(radeon,), backends=("vulkan",)))
     assert machine.cards == tuple(seen) and machine.notes == ()  # nobody here misses NVML
     assert (machine.hardware.gpus[0].backend, machine.hardware.gpus[0].free_bytes) == ("Vulkan", 20 * GIB)
-    assert "GGML_VULKAN" in hardware.detect(Build()).notes[-1]
+    assert "scripts/setup --backend vulkan" in hardware.detect(Build()).notes[-1]
 
 
 @pytest.mark.parametrize(
