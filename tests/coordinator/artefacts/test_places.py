@@ -1,5 +1,6 @@
 """Where artefacts are kept."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,19 @@ def test_two_databases_in_one_folder_never_meet(tmp_path: Path, database_file: P
     assert len(list((tmp_path / "kept").rglob("left"))) == 1  # the other's
     for database in databases:
         database.close()
+
+
+def test_replicas_on_one_machine_leave_each_others_files_alone(tmp_path: Path, database_file: Path) -> None:
+    database = Database(database_file)
+    _, staging = opened(tmp_path, "", database, "aaaaaaaa")
+    with staging.place() as path:
+        path.write_text("on its way")
+        opened(tmp_path, "", database, "bbbbbbbb")
+        assert path.read_text() == "on its way"
+        os.utime(path.parent, (0, 0))  # its replica ended long ago
+        opened(tmp_path, "", database, "bbbbbbbb")
+        assert not path.parent.exists()
+    database.close()
 
 
 def test_a_bucket_is_one_of_s3(tmp_path: Path, database_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
