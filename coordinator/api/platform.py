@@ -15,9 +15,10 @@ from coordinator.api.answering import Answering
 from coordinator.api.client_headers import client_timeout_s
 from coordinator.api.intake import Admitted, Intake
 from coordinator.api.media_inputs import read_attachment
+from coordinator.api.media_ready import ready_now
 from coordinator.artefacts.artefacts import Artefacts
 from coordinator.media.handles import Handles
-from coordinator.media.ready import Ready, ready_now
+from coordinator.media.ready import Ready
 from coordinator.request import ChatJob, ClientRequest
 from coordinator.rounds.calls import Calls, Workshop
 from coordinator.rounds.costs import Costs
@@ -95,7 +96,7 @@ class PlatformTools:
 
     def ready(self) -> Ready:
         """What workers have ready now."""
-        return ready_now(self.intake.hub.dispatch.workers)
+        return ready_now(self.intake.hub.dispatch, self.intake.catalog)
 
     def _tools(self) -> frozenset[str]:
         """Names of the tools that somebody serves, looked up once a second at most: each chat asks."""

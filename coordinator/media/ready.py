@@ -1,10 +1,8 @@
 """What workers can make at this moment: the offers of those that are connected and ready, by pipeline."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from coordinator.scheduler.workers import Worker
 from wire.media import Making, MediaOffer
 from wire.media_catalog import MediaSpec
 from wire.media_tools import Tool
@@ -27,15 +25,3 @@ class Ready:
             return "it is for something else"
         reasons = [offer.lacks(make) for offer in self.offers.get(spec.id, ())]
         return None if None in reasons else next(iter(reasons), "no worker has it ready")
-
-
-def ready_now(workers: Iterable[Worker]) -> Ready:
-    """What these workers have ready and take jobs for."""
-    offers: dict[str, list[MediaOffer]] = defaultdict(list)
-    for worker in workers:
-        if not worker.hello.media or not worker.connected or worker.draining:
-            continue
-        for pipeline, replica in worker.replicas.items():
-            if isinstance(replica.offer, MediaOffer) and replica.status == "ready" and replica.slots:
-                offers[pipeline].append(replica.offer)
-    return Ready({pipeline: tuple(found) for pipeline, found in offers.items()})

@@ -1,4 +1,4 @@
-from coordinator.media.ready import Ready, ready_now
+from coordinator.media.ready import Ready
 from tests.coordinator.dispatch.driver import M
 from tests.coordinator.dispatch.studio import Studio
 from tests.coordinator.media.samples import IMAGE, READY, VIDEO, offer
@@ -31,9 +31,8 @@ def test_who_is_connected_and_has_it_ready_counts() -> None:
     studio = Studio()
     studio.opens("w1")
     studio.opens("w2", max_pixels=16)
-    ready = ready_now(studio.dispatch.workers)
-    assert [offer.max_pixels for offer in ready.offers[M]] == [2**21, 16]
+    assert [offer.max_pixels for offer in studio.dispatch.online(M).offers] == [2**21, 16]
     studio.capacity("w1", 0)  # paused
-    assert [offer.max_pixels for offer in ready_now(studio.dispatch.workers).offers[M]] == [16]
+    assert [offer.max_pixels for offer in studio.dispatch.online(M).offers] == [16]
     studio.drops("w2", resumable=False)
-    assert ready_now(studio.dispatch.workers) == Ready()
+    assert studio.dispatch.online(M).offers == ()
