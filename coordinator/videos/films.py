@@ -126,12 +126,50 @@ class Films:
         await asyncio.gather(*(task for _, task in tasks), return_exceptions=True)
 
     async def _watch(self, running: Running) -> None:
-        name, (artefact, error) = running.film.name, await _ended(running)
+        name, (artefact, error) = running.film.name, await self._ended(running)
         try:
             await self._store.run(rows.end, name, now_ms(), artefact=artefact, error=error)
         except StoreError as lost:  # the next start finds it without an end
             log.error("the end of the film %s could not be written: %s", name, lost)
         self._running.pop(name, None)
+
+    async def _ended(self, running: Running) -> tuple[str | None, tuple[str, str] | None]:
+        """Wait for the end of its one job. Returns the id of what was made, or the error of one that failed; neither of
+        one that was deleted."""
+        artefact, clock = None, asyncio.get_running_loop().time
+        looked_at = clock()
+        while True:
+            events = await running.answers.take(LOOK_S)
+            if not events and not running.answers.open:
+                return None, None
+            for _, event in events:
+                match event:
+                    case Progressed():
+                        running.percent = max(running.percent, event.percent)
+                    case Made():
+                        artefact = event.artefact.id
+                    case Finished():
+                        return artefact, None
+                    case Failed():
+                        return None, (event.error.code.value, event.error.message)
+                    case Deliver():
+                        pass  # of chats
+                    case _:
+                        assert_never(event)
+            if clock() - looked_at >= LOOK_S:
+                looked_at = clock()
+                await self._check(running)
+
+    async def _check(self, running: Running) -> None:
+        """End the job of a film that was deleted at another replica."""
+        film = running.film
+        try:
+            await self._store.run(rows.find, film.account, film.name)
+        except NotFound:
+            self._running.pop(film.name, None)
+            running.answers.cancel()
+        except StoreError:
+            pass  # it is looked at again
 
     async def _run(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:
@@ -142,23 +180,3 @@ class Films:
             log.error("films: %s", error)
             message = "Films cannot be looked up at the moment: try again in a few seconds."
             raise SupernetError(ErrorCode.OVERLOADED, message, retry_after_s=RETRY_S) from None
-
-
-async def _ended(running: Running) -> tuple[str | None, tuple[str, str] | None]:
-    """Wait for the end of its one job. Returns the id of what was made, or the error of one that failed."""
-    artefact = None
-    while True:
-        for _, event in await running.answers.take(LOOK_S):
-            match event:
-                case Progressed():
-                    running.percent = max(running.percent, event.percent)
-                case Made():
-                    artefact = event.artefact.id
-                case Finished():
-                    return artefact, None
-                case Failed():
-                    return None, (event.error.code.value, event.error.message)
-                case Deliver():
-                    pass  # of chats
-                case _:
-                    assert_never(event)

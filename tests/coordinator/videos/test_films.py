@@ -19,6 +19,7 @@ from coordinator.store.store import Store
 from coordinator.videos import films, rows
 from coordinator.videos.films import Films
 from coordinator.videos.rows import Film
+from tests.coordinator.conftest import until
 from tests.coordinator.media_catalog import FILMS
 from wire.chat import Usage
 from wire.errors import ErrorCode, SupernetError
@@ -120,6 +121,32 @@ async def test_to_delete_one_that_runs_cancels_it(store: Store, account: str) ->
 async def refused_room(kept: Films, account: str) -> None:
     async with kept.room(account):
         pytest.fail("there was room")
+
+
+async def test_one_that_was_deleted_at_another_replica_is_cancelled_and_not_watched_any_more(
+    store: Store, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(films, "LOOK_S", 0.01)
+    shown = Films(store)
+    film, answers, control = asked(account)
+    await shown.begin(film, answers)
+    await store.run(rows.remove, account, film.name)
+    await until(lambda: bool(control.cancelled))
+    assert control.cancelled == answers.jobs and shown.running(account, film.name) is None
+    answers.end(answers.jobs[0])  # of a client that has left nothing more is told
+    await until(lambda: not shown._tasks)
+
+
+async def test_one_that_was_deleted_here_is_not_watched_any_more(
+    store: Store, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(films, "LOOK_S", 0.01)
+    shown = Films(store)
+    film, answers, _ = asked(account)
+    await shown.begin(film, answers)
+    await shown.delete(account, film.name)
+    answers.end(answers.jobs[0])
+    await until(lambda: not shown._tasks)
 
 
 async def test_both_bounds_of_an_account(store: Store, account: str, monkeypatch: pytest.MonkeyPatch) -> None:
