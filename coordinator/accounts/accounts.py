@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field, replace
+from heapq import heapify, heappop
 from typing import Concatenate, ParamSpec, TypeVar
 
 from coordinator.accounts.api_keys import bearer, hash_key, make_key, well_formed
@@ -184,7 +185,7 @@ class Accounts:
         self._store = store
         self._pepper = pepper
         self._revision = revision_of(store.database)
-        self._keys = _load(store.database)
+        self._use(_load(store.database))
         self.healthy = True
         self.revoked: Callable[[frozenset[str]], None] = lambda keys: None  # told the ids of keys that have ended
         self.changed: Callable[[], None] = lambda: None  # told that this process has changed keys: others may look now
@@ -214,8 +215,8 @@ class Accounts:
 
     def in_use(self, key_id: str) -> bool:
         """Whether the key still works: neither revoked nor expired, its account not disabled."""
-        at_ms = now_ms()
-        return any(principal.key == key_id and not principal.expired(at_ms) for principal in self._keys.values())
+        principal = self._by_id.get(key_id)
+        return principal is not None and not principal.expired(now_ms())
 
     async def create(self, request: KeyRequest) -> tuple[str, KeyRow]:
         """Make a key, which works when this returns. Returns what `create_key` does. Raises StoreError."""
@@ -259,12 +260,26 @@ class Accounts:
     async def refresh(self) -> None:
         """Take changes over from the database, and tell `revoked` the keys that have ended. Raises StoreError."""
         fresh = await self._store.run(self._look)
-        before, at_ms = self._keys, now_ms()
-        after = before if fresh is None else fresh
-        self._keys = {name: principal for name, principal in after.items() if not principal.expired(at_ms)}
-        ended = {principal.key for principal in before.values()} - {each.key for each in self._keys.values()}
+        ended = set[str]()
+        if fresh is not None:
+            before = self._by_id
+            self._use(fresh)
+            ended |= before.keys() - self._by_id.keys()
+        while self._expiring and self._expiring[0][0] <= now_ms():  # each second: it must cost nothing, of any number
+            _, name = heappop(self._expiring)
+            principal = self._keys.pop(name)
+            del self._by_id[principal.key]
+            ended.add(principal.key)
         if ended:
             self.revoked(frozenset(ended))
+
+    def _use(self, keys: dict[str, Principal]) -> None:
+        """These are all keys, by their hash."""
+        at_ms = now_ms()
+        self._keys = {name: principal for name, principal in keys.items() if not principal.expired(at_ms)}
+        self._by_id = {principal.key: principal for principal in self._keys.values()}
+        self._expiring = [(each.expires_ms, name) for name, each in self._keys.items() if each.expires_ms is not None]
+        heapify(self._expiring)
 
     def _look(self, database: Database) -> dict[str, Principal] | None:
         """Read the keys anew if a process has changed any; None if none has."""
