@@ -15,6 +15,7 @@ WORDS = "-"  # --scripted without a file
 MOST_KEY_BYTES = 4096
 HUB = "https://huggingface.co"
 Vision = Literal["auto", "on", "off"]
+Drafts = Literal["auto", "off"]
 
 
 def address(text: str) -> tuple[str, int]:
@@ -88,6 +89,12 @@ class Config:
         "see pictures: auto where a GPU has room for the model's projector, on in any case, off never",
         one_of("auto", "on", "off"),
         "auto|on|off",
+    )
+    drafts: Drafts = setting(
+        "auto",
+        "guess ahead what an answer will say, which changes its speed alone: auto where that pays, off never",
+        one_of("auto", "off"),
+        "auto|off",
     )
     catalog: Path | None = setting(
         None, "another models.yaml", Path, "FILE", unset="the one that came with the program"

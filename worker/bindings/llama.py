@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from worker.bindings.backend import chosen_devices, ggml, log, refused, start_backend, supports_gpu_offload
 from worker.bindings.picture_batch import Patch, PictureBatch
+from worker.bindings.possible import check
 from worker.bindings.vocab import Vocab
 from worker.engine.port import EngineSpec
 
-MAX_SEQUENCES = 256  # LLAMA_MAX_SEQ of llama-cparams.h
 RC_NO_CELLS = 1  # llama_decode: the cache has no room for the batch, nothing was changed
 _PARTIAL = 1  # LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY: the recurrent rows, not the attention cells
 _KV_TYPES = {"f16": lib.GGML_TYPE_F16, "q8_0": lib.GGML_TYPE_Q8_0}
@@ -31,7 +31,7 @@ _COPIES_FROM, _COPIES_FROM_BY_ITSELF = "GGML_OP_OFFLOAD_MIN_BATCH", "32"
 
 
 class Feed(NamedTuple):
-    """Consecutive tokens of one sequence from position `start` on; `draws`: the last one yields a row of logits.
+    """Consecutive tokens of one sequence from position `start` on; the last `draws` of them yield a row of logits each.
 
     With a `patch` they are rows of a picture at this position; `tokens` has their keys then, and none of them draws.
     """
@@ -39,7 +39,7 @@ class Feed(NamedTuple):
     seq: int
     start: int
     tokens: Sequence[int]
-    draws: bool
+    draws: int
     patch: Patch | None = None
 
 
@@ -61,23 +61,6 @@ def _overrides(layers: int) -> Any:
     return (_Override * (len(patterns) + 1))(*(_Override(pattern, cpu) for pattern in patterns), _Override(None, None))
 
 
-def _check(spec: EngineSpec) -> None:
-    """Refuse what llama.cpp would answer with an abort, or with a context other than the one asked for."""
-    for name in ("slots", "context", "batch", "longest_stall_ms", "threads"):
-        if getattr(spec, name) < 1:
-            raise refused(f"{name} must be at least 1")
-    if spec.slots + spec.anchors > MAX_SEQUENCES or spec.anchors < 0:
-        raise refused(f"slots and anchors together may be at most {MAX_SEQUENCES}")
-    if spec.batch < spec.slots + spec.anchors:  # llama.cpp reserves one row and one output for each sequence, or aborts
-        raise refused(f"batch must be at least slots and anchors together ({spec.slots + spec.anchors})")
-    if spec.gpu_layers and not spec.devices:
-        raise refused("layers are to be on a GPU, and none is named in devices")
-    if spec.split and len(spec.split) != len(spec.devices):
-        raise refused(f"split deals to {len(spec.split)} GPUs, and there are {len(spec.devices)} devices")
-    if spec.kv_type != "f16" and not spec.flash_attention:
-        raise refused(f"kv_type {spec.kv_type} needs flash_attention")
-
-
 class _Loaded:
     """A llama.cpp model and context, with the memory that they point into."""
 
@@ -85,7 +68,7 @@ class _Loaded:
         if spec.cpu_expert_layers:  # ggml reads it when it lists its devices
             os.environ.setdefault(_COPIES_FROM, _COPY_EXPERTS_FROM_ROWS)
         start_backend()
-        _check(spec)
+        check(spec)
         log.recent.clear()
         params = lib.llama_model_default_params()
         params.n_gpu_layers = spec.gpu_layers
@@ -121,7 +104,8 @@ class _Loaded:
         params.n_batch = params.n_ubatch = spec.batch
         # Left at 0 it is n_batch: 485 MiB of compute buffer in place of 34 at 248k tokens of vocabulary.
         # Below n_seq_max the context aborts while it is made (output_reserve).
-        params.n_outputs_max = sequences
+        params.n_outputs_max = sequences + spec.draft_rows
+        params.n_rs_seq = spec.rollback
         params.n_threads = params.n_threads_batch = spec.threads
         params.flash_attn_type = int(spec.flash_attention)
         params.type_k = params.type_v = _KV_TYPES[spec.kv_type]
@@ -154,7 +138,9 @@ class Model:
         self.asynchronous = self.offloaded and not some and supports_gpu_offload()  # decode returns before it is done
         # Rows of a batch from which on weights in main memory are copied to a GPU for it; 0: there are none to copy
         self.copies_from = int(os.environ.get(_COPIES_FROM, _COPIES_FROM_BY_ITSELF)) if some else 0
-        self._most_rows, self._most_outputs = spec.batch, spec.slots + spec.anchors
+        self._most_rows, self._most_outputs = spec.batch, spec.slots + spec.anchors + spec.draft_rows
+        self.rollback = int(lib.llama_n_rs_seq(self._context))  # tokens that a hybrid model's state can go back
+        self._rolled: set[int] = set()  # sequences whose state has gone back, and has not been computed from since
         self._outputs = 0
         self.inside_s = 0.0  # seconds that llama_decode and llama_synchronize have taken, for all decodes
         self._make_batch(spec.batch)
@@ -165,7 +151,7 @@ class Model:
     def touch(self) -> None:
         """Put one token through every tensor, all experts too: weights come from the disk when they are first used."""
         lib.llama_set_warmup(self._context, True)
-        code = self.decode([Feed(0, 0, [0], True)])
+        code = self.decode([Feed(0, 0, [0], 1)])
         self.logits()
         self.clear(0)
         lib.llama_set_warmup(self._context, False)
@@ -204,6 +190,7 @@ class Model:
             raise ValueError(f"{outputs} outputs in a decode of at most {self._most_outputs}")
         batch = self._fill_pictures(feeds) if feeds[0].patch else self._fill(feeds)
         self._outputs = outputs
+        self._rolled.difference_update(feed.seq for feed in feeds)
         began = time.perf_counter()
         code = int(lib.llama_decode(self._context, batch))
         self.inside_s += time.perf_counter() - began
@@ -220,7 +207,7 @@ class Model:
             self._pos[begin:end] = np.arange(feed.start, feed.start + end - begin)
             self._seq[begin:end] = feed.seq
             self._wanted[begin:end] = 0
-            self._wanted[end - 1] = feed.draws
+            self._wanted[end - feed.draws : end] = 1
         self._batch.n_tokens = end
         return self._batch
 
@@ -257,6 +244,7 @@ class Model:
 
     def clear(self, seq: int) -> None:
         self._own(seq)
+        self._rolled.discard(seq)
         lib.llama_memory_seq_rm(self._memory, seq, -1, -1)
 
     def length(self, seq: int) -> int:
@@ -266,7 +254,7 @@ class Model:
 
     def cut(self, seq: int, end: int, state: bytes | None = None) -> bool:
         """Keep what stands before position `end`, which is the number of tokens where no picture is. A hybrid model
-        needs the `state` saved there, unless nothing is cut off.
+        needs the `state` saved there, unless nothing is cut off, or no more than `rollback` tokens of the last decode.
 
         False: it could not be done and the sequence must be cleared.
         """
@@ -275,12 +263,18 @@ class Model:
             memory = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
             if lib.llama_state_seq_set_data_ext(self._context, memory, len(state), seq, _PARTIAL) != len(state):
                 return False
+            self._rolled.discard(seq)
+        elif self.hybrid and end < self.length(seq):
+            self._rolled.add(seq)
         return bool(lib.llama_memory_seq_rm(self._memory, seq, end, -1))
 
     def fork(self, source: int, target: int, end: int, state: bytes | None = None) -> bool:
         """Make `target` what `source` holds before position `end`; the source stays as it is. Answers as `cut` does."""
         self._own(source)
         self.clear(target)
+        if source in self._rolled and state is None:
+            # a copy would not know that the source's state has gone back (llama-memory-recurrent.cpp, seq_cp)
+            state = self.checkpoint(source)
         # All of it: a partial copy between separate caches aborts the process, and in a unified one it costs the same.
         lib.llama_memory_seq_cp(self._memory, source, target, -1, -1)
         return self.cut(target, end, state)

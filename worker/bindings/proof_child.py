@@ -47,13 +47,13 @@ def distance(device: str | None = None, repacked: bool = True) -> float:
     if device is not None:
         spec = replace(spec, gpu_layers=-1, devices=(device,))
     model = Model(spec)
-    rows = [_decode(model, Feed(0, 0, prompt, True))]
+    rows = [_decode(model, Feed(0, 0, prompt, 1))]
     for seq in range(1, len(streams)):
         model.fork(0, seq, len(prompt))
-    rows.append(_decode(model, *(Feed(seq, len(prompt), [token], True) for seq, token in enumerate(streams))))
+    rows.append(_decode(model, *(Feed(seq, len(prompt), [token], 1) for seq, token in enumerate(streams))))
     if device is None:
         model.cut(0, len(prompt))
-        rows.append(_decode(model, Feed(0, len(prompt), streams[:1], True)))
+        rows.append(_decode(model, Feed(0, len(prompt), streams[:1], 1)))
         right = np.concatenate([right, right[1:2]])
     model.close()
     off = np.concatenate(rows) - right

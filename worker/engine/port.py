@@ -31,6 +31,8 @@ class EngineSpec:
     flash_attention: bool = True
     unified: bool = True  # one cache for all slots: prefixes are shared for nothing
     anchors: int = 0  # spare sequences that keep shared prefixes
+    draft_rows: int = 0  # most guesses of one step, of all jobs together; 0: nothing is guessed
+    rollback: int = 0  # tokens that a hybrid model's state can go back: most guesses of one job
     saved_bytes: int = 2 * 2**30  # main memory for saved states of a hybrid model
     projector: str | None = None  # the GGUF file of the model's eyes; None: it takes text only
     image_tokens: int = 1024  # most of one picture
@@ -241,6 +243,8 @@ class Pulse:
     encodes: int = 0  # of pictures
     encode_ms: float = 0  # spent in them, waits for streams included
     kept_pictures: int = 0  # that need no encode now
+    drafted_tokens: int = 0  # guesses that were computed behind the tokens that were certain
+    accepted_tokens: int = 0  # of these, the ones that were drawn
 
 
 @dataclass(frozen=True)

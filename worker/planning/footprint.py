@@ -19,6 +19,8 @@ EYES_COMPUTE_BYTES = 320 * MIB
 
 _F32 = 4
 _KV_BYTES: dict[KvType, tuple[int, int]] = {"f16": (2, 1), "q8_0": (34, 32)}  # bytes, values of a block
+# Of the hybrids that we serve; llama-arch.cpp, llm_arch_supports_rs_rollback, has more.
+_GOES_BACK = frozenset({"qwen35", "qwen35moe"})
 _GATED = frozenset({"qwen35", "qwen35moe", "qwen3next"})  # attention writes a gate beside the query
 
 
@@ -40,6 +42,7 @@ class Footprint:
     state_row_bytes: int  # the same inside a recurrent layer
     logits_bytes: int  # one output row
     heads: int  # of attention, at most in one layer
+    goes_back: bool  # a sequence can be cut by some tokens: where there are states, by copies of them
 
     @property
     def layers(self) -> int:
@@ -95,6 +98,7 @@ def footprint(header: Header) -> Footprint:
         state_row_bytes=_state_row_bytes(header) if any(recurrent) else 0,
         logits_bytes=(embedding.shape[-1] + header.number("embedding_length")) * _F32,
         heads=_heads(header),
+        goes_back=not any(recurrent) or header.architecture in _GOES_BACK,
     )
 
 
@@ -108,16 +112,25 @@ def padded(cells: int) -> int:
     return -(-cells // 256) * 256
 
 
-def compute_bytes(model: Footprint, rows: int, cells: int, sequences: int, flash_attention: bool = True) -> int:
+def compute_bytes(
+    model: Footprint,
+    rows: int,
+    cells: int,
+    sequences: int,
+    flash_attention: bool = True,
+    draft_rows: int = 0,
+    rollback: int = 0,
+) -> int:
     """The buffer of one device for a batch of `rows` that looks at `cells` cache cells.
 
     The mask, of 2 bytes a row and cell, lives throughout; the rest is the widest of three places, because the graph
     allocator reuses memory: activations, a recurrent layer that also holds two copies of its states, and the logits.
-    Without flash attention there are the scores of one layer as well, and the mask has 4 bytes.
+    Without flash attention there are the scores of one layer as well, and the mask has 4 bytes. Each of `draft_rows` is
+    an output, and a layer that can go back holds as many states more, `rollback`, of each sequence.
     """
     activations = rows * model.row_bytes
-    states = rows * model.state_row_bytes + 2 * sequences * max(model.state_bytes)
-    logits = sequences * model.logits_bytes
+    states = rows * model.state_row_bytes + (2 + rollback) * sequences * max(model.state_bytes)
+    logits = (sequences + draft_rows) * model.logits_bytes
     mask = 2 * rows * padded(cells)
     scores = 0 if flash_attention else mask + scores_bytes(model, rows, cells)
     return mask + scores + max(activations, states, logits) * 11 // 10 + MIB

@@ -61,9 +61,15 @@ def _sizes(model: Footprint, engine: EngineSpec, shape: Shape) -> _Sizes:
         cells=cells,
         weights=(*weights[:moved], *model.layer_bytes[moved:]),
         cache=tuple(cells * cache_bytes(values, engine.kv_type) for values in model.cache_values),
-        state=tuple(sequences * size for size in model.state_bytes),
+        state=tuple(sequences * (1 + engine.rollback) * size for size in model.state_bytes),
         compute=compute_bytes(
-            model, engine.batch, cells if engine.unified else engine.context, sequences, engine.flash_attention
+            model,
+            engine.batch,
+            cells if engine.unified else engine.context,
+            sequences,
+            engine.flash_attention,
+            engine.draft_rows,
+            engine.rollback,
         ),
         unpacked=unpacked,
         copied=copied,
@@ -105,6 +111,7 @@ def _of_layers(
     cache = f"{sizes.cells} tokens in {engine.kv_type}, "
     cache += "shared by all slots" if engine.unified else "one cache for each slot"
     kept = f"{engine.slots} slots + {engine.anchors} kept"
+    kept += f", {engine.rollback} more of each to take guesses back" if engine.rollback else ""
     return [
         Line("weights", place, weights, why + ("" if on_gpu else ", token embedding")),
         Line("cache", place, sum(sizes.cache[i] for i in layers), cache),

@@ -281,4 +281,5 @@ def wishes(config: Config) -> Wishes:
         longest_stall_ms=config.longest_stall_ms,
         reserve_bytes=config.reserve_mib * 2**20,
         see=config.vision == "on",
+        drafts=config.drafts == "auto",
     )

@@ -13,6 +13,7 @@ from program.gguf import Header
 from wire.catalog import ModelSpec
 from worker.engine.port import EngineSpec
 from worker.machine.description import Machine
+from worker.planning import drafts
 from worker.planning.explain import Plan
 from worker.planning.footprint import MIB, Eyes, Footprint, footprint, scores_bytes
 from worker.planning.layout import GIB, RAM_RESERVE_BYTES, Shape, lines, split
@@ -68,6 +69,7 @@ class Wishes:
     reserve_bytes: int = 512 * MIB  # of each GPU, left to the owner's own use
     gpu: bool = True  # False: llama.cpp was built without GPU support, or the owner wants the GPU for something else
     see: bool = False  # pictures in any case: on a CPU too, and whatever context is left
+    drafts: bool = True  # False: nothing is guessed ahead, even where it would pay
 
 
 def plan(
@@ -192,7 +194,11 @@ def _with_most_slots(model: Footprint, shape: Shape, least: int, machine: Machin
     if not laid_out(min(least, most), 0):  # most shapes end here
         return None
     counts = product(range(most, 0, -1), (spare, spare // 2, 1, 0))
-    return next((engine, shape) for slots, anchors in counts if (engine := laid_out(slots, anchors)))
+    found = next(engine for slots, anchors in counts if (engine := laid_out(slots, anchors)))
+    if wishes.drafts:
+        kept = wishes.slots or ENOUGH_SLOTS
+        found = drafts.going_back(model, shape, found, machine, wishes.reserve_bytes, kept)
+    return found, shape
 
 
 def _default_slots(shape: Shape, machine: Machine) -> int:
@@ -211,7 +217,8 @@ def _engine(model: Footprint, shape: Shape, slots: int, anchors: int, machine: M
         unified = slots <= MOST_SHARED_ON_CPU
     anchors = anchors if unified else 0  # with separate caches a spare sequence would cost a whole context
     cells = slots * shape.context if unified else shape.context
-    batch = max(_batch(model, shape, cells), slots + anchors)
+    draft_rows = drafts.ROWS if wishes.drafts and not any(model.state_bytes) else 0
+    batch = max(_batch(model, shape, cells), slots + anchors + draft_rows)
     return EngineSpec(
         path="",
         slots=slots,
@@ -226,6 +233,7 @@ def _engine(model: Footprint, shape: Shape, slots: int, anchors: int, machine: M
         flash_attention=bool(shape.gpus) or shape.kv_type != "f16" or scores_bytes(model, batch, cells) > SCORES_BYTES,
         unified=unified,
         anchors=anchors,
+        draft_rows=draft_rows,
         saved_bytes=min(MOST_SAVED_BYTES, SAVED_STATES * sum(model.state_bytes)),
     )
 
@@ -264,6 +272,8 @@ def _remarks(engine: EngineSpec, shape: Shape, context: int, model: Footprint, w
         remarks.append(f"only {shape.on_gpu} of {model.layers} layers fit on the GPU: much slower than all of them")
     if shape.gpus and engine.slots == 1 and wishes.slots != 1 and engine.context > 4 * LEAST_CONTEXT:
         remarks.append("one job at a time: half the context (--context) makes room for two")
+    if wishes.drafts and not engine.draft_rows:
+        remarks.append(drafts.why_none(model))
     if not shape.gpus:
         remarks.append("everything runs on the CPU: slow")
     return tuple(remarks)

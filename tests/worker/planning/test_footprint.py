@@ -25,7 +25,7 @@ model = lib.llama_model_load_from_file(path.encode(), lib.llama_model_default_pa
 params = lib.llama_context_default_params()
 params.n_ctx, params.n_seq_max, params.kv_unified = shape["cells"], shape["sequences"], shape["unified"]
 params.n_batch = params.n_ubatch = shape["batch"]
-params.n_outputs_max = shape["sequences"]
+params.n_outputs_max, params.n_rs_seq = shape["sequences"] + shape.get("drafts", 0), shape.get("rollback", 0)
 params.n_threads = params.n_threads_batch = 1
 params.flash_attn_type = int(shape["flash"])
 params.type_k = params.type_v = {"f16": 1, "q8_0": 8}[shape["kv"]]
@@ -38,6 +38,16 @@ SHAPES: list[dict[str, Any]] = [
     {"cells": 8192, "sequences": 8, "unified": False, "batch": 512, "kv": "f16", "flash": True},
     {"cells": 8192, "sequences": 2, "unified": True, "batch": 128, "kv": "f16", "flash": False},
     {"cells": 8192, "sequences": 8, "unified": False, "batch": 512, "kv": "f16", "flash": False},
+    {
+        "cells": 8192,
+        "sequences": 8,
+        "unified": False,
+        "batch": 512,
+        "kv": "f16",
+        "flash": True,
+        "drafts": 32,
+        "rollback": 3,
+    },
 ]
 
 
@@ -60,16 +70,17 @@ def measured(path: Path, shape: dict[str, object]) -> dict[str, float]:
 def expected(model: Footprint, shape: dict[str, object]) -> dict[str, float]:
     cells, sequences, batch = int(str(shape["cells"])), int(str(shape["sequences"])), int(str(shape["batch"]))
     kv: KvType = "f16" if shape["kv"] == "f16" else "q8_0"
+    drafts, rollback = int(str(shape.get("drafts", 0))), int(str(shape.get("rollback", 0)))
     seen = cells if shape["unified"] else cells // sequences
     return {
         "KV": sum(cells * cache_bytes(values, kv) for values in model.cache_values) / MIB,
-        "RS": sequences * sum(model.state_bytes) / MIB,
-        "compute": compute_bytes(model, batch, seen, sequences, bool(shape["flash"])) / MIB,
+        "RS": sequences * (1 + rollback) * sum(model.state_bytes) / MIB,
+        "compute": compute_bytes(model, batch, seen, sequences, bool(shape["flash"]), drafts, rollback) / MIB,
     }
 
 
 @pytest.mark.parametrize(
-    "shape", SHAPES, ids=["shared", "shared q8_0", "separate", "shared, scores", "separate, scores"]
+    "shape", SHAPES, ids=["shared", "shared q8_0", "separate", "shared, scores", "separate, scores", "separate, drafts"]
 )
 @pytest.mark.parametrize("name", ["tiny_qwen3", "tiny_qwen35", "demo"])
 def test_llama_cpp_takes_what_was_foretold(

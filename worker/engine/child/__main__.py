@@ -116,7 +116,7 @@ def run(pipe: Pipe, emit: Callable[[Event], None]) -> None:
     progress = Progress(emit)
     with progress.alive():
         model = Model(spec, progress)
-        times = warm_up(model, spec.batch, LONGEST_STEP_S, time.monotonic)
+        times = warm_up(model, spec.batch, LONGEST_STEP_S, time.monotonic, spec.draft_rows)
         sight = Sight()
         if spec.projector:
             progress.at_eyes()

@@ -44,11 +44,13 @@ class Want:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The next `count` tokens of a sequence; `last`: they end its backlog, so the next token can be drawn."""
+    """The next `count` tokens of a sequence; `last`: they end its backlog, so the next token can be drawn. `guess`:
+    tokens that may follow, so that more than one can be."""
 
     seq: int
     count: int
     last: bool
+    guess: tuple[int, ...] = ()
 
 
 def plan(wants: Sequence[Want], batch: int, room: Room) -> list[Slice]:
@@ -88,6 +90,25 @@ def pictures_first(decodes: Sequence[Sequence[Slice]], seeing: Set[int]) -> list
     """
     split = ([[p for p in one if p.seq in seeing], [p for p in one if p.seq not in seeing]] for one in decodes)
     return [part for parts in split for part in parts if part]
+
+
+def guesses_last(slices: Sequence[Slice], together: bool) -> list[list[Slice]]:
+    """The decodes of a step of streams where a pass has as many rows of one sequence as of the others: those without
+    guesses go first, then those with guesses, which all have as many.
+
+    Unless they may be `together`, each run of neighbours has a decode of its own, as it has a pass in any case: a pass
+    may move the states of other sequences, and with them what is needed to go back (llama-memory-recurrent.cpp,
+    find_slot), so each has gone back before the next is computed.
+    """
+    decodes = [[part for part in slices if not part.guess]]
+    last = -1
+    for part in slices:
+        if part.guess:
+            if last < 0 or (not together and part.seq != last + 1):
+                decodes.append([])
+            decodes[-1].append(part)
+            last = part.seq
+    return [one for one in decodes if one]
 
 
 def _share(prompts: Sequence[Want], allowed: Room, most: int) -> dict[int, int]:

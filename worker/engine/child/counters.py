@@ -22,6 +22,8 @@ class Counters:
     cached_tokens: int = 0
     generated_tokens: int = 0
     forced_tokens: int = 0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
     stall_s: float = 0.0
     stepped_s: float = 0.0
 
@@ -42,6 +44,8 @@ class Counters:
             cached_tokens=self.cached_tokens,
             generated_tokens=self.generated_tokens,
             forced_tokens=self.forced_tokens,
+            drafted_tokens=self.drafted_tokens,
+            accepted_tokens=self.accepted_tokens,
             longest_stall_ms=1000 * self.stall_s,
             step_ms=1000 * self.stepped_s,
             llama_ms=1000 * inside_s,

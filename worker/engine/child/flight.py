@@ -6,6 +6,7 @@ from worker.bindings.llama import RC_NO_CELLS, Feed, Model
 from worker.bindings.picture_batch import Patch
 from worker.engine.child.batch import Slice
 from worker.engine.child.counters import Counters
+from worker.engine.child.drafts.lookup import came_true
 from worker.engine.child.job import Job
 from worker.engine.child.sampler import Row
 from worker.engine.child.scheduler import Step
@@ -40,9 +41,9 @@ class Flight:
         if step is None:
             self._step = None
 
-    def land(self) -> list[tuple[Job, Row]]:
-        """Wait for the decode and save the states that are due; returns each job that draws, with its row of logits.
-        Where no job draws and no state is due, it waits for nothing.
+    def land(self) -> list[tuple[Job, Sequence[Row]]]:
+        """Wait for the decode and save the states that are due; returns each job that draws, with its row of logits and
+        one for each guess behind it. Where no job draws and no state is due, it waits for nothing.
 
         How long a step took is known before the saving and drawing, which fewer rows would not shorten.
         """
@@ -55,15 +56,33 @@ class Flight:
         self._tell_time(self._clock())
         for job in self._saving:
             self._sequences.save_checkpoint(job.seq)
-        landed = list(zip(self._drawing, rows, strict=True))
+        landed: list[tuple[Job, Sequence[Row]]] = []
+        end = 0
+        for job in self._drawing:
+            begin, end = end, end + 1 + len(job.guess)
+            landed.append((job, list(rows[begin:end])))
         self._drawing, self._saving = [], []
         return landed
+
+    def settle(self, job: Job) -> None:
+        """What a job guessed has been drawn or not: keep the one in the cache, and drop the other."""
+        if not job.guess:
+            return
+        right = came_true(job.guess, job.tokens[job.computed :])
+        self._counters.drafted_tokens += len(job.guess)
+        self._counters.accepted_tokens += right
+        kept = job.tokens[job.computed : job.computed + right]
+        if self._sequences.settle(job.seq, kept, job.computed + right, right < len(job.guess)):
+            job.computed += right
+        else:
+            job.computed = 0
+        job.guess = ()
 
     def _tell_time(self, now: float) -> None:
         """Unless decodes of the step are still to come."""
         if (step := self._step) and not self._to_launch:
             self._step = None
-            step.budget.record(step.depth, step.rows, now - self._launched_at, step.streams)
+            step.took(now - self._launched_at)
 
     def launch(self, slices: Sequence[Slice], jobs: Mapping[int, Job]) -> int:
         """Put the slices of these jobs (by sequence) in flight; llama_decode's code, 0 if they are on their way."""
@@ -81,8 +100,8 @@ class Flight:
             self._launched_at, self._to_launch = began, len(step.decodes)
         self._to_launch -= 1
         self._counters.steps += 1
-        for feed in feeds:
-            self._advance(jobs[feed.seq], feed)
+        for part in slices:
+            self._advance(jobs[part.seq], part)
         return 0
 
     def decode(self, feeds: Sequence[Feed]) -> int:
@@ -92,11 +111,11 @@ class Flight:
                 return code
         return code
 
-    def _advance(self, job: Job, feed: Feed) -> None:
-        self._sequences.prefixes.grow(feed.seq, feed.tokens)
-        before, job.computed = job.computed, job.computed + len(feed.tokens)
+    def _advance(self, job: Job, part: Slice) -> None:
+        before, job.computed, job.guess = job.computed, job.computed + part.count, part.guess
+        self._sequences.prefixes.grow(part.seq, job.tokens[before : job.computed])
         self._counters.prompt_tokens += max(0, min(job.computed, len(job.submit.prompt)) - before)
-        if feed.draws:
+        if part.last:
             self._drawing.append(job)
         if job.computed in job.checkpoints_at:
             self._saving.append(job)
@@ -109,4 +128,5 @@ def _feed(job: Job, part: Slice) -> Feed:
     if (picture := job.layout.picture(begin)) and job.vectors is not None:
         first = begin - picture.at
         patch = Patch(job.vectors[first : first + part.count], first, picture.columns)
-    return Feed(part.seq, job.layout.position(begin), job.tokens[begin:end], part.last, patch)
+    tokens = [*job.tokens[begin:end], *part.guess]
+    return Feed(part.seq, job.layout.position(begin), tokens, int(part.last) + len(part.guess), patch)

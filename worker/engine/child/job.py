@@ -1,6 +1,6 @@
 """One job in the engine: its tokens, how the next one is chosen, and when the answer is over."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Literal
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from wire.errors import ErrorCode, SupernetError
 from worker.bindings.llguidance import Matcher
+from worker.engine.child.drafts.guesser import Guesser
 from worker.engine.child.picture_layout import Layout, misplaced
 from worker.engine.child.prefix_wait import Lead
 from worker.engine.child.reasoning_budget import ReasoningBudget
@@ -54,6 +55,8 @@ class Job:
         self.cached = 0  # tokens of the prompt that were in the cache at the start
         self.paused = False
         self.suspect = False  # was in a decode that failed: runs alone until it has drawn a token
+        self.guesser: Guesser | None = None
+        self.guess: tuple[int, ...] = ()  # that is in the decode in flight, behind the tokens
         self.grammar: Future[Matcher] | None = None
         self.last_token_at: float | None = None  # while the job streams
         self._came_at = self._started_at = self._first_at = self._last_at = now
@@ -85,6 +88,17 @@ class Job:
         return min(cuts, default=0)
 
     @property
+    def room(self) -> int:
+        """Tokens that there may come to be, those of the prompt included."""
+        return len(self.submit.prompt) + self.limit
+
+    @property
+    def most_guesses(self) -> int:
+        """Guesses of which each could be followed by a token: none where another model would not see the pictures, and
+        none while what is wrong with the job is being found out."""
+        return 0 if self.submit.pictures or self.suspect else self.room - len(self.tokens) - 1
+
+    @property
     def finish_reason(self) -> Literal["stop", "length"] | None:
         """Why nothing may follow the tokens so far; None: the answer goes on."""
         if self._matcher and self._matcher.stopped:
@@ -97,6 +111,14 @@ class Job:
         self.cached = min(cached, len(self.submit.prompt))
         self._started_at = self._first_at = self._last_at = now
         self._matcher = self.grammar.result() if self.grammar else None
+
+    def rows_to_draw(self, rows: Sequence[Row]) -> Iterator[Row]:
+        """Of the rows of logits behind the last token and behind each guess, those that tokens are drawn from: as long
+        as the draws are what was guessed. To be asked for the next one when the one before has been drawn from."""
+        begin = len(self.tokens)
+        yield rows[0]
+        while (new := len(self.tokens) - begin) < len(rows) and tuple(self.tokens[begin:]) == self.guess[:new]:
+            yield rows[new]
 
     def draw(self, row: Row, eog: frozenset[int]) -> list[Drawn]:
         """Choose the next token from its row of logits, and those that must follow it, and add them to `tokens`.

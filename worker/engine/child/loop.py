@@ -10,6 +10,8 @@ from typing import Literal, assert_never
 from wire.errors import ErrorCode, SupernetError
 from worker.bindings.llama import Model
 from worker.engine.child.counters import PULSE_S, Counters
+from worker.engine.child.drafts.drafts import Drafts
+from worker.engine.child.drafts.step_cost import StepCost
 from worker.engine.child.eyes import Eyes
 from worker.engine.child.flight import Flight
 from worker.engine.child.inbox import Inbox
@@ -38,6 +40,7 @@ from worker.engine.port import (
 )
 
 Reason = Literal["stop", "length", "cancelled", "failed"]
+_End = tuple[Reason, SupernetError | None]
 
 
 class Loop:
@@ -67,7 +70,9 @@ class Loop:
         self._waiting = WaitingJobs(model, spec, self._sequences.prefixes, self._eyes, clock, wake)
         self._running: dict[str, Job] = {}
         on_separate_caches = not model.unified and not model.offloaded
-        self._scheduler = Scheduler(spec, times, model.copies_from, on_separate_caches)
+        together = model.unified or not model.hybrid
+        drafts = _drafts(model, spec, times)
+        self._scheduler = Scheduler(spec, times, model.copies_from, on_separate_caches, drafts, together)
         self._flight = Flight(model, self._sequences, self._counters, clock)
         self._nan_guard = NanGuard(model, self._flight.decode)
         self._stopping = False
@@ -130,29 +135,33 @@ class Loop:
     # ---- one step ----------------------------------------------------------------------------------------------------
 
     def _sample(self) -> None:
-        for job, row in self._flight.land():
-            self._draw(job, row)
+        for job, rows in self._flight.land():
+            job.suspect = False
+            end: _End | None = None
+            for row in job.rows_to_draw(rows):
+                if end := self._draw(job, row):
+                    break
+            self._flight.settle(job)
+            if end:
+                self._end(job, *end)
 
-    def _draw(self, job: Job, row: Row) -> None:
-        job.suspect = False
+    def _draw(self, job: Job, row: Row) -> _End | None:
+        """Draw the next token of a job, and those that must follow it; returns why it was the last, if so."""
         try:
             drawn = job.draw(row, self._model.vocab.eog)
         except SupernetError as error:
-            self._end(job, "failed", error)
             self._nan_guard.note_failed(row, job.seq)
-            return
+            return "failed", error
         self._nan_guard.note_drawn()
         if not drawn:
-            self._end(job, "stop")
-            return
+            return "stop", None
         counters, name = self._counters, job.submit.job
         counters.stall_s = max(counters.stall_s, job.note_tokens(len(drawn), self._clock()))
         counters.generated_tokens += len(drawn)
         counters.forced_tokens += len(drawn) - 1
         for token in drawn:
             self._outbox.drawn.append((name, token))
-        if reason := job.finish_reason:
-            self._end(job, reason)
+        return (reason, None) if (reason := job.finish_reason) else None
 
     def _obey(self) -> None:
         """Carry out every command that has come."""
@@ -265,3 +274,11 @@ class Loop:
             self._waiting.remove(job)
         code, message = (error.code, error.message) if error else (None, "")
         self._outbox.ended.append(Ended(job.submit.job, reason, job.usage(self._clock()), code, message))
+
+
+def _drafts(model: Model, spec: EngineSpec, times: WarmUpTimes) -> Drafts | None:
+    """None: nothing is to be guessed, or what is refused could not be taken back."""
+    if not spec.draft_rows or (model.hybrid and not model.rollback):
+        return None
+    even = model.hybrid or not model.unified
+    return Drafts(spec.draft_rows, model.rollback if model.hybrid else None, even, StepCost(dict(times.passes)))

@@ -48,7 +48,7 @@ class NanGuard:
             return False
         self._nan_jobs, size = 0, self._model.vocab.size
         rows = min(PROBE_ROWS, rows, self._model.context)
-        code = self._decode([Feed(self._seq, 0, [i * size // rows for i in range(rows)], True)])
+        code = self._decode([Feed(self._seq, 0, [i * size // rows for i in range(rows)], 1)])
         found = code == 0 and bool(np.isnan(self._model.logits()).any())
         self._model.clear(self._seq)
         return found

@@ -53,6 +53,15 @@ class Sequences:
         """Keep the recurrent state of a hybrid model's sequence as it is now."""
         self.prefixes.save_checkpoint(seq, self._model.checkpoint(seq))
 
+    def settle(self, seq: int, drawn: Sequence[int], end: int, refused: bool) -> bool:
+        """Of the guesses that were computed in a sequence these were drawn. If others were `refused` it is cut at its
+        `end`, behind the drawn ones. False: it cannot go back, and has been emptied."""
+        self.prefixes.grow(seq, drawn)
+        if refused and not self._model.cut(seq, end):
+            self.empty(seq)
+            return False
+        return True
+
     def empty(self, seq: int) -> None:
         """Drop the tokens of a sequence. A running job keeps its place in it."""
         self._model.clear(seq)

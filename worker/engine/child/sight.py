@@ -71,7 +71,7 @@ def look(
     most = spec.image_tokens
     seen = encode(most if model.offloaded else min(most, FEW_TOKENS))
     count = min(len(seen.vectors), spec.batch, model.context - 1)
-    compute(model, [Feed(0, 0, [0] * count, False, seen._replace(vectors=seen.vectors[:count]))])
+    compute(model, [Feed(0, 0, [0] * count, 0, seen._replace(vectors=seen.vectors[:count]))])
     model.inside_s = 0.0
     began, before = clock(), computed()
 

@@ -12,12 +12,13 @@ from worker.bindings.llama import Feed, Model
 from worker.engine.child.step_budget import WarmUpTimes
 
 SMALL = (8, 16, 32)  # rows of the slices of which the least is chosen
+_PASSES = (1, 2, 4, 8, 16, 32)  # rows of the passes that are timed for drafts
 DEARER = 1.5  # than a row of the largest of them: then it is no saving to have fewer
 
 
-def warm_up(model: Model, batch: int, longest_s: float, clock: Callable[[], float]) -> WarmUpTimes:
+def warm_up(model: Model, batch: int, longest_s: float, clock: Callable[[], float], draft_rows: int = 0) -> WarmUpTimes:
     """Put the shapes of a step through the model: a row, a row of every sequence, and prompts up to one of `batch`
-    rows, or of so many as take `longest_s` on this machine.
+    rows, or of so many as take `longest_s` on this machine. Where a step may have `draft_rows` guesses: these too.
 
     Raises SupernetError(MODEL_NOT_LOADED) when one of them is not computed.
     """
@@ -26,8 +27,18 @@ def warm_up(model: Model, batch: int, longest_s: float, clock: Callable[[], floa
     def took(*counts: int) -> float:
         """Seconds of a batch with so many rows of each sequence, the first first."""
         began = clock()
-        compute(model, [Feed(seq, 0, _tokens(model, count), True) for seq, count in enumerate(counts)])
+        compute(model, [Feed(seq, 0, _tokens(model, count), 1) for seq, count in enumerate(counts)])
         return clock() - began
+
+    def took_drawing(rows: int) -> float:
+        """Seconds of a batch with so many rows of one sequence, all of which draw; the quicker of two."""
+        feed = Feed(0, 0, _tokens(model, rows), rows)
+        times = []
+        for _ in range(2):
+            began = clock()
+            compute(model, [feed])
+            times.append(clock() - began)
+        return min(times)
 
     model.touch()
     took(1)
@@ -39,9 +50,12 @@ def warm_up(model: Model, batch: int, longest_s: float, clock: Callable[[], floa
     costs = {rows: min(took(rows) for _ in range(2)) / rows for rows in sizes}
     long = most if model.copies_from else min(most, max(few, int(longest_s / costs[few])))
     long_s = [took(long) for _ in range(2 if model.offloaded else 1)][-1]
+    passes = (
+        tuple((rows, took_drawing(rows)) for rows in _PASSES if rows <= min(draft_rows, most)) if draft_rows else ()
+    )
     model.inside_s = 0.0
     least = next(rows for rows, cost in costs.items() if cost <= DEARER * costs[few])
-    return WarmUpTimes(costs[few] if model.copies_from else long_s / long, least, long_s)
+    return WarmUpTimes(costs[few] if model.copies_from else long_s / long, least, long_s, passes)
 
 
 def _tokens(model: Model, count: int) -> list[int]:

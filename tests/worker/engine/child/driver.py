@@ -34,6 +34,7 @@ class Mirrored(Model):
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
         self._held: list[list[int]] = [[] for _ in range(self.sequences)]
+        self._last = [0] * self.sequences  # tokens of the last decode, of which a hybrid model can take some back
         self._saved: dict[bytes, int] = {}
         self._rows: list[NDArray[np.float32]] = []
 
@@ -45,8 +46,8 @@ class Mirrored(Model):
                 held = self._held[feed.seq]
                 assert feed.start == len(held)
                 held += feed.tokens
-                if feed.draws:
-                    self._rows.append(self._row(held))
+                self._rows += [self._row(held[: len(held) - behind]) for behind in reversed(range(feed.draws))]
+                self._last[feed.seq] = len(feed.tokens)
         return code
 
     def _row(self, held: list[int]) -> NDArray[np.float32]:
@@ -64,9 +65,11 @@ class Mirrored(Model):
         self._held[seq] = []
 
     def cut(self, seq: int, length: int, state: bytes | None = None) -> bool:
-        if self.hybrid and length < len(self._held[seq]):
-            assert state is not None
+        if self.hybrid and state is not None:
             assert self._saved[state] == length
+        elif self.hybrid and length < len(self._held[seq]):
+            assert len(self._held[seq]) - length <= min(self.rollback, self._last[seq] - 1)
+            self._last[seq] = 0
         self._held[seq] = self._held[seq][:length]
         return super().cut(seq, length, state)
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.engine.child import batch as tested
-from worker.engine.child.batch import LEAST, TAIL, Slice, Want, pictures_first
+from worker.engine.child.batch import LEAST, TAIL, Slice, Want, guesses_last, pictures_first
 from worker.engine.child.step_budget import AIM, Room
 
 wants_of = st.lists(st.tuples(st.integers(1, 700), st.integers(0, 300)), min_size=0, max_size=20).map(
@@ -115,3 +115,10 @@ def test_a_long_prompt_leaves_no_short_tail() -> None:
     assert slices(552, 512) == [488, TAIL]
     assert slices(1031, 512) == [512, 512, 7], "a few rows cost less by themselves than a tile"
     assert slices(100, 48) == [48, 52], "slices that are short in any case stay as long as they may be"
+
+
+def test_guesses_come_after_streams_without_any_and_neighbours_together() -> None:
+    parts = [Slice(0, 1, True, (5,)), Slice(1, 1, True), Slice(2, 1, True, (6,)), Slice(3, 1, True, (7,))]
+    assert guesses_last(parts, together=True) == [[parts[1]], [parts[0], parts[2], parts[3]]]
+    assert guesses_last(parts, together=False) == [[parts[1]], [parts[0]], [parts[2], parts[3]]]
+    assert guesses_last(parts[:1], together=False) == [parts[:1]]

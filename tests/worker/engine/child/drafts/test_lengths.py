@@ -1,0 +1,58 @@
+"""How many guesses go into a step."""
+
+from itertools import product
+
+import pytest
+
+from worker.engine.child.drafts.lengths import Prospect, even_lengths, lengths
+
+
+def worth(prospects: list[Prospect], chosen: tuple[int, ...]) -> float:
+    return sum(sum(one.rate**i for i in range(count + 1)) for one, count in zip(prospects, chosen, strict=True))
+
+
+def steep(rows: int) -> float:
+    return 1.0 + 0.4 * rows
+
+
+def flat(rows: int) -> float:
+    return 10.0 + 0.1 * rows
+
+
+PROSPECTS = [Prospect(3, 0.9), Prospect(4, 0.6), Prospect(0, 0.9), Prospect(2, 0.95)]
+
+
+@pytest.mark.parametrize("cost", [steep, flat])
+@pytest.mark.parametrize("room", [2, 5, 20])
+def test_no_other_choice_yields_more_tokens_a_second(cost, room: int) -> None:  # type: ignore[no-untyped-def]
+    chosen = lengths(PROSPECTS, room, cost)
+    best = max(
+        worth(PROSPECTS, other) / cost(4 + sum(other))
+        for other in product(*(range(one.guesses + 1) for one in PROSPECTS))
+        if sum(other) <= room
+    )
+    assert sum(chosen) <= room
+    assert worth(PROSPECTS, tuple(chosen)) / cost(4 + sum(chosen)) == pytest.approx(best)
+
+
+@pytest.mark.parametrize("cost", [steep, flat])
+@pytest.mark.parametrize("room", [2, 5, 20])
+def test_of_equal_lengths_too(cost, room: int) -> None:  # type: ignore[no-untyped-def]
+    def seconds(chosen: tuple[int, ...]) -> float:
+        guessing = [count for count in chosen if count]
+        rest = len(chosen) - len(guessing)
+        return float((cost(rest) if rest else 0) + (cost(len(guessing) + sum(guessing)) if guessing else 0))
+
+    chosen = even_lengths(PROSPECTS, room, cost)
+    best = max(
+        worth(PROSPECTS, other) / seconds(other)
+        for other in product(*(range(one.guesses + 1) for one in PROSPECTS))
+        if sum(other) <= room and len({count for count in other if count}) <= 1
+    )
+    assert sum(chosen) <= room and len({count for count in chosen if count}) <= 1
+    assert worth(PROSPECTS, tuple(chosen)) / seconds(tuple(chosen)) == pytest.approx(best)
+
+
+def test_where_rows_cost_more_than_they_yield_nothing_is_guessed() -> None:
+    dear = [Prospect(8, 0.5)] * 2
+    assert lengths(dear, 16, float) == even_lengths(dear, 16, float) == [0, 0]

@@ -1,0 +1,56 @@
+"""Guesses from the text itself, held against a search that looks at every place."""
+
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.thoroughness import at_most
+from worker.engine.child.drafts.lookup import AGREED, NOTHING, SIZES, Guess, Lookup, came_true
+
+
+def searched(tokens: Sequence[int], most: int) -> Guess:
+    for size in SIZES:
+        for at in range(len(tokens) - 1, size - 1, -1):
+            if list(tokens[at - size : at]) == list(tokens[-size:]) and most > 0:
+                found = [*tokens[at:]]
+                while len(found) < most:
+                    found.append(found[len(found) - (len(tokens) - at)])
+                agreed = next(n for n in AGREED if at >= n and list(tokens[at - n : at]) == list(tokens[-n:]))
+                return Guess(tuple(found[:most]), agreed)
+    return NOTHING
+
+
+@settings(max_examples=at_most(300))
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=120), st.integers(0, 60), st.integers(0, 9))
+def test_it_finds_what_a_search_finds(tokens: list[int], known: int, most: int) -> None:
+    """Whether it has read the text at once or token by token."""
+    lookup = Lookup(4096)  # so large that no two of these texts share a hash
+    for end in range(min(known, len(tokens)), len(tokens)):
+        lookup.guess(tokens[:end], most)
+    assert lookup.guess(tokens, most) == searched(tokens, most)
+
+
+def test_in_a_table_that_is_far_too_small_it_guesses_less_and_nothing_wrong() -> None:
+    tokens = [number * number % 61 for number in range(3000)]
+    guess = Lookup(2).guess(tokens, 4)
+    assert guess in (NOTHING, searched(tokens, 4))
+
+
+def test_a_text_that_repeats_itself_is_guessed_round_and_round() -> None:
+    assert Lookup(64).guess([1, 2, 3, 4] * 5, 10) == Guess((1, 2, 3, 4, 1, 2, 3, 4, 1, 2), 16)
+
+
+def test_nothing_is_guessed_of_a_text_without_a_repetition() -> None:
+    assert Lookup(64).guess(list(range(40)), 10) == NOTHING
+    assert Lookup(64).guess([], 10) == NOTHING
+
+
+def test_a_large_vocabulary_and_a_long_text_are_read_in_one_go() -> None:
+    tokens = [(number * 7919) % 248_320 for number in range(20_000)]
+    tokens += tokens[5000:5040]
+    assert Lookup(32_768).guess(tokens, 8) == Guess(tuple(tokens[5040:5048]), 32)
+
+
+def test_what_came_true_ends_with_the_first_that_did_not() -> None:
+    assert [came_true((1, 2, 3), drawn) for drawn in ([], [1], [1, 2, 3, 4], [1, 9, 3], [9])] == [0, 1, 3, 1, 0]

@@ -1,0 +1,85 @@
+"""Which guesses go into a step, for all of its streams together."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from worker.engine.child.drafts.guesser import MOST_BEHIND, Guesser, usual_rates
+from worker.engine.child.drafts.lengths import Cost, even_lengths, lengths
+from worker.engine.child.drafts.step_cost import StepCost
+
+RETRY = 256  # steps in which guesses were not worth their rows, after which these are taken to be cheaper than measured
+CHEAPER = 0.25
+
+
+class Stream(Protocol):
+    """What has to be known of a job whose answer has begun. `most_guesses`: so many could come true at most; `room`:
+    tokens that it may come to have."""
+
+    tokens: list[int]
+    guesser: Guesser | None
+
+    @property
+    def most_guesses(self) -> int: ...
+
+    @property
+    def room(self) -> int: ...
+
+
+class Drafts:
+    """Chooses by what steps cost and how often guesses come true, so that no stream is slower for the guesses.
+
+    `most`: guesses of one step. `rollback`: of one stream, where its state can go back so far only; None: it is cut
+    anywhere. `even`: a pass has as many rows of one stream as of the others.
+    """
+
+    def __init__(self, most: int, rollback: int | None, even: bool, costs: StepCost) -> None:
+        self._most, self._rollback, self._costs = most, rollback, costs
+        self.even = even
+        self._usual = usual_rates()
+        self._declined = 0
+
+    def choose(self, streams: Mapping[int, Stream]) -> dict[int, tuple[int, ...]]:
+        """Guesses by sequence, for the streams that have some in this step, which nothing but streams is in."""
+        guessers, prospects = [], []
+        for stream in streams.values():
+            if stream.guesser is None:
+                stream.guesser = Guesser(self._usual, stream.room)
+            most = stream.most_guesses if self._rollback is None else min(stream.most_guesses, self._rollback)
+            guessers.append(stream.guesser)
+            prospects.append(stream.guesser.look(stream.tokens, most))
+        if not any(one.guesses for one in prospects):
+            return {}
+        allowed = 1 + MOST_BEHIND - max(one.behind for one in guessers)
+        best = even_lengths if self.even else lengths
+        chosen = best(prospects, self._most, self._cost(len(streams), allowed))
+        price = sum(self._costs.of(rows) for rows in self.passes(chosen)) / self._costs.of(len(streams))
+        if not any(chosen) or price > allowed:
+            self._declined += 1
+            return {}
+        self._declined = 0
+        taken = {seq: one.take(count, price) for seq, one, count in zip(streams, guessers, chosen, strict=True)}
+        return {seq: guess for seq, guess in taken.items() if guess}
+
+    def _cost(self, streams: int, allowed: float) -> Cost:
+        """Seconds of a pass, if the step may take so many times what it takes without guesses."""
+        least, cheaper = self._costs.of(streams), 1.0 if self._declined < RETRY else CHEAPER
+
+        def cost(rows: int) -> float:
+            seconds = self._costs.of(rows)
+            if seconds > allowed * least:
+                return float("inf")
+            return seconds if rows <= streams else least + cheaper * (seconds - least)
+
+        return cost
+
+    def passes(self, chosen: Sequence[int]) -> list[int]:
+        """Rows of each pass of a step with so many guesses of each stream."""
+        if not self.even:
+            return [len(chosen) + sum(chosen)]
+        guessing = [count for count in chosen if count]
+        rest = len(chosen) - len(guessing)
+        return [rows for rows in (rest, len(guessing) + sum(guessing)) if rows]
+
+    def record(self, passes: Sequence[int], seconds: float) -> None:
+        """A step of streams alone took so long, for passes of so many rows."""
+        self._costs.record(passes, seconds)

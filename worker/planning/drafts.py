@@ -1,0 +1,38 @@
+"""How many tokens a step may guess ahead, and what a hybrid model needs to take wrong guesses back."""
+
+from dataclasses import replace
+from itertools import product
+
+from worker.engine.port import EngineSpec
+from worker.machine.description import Machine
+from worker.planning.footprint import Footprint
+from worker.planning.layout import Shape, split
+
+# Guesses of a step. With as many of one answer, all of them right, a CPU is near what it gains at most (an AMD EPYC,
+# SmolLM2: 1.7 x), and 32 more rows of logits are 32 MB with 248k tokens of vocabulary. A state to go back to is kept
+# for each guess, 63 MiB of Qwen3.6-35B-A3B, so of a hybrid model there are few, and fewer before there are none.
+ROWS, ROLLBACK = 32, 3
+
+
+def going_back(
+    model: Footprint, shape: Shape, engine: EngineSpec, machine: Machine, reserve_bytes: int, least_slots: int
+) -> EngineSpec:
+    """Return the engine of a hybrid model with guesses, if states to go back to have room beside all else, or in the
+    place of a quarter of its slots at most, and so that `least_slots` are left."""
+    if not model.goes_back or not any(model.state_bytes):
+        return engine
+    least = max(min(least_slots, engine.slots), -(-3 * engine.slots // 4))
+    for back, slots in product(range(ROLLBACK, 0, -1), range(engine.slots, least - 1, -1)):
+        rows = min(ROWS, back * slots)
+        batch = max(engine.batch, slots + engine.anchors + rows)
+        tried = replace(engine, slots=slots, draft_rows=rows, rollback=back, batch=batch)
+        if (dealt := split(model, tried, shape, machine, reserve_bytes)) is not None:
+            return replace(tried, split=dealt if len(dealt) > 1 else ())
+    return engine
+
+
+def why_none(model: Footprint) -> str:
+    """Return why nothing is guessed ahead by a model whose owner would have it."""
+    if not model.goes_back:
+        return "nothing is guessed ahead: llama.cpp cannot take back what such a model has read"
+    return "nothing is guessed ahead: there is no memory for states to go back to"
