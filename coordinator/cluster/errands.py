@@ -16,7 +16,9 @@ class Tell:
 
 @dataclass(frozen=True)
 class Route:
-    """A job of ours is in no cell and wants one, now. `but`: not this one, that has just given it back or is lost."""
+    """A job of ours is in no cell and wants one, now. `but`: not this one, that has just given it back or is lost.
+    `to`: the one that should have it, in the opinion of the cell that gave it back."""
 
     job: str
     but: ReplicaId | None = None
+    to: ReplicaId | None = None

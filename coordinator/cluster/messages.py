@@ -63,10 +63,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Ended:
-    """The job has ended in its cell. The edge counts tokens by itself: of `usage` it takes the prompt's."""
+    """The job has ended in its cell. The edge counts tokens by itself: `usage` may say that fewer count, never more."""
 
     kind: Literal["finished", "failed", "stopped"]
-    tried: Tried
+    attempts: Count
     usage: Usage
     timings: Timings = field(default_factory=Timings)
     finish_reason: FinishReason = "stop"
@@ -84,6 +84,7 @@ class HandedBack:
 
 
 Event = Placed | Accepted | Step | Progressed | Made | Ended | HandedBack
+Answer = Annotated[tuple[Placed | Accepted | Step, ...], Field(max_length=MAX_EVENTS)]  # what a client has of a job
 
 
 # ---- lane: edge to cell ----------------------------------------------------------------------------------------------
@@ -91,15 +92,14 @@ Event = Placed | Accepted | Step | Progressed | Made | Ended | HandedBack
 
 @dataclass(frozen=True)
 class Submit:
-    """Run this. A higher leg of a known job replaces the older. `stays`: if the edge dies, the answer is kept for the
-    client to come back for; `answer` is then what the client was given by cells before."""
+    """Run this. A higher leg of a known job replaces the older. `answer`: of a job whose client may come back for its
+    answer, what it was given by cells before."""
 
     job: Id
     leg: Leg
     spec: JobSpec
     so_far: SoFar
-    stays: bool = False
-    answer: Annotated[tuple[Placed | Accepted | Step, ...], Field(max_length=MAX_EVENTS)] = ()
+    answer: Answer = ()
 
 
 @dataclass(frozen=True)
@@ -119,16 +119,18 @@ class Release:
 
 @dataclass(frozen=True)
 class Taken:
-    """The client has taken every event below: (job, leg, next). It opens the worker's window."""
+    """What clients have taken: (job, leg, event, attempt, frame), all below each number. It opens the worker's window.
+    The frame is the worker's own: some may have been given by the cell that it was in before."""
 
-    items: Annotated[tuple[tuple[Id, Leg, Count], ...], Field(max_length=MAX_JOBS)]
+    items: Annotated[tuple[tuple[Id, Leg, Count, Count, Count], ...], Field(max_length=MAX_JOBS)]
 
 
 @dataclass(frozen=True)
 class Resync:
-    """Send again from there: (job, leg, next, taken). `whole`: these are all jobs of the edge at this cell."""
+    """Send again from `next` on: (job, leg, next), and what was taken. `whole`: these are all jobs of the edge here."""
 
-    items: Annotated[tuple[tuple[Id, Leg, Count, Count], ...], Field(max_length=MAX_JOBS)]
+    items: Annotated[tuple[tuple[Id, Leg, Count], ...], Field(max_length=MAX_JOBS)]
+    taken: Taken = field(default_factory=lambda: Taken(()))
     whole: bool = False
 
 
@@ -172,11 +174,6 @@ class No:
     error: AnError
 
 
-@dataclass(frozen=True)
-class Missed:
-    """Messages of yours were lost on the way: say again, with a Resync, what the cell has of your jobs."""
-
-
 # ---- asks: a question and its answer ---------------------------------------------------------------------------------
 
 
@@ -197,8 +194,7 @@ class Kept:
     leg: Leg
     spec: JobSpec
     so_far: SoFar
-    stays: bool = False
-    answer: Annotated[tuple[Placed | Accepted | Step, ...], Field(max_length=MAX_EVENTS)] = ()
+    answer: Answer = ()
 
 
 @dataclass(frozen=True)
@@ -259,7 +255,7 @@ class Counts:
 
 
 ToCell = Submit | Cancel | Release | Taken | Resync
-ToEdge = Events | Waits | Still | Unknown | No | Missed
+ToEdge = Events | Waits | Still | Unknown | No
 Question = Reclaim | Attach | Upload | Uploaded
-Answer = Reclaimed | Attached | MayUpload | Counts
-Message = ToCell | ToEdge | Question | Answer | News
+Reply = Reclaimed | Attached | MayUpload | Counts
+Message = ToCell | ToEdge | Question | Reply | News

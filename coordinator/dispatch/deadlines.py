@@ -17,14 +17,21 @@ SILENT_S = 1.5 * HEARTBEAT_S  # no frame at all has come from the worker
 
 def check_client(state: State, job: Job, now: float) -> None:
     """End a job whose client's own deadline has passed: nobody waits for its answer any more."""
+    error = too_late(job, now)
+    if error is not None:
+        state.counters.deadlines += 1
+        ends.fail(state, job, error, now)
+
+
+def too_late(job: Job, now: float) -> SupernetError | None:
+    """What is said of a job once its client's own deadline has passed; None before that."""
     within_s = job.spec.deadline_s
     if within_s is None or job.cancelled or now - job.submitted < within_s:
-        return
-    state.counters.deadlines += 1
+        return None
     message = (
         f"no whole answer within the {within_s:g} s that this client waits: stream it, ask for less, or wait longer"
     )
-    ends.fail(state, job, SupernetError(ErrorCode.DEADLINE_EXCEEDED, message), now)
+    return SupernetError(ErrorCode.DEADLINE_EXCEEDED, message)
 
 
 def check_leases(state: State, worker: Worker, now: float) -> None:

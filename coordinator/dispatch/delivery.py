@@ -9,15 +9,20 @@ from wire.messages import Delta
 
 def deliver(state: State, job: Job, lease: Lease, delta: Delta, now: float) -> None:
     """Give the client the next delta of the attempt that serves its job."""
+    book(job, lease, delta, now)
+    state.counters.tokens += len(delta.tokens)
+    state.queue.delivered(job)
+    state.emit(Deliver(job.spec.id, delta, len(job.delivered)))
+
+
+def book(job: Job, lease: Lease, delta: Delta, now: float) -> None:
+    """Count what the client is given as the job's, and as its worker's."""
     job.delivered.extend(delta.tokens)
     if delta.tokens:
         job.served[lease.worker] = job.served.get(lease.worker, 0) + len(delta.tokens)
         job.reader = lease.worker
         job.read = lease.prompt or min(job.prompt, job.spec.prompt.most)
-    state.counters.tokens += len(delta.tokens)
-    state.queue.delivered(job)
+        if job.first_token_at is None:
+            job.first_token_at = now
     silence.listen(job, lease, delta)
     calls.keep(job, delta)
-    if job.first_token_at is None and delta.tokens:
-        job.first_token_at = now
-    state.emit(Deliver(job.spec.id, delta, len(job.delivered)))

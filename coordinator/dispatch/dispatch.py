@@ -165,8 +165,7 @@ class Dispatch(Outlook):
         """The key that asked for the job is not good any more: the job fails."""
         job = self._state.jobs.get(job_id)
         if job is not None:
-            message = "The API key of this request has ended: it expired or was revoked."
-            ends.fail(self._state, job, SupernetError(ErrorCode.INVALID_API_KEY, message), now)
+            ends.fail(self._state, job, ends.revoked(), now)
         return self._state.flush()
 
     def acknowledged(self, job_id: str, attempt: int, seq: int, now: float) -> list[Effect]:

@@ -3,18 +3,19 @@
 from coordinator.artefact import Artefact
 from coordinator.dispatch import leases
 from coordinator.dispatch.dispatch_state import State
-from coordinator.dispatch.effects import Deliver, Failed, Finished, Made, Report, Stopped
+from coordinator.dispatch.effects import Deliver, Failed, Finished, JobEvent, Made, Progress, Report, Stopped
 from coordinator.scheduler.state import Job
 from wire import messages as wire
 from wire.chat import Timings, Usage
-from wire.errors import SupernetError
+from wire.errors import ErrorCode, SupernetError
 
 
 def finish(state: State, job: Job, done: wire.Done, now: float) -> None:
     """End the job as finished: a worker gave the whole answer."""
     state.queue.ended(job, done.usage.prompt)
     forget(state, job)
-    _finished(state, job, done, now)
+    state.counters.finished += 1
+    state.emit(finished(job, done, now))
 
 
 def made(state: State, job: Job, artefact: Artefact, now: float) -> None:
@@ -34,13 +35,34 @@ def fail(state: State, job: Job, error: SupernetError, now: float) -> None:
         stop(state, job, now)
         return
     _drop(state, job, now)
-    if job.truncated is not None:
-        if job.truncated.trailing is not None and job.truncated.tokens == len(job.delivered):
-            state.emit(Deliver(job.spec.id, job.truncated.trailing, job.truncated.tokens))
-        _finished(state, job, job.truncated.done, now)
-        return
-    state.counters.failed += 1
-    state.emit(Failed(job.spec.id, error, report(job, now)))
+    if job.truncated is None:
+        state.counters.failed += 1
+    else:
+        state.counters.finished += 1
+    for event in last_words(job, error, now):
+        state.emit(event)
+
+
+def last_words(job: Job, error: SupernetError, now: float) -> list[JobEvent]:
+    """What its client is told of a job that will not be served to its end: the error, or the answer that there is."""
+    cut = job.truncated
+    if cut is None:
+        return [Failed(job.spec.id, error, report(job, now))]
+    rest: list[JobEvent] = []
+    if cut.trailing is not None and cut.tokens == len(job.delivered):
+        rest.append(Deliver(job.spec.id, cut.trailing, cut.tokens))
+    return [*rest, finished(job, cut.done, now)]
+
+
+def finished(job: Job, done: wire.Done, now: float) -> Finished:
+    """The end of a job by its worker's last word."""
+    return Finished(job.spec.id, done.finish_reason, report(job, now, done.usage, done.timings), done.stop)
+
+
+def revoked() -> SupernetError:
+    """What is said of a job whose key has ended."""
+    message = "The API key of this request has ended: it expired or was revoked."
+    return SupernetError(ErrorCode.INVALID_API_KEY, message)
 
 
 def stop(state: State, job: Job, now: float, claimed: Usage | None = None) -> None:
@@ -48,6 +70,11 @@ def stop(state: State, job: Job, now: float, claimed: Usage | None = None) -> No
     _drop(state, job, now)
     state.counters.stopped += 1
     state.emit(Stopped(job.spec.id, report(job, now, claimed)))
+
+
+def progress(job: Job) -> Progress:
+    """What the job's client has got so far."""
+    return Progress(min(job.read, job.spec.prompt.most), job.reader, tuple(job.served.items()))
 
 
 def report(job: Job, now: float, claimed: Usage | None = None, timings: Timings | None = None) -> Report:
@@ -75,11 +102,6 @@ def report(job: Job, now: float, claimed: Usage | None = None, timings: Timings 
         first_token_s=None if job.first_token_at is None else job.first_token_at - job.submitted,
         total_s=now - job.submitted,
     )
-
-
-def _finished(state: State, job: Job, done: wire.Done, now: float) -> None:
-    state.counters.finished += 1
-    state.emit(Finished(job.spec.id, done.finish_reason, report(job, now, done.usage, done.timings), done.stop))
 
 
 def _drop(state: State, job: Job, now: float) -> None:

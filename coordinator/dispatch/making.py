@@ -27,12 +27,18 @@ def progressed(state: State, lease: Lease, progress: Progress, now: float) -> st
         lease.began_at = now
     told = Progressed(job.spec.id, progress.stage, progress.step, progress.steps, _preview(job, progress))
     lease.percent = told.percent
-    if told.percent > job.percent or (told.percent == job.percent and told.preview):
-        job.percent = told.percent
-        job.previews += bool(told.preview)
-        if not job.cancelled:
-            state.emit(told)
+    if is_ahead(job, told) and not job.cancelled:
+        state.emit(told)
     return None
+
+
+def is_ahead(job: Job, told: Progressed) -> bool:
+    """Whether this is more than the job's client was told before; then it counts as told."""
+    if told.percent < job.percent or (told.percent == job.percent and not told.preview):
+        return False
+    job.percent = told.percent
+    job.previews += bool(told.preview)
+    return True
 
 
 def _preview(job: Job, progress: Progress) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from coordinator.dispatch import overview
+from coordinator.dispatch import ends, overview
 from coordinator.dispatch.dispatch_state import State
 from coordinator.dispatch.effects import Progress
 from coordinator.dispatch.overview import ModelStock
@@ -78,11 +78,7 @@ class Outlook:
     def progress(self, job_id: str) -> Progress | None:
         """What the client of a job has got so far; None if the job has ended."""
         job = self._state.jobs.get(job_id)
-        return (
-            None
-            if job is None
-            else Progress(min(job.read, job.spec.prompt.most), job.reader, tuple(job.served.items()))
-        )
+        return None if job is None else ends.progress(job)
 
     def running(self) -> int:
         """How many jobs have not ended; those that wait count too."""
@@ -128,6 +124,11 @@ class Outlook:
     def job(self, job_id: str) -> Job | None:
         """A job that has not ended; None if it is not here."""
         return self._state.jobs.get(job_id)
+
+    def process(self, worker: str) -> str:
+        """The instance that a worker is now; "" if it is not here."""
+        found = self._state.fleet.workers.get(worker)
+        return "" if found is None else found.hello.instance
 
     def reclaimable(self, job_id: str, attempt: int, worker: str, instance: str, next_seq: int) -> JobSpec | None:
         """The job that this process of a worker may take along to another cell, where its next new frame of the attempt

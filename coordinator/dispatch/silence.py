@@ -71,8 +71,15 @@ def _silent_at_end(lease: Lease) -> int:
     return max(0, lease.silent - TOKENS_PER_CHAR * said)
 
 
+def keep(job: Job, worker: str, tokens: int) -> None:
+    """Count no more than the first `tokens` of the job as delivered; the others were this worker's."""
+    more = len(job.delivered) - tokens
+    if more > 0:
+        del job.delivered[tokens:]
+        job.served[worker] = max(0, job.served.get(worker, 0) - more)
+
+
 def _take_back(job: Job, lease: Lease, tokens: int) -> None:
     if tokens:
-        del job.delivered[-tokens:]
-        job.served[lease.worker] -= tokens
+        keep(job, lease.worker, len(job.delivered) - tokens)
         lease.silent = lease.unsaid = 0

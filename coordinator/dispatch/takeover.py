@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from coordinator.dispatch import handback, leases, placing
 from coordinator.dispatch.dispatch_state import State
-from coordinator.dispatch.effects import Accepted
+from coordinator.dispatch.effects import Accepted, Queued
 from coordinator.dispatch.so_far import Claim, SoFar
 from coordinator.scheduler.state import Job, JobSpec, Lease
 from coordinator.scheduler.workers import Worker
@@ -32,6 +32,7 @@ def release(state: State, job_id: str, goes: bool, now: float) -> SoFar | None:
         return None
     lease = job.lease
     worker = None if lease is None else state.fleet.workers[lease.worker]
+    job.handbacks += not goes
     stays_here = worker is not None and worker.connected and not goes
     so_far = handback.leave(state, job, now, None if worker is None or stays_here else worker.hello.instance)
     if lease is not None and worker is not None:
@@ -66,7 +67,8 @@ def adopt(state: State, worker: Worker, claims: Sequence[Claim], now: float) -> 
         attempt, model = claim.so_far.attempt, claim.spec.model
         if attempt is None or model not in worker.replicas or claim.spec.id in state.jobs:
             continue
-        if alive.get((claim.spec.id, attempt.attempt), -1) < attempt.next_seq:
+        name = claim.spec.id, attempt.attempt
+        if name in worker.leases or alive.get(name, -1) < attempt.next_seq:
             continue
         job = begin(state, claim.spec, claim.so_far, now)
         starts, job.starts = max(job.starts, attempt.attempt), attempt.attempt - 1
@@ -89,6 +91,9 @@ def wait(state: State, claims: Sequence[Claim], now: float) -> None:
             job.waiting_since = now
             state.queue.add(job)
             placing.place(state, claim.spec.model, now)
+            place = state.queue.place(job) if job.legs else None
+            if place is not None:
+                state.emit(Queued(job.spec.id, place))
 
 
 def _alive(hello: Hello) -> Mapping[tuple[str, int], int]:

@@ -1,0 +1,57 @@
+"""One job of another edge in our cell: what happened to it, numbered, until its edge has taken that."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from coordinator.cluster.answer import Answer
+from coordinator.cluster.ids import ReplicaId
+from coordinator.cluster.messages import Event
+from coordinator.dispatch.effects import Progressed
+from coordinator.scheduler.state import JobSpec
+
+MOST_PROGRESS = 8  # that one edge has not taken: more of it is of no use, the newest counts
+
+
+@dataclass
+class Lodger:
+    spec: JobSpec
+    edge: ReplicaId
+    leg: int
+    submitted: float  # by our clock
+    next: int = 0  # the number of the next event
+    untaken: deque[tuple[int, Event]] = field(default_factory=deque)
+    progress: int = 0  # of them, how many only say how far it is
+    answer: Answer | None = None  # all of it from its beginning, if it stays
+    ended_at: float | None = None  # it is not in dispatch any more
+    lost_at: float | None = None  # its edge is gone
+    stays_alone: bool = False  # and will not come back: nobody takes what comes but we
+    unasked: bool = False  # it has a new edge, which has asked for nothing yet
+
+    @property
+    def is_told(self) -> bool:
+        """Whether its edge hears of what happens as it happens."""
+        return self.lost_at is None and not self.unasked
+
+    def happens(self, event: Event) -> int | None:
+        """Keep the next event; returns its number. None: too much of its kind is on the way."""
+        if isinstance(event, Progressed):
+            if self.progress >= MOST_PROGRESS:
+                return None
+            self.progress += 1
+        elif self.answer is not None and not self.answer.add(event):
+            self.answer = None
+        number, self.next = self.next, self.next + 1
+        if not self.stays_alone:
+            self.untaken.append((number, event))
+        return number
+
+    def taken(self, below: int) -> None:
+        """The edge needs no event below this number again."""
+        while self.untaken and self.untaken[0][0] < below:
+            self.progress -= isinstance(self.untaken.popleft()[1], Progressed)
+
+    def moves_to(self, edge: ReplicaId) -> None:
+        """Another edge has it, and hears the whole answer from its first event on."""
+        self.edge, self.leg, self.lost_at, self.stays_alone, self.unasked = edge, self.leg + 1, None, False, True
+        self.untaken = deque(enumerate(self.answer.events if self.answer else ()))
+        self.next, self.progress = len(self.untaken), 0
