@@ -9,7 +9,7 @@ from coordinator.cluster import clocks, hearing, legs, reclaiming
 from coordinator.cluster.answer import Answer
 from coordinator.cluster.ids import ReplicaId
 from coordinator.cluster.journey import Journey
-from coordinator.cluster.journeys import Journeys, Out, Travels
+from coordinator.cluster.journeys import Journeys, Out
 from coordinator.cluster.messages import Attached, Cancel, Reclaim, Reclaimed, ToEdge
 from coordinator.dispatch.deadlines import too_late
 from coordinator.dispatch.failover import is_last_try
@@ -27,6 +27,8 @@ class Itinerary:
 
     def __init__(self, limits: Limits) -> None:
         self._table = Journeys(limits)
+        self.counts = self._table.counts
+        self.jobs = self._table.jobs  # all that are elsewhere, by id; to look at, not to change
 
     # ---- jobs that come and go -----------------------------------------------------------------------------------
 
@@ -205,15 +207,6 @@ class Itinerary:
             table.took(journey)
 
     # ---- questions -----------------------------------------------------------------------------------------------
-
-    @property
-    def counts(self) -> Travels:
-        return self._table.counts
-
-    @property
-    def jobs(self) -> dict[str, Journey]:
-        """All that are elsewhere, by id; to look at, not to change."""
-        return self._table.jobs
 
     def cells(self) -> frozenset[ReplicaId]:
         """Those that have a job of ours."""
