@@ -36,6 +36,13 @@ class Gone:
 
 
 @dataclass(frozen=True)
+class Where:
+    """Is the worker of this key in your cell? Answered by Here or Gone: of whom others have heard may be old."""
+
+    worker: Name
+
+
+@dataclass(frozen=True)
 class Picture:
     """The sender, once a second and when it changes. `speaks`: versions of what replicas say that it understands.
     `leaving`: it gets no more jobs. `lag_s`: how late its loop runs."""
@@ -93,4 +100,4 @@ class Looked:
     text: Annotated[str, Field(max_length=MAX_LOOK_CHARS)] = field(repr=False)
 
 
-News = Here | Gone | Picture | Revised | Watching | Bye | Ping | Pong | Snapshot | Look | Looked | Gossiped
+News = Here | Gone | Where | Picture | Revised | Watching | Bye | Ping | Pong | Snapshot | Look | Looked | Gossiped

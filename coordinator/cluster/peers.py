@@ -8,6 +8,8 @@ given up for it before DARK_MOST_S.
 from collections.abc import Container
 from dataclasses import dataclass
 
+from coordinator.cluster.ids import ReplicaId
+
 SUSPECT_S = 0.5  # of silence: whoever is waited for is asked
 ASK_S = 1.5  # and whoever is not
 DEAD_S = 3.0
@@ -30,24 +32,24 @@ class _Peer:
 class Peers:
     """What replica `me` knows of the life of the others."""
 
-    def __init__(self, me: str) -> None:
+    def __init__(self, me: ReplicaId) -> None:
         self._me = me
-        self._peers: dict[str, _Peer] = {}
+        self._peers: dict[ReplicaId, _Peer] = {}
         self._bus_at: float | None = None  # when anything came last; None: nothing ever did
         self._bus_since = 0.0  # since when the bus has not been dark
         self._asked = False  # a ping to ourselves is on its way
 
-    def __contains__(self, peer: str) -> bool:
+    def __contains__(self, peer: ReplicaId) -> bool:
         return peer in self._peers and not self._peers[peer].dead
 
-    def alive(self) -> list[str]:
+    def alive(self) -> list[ReplicaId]:
         return [peer for peer, known in self._peers.items() if not known.dead]
 
     def is_dark(self, now: float) -> bool:
         """Whether nothing has come by the bus for so long that it cannot be the others' doing."""
         return self._bus_at is None or now - self._bus_at >= DARK_S
 
-    def heard(self, peer: str, now: float) -> bool:
+    def heard(self, peer: ReplicaId, now: float) -> bool:
         """Something came from the replica. True: it is new, or it had been given up."""
         if self.is_dark(now):
             self._bus_since = now
@@ -59,14 +61,14 @@ class Peers:
         self._peers[peer] = _Peer(now, asked_at=None if known is None else known.asked_at)
         return new
 
-    def left(self, peer: str, now: float) -> bool:
+    def left(self, peer: ReplicaId, now: float) -> bool:
         """The replica said goodbye. False: it was not there."""
         if peer not in self:
             return False
         self._peers[peer] = _Peer(now, dead=True)
         return True
 
-    def missed(self, peer: str) -> None:
+    def missed(self, peer: ReplicaId) -> None:
         """A ping had no answer."""
         if peer == self._me:
             self._asked = False
@@ -77,17 +79,16 @@ class Peers:
                 known.missed, known.missed_since = 0, known.asked_at
             known.missed, known.asked_at = known.missed + 1, None
 
-    def answered(self, peer: str, now: float) -> None:
-        """A ping was answered."""
+    def answered(self, peer: ReplicaId) -> None:
+        """A ping was answered; that the peer was heard is told besides."""
         if peer == self._me:
             self._asked = False
-        self.heard(peer, now)
-        if peer in self:
+        elif peer in self._peers:
             self._peers[peer].asked_at = None
 
-    def tick(self, waited_for: Container[str], now: float) -> tuple[list[str], list[str]]:
+    def tick(self, waited_for: Container[ReplicaId], now: float) -> tuple[list[ReplicaId], list[ReplicaId]]:
         """Who is to be pinged now, and who is dead from now on."""
-        pings, dead = list[str](), list[str]()
+        pings, dead = list[ReplicaId](), list[ReplicaId]()
         for peer, known in list(self._peers.items()):
             silent_s = now - max(known.heard_at, self._bus_since)
             if known.dead:

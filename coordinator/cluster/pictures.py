@@ -38,16 +38,18 @@ class Pictures:
         self._seen: dict[ReplicaId, _Seen] = {}
         self._told: tuple[object, ...] | None = None
         self._told_at = 0.0
+        self._looked_at = 0.0
 
     # ---- ours ----------------------------------------------------------------------------------------------------
 
     def may_be_due(self, now: float) -> bool:
-        """Whether a picture of ours may go now, if it says something new."""
-        return self._told is None or now - self._told_at >= CHANGED_S
+        """Whether ours is to be looked at: it costs more than most of what happens in between."""
+        return self._told is None or now - self._looked_at >= CHANGED_S
 
     def due(self, ours: Picture, now: float) -> bool:
         """Whether this one is to go now: the last is a second old, or tells others to send jobs where there is no room,
         or not where there is. If so, it counts as told."""
+        self._looked_at = now
         what = (ours.leaving, ours.role, *(_telling(stock) for stock in ours.models))
         if self._told is not None and now - self._told_at < (EACH_S if what == self._told else CHANGED_S):
             return False
@@ -71,25 +73,20 @@ class Pictures:
         """(replica, its picture, the picture's age)."""
         return ((replica, seen.picture, now - seen.at) for replica, seen in self._seen.items())
 
-    def cells(self, now: float) -> Iterator[tuple[ReplicaId, Picture]]:
-        """Those that may be given jobs: their picture is fresh, they do not leave, and we understand each other."""
+    def cells(self, now: float, *, leaving: bool = False) -> Iterator[tuple[ReplicaId, Picture]]:
+        """Those that may be given jobs: their picture is fresh, we understand each other, and they do not leave; or
+        those that do."""
         for replica, seen in self._seen.items():
             picture = seen.picture
-            if (
-                now - seen.at < FRESH_S
-                and not picture.leaving
-                and BUS_VERSION in picture.speaks
-                and picture.role != "edge"
-            ):
+            able = BUS_VERSION in picture.speaks and picture.role != "edge"
+            if able and picture.leaving == leaving and now - seen.at < FRESH_S:
                 yield replica, picture
 
-    def stocks(self, model: str, now: float) -> Iterator[tuple[ReplicaId, ModelStock]]:
-        """What cells that may be given jobs have of the model, less the jobs that were sent there since."""
-        for replica, _ in self.cells(now):
-            seen = self._seen[replica]
-            stock = seen.models.get(model)
-            if stock is not None:
-                yield replica, _less(stock, seen.sent[model])
+    def stocks(self, model: str, now: float, *, leaving: bool = False) -> list[tuple[ReplicaId, ModelStock]]:
+        """What cells that may be given jobs have of the model, less the jobs that were sent there since; or what those
+        have that leave."""
+        found = ((cell, self._seen[cell]) for cell, _ in self.cells(now, leaving=leaving))
+        return [(cell, _less(seen.models[model], seen.sent[model])) for cell, seen in found if model in seen.models]
 
     def sent(self, replica: ReplicaId, model: str) -> None:
         """A job of the model goes there."""

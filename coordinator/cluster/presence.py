@@ -55,10 +55,14 @@ class Presence:
         for worker in list(self._of_cell.get(cell, ())):
             self._forget(worker)
 
-    def is_double(self, worker: str, instance: str) -> bool:
-        """Whether another process of this key is at another cell: then this one is a duplicate."""
+    def ours(self, worker: str) -> None:
+        """The worker has come to our cell."""
+        self._forget(worker)
+
+    def of_another(self, worker: str, instance: str) -> ReplicaId | None:
+        """The cell with another process of this key, as far as was heard."""
         known = self._workers.get(worker)
-        return known is not None and known.instance != instance
+        return None if known is None or known.instance == instance else known.cell
 
     def _forget(self, worker: str) -> None:
         known = self._workers.pop(worker, None)

@@ -60,16 +60,13 @@ def choose(
     `mine`: what our own cell has of the model, `others` the other cells; those in `but` are left out. `hint`: a cell
     that has read so many tokens of its prompt.
     """
-    stocks = [(cell, stock) for cell, stock in others if cell not in but]
-    if mine is not None and me not in but:
-        stocks.insert(0, (me, mine))
-    cells = [_Cell(cell, stock, _fitting(job, stock)) for cell, stock in stocks]
-    longest = max((_context(kind) for cell in cells for kind in cell.kinds), default=0)
+    stocks = [*([] if mine is None else [(me, mine)]), *others]
+    longest = max((_context(kind) for _, stock in stocks for kind in _fitting(job, stock)), default=0)
     context = least_context(job.prompt, job.context, longest)
-    cells = [_Cell(cell.replica, cell.stock, _fitting(job, cell.stock, context)) for cell in cells if cell.kinds]
-    cells = [cell for cell in cells if cell.kinds]
-    if not cells:  # a worker that has just lost its line comes back somewhere: the job waits for it
-        return next((cell for cell, stock in stocks if stock.recent), None)
+    able = [_Cell(cell, stock, kinds) for cell, stock in stocks if (kinds := _fitting(job, stock, context))]
+    if not able:  # a worker that has just lost its line comes back somewhere: the job waits for it
+        return next((cell for cell, stock in stocks if stock.recent and cell not in but), None)
+    cells = [cell for cell in able if cell.replica not in but]
     own = next((cell for cell in cells if cell.replica == me), None)
     asked = _drawn([cell for cell in cells if cell is not own], dice)
     if hint is not None:

@@ -4,7 +4,7 @@ Every job ends in exactly one of Finished, Failed, Stopped, or leaves for anothe
 the worker says so, when the worker is gone, or when a Cancel has stayed unanswered for too long.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from coordinator.artefact import Artefact
 from coordinator.dispatch import (
@@ -28,7 +28,9 @@ from coordinator.dispatch.outlook import Outlook
 from coordinator.dispatch.so_far import Claim, SoFar
 from coordinator.scheduler.state import JobSpec, Limits, Peer
 from wire.errors import ErrorCode, SupernetError
+from wire.media import MediaOffer
 from wire.messages import Hello, ToCoordinator
+from wire.offers import ModelOffer
 
 
 class Dispatch(Outlook):
@@ -95,6 +97,12 @@ class Dispatch(Outlook):
         """Send a worker to another cell: it dials again, and its jobs wait for it for a while."""
         membership.move(self._state, session)
         return self._state.flush()
+
+    def expect(self, offers: Iterable[ModelOffer | MediaOffer], now: float) -> None:
+        """Workers that offer this have lost their cell and dial again, somewhere: jobs wait for them for a moment, as
+        for any that were here."""
+        for offer in offers:
+            self._state.fleet.has_left(offer, now)
 
     @property
     def elsewhere(self) -> frozenset[str]:

@@ -61,6 +61,10 @@ class Outlook:
         """All workers that are connected, or may come back; to look at, not to change."""
         return list(self._state.fleet.workers.values())
 
+    def worker(self, key: str) -> Worker | None:
+        """One of them by its key."""
+        return self._state.fleet.workers.get(key)
+
     def resting(self, now: float) -> dict[str, float]:
         """Keys of workers that get no jobs after a fault -> seconds until they are tested."""
         return self._state.quarantine.waiting(now)

@@ -67,5 +67,6 @@ def stock(state: State, model: str, now: float) -> ModelStock:
 
 def stocks(state: State, now: float) -> tuple[ModelStock, ...]:
     """Of every model that has workers, or had some a moment ago, or is waited for."""
-    found = (stock(state, model, now) for model in state.fleet.pools)
+    models = dict.fromkeys((*state.fleet.pools, *state.fleet.last_left, *state.queue.models()))
+    found = (stock(state, model, now) for model in models)
     return tuple(one for one in found if one.kinds or one.waiting or one.recent)

@@ -98,11 +98,15 @@ class Fleet:
         """The worker's socket is gone; the worker may come back."""
         worker.left_at = now
         self._leave(worker)
-        for model, replica in worker.replicas.items():
-            left = self.last_left.setdefault(model, deque())
-            left.append((now, replica.offer))
-            while now - left[0][0] >= DEAD_AFTER_S:
-                left.popleft()
+        for replica in worker.replicas.values():
+            self.has_left(replica.offer, now)
+
+    def has_left(self, offer: ModelOffer | MediaOffer, now: float) -> None:
+        """A worker that offered this has lost its socket, here or in another cell."""
+        left = self.last_left.setdefault(offer.id, deque())
+        left.append((now, offer))
+        while now - left[0][0] >= DEAD_AFTER_S:
+            left.popleft()
 
     def remove(self, worker: Worker) -> None:
         """The worker will not come back."""

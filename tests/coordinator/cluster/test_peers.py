@@ -24,7 +24,8 @@ class Watch:
             self.pinged += pings
             for peer in pings:
                 if peer in self.up:
-                    self.peers.answered(peer, self.now)
+                    self.peers.heard(peer, self.now)
+                    self.peers.answered(peer)
                 else:
                     self.peers.missed(peer)
 

@@ -37,11 +37,21 @@ def test_only_a_fresh_picture_counts() -> None:
     assert [age for _, _, age in pictures.all(100.0 + FRESH_S)] == [FRESH_S]
 
 
-@pytest.mark.parametrize("change", [{"leaving": True}, {"speaks": (2, 3)}, {"speaks": ()}, {"role": "edge"}])
-def test_who_leaves_or_does_not_understand_us_or_has_no_workers_gets_no_jobs(change: dict[str, object]) -> None:
+@pytest.mark.parametrize("change", [{"speaks": (2, 3)}, {"speaks": ()}, {"role": "edge"}])
+def test_who_does_not_understand_us_or_has_no_workers_gets_no_jobs(change: dict[str, object]) -> None:
     pictures = Pictures()
     pictures.take(A, replace(picture(), **change), 100.0)  # type: ignore[arg-type]
     assert list(pictures.stocks(M, 100.0)) == []
+
+
+def test_who_leaves_is_asked_for_by_itself() -> None:
+    pictures = Pictures()
+    pictures.take(A, replace(picture(), leaving=True), 100.0)
+    pictures.take(B, picture(), 100.0)
+    assert [cell for cell, _ in pictures.stocks(M, 100.0)] == [B]
+    assert [cell for cell, _ in pictures.stocks(M, 100.0, leaving=True)] == [A]
+    pictures.drop(B)
+    assert pictures.models(100.0) == frozenset()
 
 
 def test_jobs_that_were_sent_are_counted_until_the_next_picture() -> None:
@@ -71,7 +81,8 @@ def test_a_picture_goes_once_a_second_and_at_once_when_it_tells_something() -> N
     pictures = Pictures()
     assert pictures.may_be_due(100.0) and pictures.due(picture(), 100.0)
     assert not pictures.may_be_due(100.0 + CHANGED_S / 2)
-    assert not pictures.due(picture(), 100.0 + EACH_S / 2)
+    assert pictures.may_be_due(100.0 + EACH_S / 2) and not pictures.due(picture(), 100.0 + EACH_S / 2)
+    assert not pictures.may_be_due(100.0 + EACH_S / 2 + CHANGED_S / 2)
     full = picture(stock(kind(free=0)))
     assert not pictures.due(full, 100.0 + CHANGED_S / 2)
     assert pictures.due(full, 100.0 + CHANGED_S * 1.01)

@@ -7,11 +7,11 @@ A, B, W = "0000000a", "0000000b", "owner/w1"
 
 def test_another_process_of_a_worker_that_is_elsewhere_is_a_double_until_that_is_gone() -> None:
     presence = Presence()
-    assert not presence.is_double(W, "i1")
+    assert presence.of_another(W, "i1") is None
     assert presence.here(A, W, "i1", 0.0, 100.0)
-    assert presence.is_double(W, "i2") and not presence.is_double(W, "i1")
+    assert presence.of_another(W, "i2") == A and presence.of_another(W, "i1") is None
     presence.gone(A, W)
-    assert not presence.is_double(W, "i2") and len(presence) == 0
+    assert presence.of_another(W, "i2") is None and len(presence) == 0
 
 
 def test_the_newest_hello_is_where_the_worker_is() -> None:
@@ -31,5 +31,13 @@ def test_with_a_cell_all_its_workers_are_gone() -> None:
         presence.here(A, f"owner/w{number}", "i", 0.0, 1.0)
     presence.here(B, "owner/w2", "i", 0.0, 2.0)
     presence.cell_gone(A)
-    assert len(presence) == 1 and presence.is_double("owner/w2", "j") and not presence.is_double("owner/w1", "j")
+    assert len(presence) == 1 and presence.of_another("owner/w2", "j") == B
+    assert presence.of_another("owner/w1", "j") is None
     presence.cell_gone(A)
+
+
+def test_a_worker_that_came_to_us_is_nowhere_else() -> None:
+    presence = Presence()
+    presence.here(A, W, "i1", 0.0, 100.0)
+    presence.ours(W)
+    assert len(presence) == 0

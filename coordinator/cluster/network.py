@@ -1,0 +1,143 @@
+"""The others, as this replica knows them: what they say is given to whom it concerns, and who is silent is asked."""
+
+from coordinator.cluster import uploads
+from coordinator.cluster.arrivals import Arrivals
+from coordinator.cluster.effects import Reread, Shown
+from coordinator.cluster.gossip import Gossip
+from coordinator.cluster.gossip_messages import Gossiped
+from coordinator.cluster.ids import ReplicaId
+from coordinator.cluster.jobs import Jobs
+from coordinator.cluster.messages import Attach, Message, Reclaim, Upload, Uploaded
+from coordinator.cluster.news import Bye, Gone, Here, Look, Picture, Ping, Pong, Revised, Snapshot, Where
+from coordinator.cluster.peers import PING_S, Peers
+from coordinator.cluster.pictures import Pictures
+from coordinator.cluster.post import Post, Then
+from coordinator.cluster.presence import Presence
+
+SNAPSHOT_S = 2.0
+
+
+class Network:
+    """What comes from the other replicas, and who of them is there. What follows goes to the post."""
+
+    def __init__(
+        self, post: Post, pictures: Pictures, presence: Presence, gossip: Gossip, jobs: Jobs, arrivals: Arrivals
+    ) -> None:
+        self.peers = Peers(post.me)
+        self.ours = Picture()  # what we last said of ourselves
+        self._post, self._pictures, self._presence, self._gossip = post, pictures, presence, gossip
+        self._jobs, self._arrivals = jobs, arrivals
+        self._caught_up = False  # somebody was asked what there is to know
+
+    # ---- what comes ----------------------------------------------------------------------------------------------
+
+    def heard(self, data: bytes, now: float) -> None:
+        """A publication: to us, or to all."""
+        letter = self._post.read(data)
+        if letter is None:
+            return
+        self._there(letter.sender, now)
+        for message in letter.messages:
+            self._take(letter.sender, message, now)
+        if letter.lost:
+            self._jobs.carry(self._jobs.itinerary.resync(letter.sender, now), now)
+
+    def asked(self, ask: int, data: bytes, now: float) -> None:
+        """A question, of another replica or of our own shell. What is not understood is answered with nothing."""
+        letter = self._post.read(data)
+        if letter is None or not letter.messages:
+            self._post.reply(ask, ())
+            return
+        self._there(letter.sender, now)
+        match letter.messages[0]:
+            case Ping():
+                self._post.reply(ask, [Pong()])
+            case Snapshot():
+                self._post.reply(ask, self._gossip.snapshot(now))
+            case Where() as question:
+                self._post.reply(ask, [self._arrivals.where(question.worker, now)])
+            case Look():
+                self._post.emit([Shown(ask)])
+            case Reclaim() as question:
+                self._post.reply(ask, [self._jobs.reclaim(question, letter.sender, now)])
+            case Attach() as question:
+                self._post.reply(ask, [self._jobs.lodging.attach(question, letter.sender, now)])
+            case Upload() | Uploaded() as question:
+                effects = uploads.asked(self._jobs.dispatch, self._jobs.itinerary, self._post, ask, question, now)
+                self._jobs.dispatched(effects, now)
+            case _:
+                self._post.reply(ask, ())
+
+    def answered(self, ask: int, data: bytes | None, now: float) -> None:
+        """The answer to a question of ours; None: there was none in time."""
+        sender = self._post.answered(ask, data, now)
+        if sender is not None:
+            self._there(sender, now)
+
+    def _take(self, sender: ReplicaId, message: Message, now: float) -> None:
+        match message:
+            case Picture():
+                self._pictures.take(sender, message, now)
+            case Here():
+                self._jobs.dispatched(self._arrivals.here(sender, message, now), now)
+            case Gone():
+                self._presence.gone(sender, message.worker)
+            case Bye():
+                if self.peers.left(sender, now):
+                    self._lost(sender, now)
+            case Revised():
+                self._post.emit([Reread()])
+            case _ if isinstance(message, Gossiped):
+                self._gossip.heard(sender, message, now)
+            case _:
+                self._jobs.carry(self._jobs.heard(sender, message, now), now)
+
+    # ---- who is there --------------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """Ask who has fallen silent, and give up who is dead."""
+        waited_for = self._jobs.itinerary.cells() | self._jobs.lodging.edges()
+        pings, dead = self.peers.tick(waited_for, now)
+        for peer in pings:
+            self._ping(peer, now)
+        for peer in dead:
+            self._lost(peer, now)
+
+    def _ping(self, peer: ReplicaId, now: float) -> None:
+        def answered(messages: tuple[Message, ...], now: float) -> None:
+            if any(isinstance(message, Pong) for message in messages):
+                self.peers.answered(peer)
+            else:
+                self.peers.missed(peer)
+
+        self._post.ask(peer, Ping(), PING_S, answered, now)
+
+    def _there(self, peer: ReplicaId, now: float) -> None:
+        if not self.peers.heard(peer, now):
+            return
+        for message in (self.ours, *self._arrivals.all_here(now)):
+            self._post.tell(peer, message)
+        self._jobs.carry(self._jobs.lodging.edge_found(peer), now)
+        self._jobs.carry(self._jobs.itinerary.resync(peer, now), now)
+        if not self._caught_up:
+            self._caught_up = True
+            self._post.ask(peer, Snapshot(), SNAPSHOT_S, self._snapshot(peer), now)
+
+    def _snapshot(self, peer: ReplicaId) -> Then:
+        def answered(messages: tuple[Message, ...], now: float) -> None:
+            self._caught_up = bool(messages)
+            for message in messages:
+                self._take(peer, message, now)
+
+        return answered
+
+    def _lost(self, peer: ReplicaId, now: float) -> None:
+        picture = self._pictures.of(peer)
+        offers = [kind.offer for stock in picture.models for kind in stock.kinds if kind.offering] if picture else []
+        self._jobs.dispatch.expect(offers, now)
+        self._post.lanes.gone(peer)
+        self._pictures.drop(peer)
+        self._presence.cell_gone(peer)
+        self._gossip.gone(peer)
+        self._jobs.lodging.edge_lost(peer, now)
+        self._jobs.carry(self._jobs.itinerary.lost(peer, now), now)

@@ -1,0 +1,134 @@
+"""Workers that come to a cell."""
+
+from coordinator.dispatch.effects import CloseWorker
+from tests.coordinator.cluster.town import Town, whole
+from tests.coordinator.dispatch.driver import M
+from wire.errors import CLOSE_DUPLICATE
+
+
+def test_another_machine_with_the_name_of_a_worker_is_turned_away_at_any_replica() -> None:
+    town = Town("a", "b")
+    first = town.box("w", "a")
+    second = town.box("w", "b", instance="2")
+    assert first.session and not second.session
+    assert second.errors[0].code == "duplicate_worker"
+    first.hangs_up()
+    third = town.box("w", "b", instance="2")
+    assert third.session and not third.errors
+
+
+def test_a_worker_waits_for_the_edges_of_its_jobs_and_no_longer_than_a_second() -> None:
+    town = Town("a", "b", "c")
+    box = town.box("w", "b")
+    job = town.ask("a", tokens=20)
+    town.steps(3)
+    town.takes("a", job)
+    box.hangs_up()
+    town.slow = {"a"}
+    box.before, session = box.before, box.before
+    box.dial("c")
+    assert box.before == session
+    town.passes(1.25)
+    assert box.before != session and (job, 1) not in box.jobs
+    town.slow.clear()
+    town.settle()
+    town.passes(4)
+    town.steps(21)
+    town.passes(1)
+    town.steps(21)
+    assert whole(town, job, 20)
+
+
+def test_a_worker_that_leaves_while_it_waits_leaves_its_jobs_in_the_queue() -> None:
+    town = Town("a", "b", "c")
+    box = town.box("w", "b")
+    job = town.ask("a", tokens=20)
+    town.steps(3)
+    town.takes("a", job)
+    box.hangs_up()
+    town.slow = {"a"}
+    box.dial("c")
+    box.hangs_up()
+    town.slow.clear()
+    town.settle()
+    town.box("v", "c")
+    town.passes(8)
+    town.steps(21)
+    assert whole(town, job, 20)
+
+
+def test_a_worker_that_started_anew_joins_anywhere_though_its_goodbye_was_lost() -> None:
+    town = Town("a", "b")
+    first = town.box("w", "a")
+    town.cut = {"a"}
+    first.hangs_up()
+    town.cut.clear()
+    assert town.replicas["b"].presence.of_another("owner-w/w", "2") is not None
+    second = town.box("w", "b", instance="2")
+    assert second.session and not second.errors and second.before
+
+
+def test_a_worker_that_started_anew_joins_though_its_cell_says_nothing() -> None:
+    town = Town("a", "b")
+    town.box("w", "a")
+    town.kill("a")
+    second = town.box("w", "b", instance="2")
+    assert second.session and not second.errors and second.before
+
+
+def test_a_worker_that_is_in_another_cell_has_left_the_one_before() -> None:
+    town = Town("a", "b")
+    box = town.box("w", "a")
+    old = box.session
+    box.dial("b")
+    assert CloseWorker(old, CLOSE_DUPLICATE, "this worker has connected elsewhere") in town.effects["a"]
+    assert not town.replicas["a"].workers and len(town.replicas["b"].workers) == 1
+    town.passes(2)
+    assert box.session and town.replicas["a"].online(M).workers == 1
+
+
+def test_of_two_machines_with_one_name_the_first_stays_when_both_are_heard_of() -> None:
+    town = Town("a", "b")
+    first = town.box("w", "a")
+    town.cut = {"b"}
+    town.passes(4)
+    second = town.box("w", "b", instance="2")
+    assert second.before
+    town.cut.clear()
+    town.passes(2)
+    assert first.session and not second.session
+
+
+def test_a_worker_with_two_sockets_here_that_goes_elsewhere_is_gone_once() -> None:
+    town = Town("a", "b")
+    box = town.box("w", "a")
+    first = box.session
+    box.dial("a")
+    second = box.session
+    box.dial("b")
+    for session in (first, second):
+        town.call("a", "worker_left", session, True)
+    town.passes(1)
+    assert town.replicas["a"].online(M).workers == 1 and len(town.replicas["b"].workers) == 1
+
+
+def test_a_worker_that_has_dropped_here_and_is_elsewhere_is_waited_for_no_longer() -> None:
+    town = Town("a", "b")
+    box = town.box("w", "a")
+    box.hangs_up()
+    assert town.replicas["a"].dispatch.worker("owner-w/w") is not None
+    box.dial("b")
+    assert town.replicas["a"].dispatch.worker("owner-w/w") is None
+
+
+def test_a_worker_that_has_started_anew_elsewhere_is_waited_for_no_longer() -> None:
+    town = Town("a", "b")
+    box = town.box("w", "a")
+    job = town.ask("a")
+    town.steps(3)
+    box.hangs_up()
+    town.box("w", "b", instance="2")
+    assert town.replicas["a"].dispatch.worker("owner-w/w") is None
+    town.passes(1)
+    town.steps(11)
+    assert whole(town, job)

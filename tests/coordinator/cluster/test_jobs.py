@@ -1,0 +1,94 @@
+"""Where jobs are, and how they come from one cell to another."""
+
+from coordinator.dispatch.effects import Failed
+from tests.coordinator.cluster.town import Town, whole
+
+
+def test_a_job_stays_at_home_where_there_is_a_free_slot() -> None:
+    town = Town("a", "b")
+    town.box("w1", "a")
+    town.box("w2", "b")
+    town.ask("a")
+    assert (town.has("a"), town.has("b")) == (1, 0)
+
+
+def test_jobs_that_wait_are_shed_to_a_cell_with_free_slots() -> None:
+    town = Town("a", "b")
+    town.box("w1", "a", slots=1)
+    jobs = [town.ask("a", f"j{number}") for number in range(3)]
+    assert town.has("a") == 3
+    town.box("w2", "b", slots=2)
+    town.passes(0.75)
+    assert (town.has("a"), town.has("b")) == (1, 2)
+    town.steps(11)
+    assert all(whole(town, job) for job in jobs)
+
+
+def test_nobody_serves_the_model_anywhere() -> None:
+    town = Town("a", "b")
+    (end,) = town.ends(town.ask("a"))
+    assert isinstance(end, Failed) and end.error.code == "no_worker"
+
+
+def test_while_the_bus_is_dark_our_own_cell_serves_our_clients() -> None:
+    town = Town("a", "b")
+    town.box("w1", "a", slots=1)
+    town.box("w2", "b", slots=8)
+    town.dark = True
+    town.passes(1.5)
+    jobs = [town.ask("a", f"j{number}") for number in range(2)]
+    town.steps(11)
+    town.steps(11)
+    assert all(whole(town, job) for job in jobs)
+
+
+def test_a_worker_of_our_own_cell_goes_to_another_with_the_job_of_our_client() -> None:
+    town = Town("a", "b")
+    box = town.box("w", "a")
+    job = town.ask("a")
+    town.steps(3)
+    box.hangs_up()
+    box.dial("b")
+    assert (town.has("a"), town.has("b")) == (0, 1)
+    town.steps(11)
+    assert whole(town, job)
+
+
+def test_a_worker_comes_home_with_the_job_of_our_client() -> None:
+    town = Town("a", "b")
+    box = town.box("w", "b")
+    job = town.ask("a")
+    town.steps(3)
+    town.takes("a", job)
+    box.hangs_up()
+    box.dial("a")
+    assert (town.has("a"), town.has("b")) == (1, 0)
+    town.steps(11)
+    assert whole(town, job)
+
+
+def test_while_the_only_cell_with_the_model_leaves_new_jobs_are_taken_all_the_same() -> None:
+    town = Town("a", "b")
+    box = town.box("w", "b")
+    town.call("b", "drain", 60.0)
+    town.passes(1)
+    job = town.ask("a")
+    town.passes(6)
+    assert town.moved == [box]
+    box.hangs_up()
+    box.dial("a")
+    town.passes(0.5)
+    town.steps(11)
+    assert whole(town, job)
+
+
+def test_a_job_waits_for_the_workers_of_a_cell_that_has_died() -> None:
+    town = Town("a", "b", "c")
+    box = town.box("w", "b")
+    town.kill("b")
+    town.passes(4)
+    job = town.ask("a")
+    box.dial("c")
+    town.passes(1)
+    town.steps(11)
+    assert whole(town, job)

@@ -1,0 +1,137 @@
+"""Several replicas as one network: a client notices nothing."""
+
+import pytest
+
+from coordinator.dispatch.effects import Failed, Finished, Stopped
+from tests.coordinator.cluster.town import Town, whole
+
+
+def test_a_job_of_one_replica_runs_in_the_cell_of_another() -> None:
+    town = Town("a", "b")
+    town.box("w", "b")
+    job = town.ask("a")
+    assert (town.has("a"), town.has("b")) == (0, 1)
+    town.steps(11)
+    assert whole(town, job)
+    (end,) = town.ends(job)
+    assert isinstance(end, Finished) and end.report.usage.completion == 10
+    town.passes(1)
+    assert town.has("b") == 0 and town.replicas["a"].running() == 0
+
+
+@pytest.mark.parametrize("given", [0, 4])
+def test_when_its_cell_dies_a_job_goes_on_at_another_where_its_worker_dials(given: int) -> None:
+    town = Town("a", "b", "c")
+    box = town.box("w", "b")
+    job = town.ask("a")
+    town.steps(given)
+    town.takes("a", job)
+    town.kill("b")
+    box.dial("c")
+    town.passes(0.5)
+    town.steps(11)
+    assert whole(town, job)
+
+
+def test_when_its_cell_dies_with_its_worker_a_job_goes_on_elsewhere_with_its_tokens() -> None:
+    town = Town("a", "b", "c")
+    town.box("w", "b")
+    job = town.ask("a")
+    town.box("v", "c")
+    town.steps(4)
+    town.takes("a", job)
+    town.kill("b")
+    town.passes(8)
+    assert town.has("c") == 1
+    town.steps(11)
+    assert whole(town, job)
+
+
+def test_an_unbegun_job_of_a_dead_cell_goes_elsewhere_at_once() -> None:
+    town = Town("a", "b", "c")
+    town.box("w", "b").deaf = True
+    job = town.ask("a")
+    town.box("v", "c")
+    town.kill("b")
+    town.passes(1.5)
+    town.steps(11)
+    assert whole(town, job)
+
+
+def test_a_worker_that_moves_round_and_round_loses_nothing() -> None:
+    town = Town("a", "b", "c")
+    box = town.box("w", "a", slots=8)
+    jobs = [town.ask(at, f"j{number}", tokens=30) for number, at in enumerate("abcabc")]
+    for round in range(12):
+        town.steps(2)
+        for job, at in zip(jobs, "abcabc", strict=True):
+            if round % 2:
+                town.takes(at, job)
+        box.hangs_up()
+        box.dial("abc"[round % 3])
+        town.passes(0.5)
+    town.steps(31)
+    assert all(whole(town, job, 30) for job in jobs)
+    assert all(end.report.attempts == 1 for job in jobs for end in town.ends(job))
+
+
+def test_a_client_that_leaves_ends_its_job_in_the_other_cell() -> None:
+    town = Town("a", "b")
+    box = town.box("w", "b")
+    job = town.ask("a")
+    town.steps(3)
+    town.call("a", "cancel", job)
+    (end,) = town.ends(job)
+    assert isinstance(end, Stopped) and end.report.usage.completion == 3
+    assert not box.jobs and town.has("b") == 0
+
+
+def test_a_revoked_key_ends_its_job_in_the_other_cell() -> None:
+    town = Town("a", "b")
+    box = town.box("w", "b")
+    job = town.ask("a")
+    town.call("a", "revoked", job)
+    (end,) = town.ends(job)
+    assert isinstance(end, Failed)
+    town.passes(1)
+    assert not box.jobs and town.has("b") == 0
+
+
+def test_a_client_that_does_not_read_pauses_the_worker_of_the_other_cell() -> None:
+    town = Town("a", "b")
+    box = town.box("w", "b")
+    job = town.ask("a", tokens=900)
+    town.steps(300)
+    assert all(len(attempt.kept) == 300 for attempt in box.jobs.values())
+    town.takes("a", job)
+    town.passes(0.5)
+    assert all(not attempt.kept for attempt in box.jobs.values())
+
+
+def test_while_the_bus_is_dark_for_a_moment_nothing_ends() -> None:
+    town = Town("a", "b")
+    town.box("w", "b")
+    job = town.ask("a", tokens=40)
+    town.steps(5)
+    town.takes("a", job)
+    town.dark = True
+    for _ in range(5):
+        town.passes(1)
+        town.steps(2)
+    town.dark = False
+    town.passes(2)
+    town.steps(41)
+    town.passes(1)
+    assert whole(town, job, 40)
+    (end,) = town.ends(job)
+    assert end.report.attempts == 1
+
+
+def test_the_jobs_of_an_edge_that_is_gone_end_in_our_cell() -> None:
+    town = Town("a", "b")
+    box = town.box("w", "b")
+    town.ask("a")
+    town.steps(2)
+    town.kill("a")
+    town.passes(10)
+    assert town.has("b") == 0 and not box.jobs

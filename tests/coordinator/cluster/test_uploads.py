@@ -1,0 +1,35 @@
+"""What a worker made, uploaded at any replica."""
+
+from coordinator.cluster.messages import Counts, MayUpload, Message, Upload, Uploaded
+from coordinator.dispatch.effects import Finished, Made
+from coordinator.scheduler.state import JobSpec
+from tests.coordinator.cluster.town import Town
+from tests.coordinator.dispatch.driver import M
+from tests.coordinator.media.making import PICTURE, artefact
+from wire.media import MediaOffer
+
+
+def asks(town: Town, at: str, to: str, message: Message) -> list[Message]:
+    """What a replica's shell gets when it asks another."""
+    replica = town.replicas[at]
+    answers: list[Message] = []
+    replica.post.ask(town.replicas[to].me, message, 1.0, lambda found, now: answers.extend(found), town.now)
+    town.perform(at, replica.post.collect())
+    town.settle()
+    return answers
+
+
+def test_what_a_worker_made_may_be_uploaded_at_a_third_replica() -> None:
+    town = Town("a", "b", "c")
+    painter = MediaOffer(id=M, modes=("generate_image",), max_pixels=4096 * 4096, speed=1.0)
+    box = town.box("w", "b", slots=1, media=(painter,))
+    job = f"j.0.{town.replicas['a'].me}"
+    town.call("a", "submit", JobSpec(job, "client", M, PICTURE, 1, upload_secret="s", blobs={}))
+    assert town.has("b") == 1
+    token = next(attempt.start.upload.token for attempt in box.jobs.values() if attempt.start.upload)
+    assert asks(town, "c", "a", Upload(job, 1, "another's")) == [MayUpload(None)]
+    (may,) = asks(town, "c", "a", Upload(job, 1, token))
+    assert isinstance(may, MayUpload) and may.spec is not None and may.spec.id == job
+    assert asks(town, "c", "a", Uploaded(job, 1, artefact=artefact())) == [Counts(kept=True)]
+    assert [type(one) for one in town.told[job][-2:]] == [Made, Finished]
+    assert asks(town, "c", "a", Uploaded(job, 1, artefact=artefact())) == [Counts(kept=False)]
