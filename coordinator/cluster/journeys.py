@@ -80,18 +80,16 @@ class Journeys:
         self.tell(cell, _resync(journeys[:MAX_JOBS], whole=len(journeys) <= MAX_JOBS))
 
     def flush(self) -> list[Out]:
-        """All that follows, in order."""
-        for cell, released in self._released.items():
-            self.tell(cell, Release(tuple(released[:MAX_JOBS])))
+        """All that follows, in order. Legs that are over come first: the next may begin in the same cell."""
+        out: list[Out] = [Tell(cell, Release(tuple(released[:MAX_JOBS]))) for cell, released in self._released.items()]
+        out += self._out
         for cell, journeys in self._asked.items():
             self.counts.resyncs += 1
-            self.tell(cell, _resync(journeys[:MAX_JOBS], whole=False))
+            out.append(Tell(cell, _resync(journeys[:MAX_JOBS], whole=False)))
         for cell, journeys in self._taken.items():
-            self.tell(cell, _taken(journeys[:MAX_JOBS]))
-        self._released.clear()
-        self._asked.clear()
-        self._taken.clear()
-        out, self._out = self._out, []
+            out.append(Tell(cell, _taken(journeys[:MAX_JOBS])))
+        for told in (self._out, self._released, self._asked, self._taken):
+            told.clear()
         return out
 
 

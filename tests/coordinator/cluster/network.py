@@ -12,8 +12,8 @@ from coordinator.cluster import codec
 from coordinator.cluster.errands import Route, Tell
 from coordinator.cluster.ids import edge_of
 from coordinator.cluster.itinerary import Itinerary
-from coordinator.cluster.lodging import Lodging
-from coordinator.cluster.messages import Kept, Message, Reclaim, Reclaimed, ToCell
+from coordinator.cluster.lodging import STAYS_S, Lodging
+from coordinator.cluster.messages import Attach, Kept, Message, Reclaim, Reclaimed, ToCell
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import Deliver, Effect, Failed, Finished, Handback, Stopped
 from coordinator.dispatch.so_far import Claim
@@ -36,6 +36,10 @@ class Node:
         self.lodging = Lodging(self.dispatch)
         self.out: deque[Any] = deque()
         self.performing = False
+
+    def has(self, job: str) -> bool:
+        """Whether a job of ours is in our own cell. One that was attached may be there as any other edge's."""
+        return self.dispatch.job(job) is not None and not self.lodging.has(job)
 
     def dispatched(self, effects: list[Effect]) -> None:
         """Effects that come from dispatch."""
@@ -134,7 +138,12 @@ class Network(storm.Storm):
         self.at: dict[str, str] = {}  # session -> node
         self.here: list[tuple[str, str, str, str]] = []  # (to, worker, instance, cell)
         self.acks: dict[str, Deliver] = {}
-        self.specs: dict[str, JobSpec] = {}
+        self.stay: dict[str, str] = {}  # jobs whose clients come back -> their accounts
+        self.returning: list[tuple[str, str, float]] = []  # (job, cell, when)
+        self.moved: dict[str, str] = {}  # job -> its edge, if that is not the first
+        self.attached = 0
+        self.cuts: dict[tuple[str, str], float] = {}
+        self.heal_at: dict[tuple[str, str], float] = {}
         self.reasons: list[str] = []
         for _ in range(nodes):
             self.start()
@@ -154,14 +163,60 @@ class Network(storm.Storm):
             if box.session and self.at[box.session] == name:
                 del self.at[box.session]
                 box.session = None
-        for job in [job for job in self.live if edge_of(job) == name]:
+        for job in [job for job in self.live if self.edge(job) == name]:
             self.live.remove(job)
-        self.acks = {job: effect for job, effect in self.acks.items() if edge_of(job) != name}
+            self.acks.pop(job, None)
+            cell = next((one for one, node in self.nodes.items() if node.lodging.has(job)), None)
+            if cell is not None and job in self.stay:
+                self.returning.append((job, cell, self.now + self.random.choice((1, 2, 8))))
+        self.acks = {job: effect for job, effect in self.acks.items() if self.edge(job) != name}
         for pair in [pair for pair in self.lanes if name in pair]:
             del self.lanes[pair]
         self.start()
 
+    def edge(self, job: str) -> str:
+        """The replica that has the job's client now."""
+        return self.moved.get(job) or edge_of(job) or ""
+
+    def returns(self) -> None:
+        """Clients whose edge died come to another for their answer, and are given all of it."""
+        for job, cell, at in list(self.returning):
+            if at > self.now:
+                continue
+            self.returning.remove((job, cell, at))
+            edge = self.nodes[self.random.choice(list(self.nodes))]
+            if cell not in self.nodes:
+                continue
+            answer = self.nodes[cell].lodging.attach(Attach(job, self.stay[job]), edge.name, self.now)
+            if answer.spec is not None and job not in self.live:
+                self.moved[job] = edge.name
+                self.live.append(job)
+                self.got[job], self.ends[job] = [], 0
+                self.attached += 1
+                edge.does(edge.itinerary.attached(answer, cell, self.now))
+
+    def cut(self) -> None:
+        """Two replicas do not hear each other for a while."""
+        one, other = self.random.sample(list(self.nodes), 2)
+        self.cuts[one, other] = self.now
+        self.heal_at[one, other] = self.now + self.random.choice((1, 5, 12))
+
+    def is_cut(self, pair: tuple[str, str]) -> bool:
+        return pair in self.cuts or pair[::-1] in self.cuts
+
     def notice(self) -> None:
+        for pair, at in list(self.cuts.items()):
+            if not self.faults or self.now >= self.heal_at[pair]:
+                del self.cuts[pair]
+                for one, other in (pair, pair[::-1]):
+                    if one in self.nodes and other in self.nodes:
+                        self.nodes[one].does(self.nodes[one].lodging.edge_found(other))
+                        self.gap((one, other))
+            elif self.now - at >= 3.0:
+                for one, other in (pair, pair[::-1]):
+                    if one in self.nodes:
+                        self.nodes[one].does(self.nodes[one].itinerary.lost(other, self.now))
+                        self.nodes[one].lodging.edge_lost(other, self.now)
         for name, at in list(self.dead.items()):
             if self.now - at >= NOTICED_S:
                 del self.dead[name]
@@ -193,7 +248,7 @@ class Network(storm.Storm):
         lane, (sender, to) = self.lanes[pair], pair
         message = lane.messages.popleft()
         chance = self.random.random() if self.faults else 1.0
-        if chance < 0.04:
+        if chance < 0.04 or self.is_cut(pair):
             lane.lost_at = self.now if lane.lost_at is None else lane.lost_at
             return
         self.nodes[to].hears(sender, message)
@@ -211,7 +266,7 @@ class Network(storm.Storm):
 
     def ask(self, cell: Node, edge: str, question: Reclaim) -> tuple[Kept, ...]:
         lost = self.random.random() if self.faults else 1.0
-        if edge not in self.nodes or (lost < 0.05 and edge != cell.name):
+        if edge not in self.nodes or self.is_cut((edge, cell.name)) or (lost < 0.05 and edge != cell.name):
             return ()
         answer = codec.decode(codec.encode(self.nodes[edge].reclaim(question, cell.name)))
         assert isinstance(answer, Reclaimed)
@@ -282,8 +337,8 @@ class Network(storm.Storm):
         if self.acks:
             job = self.random.choice(list(self.acks))
             effect = self.acks.pop(job)
-            node = self.nodes[edge_of(job) or ""]
-            if node.dispatch.job(job) is not None:
+            node = self.nodes[self.edge(job)]
+            if node.has(job):
                 node.dispatched(node.dispatch.acknowledged(job, effect.delta.attempt, effect.delta.seq, self.now))
             else:
                 node.does(node.itinerary.acknowledged(job, effect.delta.attempt, effect.delta.seq, self.now))
@@ -293,7 +348,9 @@ class Network(storm.Storm):
         edge = self.nodes[self.random.choice(list(self.nodes))]
         job = f"j{self.submitted}.0.{edge.name}"
         self.live.append(job)
-        spec = JobSpec(job, f"a{self.submitted % 3}", M, REQUEST, 1)
+        spec = JobSpec(job, f"a{self.submitted % 3}", M, REQUEST, 1, stays=self.submitted % 3 == 0)
+        if spec.stays:
+            self.stay[job] = spec.account
         cell = self.choose(edge, Route(job)) or edge.name
         if cell == edge.name:
             edge.dispatched(edge.dispatch.submit(spec, self.now))
@@ -303,8 +360,8 @@ class Network(storm.Storm):
     def cancel(self) -> None:
         if self.live:
             job = self.random.choice(self.live)
-            node = self.nodes[edge_of(job) or ""]
-            if node.dispatch.job(job) is not None:
+            node = self.nodes[self.edge(job)]
+            if node.has(job):
                 node.dispatched(node.dispatch.cancel(job, self.now))
             else:
                 node.does(node.itinerary.cancel(job, self.now))
@@ -334,6 +391,7 @@ class Network(storm.Storm):
                 node.does(node.itinerary.tick(self.now))
                 node.does(node.lodging.tick(self.now))
             self.notice()
+            self.returns()
             for pair, lane in list(self.lanes.items()):
                 if lane.lost_at is not None and self.now - lane.lost_at >= LAG_S:
                     self.gap(pair)
@@ -341,14 +399,19 @@ class Network(storm.Storm):
                 for _ in range(sum(len(lane.messages) for lane in self.lanes.values())):
                     self.carry()
 
+    def busy(self, node: Node) -> bool:
+        """Whether a node has more than answers that nobody has come for."""
+        running, _, elsewhere, slots = kept(node)
+        return bool(running or elsewhere or slots or self.live)
+
     # ---- promises ------------------------------------------------------------------------------------------------
 
     def check(self) -> None:
         for job in self.live:
             tokens = self.got[job]
             assert tokens == list(range(len(tokens))), f"{job}: {tokens}"
-            node = self.nodes[edge_of(job) or ""]
-            assert (node.dispatch.job(job) is not None) != (job in node.itinerary.jobs), f"{job} in both or none"
+            node = self.nodes[self.edge(job)]
+            assert node.has(job) != (job in node.itinerary.jobs), f"{job} in both or none"
         for node in self.nodes.values():
             for worker in node.dispatch.workers:
                 for model, replica in worker.replicas.items():
@@ -366,6 +429,8 @@ class Network(storm.Storm):
             self.shed()
         elif chance < 0.493:
             self.kill()
+        elif chance < 0.496:
+            self.cut()
         else:
             super().happens()
             return
@@ -384,10 +449,12 @@ def calm(network: Network) -> None:
         for _ in range(len(network.acks)):
             network.takes()
         network.check()
-        if is_quiet(network):
+        if is_quiet(network) or not any(network.busy(node) for node in network.nodes.values()):
             break
     assert not network.live, "jobs that never end"
     assert all(times <= 1 for times in network.ends.values())
+    if not is_quiet(network):
+        network.pass_time(STAYS_S + 1)  # answers for which nobody came
     assert is_quiet(network), [kept(node) for node in network.nodes.values()]
 
 

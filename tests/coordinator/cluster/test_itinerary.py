@@ -332,6 +332,19 @@ def test_a_job_goes_on_in_the_cell_to_which_its_worker_has_come() -> None:
     assert text(edge) == "d"
 
 
+def test_a_stall_is_as_old_in_the_new_cell_as_in_the_one_before() -> None:
+    """Else a worker that redials in time never stalls."""
+    edge = Edge()
+    edge.streams("abc")
+    edge.now += 4
+    assert asks(edge) == 2
+    edge.hears(Accepted(1, 7), cell=OTHER, leg=2, number=0)
+    edge.now += 4
+    answer, _ = edge.itinerary.reclaim(Reclaim(WORKER, PROCESS, ((JOB, 1, 3),)), CELL, edge.now)
+    attempt = answer.jobs[0].so_far.attempt
+    assert attempt is not None and attempt.progress_s == 8.0
+
+
 def test_what_its_client_takes_meanwhile_is_told_to_the_new_cell() -> None:
     """Frames of before have no number among the new leg's events. Left untold, the slot would stay paused for ever."""
     edge = Edge()

@@ -14,7 +14,7 @@ def table(count: int, cell: str = CELL) -> Journeys:
     return table
 
 
-def test_lists_for_a_cell_are_told_once_and_last() -> None:
+def test_lists_for_a_cell_are_told_once_and_what_is_over_first() -> None:
     found = table(2)
     first, second = found.jobs.values()
     found.release(CELL, "x", 1)
@@ -25,8 +25,8 @@ def test_lists_for_a_cell_are_told_once_and_last() -> None:
     found.took(second)
     found.tell(CELL, Cancel("c", 1))
     out = [one for one in found.flush() if isinstance(one, Tell)]
-    assert [type(one.message) for one in out] == [Cancel, Release, Release, Resync, Taken]
-    assert out[1] == Tell(CELL, Release((("x", 1), ("z", 3)))) and out[2].to == OTHER
+    assert [type(one.message) for one in out] == [Release, Release, Cancel, Resync, Taken]
+    assert out[0] == Tell(CELL, Release((("x", 1), ("z", 3)))) and out[1].to == OTHER
     assert isinstance(out[4].message, Taken) and len(out[4].message.items) == 2
     assert first.asked_at == 5.0 and found.flush() == [] and found.counts.resyncs == 1
 
