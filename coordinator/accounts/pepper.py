@@ -11,7 +11,8 @@ from pathlib import Path
 from coordinator.accounts.api_keys import hash_key
 from coordinator.accounts.rows import has_keys, pepper_mark, set_pepper_mark
 from coordinator.store import home
-from coordinator.store.database import Database, sqlite_file
+from coordinator.store.database import Database
+from coordinator.store.engines import sqlite_file
 from coordinator.store.errors import StoreError
 
 SIZE = 32  # bytes; the file has them in hex

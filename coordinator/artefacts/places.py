@@ -10,7 +10,8 @@ from coordinator.artefacts.objects import Objects
 from coordinator.artefacts.rows import namespace
 from coordinator.artefacts.staging import Staging
 from coordinator.store import home
-from coordinator.store.database import Database, sqlite_file
+from coordinator.store.database import Database
+from coordinator.store.engines import sqlite_file
 
 LEFT_S = 86_400.0  # files on their way in take minutes
 

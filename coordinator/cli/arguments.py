@@ -95,6 +95,9 @@ def _money(commands: Any) -> None:
     worker = commands.add_parser("worker", help="workers").add_subparsers(dest="action", required=True)
     _command(worker, "list", "all workers that have earned; who is connected now stands on the dashboard")
     _media(commands.add_parser("media", help="pictures, films and music").add_subparsers(dest="action", required=True))
+    database = commands.add_parser("database", help="the database").add_subparsers(dest="action", required=True)
+    move = _command(database, "move", "make a PostgreSQL database of the file; a coordinator that runs goes on with it")
+    move.add_argument("--to", required=True, metavar="URL", help="an empty one: postgresql://USER@HOST/NAME")
     ledger = commands.add_parser("ledger", help="the books").add_subparsers(dest="action", required=True)
     _command(ledger, "check", "does all money add up? exits with 1 if not")
 

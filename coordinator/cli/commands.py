@@ -20,6 +20,7 @@ from coordinator.accounts.rows import (
     set_key,
 )
 from coordinator.artefacts.rows import block, end_all, list_reports
+from coordinator.cli.moving import move_database
 from coordinator.clock import DAY_MS, day_start_ms, now_ms
 from coordinator.config import Config
 from coordinator.ledger.audit import check
@@ -30,7 +31,8 @@ from coordinator.ledger.grants import Balance, grant, totals
 from coordinator.ledger.orders import Insufficient
 from coordinator.ledger.pricing import SPARK_NANO, Units, decimal
 from coordinator.ledger.usage import sums
-from coordinator.store.database import Database, sqlite_file
+from coordinator.store.database import Database
+from coordinator.store.engines import sqlite_file
 from coordinator.store.errors import StoreError
 
 MOST_REPORTS = 1000
@@ -235,11 +237,16 @@ def _media_delete(call: _Call) -> None:
     )
 
 
+def _database_move(call: _Call) -> None:
+    move_database(call.database, call.config, call.arguments.to, as_json=call.arguments.json)
+
+
 _COMMANDS = {
     ("grant", None): _grant,
     ("usage", None): _usage,
     ("worker", "list"): _worker_list,
     ("ledger", "check"): _ledger_check,
+    ("database", "move"): _database_move,
     ("key", "create"): _key_create,
     ("key", "list"): _key_list,
     ("key", "set"): _key_set,

@@ -8,7 +8,7 @@ from coordinator.ledger.audit_given import check_given
 from coordinator.ledger.orders import SOURCES
 from coordinator.ledger.pricing import CURRENCIES
 from coordinator.store.database import Database
-from coordinator.store.tables import balances, earnings, entries, holds, journals, servers, usage
+from coordinator.store.tables import balances, earnings, entries, holds, journals, replicas, servers, usage
 
 SHOWN = 10  # of each kind
 
@@ -103,17 +103,26 @@ def _ends(database: Database) -> list[str]:
 
 
 def _servers(database: Database) -> list[str]:
-    """A hold is ended by the server that made it, or by one that was started after that had ended. Versions before
-    wrote down no server."""
+    """A hold is ended by the server that made it, or by one that was started after that had ended; that of a replica by
+    another one only once it was taken for dead. Versions before wrote down no server."""
     odd = (
         select(holds.c.job, holds.c.made_by, holds.c.ended_by)
         .join(servers, servers.c.number == holds.c.made_by)
-        .where(holds.c.ended_by != holds.c.made_by)
+        .where(holds.c.ended_by != holds.c.made_by, holds.c.owner == "")
         .where(or_(holds.c.ended_by < holds.c.made_by, servers.c.overtaken_ms.is_not(None)))
     )
-    return [
+    found = [
         f"job {job} was of server {made}, and server {ended} ended it while that still ran"
         for job, made, ended in _some(database, odd)
+    ]
+    living = (
+        select(holds.c.job, holds.c.owner, holds.c.ended_by)
+        .join(replicas, replicas.c.id == holds.c.owner)
+        .where(replicas.c.state == "up", holds.c.ended_by != replicas.c.server)
+    )
+    return found + [
+        f"job {job} was of replica {owner}, which lives, and server {ended} ended it"
+        for job, owner, ended in _some(database, living)
     ]
 
 

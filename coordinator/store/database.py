@@ -6,57 +6,34 @@ makes a new one. Several replicas may serve with one PostgreSQL (replicas.py), o
 away by the same advisory lock, which replicas share.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, func, make_url, select, update
-from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, Engine, Select, func, select, update
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError
 
 from coordinator.clock import now_ms
 from coordinator.store import replicas
 from coordinator.store.advisory import Lock, wait
+from coordinator.store.engines import postgres, sqlite, sqlite_file, url_of
 from coordinator.store.errors import Contended, Overtaken, StoreError, Unavailable
 from coordinator.store.locks import FileLocks
 from coordinator.store.migrate import migrate
 from coordinator.store.replicas import Identity
-from coordinator.store.tables import servers
+from coordinator.store.tables import servers, settings
 
-BUSY_MS = 5000
 _LAST = select(func.max(servers.c.number))
-CONNECT_S = 10
+MOVED_TO = "moved to"  # the setting of a file that has become another database: its URL
+MOVED_WHERE = "give its URL with --db, as `database move` said"
 TRIES = 5  # of a transaction that other writers are in the way of
 # Deadlock, serialization failure, lock timeout; and a row that another writer has just made under the same name.
 CONTENDED, MADE_TWICE = ("40P01", "40001", "55P03"), "23505"
-# A transaction takes milliseconds: what waits longer for a lock or an answer is broken.
-POSTGRES = "-c lock_timeout=10000 -c statement_timeout=60000 -c idle_in_transaction_session_timeout=60000"
+log = logging.getLogger("supernet.store")
 
 T = TypeVar("T")
-
-
-def url_of(address: str | Path) -> URL:
-    """The database's URL. An address is one, or the path of a SQLite file. Raises StoreError.
-
-    URLs are `sqlite:///PATH` and `postgresql://USER@HOST/NAME`.
-    """
-    if isinstance(address, Path) or "://" not in address:
-        return URL.create("sqlite", database=str(address))
-    try:
-        url = make_url(address)
-    except ArgumentError:
-        raise StoreError("the database's URL cannot be read; write postgresql://USER@HOST/NAME, or a path") from None
-    kind = url.get_backend_name()
-    if kind not in ("sqlite", "postgresql") or not url.database:
-        raise StoreError(f"no database is to be had at {url}: give a file, or postgresql://USER@HOST/NAME")
-    return url.set(drivername="sqlite" if kind == "sqlite" else "postgresql+psycopg")
-
-
-def sqlite_file(address: str | Path) -> Path | None:
-    """The file of a SQLite database; None for another database."""
-    url = url_of(address)
-    return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
 
 
 class Database:
@@ -65,29 +42,31 @@ class Database:
     def __init__(self, address: str | Path, *, serve: bool = False, shared: bool = False, name: str = "") -> None:
         """Open, or create, and migrate. `serve`: this is the one server, or, `shared`, a replica called `name` beside
         others. Raises StoreError."""
-        url, file = url_of(address), sqlite_file(address)
+        file = sqlite_file(address)
         if shared and file is not None:
             raise StoreError(
                 f"replicas share one database, and {file} is a file: give --db postgresql://USER@HOST/NAME"
             )
+        url = url_of(address)
         self.name = str(file) if file else url.render_as_string(hide_password=True)
         self._exclusive: Callable[[], AbstractContextManager[None]] = nullcontext
         self._begin = "BEGIN" if file is None else "BEGIN IMMEDIATE"
         self.shared, self._replica_name = serve and shared, name
         self.identity = Identity()
+        self._moved_to: str | None = None  # the database that this one has become, once that is known
         with ExitStack() as opened:
             try:
                 if file is not None:
                     locks = FileLocks(file, serve=serve)
                     opened.callback(locks.close)
                     self._exclusive = locks.exclusive
-                engine = (
-                    _postgres(url, serve, shared) if file is None else _sqlite(url.set(database=str(file.resolve())))
-                )
+                engine = postgres(url, serve, shared) if file is None else sqlite(file)
                 self._connection = opened.enter_context(self._connect(engine))
                 with self.transaction() as connection:
                     wait(connection, Lock.MIGRATE)
                     migrate(connection)
+                    if self._moved(connection):
+                        raise StoreError(f"{self.name} has moved to another database: {MOVED_WHERE}")
                 if serve:
                     with self.transaction() as connection:
                         begun = replicas.join(connection, name) if shared else replicas.start_alone(connection)
@@ -114,12 +93,31 @@ class Database:
         """The id under which this process serves beside others; "": it serves alone. See Identity.owner."""
         return self.identity.owner
 
+    def _moved(self, connection: Connection) -> bool:
+        """Whether the file has become another database (move.py)."""
+        found = select(settings.c.value).where(settings.c.name == MOVED_TO)
+        self._moved_to = connection.execute(found).scalar()
+        return self._moved_to is not None
+
+    def _follow(self, address: str) -> None:
+        """Go on in the database that this one has become, as the one server there."""
+        there, left = Database(address, serve=True), self._opened
+        self.name, self.identity, self._moved_to = there.name, there.identity, None
+        self._exclusive, self._begin, self._connection = there._exclusive, there._begin, there._connection
+        self._opened = there._opened
+        left.close()
+        log.warning(
+            "the database has moved: this server goes on with %s, which its next start must be given", self.name
+        )
+
     def _overtaken(self, connection: Connection) -> bool:
         """Whether a later server has taken the database: of those that serve alone only the last may write. It is
         written down that this one still ran, as the other must have ended its jobs."""
         server = self.identity.server
         if self.shared or server is None or connection.execute(_LAST).scalar() == server:
             return False
+        if self._moved(connection):
+            raise Unavailable(f"{self.name} has just become another database")
         late = update(servers).where(servers.c.number == server, servers.c.overtaken_ms.is_(None))
         connection.execute(late.values(overtaken_ms=now_ms()))
         return True
@@ -131,6 +129,8 @@ class Database:
         Raises Unavailable when the database does not take it now, IntegrityError or DataError when it never will,
         Overtaken in a server that is not the last any more.
         """
+        if self._moved_to is not None:
+            self._follow(self._moved_to)
         with self._exclusive():
             try:
                 self._connection.exec_driver_sql(self._begin)
@@ -188,38 +188,3 @@ class Database:
 def _state(error: DatabaseError) -> str | None:
     """PostgreSQL's five letters for what went wrong."""
     return getattr(error.orig, "sqlstate", None)
-
-
-def _sqlite(url: URL) -> Engine:
-    engine = create_engine(
-        url,
-        poolclass=NullPool,
-        isolation_level="AUTOCOMMIT",  # transactions are begun by hand, as IMMEDIATE
-        connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000},
-    )
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _: object) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    return engine
-
-
-def _postgres(url: URL, serve: bool, shared: bool) -> Engine:
-    engine = create_engine(
-        url,
-        poolclass=NullPool,
-        isolation_level="AUTOCOMMIT",
-        connect_args={"autocommit": True, "connect_timeout": CONNECT_S, "options": POSTGRES},
-    )
-
-    @event.listens_for(engine, "connect")
-    def claim(connection: Any, _: object) -> None:
-        lock = "pg_try_advisory_lock_shared" if shared else "pg_try_advisory_lock"
-        if serve and not connection.execute(f"SELECT {lock}({Lock.SERVER})").fetchone()[0]:
-            connection.close()
-            alone = ", and not as one of several replicas" if shared else ""
-            raise StoreError(f"another coordinator is running with this database{alone} (its advisory lock is held)")
-
-    return engine

@@ -8,7 +8,7 @@ from sqlalchemy import insert, make_url, select
 
 from coordinator.accounts.accounts import create_account
 from coordinator.accounts.rows import list_accounts
-from coordinator.store.database import Database, sqlite_file, url_of
+from coordinator.store.database import Database
 from coordinator.store.errors import Overtaken, StoreError
 from coordinator.store.tables import accounts, servers
 
@@ -80,16 +80,6 @@ def test_processes_that_write_at_the_same_time_lose_nothing_and_keep_the_file_wh
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
-
-
-def test_a_url_names_a_file_or_a_server() -> None:
-    assert sqlite_file("c.db") == Path("c.db")
-    assert sqlite_file("sqlite:////data/c.db") == Path("/data/c.db")
-    assert sqlite_file("postgresql://me@db/supernet") is None
-    assert url_of("postgres://me@db/supernet".replace("postgres:", "postgresql:")).drivername == "postgresql+psycopg"
-    for wrong in ("mysql://me@db/x", "postgresql://", "://"):
-        with pytest.raises(StoreError, match="postgresql://USER@HOST/NAME"):
-            url_of(wrong)
 
 
 def test_a_server_that_another_one_has_overtaken_writes_nothing_more_and_that_is_written_down(address: str) -> None:
