@@ -1,4 +1,5 @@
-"""A program that would misread the money of a database of this one does not start on it, and changes nothing."""
+"""Programs of before on a database of this one: whoever would misread its money does not start on it, and changes
+nothing; the version before, which some replicas still run while others are upgraded, starts again and serves."""
 
 import json
 import subprocess
@@ -9,32 +10,57 @@ import pytest
 
 from tools.older_programs import checkout
 
-BEFORE = "dced76d"  # the last commit that knows the steps up to 0003 alone, and one kind of money to spend
+MISREADS = "dced76d"  # the last commit that knows the steps up to 0003 alone, and one kind of money to spend
+ALONE = "94bafaf"  # the last one that knows the steps up to 0010 alone, and one server for a database
+HERE = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def before(tmp_path: Path) -> Path:
+def older(commit: str, folder: Path) -> Path:
     try:
-        return checkout(BEFORE, tmp_path / "before")
+        return checkout(commit, folder)
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"no older program to run: {error}. A full clone has it (git fetch --unshallow)")
 
 
-def test_the_version_before_refuses_the_database_of_this_one_and_this_one_goes_on(before: Path, tmp_path: Path) -> None:
-    database, here = tmp_path / "c.db", Path(__file__).parents[2]
+def run(tree: Path, database: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "coordinator", *arguments, "--db", str(database)]
+    return subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=60)
 
-    def run(tree: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "coordinator", *arguments, "--db", str(database)]
-        return subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=60)
 
+def serve(tree: Path, database: Path) -> None:
+    """Until it listens."""
+    command = [sys.executable, "-m", "coordinator", "serve", "--json", "--port", "0", "--db", str(database)]
+    with subprocess.Popen(command, cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert server.stdout is not None
+        try:
+            assert "listening" in json.loads(server.stdout.readline())
+        finally:
+            server.terminate()
+
+
+def test_a_version_that_would_misread_it_refuses_the_database_of_this_one_and_this_one_goes_on(tmp_path: Path) -> None:
+    before, database = older(MISREADS, tmp_path / "before"), tmp_path / "c.db"
     # A database that it has made itself is brought here, with its money.
-    assert run(before, "account", "create", "--init", "--name", "alice").returncode == 0
-    assert run(here, "grant", "alice", "3", "--reason", "deposit").returncode == 0
-    listed = run(here, "account", "list", "--json").stdout
+    assert run(before, database, "account", "create", "--init", "--name", "alice").returncode == 0
+    assert run(HERE, database, "grant", "alice", "3", "--reason", "deposit").returncode == 0
+    listed = run(HERE, database, "account", "list", "--json").stdout
     assert json.loads(listed)[0]["available_nano"] > 5 * 10**9
     for command in (["account", "list"], ["key", "create", "--name", "k", "--account", "alice"], ["serve"]):
-        refused = run(before, *command)
+        refused = run(before, database, *command)
         assert refused.returncode != 0, command
         assert "newer version" in refused.stderr and "Traceback" not in refused.stderr, refused.stderr
-    assert run(here, "account", "list", "--json").stdout == listed
-    assert json.loads(run(here, "ledger", "check", "--json").stdout) == {"ok": True, "found": []}
+    assert run(HERE, database, "account", "list", "--json").stdout == listed
+    assert json.loads(run(HERE, database, "ledger", "check", "--json").stdout) == {"ok": True, "found": []}
+
+
+def test_the_version_before_starts_again_on_a_database_that_this_one_has_migrated(tmp_path: Path) -> None:
+    before, database = older(ALONE, tmp_path / "before"), tmp_path / "c.db"
+    assert run(before, database, "key", "create", "--init", "--name", "first").returncode == 0
+    serve(HERE, database)
+    serve(before, database)
+    assert run(before, database, "grant", "default", "3", "--reason", "deposit").returncode == 0
+    assert run(before, database, "key", "create", "--name", "second").returncode == 0
+    for tree in (before, HERE):
+        assert json.loads(run(tree, database, "ledger", "check", "--json").stdout) == {"ok": True, "found": []}
+    serve(HERE, database)
+    assert len(json.loads(run(HERE, database, "key", "list", "--json").stdout)) == 2

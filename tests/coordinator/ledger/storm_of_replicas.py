@@ -110,7 +110,7 @@ class Storming:
                     self.armed = True
                     return work(self.database, *args)
                 except Unavailable as error:
-                    self.world.seen[f"unavailable {error}"[:200]] += 1
+                    self.world.seen[type(error).__name__] += 1
         except Crash:
             self.armed = False
             self.world.seen["crash"] += 1
