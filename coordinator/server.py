@@ -161,7 +161,7 @@ def assembled(config: Config) -> Iterator[Running]:
             Films(store),
             config.platform_tools,
             Attempts(hub),
-            Idempotency(store, ledger),
+            Idempotency(store, ledger, pepper),
         )
         yield Running(config, services, store)
 

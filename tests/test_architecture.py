@@ -82,6 +82,7 @@ OWNERS = {
     ],
     "alembic": ["coordinator/store"],
     "nats": ["coordinator/cluster/nats_bus.py", "coordinator/cluster/nats_line.py"],  # one process needs none of it
+    "nacl": ["coordinator/admission/seals.py"],  # seals the answers that are kept
     "nkeys": ["coordinator/cluster/nats_line.py"],
     "opentelemetry": [
         "program/otel.py",

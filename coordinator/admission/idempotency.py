@@ -7,7 +7,7 @@ later. An answer that failed cost nothing and is not kept: the same key may try 
 What a key stands for is a row in the database, which is written with the hold: of several replicas one runs the
 request, and whichever is asked later knows its answer, for a day and within bounds. The replica of a client that comes
 back may be dead. Then the one that is asked now takes over hold and key: the answer begins anew, or is the one that
-still runs at a third replica, and is paid for once.
+still runs at a third replica, and is paid for once. Answer, key and request are sealed there (seals.py).
 
 The ledger knows for good what was charged, by the name of the job, which is made from account and key: once the answer
 is no longer kept, the key runs nothing and costs nothing.
@@ -15,12 +15,12 @@ is no longer kept, the key runs nothing and costs nothing.
 
 import asyncio
 import json
-import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import sha256
 
+from coordinator.admission.seals import Seals
 from coordinator.artefact import Artefact
 from coordinator.clock import DAY_MS, now_ms
 from coordinator.filled import Filled
@@ -32,7 +32,7 @@ from wire.errors import ErrorCode, SupernetError
 
 KEPT_MS = DAY_MS
 MOST_BYTES_EACH = 4 * 1024 * 1024  # of an answer that is kept; more than that takes too long to deflate
-MOST_DEFLATED = 256 * 1024
+MOST_SEALED = 256 * 1024  # deflated, with the names of its files
 MOST_BACKLOG = 1000  # orders that wait for the ledger: beyond, answers take memory that nobody has
 ENDING_S = 10.0  # a commit takes milliseconds
 RETRY_S = 1.0
@@ -63,14 +63,13 @@ class Run:
     cell: str | None = None
     claimed: bool = False
 
+    @property
+    def id(self) -> tuple[str, str]:
+        return self.account, self.key
+
     def name(self) -> str:
         """The name of its jobs and of its bill, the same after a restart and at every replica."""
         return sha256(f"{self.account}\0{self.key}\0{self.attempt}".encode()).hexdigest()[:32]
-
-    def claim(self) -> Claim:
-        """What goes with the hold for it."""
-        self.claimed = True
-        return Claim(self.account, self.key, self.fingerprint, self.attempt, now_ms(), self.instead_of)
 
 
 def fingerprint(path: str, token_type: str, body: bytes) -> str:
@@ -84,9 +83,10 @@ class Idempotency:
     `gone` may be set to what knows that a replica is dead before the database does.
     """
 
-    def __init__(self, store: Store, ledger: LedgerWriter) -> None:
+    def __init__(self, store: Store, ledger: LedgerWriter, pepper: bytes) -> None:
         self._store = store
         self._ledger = ledger
+        self._seals = Seals(pepper)
         self._running: dict[tuple[str, str], Run] = {}
         self._ending: dict[tuple[str, str], asyncio.Future[Answer]] = {}
         self.gone: Callable[[str], bool] = lambda replica: False
@@ -104,7 +104,7 @@ class Idempotency:
         try:
             if (ending := self._ending.get(name)) is not None:
                 await asyncio.wait([ending], timeout=ENDING_S)
-            found = await self._store.run(find, account, key)
+            found = await self._store.run(find, account, self._seals.name(account, key))
             if found is None or (kept := self._follow(run, found)) is None:
                 return run
         except BaseException:
@@ -116,32 +116,41 @@ class Idempotency:
     def _follow(self, run: Run, found: Found) -> Kept | None:
         """The answer that was kept; None: the request is to be run, and `run` says where it ran before."""
         claimed = found.claimed
-        if claimed.fingerprint != run.fingerprint:
+        if claimed.fingerprint != self._seals.fingerprint(run.fingerprint):
             raise _another()
         if claimed.kept is not None:
             if claimed.kept.body is None:
                 raise spent()
-            return Kept(claimed.kept.media_type, _filled(claimed.kept.body, claimed.kept.files))
+            body = self._seals.open(run.account, run.key, claimed.kept.body)
+            return Kept(claimed.kept.media_type, Filled(body, _read_files(claimed.kept.files)))
         if found.own or (found.lives and not self.gone(claimed.edge)):
             raise still_runs()
         run.attempt, run.instead_of, run.cell = claimed.attempt, claimed.edge, claimed.cell
         return None
 
+    def claim(self, run: Run) -> Claim:
+        """What goes with the hold for a run: from then on the key stands for it."""
+        run.claimed = True
+        key, content = self._seals.name(run.account, run.key), self._seals.fingerprint(run.fingerprint)
+        return Claim(run.account, key, content, run.attempt, now_ms(), run.instead_of)
+
     def end(self, run: Run, kept: Kept | None) -> None:
         """Keep the answer of a request that has ended. None: it failed, and the key is free again."""
-        name = run.account, run.key
-        if self._running.pop(name, None) is None or not run.claimed:
+        if self._running.pop(run.id, None) is None or not run.claimed:
             return
-        ending = self._ending[name] = self._ledger.submit(self._end(run, kept))
-        ending.add_done_callback(partial(self._ended, name))
+        ending = self._ending[run.id] = self._ledger.submit(self._end(run, kept))
+        ending.add_done_callback(partial(self._ended, run.id))
 
     def _end(self, run: Run, kept: Kept | None) -> Keep | Release:
+        key = self._seals.name(run.account, run.key)
         if kept is None:
-            return Release(run.account, run.key)
-        body, files = (None, "[]") if kept.body is None else _packed(kept.body)
-        if self._ledger.backlog > MOST_BACKLOG:
-            body = None
-        return Keep(run.account, run.key, kept.media_type, body, files, now_ms())
+            return Release(run.account, key)
+        body, files = None, "[]"
+        if kept.body is not None and self._ledger.backlog <= MOST_BACKLOG and len(kept.body.body) <= MOST_BYTES_EACH:
+            body, files = self._seals.seal(run.account, run.key, kept.body.body), _write_files(kept.body)
+        if body is not None and len(body) + len(files) > MOST_SEALED:
+            body, files = None, "[]"
+        return Keep(run.account, key, kept.media_type, body, files, now_ms())
 
     def _ended(self, name: tuple[str, str], ending: asyncio.Future[Answer]) -> None:
         if self._ending.get(name) is ending:
@@ -151,20 +160,15 @@ class Idempotency:
 
     def placed(self, run: Run, cell: str | None) -> None:
         """Note that the job of a request is at another replica now, or, None, at this one."""
-        self._ledger.put(Locate(run.account, run.key, cell))
+        self._ledger.put(Locate(run.account, self._seals.name(run.account, run.key), cell))
 
 
-def _packed(filled: Filled) -> tuple[bytes | None, str]:
-    """An answer as the database keeps it; None for one that is too long."""
-    if len(filled.body) > MOST_BYTES_EACH:
-        return None, "[]"
-    body = zlib.compress(filled.body, 1)
-    files = json.dumps([(place, asdict(artefact)) for place, artefact in filled.files])
-    return (body, files) if len(body) + len(files) <= MOST_DEFLATED else (None, "[]")
+def _write_files(filled: Filled) -> str:
+    return json.dumps([(place, asdict(artefact)) for place, artefact in filled.files])
 
 
-def _filled(body: bytes, files: str) -> Filled:
-    return Filled(zlib.decompress(body), tuple((place, Artefact(**values)) for place, values in json.loads(files)))
+def _read_files(files: str) -> tuple[tuple[int, Artefact], ...]:
+    return tuple((place, Artefact(**values)) for place, values in json.loads(files))
 
 
 def _another() -> SupernetError:

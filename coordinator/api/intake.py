@@ -207,7 +207,7 @@ class Intake:
             if self.billing.runs(run.name()):
                 raise still_runs()
             try:
-                return await self.billing.open(run.name(), job, admitted.principal, run.claim())
+                return await self.billing.open(run.name(), job, admitted.principal, self.idempotency.claim(run))
             except RunsElsewhere:
                 raise still_runs() from None
             except Ended as ended:

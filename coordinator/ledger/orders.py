@@ -65,7 +65,7 @@ class UsageRow:
 
 @dataclass(frozen=True)
 class Claim:
-    """With the hold, have an Idempotency-Key stand for this request. `fingerprint`: in hex, what tells it from another;
+    """With the hold, have an Idempotency-Key stand for this request. `fingerprint`: what tells it from another;
     `attempt`: its runs that came to nothing. `instead_of`: the replica whose client it was; that is dead, so the hold
     and the key become this one's."""
 
@@ -146,8 +146,8 @@ class Promote:
 
 @dataclass(frozen=True)
 class Keep:
-    """A request with an Idempotency-Key has been answered: keep that for whoever asks again. `body`: deflated, None if
-    it is too long; `files`: those in it, as JSON."""
+    """A request with an Idempotency-Key has been answered: keep that for whoever asks again. `body`: sealed, None if it
+    is too long; `files`: those in it, as JSON."""
 
     account: str
     key: str

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, func, select, update
+from sqlalchemy import Connection, Engine, Select, func, inspect, select, update
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError
 
 from coordinator.clock import now_ms
@@ -65,7 +65,7 @@ class Database:
                 with self.transaction() as connection:
                     wait(connection, Lock.MIGRATE)
                     migrate(connection)
-                    if self._moved(connection):
+                    if inspect(connection).has_table(settings.name) and self._moved(connection):
                         raise StoreError(f"{self.name} has moved to another database: {MOVED_WHERE}")
                 if serve:
                     with self.transaction() as connection:

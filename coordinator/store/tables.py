@@ -120,10 +120,10 @@ replicas = Table(
     Column("server", BigInteger, nullable=False),
 )
 
-# What an Idempotency-Key of an account stands for. `attempt` counts its runs that came to nothing. `state` is `running`
-# or `done`. While it runs, `edge` is the replica that its client asked and `cell` the one where its job is; both are
-# ids of replicas, "" and null where one serves alone. Once it is done its answer is here (deflated), with the files in
-# it as JSON; without a body it was too long to be kept.
+# What an Idempotency-Key of an account stands for; it and `fingerprint`, of the request, are hashes under the pepper.
+# `attempt` counts its runs that came to nothing. `state` is `running` or `done`. While it runs, `edge` is the replica
+# that its client asked and `cell` the one where its job is: ids, "" and null where one serves alone. Once it is done
+# its answer is here, sealed (admission/seals.py), with its files as JSON; a long one without its body.
 requests = Table(
     "requests",
     metadata,

@@ -43,7 +43,7 @@ class Site:
         return run
 
     async def hold(self, run: Run) -> Answer:
-        return await self.ledger.ask(hold(self.who, run.name(), claim=run.claim()))
+        return await self.ledger.ask(hold(self.who, run.name(), claim=self.keys.claim(run)))
 
     async def ends(self, run: Run, kept: Kept | None = ANSWER, charge: int = 60) -> None:
         self.ledger.put(settle(self.who, run.name(), charge if kept else 0))
@@ -62,7 +62,7 @@ async def site_of(database: Database, who: Client) -> AsyncIterator[Site]:
     with Store(database) as store:
         ledger = LedgerWriter(store)
         task = asyncio.create_task(ledger.run())
-        yield Site(store, ledger, Idempotency(store, ledger), who)
+        yield Site(store, ledger, Idempotency(store, ledger, b"p" * 32), who)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
