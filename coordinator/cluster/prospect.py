@@ -60,5 +60,5 @@ class Prospect:
 
     def online(self, model: str) -> Online:
         """What the whole network has for a model now."""
-        others = self.pictures.stocks(model, self._now)
-        return together(self.dispatch.online(model), (stock for _, stock in others))
+        stay, leave = (self.pictures.stocks(model, self._now, leaving=leaving) for leaving in (False, True))
+        return together(self.dispatch.online(model), (stock for _, stock in stay + leave))

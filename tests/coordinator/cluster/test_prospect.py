@@ -10,6 +10,9 @@ def test_the_whole_network_is_what_a_client_may_ask_for() -> None:
     town.passes(0.5)
     found = town.replicas["a"].online("m")
     assert (found.workers, found.slots, found.free, found.context) == (2, 5, 5, 8192)
+    town.call("c", "drain", 60.0)
+    town.passes(0.5)
+    assert town.replicas["a"].online("m").workers == 2
 
 
 def test_places_in_the_queue_of_another_cell_are_told() -> None:
