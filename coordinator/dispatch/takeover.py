@@ -19,6 +19,8 @@ from wire.messages import Hello, KeptJob
 def begin(state: State, spec: JobSpec, so_far: SoFar | None, now: float) -> Job:
     """A job of this cell from now on, new or as it was elsewhere. Owners that blame it await its verdict here too."""
     job = Job(spec, submitted=now, waiting_since=now) if so_far is None else so_far.job(spec, now)
+    if so_far is not None and so_far.attempt is not None:
+        job.waiting_since = now  # it ran until now
     state.jobs[spec.id] = job
     for account in job.witnesses:
         state.fleet.owners.of(account).unsettled += 1
@@ -88,7 +90,6 @@ def wait(state: State, claims: Sequence[Claim], now: float) -> None:
     for claim in claims:
         if claim.spec.id not in state.jobs:
             job = begin(state, claim.spec, claim.so_far, now)
-            job.waiting_since = now
             state.queue.add(job)
             placing.place(state, claim.spec.model, now)
             place = state.queue.place(job) if job.legs else None

@@ -114,6 +114,18 @@ def test_a_job_that_waits_anew_does_not_count_the_time_that_it_ran() -> None:
     assert there.one(Failed)
 
 
+def test_nor_one_whose_worker_has_gone_again_before_it_was_let_in() -> None:
+    here, there = streaming(), Driver()
+    for seq in range(2, 8):
+        here.passes(9, alive=("w1",))
+        here.delta(seq=seq, tokens="f")
+    there.join(slots=1)
+    there.submit("j0")
+    there.out = there.dispatch.submit(SPEC, there.now, goes(here))
+    there.passes(29.75, alive=("w1",))
+    assert not there.all(Failed) and there.place() == 1
+
+
 def test_the_time_that_it_waited_counts_wherever_it_waits() -> None:
     here = Driver(Limits(queue_wait_s=30))
     here.join(slots=1)
