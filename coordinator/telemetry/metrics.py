@@ -71,6 +71,10 @@ class Metrics:
         self._prefill = histogram("prefill_tokens_per_second", "New prompt tokens, as the worker reports.", _SPEEDS)
         self._decode = histogram("decode_tokens_per_second", "Of one stream, as the worker reports.", _SPEEDS)
 
+    def register(self, more: Collector) -> None:
+        """Have the page hold what this one collects, too."""
+        self._registry.register(more)
+
     def job_ended(self, spec: JobSpec, end: JobEnd) -> None:
         """Count the end of a job, with its times and tokens."""
         report, model = end.report, spec.model

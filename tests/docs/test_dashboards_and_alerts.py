@@ -9,10 +9,14 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from coordinator.admission.rate_limits import Rates
+from coordinator.cluster.local_bus import LocalBus, Switchboard
+from coordinator.cluster.replica import Replica
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import Failed, Finished, Report
 from coordinator.ledger.writer import LedgerWriter
-from coordinator.scheduler.state import JobSpec
+from coordinator.scheduler.state import JobSpec, Limits
+from coordinator.telemetry.cluster_metrics import ClusterMetrics
 from coordinator.telemetry.metrics import Metrics
 from tests.coordinator.conftest import CATALOG
 from tests.coordinator.dispatch.driver import REQUEST
@@ -60,6 +64,9 @@ def of_a_coordinator() -> Samples:
     metrics.job_ended(spec, Failed("j", SupernetError(ErrorCode.NO_WORKER, "x"), report))
     metrics.answered("/v1/models", 200)
     metrics.refused("no_worker")
+    replica = Replica("0" * 8, Limits(), Rates(), lambda: 0.5)
+    replica.jobs.itinerary.counts.legs["submitted"] = replica.jobs.itinerary.counts.handbacks["queue full"] = 1
+    metrics.register(ClusterMetrics(replica, LocalBus("0" * 8, Switchboard())))
     text = metrics.exposition("")[0].decode()
     return {
         sample.name: set(sample.labels) for family in text_string_to_metric_families(text) for sample in family.samples
