@@ -76,6 +76,7 @@ class Network:
     db: str = "coordinator.db"  # a file in the folder, or a URL
     program: str = "coordinator"  # the module that serves
     trees: Mapping[str, Path] = field(default_factory=dict)  # another checkout that "coordinator", "worker" run from
+    env: Mapping[str, str] = field(default_factory=dict)  # for all of them, beside what this process has
     coordinator: Process | None = None
     workers: list[Process] = field(default_factory=list)
 
@@ -169,13 +170,13 @@ class Network:
         return worker
 
     def start_swarm(
-        self, first: int, count: int, keys: str, pace_s: float, slots: int = 1, read_s: float = 0.0
+        self, first: int, count: int, keys: str, pace_s: float, slots: int = 1, read_s: float = 0.0, *options: str
     ) -> None:
-        """Many scripted workers in one process; does not wait for them."""
+        """Many scripted workers in one process; does not wait for them. `options`: of tools/chaos/swarm_workers.py."""
         dial = f"ws://127.0.0.1:{self.worker_port or self.port}"
         args = ["-m", "tools.chaos.swarm_workers", "--coordinator", dial, "--keys", keys]
         args += ["--first", str(first), "--workers", str(count), "--pace-s", str(pace_s)]
-        args += ["--slots", str(slots), "--read-s", str(read_s)]
+        args += ["--slots", str(slots), "--read-s", str(read_s), *options]
         self.workers.append(self._spawn(f"swarm{first}", args))
 
     def get(self, path: str) -> Any:
@@ -226,7 +227,11 @@ class Network:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("SUPERNET_")}
         with log.open("wb") as out:
             popen = subprocess.Popen(
-                self._command(args), stdout=out, stderr=out, env=clean | (env or {}), cwd=self.trees.get(args[1])
+                self._command(args),
+                stdout=out,
+                stderr=out,
+                env={**clean, **self.env, **(env or {})},
+                cwd=self.trees.get(args[1]),
             )
         return Process(popen, log, self.folder / name)
 

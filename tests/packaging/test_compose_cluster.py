@@ -96,6 +96,6 @@ def test_compose_itself_accepts_the_file() -> None:
     if not program:
         pytest.skip("no docker-compose here (apt install docker-compose)")
     secrets = {"POSTGRES_PASSWORD": "x", "AWS_SECRET_ACCESS_KEY": "x"}
-    command = [program, "-f", ROOT / "compose.cluster.yaml", "config", "-q"]
+    command = [program, "-f", str(ROOT / "compose.cluster.yaml"), "config", "-q"]
     done = subprocess.run(command, capture_output=True, env=secrets, timeout=60)
     assert done.returncode == 0, done.stderr.decode()

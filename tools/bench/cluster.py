@@ -107,7 +107,7 @@ async def _started(cluster: Cluster, split: bool) -> Side:
     if split:
         edge, cell = (replica.port for replica in cluster.replicas)
         cluster.clients.targets[cell].open = cluster.workers.targets[edge].open = False
-    await cluster.start_workers(WORKERS, SLOTS, PACE_S, processes=1)
+    await cluster.start_workers(WORKERS, SLOTS, PACE_S, 1, "--claims")
     await cluster.settled(even=True)
     return Side(cluster.front(await cluster.make_key("bench", "bench", "client")), cluster.processor_s)
 
@@ -131,7 +131,7 @@ async def before_and_after(folder: Path, commit: str, pairs: int, requests: int)
 
 def _alone(network: Network) -> Side:
     network.start_coordinator()
-    network.start_swarm(0, WORKERS, network.key, PACE_S, SLOTS)
+    network.start_swarm(0, WORKERS, network.key, PACE_S, SLOTS, 0.0, "--claims")
     until(lambda: network.online() == WORKERS, network.workers[0])
     assert network.coordinator is not None
     return Side(network, partial(processor_s, [network.coordinator]))

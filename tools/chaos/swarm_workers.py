@@ -17,7 +17,7 @@ from tools.local_network import MODEL
 from wire.blobs import VISION
 from wire.errors import SupernetError
 from wire.messages import HEARTBEAT_S, Hello, ToWorker
-from wire.offers import ModelOffer
+from wire.offers import ModelOffer, SpeedPoint
 from worker.daemon.home import Home
 from worker.daemon.link import Link
 from worker.engine import port
@@ -37,9 +37,10 @@ TICK_S = 0.25
 class SmallDaemon:
     """What the daemon does, without files, signals and child processes."""
 
-    def __init__(self, name: str, home: Home, slots: int, pace_s: float, read_s: float) -> None:
+    def __init__(self, name: str, home: Home, slots: int, pace_s: float, read_s: float, claims: bool) -> None:
         self._name = name
-        offer = ModelOffer(id=MODEL, context=CONTEXT, slots=slots, features=("scripted", VISION))
+        speed = _speed(slots, pace_s, read_s) if claims else ()
+        offer = ModelOffer(id=MODEL, context=CONTEXT, slots=slots, features=("scripted", VISION), speed=speed)
         self._session = Session({MODEL: ServedModel(offer, Slots(slots))})
         self._engine = ScriptedEngine(slots, CONTEXT, pace_s=pace_s, read_s=read_s)
         self._preparer = ScriptedPreparer(CONTEXT)
@@ -129,10 +130,23 @@ class SmallDaemon:
             self._perform(self._session.prepared(effect.key, prepared))
 
 
+def _speed(slots: int, pace_s: float, read_s: float) -> tuple[SpeedPoint, ...]:
+    """What the engine does: a token for each stream in a step, however many there are."""
+    reads, sizes = 1 / max(read_s, 1e-5), sorted({1, slots})
+    return tuple(SpeedPoint(streams=n, decode_tps=n / pace_s, prefill_tps=reads, ttft_ms=1e3 * pace_s) for n in sizes)
+
+
 async def swarm(asked: argparse.Namespace) -> None:
     keys = asked.keys.split(",")
     daemons = [
-        SmallDaemon(f"w{n}", Home(asked.coordinator, keys[n % len(keys)]), asked.slots, asked.pace_s, asked.read_s)
+        SmallDaemon(
+            f"w{n}",
+            Home(asked.coordinator, keys[n % len(keys)]),
+            asked.slots,
+            asked.pace_s,
+            asked.read_s,
+            asked.claims,
+        )
         for n in range(asked.first, asked.first + asked.workers)
     ]
     await asyncio.gather(*(daemon.run() for daemon in daemons))
@@ -147,6 +161,7 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=1)
     parser.add_argument("--pace-s", type=float, default=0.5)
     parser.add_argument("--read-s", type=float, default=0.0, help="for each token of a prompt")
+    parser.add_argument("--claims", action="store_true", help="they say how fast they are")
     uvloop.run(swarm(parser.parse_args()))
 
 

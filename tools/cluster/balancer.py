@@ -39,6 +39,7 @@ class Side(asyncio.Protocol):
         self.transport: Any = None  # uvloop's is no subclass of asyncio.Transport
         self.other: Side | None = None
         self.over = False  # nothing more comes in here
+        self.early = b""  # what came before the other end was there: uvloop reads once before it pauses
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -46,10 +47,15 @@ class Side(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._read(data)
-        self._there.write(data)
+        if self._there is None:
+            self.early += data
+        else:
+            self._there.write(data)
 
     def eof_received(self) -> bool:
         self.over = True
+        if self._there is None:
+            return False
         if not self._there.is_closing():
             self._there.write_eof()
         assert self.other is not None
@@ -67,7 +73,7 @@ class Side(asyncio.Protocol):
 
     @property
     def _there(self) -> Any:
-        assert self.other is not None, "nothing is read before there are both ends"
+        assert self.other is not None, "a line has two sides"
         return self.other.transport
 
 
@@ -108,6 +114,7 @@ class Line:
                 async with asyncio.timeout(DIAL_S):
                     await loop.create_connection(lambda: self.back, "127.0.0.1", target.port)
                 if not self.front.transport.is_closing():
+                    self.back.transport.write(self.front.early)
                     self.front.transport.resume_reading()
                     return
             self._balancer.forget(self)

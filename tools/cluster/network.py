@@ -22,6 +22,8 @@ from tools.local_network import Network, Process
 OWNERS = 4  # accounts that the workers belong to
 SETTLES_S = 60.0  # at most, after a start or a fault, until all is as before
 LOOK_S = 0.2
+SHARED = ("--artefacts", "s3://nothing-is-drawn", "--public-url", "http://localhost")  # a cluster asks for both
+NO_BUCKET = {"AWS_ENDPOINT": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
 BEARER = re.compile(rb"(?i)\r\nauthorization: *bearer ([^\r]+)")
 
 
@@ -80,14 +82,21 @@ class Cluster:
         self.postgres.close()
 
     def _network(self, key: str = "", worker_port: int = 0) -> Network:
-        return Network(self._folder, self._folder / "no-model", db=self.postgres.url, key=key, worker_port=worker_port)
+        return Network(
+            self._folder,
+            self._folder / "no-model",
+            db=self.postgres.url,
+            key=key,
+            worker_port=worker_port,
+            env=NO_BUCKET,
+        )
 
     # ---- replicas ----------------------------------------------------------------------------------------------------
 
     def start_replica(self, number: int) -> None:
         """Start it, or start it again at the same port; blocking, returns when it listens."""
-        bus = ("--cluster", self.nats.urls, "--replica-name", f"replica{number}") if self.nats.nodes else ()
-        self.replicas[number].start_coordinator("--resume-window-s", "60", *bus, *self._options[number])
+        named = ("--cluster", self.nats.urls, "--replica-name", f"replica{number}", *SHARED) if self.nats.nodes else ()
+        self.replicas[number].start_coordinator("--resume-window-s", "60", *named, *self._options[number])
 
     async def make_key(self, name: str, account: str, *scopes: str) -> str:
         """A key that every replica knows."""
@@ -112,14 +121,15 @@ class Cluster:
 
     # ---- workers -----------------------------------------------------------------------------------------------------
 
-    async def start_workers(self, count: int, slots: int, pace_s: float, processes: int = 2) -> None:
-        """Scripted ones, spread over the replicas that the balancer of the workers has open."""
+    async def start_workers(self, count: int, slots: int, pace_s: float, processes: int = 2, *options: str) -> None:
+        """Scripted ones, spread over the replicas that the balancer of the workers has open. `options`: of
+        tools/chaos/swarm_workers.py."""
         keys = [await self.make_key(f"w{n}", f"owner{n % OWNERS}", "worker") for n in range(count)]
         self._names = {key.encode(): f"w{n}" for n, key in enumerate(keys)}
         share = -(-count // processes)
         for first in range(0, count, share):
             dialler = self._network(worker_port=self.workers.port)
-            dialler.start_swarm(first, min(share, count - first), ",".join(keys), pace_s, slots)
+            dialler.start_swarm(first, min(share, count - first), ",".join(keys), pace_s, slots, 0.0, *options)
             self._swarm += dialler.workers
         await self.settled()
 

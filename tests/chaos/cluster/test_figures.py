@@ -32,7 +32,7 @@ def of(streams: list[Stream], *moments: Moment, tokens: int | None = None, fault
 
 
 def test_whole_and_right_answers_miss_nothing() -> None:
-    row = of([stream(n, answer(n)) for n in range(3)], Moment(1.0, 2.0), fault="kill_nats")
+    row = of([stream(n, answer(n)) for n in range(3)], Moment(1.0, end=2.0), fault="kill_nats")
     assert figures.missed(row) == []
     assert (row["lost"], row["wrong"], row["failed"], row["pause_p99_s"]) == (0, 0, 0, 0.0)
 
@@ -59,11 +59,11 @@ def test_a_token_out_of_its_place_is_wrong(harm: str) -> None:
 
 def test_who_was_at_the_edge_that_died_may_break_and_must_come_back() -> None:
     broken, again = answer(1, 20), answer(1, began=5.0)
-    moment = Moment(1.0, 6.0, frozenset({"w0"}), frozenset({"run-1"}))
+    moment = Moment(1.0, frozenset({"w0"}), frozenset({"run-1"}), 6.0)
     row = of([stream(1, broken, again)], moment)
     assert (row["failed"], row["broken_with_their_edge"], row["continued"]) == (0, 1, 1)
     assert row["again_p99_s"] == PACE_S
-    elsewhere = of([stream(1, broken, again)], Moment(1.0, 6.0))
+    elsewhere = of([stream(1, broken, again)], Moment(1.0, end=6.0))
     assert elsewhere["failed"] == 1
     lost = of([stream(1, broken)], moment)
     assert lost["lost"] == 1
@@ -76,10 +76,10 @@ def test_another_answer_to_the_same_question_is_not_the_one_that_broke() -> None
 
 def test_a_pause_counts_for_those_whose_worker_was_hit() -> None:
     streams = [stream(1, answer(1, pause_s=2.0)), stream(2, answer(2, worker="w1"))]
-    hit = of(streams, Moment(1.05, 2.0, frozenset({"w0"})), fault="kill_peer")
+    hit = of(streams, Moment(1.05, frozenset({"w0"}), end=2.0), fault="kill_peer")
     assert (hit["paused"], hit["pause_p50_s"]) == (1, 2.0)
     assert any("pause_p50_s is 2.0" in said for said in figures.missed(hit))
-    both = of(streams, Moment(1.05, 2.0), fault="kill_peer")
+    both = of(streams, Moment(1.05, end=2.0), fault="kill_peer")
     assert both["paused"] == 2
 
 

@@ -35,9 +35,9 @@ class Moment:
     """A fault. `workers`: names of those at the replica that was hit; `streams`: of those whose clients were there."""
 
     begin: float
-    end: float
     workers: frozenset[str] = frozenset()
     streams: frozenset[str] = frozenset()
+    end: float = 0.0
 
 
 @dataclass
@@ -53,8 +53,7 @@ class Faults:
     async def quiet(self) -> None:
         """Nothing happens; what is measured beside the others."""
         for _ in range(self.count):
-            await asyncio.sleep(CALM_S)
-            await self._during(AFTER_S)
+            await self._during(AFTER_S, await self._calm())
 
     async def kill_peer(self) -> None:
         """A replica that has workers and no clients."""
@@ -71,32 +70,31 @@ class Faults:
         """One node of NATS after the other."""
         for number in range(self.count):
             node = number % len(self.cluster.nats.nodes)
-            await asyncio.sleep(CALM_S)
+            moment = await self._calm()
             await asyncio.to_thread(self.cluster.nats.kill, node)
-            await self._during(AFTER_S)
+            await self._during(AFTER_S, moment)
             await asyncio.to_thread(self.cluster.nats.start, node)
 
     async def dark_nats(self) -> None:
         """All of NATS for five seconds."""
         for _ in range(self.count):
-            await asyncio.sleep(CALM_S)
+            moment = await self._calm()
             await asyncio.to_thread(self.cluster.nats.kill)
-            await self._during(DARK_S)
+            await self._during(DARK_S, moment)
             await asyncio.to_thread(self.cluster.nats.start)
             await self.cluster.settled()
 
     async def dark_postgres(self) -> None:
         """PostgreSQL for five seconds."""
         for _ in range(self.count):
-            await asyncio.sleep(CALM_S)
+            moment = await self._calm()
             await asyncio.to_thread(self.cluster.postgres.kill)
-            await self._during(DARK_S)
+            await self._during(DARK_S, moment)
             await asyncio.to_thread(self.cluster.postgres.start)
             await self.cluster.settled()
 
     async def _kill(self, number: int) -> None:
-        await asyncio.sleep(CALM_S)
-        process, moment = self.cluster.process(number), self._moment(number)
+        process, moment = self.cluster.process(number), await self._calm(number)
         process.kill()
         moment.streams |= self._clients_at(number)  # who came in the meantime
         await self._during(AFTER_S, moment)
@@ -118,24 +116,22 @@ class Faults:
     async def freeze_nats(self) -> None:
         """A node of NATS stands still."""
         node = self.cluster.nats.node(0)
-        await self._freeze(lambda: node.kill(signal.SIGSTOP), lambda: node.kill(signal.SIGCONT), lambda: Moment(0, 0))
+        await self._freeze(lambda: node.kill(signal.SIGSTOP), lambda: node.kill(signal.SIGCONT))
 
     async def freeze_postgres(self) -> None:
         """PostgreSQL stands still."""
         postgres = self.cluster.postgres
-        await self._freeze(postgres.freeze, postgres.thaw, lambda: Moment(0, 0))
+        await self._freeze(postgres.freeze, postgres.thaw)
 
     async def _freeze_replica(self, number: int) -> None:
         process = self.cluster.process(number)
-        stop, go_on = signal.SIGSTOP, signal.SIGCONT
-        await self._freeze(lambda: process.kill(stop), lambda: process.kill(go_on), lambda: self._moment(number))
+        await self._freeze(lambda: process.kill(signal.SIGSTOP), lambda: process.kill(signal.SIGCONT), number)
 
-    async def _freeze(self, stop: Callable[[], None], go_on: Callable[[], None], moment: Callable[[], Moment]) -> None:
+    async def _freeze(self, stop: Callable[[], None], go_on: Callable[[], None], number: int | None = None) -> None:
         for seconds in FREEZES_S:
-            await asyncio.sleep(CALM_S)
-            hit = moment()
+            moment = await self._calm(number)
             stop()
-            await self._during(seconds, hit)
+            await self._during(seconds, moment)
             go_on()
             await self.cluster.settled(even=True)
 
@@ -147,8 +143,7 @@ class Faults:
             await self._roll(number % len(self.cluster.replicas))
 
     async def _roll(self, number: int) -> None:
-        await asyncio.sleep(CALM_S)
-        process, moment = self.cluster.process(number), self._moment(number)
+        process, moment = self.cluster.process(number), await self._calm(number)
         process.kill(signal.SIGTERM)
         moment.streams = frozenset()  # nobody's answer may break
         self.moments.append(moment)
@@ -159,14 +154,17 @@ class Faults:
 
     # ---- in common ---------------------------------------------------------------------------------------------------
 
-    async def _during(self, seconds: float, moment: Moment | None = None) -> None:
-        moment = moment or Moment(time.monotonic(), 0)
+    async def _calm(self, number: int | None = None) -> Moment:
+        """Let clients read, then say who would be hit; of no replica's fault nobody in particular."""
+        await asyncio.sleep(CALM_S)
+        if number is None:
+            return Moment(time.monotonic())
+        return Moment(time.monotonic(), self.cluster.workers_at(number), self._clients_at(number))
+
+    async def _during(self, seconds: float, moment: Moment) -> None:
         self.moments.append(moment)
         moment.end = moment.begin + seconds
-        await asyncio.sleep(seconds)
-
-    def _moment(self, number: int) -> Moment:
-        return Moment(time.monotonic(), 0, self.cluster.workers_at(number), self._clients_at(number))
+        await asyncio.sleep(moment.end - time.monotonic())
 
     def _clients_at(self, number: int) -> frozenset[str]:
         lines = self.cluster.clients.targets[self.cluster.replicas[number].port].lines

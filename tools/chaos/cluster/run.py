@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tools.chaos.cluster import figures
 from tools.chaos.cluster.faults import Faults
-from tools.chaos.cluster.load import load
+from tools.chaos.cluster.load import STREAMS, load
 from tools.cluster.books import Used
 from tools.cluster.network import Cluster
 
@@ -30,18 +30,19 @@ async def run(folder: Path, faults: Sequence[str], jobs: int, count: int) -> fig
         await cluster.close()
 
 
-async def one(cluster: Cluster, fault: str, jobs: int, count: int) -> figures.Row:
-    """One fault, `count` times, while at least so many streams are asked for."""
+async def one(cluster: Cluster, fault: str, jobs: int, count: int, streams: int = STREAMS) -> figures.Row:
+    """One fault, `count` times, while at least so many answers are asked for, so many at once."""
     print(f"{fault}", file=sys.stderr, flush=True)
     await cluster.settled(even=True)
     account = f"client-{fault}"
     key = await cluster.make_key(fault, account, "client")
     faults = Faults(cluster, count)
     acting = asyncio.create_task(getattr(faults, fault)())
-    streams, _ = await asyncio.gather(load(cluster.front(key), jobs, lambda: not acting.done()), acting)
+    asking = load(cluster.front(key), jobs, lambda: not acting.done(), streams)
+    answers, _ = await asyncio.gather(asking, acting)
     cluster.clients.open_all()
     used = await _settled_books(cluster, account)
-    return figures.row(fault, streams, faults.moments, used)
+    return figures.row(fault, answers, faults.moments, used)
 
 
 async def _settled_books(cluster: Cluster, account: str) -> Used:
