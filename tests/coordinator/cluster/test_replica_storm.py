@@ -5,7 +5,8 @@ from random import Random
 
 import pytest
 
-from coordinator.dispatch.effects import Finished
+from coordinator.cluster.news import Bye
+from coordinator.dispatch.effects import Drained, Finished
 from tests.coordinator.cluster.town import Box, Town
 
 OPERATIONS = 250
@@ -27,21 +28,9 @@ class Storm:
         return [name for name in self.town.replicas if name not in self.town.dead]
 
     def happens(self) -> None:
-        strike = self.random.choices(
-            [
-                self.ask,
-                self.work,
-                self.take,
-                self.wait,
-                self.redial,
-                self.restart,
-                self.hide,
-                self.lose,
-                self.cancel,
-                self.crash,
-            ],
-            [22, 33, 15, 12, 6, 2, 4, 2, 2, 2],
-        )[0]
+        likely = {self.ask: 22, self.work: 33, self.take: 15, self.wait: 12, self.redial: 6, self.hide: 4}
+        likely |= dict.fromkeys((self.restart, self.roll, self.lose, self.cancel, self.crash), 2)
+        strike = self.random.choices([*likely], [*likely.values()])[0]
         strike()
         self.lead()
 
@@ -70,6 +59,19 @@ class Storm:
             self.town.kill(self.random.choice(self.living()))
             self.town.start(f"{0xEE000000 + self.restarts:08x}")
 
+    def roll(self) -> None:
+        """A replica is told to leave; its workers are led to others."""
+        if not any(self.town.replicas[name].draining for name in self.living()):
+            self.town.call(self.random.choice(self.living()), "drain", 30.0)
+
+    def replace_who_has_left(self) -> None:
+        for name in self.living():
+            if any(isinstance(effect, Drained) for effect in self.town.effects[name]):
+                self.town.call(name, "say", Bye())
+                self.restarts += 1
+                self.town.kill(name)
+                self.town.start(f"{0xEE000000 + self.restarts:08x}")
+
     def hide(self) -> None:
         if self.random.random() < 0.5:
             self.town.cut = set() if self.town.cut else {self.random.choice(self.living())}
@@ -94,11 +96,17 @@ class Storm:
         self.dial(box)
 
     def dial(self, box: Box) -> None:
+        """By the load balancer: to a replica that is ready, if there is one."""
         if box.session:
             box.hangs_up()
-        box.dial(self.random.choice(self.living()))
+        ready = [name for name in self.living() if not self.town.replicas[name].draining]
+        box.dial(self.random.choice(ready or self.living()))
 
     def lead(self) -> None:
+        self.replace_who_has_left()
+        self.redial_lost()
+
+    def redial_lost(self) -> None:
         """Workers that have no socket, or were sent away, dial whom the load balancer gives them."""
         for box in self.boxes:
             if not box.session and self.random.random() < 0.3:
