@@ -9,12 +9,12 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field, replace
-from heapq import heapify, heappop
 from typing import Concatenate, ParamSpec, TypeVar
 
 from coordinator.accounts.api_keys import bearer, hash_key, make_key, well_formed
 from coordinator.accounts.chains import Counter, chains, heirs_parent
 from coordinator.accounts.errors import AccountError
+from coordinator.accounts.keys_in_use import KeysInUse, Principal
 from coordinator.accounts.rows import (
     AccountRow,
     KeyLimits,
@@ -52,28 +52,6 @@ STARTER_NANO = STARTER_SPARK * SPARK_NANO
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Principal:
-    """The key and the account that a request comes from. `counters`: what it is counted under, its own first.
-    `platform_tools`: whether the models that it asks may be told of them."""
-
-    key: str
-    account: str
-    scopes: tuple[str, ...]
-    counters: tuple[Counter, ...]
-    weight: float = 1.0
-    expires_ms: int | None = None
-    platform_tools: bool = True
-
-    @property
-    def limits(self) -> KeyLimits:
-        """The limits of the key itself, without those of the keys that it is counted with."""
-        return self.counters[0].limits
-
-    def expired(self, now_ms: int) -> bool:
-        return self.expires_ms is not None and self.expires_ms <= now_ms
 
 
 # ---- making them -----------------------------------------------------------------------------------------------------
@@ -185,7 +163,7 @@ class Accounts:
         self._store = store
         self._pepper = pepper
         self._revision = revision_of(store.database)
-        self._use(_load(store.database))
+        self._keys = KeysInUse(_load(store.database), now_ms())
         self.healthy = True
         self.revoked: Callable[[frozenset[str]], None] = lambda keys: None  # told the ids of keys that have ended
         self.changed: Callable[[], None] = lambda: None  # told that this process has changed keys: others may look now
@@ -200,7 +178,7 @@ class Accounts:
         if not well_formed(key):
             message = "Incorrect API key provided: it is mistyped, cut short, or no key of a Supernet."
             raise SupernetError(ErrorCode.INVALID_API_KEY, message)
-        principal = self._keys.get(hash_key(self._pepper, key))
+        principal = self._keys.by_hash(hash_key(self._pepper, key))
         if principal is None or principal.expired(now_ms()):
             message = (
                 "Incorrect API key provided: it is whole, but not in use here: expired, revoked, or made in another"
@@ -215,7 +193,7 @@ class Accounts:
 
     def in_use(self, key_id: str) -> bool:
         """Whether the key still works: neither revoked nor expired, its account not disabled."""
-        principal = self._by_id.get(key_id)
+        principal = self._keys.by_id(key_id)
         return principal is not None and not principal.expired(now_ms())
 
     async def create(self, request: KeyRequest) -> tuple[str, KeyRow]:
@@ -260,26 +238,10 @@ class Accounts:
     async def refresh(self) -> None:
         """Take changes over from the database, and tell `revoked` the keys that have ended. Raises StoreError."""
         fresh = await self._store.run(self._look)
-        ended = set[str]()
-        if fresh is not None:
-            before = self._by_id
-            self._use(fresh)
-            ended |= before.keys() - self._by_id.keys()
-        while self._expiring and self._expiring[0][0] <= now_ms():  # each second: it must cost nothing, of any number
-            _, name = heappop(self._expiring)
-            principal = self._keys.pop(name)
-            del self._by_id[principal.key]
-            ended.add(principal.key)
+        ended = set() if fresh is None else self._keys.replace(fresh, now_ms())
+        ended |= self._keys.expire(now_ms())
         if ended:
             self.revoked(frozenset(ended))
-
-    def _use(self, keys: dict[str, Principal]) -> None:
-        """These are all keys, by their hash."""
-        at_ms = now_ms()
-        self._keys = {name: principal for name, principal in keys.items() if not principal.expired(at_ms)}
-        self._by_id = {principal.key: principal for principal in self._keys.values()}
-        self._expiring = [(each.expires_ms, name) for name, each in self._keys.items() if each.expires_ms is not None]
-        heapify(self._expiring)
 
     def _look(self, database: Database) -> dict[str, Principal] | None:
         """Read the keys anew if a process has changed any; None if none has."""

@@ -3,7 +3,7 @@
 A key with the scope `admin` may do everything. All functions raise SupernetError permission_denied.
 """
 
-from coordinator.accounts.accounts import Principal
+from coordinator.accounts.keys_in_use import Principal
 from coordinator.accounts.quota import Quota, quota_of
 from coordinator.accounts.rows import KeyLimits
 from coordinator.accounts.scopes import DEFAULT_SCOPES

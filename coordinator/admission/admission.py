@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from coordinator.accounts.accounts import Principal
+from coordinator.accounts.keys_in_use import Principal
 from coordinator.accounts.quota import Quota, quota_of
 from coordinator.admission.blob_budget import BlobBudget
 from coordinator.admission.rate_limits import Chain, Rates

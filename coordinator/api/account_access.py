@@ -9,8 +9,9 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from starlette.requests import Request
 
-from coordinator.accounts.accounts import Accounts, Principal
+from coordinator.accounts.accounts import Accounts
 from coordinator.accounts.errors import NotFound
+from coordinator.accounts.keys_in_use import Principal
 from coordinator.accounts.quota import Quota
 from coordinator.accounts.rows import AccountRow, get_account
 from coordinator.admission.rate_limits import Rates

@@ -14,7 +14,8 @@ from typing import TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from coordinator.accounts.accounts import Accounts, Principal
+from coordinator.accounts.accounts import Accounts
+from coordinator.accounts.keys_in_use import Principal
 from coordinator.admission.admission import Admission
 from coordinator.admission.idempotency import Idempotency, Kept, Run, fingerprint, spent, still_runs
 from coordinator.admission.large_bodies import LargeBodies

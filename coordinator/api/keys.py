@@ -6,9 +6,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from coordinator.accounts.accounts import KeyRequest, Principal
+from coordinator.accounts.accounts import KeyRequest
 from coordinator.accounts.chains import Counter
 from coordinator.accounts.key_rules import check_limits, check_platform_tools, check_scopes, scopes_to_inherit
+from coordinator.accounts.keys_in_use import Principal
 from coordinator.accounts.rows import KeyLimits, KeyRow, get_key, list_keys
 from coordinator.api.account_access import AccountAccess, translated
 from coordinator.api.body import read_body

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from coordinator.accounts.accounts import Accounts, Principal
+from coordinator.accounts.accounts import Accounts
 from coordinator.accounts.api_keys import bearer
+from coordinator.accounts.keys_in_use import Principal
 from coordinator.api.events import EventStream
 from coordinator.dashboard.feed import Feed
 from coordinator.dashboard.view import Viewer

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from coordinator.accounts.accounts import Principal
+from coordinator.accounts.keys_in_use import Principal
 from coordinator.api.answering import Answering
 from coordinator.api.client_headers import client_timeout_s
 from coordinator.api.intake import Admitted, Intake

@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
-from coordinator.accounts.accounts import Principal
+from coordinator.accounts.keys_in_use import Principal
 from coordinator.api.account_access import AccountAccess
 from coordinator.api.intake import Admitted
 from coordinator.api.platform import PlatformTools

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
-from coordinator.accounts.accounts import Principal
+from coordinator.accounts.keys_in_use import Principal
 from coordinator.accounts.rows import get_account
 from coordinator.admission.dials import Dials
 from coordinator.admission.useless_frames import AccountBudgets

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
-from coordinator.accounts.accounts import Accounts, Principal
+from coordinator.accounts.accounts import Accounts
+from coordinator.accounts.keys_in_use import Principal
 from coordinator.admission.dials import Dials
 from coordinator.admission.useless_frames import AccountBudgets, Waits, useless_share
 from coordinator.hub.buffers import Close, Outbox

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from coordinator.accounts.accounts import Principal
+from coordinator.accounts.keys_in_use import Principal
 from coordinator.clock import now_ms
 from coordinator.cluster.ids import job_id
 from coordinator.dispatch.effects import Failed, Finished, JobEnd, Progress, Report, Stopped

@@ -15,7 +15,8 @@ from typing import Any, cast
 
 from sqlalchemy import select
 
-from coordinator.accounts.accounts import KeyRequest, Principal, create_key
+from coordinator.accounts.accounts import KeyRequest, create_key
+from coordinator.accounts.keys_in_use import Principal
 from coordinator.accounts.rows import AccountRow, add_account
 from coordinator.artefact import Artefact
 from coordinator.artefacts import rows

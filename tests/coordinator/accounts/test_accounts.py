@@ -1,11 +1,10 @@
 import asyncio
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 
 from coordinator.accounts import accounts as accounts_module
-from coordinator.accounts.accounts import Accounts, KeyRequest, Principal, create_account, create_key, regenerate_key
+from coordinator.accounts.accounts import Accounts, KeyRequest, create_account, create_key, regenerate_key
 from coordinator.accounts.api_keys import hash_key, make_key
 from coordinator.accounts.chains import Counter
 from coordinator.accounts.errors import AccountError
@@ -183,27 +182,4 @@ async def test_a_change_is_announced_and_who_is_told_looks_at_once(
         with pytest.raises(SupernetError):
             there.authenticate({"api-key": key}, "client")
         polling.cancel()
-    database.close()
-
-
-async def test_a_second_in_which_no_key_changes_looks_at_none_of_them(
-    database_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With 100,000 keys an idle coordinator used 3 % of a core."""
-    database = Database(database_file)
-    for number in range(20):
-        create_key(database, b"p" * 32, KeyRequest(f"k{number}", expires_ms=None if number else 5000), 1)
-    monkeypatch.setattr(accounts_module, "now_ms", lambda: 4000)
-    with Store(database) as store:
-        accounts = Accounts(store, b"p" * 32)
-        monkeypatch.setattr(Principal, "expired", looked_at := Mock(return_value=False))
-        told: list[frozenset[str]] = []
-        accounts.revoked = told.append
-        await accounts.refresh()
-        assert not told
-        monkeypatch.setattr(accounts_module, "now_ms", lambda: 5000)
-        await accounts.refresh()
-        assert [len(keys) for keys in told] == [1]
-        await accounts.refresh()
-        assert len(told) == 1 and not looked_at.called
     database.close()

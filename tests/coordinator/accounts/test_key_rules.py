@@ -2,9 +2,9 @@
 
 import pytest
 
-from coordinator.accounts.accounts import Principal
 from coordinator.accounts.chains import Counter
 from coordinator.accounts.key_rules import check_limits, check_scopes, scopes_to_inherit
+from coordinator.accounts.keys_in_use import Principal
 from coordinator.accounts.quota import Quota
 from coordinator.accounts.rows import KeyLimits
 from wire.errors import ErrorCode, SupernetError

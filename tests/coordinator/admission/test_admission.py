@@ -6,8 +6,8 @@ from typing import Any
 import openai
 import pytest
 
-from coordinator.accounts.accounts import Principal
 from coordinator.accounts.chains import Counter
+from coordinator.accounts.keys_in_use import Principal
 from coordinator.accounts.quota import Quota
 from coordinator.accounts.rows import KeyLimits
 from coordinator.admission.admission import Admission

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from coordinator.accounts.accounts import Principal, create_account
+from coordinator.accounts.accounts import create_account
 from coordinator.accounts.chains import Counter
+from coordinator.accounts.keys_in_use import Principal
 from coordinator.accounts.rows import KeyLimits, set_account
 from coordinator.billing import billing
 from coordinator.billing.billing import Billing, OpenBill, settled

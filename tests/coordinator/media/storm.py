@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, cast
 
-from coordinator.accounts.accounts import Principal
+from coordinator.accounts.keys_in_use import Principal
 from coordinator.artefact import Artefact
 from coordinator.billing.billing import Billing, OpenBill
 from coordinator.dispatch.dispatch import Dispatch

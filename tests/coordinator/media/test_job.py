@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import select
 
-from coordinator.accounts.accounts import Principal, create_account
+from coordinator.accounts.accounts import create_account
+from coordinator.accounts.keys_in_use import Principal
 from coordinator.accounts.quota import Quota
 from coordinator.admission.admission import Admission
 from coordinator.admission.rate_limits import Rates
