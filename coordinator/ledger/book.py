@@ -200,8 +200,8 @@ class Book:
                     entries += _move(payee.account, currency, "escrow", nano)
                     self.earnings.append(_earning(order, payee, currency, nano, share))
         for currency, nano in left.items():
-            entries += _move(PLATFORM, currency, "promotions", given[currency])
-            entries += _move(PLATFORM, currency, "revenue", nano - given[currency])
+            entries += _move(self.platform, currency, "promotions", given[currency])
+            entries += _move(self.platform, currency, "revenue", nano - given[currency])
         return entries
 
     def _checkpoint(self, order: Checkpoint) -> Answer:
@@ -217,10 +217,11 @@ class Book:
     def _transfer(self, order: Transfer) -> Answer:
         if order.id in self.known:
             return Done(again=True)
-        available = self._balance(order.source)
-        if order.nano < 0 or (order.source.kind not in SOURCES and available < order.nano):
+        source, target = self._purse(order.source), self._purse(order.target)
+        available = self._balance(source)
+        if order.nano < 0 or (source.kind not in SOURCES and available < order.nano):
             return Insufficient(available)
-        self._post(order.id, order.at_ms, [(order.source, -order.nano), (order.target, order.nano)], order.note)
+        self._post(order.id, order.at_ms, [(source, -order.nano), (target, order.nano)], order.note)
         self.known.add(order.id)
         return Done()
 
@@ -232,8 +233,8 @@ class Book:
             return Insufficient(credit)
         entries = [
             *_move(order.account, order.currency, "credit", -order.nano),
-            *_move(PLATFORM, order.currency, "promotions", order.nano),
-            *_move(PLATFORM, order.currency, "deposits", -order.nano),
+            *_move(self.platform, order.currency, "promotions", order.nano),
+            *_move(self.platform, order.currency, "deposits", -order.nano),
             *_move(order.account, order.currency, "earned", order.nano),
         ]
         self._post(order.id, order.at_ms, entries, "promotion")
@@ -241,17 +242,17 @@ class Book:
         return Done()
 
     def _balance(self, sub_account: SubAccount) -> int:
-        return self.balances.get(self._purse(sub_account), 0)
+        return self.balances.get(sub_account, 0)
 
     def _purse(self, sub_account: SubAccount) -> SubAccount:
+        """Of the platform's the one that this book is kept in."""
         return sub_account._replace(owner=self.platform) if sub_account.owner == PLATFORM else sub_account
 
     def _post(self, name: str, at_ms: int, entries: Iterable[tuple[SubAccount, int]], note: str = "") -> None:
         """Raises ValueError for a journal that does not add up or overdraws: a fault of this file."""
         sums: dict[SubAccount, int] = {}
         for sub_account, nano in entries:
-            purse = self._purse(sub_account)
-            sums[purse] = sums.get(purse, 0) + nano
+            sums[sub_account] = sums.get(sub_account, 0) + nano
         for currency in CURRENCIES:
             if sum(nano for sub_account, nano in sums.items() if sub_account.currency == currency):
                 raise ValueError(f"{name} does not add up to zero in {currency}")

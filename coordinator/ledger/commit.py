@@ -69,6 +69,18 @@ def _read(connection: Connection, orders: Iterable[Order], identity: Identity) -
     jobs, owners, names, keys = set[str](), set[str](), set[str](), set[tuple[str, str]]()
     for order in orders:
         match order:
+            case Hold():
+                jobs.add(order.job)
+                owners.add(order.account)
+                if order.claim is not None:
+                    keys.add((order.claim.account, order.claim.key))
+            case Settle():
+                jobs.add(order.job)
+                owners.update(payee.account for payee in order.payees)
+                if order.charge:
+                    owners.add(PLATFORM)
+            case Checkpoint():
+                jobs.add(order.job)
             case Transfer():
                 names.add(order.id)
                 owners |= {order.source.owner, order.target.owner}
@@ -77,15 +89,6 @@ def _read(connection: Connection, orders: Iterable[Order], identity: Identity) -
                 owners |= {order.account, PLATFORM}
             case Keep() | Release() | Locate():
                 keys.add((order.account, order.key))
-            case Hold():
-                jobs.add(order.job)
-                owners.add(order.account)
-                keys |= {(order.claim.account, order.claim.key)} if order.claim is not None else set()
-            case Settle():
-                jobs.add(order.job)
-                owners |= {payee.account for payee in order.payees} | ({PLATFORM} if order.charge else set())
-            case Checkpoint():
-                jobs.add(order.job)
     claims = read_claims(connection, keys, identity)
     found = {row.job: _hold(row) for row in _all(connection, _HOLDS, jobs)}
     owners |= {hold.account for hold in found.values()}

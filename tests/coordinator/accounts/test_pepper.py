@@ -1,7 +1,7 @@
 """A database knows its pepper: it is made once, never replaced in silence; what is wrong with it is one sentence."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -118,3 +118,17 @@ def test_a_coordinator_does_not_start_without_the_pepper_of_its_keys(tmp_path: P
         with pytest.raises(StoreError, match="pepper"), assembled(config):
             pass
         pepper_file(config.db).touch()
+
+
+def test_of_several_replicas_none_puts_the_pepper_of_another_out_of_use(
+    postgres: Callable[[], str], tmp_path: Path
+) -> None:
+    """Also before there is a key: two that start for the first time would each go on with their own."""
+    url = postgres()
+    one, other = (Database(url, serve=True, shared=True) for _ in range(2))
+    open_pepper(one, tmp_path / "one", make=True)
+    with pytest.raises(StoreError, match="another database's pepper"):
+        open_pepper(other, tmp_path / "other", make=True)
+    assert open_pepper(other, tmp_path / "one", make=True) == open_pepper(one, tmp_path / "one", make=False)
+    one.close()
+    other.close()

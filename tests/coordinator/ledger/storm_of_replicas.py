@@ -25,10 +25,9 @@ from coordinator.ledger.orders import Answer, Checkpoint, Claim, Done, Held, Hol
 from coordinator.ledger.pricing import Served, bill
 from coordinator.ledger.promotions import promote
 from coordinator.ledger.recovery import bury
-from coordinator.store import replicas
+from coordinator.store import replicas, tables
 from coordinator.store.database import Database
 from coordinator.store.errors import Unavailable
-from coordinator.store.tables import holds
 from tests.coordinator.ledger.builders import TARIFF, Client, client, usage
 
 SHARE = 7000
@@ -142,7 +141,7 @@ class Storming:
 
     def _dead(self) -> list[str]:
         alive = set().union(*self.world.alive.values())
-        return [row.id for row in self.database.query(select(replicas.replicas.c.id)) if row.id not in alive] or [""]
+        return [row.id for row in self.database.query(select(tables.replicas.c.id)) if row.id not in alive] or [""]
 
     def _take_for_dead(self) -> None:
         """Whoever has died; and now and then one that lives, as if it had hung."""
@@ -296,7 +295,7 @@ def storm(url: str, seed: int, operations: int, crashes: int = 4, places: int = 
     bury(setup, SHARE, world.now, ())
     found = check(setup)
     assert found == [], found
-    for row in setup.query(select(holds)):
+    for row in setup.query(select(tables.holds)):
         assert row.state != "held", row
         assert row.charge in world.due.get(row.job, {0}), (row, world.due.get(row.job))
     setup.close()

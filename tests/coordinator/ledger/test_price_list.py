@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 from coordinator.ledger.price_list import pin
 from coordinator.ledger.pricing import Tariff
 from coordinator.store.database import Database
@@ -9,3 +11,17 @@ def test_a_price_that_changes_becomes_a_new_version_and_one_that_stays_keeps_its
     assert pin(database, first, 2) == pin(database, first, 3)
     assert pin(database, {"m": (300, 901), "n": (1, 2)}, 4) == {"m": Tariff(2, 300, 901), "n": Tariff(1, 1, 2)}
     assert pin(database, {"m": (300, 900)}, 5) == {"m": Tariff(3, 300, 900)}
+
+
+def test_beside_replicas_that_run_an_older_catalog_sets_no_prices(postgres: Callable[[], str]) -> None:
+    url = postgres()
+    older, newer = {"m": (1, 2), "gone": (5, 5)}, {"m": (1, 3)}
+    before = Database(url, serve=True, shared=True)
+    assert pin(before, older, 1) == {"m": Tariff(1, 1, 2), "gone": Tariff(1, 5, 5)}
+    upgraded = Database(url, serve=True, shared=True)
+    assert pin(upgraded, newer, 2) == {"m": Tariff(2, 1, 3)}
+    assert pin(before, older, 3) == {"m": Tariff(2, 1, 3), "gone": Tariff(1, 5, 5)}, "started again as it was"
+    assert pin(upgraded, newer, 4) == {"m": Tariff(2, 1, 3)}
+    upgraded.close()
+    assert pin(before, older, 5)["m"] == Tariff(3, 1, 2), "nobody else runs: the way back"
+    before.close()

@@ -1,5 +1,6 @@
 """Rows of films on both databases: their order, their ends, and whose they are."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -57,6 +58,17 @@ def test_what_has_no_end_at_a_start_was_interrupted(database: Database, account:
     assert b.error is not None and b.error[0] == rows.INTERRUPTED
     with pytest.raises(NotFound):
         rows.find(database, account, "old")
+
+
+def test_the_films_of_a_replica_that_lives_are_not_interrupted_by_another_one(postgres: Callable[[], str]) -> None:
+    url = postgres()
+    one, other = (Database(url, serve=True, shared=True) for _ in range(2))
+    account = create_account(one, "alice", 0).id
+    begun(one, account, "a", created_ms=100)
+    assert rows.interrupt(other, 200, before_ms=50) == 0
+    one.close()
+    assert rows.interrupt(other, 200, before_ms=50) == 1
+    other.close()
 
 
 def test_pages_go_on_behind_a_film_in_either_order(database: Database, account: str) -> None:
