@@ -8,55 +8,24 @@ import asyncio
 import errno
 import json
 import logging
-import os
 import socket
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any
 
 import uvicorn
 
-from coordinator.accounts.accounts import Accounts
-from coordinator.accounts.pepper import open_pepper, pepper_file
-from coordinator.admission.idempotency import Idempotency
-from coordinator.admission.rate_limits import Rates
-from coordinator.api.account_access import AccountAccess
-from coordinator.api.app import Services, create_app
-from coordinator.api.network import NetworkApi
-from coordinator.artefacts.artefacts import Artefacts
-from coordinator.artefacts.checker import Checker
-from coordinator.artefacts.filter import MediaFilter
-from coordinator.artefacts.places import opened
+from coordinator.api.app import create_app
 from coordinator.artefacts.sweeper import Sweeper
-from coordinator.billing.billing import Billing
+from coordinator.assembly import Running, assembled
 from coordinator.billing.earnings_feed import EarningsFeed
-from coordinator.billing.maintenance import Maintenance
 from coordinator.billing.replicas import Replicas
-from coordinator.clock import now_ms
 from coordinator.config import Config
-from coordinator.dashboard.feed import Feed
 from coordinator.http_limits import BoundedHttp
-from coordinator.hub.attempts import Attempts
 from coordinator.hub.hub import Hub
-from coordinator.ledger.escrow import Terms, earned_by
-from coordinator.ledger.price_list import pin
-from coordinator.ledger.pricing import SPARK_NANO, Units
-from coordinator.ledger.recovery import recover
-from coordinator.ledger.writer import LedgerWriter
-from coordinator.prompt_count.counter import PromptCounter
-from coordinator.prompt_count.vocabulary_files import VocabularyFiles
-from coordinator.store.database import Database
-from coordinator.store.store import Store
-from coordinator.telemetry.tracing import SERVICE, Tracing
-from coordinator.videos.films import Films
 from coordinator.websocket_limits import BoundedWebSocket
 from program import garbage
-from program.catalog import load_catalog
-from program.otel import tracer
 from program.settings import ConfigError
-from wire.catalog import Catalog
 from wire.codec import MAX_TO_COORDINATOR_BYTES
 
 log = logging.getLogger("supernet.server")
@@ -102,79 +71,6 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         return await super().on_tick(counter) or self._hub.drained.is_set()
-
-
-@dataclass(frozen=True)
-class Running:
-    """All parts of one coordinator, opened by `assembled`."""
-
-    config: Config
-    services: Services
-    store: Store
-
-    @property
-    def maintenance(self) -> Maintenance:
-        terms = Terms(self.config.escrow_s, self.config.escrow_jobs)
-        return Maintenance(self.store, self.services.billing, terms, self.config.promotions())
-
-
-@contextmanager
-def assembled(config: Config) -> Iterator[Running]:
-    """Open everything; raises ConfigError, StoreError with a text for the operator."""
-    catalog = load_catalog(config.catalog)
-    shared = bool(config.cluster)
-    with (
-        closing(Database(config.db, serve=True, shared=shared, name=config.replica_name)) as database,
-        Store(database) as store,
-    ):
-        hub, ledger = Hub(config.limits(), Tracing(tracer(SERVICE, os.environ))), LedgerWriter(store)
-        pepper = open_pepper(database, config.pepper or pepper_file(config.db), make=True)
-        accounts = Accounts(store, pepper)
-        accounts.revoked = hub.revoke
-        billing = _billing(config, database, catalog, ledger)
-        feed = Feed(hub, catalog, lambda: ledger.healthy and accounts.healthy)
-        network = NetworkApi(feed, accounts, lambda *worker: store.run(earned_by, *worker), config.public_network)
-        bonus_nano = config.bonus_spark * SPARK_NANO
-        quota = config.quota()
-        access = AccountAccess(accounts, store, ledger, quota)
-        counter = PromptCounter(catalog, VocabularyFiles(config.vocabularies)) if config.count_prompts else None
-        promotions = config.promotions()
-        kept = opened(config.artefacts, config.db, database)
-        media_filter = MediaFilter(config.media_filter) if config.media_filter else None
-        artefacts = Artefacts(store, *kept, Checker(), config.artefact_days)
-        services = Services(
-            hub,
-            accounts,
-            catalog,
-            ledger,
-            billing,
-            quota,
-            Rates(),
-            access,
-            bonus_nano,
-            promotions,
-            network,
-            counter,
-            config.origins,
-            artefacts,
-            media_filter,
-            Films(store),
-            config.platform_tools,
-            Attempts(hub),
-            Idempotency(store, ledger, pepper),
-        )
-        yield Running(config, services, store)
-
-
-def _billing(config: Config, database: Database, catalog: Catalog, ledger: LedgerWriter) -> Billing:
-    """Settle what an earlier process left open, record the catalog's prices, and make the Billing."""
-    at_ms = now_ms()
-    ended = recover(database, config.worker_share_bps, at_ms)
-    if ended:
-        log.warning("%d requests ran when the coordinator ended: what was delivered of them is billed", ended)
-    prices = {spec.id: (spec.price.prompt, spec.price.completion) for spec in catalog.models}
-    prices |= {spec.id: (0, spec.price) for spec in catalog.media}  # of a unit (media/price.py)
-    return Billing(ledger, pin(database, prices, at_ms), Units(config.sogni_nano), config.worker_share_bps)
 
 
 def listen(config: Config) -> socket.socket:
@@ -247,12 +143,16 @@ async def serve(running: Running, server: Server, listener: socket.socket) -> No
         if running.store.database.shared:
             upkeep = Replicas(running.store, running.config.worker_share_bps, services.films.interrupted)
             side.append(tasks.create_task(_named("replicas", upkeep.run())))
+        if services.joined is not None:
+            side.append(tasks.create_task(_named("bus", services.joined.run())))
         if services.counter is not None:
             side.append(tasks.create_task(_named("prompt counter", services.counter.run())))
         await services.films.interrupted()
         await server.serve(sockets=[listener])
         await services.films.close()
         await services.ledger.flushed(FLUSH_S)
+        if services.joined is not None:
+            services.joined.leave()
         for task in side:
             task.cancel()
 
@@ -275,6 +175,8 @@ def run(config: Config, as_json: bool) -> int:
     config.check_cluster()
     with listen(config) as listener, assembled(config) as running:
         log.info("database: %s", running.store.database.name)
+        if running.services.joined is not None:
+            log.info(running.services.joined.in_words(config))
         url = url_of(listener)
 
         def started() -> None:

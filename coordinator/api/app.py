@@ -46,8 +46,10 @@ from coordinator.api.worker_socket import WorkerSocket
 from coordinator.artefacts.artefacts import Artefacts
 from coordinator.artefacts.filter import MediaFilter
 from coordinator.billing.billing import Billing
+from coordinator.config import Role
 from coordinator.hub.attempts import Attempts
 from coordinator.hub.hub import Hub
+from coordinator.joined import Joined
 from coordinator.ledger.budget import Budget
 from coordinator.ledger.writer import LedgerWriter
 from coordinator.prompt_count.counter import PromptCounter
@@ -87,6 +89,8 @@ class Services:
     platform_tools: Mode
     attempts: Attempts
     idempotency: Idempotency
+    joined: Joined | None = None
+    role: Role = "both"
 
 
 def create_app(services: Services) -> ASGIApp:
@@ -106,8 +110,8 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
     account = AccountApi(services.access, services.billing.units, services.bonus_nano, services.promotions)
     keys, network = KeysApi(services.access), services.network
     models = ModelsApi(services.hub, services.accounts, services.catalog)
-    monitoring = Monitoring(services.hub, services.accounts, services.ledger, metrics)
-    workers = WorkerSocket(services.hub, services.accounts, services.catalog)
+    monitoring = Monitoring(services.hub, services.accounts, services.ledger, metrics, services.joined)
+    workers = WorkerSocket(services.hub, services.accounts, services.catalog, serves=services.role != "edge")
     sogni = SogniApi(services.access, services.billing)
     table: list[tuple[str, str, Endpoint]] = [
         ("POST", "/v1/chat/completions", ChatApi(intake, platform).create),
@@ -164,6 +168,7 @@ def _intake(services: Services) -> Intake:
         services.artefacts,
         services.idempotency,
         services.media_filter,
+        serves=services.role != "cell",
     )
 
 

@@ -36,7 +36,7 @@ from coordinator.scheduler.state import JobSpec
 from coordinator.scheduler.work import PromptCount
 from coordinator.store.errors import StoreError
 from wire.catalog import Catalog
-from wire.errors import SupernetError
+from wire.errors import ErrorCode, SupernetError
 from wire.media import MediaRequest
 
 MOST_RUNS = 32  # of one Idempotency-Key that came to nothing
@@ -71,12 +71,17 @@ class Intake:
     idempotency: Idempotency
     media_filter: MediaFilter | None = None
     large_bodies: LargeBodies = field(default_factory=LargeBodies)
+    serves: bool = True  # not where a replica is for workers alone
     # One thread: what is read takes four times its size.
     _thread: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, 1, "bodies"))
 
     def admit(self, headers: Mapping[str, str]) -> Principal:
-        """The caller, before anything of the body is read. Raises what `authenticate` raises, and RateLimited."""
+        """The caller, before anything of the body is read. Raises what `authenticate` raises, RateLimited, and
+        overloaded at a replica that serves workers alone."""
         principal = self.accounts.authenticate(headers, "client")
+        if not self.serves:
+            message = "This replica serves workers alone (--role cell): ask another one."
+            raise SupernetError(ErrorCode.OVERLOADED, message, retry_after_s=1.0)
         self.admission.count_request(principal)
         return principal
 

@@ -35,20 +35,25 @@ class NetworkApi:
 
     async def show(self, request: Request) -> Response:
         viewer = self._viewer(request)[0]
+        await self.feed.look_around()
         return Response(self.feed.snapshot(viewer), media_type=JSON, headers=PRIVATE)
 
     async def events(self, request: Request) -> Response:
         viewer, principal = self._viewer(request)
         self.feed.admit(viewer)
+        await self.feed.look_around()
         return EventStream(self._pieces(viewer, principal), PRIVATE)
 
     async def worker(self, request: Request) -> Response:
         viewer = self._viewer(request)[0]
+        await self.feed.look_around()
         found = self.feed.worker(request.path_params["worker"], viewer)
         return JSONResponse(found, headers=PRIVATE)
 
     async def earnings(self, request: Request) -> Response:
-        worker = self.feed.find(request.path_params["worker"], self._viewer(request)[0])
+        viewer = self._viewer(request)[0]
+        await self.feed.look_around()
+        worker = self.feed.find(request.path_params["worker"], viewer)
         whole, young = await self.earned(worker.account, worker.key)
         earned = {"object": "network.earnings", "earned_nano_usd": whole, "escrow_nano_usd": young}
         return JSONResponse(earned, headers=PRIVATE)

@@ -35,6 +35,7 @@ from wire.messages import HELLO_TIMEOUT_S, PROTOCOL_VERSION, SUBPROTOCOL, Error,
 
 log = logging.getLogger("supernet.link")
 
+ELSEWHERE_S = 5.0
 SEND_S = 10.0  # a socket to which a frame cannot be written for so long is dead
 LEAVING = (1000, 1001)  # close codes of a worker that is done; with any other it may come back and resume
 NO_WEBSOCKET = (1002, 1007, 1008, 1009)  # closed by websocket_limits.py, or by what it stands on, for what came
@@ -60,6 +61,7 @@ class WorkerSocket:
     waits: Waits = field(default_factory=Waits)
     budgets: AccountBudgets = field(default_factory=AccountBudgets)
     dials: Dials = field(default_factory=Dials)
+    serves: bool = True  # not where a replica is for clients alone
 
     async def connect(self, socket: WebSocket) -> None:
         """One connection, from the handshake to its end."""
@@ -67,6 +69,9 @@ class WorkerSocket:
             principal = self.accounts.authenticate(socket.headers, "worker")
         except SupernetError as denied:
             await socket.send_denial_response(JSONResponse(error_body(denied), denied.row.status))
+            return
+        if not self.serves:
+            await _send_away(socket, "this replica is for clients (--role edge)", ELSEWHERE_S)
             return
         if wait_s := self.waits.left_s(principal.account, self.hub.now()):
             await _send_away(socket, "a worker of this account sent what is of no use", wait_s)

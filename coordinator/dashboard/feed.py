@@ -1,16 +1,18 @@
 """The live view of the network: a snapshot once a second, encoded once for all viewers who may see the same.
 
-While nobody watches, only the history of tokens a second is kept up.
+While nobody watches, only the history of tokens a second is kept up. Where several replicas are one network, each asks
+the others while somebody looks at it.
 """
 
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from coordinator.clock import now_ms
+from coordinator.dashboard.looks import Look, from_text, to_text, together
 from coordinator.dashboard.view import NetworkSnapshot, Viewer, change, network_json, worker_id, worker_json
 from coordinator.dashboard.watch import Watch, WorkerSnapshot
 from coordinator.hub.hub import Hub
@@ -35,13 +37,22 @@ class _View:
     changed: bytes | None  # since the snapshot before; None if this kind of viewer was not shown that
 
 
+Others = Callable[[], Awaitable[list[str]]]
+
+
+async def _nobody() -> list[str]:
+    return []
+
+
 class Feed:
     """Takes the snapshots of the network and hands them to the viewers.
 
-    `healthy`: whether accounts and usage can be read and written.
+    `healthy`: whether accounts and usage can be read and written. `others`: asks the other replicas what they show.
     """
 
-    def __init__(self, hub: Hub, catalog: Catalog, healthy: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self, hub: Hub, catalog: Catalog, healthy: Callable[[], bool] = lambda: True, others: Others = _nobody
+    ) -> None:
         self._hub = hub
         self._models: tuple[ModelSpec | MediaSpec, ...] = (*catalog.models, *catalog.media)
         self._healthy = healthy
@@ -51,14 +62,31 @@ class Feed:
         self._number = 0
         self._views: dict[Viewer, _View] = {}
         self._next = asyncio.Event()
+        self._others = others
+        self._asking = asyncio.Lock()
+        self._looks: list[Look] = []  # of the other replicas
+        self._looked_ms = 0
+        self._own: tuple[int, Look] | None = None  # of this one, and when
 
     async def run(self) -> None:
         """Take a snapshot every SNAPSHOT_S seconds while anybody watches, until cancelled."""
         while True:
-            self._watch.count(self._hub.now(), self._hub.dispatch.counters.tokens)
+            self._watch.count(self._hub.now(), self._hub.cell.counters.tokens)
             if self._watching:
+                await self.look_around()
                 self._take()
             await asyncio.sleep(SNAPSHOT_S)
+
+    async def look_around(self) -> None:
+        """Know of the other replicas, at most a second late. One that does not answer is not shown."""
+        async with self._asking:
+            if not 0 <= now_ms() - self._looked_ms < SNAPSHOT_S * 1000:
+                self._looks = [look for text in await self._others() if (look := from_text(text)) is not None]
+                self._looked_ms = now_ms()
+
+    def look(self) -> str:
+        """What another replica's dashboard is told of this cell, at most a second old."""
+        return to_text(self._own_look())
 
     def snapshot(self, viewer: Viewer) -> bytes:
         """The network as JSON, at most a second old."""
@@ -113,16 +141,23 @@ class Feed:
             return self._take()
         return self._snapshot
 
+    def _own_look(self) -> Look:
+        dispatch, now, wall_ms = self._hub.cell, self._hub.now(), now_ms()
+        if self._own is None or not 0 <= wall_ms - self._own[0] < SNAPSHOT_S * 500:
+            workers = self._watch.snapshot(dispatch.workers, dispatch.resting(now), now, wall_ms)
+            waiting = {spec.id: dispatch.online(spec.id).waiting for spec in self._models}
+            self._own = wall_ms, Look(workers, waiting, tuple(self._watch.history))
+        return self._own[1]
+
     def _take(self) -> NetworkSnapshot:
-        dispatch, now, wall_ms = self._hub.dispatch, self._hub.now(), now_ms()
-        history = self._watch.history
+        dispatch, whole = self._hub.dispatch, together(self._own_look(), self._looks)
         self._snapshot = NetworkSnapshot(
-            at_ms=wall_ms,
-            workers=self._watch.snapshot(dispatch.workers, dispatch.resting(now), now, wall_ms),
-            waiting={spec.id: dispatch.online(spec.id).waiting for spec in self._models},
+            at_ms=now_ms(),
+            workers=whole.workers,
+            waiting=whole.waiting,
             queue_limit=dispatch.limits.queue,
-            tps=history[-1] if history else 0.0,
-            history=tuple(history),
+            tps=whole.history[-1] if whole.history else 0.0,
+            history=whole.history,
             draining=dispatch.draining,
             database=self._healthy(),
         )

@@ -9,6 +9,7 @@ from typing import assert_never
 
 from coordinator.artefact import Artefact
 from coordinator.cluster.effects import Ask, BusEffect, Flush, Publish, Reply, Reread, Shown
+from coordinator.cluster.replica import Replica
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import (
     Accepted,
@@ -65,12 +66,14 @@ class _Socket:
 class Hub:
     """Tells dispatch what happens, and performs its effects. All methods but `run` are plain, and for the event loop's
     thread alone. `dispatch` is to look at; only the hub, and a member of the bus through `perform`, call what changes
-    it. In a cluster it is a Replica, and `bus` performs what that wants of the others."""
+    it. In a cluster it is a Replica, and `bus` performs what that wants of the others. `cell`: the dispatch whose
+    workers' sockets are here."""
 
     def __init__(
-        self, limits: Limits | None = None, tracing: Tracing | None = None, dispatch: Dispatch | None = None
+        self, limits: Limits | None = None, tracing: Tracing | None = None, replica: Replica | None = None
     ) -> None:
-        self.dispatch = dispatch or Dispatch(limits)
+        self.cell = Dispatch(limits) if replica is None else replica.dispatch
+        self.dispatch: Dispatch | Replica = self.cell if replica is None else replica
         self.bus: Callable[[BusEffect], None] = lambda effect: None
         self.drained = asyncio.Event()
         self._tracing = tracing or Tracing()

@@ -15,6 +15,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from coordinator.artefacts.artefacts import Counted
+from coordinator.cluster.replica import Replica
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import Failed, Finished, JobEnd, Stopped
 from coordinator.ledger.writer import LedgerWriter
@@ -42,7 +43,7 @@ class Metrics:
     """
 
     def __init__(
-        self, dispatch: Dispatch, catalog: Catalog, ledger: LedgerWriter, media: Counted | None = None
+        self, dispatch: Dispatch | Replica, catalog: Catalog, ledger: LedgerWriter, media: Counted | None = None
     ) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(_State(dispatch, catalog, ledger, media or Counted()))
@@ -129,9 +130,11 @@ def _outcome(end: JobEnd) -> str:
 class _State(Collector):
     """What is read at a scrape: workers, slots, queue, and dispatch's own counters."""
 
-    def __init__(self, dispatch: Dispatch, catalog: Catalog, ledger: LedgerWriter, media: Counted) -> None:
+    def __init__(self, dispatch: Dispatch | Replica, catalog: Catalog, ledger: LedgerWriter, media: Counted) -> None:
         self._media = media
         self._dispatch = dispatch
+        # Of several replicas each tells of its own workers: whoever wants the sum adds them up.
+        self._cell = dispatch.dispatch if isinstance(dispatch, Replica) else dispatch
         self._models = [spec.id for spec in catalog.models] + [spec.id for spec in catalog.media]
         self._ledger = ledger
 
@@ -158,13 +161,13 @@ class _State(Collector):
             "context": _models("context_tokens", "The largest context of a slot."),
         }
         for model in self._models:
-            online = asdict(self._dispatch.online(model))
+            online = asdict(self._cell.online(model))
             for name, family in families.items():
                 family.add_metric([model], online[name])
         yield from families.values()
 
     def _counters(self) -> Iterator[Metric]:
-        counted = asdict(self._dispatch.counters)
+        counted = asdict(self._cell.counters)
         yield _count("jobs_submitted", "Jobs that came.", counted["submitted"])
         yield _count("delivered_tokens", "Tokens handed to clients, as they came.", counted["tokens"])
         failovers = CounterMetricFamily(

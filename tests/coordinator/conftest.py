@@ -21,9 +21,10 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from coordinator.accounts.accounts import KeyRequest, create_account, create_key
 from coordinator.accounts.pepper import open_pepper, pepper_file
+from coordinator.assembly import Running, assembled
 from coordinator.config import Config
 from coordinator.ledger.audit import check
-from coordinator.server import Running, Server, assembled, listen, make_server, serve
+from coordinator.server import Server, listen, make_server, serve
 from coordinator.store.database import Database
 from coordinator.store.tables import metadata
 from wire import messages as wire

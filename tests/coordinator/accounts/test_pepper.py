@@ -8,8 +8,8 @@ import pytest
 
 from coordinator.accounts.accounts import KeyRequest, create_key
 from coordinator.accounts.pepper import open_pepper, pepper_file
+from coordinator.assembly import assembled
 from coordinator.config import Config
-from coordinator.server import assembled
 from coordinator.store.database import Database
 from coordinator.store.errors import StoreError
 

@@ -1,0 +1,125 @@
+"""All parts of one coordinator, opened and told of each other as the settings say; server.py runs them."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+from coordinator.accounts.accounts import Accounts
+from coordinator.accounts.pepper import open_pepper, pepper_file
+from coordinator.admission.idempotency import Idempotency
+from coordinator.admission.rate_limits import Rates
+from coordinator.api.account_access import AccountAccess
+from coordinator.api.app import Services
+from coordinator.api.network import NetworkApi
+from coordinator.artefacts.artefacts import Artefacts
+from coordinator.artefacts.checker import Checker
+from coordinator.artefacts.filter import MediaFilter
+from coordinator.artefacts.places import opened
+from coordinator.billing.billing import Billing
+from coordinator.billing.maintenance import Maintenance
+from coordinator.clock import now_ms
+from coordinator.config import Config
+from coordinator.dashboard.feed import Feed
+from coordinator.hub.attempts import Attempts
+from coordinator.hub.hub import Hub
+from coordinator.joined import Joined, nats_bus
+from coordinator.ledger.escrow import Terms, earned_by
+from coordinator.ledger.price_list import pin
+from coordinator.ledger.pricing import SPARK_NANO, Units
+from coordinator.ledger.recovery import recover
+from coordinator.ledger.writer import LedgerWriter
+from coordinator.prompt_count.counter import PromptCounter
+from coordinator.prompt_count.vocabulary_files import VocabularyFiles
+from coordinator.store.database import Database
+from coordinator.store.store import Store
+from coordinator.telemetry.tracing import SERVICE, Tracing
+from coordinator.videos.films import Films
+from program.catalog import load_catalog
+from program.otel import tracer
+from wire.catalog import Catalog
+
+log = logging.getLogger("supernet.server")
+
+
+@dataclass(frozen=True)
+class Running:
+    """All parts of one coordinator, opened by `assembled`."""
+
+    config: Config
+    services: Services
+    store: Store
+
+    @property
+    def maintenance(self) -> Maintenance:
+        terms = Terms(self.config.escrow_s, self.config.escrow_jobs)
+        return Maintenance(self.store, self.services.billing, terms, self.config.promotions())
+
+
+@contextmanager
+def assembled(config: Config) -> Iterator[Running]:
+    """Open everything; raises ConfigError, StoreError with a text for the operator."""
+    catalog = load_catalog(config.catalog)
+    shared = bool(config.cluster)
+    with (
+        closing(Database(config.db, serve=True, shared=shared, name=config.replica_name)) as database,
+        Store(database) as store,
+    ):
+        pepper = open_pepper(database, config.pepper or pepper_file(config.db), make=True)
+        rates, me = Rates(), database.replica
+        joined = Joined(config, me, nats_bus(config, me, pepper), rates) if shared else None
+        hub = Hub(config.limits(), Tracing(tracer(SERVICE, os.environ)), joined.replica if joined else None)
+        ledger = LedgerWriter(store)
+        accounts = Accounts(store, pepper)
+        accounts.revoked = hub.revoke
+        billing = _billing(config, database, catalog, ledger)
+        feed = Feed(hub, catalog, lambda: ledger.healthy and accounts.healthy, *([joined.looks] if joined else []))
+        network = NetworkApi(feed, accounts, lambda *worker: store.run(earned_by, *worker), config.public_network)
+        bonus_nano = config.bonus_spark * SPARK_NANO
+        quota = config.quota()
+        access = AccountAccess(accounts, store, ledger, quota)
+        counter = PromptCounter(catalog, VocabularyFiles(config.vocabularies)) if config.count_prompts else None
+        promotions = config.promotions()
+        kept = opened(config.artefacts, config.db, database, me)
+        media_filter = MediaFilter(config.media_filter) if config.media_filter else None
+        artefacts = Artefacts(store, *kept, Checker(), config.artefact_days)
+        services = Services(
+            hub,
+            accounts,
+            catalog,
+            ledger,
+            billing,
+            quota,
+            rates,
+            access,
+            bonus_nano,
+            promotions,
+            network,
+            counter,
+            config.origins,
+            artefacts,
+            media_filter,
+            Films(store),
+            config.platform_tools,
+            Attempts(hub, joined.asks if joined else None),
+            Idempotency(store, ledger, pepper),
+            joined,
+            config.role,
+        )
+        if joined is not None:
+            joined.connect(hub, accounts, feed.look)
+        yield Running(config, services, store)
+
+
+def _billing(config: Config, database: Database, catalog: Catalog, ledger: LedgerWriter) -> Billing:
+    """Settle what an earlier process left open, record the catalog's prices, and make the Billing."""
+    at_ms = now_ms()
+    ended = recover(database, config.worker_share_bps, at_ms)
+    if ended:
+        log.warning("%d requests ran when the coordinator ended: what was delivered of them is billed", ended)
+    prices = {spec.id: (spec.price.prompt, spec.price.completion) for spec in catalog.models}
+    prices |= {spec.id: (0, spec.price) for spec in catalog.media}  # of a unit (media/price.py)
+    return Billing(
+        ledger, pin(database, prices, at_ms), Units(config.sogni_nano), config.worker_share_bps, database.replica
+    )
