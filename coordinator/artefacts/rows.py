@@ -123,11 +123,14 @@ def report(database: Database, artefact_id: str, account: str, reason: str, at_m
 
 def namespace(database: Database, new: str) -> str:
     """The name of this database among those that keep their objects in one place: `new`, the first time."""
-    with database.transaction() as connection:
+
+    def named(connection: Connection) -> str:
         found = connection.execute(select(settings.c.value).where(settings.c.name == "artefacts")).scalar()
         if found is None:
             connection.execute(insert(settings).values(name="artefacts", value=new))
-    return found or new
+        return found or new
+
+    return database.transact(named)  # replicas may start at the same moment
 
 
 # ---- read ------------------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ Out = Effect | BusEffect | Tell | Route
 class Jobs:
     """All jobs of this replica's edge and cell. What follows from a call goes to the post, in order.
 
-    `closed`: our own cell takes no jobs that another can take. `dark`: nobody else can be reached.
+    `closed`: our own cell takes no jobs that another can take. `is_dark`: whether nobody else can be reached now.
     """
 
     def __init__(self, dispatch: Dispatch, pictures: Pictures, post: Post, hints: Hints, dice: Dice) -> None:
@@ -37,7 +37,7 @@ class Jobs:
         self.itinerary = Itinerary(dispatch.limits)
         self.lodging = Lodging(dispatch)
         self.closed = False
-        self.dark = False
+        self.is_dark: Callable[[float], bool] = lambda now: False
         self._pictures = pictures
         self._post = post
         self._hints = hints
@@ -115,7 +115,7 @@ class Jobs:
     def _others(self, spec: JobSpec, now: float) -> list[tuple[ReplicaId, ModelStock]]:
         """What other cells have for the job. Where none has its model, one that leaves may: its workers will be in
         another before long."""
-        if self.dark or not crosses(spec):
+        if self.is_dark(now) or not crosses(spec):
             return []
         stay = self._pictures.stocks(spec.model, now)
         if any(kind.offering for _, stock in stay for kind in stock.kinds):
@@ -137,7 +137,7 @@ class Jobs:
     def shed(self, now: float) -> None:
         """Jobs that wait here go where slots are free; from a cell that is closed all, wherever they are served."""
         for stock in self.dispatch.stocks(now):
-            others = self._pictures.stocks(stock.model, now) if stock.waiting and not self.dark else []
+            others = self._pictures.stocks(stock.model, now) if stock.waiting and not self.is_dark(now) else []
             jobs = self.dispatch.waiting(stock.model) if others else []
             if self.closed:
                 for job in jobs[:MOST_SHED]:

@@ -61,6 +61,7 @@ class Replica(Prospect):
         self.jobs = Jobs(self.dispatch, self.pictures, self.post, self.gossip.hinted, dice)
         self.arrivals = Arrivals(self.dispatch, self.post, self.presence, self.jobs)
         self.network = Network(self.post, self.pictures, self.presence, self.gossip, self.jobs, self.arrivals)
+        self.jobs.is_dark = self.network.peers.is_dark
         self.departure = Departure(self.dispatch, self.arrivals.age_s)
         self.lag_s = 0.0  # how late the shell's loop runs, by its own measure
         self._now = 0.0
@@ -132,8 +133,8 @@ class Replica(Prospect):
     def tick(self, now: float) -> list[AnyEffect]:
         """To be called four times a second."""
         jobs = self.jobs
-        jobs.dark, jobs.closed = self.network.peers.is_dark(now), self.departure.leaving
-        self.dispatch.elsewhere = frozenset() if jobs.dark else self.pictures.models(now)
+        jobs.closed = self.departure.leaving
+        self.dispatch.elsewhere = frozenset() if jobs.is_dark(now) else self.pictures.models(now)
         self.arrivals.tick(now)
         jobs.dispatched(self.dispatch.tick(now), now)
         jobs.carry(jobs.itinerary.tick(now), now)

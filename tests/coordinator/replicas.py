@@ -67,8 +67,12 @@ async def network(start: Replicas, count: int = 2, **settings: Any) -> AsyncIter
     """Replicas that know of each other."""
     async with AsyncExitStack() as opened:
         replicas = [await opened.enter_async_context(start(**settings)) for _ in range(count)]
-        for one in replicas:
-            joined = one.running.services.joined
-            assert joined is not None
-            await until(lambda joined=joined: len(joined.others) == count - 1)
+        await until(lambda: all(knows(one) == count for one in replicas))
         yield replicas
+
+
+def knows(replica: Coordinator) -> int:
+    """How many replicas there are, by its word."""
+    joined = replica.running.services.joined
+    assert joined is not None
+    return 1 + len(joined.others)

@@ -61,8 +61,8 @@ async def test_every_replica_tells_of_the_whole_network(start_replica: Replicas)
     async with network(start_replica, 3) as (a, b, c), b.worker() as first, c.worker() as second:
         await first.join("w1")
         await second.join("w2")
+        await until(lambda: all(free(one) == 4 for one in (a, b, c)))
         for one in (a, b, c):
-            await until(lambda one=one: free(one) == 4)
             async with one.http() as http:
                 models = (await http.get("/v1/models")).json()["data"]
                 assert models[0]["workers_online"] == 2

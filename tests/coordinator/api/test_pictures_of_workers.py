@@ -157,7 +157,7 @@ async def test_a_client_that_leaves_takes_the_rest_of_its_files_with_it(coordina
         await worker.join(features=(VISION,))
         asking = ask(client, RED)
         start = await worker.hear(wire.Start)
-        (job,) = coordinator.running.services.hub.dispatch._state.jobs.values()
+        (job,) = coordinator.running.services.hub.cell._state.jobs.values()
         asking.cancel()
         await worker.hear(wire.Cancel)
         await need(worker, start, (RED, 0))
@@ -184,7 +184,7 @@ async def test_where_too_many_pictures_wait_a_client_is_told_to_come_back(
         await worker.join(features=(VISION,))
         first = ask(client, RED)
         start = await worker.hear(wire.Start)
-        (job,) = coordinator.running.services.hub.dispatch._state.jobs.values()
+        (job,) = coordinator.running.services.hub.cell._state.jobs.values()
         refused = await ask(client, BLUE)
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "overloaded")
         assert refused.headers["retry-after"] == "10"

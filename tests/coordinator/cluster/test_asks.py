@@ -84,9 +84,7 @@ async def test_the_edge_is_told_what_became_of_an_upload(two: tuple[Asks, Other]
     assert not await asks.uploaded("j.0", 2, MADE)
 
 
-async def test_who_does_not_answer_may_have_taken_it(
-    two: tuple[Asks, Other], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_who_does_not_answer_may_have_taken_it(two: tuple[Asks, Other], monkeypatch: pytest.MonkeyPatch) -> None:
     """What is stored must stay then: the job may be finished with it."""
     monkeypatch.setattr("coordinator.cluster.asks.EDGE_S", 0.05)
     asks, other = two

@@ -108,6 +108,20 @@ def test_a_client_that_does_not_read_pauses_the_worker_of_the_other_cell() -> No
     assert all(not attempt.kept for attempt in box.jobs.values())
 
 
+def test_as_soon_as_anything_is_heard_again_jobs_go_to_other_cells() -> None:
+    """Between two ticks too: a replica that had just joined turned its first clients away."""
+    town = Town("a", "b")
+    town.box("w", "b")
+    town.passes(2)
+    town.dark = True
+    town.passes(5)
+    town.dark = False
+    town.now += 2
+    town.call("b", "tick")
+    town.ask("a")
+    assert (town.has("a"), town.has("b")) == (0, 1)
+
+
 def test_while_the_bus_is_dark_for_a_moment_nothing_ends() -> None:
     town = Town("a", "b")
     town.box("w", "b")
