@@ -141,7 +141,7 @@ class Network(storm.Storm):
         self.stay: dict[str, str] = {}  # jobs whose clients come back -> their accounts
         self.returning: list[tuple[str, str, float]] = []  # (job, cell, when)
         self.moved: dict[str, str] = {}  # job -> its edge, if that is not the first
-        self.attached = 0
+        self.attached = self.started = 0
         self.cuts: dict[tuple[str, str], float] = {}
         self.heal_at: dict[tuple[str, str], float] = {}
         self.reasons: list[str] = []
@@ -151,7 +151,8 @@ class Network(storm.Storm):
     # ---- replicas ------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        name = f"{self.random.getrandbits(32):08x}"
+        self.started += 1
+        name = f"{self.started:08x}"
         self.nodes[name] = Node(self, name)
 
     def kill(self) -> None:
