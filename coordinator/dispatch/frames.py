@@ -75,6 +75,9 @@ def _job_frame(state: State, worker: Worker, frame: JobFrame, now: float) -> Non
     try:
         _advance(state, lease, frame, seq)
     except IllegalTransition as error:
+        if lease.adopted and isinstance(frame, wire.Cancelled):  # the cell that it was in had cancelled it already
+            failover.lose(state, lease, "its attempt was cancelled in another cell", now)
+            return
         _violation(state, worker, lease, str(error), now)
         return
     if not isinstance(frame, Need):

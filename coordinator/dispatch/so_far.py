@@ -150,7 +150,7 @@ class AttemptSoFar:
         lease.stage, lease.percent = self.stage, self.percent
         lease.since, lease.last_progress_at = now - self.since_s, now - self.progress_s
         lease.last_token_at, lease.began_at = _time(self.token_s, now), _time(self.began_s, now)
-        lease.held_up = True  # with its line
+        lease.held_up = lease.adopted = True  # with its line
         lease.watch(now)
 
 

@@ -118,6 +118,7 @@ class Lease:
     watched_at: float = 0.0  # since then its speed is watched (pace.py)
     watched_tokens: int = 0
     held_up: bool = False  # it has had to wait for its client
+    adopted: bool = False  # it began in another cell, which may have cancelled it
     overclaimed: bool = False  # its worker said that the prompt is far longer than it is
     trailing: Delta | None = None  # what a parser still held when the tokens ended: the client's once Done is here
     last_progress_at: float = 0.0  # when a token or a Progress came last, or the client last took a frame

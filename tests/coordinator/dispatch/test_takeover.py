@@ -73,6 +73,19 @@ def test_what_the_client_had_not_taken_still_fills_the_window() -> None:
     assert there.sent(wire.Ack)[0][1].items == (wire.AckItem(job="j1", attempt=1, next_seq=2),)
 
 
+def test_an_attempt_that_the_other_cell_had_cancelled_is_no_fault_of_its_worker() -> None:
+    here, there = streaming(), Driver()
+    brings(there, goes(here))
+    there.join("w2")
+    there.capacity()
+    there.cancelled(seq=2)
+    assert there.dispatch.counters.violations == 0 and there.dispatch.resting(there.now) == {}
+    _, start = there.started()
+    assert (start.attempt, start.delivered) == (2, tuple(map(ord, "abcde")))
+    job = there.dispatch.job("j1")
+    assert job is not None and job.failures == 0
+
+
 def test_an_adopted_attempt_that_stays_silent_stalls_as_any_other() -> None:
     here = streaming()
     here.now += 8
