@@ -5,7 +5,7 @@ whichever replica dies, is still with the worker or here; and a client that does
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from coordinator.cluster.answer import Answer
@@ -62,6 +62,10 @@ class Lodging:
     def has(self, job: str) -> bool:
         return job in self._lodgers
 
+    def running(self) -> int:
+        """How many of dispatch's jobs are not of our own edge. Those that have ended stay here for a while."""
+        return len(self._stopping) + sum(lodger.ended_at is None for lodger in self._lodgers.values())
+
     def edges(self) -> frozenset[ReplicaId]:
         """Those for whom we have a job."""
         return frozenset(lodger.edge for lodger in self._lodgers.values() if not lodger.stays_alone)
@@ -102,7 +106,7 @@ class Lodging:
             case Submit():
                 return self._submit(edge, message, now)
             case Cancel():
-                if self._current(edge, message.job, message.leg) is None:
+                if _current(self._lodgers, edge, message.job, message.leg) is None:
                     return [Tell(edge, Unknown(((message.job, message.leg),)))]
                 return self.pass_on(self._dispatch.cancel(message.job, now), now)
             case Release():
@@ -116,10 +120,6 @@ class Lodging:
                 return self._taken(edge, message, now)
             case Resync():
                 return self._resync(edge, message, now)
-
-    def _current(self, edge: ReplicaId, job: str, leg: int) -> Lodger | None:
-        lodger = self._lodgers.get(job)
-        return lodger if lodger is not None and (lodger.edge, lodger.leg) == (edge, leg) else None
 
     def _submit(self, edge: ReplicaId, submit: Submit, now: float) -> list[Out]:
         known = self._lodgers.get(submit.job)
@@ -146,7 +146,7 @@ class Lodging:
     def _taken(self, edge: ReplicaId, taken: Taken, now: float) -> list[Out]:
         out: list[Out] = []
         for job, leg, event, attempt, frame in taken.items:
-            lodger = self._current(edge, job, leg)
+            lodger = _current(self._lodgers, edge, job, leg)
             if lodger is not None:
                 lodger.taken(event)
                 out += self._acknowledge(job, attempt, frame, now)
@@ -164,7 +164,7 @@ class Lodging:
         out = self._taken(edge, resync.taken, now)
         still, unknown, again = list[tuple[str, int]](), list[tuple[str, int]](), list[tuple[str, int, int, Event]]()
         for job, leg, wanted in resync.items:
-            lodger = self._current(edge, job, leg)
+            lodger = _current(self._lodgers, edge, job, leg)
             if lodger is None:
                 unknown.append((job, leg))
                 continue
@@ -273,6 +273,11 @@ class Lodging:
         job = self._dispatch.job(lodger.spec.id)
         lease = None if job is None else job.lease
         return [] if lease is None else self._acknowledge(lodger.spec.id, lease.attempt, lease.next_seq, now)
+
+
+def _current(lodgers: Mapping[str, Lodger], edge: ReplicaId, job: str, leg: int) -> Lodger | None:
+    lodger = lodgers.get(job)
+    return lodger if lodger is not None and (lodger.edge, lodger.leg) == (edge, leg) else None
 
 
 def refusal(spec: JobSpec, dispatch: Dispatch, jobs: int, files_bytes: int) -> SupernetError | None:

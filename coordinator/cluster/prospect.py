@@ -56,7 +56,7 @@ class Prospect:
 
     def running(self) -> int:
         """How many jobs of our clients have not ended; those that wait count too."""
-        return self.dispatch.running() - len(self.jobs.lodging) + len(self.jobs.itinerary.jobs)
+        return self.dispatch.running() - self.jobs.lodging.running() + len(self.jobs.itinerary.jobs)
 
     def online(self, model: str) -> Online:
         """What the whole network has for a model now."""

@@ -123,6 +123,9 @@ def test_a_job_is_served_as_any_other_and_its_edge_hears_of_it() -> None:
     assert isinstance(ended, Ended)
     assert (ended.kind, ended.attempts, ended.usage.completion, ended.finish_reason) == ("finished", 1, 2, "stop")
     assert not cell.effects(Finished)
+    assert (
+        len(cell.lodging) == 1 and cell.lodging.running() == cell.dispatch.running() == 0
+    )  # its edge has not taken it
 
 
 def test_a_job_of_our_own_is_our_own_clients() -> None:
@@ -235,11 +238,12 @@ def test_a_higher_leg_replaces_the_one_before() -> None:
 
 def test_a_leg_that_is_over_ends_in_silence() -> None:
     cell = streaming()
+    assert cell.lodging.running() == cell.dispatch.running() == 1
     cell.hears(Release(((JOB, 1),)))
     assert cell.to_worker(wire.Cancel) and not cell.messages(Events)
     cell.cancelled(job=JOB, seq=3)
     assert cell.told == [] or not cell.effects(Stopped)
-    assert len(cell.lodging) == 0 and cell.dispatch.running() == 0
+    assert len(cell.lodging) == 0 and cell.lodging.running() == cell.dispatch.running() == 0
 
 
 def test_a_client_that_leaves_is_told_of_by_its_edge() -> None:
