@@ -50,6 +50,7 @@ def _arguments() -> argparse.Namespace:
     for kind, text in (
         ("pictures", "most jobs have pictures, and some lines are slow"),
         ("media", "most jobs make media"),
+        ("cluster", "several replicas with a bus between them"),
     ):
         kinds.add_argument(f"--{kind}", action="store_const", const=kind, dest="kind", help=text)
     parser.add_argument("--trace", action="store_true", help="with --seed: print everything that happened")

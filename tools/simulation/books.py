@@ -47,7 +47,7 @@ TARIFFS = {PAINTER.id: Tariff(1, 0, PAINTER.price), orders.MODEL: Tariff(1, 300,
 class Writer:
     """The ledger's writer without its queue: each order is carried out at once."""
 
-    full = False
+    full, healthy = False, True
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -64,10 +64,10 @@ class Books:
     coordinator has ended: of what was stored by then nobody could be told."""
 
     def __init__(self) -> None:
-        empty, self._keys = _empty()
+        content, self._keys = empty()
         self._opened = ExitStack()
         file = Path(self._opened.enter_context(TemporaryDirectory())) / "world.db"
-        file.write_bytes(empty)
+        file.write_bytes(content)
         self._database = Database(file)
         self._opened.callback(self._database.close)
         self._runner = self._opened.enter_context(asyncio.Runner())
@@ -111,18 +111,9 @@ class Books:
         yield from check(self._database)
         held = self._database.query(select(holds.c.job).where(holds.c.state == "held"))
         yield from (f"{job}: its money is held still" for (job,) in held)
-        yield from self._balances()
+        yield from balances(self._database)
         yield from self._paid(patrons)
         yield from self._owned(patrons, commissions)
-
-    def _balances(self) -> Iterator[str]:
-        costs = dict.fromkeys(CLIENTS, 0)
-        for row in read(self._database):
-            costs[row.account] += row.cost_nano
-        for account, cost in costs.items():
-            spark = balances_of(self._database, account)["spark"]
-            if (spark.held, spark.available) != (0, BALANCE - cost):
-                yield f"{account} used {cost}, has {spark.available} and {spark.held} held"
 
     def _paid(self, patrons: Patrons) -> Iterator[str]:
         """What a client was told of is paid once, and nothing else is. Of what was lost with a coordinator no more is
@@ -156,8 +147,19 @@ class Books:
                 yield f"{job}: its client was told of {told}, and has {has}"
 
 
+def balances(database: Database) -> Iterator[str]:
+    """Nobody has more or less than what was given to all, less what was used."""
+    costs = dict.fromkeys(CLIENTS, 0)
+    for row in read(database):
+        costs[row.account] += row.cost_nano
+    for account, cost in costs.items():
+        spark = balances_of(database, account)["spark"]
+        if (spark.held, spark.available) != (0, BALANCE - cost):
+            yield f"{account} used {cost}, has {spark.available} and {spark.held} held"
+
+
 @cache
-def _empty() -> tuple[bytes, dict[str, str]]:
+def empty() -> tuple[bytes, dict[str, str]]:
     """A database with the accounts of all worlds, and the id of a key of each. Made once: migrations take a while."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "empty.db"

@@ -48,7 +48,8 @@ class Courier:
             return
         self._tries += 1
         number, world, machine = self._tries, self._world, self._process.machine
-        if world.coordinator is None or world.timeline.now < machine.cut_off_until:
+        coordinator = world.reach()
+        if coordinator is None or world.timeline.now < machine.cut_off_until:
             self._answered(number, None)
             return
         parcel, dice = self._parcel, world.dice
@@ -58,7 +59,7 @@ class Courier:
                 return
             parcel = Parcel(parcel.job, parcel.attempt, parcel.token, GARBAGE)
         world.history.note("uploads", parcel.job, parcel.attempt, number)
-        self._taking = world.coordinator.reception.take(
+        self._taking = coordinator.reception.take(
             parcel, lambda status: self._process.do(lambda: self._answered(number, status))
         )
 

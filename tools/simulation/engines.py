@@ -12,7 +12,6 @@ from worker.engine import port
 from worker.engine.restart import RestartPolicy
 
 if TYPE_CHECKING:
-    from tools.simulation.links import Connection
     from tools.simulation.workers import Process
 
 PIPE_S = 0.002
@@ -182,17 +181,18 @@ class Engine:
 
     def hang(self, noticed: bool) -> None:
         """It computes no more. `noticed`: it is silent too, so its supervisor ends it; else only its jobs tell."""
-        life, connection = self._life, self.process.connection
+        life, line = self._life, _line(self.process)
         self.moods.hung = True
         if noticed:
             self.process.later(HANG_S, lambda: self.crash("hung") if life == self._life else None)
         else:
             there = set(self._jobs)
-            self.process.later(STALLED_S, lambda: self._missed(there, life, connection))
+            self.process.later(STALLED_S, lambda: self._missed(there, life, line))
 
-    def _missed(self, there: set[str], life: int, connection: "Connection | None") -> None:
+    def _missed(self, there: set[str], life: int, line: object) -> None:
         """A job that ran as the engine stopped, on a line that was never cut, must have been taken away by now."""
-        whole = connection is not None and connection is self.process.connection and not connection.up.dead
+        connection = self.process.connection
+        whole = connection is not None and line == _line(self.process) and not connection.up.dead
         for job in (job for name, job in self._jobs.items() if name in there):
             if whole and life == self._life and self.moods.hung and not job.paused and not job.cancelled:
                 self.process.world.history.note("stall missed", self.process.name, job.submit.job)
@@ -208,3 +208,11 @@ class Engine:
     @property
     def busy(self) -> int:
         return len(self._jobs)
+
+
+def _line(process: "Process") -> object:
+    """The same as long as whoever is at the other end sees all that comes from here. In a cluster a worker may be
+    moved, which keeps no replica from that; but one that it comes back to gives it its time anew."""
+    if process.world.kind == "cluster":
+        return process.cuts, process.world.history.count["replica frozen"]
+    return process.connection

@@ -161,20 +161,22 @@ def break_uploads(world: World) -> None:
 
 
 def restart_coordinator(world: World) -> None:
-    if world.coordinator is not None and world.dice.random() < 0.3:
+    coordinator = world.reach()
+    if coordinator is not None and world.dice.random() < 0.3:
         world.history.note("coordinator killed")
-        world.coordinator.stop()
+        coordinator.stop()
 
 
 def roll_coordinator(world: World) -> None:
-    if world.coordinator is not None and world.dice.random() < 0.3:
-        world.coordinator.drain(world.dice.uniform(0, 20))
+    coordinator = world.reach()
+    if coordinator is not None and world.dice.random() < 0.3:
+        coordinator.drain(world.dice.uniform(0, 20))
 
 
 # What a seed does depends on the order: the recorded seeds of tests/simulation do.
 OF_LINES: list[Fault] = [cut, clog]
-ALL: list[Fault] = [
+OF_WORKERS: list[Fault] = [
     *OF_LINES, kill, power_off, freeze, crash, hang, slow, deaf, slow_prepare, slow_prefill, drain, partition, lie,
-    restart_coordinator, roll_coordinator,
 ]  # fmt: skip
+ALL: list[Fault] = [*OF_WORKERS, restart_coordinator, roll_coordinator]
 OF_MEDIA: list[Fault] = [*ALL, kill_at_half, kill_at_half, break_uploads]

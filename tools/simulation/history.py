@@ -1,6 +1,6 @@
 """What happened, in order, and whether it may have happened. The checks know nothing of how the network works."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from hashlib import sha256
@@ -56,6 +56,7 @@ class History:
         self.count: Counter[str] = Counter()
         self.made: Counter[tuple[str, object]] = Counter()  # how often each token of each job was made
         self.poisoned: Counter[str] = Counter()  # engines that died of a job
+        self.placed: dict[str, tuple[str, str]] = {}  # where each job was last, and at which worker
         self.totals = Counters()  # of all coordinators
         self._asked: dict[str, str] = {}  # by job, of every kind
 
@@ -66,6 +67,8 @@ class History:
         self.count[what] += 1
         if what == "made":
             self.made[str(details[0]).rpartition(".")[0], details[1]] += 1
+        elif what == "placed":
+            self.placed[str(details[0])] = str(details[3]), str(details[1])
         elif what == "poisoned":
             self.poisoned[str(details[1]).rpartition(".")[0]] += 1
 
@@ -76,6 +79,20 @@ class History:
     def submit(self, order: Order, habit: str) -> None:
         self.asks(order.spec, order.question, order.kind, habit)
         self.stories[order.spec.id] = Story(order, habit, self._timeline.now)
+
+    def refused(self, job: str) -> None:
+        """It never began."""
+        self.note("refused", job)
+        del self.stories[job]
+
+    def comes_back(self, order: Order) -> None:
+        """Its client asks again for an answer that was lost, and gets it from its beginning."""
+        job = order.spec.id
+        self.note("comes back", job)
+        self._asked[job] = order.question
+        if job in self.stories:
+            self.stories[f"{job} before"] = self.stories.pop(job)
+        self.stories[job] = Story(order, "reads", self._timeline.now)
 
     def deliver(self, event: Deliver) -> None:
         self.note("deliver", event.job, event.delta.attempt, event.delta.seq, event.delta.tokens)
@@ -99,7 +116,8 @@ class History:
 
     # ---- checking ------------------------------------------------------------------------------------------------
 
-    def violations(self, limits: Limits, bound_s: float) -> Iterator[str]:
+    def violations(self, limits: Limits, bound_s: float, engines: int) -> Iterator[str]:
+        """`engines`: how many may die of one job."""
         for now, what, details in self.records:
             if what in NEVER:
                 yield f"{now:.3f}: {what} {details}"
@@ -114,13 +132,13 @@ class History:
             else:
                 yield from (f"{job}: {what}" for what in _answer(story))
                 yield from (f"{job}: {what}" for what in self._account(story, limits, bound_s))
+                if self.poisoned[job] > engines * (1 + (f"{job} before" in self.stories)):
+                    yield f"{job}: {self.poisoned[job]} engines died of it"
 
     def _account(self, story: Story, limits: Limits, bound_s: float) -> Iterator[str]:
-        job, (_, how, event) = story.order.spec.id, story.ends[0]
+        _, how, event = story.ends[0]
         if story.seconds > bound_s:
             yield f"took {story.seconds:.0f} s"
-        if self.poisoned[job] > limits.attempts:  # a crash that is lost with its link cannot count
-            yield f"{self.poisoned[job]} engines died of it"
         if event is None:
             return
         if event.report.usage.completion != len(story.tokens):
@@ -132,16 +150,17 @@ class History:
 
     def _served_untested(self) -> Iterator[str]:
         """A worker that failed a job gets none before it has passed a test, or has ended another job well."""
-        resting: set[object] = set()
+        resting: defaultdict[object, set[object]] = defaultdict(set)  # by coordinator
         for now, what, details in self.records:
             match what, details:
-                case "coordinator starts", _:
-                    resting.clear()  # it knows nothing of what was
-                case "noted", ("worker rests", worker, *_):
-                    resting.add(worker)
+                case "coordinator starts", (where, *_):
+                    resting[where].clear()  # it knows nothing of what was
+                case "noted", ("worker rests", worker, *_, where):
+                    resting[where].add(worker)
                 case "noted", ("test passed" | "worker serves again", worker, *_):
-                    resting.discard(worker)
-                case "placed", (job, worker, *_) if worker in resting:
+                    for known in resting.values():
+                        known.discard(worker)  # others are told
+                case "placed", (job, worker, _, where) if worker in resting[where]:
                     yield f"{now:.3f}: {job} was given to {worker} before its test"
 
     def _rested_for_its_line(self) -> Iterator[str]:
@@ -159,31 +178,33 @@ class History:
 
     def _asked_again(self) -> Iterator[str]:
         """A request that was found to be poison gets no further try from the same coordinator."""
-        poison: set[object] = set()
+        poison: defaultdict[object, set[str]] = defaultdict(set)  # by coordinator
+        last: dict[object, object] = {}  # who placed a job last
         for now, what, details in self.records:
             match what, details:
-                case "coordinator starts", _:
-                    poison.clear()
+                case "coordinator starts", (where, *_):
+                    poison[where].clear()
                 case "end", (job, "Failed", ErrorCode.POISON_REQUEST):
-                    poison.add(self._asked[str(job)])
-                case "placed", (job, *_) if self._asked[str(job)] in poison:
+                    poison[last.get(job)].add(self._asked[str(job)])
+                case "placed", (job, *_, where) if self._asked[str(job)] in poison[where]:
                     yield f"{now:.3f}: {job} is known as poison and was placed"
+                case "placed", (job, *_, where):
+                    last[job] = where
 
     def undisturbed(self) -> Iterator[str]:
-        """What must hold on top where lines were cut and nothing else went wrong.
-
-        One slot behind a line that is cut every two seconds serves little: who waited as long as anybody may, and for
-        whom nothing had begun, is told so.
-        """
-        for job, story in self.stories.items():
-            _, _, event = story.ends[0]
-            if isinstance(event, Failed) and not (
-                event.error.code is ErrorCode.QUEUE_TIMEOUT and event.report.attempts == 0
-            ):
-                yield f"{job}: failed: {event}"
+        """What must hold on top where lines were cut and nothing else went wrong."""
+        yield from self.none_failed(frozenset({ErrorCode.QUEUE_TIMEOUT}))
         for (job, position), times in self.made.items():
             if times > 1:
                 yield f"{job}: token {position} was made {times} times"
+
+    def none_failed(self, but: frozenset[ErrorCode]) -> Iterator[str]:
+        """One slot behind a line that is cut every two seconds serves little: who waited as long as anybody may, and
+        for whom nothing had begun, is told so, by one of these errors."""
+        for job, story in self.stories.items():
+            _, _, event = story.ends[0]
+            if isinstance(event, Failed) and (event.error.code not in but or event.report.attempts):
+                yield f"{job}: failed: {event}"
 
 
 def _answer(story: Story) -> Iterator[str]:

@@ -176,9 +176,9 @@ class Connection:
         if not self.joined:
             assert isinstance(message, Hello), "the first frame is a hello"
             self.joined = True
-            self.coordinator.join(message, self)
+            self.coordinator.do(partial(self.coordinator.join, message, self))
         else:
-            self.coordinator.received(self.session, message)
+            self.coordinator.do(partial(self.coordinator.received, self.session, message))
 
     def _down(self, frame: str | buffers.Close) -> None:
         if not self.worker_open:
@@ -213,6 +213,11 @@ class Connection:
         self.worker_open = False
         self.up.end(lambda: self._coordinator_learns(False))
 
+    def give_up(self) -> None:
+        """By a worker that nobody answers at the other end."""
+        self._worker_learns()
+        self.up.end(lambda: self._coordinator_learns(True))
+
     def drop(self) -> None:
         """One side's process is gone and its kernel says so: what was written still arrives, then the end."""
         self.up.end(lambda: self._coordinator_learns(True))
@@ -230,7 +235,7 @@ class Connection:
         if self.coordinator_open:
             self.coordinator_open = False
             if self.joined:
-                self.coordinator.left(self.session, resumable)
+                self.coordinator.do(partial(self.coordinator.left, self.session, resumable))
 
 
 def late(dice: random.Random, most_s: float) -> float:

@@ -1,7 +1,11 @@
 """When something goes wrong, and of which kinds. Each seed draws its own set, so that rare combinations meet."""
 
 from tools.simulation import faults
-from tools.simulation.world import World
+from tools.simulation.cluster import strikes
+from tools.simulation.faults import Fault
+from tools.simulation.world import Kind, World
+
+KINDS: dict[Kind, list[Fault]] = {"media": faults.OF_MEDIA, "cluster": strikes.OF_CLUSTERS}
 
 
 class Nemesis:
@@ -12,9 +16,9 @@ class Nemesis:
         self._on = False
         self.strikes = 0
         if world.scenario.mode == "cuts":
-            self._kinds = faults.OF_LINES
+            self._kinds = strikes.HARMLESS if world.kind == "cluster" else faults.OF_LINES
         else:
-            kinds = faults.OF_MEDIA if world.kind == "media" else faults.ALL
+            kinds = KINDS.get(world.kind, faults.ALL)
             self._kinds = self._dice.sample(kinds, self._dice.randint(1, len(kinds)))
 
     def start(self) -> None:
@@ -27,6 +31,8 @@ class Nemesis:
         self._world.history.note("faults end")
         for machine in self._world.machines:
             machine.heal()
+        if self._world.kind == "cluster":
+            strikes.heal(self._world)
         if self._world.books is not None:
             self._world.books.broken = 0.0
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
+from typing import TYPE_CHECKING
 
 from coordinator.artefact import Artefact
 from coordinator.dispatch.effects import Failed, Finished, Made, Progressed, Stopped
@@ -13,6 +14,9 @@ from tools.simulation import commissions
 from tools.simulation.commissions import WELL, Commission
 from tools.simulation.world import World
 from wire.errors import ErrorCode
+
+if TYPE_CHECKING:
+    from tools.simulation.coordinator import Coordinator
 
 End = Finished | Failed | Stopped
 HABITS = ("waits", "waits", "waits", "leaves")
@@ -60,7 +64,7 @@ class Patrons:
             self._world.timeline.after(dice.uniform(0, 1), come)
 
     def _come(self, number: int, kind: str, habit: str) -> None:
-        world, coordinator = self._world, self._world.coordinator
+        world, coordinator = self._world, self._world.reach()
         if coordinator is None:
             return  # connection refused
         name, job = f"m{number}", commissions.request(number, kind, world.dice)
@@ -71,14 +75,15 @@ class Patrons:
             self.makings[one.spec.id] = Making(one, name, job, habit, world.timeline.now)
             self.open.add(one.spec.id)
         if habit == "leaves":
-            world.timeline.after(world.dice.expovariate(0.1), lambda: self._leave([one.spec.id for one in found]))
+            jobs = [one.spec.id for one in found]
+            world.timeline.after(world.dice.expovariate(0.1), lambda: self._leave(coordinator, jobs))
         coordinator.submit(name, job, [one.spec for one in found])
 
-    def _leave(self, jobs: list[str]) -> None:
+    def _leave(self, coordinator: "Coordinator", jobs: list[str]) -> None:
         for job in jobs:
-            if job in self.open and self._world.coordinator is not None:
+            if job in self.open:
                 self._world.history.note("leaves", job)
-                self._world.coordinator.cancel(job)
+                coordinator.do(partial(coordinator.cancel, job))
 
     def coordinator_lost(self) -> None:
         for job in sorted(self.open):

@@ -8,6 +8,8 @@ from coordinator.scheduler.state import Counters
 from tools.simulation import commissions, orders, patrons
 from tools.simulation.books import Books
 from tools.simulation.clients import HABITS, Clients
+from tools.simulation.cluster import checks, member
+from tools.simulation.cluster.ledger import Ledger
 from tools.simulation.coordinator import start
 from tools.simulation.history import History
 from tools.simulation.leftovers import left_over
@@ -47,11 +49,16 @@ def simulate(seed: int, kind: Kind = "chats") -> tuple[Outcome, History]:
         world.clients, world.patrons = Clients(world), Patrons(world)
         if kind == "media":
             world.books = opened.enter_context(closing(Books()))
+        elif kind == "cluster":
+            world.ledger = opened.enter_context(closing(Ledger()))
         return _outcome_of(world), world.history
 
 
 def _outcome_of(world: World) -> Outcome:
-    start(world)
+    if world.kind == "cluster":
+        member.populate(world)
+    else:
+        start(world)
     world.machines = [Machine(world, f"w{i}") for i in range(world.scenario.workers)]
     mode, dice = world.scenario.mode, world.dice
     nemesis = Nemesis(world)
@@ -107,12 +114,17 @@ def _new_jobs(world: World) -> tuple[list[str], list[str]]:
 
 def _outcome(world: World, nemesis: Nemesis, late: tuple[list[str], list[str]]) -> Outcome:
     history = world.history
-    assert world.coordinator is not None
-    history.counters(world.coordinator.dispatch.counters)
-    violations = list(history.violations(world.scenario.limits, BOUND_S))
+    for coordinator in world.coordinators:
+        history.counters(coordinator.dispatch.counters)
+    engines = world.scenario.limits.attempts + checks.silences(
+        history
+    )  # a crash that is lost with its link cannot count
+    violations = list(history.violations(world.scenario.limits, BOUND_S, engines))
+    if world.kind == "cluster":
+        violations += checks.violations(world)
     violations += world.patrons.violations(world.scenario.limits)
     if not violations and world.scenario.mode == "cuts":
-        violations += history.undisturbed()
+        violations += history.undisturbed() if world.kind != "cluster" else checks.harmless(history)
     if history.totals.violations and not any(machine.liar.ever for machine in world.machines):
         violations.append(f"{history.totals.violations} frames of honest workers were called violations")
     chats, makings = late

@@ -47,6 +47,8 @@ class Process:
     _backlog: deque[Act] = field(default_factory=deque)
     _failures: int = 0
     _pause_s: float | None = None  # a Move asked for it
+    cuts: int = 0  # lines that have ended, and not as it was sent away
+    _last: object = None  # the coordinator that it was at
     _beat: float = 0.0
     _most_unacked: int = 0
     _offered: set[str] = field(default_factory=set)  # files of jobs that it was asked to serve
@@ -101,10 +103,12 @@ class Process:
         self.later(2 * self.world.scenario.latency_s, self._dialled)
 
     def _dialled(self) -> None:
-        coordinator = self.world.coordinator
+        coordinator = self.world.reach()
         if coordinator is None or self.world.timeline.now < self.machine.cut_off_until:
             self._redial()
             return
+        self.cuts += coordinator is self._last
+        self._last = coordinator
         self.connection = coordinator.accept(self)
         offers = tuple(served.offer for served in self.session.models.values())
         media = tuple(served.offer for served in self.session.media.values())
@@ -138,6 +142,7 @@ class Process:
 
     def lost(self, connection: Connection) -> None:
         if connection is self.connection:
+            self.cuts += 1
             self._redial()
 
     def _redial(self) -> None:

@@ -1,0 +1,57 @@
+"""What may never be where there are several replicas, asked of the history when all is over. That each client has its
+tokens once and in order, and one end, is asked of every world (history.py)."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from tools.simulation.history import History
+from tools.simulation.world import World
+from wire.errors import ErrorCode
+
+SILENT = ("replica frozen", "cut off", "mute", "deaf", "parted", "bus dark", "node killed")
+# Nobody was there at this moment, or no room: said before anything has begun, and with when to come again.
+AT_THE_DOOR = frozenset({ErrorCode.QUEUE_TIMEOUT, ErrorCode.NO_WORKER, ErrorCode.SHUTTING_DOWN})
+HEARD_OF_S = 10.0  # on top of the longest wait in a queue, until its edge knows that a cell is gone
+
+
+def violations(world: World) -> Iterator[str]:
+    history, limits = world.history, world.scenario.limits
+    yield from _tried_too_often(history, limits.starts + silences(history))
+    yield from world.ledger.violations(history)
+    yield from _waited(history, limits.queue_wait_s + HEARD_OF_S)
+
+
+def harmless(history: History) -> Iterator[str]:
+    """Where lines, replicas and nodes of the bus ended, and nothing else went wrong, no job failed that had begun."""
+    yield from history.none_failed(AT_THE_DOOR)
+
+
+def silences(history: History) -> int:
+    """How often somebody was not heard: it may try on what others try too."""
+    return sum(history.count[what] for what in SILENT)
+
+
+def _tried_too_often(history: History, most: int) -> Iterator[str]:
+    """Each time that a worker goes on with a job, another may have been asked meanwhile, for nothing. What of an answer
+    that was lost had come to nobody was counted by nobody."""
+    tries = Counter(details[0] for _, what, details in history.records if what == "placed")
+    kept = Counter(details[0] for _, what, details in history.records if what == "kept")
+    back = Counter(details[0] for _, what, details in history.records if what == "comes back")
+    for job, times in tries.items():
+        if times > most * (1 + back[job]) + kept[job]:
+            yield f"{job}: was given to workers {times} times, and {kept[job]} times kept by them"
+
+
+def _waited(history: History, most_s: float) -> Iterator[str]:
+    """Until somebody has it first. A replica that is frozen knows of no time."""
+    frozen: defaultdict[object, float] = defaultdict(float)
+    begun: dict[object, float] = {}
+    for now, what, details in history.records:
+        if what == "placed":
+            begun.setdefault(details[0], now)
+        elif what == "thawed":
+            frozen[details[0]] += float(str(details[1]))
+    for job, story in history.stories.items():
+        waited_s = min(begun.get(job, story.ends[0][0]), story.ends[0][0]) - story.came if story.ends else 0.0
+        if waited_s > most_s + sum(frozen.values()):
+            yield f"{job}: waited {waited_s:.0f} s"
