@@ -113,6 +113,8 @@ class Network:
         self._post.ask(peer, Ping(), PING_S, answered, now)
 
     def _there(self, peer: ReplicaId, now: float) -> None:
+        if self.peers.is_dark(now):  # and is not any more: what all know of us is old
+            self._pictures.tell_again()
         if not self.peers.heard(peer, now):
             return
         for message in (self.ours, *self._arrivals.all_here(now)):

@@ -56,6 +56,10 @@ class Pictures:
         self._told, self._told_at = what, now
         return True
 
+    def tell_again(self) -> None:
+        """Ours is due at once."""
+        self._told = None
+
     # ---- the others' ---------------------------------------------------------------------------------------------
 
     def take(self, sender: ReplicaId, picture: Picture, now: float) -> None:

@@ -69,3 +69,17 @@ def test_what_is_lost_on_the_bus_is_said_again() -> None:
     town.passes(1)
     assert all(whole(town, job, 60) for job in jobs)
     assert town.replicas["a"].post.lanes.gaps > 0
+
+
+def test_when_the_bus_is_back_jobs_go_to_other_cells_at_once() -> None:
+    town = Town("a", "b")
+    town.box("w", "b")
+    town.dark = True
+    town.passes(5)
+    (end,) = town.ends(town.ask("a", "dark"))
+    assert isinstance(end, Failed) and end.error.code == "no_worker"
+    town.dark = False
+    town.passes(0.5)
+    job = town.ask("a", "bright")
+    town.steps(11)
+    assert whole(town, job)
