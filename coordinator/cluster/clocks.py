@@ -32,8 +32,10 @@ def overdue(journey: Journey, limits: Limits, now: float) -> str | None:
         return "no first token" if now - lease.last_progress_at > most_s else None
     if lease.untaken_tokens >= limits.window_tokens // 2:
         return None  # it waits for its client
-    stall_s = max(limits.stall_s, limits.stall_gaps * (median(lease.gaps) if lease.gaps else 0.0))
-    return "no more tokens" if now - lease.last_progress_at > stall_s + away_s else None
+    silent_s = now - lease.last_progress_at - away_s
+    if silent_s <= limits.stall_s or silent_s <= limits.stall_gaps * (median(lease.gaps) if lease.gaps else 0.0):
+        return None
+    return "no more tokens"
 
 
 def waited(journey: Journey, limits: Limits, now: float) -> SupernetError | None:
