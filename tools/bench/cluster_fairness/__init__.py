@@ -1,0 +1,1 @@
+"""scripts/bench cluster-fairness: several replicas beside one process, in virtual time."""
