@@ -55,6 +55,7 @@ from coordinator.ledger.writer import LedgerWriter
 from coordinator.prompt_count.counter import PromptCounter
 from coordinator.rounds.offer import Mode
 from coordinator.sogni.paths import ESTIMATE_PATH, SOCKET_PATH
+from coordinator.telemetry.cluster_metrics import ClusterMetrics
 from coordinator.telemetry.metrics import Metrics
 from coordinator.videos.films import Films
 from wire.catalog import Catalog
@@ -96,6 +97,8 @@ class Services:
 def create_app(services: Services) -> ASGIApp:
     metrics = Metrics(services.hub.dispatch, services.catalog, services.ledger, services.artefacts.counted)
     services.hub.ended = metrics.job_ended
+    if services.joined is not None:
+        metrics.register(ClusterMetrics(services.joined.replica, services.joined.bus))
     pages = Pages()
     errors = ErrorAnswers(metrics, pages)
     app = Starlette(routes=routes(services, metrics, pages), exception_handlers=errors.by_exception())

@@ -13,12 +13,15 @@ from coordinator.cluster.bus import Bus, Question
 from coordinator.cluster.effects import Ask, BusEffect, Flush, Publish, Reply, Reread, Shown
 from coordinator.dispatch.effects import Effect
 
+LAG_S = 1.0  # how late the loop runs is measured so often
 MOST_ASKS = 1024  # on their way; of more there is no answer
 MOST_QUESTIONS = 4096  # not answered yet; the oldest is forgotten, as whoever asked does not wait any more
 
 
 class Replica(Protocol):
-    """What is told of the bus. Each method returns what follows."""
+    """What is told of the bus. Each method returns what follows. `lag_s`: how late its process runs."""
+
+    lag_s: float
 
     def heard(self, data: bytes, now: float) -> Sequence[Effect | BusEffect]: ...
 
@@ -58,10 +61,19 @@ class Member:
         """Be on the bus until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
+            lag = tasks.create_task(self._measure_lag())
             try:
                 await self._bus.run(self)
             finally:
                 self._tasks = None
+                lag.cancel()
+
+    async def _measure_lag(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while True:
+            due = clock() + LAG_S
+            await asyncio.sleep(LAG_S)
+            self._replica.lag_s = max(0.0, clock() - due)
 
     # ---- what came -----------------------------------------------------------------------------------------------
 

@@ -62,3 +62,7 @@ class Prospect:
         """What the whole network has for a model now."""
         stay, leave = (self.pictures.stocks(model, self._now, leaving=leaving) for leaving in (False, True))
         return together(self.dispatch.online(model), (stock for _, stock in stay + leave))
+
+    def oldest_picture_s(self) -> float:
+        """How long ago the quietest of the other replicas said how it is; 0 without others."""
+        return max((age for _, _, age in self.pictures.all(self._now)), default=0.0)

@@ -27,6 +27,10 @@ class ClusterMetrics(Collector):
         yield _gauge("remote_jobs", "Jobs of clients of this replica that other ones run.", len(jobs.itinerary.jobs))
         yield _gauge("lodged_jobs", "Jobs of clients of other replicas that this one runs.", len(jobs.lodging))
         lost = {"down": bus.unsent, "too_large": bus.too_large, "too_fast": bus.untaken}
+        orphans = sum(journey.cell is None or journey.lost_at is not None for journey in jobs.itinerary.jobs.values())
+        yield _gauge("orphans", "Those of them whose replica is gone, or that are in none.", orphans)
+        oldest = self._replica.oldest_picture_s()
+        yield _gauge("picture_age_seconds", "Since the quietest other replica said how it is.", oldest)
         yield _counts("bus_lost", "Messages that the bus did not carry, by why.", lost)
         yield _count("bus_reconnects", "Connections to the bus that were lost.", bus.losses)
         yield _count("lane_gaps", "Gaps in what other replicas sent.", self._replica.post.lanes.gaps)

@@ -1,8 +1,11 @@
 """A member on a local bus, around a replica that only notes what it is told."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+
+import pytest
 
 from coordinator.cluster import member as members
 from coordinator.cluster.effects import Ask, BusEffect, Flush, Publish, Reply, Reread, Shown
@@ -18,9 +21,18 @@ class Notes:
     """A replica and the hub around it: it notes what it is told, and answers at once what it is asked."""
 
     def __init__(self, me: str, switchboard: Switchboard) -> None:
+        self.lags: list[float] = []
         self.told: list[tuple[object, ...]] = []
         self.rereads = 0
         self.member = Member(LocalBus(me, switchboard), self, self.perform, lambda: 7.0, self.reread, lambda: b"a look")
+
+    @property
+    def lag_s(self) -> float:
+        return self.lags[-1]
+
+    @lag_s.setter
+    def lag_s(self, lag_s: float) -> None:
+        self.lags.append(lag_s)
 
     def perform(self, effects: Sequence[Effect | BusEffect]) -> None:
         for effect in effects:
@@ -112,6 +124,14 @@ async def test_a_change_of_keys_is_passed_on() -> None:
     async with two() as (a, b, _):
         a.perform([Publish(None, b"revised")])
         await until(lambda: b.rereads == 1)
+
+
+async def test_how_late_the_process_runs_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(members, "LAG_S", 0.01)
+    async with two() as (a, _, _):
+        await until(lambda: bool(a.lags))
+        time.sleep(0.3)  # noqa: ASYNC251  it stands still
+        await until(lambda: max(a.lags) > 0.1)
 
 
 async def test_questions_that_nobody_answers_are_forgotten() -> None:

@@ -10,6 +10,7 @@ from coordinator.ledger.writer import LedgerWriter
 from coordinator.scheduler.state import Limits
 from coordinator.telemetry.cluster_metrics import ClusterMetrics
 from coordinator.telemetry.metrics import Metrics
+from tests.coordinator.cluster.town import Town
 from tests.coordinator.conftest import CATALOG
 from wire.catalog_text import parse
 
@@ -27,6 +28,21 @@ def test_a_replica_that_is_alone_knows_of_itself_and_of_no_bus() -> None:
     found = scraped(Replica(ME, Limits(), Rates(), lambda: 0.5), LocalBus(ME, Switchboard()))
     assert (found["supernet_replicas", ""], found["supernet_bus_up", ""]) == (1, 0)
     assert (found["supernet_remote_jobs", ""], found["supernet_lodged_jobs", ""]) == (0, 0)
+    assert (found["supernet_orphans", ""], found["supernet_picture_age_seconds", ""]) == (0, 0)
+
+
+def test_jobs_whose_replica_is_gone_and_silent_replicas_are_told() -> None:
+    town = Town("a", "b")
+    town.box("w", "b")
+    town.ask("a", tokens=40)
+    town.steps(5)
+    town.dead.add("b")
+    town.passes(2.75)
+    found = scraped(town.replicas["a"], LocalBus(ME, Switchboard()))
+    assert found["supernet_remote_jobs", ""] == 1
+    assert found["supernet_picture_age_seconds", ""] > 0 or found["supernet_orphans", ""] == 1
+    town.passes(0.5)
+    assert scraped(town.replicas["a"], LocalBus(ME, Switchboard()))["supernet_orphans", ""] == 1
 
 
 def test_what_was_lost_is_counted_by_why() -> None:
