@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import select
 
-from coordinator.accounts.accounts import Principal
+from coordinator.accounts.keys_in_use import Principal
 from coordinator.billing.billing import Billing, OpenBill, ProgressOf
 from coordinator.dispatch.effects import Failed
 from coordinator.ledger.audit import check
