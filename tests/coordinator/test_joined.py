@@ -2,11 +2,14 @@
 
 import asyncio
 
+import pytest
+from websockets.exceptions import InvalidStatus
+
 from tests.coordinator.api.test_pictures_of_workers import RED, SEEING, ask, file, finish, need
 from tests.coordinator.conftest import Coordinator, delta, until
 from tests.coordinator.media_worker import CATALOG as MEDIA
 from tests.coordinator.media_worker import file_of, make_of, media_worker
-from tests.coordinator.replicas import Replicas, network, start_replica  # noqa: F401  a fixture
+from tests.coordinator.replicas import Replicas, knows, network, start_replica  # noqa: F401  a fixture
 from wire import messages as wire
 from wire.blobs import VISION
 from wire.chat import CallDelta
@@ -172,3 +175,21 @@ async def test_a_replica_that_leaves_gives_its_workers_and_their_streams_to_anot
             text = "".join([c.choices[0].delta.content or "" async for c in await asking if c.choices])
         assert text == "one"
         await asyncio.wait_for(asyncio.shield(back.task), 60)
+
+
+async def test_edges_serve_clients_and_cells_serve_workers(start_replica: Replicas) -> None:  # noqa: F811
+    async with start_replica(role="edge") as front, start_replica(role="cell") as back:
+        await until(lambda: knows(front) == knows(back) == 2)
+        async with back.http() as http:
+            refused = await http.post("/v1/chat/completions", json=QUESTION)
+            assert refused.status_code == 503 and "--role cell" in refused.text and "retry-after" in refused.headers
+        with pytest.raises(InvalidStatus) as sent_away:
+            async with front.worker():
+                pytest.fail("an edge took a worker")
+        assert sent_away.value.response.headers["retry-after"]
+        async with back.worker() as worker, front.openai() as client:
+            await worker.join()
+            await until(lambda: free(front) == 2)
+            asking = asyncio.create_task(client.chat.completions.create(**QUESTION))  # type: ignore[call-overload]
+            await worker.serve("both")
+            assert (await asking).choices[0].message.content == "both"
