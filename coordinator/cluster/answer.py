@@ -9,12 +9,12 @@ from coordinator.cluster.messages import Accepted, Ended, HandedBack, Placed, St
 from coordinator.dispatch import claims
 from coordinator.dispatch.effects import Made
 from wire.chat import Content, Part, Reasoning
-from wire.messages import Delta
+from wire.messages import WINDOW_TOKENS, Delta
 
 MOST_BYTES = 256 * 1024  # of one answer: a longer one is not kept
 TOKEN_BYTES, EVENT_BYTES = 8, 256
 TOGETHER_CHARS = 4096  # of one text
-TOGETHER_TOKENS = 1024  # of one step
+TOGETHER_TOKENS = WINDOW_TOKENS // 2  # of one step
 
 Told = Placed | Accepted | Step | Made | Ended | HandedBack
 

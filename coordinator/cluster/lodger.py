@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from coordinator.cluster.answer import Answer
 from coordinator.cluster.ids import ReplicaId
-from coordinator.cluster.messages import Event
+from coordinator.cluster.messages import Event, Step
 from coordinator.dispatch.effects import Progressed
 from coordinator.scheduler.state import JobSpec
+from wire.messages import WINDOW_TOKENS
 
 MOST_PROGRESS = 8  # that one edge has not taken: more of it is of no use, the newest counts
 
@@ -26,11 +27,13 @@ class Lodger:
     lost_at: float | None = None  # its edge is gone
     stays_alone: bool = False  # and will not come back: nobody takes what comes but we
     unasked: bool = False  # it has a new edge, which has asked for nothing yet
+    behind: bool = False  # and is still being told what was before it
+    sent: int = 0  # of that, what is below this number
 
     @property
     def is_told(self) -> bool:
         """Whether its edge hears of what happens as it happens."""
-        return self.lost_at is None and not self.unasked
+        return self.lost_at is None and not self.behind
 
     def happens(self, event: Event) -> int | None:
         """Keep the next event; returns its number. None: too much of its kind is on the way."""
@@ -50,8 +53,25 @@ class Lodger:
         while self.untaken and self.untaken[0][0] < below:
             self.progress -= isinstance(self.untaken.popleft()[1], Progressed)
 
+    def due(self, wanted: int) -> list[tuple[int, Event]]:
+        """The events from `wanted` on that the edge may have now. One that is told an answer from its beginning has a
+        window of it at a time: its client reads as fast as any, and what waits for a client is bounded."""
+        if not self.behind:
+            return [(number, event) for number, event in self.untaken if number >= wanted]
+        tokens, due = 0, list[tuple[int, Event]]()
+        for number, event in self.untaken:
+            tokens += len(event.delta.tokens) if isinstance(event, Step) else 0
+            if tokens > WINDOW_TOKENS and number != self.untaken[0][0]:
+                return due
+            self.sent = max(self.sent, number + 1)
+            if number >= wanted:
+                due.append((number, event))
+        self.behind = False
+        return due
+
     def moves_to(self, edge: ReplicaId) -> None:
         """Another edge has it, and hears the whole answer from its first event on."""
         self.edge, self.leg, self.lost_at, self.stays_alone, self.unasked = edge, self.leg + 1, None, False, True
+        self.behind, self.sent = True, 0
         self.untaken = deque(enumerate(self.answer.events if self.answer else ()))
         self.next, self.progress = len(self.untaken), 0

@@ -149,6 +149,8 @@ class Lodging:
             lodger = _current(self._lodgers, edge, job, leg)
             if lodger is not None:
                 lodger.taken(event)
+                if lodger.behind and not lodger.unasked:
+                    out += events(edge, [(job, leg, *due) for due in lodger.due(lodger.sent)])
                 out += self._acknowledge(job, attempt, frame, now)
         return out
 
@@ -169,7 +171,7 @@ class Lodging:
                 unknown.append((job, leg))
                 continue
             lodger.unasked = False
-            missing = [(job, leg, number, event) for number, event in lodger.untaken if number >= wanted]
+            missing = [(job, leg, *due) for due in lodger.due(wanted)]
             again += missing
             if not missing:
                 still.append((job, leg))

@@ -384,6 +384,27 @@ def test_an_answer_that_stays_runs_on_without_its_edge_and_is_told_whole_to_the_
     assert isinstance(cell.events(OTHER)[-1], Ended)
 
 
+def test_a_long_answer_is_told_a_window_at_a_time() -> None:
+    """All of it at once looks like a client that does not read."""
+    cell = staying("")
+    for frame in range(900):
+        cell.delta(job=JOB, seq=frame, tokens="a")
+        cell.hears(Taken(((JOB, 1, 3 + frame, 1, frame + 1),)))
+    cell.lodging.edge_lost(EDGE, cell.now)
+    cell.lodging.attach(Attach(JOB, "client"), OTHER, cell.now)
+    cell.hears(Resync(((JOB, 2, 0),)), OTHER)
+    told, most = told_again(cell), len(told_again(cell))
+    for _ in range(20):
+        at = cell.numbers(OTHER)[-1][1] + 1
+        if len(told) == 900:
+            break
+        cell.hears(Taken(((JOB, 2, at, 1, 0),)), OTHER)
+        told, most = told + told_again(cell), max(most, len(told_again(cell)))
+    assert (told, most) == ("a" * 900, 512)
+    cell.delta(job=JOB, seq=900, tokens="b")
+    assert told_again(cell) == "b"
+
+
 def test_an_end_without_an_edge_stays_a_while() -> None:
     cell = staying()
     cell.lodging.edge_lost(EDGE, cell.now)
