@@ -21,7 +21,8 @@ class BenchError(Exception):
 
 @dataclass(frozen=True)
 class Shape:
-    """What both sides are started with. `context`: tokens of one chat. `gpu`: all layers on it, and the eyes."""
+    """What both sides are started with. `context`: tokens of one chat. `gpu`: all layers on it, and the eyes. `drafts`:
+    tokens are guessed ahead; empty: none are. The peer takes the word for a kind of guess, ours has one."""
 
     model: Path
     slots: int
@@ -29,6 +30,7 @@ class Shape:
     threads: int = 1
     gpu: bool = False
     projector: Path | None = None
+    drafts: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,69 @@
+"""What is asked: answers that copy a file out of the prompt, and answers to random words, which copy nothing."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tools.bench.engine.cases import Numbers, steady
+from tools.bench.engine.sides import Ask, BenchError, Side, ends
+from tools.bench.engine.texts import Texts
+from worker.bindings.vocab import Vocab
+
+FILE_CHARS, BEGUN_CHARS = 2500, 400
+_FILES = sorted((Path(__file__).parents[3] / "worker" / "chat").glob("*.py"))  # to copy: small models know such
+CODE = [file for file in _FILES if file.stat().st_size > FILE_CHARS]
+SPEED, PROCESSOR = "tokens/s", "ms/token"
+
+
+@dataclass(frozen=True)
+class Case:
+    """`ask` makes the prompt of a chat from the run, the number of the chat, and `answer`, the tokens of its answer."""
+
+    name: str
+    chats: int
+    context: int
+    answer: int
+    ask: Callable[[Vocab, int, int, int], Ask]
+    model: str = "dense"
+
+
+def copying(vocab: Vocab, run: int, chat: int, most: int) -> Ask:
+    """A file, twice, and its beginning once more: what follows is the rest of it, if the model sees that."""
+    text = CODE[(7 * run + chat) % len(CODE)].read_text(encoding="utf-8")[:FILE_CHARS]
+    begun = text[: text.index("\n", BEGUN_CHARS) + 1]
+    return Ask(tuple(vocab.tokenize(f"{text}\n\n{text}\n\n{begun}")), most)
+
+
+def prose(vocab: Vocab, run: int, chat: int, most: int) -> Ask:
+    texts = Texts(vocab, 100 * run + chat)
+    return texts.chat(texts.message("user", texts.words(24)), most=most)
+
+
+async def measure(case: Case, side: Side, vocab: Vocab, run: int) -> Numbers:
+    """Tokens a second of all chats together while all of them stream, and the processor time of a token.
+
+    Prompts are read before, one after the other, and are taken over: a side that reads all of them first would else
+    have nothing to do with the answers of the first.
+    """
+    asks = [case.ask(vocab, run, chat, case.answer) for chat in range(case.chats)]
+    for ask in asks:
+        await ends([side.ask(replace(ask, most=1))])
+    answers = [side.ask(ask) for ask in asks]
+    await asyncio.gather(*(answer.begun.wait() for answer in answers))
+    before, done = side.cpu_s(), sum(len(answer.times) for answer in answers)
+    await ends(answers)
+    decoded = sum(len(answer.times) for answer in answers) - done
+    if not decoded:
+        raise BenchError("the answers came all at once: ask for longer ones")
+    return {SPEED: steady(answers), PROCESSOR: 1000 * (side.cpu_s() - before) / decoded}
+
+
+CASES = (
+    Case("copy, 1 chat", 1, 2048, 256, copying),
+    Case("copy, 4 chats", 4, 2048, 128, copying),
+    Case("prose, 1 chat", 1, 1024, 128, prose),
+    Case("prose, 16 chats", 16, 512, 48, prose),
+    Case("copy, 1 chat, hybrid", 1, 2048, 256, copying, model="hybrid"),
+    Case("prose, 1 chat, hybrid", 1, 1024, 128, prose, model="hybrid"),
+)
