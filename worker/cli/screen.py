@@ -55,6 +55,8 @@ def _model(model: ModelView) -> Iterator[str]:
         f"{model.ended.get('failed', 0):,} failed, {model.restarts:,} restarts of the engine"
     )
     yield f"  tokens        {model.prompt_tokens:,} in{cached}, {model.completion_tokens:,} out"
+    if model.drafted_tokens:
+        yield f"  guesses       {model.accepted_tokens:,} of {model.drafted_tokens:,} came true"
     if model.image_ms is not None:
         seen = f"{model.encodes:,} seen, {model.kept_pictures:,} kept"
         yield f"  pictures      {model.image_ms:,.0f} ms for one of 1,024 tokens; {seen}"

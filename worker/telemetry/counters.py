@@ -38,6 +38,8 @@ class ModelCounters:
     cached_tokens: int = 0
     completion_tokens: int = 0
     forced_tokens: int = 0  # of these, what a grammar left no choice about: they took no step of their own
+    drafted_tokens: int = 0  # guesses that were computed, a row each
+    accepted_tokens: int = 0  # of these, and of the completion, the ones that came true
     encodes: int = 0  # of pictures
     encode_ms: float = 0.0
     image_ms: float | None = None  # of one of 1,024 tokens, at load; None: it takes text only
@@ -69,6 +71,8 @@ class ModelCounters:
             self.decode_tps = max(0, pulse.generated_tokens - before.generated_tokens) / seconds
             self.prefill_tps = max(0, pulse.prompt_tokens - before.prompt_tokens) / seconds
             self.forced_tokens += max(0, pulse.forced_tokens - before.forced_tokens)
+            self.drafted_tokens += max(0, pulse.drafted_tokens - before.drafted_tokens)
+            self.accepted_tokens += max(0, pulse.accepted_tokens - before.accepted_tokens)
             self.encodes += max(0, pulse.encodes - before.encodes)
             self.encode_ms += max(0.0, pulse.encode_ms - before.encode_ms)
             if (spent := pulse.step_ms - before.step_ms) > 0:

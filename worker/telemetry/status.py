@@ -45,6 +45,8 @@ class ModelView(_Frozen):
     cached_tokens: int = 0
     completion_tokens: int = 0
     forced_tokens: int = 0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
     image_ms: float | None = None  # of a picture of 1,024 tokens; None: it takes text only, or is not loaded
     encodes: int = 0
     encode_ms: float = 0.0
@@ -145,6 +147,8 @@ def _view(name: str, served: ServedModel, counts: ModelCounters) -> ModelView:
         cached_tokens=counts.cached_tokens,
         completion_tokens=counts.completion_tokens,
         forced_tokens=counts.forced_tokens,
+        drafted_tokens=counts.drafted_tokens,
+        accepted_tokens=counts.accepted_tokens,
         image_ms=counts.image_ms,
         encodes=counts.encodes,
         encode_ms=round(counts.encode_ms, 1),

@@ -21,6 +21,8 @@ MODEL = ModelView(
     ended={"stop": 1203, "length": 1, "failed": 2},
     prompt_tokens=1000,
     cached_tokens=610,
+    drafted_tokens=4000,
+    accepted_tokens=3100,
     image_ms=139.6,
     encodes=1402,
     encode_ms=99_000.0,
@@ -92,6 +94,11 @@ def test_an_owner_sees_what_of_the_earnings_is_credit_and_how_much_of_that_is_pa
     assert "$2.0000 credit to spend there (not paid out)" in page(earnings=earned)
     budget = earned.model_copy(update={"promotion_account_nano": 500_000_000})
     assert "$2.0000 credit to spend there (up to $0.5000 a day of it paid out)" in page(earnings=budget)
+
+
+def test_guesses_are_shown_once_there_were_any() -> None:
+    assert "guesses       3,100 of 4,000 came true" in page(models=(MODEL,))
+    assert "guesses" not in page(models=(MODEL.model_copy(update={"drafted_tokens": 0}),))
 
 
 def test_a_download_and_a_last_problem_are_told() -> None:

@@ -50,6 +50,13 @@ def test_pythons_share_is_that_of_the_steps_between_two_pulses() -> None:
     assert counters.models[M].forced_tokens == 5
 
 
+def test_guesses_are_counted_over_the_lives_of_an_engine() -> None:
+    counters = Counters((M,))
+    for steps, drafted, accepted in ((1, 2, 1), (9, 40, 30), (1, 3, 2), (5, 13, 7)):
+        counters.engine(M, port.Pulse(steps=steps, drafted_tokens=drafted, accepted_tokens=accepted), float(steps))
+    assert (counters.models[M].drafted_tokens, counters.models[M].accepted_tokens) == (38 + 10, 29 + 5)
+
+
 def test_pictures_are_counted_over_the_lives_of_an_engine_and_their_time_is_that_of_this_one() -> None:
     counters = Counters((M,))
     counters.engine(M, port.Ready(1, 64, 100, image_ms=140.0), 0.0)
