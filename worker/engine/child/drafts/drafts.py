@@ -9,6 +9,7 @@ from worker.engine.child.drafts.step_cost import StepCost
 
 RETRY = 256  # steps in which guesses were not worth their rows, after which these are taken to be cheaper than measured
 CHEAPER = 0.25
+MOST_STREAMS = 16  # in a step with more it is hardly ever worth while, and to look for guesses costs 10 us a stream
 
 
 class Stream(Protocol):
@@ -40,6 +41,8 @@ class Drafts:
 
     def choose(self, streams: Mapping[int, Stream]) -> dict[int, tuple[int, ...]]:
         """Guesses by sequence, for the streams that have some in this step, which nothing but streams is in."""
+        if len(streams) > MOST_STREAMS:
+            return {}
         guessers, prospects = [], []
         for stream in streams.values():
             if stream.guesser is None:

@@ -7,6 +7,14 @@ from typing import NamedTuple
 Cost = Callable[[int], float]  # seconds of a pass with so many rows
 
 
+_LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24)  # that are tried where all guess as many
+
+
+def _expected(rate: float, guesses: int) -> float:
+    """Tokens that come true of so many guesses."""
+    return rate * (1 - rate**guesses) / (1 - rate) if rate < 1 else float(guesses)
+
+
 class Prospect(NamedTuple):
     """The guesses of one stream: so many there are, and each comes true at this rate if those before it do."""
 
@@ -40,12 +48,13 @@ def even_lengths(prospects: Sequence[Prospect], room: int, cost: Cost) -> list[i
     the rest have a pass of their own."""
     streams = len(prospects)
     best, chosen, taken = streams / cost(streams), list[int](), 0
-    for length in range(1, min(room, max((one.guesses for one in prospects), default=0)) + 1):
-        able = [stream for stream, one in enumerate(prospects) if one.guesses >= length]
-        able.sort(key=lambda stream: -prospects[stream].rate)
+    likeliest = sorted(range(streams), key=lambda stream: -prospects[stream].rate)
+    most = min(room, max((one.guesses for one in prospects), default=0))
+    for length in [length for length in _LENGTHS if length < most] + [most] * (most > 0):
+        able = [stream for stream in likeliest if prospects[stream].guesses >= length]
         tokens = float(streams)
         for count, stream in enumerate(able[: room // length], 1):
-            tokens += sum(prospects[stream].rate ** (number + 1) for number in range(length))
+            tokens += _expected(prospects[stream].rate, length)
             rest = cost(streams - count) if count < streams else 0.0
             if (worth := tokens / (rest + cost(count * (1 + length)))) > best:
                 best, chosen, taken = worth, able[:count], length

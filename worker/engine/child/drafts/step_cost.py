@@ -21,10 +21,16 @@ class StepCost:
         self._usual = {rows: max(seconds, _LEAST_S) for rows, seconds in sorted(first.items())}
         self._seen = {rows: deque([seconds], _LATELY) for rows, seconds in self._usual.items()}
         self._sizes = list(self._usual)
+        self._asked: dict[int, float] = {}  # answers of `of` since something was learnt: a choice asks for many
         self._before: tuple[Sequence[int], float] | None = None  # the passes of the last step, and its seconds
 
     def of(self, rows: int) -> float:
         """Seconds; between two measured sizes, and beyond them, as if each row cost the same."""
+        if rows not in self._asked:
+            self._asked[rows] = self._reckoned(rows)
+        return self._asked[rows]
+
+    def _reckoned(self, rows: int) -> float:
         place = bisect_left(self._sizes, rows)
         if place < len(self._sizes) and self._sizes[place] == rows:
             return self._usual[rows]
@@ -39,9 +45,9 @@ class StepCost:
         """A step of passes of so many rows each took so long."""
         now = passes, max(seconds, _LEAST_S)
         before, self._before = self._before, now
-        if before is None or max(before[0]) == max(passes):
+        if before is None or sum(before[0]) == sum(passes):
             return
-        (small, small_s), (large, large_s) = sorted((before, now), key=lambda step: max(step[0]))
+        (small, small_s), (large, large_s) = sorted((before, now), key=lambda step: sum(step[0]))
         largest = max(large)
         others = sum(map(self.of, large)) - self.of(largest)
         took = sum(map(self.of, small)) * large_s / small_s - others
@@ -50,3 +56,4 @@ class StepCost:
             self._sizes = sorted(self._seen)
         self._seen[largest].append(max(took, _LEAST_S))
         self._usual[largest] = statistics.median(self._seen[largest])
+        self._asked.clear()

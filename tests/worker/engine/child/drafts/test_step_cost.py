@@ -41,6 +41,14 @@ def test_of_two_passes_the_larger_is_what_the_other_leaves() -> None:
     assert cost.of(8) / cost.of(1) == pytest.approx(3.0, rel=0.1)
 
 
+def test_what_two_passes_cost_more_than_one_is_learnt_though_the_one_has_more_rows() -> None:
+    cost = StepCost({1: 1.0, 4: 1.3, 15: 2.9, 16: 3.0})
+    for _ in range(40):
+        cost.record([16], 3.0)
+        cost.record([15, 4], 5.5)
+    assert (cost.of(15) + cost.of(4)) / cost.of(16) == pytest.approx(5.5 / 3.0, rel=0.1)
+
+
 def test_a_clock_that_stands_still_divides_nothing_by_nought() -> None:
     cost = StepCost({1: 0.0})
     cost.record([1], 0.0)
