@@ -2,8 +2,9 @@
 
     scripts/bench cluster [--pairs N] [--requests N] [--before COMMIT] [--json]
 
-Three networks, each of scripted workers and on PostgreSQL, work in turns: one replica alone, two behind a balancer that
-spreads clients and workers evenly, and one with all clients beside one with all workers, so that every job is remote.
+Three networks, each of scripted workers and on PostgreSQL, work in turns: one replica alone, two with twice as many
+clients and workers behind a balancer that spreads both evenly, and one with all clients beside one with all workers, so
+that every job is remote.
 With --before, one coordinator with SQLite of this checkout stands beside one of that commit.
 """
 
@@ -31,7 +32,24 @@ from tools.older_programs import checkout
 WORKERS, SLOTS, PACE_S = 4, 8, 0.05
 STREAMS = 24  # at once, fewer than there are slots
 ALONE, EVEN, SPLIT = "1 replica", "2 replicas", "edge and cell"
-NETWORKS = {ALONE: (1, 0, ((),)), EVEN: (2, 1, ((),)), SPLIT: (2, 1, (("--role", "edge"), ("--role", "cell")))}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """`size`: how many times the clients and workers of one replica."""
+
+    replicas: int
+    nodes: int
+    size: int = 1
+    options: tuple[tuple[str, ...], ...] = ((),)
+
+
+# As many for each replica: with fewer at once, less of what a process does is done together, whatever is beside it.
+NETWORKS = {
+    ALONE: Shape(1, 0),
+    EVEN: Shape(2, 1, 2),
+    SPLIT: Shape(2, 1, 1, (("--role", "edge"), ("--role", "cell"))),
+}
 
 
 @dataclass(frozen=True)
@@ -65,10 +83,11 @@ class Side:
 
     door: Door
     processor_s: Callable[[], float]
+    size: int = 1
 
     async def cost(self, requests: int) -> Cost:
         before = self.processor_s()
-        streams = await load(self.door, requests, streams=STREAMS, keyed=False)
+        streams = await load(self.door, self.size * requests, streams=self.size * STREAMS, keyed=False)
         return Cost.of(streams, self.processor_s() - before)
 
 
@@ -88,9 +107,9 @@ async def replicas(folder: Path, pairs: int, requests: int) -> list[Row]:
     async with AsyncExitStack() as stack:
         sides = {}
         for name, shape in NETWORKS.items():
-            cluster = Cluster(_made(folder / name.replace(" ", "-")), *shape)
+            cluster = Cluster(_made(folder / name.replace(" ", "-")), shape.replicas, shape.nodes, shape.options)
             stack.push_async_callback(cluster.close)
-            sides[name] = await _started(cluster, split=name == SPLIT)
+            sides[name] = await _started(cluster, shape.size, split=name == SPLIT)
         found = await in_turns(sides, pairs, requests)
     alone, even, split = found.values()
     return [
@@ -102,14 +121,14 @@ async def replicas(folder: Path, pairs: int, requests: int) -> list[Row]:
     ]
 
 
-async def _started(cluster: Cluster, split: bool) -> Side:
+async def _started(cluster: Cluster, size: int, split: bool) -> Side:
     await cluster.start()
     if split:
         edge, cell = (replica.port for replica in cluster.replicas)
         cluster.clients.targets[cell].open = cluster.workers.targets[edge].open = False
-    await cluster.start_workers(WORKERS, SLOTS, PACE_S, 1, "--claims")
+    await cluster.start_workers(size * WORKERS, SLOTS, PACE_S, 1, "--claims")
     await cluster.settled(even=True)
-    return Side(cluster.front(await cluster.make_key("bench", "bench", "client")), cluster.processor_s)
+    return Side(cluster.front(await cluster.make_key("bench", "bench", "client")), cluster.processor_s, size)
 
 
 async def before_and_after(folder: Path, commit: str, pairs: int, requests: int) -> list[Row]:
