@@ -6,7 +6,7 @@ from pathlib import Path
 from tools.chaos.cluster.run import one
 from tools.cluster.network import Cluster
 
-WORKERS, SLOTS, PACE_S = 6, 4, 0.1
+WORKERS, SLOTS, PACE_S = 6, 4, 0.05
 STREAMS = 12
 RIGHT = ("lost", "wrong", "failed", "overcharged_tokens", "undercharged_tokens", "open_holds")
 

@@ -48,9 +48,9 @@ class Books:
         try:
             row = find_account(database, account)
             assert row is not None, f"{account} was made"
-            rows = sums(database, row.id, 0)
             open_holds = select(func.count()).where(holds.c.account == row.id, holds.c.state == "held")
             (held,) = next(iter(database.query(open_holds)))
+            rows = sums(database, row.id, 0)  # after them: with none open, it is all there
             return Used(sum(each.requests for each in rows), sum(each.completion for each in rows), held)
         finally:
             database.close()

@@ -8,6 +8,7 @@ import asyncio
 import re
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,9 +64,10 @@ class Cluster:
         if self.nats.nodes:
             self.nats.start()
         key = self.books.make_key("operator", "operator", "client", "worker", "admin", "metrics")
-        for number in range(len(self._options)):
-            self.replicas.append(self._network(key=key))
-            self.start_replica(number)
+        numbers = range(len(self._options))
+        self.replicas = [self._network(key=key) for _ in numbers]
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self.start_replica, numbers))
 
     async def close(self) -> None:
         await self.clients.close()
