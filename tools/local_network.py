@@ -96,7 +96,9 @@ class Network:
         path = self.folder / "models.yaml"
         words = {"format": self.format, "context": self.context, "thinking": str(self.thinking).lower()}
         words["projector"] = PROJECTOR.format(sha256=_sha256(self.projector)) if self.projector else ""
-        path.write_text(CATALOG.format(id=MODEL, sha256=_sha256(self.model_file), **words))
+        text = CATALOG.format(id=MODEL, sha256=_sha256(self.model_file), **words)
+        if not path.exists() or path.read_text() != text:  # who is being started reads it at this moment
+            path.write_text(text)
         return path
 
     def start_coordinator(self, *options: str) -> None:

@@ -66,6 +66,7 @@ class Cluster:
         key = self.books.make_key("operator", "operator", "client", "worker", "admin", "metrics")
         numbers = range(len(self._options))
         self.replicas = [self._network(key=key) for _ in numbers]
+        assert self.replicas[0].catalog.exists(), "it is written before the first is started"
         with ThreadPoolExecutor() as pool:
             list(pool.map(self.start_replica, numbers))
 
