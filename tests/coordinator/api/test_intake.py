@@ -201,7 +201,7 @@ async def test_a_picture_comes_to_the_worker_by_its_name_and_the_body_is_let_go(
         assert chat_of(start).messages[0].images == (
             Image(at=0, sha256=sha256(LARGE).hexdigest(), size_bytes=len(LARGE), most=1024),
         )
-        (job,) = coordinator.running.services.hub.dispatch._state.jobs.values()
+        (job,) = coordinator.running.services.hub.cell._state.jobs.values()
         assert list(job.spec.blobs.values()) == [LARGE]
         assert Body.let_go
         await worker.done(start, await worker.tell(start, "hi"))

@@ -78,7 +78,7 @@ async def finish(coordinator: Coordinator, worker: FakeWorker, claim: int) -> No
     start = await worker.accept()
     services = coordinator.running.services
     if services.counter is not None:
-        prompt = services.hub.dispatch._state.jobs[start.job].spec.prompt
+        prompt = services.hub.cell._state.jobs[start.job].spec.prompt
         await until(lambda: prompt.counted)  # an answer of a real model takes longer than any count
     await worker.say(delta(start, 0, "x"))
     usage = Usage(prompt=claim, completion=1)
