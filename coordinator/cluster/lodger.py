@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from coordinator.cluster.answer import Answer
 from coordinator.cluster.ids import ReplicaId
-from coordinator.cluster.messages import Event, Step
+from coordinator.cluster.messages import Event, HandedBack, Step
 from coordinator.dispatch.effects import Progressed
 from coordinator.scheduler.state import JobSpec
 from wire.messages import WINDOW_TOKENS
@@ -37,6 +37,8 @@ class Lodger:
 
     def happens(self, event: Event) -> int | None:
         """Keep the next event; returns its number. None: too much of its kind is on the way."""
+        if isinstance(event, HandedBack):
+            self.answer = None  # it is in another cell from now on
         if isinstance(event, Progressed):
             if self.progress >= MOST_PROGRESS:
                 return None

@@ -114,7 +114,7 @@ class Lodging:
                 for job, leg in message.items:
                     lodger = self._lodgers.get(job)
                     if lodger is not None and lodger.edge == edge and lodger.leg <= leg:
-                        out += self._drop(lodger, now)
+                        out += self.drop(lodger.spec.id, now)
                 return out
             case Taken():
                 return self._taken(edge, message, now)
@@ -125,7 +125,7 @@ class Lodging:
         known = self._lodgers.get(submit.job)
         if known is not None and known.edge == edge and known.leg >= submit.leg:
             return []  # said again
-        out: list[Out] = [] if known is None else self._drop(known, now)
+        out = self.drop(submit.job, now)
         error = refusal(submit.spec, self._dispatch, len(self._lodgers), self._bytes)
         if error is not None:
             return [*out, Tell(edge, No(submit.job, submit.leg, error))]
@@ -179,7 +179,7 @@ class Lodging:
             listed = {job for job, _, _ in resync.items}
             for job, lodger in list(self._lodgers.items()):
                 if lodger.edge == edge and job not in listed and not lodger.unasked:
-                    out += self._drop(lodger, now)
+                    out += self.drop(lodger.spec.id, now)
         if still:
             out.append(Tell(edge, Still(tuple(still))))
         if unknown:
@@ -191,8 +191,7 @@ class Lodging:
     def adopt(self, edge: ReplicaId, kept: Kept, now: float) -> list[Out]:
         """A worker brings a job of this edge; dispatch adopts it next. What was here of it under an older leg is over,
         as its worker has come back with it."""
-        known = self._lodgers.get(kept.job)
-        out: list[Out] = [] if known is None else self._drop(known, now, goes=True)
+        out = self.drop(kept.job, now, goes=True)
         self._lodge(edge, kept, now)
         return out
 
@@ -212,10 +211,11 @@ class Lodging:
             out += events(lodger.edge, [(job, lodger.leg, number, event)])
         return out
 
-    def _drop(self, lodger: Lodger, now: float, *, goes: bool = False) -> list[Out]:
-        """Nobody wants anything of it any more."""
-        job = lodger.spec.id
-        del self._lodgers[job]
+    def drop(self, job: str, now: float, *, goes: bool = False) -> list[Out]:
+        """No other edge wants anything of the job any more. One that comes home is our own clients' from now on."""
+        lodger = self._lodgers.pop(job, None)
+        if lodger is None:
+            return []
         self._bytes -= _bytes(lodger.spec)
         if lodger.ended_at is not None or self._dispatch.job(job) is None:
             return []
@@ -257,7 +257,7 @@ class Lodging:
         out: list[Out] = []
         for lodger in list(self._lodgers.values()):
             if lodger.ended_at is not None and now - lodger.ended_at >= STAYS_S:
-                out += self._drop(lodger, now)
+                out += self.drop(lodger.spec.id, now)
             elif lodger.lost_at is not None and now - lodger.lost_at >= GONE_S and not lodger.stays_alone:
                 out += self._alone(lodger, now)
         if now - self._waits_at >= WAITS_S:
@@ -269,7 +269,7 @@ class Lodging:
         """The edge does not come back: its job ends, or runs on for whoever comes for its answer."""
         kept = sum(other.answer.bytes for other in self._lodgers.values() if other.stays_alone and other.answer)
         if lodger.answer is None or kept > MOST_ALONE_BYTES:
-            return self._drop(lodger, now)
+            return self.drop(lodger.spec.id, now)
         lodger.stays_alone = True
         lodger.untaken.clear()
         job = self._dispatch.job(lodger.spec.id)

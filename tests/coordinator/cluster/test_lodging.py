@@ -419,6 +419,31 @@ def test_an_end_without_an_edge_stays_a_while() -> None:
     assert not cell.lodging.has(JOB)
 
 
+def test_a_job_that_was_handed_back_has_no_answer_here() -> None:
+    cell = Cell()
+    cell.dispatch.elsewhere = frozenset({M})
+    cell.lodges(spec=replace(SPEC, stays=True))
+    assert isinstance(cell.events()[-1], HandedBack)
+    cell.lodging.edge_lost(EDGE, cell.now)
+    assert cell.lodging.attach(Attach(JOB, "client"), OTHER, cell.now) == Attached()
+    cell.waits(GONE_S, ())
+    assert not cell.lodging.has(JOB)
+
+
+def test_a_job_that_comes_home_is_no_other_edges_any_more() -> None:
+    """Else what dispatch says of it goes to an edge that is gone, and its client waits for ever."""
+    cell = staying()
+    cell.done(job=JOB, seq=3)
+    cell.lodging.edge_lost(EDGE, cell.now)
+    cell.waits(GONE_S)
+    assert cell.lodging.drop(JOB, cell.now) == [] == cell.lodging.drop(JOB, cell.now)
+    cell.submit(JOB, request=REQUEST)
+    cell.accepts(job=JOB)
+    cell.delta(job=JOB, tokens="ab")
+    cell.done(job=JOB, seq=1)
+    assert cell.effects(Finished)
+
+
 def test_nobody_else_is_told_and_not_while_its_edge_lives() -> None:
     cell = staying()
     assert cell.lodging.attach(Attach(JOB, "client"), OTHER, cell.now) == Attached()
