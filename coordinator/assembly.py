@@ -103,7 +103,7 @@ def assembled(config: Config) -> Iterator[Running]:
             Films(store),
             config.platform_tools,
             Attempts(hub, joined.asks if joined else None),
-            Idempotency(store, ledger, pepper),
+            Idempotency(store, ledger, pepper, *([joined.gave_up] if joined else [])),
             joined,
             config.role,
         )

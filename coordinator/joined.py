@@ -15,7 +15,10 @@ from coordinator.cluster.member import Member
 from coordinator.cluster.news import Bye, Revised
 from coordinator.cluster.replica import Replica
 from coordinator.config import Config
+from coordinator.dispatch.effects import JobEnd
+from coordinator.hub.answers import Answers
 from coordinator.hub.hub import Hub
+from coordinator.scheduler.state import JobSpec
 
 IN_THE_DATABASE = ("accounts", "keys", "money", "idempotency keys")
 OVER_THE_BUS = ("workers", "queues", "fairness", "rate limits", "rests of workers")
@@ -67,6 +70,20 @@ class Joined:
         """What the dashboards of the others show of their cells."""
         looks = await asyncio.gather(*(self.asks.look(other) for other in self.others))
         return [look for look in looks if look is not None]
+
+    async def come_back(self, job: str, account: str, ended: Callable[[JobSpec, JobEnd], None]) -> Answers | None:
+        """The whole answer of a job that runs on in some cell, though the replica of its client is dead; None: nobody
+        runs it."""
+        found = await self.asks.attach(job, account, [self.replica.me, *self.others])
+        if found is None or self._hub is None:
+            return None
+        cell, answer = found
+        assert answer.spec is not None
+        return self._hub.follow(answer.spec, ended, lambda now: self.replica.attached(answer, cell, now))
+
+    def gave_up(self, replica: ReplicaId) -> bool:
+        """Whether the replica was there, and is dead."""
+        return self._hub is not None and self.replica.network.peers.gave_up(replica, self._hub.now())
 
     @property
     def others(self) -> list[ReplicaId]:

@@ -25,7 +25,7 @@ from coordinator.artefact import Artefact
 from coordinator.clock import DAY_MS, now_ms
 from coordinator.filled import Filled
 from coordinator.ledger.claim_rows import Found, find
-from coordinator.ledger.orders import Answer, Claim, Keep, Locate, Release
+from coordinator.ledger.orders import Answer, Claim, Keep, Release
 from coordinator.ledger.writer import LedgerWriter
 from coordinator.store.store import Store
 from wire.errors import ErrorCode, SupernetError
@@ -51,8 +51,8 @@ class Kept:
 class Run:
     """The request that one key of an account stands for. `attempt` counts its runs that came to nothing.
 
-    `instead_of`: the replica whose client it was, and which is dead; `cell`: the one where its job still runs, if that
-    was another one. `claimed`: the ledger has been asked to have the key stand for it.
+    `instead_of`: the replica whose client it was, and which is dead. `claimed`: the ledger has been asked to have the
+    key stand for it.
     """
 
     account: str
@@ -60,7 +60,6 @@ class Run:
     fingerprint: str
     attempt: int = 0
     instead_of: str | None = None
-    cell: str | None = None
     claimed: bool = False
 
     @property
@@ -80,16 +79,22 @@ def fingerprint(path: str, token_type: str, body: bytes) -> str:
 class Idempotency:
     """What the keys of all accounts stand for. Those whose request was asked for here and runs are in memory too.
 
-    `gone` may be set to what knows that a replica is dead before the database does.
+    `gone`: what may know that a replica is dead before the database does.
     """
 
-    def __init__(self, store: Store, ledger: LedgerWriter, pepper: bytes) -> None:
+    def __init__(
+        self,
+        store: Store,
+        ledger: LedgerWriter,
+        pepper: bytes,
+        gone: Callable[[str], bool] = lambda replica: False,
+    ) -> None:
         self._store = store
         self._ledger = ledger
         self._seals = Seals(pepper)
         self._running: dict[tuple[str, str], Run] = {}
         self._ending: dict[tuple[str, str], asyncio.Future[Answer]] = {}
-        self.gone: Callable[[str], bool] = lambda replica: False
+        self._gone = gone
 
     async def begin(self, account: str, key: str, content: str) -> Run | Kept:
         """A Run, to be answered and then given to `end`, or the answer that was kept. `content`: the fingerprint.
@@ -123,9 +128,9 @@ class Idempotency:
                 raise spent()
             body = self._seals.open(run.account, run.key, claimed.kept.body)
             return Kept(claimed.kept.media_type, Filled(body, _read_files(claimed.kept.files)))
-        if found.own or (found.lives and not self.gone(claimed.edge)):
+        if found.own or (found.lives and not self._gone(claimed.edge)):
             raise still_runs()
-        run.attempt, run.instead_of, run.cell = claimed.attempt, claimed.edge, claimed.cell
+        run.attempt, run.instead_of = claimed.attempt, claimed.edge
         return None
 
     def claim(self, run: Run) -> Claim:
@@ -157,10 +162,6 @@ class Idempotency:
             del self._ending[name]
         if not ending.cancelled():
             ending.exception()  # which the ledger has logged
-
-    def placed(self, run: Run, cell: str | None) -> None:
-        """Note that the job of a request is at another replica now, or, None, at this one."""
-        self._ledger.put(Locate(run.account, self._seals.name(run.account, run.key), cell))
 
 
 def _write_files(filled: Filled) -> str:

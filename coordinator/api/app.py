@@ -171,6 +171,7 @@ def _intake(services: Services) -> Intake:
         services.artefacts,
         services.idempotency,
         services.media_filter,
+        services.joined.come_back if services.joined else None,
         serves=services.role != "cell",
     )
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from typing import TypeVar
@@ -26,8 +26,10 @@ from coordinator.api.filled_response import FilledResponse, Read
 from coordinator.artefacts.artefacts import Artefacts
 from coordinator.artefacts.filter import MediaFilter
 from coordinator.billing.billing import Billing, Ended, OpenBill, RunsElsewhere, behind
+from coordinator.cluster.ids import job_id
 from coordinator.dispatch.effects import JobEnd
 from coordinator.filled import Filled
+from coordinator.hub.answers import Answers
 from coordinator.hub.hub import Hub
 from coordinator.media.job import MediaJob
 from coordinator.openai.json_body import MAX_PICTURES_BODY_BYTES
@@ -54,6 +56,8 @@ class Admitted:
 T = TypeVar("T")
 Count = Callable[[str, object, PromptCount], None]  # has a request's prompt counted: (model, request, where it is told)
 Parse = Callable[[bytes, Catalog, Mapping[str, str]], T]  # reads a body: what it asks for; raises SupernetError
+Told = Callable[[JobSpec, JobEnd], None]  # of the end of each job
+ComeBack = Callable[[str, str, Told], Awaitable[Answers | None]]  # (job, account, told)
 Endpoint = Callable[[Request, T, Admitted], Awaitable[Response]]
 
 
@@ -70,6 +74,7 @@ class Intake:
     artefacts: Artefacts
     idempotency: Idempotency
     media_filter: MediaFilter | None = None
+    come_back: ComeBack | None = None  # finds the answer to a request whose replica is dead, if it still runs
     large_bodies: LargeBodies = field(default_factory=LargeBodies)
     serves: bool = True  # not where a replica is for workers alone
     # One thread: what is read takes four times its size.
@@ -181,24 +186,43 @@ class Intake:
             prompt = PromptCount(min(job.prompt_bound(), job.prompt_likely()))
             self.count(job.model.id, job.request, prompt)  # while the hold is written: no worker is as fast as that
             bill = await self._open_bill(job, admitted, name)
+
+            def ended(spec: JobSpec, end: JobEnd) -> None:
+                reservation.ended(spec, end)
+                bill.ended(spec, end)
+
+            answers = await self._come_back(job, admitted, bill, ended)
         # With an Idempotency-Key it may have to begin anew elsewhere, and then draws the same.
         first = secrets.randbits(63) if admitted.run is None else _drawn(bill.name)
         specs = _specs(job, principal, headers, bill.jobs, prompt, timeout_s, first)
-
-        def ended(spec: JobSpec, end: JobEnd) -> None:
-            reservation.ended(spec, end)
-            bill.ended(spec, end)
-
+        if admitted.run is not None and name is None and job.piece is None and job.n == 1:
+            specs = [replace(spec, stays=True) for spec in specs]
         return Submission(
             name=bill.name,
             created=int(time.time()),
             job=job,
-            answers=self.hub.submit(specs, ended),
+            answers=answers or self.hub.submit(specs, ended),
             silence_s=KEEP_ALIVE_S if timeout_s is None else min(KEEP_ALIVE_S, timeout_s / 2),
             quote=bill.quote,
             limits=reservation.limits,
             detached=admitted.run is not None,
         )
+
+    async def _come_back(self, job: ClientRequest, admitted: Admitted, bill: OpenBill, ended: Told) -> Answers | None:
+        """The answer of the same request that a dead replica was asked for, if it runs on at another one."""
+        run = admitted.run
+        if self.come_back is None or run is None or run.instead_of is None or job.n > 1 or bill.name != run.name():
+            return None
+        begun = job_id(bill.name, 0, run.instead_of)
+        own, bill.jobs = bill.jobs, (begun,)
+        try:
+            answers = await self.come_back(begun, admitted.principal.account, ended)
+        except BaseException:
+            self.billing.give_up(bill)
+            raise
+        if answers is None:
+            bill.jobs = own
+        return answers
 
     async def _open_bill(self, job: ClientRequest, admitted: Admitted, name: str | None) -> OpenBill:
         """Hold the money under its name; without one under a new name, or under that of the Idempotency-Key.

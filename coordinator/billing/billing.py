@@ -179,6 +179,11 @@ class Billing:
             open_bill.checkpointed, open_bill.checkpointed_at = open_bill.checkpointed + new, now
             self._ledger.put(Checkpoint(open_bill.name, tuple(sums.items()), tuple(prompts)))
 
+    def give_up(self, open_bill: OpenBill) -> None:
+        """Nothing of the request will run: it costs nothing."""
+        del self._bills[open_bill.name]
+        self._ledger.put(Settle(open_bill.name, 0, (), (), now_ms()))
+
     # ---- when it has ended ---------------------------------------------------------------------------------------
 
     def _close(self, open_bill: OpenBill) -> None:

@@ -1,17 +1,31 @@
 """What the shell of a replica asks the others by itself: who may upload, what became of it, what a dashboard shows."""
 
+import asyncio
+from collections.abc import Sequence
+
 from coordinator.artefact import Artefact
 from coordinator.cluster.bus import Bus
 from coordinator.cluster.codec import decode, encode
 from coordinator.cluster.envelope import Envelope, pack, unpack
 from coordinator.cluster.ids import ReplicaId, edge_of
-from coordinator.cluster.messages import Answer, Counts, MayUpload, Message, Question, Upload, Uploaded
+from coordinator.cluster.messages import (
+    Answer,
+    Attach,
+    Attached,
+    Counts,
+    MayUpload,
+    Message,
+    Question,
+    Upload,
+    Uploaded,
+)
 from coordinator.cluster.news import Look, Looked
 from coordinator.cluster.unreadable import Unreadable
 from coordinator.scheduler.state import JobSpec
 from wire.errors import ErrorCode, SupernetError
 
 EDGE_S = 2.0  # an edge asks the job's cell in turn
+ATTACH_S = 1.0  # a client waits that has waited already
 LOOK_S = 0.9  # a dashboard is drawn each second
 RETRY_S = 2.0
 
@@ -40,6 +54,18 @@ class Asks:
             return False
         message = "The coordinator that waits for this upload does not answer: send it again."
         raise SupernetError(ErrorCode.OVERLOADED, message, retry_after_s=RETRY_S)
+
+    async def attach(self, job: str, account: str, cells: Sequence[ReplicaId]) -> tuple[ReplicaId, Attached] | None:
+        """Which of the cells runs a job whose edge is dead, and what it answers: the job is ours from then on."""
+
+        async def asked(cell: ReplicaId) -> tuple[ReplicaId, Attached] | None:
+            answer = await self._ask(cell, Attach(job, account), ATTACH_S)
+            return (cell, answer) if isinstance(answer, Attached) and answer.spec is not None else None
+
+        for answer in asyncio.as_completed([asked(cell) for cell in cells]):
+            if (found := await answer) is not None:
+                return found
+        return None
 
     async def look(self, replica: ReplicaId) -> str | None:
         """What its dashboard shows of its own cell; None: it does not answer."""

@@ -242,13 +242,12 @@ class Lodging:
         return [*events(edge, missed)]
 
     def attach(self, question: Attach, edge: ReplicaId, now: float) -> Attached:
-        """The client of a lost edge has come back at another: it has the job from now on, and asks for its events."""
+        """The client of a lost edge has come back at another: it has the job from now on, and asks for its events. That
+        it owns the hold of the job by now says more of the old edge than what we have heard of that."""
         lodger = self._lodgers.get(question.job)
         if lodger is None or lodger.answer is None or lodger.spec.account != question.account:
             return Attached()
         if not (lodger.unasked and lodger.edge == edge):
-            if lodger.lost_at is None:
-                return Attached()
             lodger.moves_to(edge)
         return Attached(lodger.leg, lodger.spec, max(0.0, now - lodger.submitted))
 

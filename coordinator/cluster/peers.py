@@ -42,6 +42,10 @@ class Peers:
     def __contains__(self, peer: ReplicaId) -> bool:
         return peer in self._peers and not self._peers[peer].dead
 
+    def gave_up(self, peer: ReplicaId, now: float) -> bool:
+        """Whether the replica was there and is dead, as far as the bus tells now."""
+        return peer in self._peers and self._peers[peer].dead and not self.is_dark(now)
+
     def alive(self) -> list[ReplicaId]:
         return [peer for peer, known in self._peers.items() if not known.dead]
 

@@ -152,6 +152,19 @@ class Hub:
             self.perform(self.dispatch.submit(spec, now))
         return answers
 
+    def follow(
+        self,
+        spec: JobSpec,
+        ended: Callable[[JobSpec, JobEnd], None],
+        effects: Callable[[float], Sequence[Effect | BusEffect]],
+    ) -> Answers:
+        """Return where the answers of a job come that runs already, as `submit` does; what `effects` gives at a time
+        has them come."""
+        answers = Answers(self, [spec])
+        self._routes[spec.id] = _Route(spec, answers, ended)
+        self.perform(effects(self.now()))
+        return answers
+
     def uploaded(self, job: str, attempt: int, artefact: Artefact | SupernetError) -> bool:
         """What an attempt made is stored, or may not be kept (see Attempts). False: nobody here waits for it."""
         effects = self.dispatch.uploaded(job, attempt, artefact, self.now())

@@ -21,7 +21,6 @@ from coordinator.ledger.orders import (
     Insufficient,
     Keep,
     Kind,
-    Locate,
     Order,
     Promote,
     Release,
@@ -116,7 +115,7 @@ class Book:
                 return self._transfer(order)
             case Promote():
                 return self._promote(order)
-            case Keep() | Release() | Locate():
+            case Keep() | Release():
                 return Done(again=not self.claims.change(order))
             case _:
                 assert_never(order)

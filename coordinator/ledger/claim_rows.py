@@ -26,7 +26,7 @@ def read_claims(connection: Connection, keys: Iterable[tuple[str, str]], identit
 
 
 def _claimed(row: Any) -> Claimed:
-    return Claimed(row.fingerprint, row.attempt, row.job, row.edge, row.at_ms, row.state, row.cell)
+    return Claimed(row.fingerprint, row.attempt, row.job, row.edge, row.at_ms, row.state)
 
 
 def write_claims(connection: Connection, claims: Claims) -> None:
@@ -48,7 +48,7 @@ def write_claims(connection: Connection, claims: Claims) -> None:
 def _values(claimed: Claimed) -> dict[str, Any]:
     kept = claimed.kept
     answer = {name: getattr(kept, name, None) for name in ("media_type", "body", "files")}
-    same = ("fingerprint", "attempt", "job", "edge", "at_ms", "state", "cell")
+    same = ("fingerprint", "attempt", "job", "edge", "at_ms", "state")
     return {**{name: getattr(claimed, name) for name in same}, **answer}
 
 
@@ -107,7 +107,7 @@ def forget(database: Database, before_ms: int) -> int:
 
 _AMONG: BindParameter[Any] = bindparam("among", expanding=True)
 _NAME = tuple_(requests.c.account, requests.c.key)
-_COLUMNS = ("account", "key", "fingerprint", "attempt", "job", "state", "edge", "cell", "at_ms")
+_COLUMNS = ("account", "key", "fingerprint", "attempt", "job", "state", "edge", "at_ms")
 _CLAIMS = (
     select(*(requests.c[name] for name in _COLUMNS))
     .where(_NAME.in_(_AMONG))

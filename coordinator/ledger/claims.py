@@ -7,7 +7,7 @@ it. Only the replica that claimed a key says what becomes of it; one that is dea
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from coordinator.ledger.orders import Claim, Keep, Locate, Release
+from coordinator.ledger.orders import Claim, Keep, Release
 
 Name = tuple[str, str]  # the account, and its key
 
@@ -22,7 +22,6 @@ class Claimed:
     edge: str
     at_ms: int
     state: Literal["running", "done"] = "running"
-    cell: str | None = None
     kept: Keep | None = None
 
 
@@ -50,7 +49,7 @@ class Claims:
             taken = Claimed(claim.fingerprint, claim.attempt, job, self.owner, claim.at_ms)
             self.known[claim.account, claim.key] = taken
 
-    def change(self, order: Keep | Release | Locate) -> bool:
+    def change(self, order: Keep | Release) -> bool:
         """Whether the order was carried out: on a key that runs, by the replica whose it is."""
         name = order.account, order.key
         known = self.known.get(name)
@@ -58,9 +57,7 @@ class Claims:
             return False
         match order:
             case Keep():
-                self.known[name] = replace(known, state="done", cell=None, kept=order, at_ms=order.at_ms)
+                self.known[name] = replace(known, state="done", kept=order, at_ms=order.at_ms)
             case Release():
                 del self.known[name]
-            case Locate():
-                self.known[name] = replace(known, cell=order.cell)
         return True

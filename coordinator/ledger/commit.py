@@ -22,7 +22,6 @@ from coordinator.ledger.orders import (
     Checkpoint,
     Hold,
     Keep,
-    Locate,
     Order,
     Promote,
     Release,
@@ -87,7 +86,7 @@ def _read(connection: Connection, orders: Iterable[Order], identity: Identity) -
             case Promote():
                 names.add(order.id)
                 owners |= {order.account, PLATFORM}
-            case Keep() | Release() | Locate():
+            case Keep() | Release():
                 keys.add((order.account, order.key))
     claims = read_claims(connection, keys, identity)
     found = {row.job: _hold(row) for row in _all(connection, _HOLDS, jobs)}

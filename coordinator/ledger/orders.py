@@ -165,16 +165,7 @@ class Release:
     key: str
 
 
-@dataclass(frozen=True)
-class Locate:
-    """The job of a request with an Idempotency-Key is at another replica, `cell`, now; None: where its client is."""
-
-    account: str
-    key: str
-    cell: str | None
-
-
-Order = Hold | Checkpoint | Settle | Transfer | Promote | Keep | Release | Locate
+Order = Hold | Checkpoint | Settle | Transfer | Promote | Keep | Release
 
 
 @dataclass(frozen=True)

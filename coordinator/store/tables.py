@@ -121,9 +121,9 @@ replicas = Table(
 )
 
 # What an Idempotency-Key of an account stands for; it and `fingerprint`, of the request, are hashes under the pepper.
-# `attempt` counts its runs that came to nothing. `state` is `running` or `done`. While it runs, `edge` is the replica
-# that its client asked and `cell` the one where its job is: ids, "" and null where one serves alone. Once it is done
-# its answer is here, sealed (admission/seals.py), with its files as JSON; a long one without its body.
+# `attempt` counts its runs that came to nothing. `state` is `running` or `done`. `edge` is the replica that
+# its client asked, "" where one serves alone. Once it is done its answer is here, sealed (admission/seals.py), with its
+# files as JSON; a long one without its body.
 requests = Table(
     "requests",
     metadata,
@@ -134,7 +134,6 @@ requests = Table(
     Column("job", Text, nullable=False),  # of the hold that it came with
     Column("state", Text, nullable=False),
     Column("edge", Text, nullable=False),
-    Column("cell", Text),
     Column("media_type", Text),
     Column("body", LargeBinary),
     Column("files", Text),

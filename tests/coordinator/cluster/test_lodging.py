@@ -444,13 +444,18 @@ def test_a_job_that_comes_home_is_no_other_edges_any_more() -> None:
     assert cell.effects(Finished)
 
 
-def test_nobody_else_is_told_and_not_while_its_edge_lives() -> None:
+def test_nobody_else_is_told() -> None:
     cell = staying()
-    assert cell.lodging.attach(Attach(JOB, "client"), OTHER, cell.now) == Attached()
     cell.lodging.edge_lost(EDGE, cell.now)
     assert cell.lodging.attach(Attach(JOB, "a stranger"), OTHER, cell.now) == Attached()
     assert cell.lodging.attach(Attach(f"k.0.{EDGE}", "client"), OTHER, cell.now) == Attached()
     assert cell.lodging.edges() == {EDGE}
+
+
+def test_who_comes_for_an_answer_may_know_sooner_than_we_that_its_edge_is_dead() -> None:
+    cell = staying()
+    assert cell.lodging.attach(Attach(JOB, "client"), OTHER, cell.now).leg == 2
+    assert cell.lodging.edges() == {OTHER}
 
 
 def test_an_answer_whose_beginning_is_not_here_does_not_stay() -> None:

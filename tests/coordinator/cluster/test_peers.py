@@ -1,6 +1,6 @@
 """Who is there, who is dead, and whether it is the bus that is dark."""
 
-from coordinator.cluster.peers import ASK_S, DARK_MOST_S, DEAD_S, FORGET_S, SUSPECT_S, Peers
+from coordinator.cluster.peers import ASK_S, DARK_MOST_S, DARK_S, DEAD_S, FORGET_S, SUSPECT_S, Peers
 
 ME, A, B = "00000000", "0000000a", "0000000b"
 
@@ -133,3 +133,12 @@ def test_the_dead_are_forgotten() -> None:
     watch.peers.heard(A, watch.now)
     watch.passes(FORGET_S + 5)
     assert not watch.peers._peers
+
+
+def test_who_is_given_up_is_known_while_the_bus_tells_anything() -> None:
+    watch = Watch(B)
+    watch.peers.heard(A, watch.now)
+    assert not watch.peers.gave_up(A, watch.now) and not watch.peers.gave_up("a stranger", watch.now)
+    watch.passes(DEAD_S + 1, speaking=(B,))
+    assert watch.peers.gave_up(A, watch.now) and not watch.peers.gave_up(B, watch.now)
+    assert not watch.peers.gave_up(A, watch.now + DARK_S), "the bus may be at fault"

@@ -1,5 +1,5 @@
 from coordinator.ledger.claims import Claimed, Claims
-from coordinator.ledger.orders import Claim, Keep, Locate, Release
+from coordinator.ledger.orders import Claim, Keep, Release
 
 CLAIM, KEEP = Claim("a", "k", "f", 0, 1), Keep("a", "k", "text/plain", b"", "[]", 2)
 
@@ -18,12 +18,11 @@ def test_a_key_is_free_or_ones_own_or_that_of_the_dead_who_is_named() -> None:
 
 
 def test_only_whose_it_is_says_what_becomes_of_it_and_only_once() -> None:
-    for order in (KEEP, Release("a", "k"), Locate("a", "k", "cell")):
+    for order in (KEEP, Release("a", "k")):
         assert not claims("other").change(order)
         assert claims("i was").change(order)
     mine = claims("me")
-    assert mine.change(Locate("a", "k", "cell")) and mine.known["a", "k"].cell == "cell"
-    assert mine.change(KEEP) and mine.known["a", "k"].kept == KEEP and mine.known["a", "k"].cell is None
+    assert mine.change(KEEP) and mine.known["a", "k"].kept == KEEP
     assert not mine.change(Release("a", "k"))
 
 

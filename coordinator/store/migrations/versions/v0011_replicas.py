@@ -33,7 +33,6 @@ def upgrade() -> None:
         sa.Column("job", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("edge", sa.Text, nullable=False),
-        sa.Column("cell", sa.Text),
         sa.Column("media_type", sa.Text),
         sa.Column("body", sa.LargeBinary),
         sa.Column("files", sa.Text),
