@@ -11,10 +11,13 @@ PAGE = (ROOT / "docs" / "debugging.md").read_text()
 
 
 def noted() -> set[str]:
-    """The events that dispatch notes: `state.note("moved", ...)`."""
+    """The events that dispatch notes, and the itinerary of jobs that are elsewhere: `state.note("moved", ...)`."""
     calls = [
         node
-        for path in (ROOT / "coordinator" / "dispatch").glob("*.py")
+        for path in [
+            *(ROOT / "coordinator" / "dispatch").glob("*.py"),
+            *(ROOT / "coordinator" / "cluster").glob("*.py"),
+        ]
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "note"
     ]
