@@ -93,17 +93,18 @@ async def load(
 ) -> list[Stream]:
     """At least `jobs` answers, so many streams at once, and more as long as it goes on. `keyed`: by Idempotency-Key."""
     done: list[Stream] = []
-    run, asked = secrets.token_hex(4), 0
+    run, asked, ended = secrets.token_hex(4), 0, 0
 
     async def reader() -> None:
-        nonlocal asked
+        nonlocal asked, ended
         while asked < jobs or goes_on():
             asked += 1
             stream = Stream(asked, f"{run}-{asked}")
             done.append(stream)
             await _until_answered(door, stream, {"Idempotency-Key": stream.name} if keyed else {})
-            if len(done) % TOLD == 0:
-                print(f"  {len(done)} streams", file=sys.stderr, flush=True)
+            ended += 1
+            if ended % TOLD == 0:
+                print(f"  {ended} streams", file=sys.stderr, flush=True)
 
     await asyncio.gather(*(reader() for _ in range(streams)))
     return done
