@@ -111,6 +111,7 @@ class Line:
                 pass  # `_error` was told why
             except LOST as error:
                 self._why = str(error) or type(error).__name__
+            _heed()
             stood = clock() - dialled_at > LONGEST_PAUSE_S
             failures = 1 if stood else failures + 1
             self._tell(self._servers[0])
@@ -153,9 +154,11 @@ class Line:
             yield client
         finally:
             self.client = None
-            with suppress(*LOST):
-                async with asyncio.timeout(FLUSH_S):
-                    await client.close()
+            closing = asyncio.create_task(client.close(), name=f"{self._name}: closing")
+            try:
+                await asyncio.wait({closing}, timeout=FLUSH_S)
+            finally:
+                closing.cancel()
 
     def _welcome(self, client: Client, server: str) -> None:
         if self._told:
@@ -168,6 +171,7 @@ class Line:
     async def _until_closed(self, client: Client, broken: asyncio.Future[None]) -> None:
         """Send what waits for as long as the connection stands. It is looked at: the client tells of its end only when
         its socket is closed, and that of a server that hangs is not for minutes."""
+        _heed()
         sending = asyncio.create_task(self._send(client), name=f"{self._name}: sending")
         try:
             while not client.is_closed and not sending.done():
@@ -179,7 +183,7 @@ class Line:
             with suppress(*LOST):
                 async with asyncio.timeout(FLUSH_S):
                     await self._empty(client)
-                    await client.flush()
+                    await client.flush(timeout=1)
             raise
         finally:
             await _ended(sending)
@@ -188,6 +192,7 @@ class Line:
     async def _send(self, client: Client) -> None:
         while True:
             await self._empty(client)
+            _heed()
             self._news.clear()
             await self._news.wait()
 
@@ -213,6 +218,13 @@ class Line:
         if now - self._told_at >= TELL_S:
             self._told, self._told_at = True, now
             log.warning("%s: no connection to %s: %s", self._name, _place(server), self._why)
+
+
+def _heed() -> None:
+    """Raises CancelledError if this task was told to end: the client keeps a cancellation to itself here and there."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

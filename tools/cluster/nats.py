@@ -12,10 +12,11 @@ CONFIG = Path(__file__).parents[2] / "docs" / "operations" / "cluster" / "nats.c
 
 
 class Nats:
-    """`urls`: what a replica is given."""
+    """`urls`: what a replica is given. `more`: lines behind those of docs/operations for each node."""
 
-    def __init__(self, folder: Path, nodes: int = 3) -> None:
+    def __init__(self, folder: Path, nodes: int = 3, more: str = "") -> None:
         self._folder = folder
+        self._more = more
         self._ports = [free_port() for _ in range(nodes)]
         self._routes = [free_port() for _ in range(nodes)]
         self.nodes: list[Process | None] = [None] * nodes
@@ -53,7 +54,9 @@ class Nats:
     def _spawn(self, number: int) -> Process:
         name, log = f"nats{number}", self._folder / f"nats{number}.log"
         routes = ",".join(f"nats://127.0.0.1:{port}" for port in self._routes)
-        args = [str(PROGRAM), "-c", str(CONFIG), "-a", "127.0.0.1", "-p", str(self._ports[number]), "-n", name]
+        config = self._folder / f"{name}.conf"
+        config.write_text(CONFIG.read_text() + self._more)
+        args = [str(PROGRAM), "-c", str(config), "-a", "127.0.0.1", "-p", str(self._ports[number]), "-n", name]
         args += ["--cluster_name", "test", "--cluster", f"nats://127.0.0.1:{self._routes[number]}", "--routes", routes]
         with log.open("wb") as out:
             return Process(subprocess.Popen(args, stdout=out, stderr=out), log, self._folder)

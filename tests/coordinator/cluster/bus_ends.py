@@ -1,9 +1,6 @@
 """Ends of a bus for its tests: what joins them, and what each of them heard."""
 
 import asyncio
-import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,8 +11,8 @@ from coordinator.cluster.ids import ReplicaId
 from coordinator.cluster.local_bus import LocalBus, Switchboard
 from coordinator.cluster.nats_bus import NatsBus
 from coordinator.cluster.nats_line import NatsSettings
+from tools.cluster.nats import Nats
 
-PROGRAM = Path(sys.executable).with_name("nats-server")
 PROBE = b"probe"
 Answer = Callable[[bytes], bytes | None]
 
@@ -74,54 +71,19 @@ class Local:
 
 
 class Servers:
-    """Nodes of NATS that know each other. `extra`: lines for the configuration of each."""
+    """Nodes of NATS. `more`: lines for the configuration of each."""
 
-    def __init__(self, folder: Path, nodes: int = 1, extra: str = "") -> None:
-        ports = [free_port() for _ in range(2 * nodes)]
-        self.ports, routes = ports[:nodes], ports[nodes:]
-        self._commands: list[list[str]] = []
-        for number in range(nodes):
-            config = folder / f"node{number}.conf"
-            config.write_text(f"max_payload: 8MB\n{extra}")
-            command = [str(PROGRAM), "-c", str(config), "-a", "127.0.0.1", "-p", str(self.ports[number])]
-            if nodes > 1:
-                others = ",".join(f"nats://127.0.0.1:{route}" for route in routes)
-                listen = f"nats://127.0.0.1:{routes[number]}"
-                command += ["-n", f"node{number}", "--cluster_name", "c", "--cluster", listen, "--routes", others]
-            self._commands.append(command)
-        self.nodes: list[subprocess.Popen[bytes] | None] = [None] * nodes
-        self.back()
+    def __init__(self, folder: Path, nodes: int = 1, more: str = "") -> None:
+        self.nats = Nats(folder, nodes, more)
+        self.nats.start()
+        self.down, self.back, self.close = self.nats.kill, self.nats.start, self.nats.close
 
     def settings(self, scheme: str = "nats", **more: object) -> NatsSettings:
-        return NatsSettings(tuple(f"{scheme}://127.0.0.1:{port}" for port in self.ports), "test", **more)  # type: ignore[arg-type]
+        urls = self.nats.urls.replace("nats:", f"{scheme}:")
+        return NatsSettings(tuple(urls.split(",")), "test", **more)  # type: ignore[arg-type]
 
     def bus(self, me: str) -> Bus:
         return NatsBus(self.settings(), me)
-
-    def start(self, number: int) -> None:
-        self.nodes[number] = subprocess.Popen(self._commands[number], stderr=subprocess.DEVNULL)
-
-    def kill(self, number: int) -> None:
-        if (node := self.nodes[number]) is not None:
-            node.kill()
-            node.wait()
-            self.nodes[number] = None
-
-    def down(self) -> None:
-        for number in range(len(self.nodes)):
-            self.kill(number)
-
-    def back(self) -> None:
-        for number in range(len(self.nodes)):
-            self.start(number)
-
-    close = down
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def echo(data: bytes) -> bytes | None:

@@ -27,13 +27,13 @@ async def test_a_node_is_killed_again_and_again(tmp_path: Path) -> None:
             for node in (0, 1, 2, 0):
                 for number in range(400):
                     if number == 200:
-                        servers.kill(node)
+                        servers.nats.kill(node)
                     a.publish(B, b"%d" % sent)
                     sent += 1
                     await asyncio.sleep(0.001 * dice.random())
                 await until(lambda: a.up and b.up)
                 await all_hear(a, [to_b])
-                servers.start(node)
+                servers.nats.start(node)
             a.publish(B, b"%d" % sent)
             await until(lambda: to_b.heard_all[-1] == b"%d" % sent)
         heard = [int(data) for data in to_b.heard_all]
@@ -50,8 +50,7 @@ async def test_a_node_that_hangs_is_left(tmp_path: Path) -> None:
     a, b = servers.bus(A), servers.bus(B)
     try:
         async with ends((A, a), (B, b)) as (_, to_b):
-            node = servers.nodes[0]
-            assert node is not None
+            node = servers.nats.node(0).popen
             os.kill(node.pid, signal.SIGSTOP)
             for _ in range(30):
                 a.publish(B, bytes(2**20))

@@ -5,12 +5,14 @@ import logging
 import socket
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import nkeys
 import pytest
+from nats.aio.client import Client
 
 from coordinator.cluster.bus import Bus
 from coordinator.cluster.nats_bus import NatsBus
@@ -43,7 +45,7 @@ async def test_a_replica_signs_in_with_its_nkey_and_is_refused_without(
 ) -> None:
     file = tmp_path / "user.nk"
     file.write_text(SEED + "\n")
-    servers = Servers(tmp_path, extra=f"authorization: {{users: [{{nkey: {public(SEED)}}}]}}\n")
+    servers = Servers(tmp_path, more=f"authorization: {{users: [{{nkey: {public(SEED)}}}]}}\n")
     mine = replace(servers.settings(), login=read_login(file))
     try:
         async with ends((A, NatsBus(mine, A)), (B, NatsBus(mine, B))):
@@ -96,7 +98,7 @@ async def test_a_server_with_tls_is_used_and_one_with_anothers_certificate_is_no
     request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     request += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
     await asyncio.to_thread(subprocess.run, request, check=True, capture_output=True, timeout=60)
-    servers = Servers(tmp_path, extra=f'tls: {{cert_file: "{certificate}", key_file: "{key}"}}\n')
+    servers = Servers(tmp_path, more=f'tls: {{cert_file: "{certificate}", key_file: "{key}"}}\n')
     try:
         with caplog.at_level(logging.WARNING, "supernet.bus"):
             async with dialling(NatsBus(servers.settings("tls"), A)):
@@ -140,7 +142,7 @@ async def test_what_speaks_another_protocol_ends_nothing(caplog: pytest.LogCaptu
 
 
 async def test_a_server_that_is_too_small_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    servers = Servers(tmp_path, extra="max_payload: 1MB\n")
+    servers = Servers(tmp_path, more="max_payload: 1MB\n")
     bus = servers.bus(A)
     try:
         with caplog.at_level(logging.WARNING, "supernet.bus"):
@@ -150,4 +152,33 @@ async def test_a_server_that_is_too_small_is_told_of(tmp_path: Path, caplog: pyt
                 await until(lambda: bus.counts.too_large == 1)
         assert "max_payload: 8MB" in caplog.text
     finally:
+        servers.close()
+
+
+@pytest.mark.parametrize("method", ["connect", "flush", "publish"])
+async def test_it_ends_when_it_is_told_to_though_the_client_does_not_heed_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """In some of its waits it keeps a cancellation to itself: the program would never have ended."""
+    waits = asyncio.Event()
+    whole = getattr(Client, method)
+
+    async def deaf(self: Client, *arguments: Any, **options: Any) -> None:
+        await whole(self, *arguments, **options)
+        waits.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+    servers = Servers(tmp_path)
+    bus = servers.bus(A)
+    monkeypatch.setattr(Client, method, deaf)
+    running = asyncio.create_task(bus.run(None))  # type: ignore[arg-type]
+    try:
+        bus.publish(B, b"hello")
+        await asyncio.wait_for(waits.wait(), 10)
+        running.cancel()
+        done, _ = await asyncio.wait({running}, timeout=20)
+        assert running in done
+    finally:
+        monkeypatch.undo()
         servers.close()
