@@ -121,7 +121,7 @@ def run(pipe: Pipe, emit: Callable[[Event], None]) -> None:
         if spec.projector:
             progress.at_eyes()
             sight = open_eyes(model, spec, time.monotonic, time.process_time)
-    loop = Loop(model, spec, times, emit, time.monotonic, sight)
+    loop = Loop(model, spec, times, emit, time.monotonic, sight, time.process_time)
     threading.Thread(target=read_commands, args=(pipe, loop), name="commands", daemon=True).start()
     loop.run()
 

@@ -22,8 +22,16 @@ class Flight:
     `llama._overrides`), so the step has taken from the return of its decode to the return of the next.
     """
 
-    def __init__(self, model: Model, sequences: Sequences, counters: Counters, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        model: Model,
+        sequences: Sequences,
+        counters: Counters,
+        clock: Callable[[], float],
+        computed: Callable[[], float],
+    ) -> None:
         self._model, self._sequences, self._counters, self._clock = model, sequences, counters, clock
+        self._computed, self._computed_at = computed, 0.0
         self._next: Step | None = None  # begun, and none of its decodes is on the way yet
         self._step: Step | None = None  # under way, and timed
         self._launched_at = 0.0  # when its first decode was on the way
@@ -82,22 +90,22 @@ class Flight:
         """Unless decodes of the step are still to come."""
         if (step := self._step) and not self._to_launch:
             self._step = None
-            step.took(now - self._launched_at)
+            step.took(now - self._launched_at, self._computed() - self._computed_at)
 
     def launch(self, slices: Sequence[Slice], jobs: Mapping[int, Job]) -> int:
         """Put the slices of these jobs (by sequence) in flight; llama_decode's code, 0 if they are on their way."""
         feeds = [_feed(jobs[part.seq], part) for part in slices]
-        began = self._clock()
+        began, computed = self._clock(), self._computed()
         if code := self.decode(feeds):
             self._step = self._next = None  # what fails may fail at once: it says nothing of the time
             return code
         if self._unawaited:
-            began = self._clock()
+            began, computed = self._clock(), self._computed()
             self._tell_time(began)
         self._unawaited = self._model.asynchronous
         if step := self._next:
             self._step, self._next = step, None
-            self._launched_at, self._to_launch = began, len(step.decodes)
+            self._launched_at, self._computed_at, self._to_launch = began, computed, len(step.decodes)
         self._to_launch -= 1
         self._counters.steps += 1
         for part in slices:

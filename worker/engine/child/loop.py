@@ -47,7 +47,8 @@ class Loop:
     """Serves jobs on one model. `post` and `stop` may be called from any thread, all else from the engine's own.
 
     `times`: what `warm_up` measured. `sight`: the eyes of a model that has some. `emit` gets every event in order, in
-    the engine's thread; it must not block for long. `clock`: seconds from any origin.
+    the engine's thread; it must not block for long. `clock`: seconds from any origin. `computed`: the processor time of
+    this process, by which steps on a CPU are compared, as other programs make them longer at random.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Loop:
         emit: Callable[[Event], None],
         clock: Callable[[], float],
         sight: Sight = Sight(),  # noqa: B008 - frozen
+        computed: Callable[[], float] | None = None,
     ) -> None:
         self._model, self._spec, self._emit, self._clock = model, spec, emit, clock
         self._ready = Ready(spec.slots, model.context, model.vocab.size, sight.image_ms, sight.blind)
@@ -73,7 +75,8 @@ class Loop:
         together = model.unified or not model.hybrid
         drafts = _drafts(model, spec, times)
         self._scheduler = Scheduler(spec, times, model.copies_from, on_separate_caches, drafts, together)
-        self._flight = Flight(model, self._sequences, self._counters, clock)
+        on_cpu = computed if computed and not model.offloaded else clock
+        self._flight = Flight(model, self._sequences, self._counters, clock, on_cpu)
         self._nan_guard = NanGuard(model, self._flight.decode)
         self._stopping = False
         self.busy = False  # something is in flight: do not wait

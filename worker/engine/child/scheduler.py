@@ -29,10 +29,11 @@ class Step:
     drafts: Drafts | None = None
     passes: Sequence[int] = ()
 
-    def took(self, seconds: float) -> None:
-        """Learn from it. What guesses have cost is not what a step without prompts costs at least."""
+    def took(self, seconds: float, computed_s: float) -> None:
+        """Learn from it. `computed_s`: what it took of what this machine computes with. What guesses have cost is not
+        what a step without prompts costs at least."""
         if self.drafts:
-            self.drafts.record(self.passes, seconds)
+            self.drafts.record(self.passes, computed_s)
         if sum(self.passes) <= self.streams:
             self.budget.record(self.depth, self.rows, seconds, self.streams)
 

@@ -64,7 +64,7 @@ class Bench:
         self.sequences = Sequences(cast(Model, self.model), saved_bytes=1024)
         self.counters = Counters(0.0)
         self.told = Told()
-        self.flight = Flight(cast(Model, self.model), self.sequences, self.counters, lambda: self.now)
+        self.flight = Flight(cast(Model, self.model), self.sequences, self.counters, lambda: self.now, lambda: self.now)
 
     def job(self, name: str, tokens: int) -> Job:
         submit = Submit(name, tuple(range(tokens)), 16, Sampling(), seed=1)
@@ -155,7 +155,9 @@ def launch(bench: Bench, job: Job, rows: int, takes: float, last: bool = False) 
 @pytest.fixture
 def computing(bench: Bench) -> Bench:
     bench.model = Computing(bench)
-    bench.flight = Flight(cast(Model, bench.model), bench.sequences, bench.counters, lambda: bench.now)
+    bench.flight = Flight(
+        cast(Model, bench.model), bench.sequences, bench.counters, lambda: bench.now, lambda: bench.now
+    )
     return bench
 
 

@@ -1,12 +1,17 @@
 """What a step computes, by which limit, in how many decodes; how rows are shared is in test_batch.py."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
+
 import pytest
 
 from wire.chat import Sampling
 from worker.engine.child.batch import Slice
+from worker.engine.child.drafts.drafts import Drafts
 from worker.engine.child.job import Job
-from worker.engine.child.scheduler import LONGEST_STEP_S, Scheduler
-from worker.engine.child.step_budget import AIM, WarmUpTimes
+from worker.engine.child.scheduler import LONGEST_STEP_S, Scheduler, Step
+from worker.engine.child.step_budget import AIM, StepBudget, WarmUpTimes
 from worker.engine.port import EngineSpec, Submit
 
 ROW_S = 0.01
@@ -54,3 +59,25 @@ def test_on_a_cpu_with_separate_caches_prompts_have_a_decode_of_their_own(separa
     decodes = scheduled(job(0, 50, computed=49), job(1, 20), separate=separate)
     stream, prompt = Slice(0, 1, True), Slice(1, 20, True)
     assert decodes == ([[prompt], [stream]] if separate else [[stream, prompt]])
+
+
+class Told:
+    """Instead of drafts: the passes of steps, and what they took."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[Sequence[int], float]] = []
+
+    def record(self, passes: Sequence[int], seconds: float) -> None:
+        self.steps.append((passes, seconds))
+
+
+def test_steps_are_compared_by_what_they_compute_and_paced_by_what_they_last() -> None:
+    """Other programs make a step of a CPU longer at random: guesses would seem dear now, and cheap then."""
+    told, paced = Told(), StepBudget(STALL_S, 512, WarmUpTimes(ROW_S, least_rows=8))
+    step = Step(paced, 0, 0, 2, [[]], cast(Drafts, told), [2])
+    before = paced.room(0, 2).rows
+    step.took(0.5, 0.01)
+    assert told.steps == [([2], 0.01)] and paced.room(0, 2).rows < before
+    after = paced.room(0, 2).rows
+    replace(step, passes=[9]).took(0.9, 0.02)
+    assert told.steps[-1] == ([9], 0.02) and paced.room(0, 2).rows == after, "guesses are no floor"

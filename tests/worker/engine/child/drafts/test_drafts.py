@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from worker.engine.child.drafts.drafts import MOST_STREAMS, RETRY, Drafts
+from worker.engine.child.drafts.drafts import MOST_EVEN, MOST_STREAMS, RETRY, Drafts
 from worker.engine.child.drafts.guesser import FORGIVEN, MOST_BEHIND, Guesser
 from worker.engine.child.drafts.step_cost import StepCost
 
@@ -110,9 +110,13 @@ def test_a_state_that_goes_back_three_tokens_is_guessed_no_further() -> None:
 
 
 def test_among_many_streams_nothing_is_looked_for() -> None:
-    streams = {seq: writer(True) for seq in range(MOST_STREAMS + 1)}
-    assert Machine(row=0.001).drafts.choose(streams) == {}
-    assert all(one.guesser is None for one in streams.values())
+    for even, most in ((False, MOST_STREAMS), (True, MOST_EVEN)):
+        streams = {seq: writer(True) for seq in range(most + 1)}
+        assert Machine(row=0.001, even=even).drafts.choose(streams) == {}
+        assert all(one.guesser is None for one in streams.values())
+        del streams[0]
+        Machine(row=0.001, even=even).drafts.choose(streams)
+        assert all(one.guesser for one in streams.values())
 
 
 def test_no_step_has_more_guesses_than_it_may() -> None:
