@@ -1,6 +1,7 @@
 """`scripts/simulate`: seeds by the thousand, over all cores; a failure is printed with how to see it again."""
 
 import argparse
+import logging
 import os
 import sys
 import time
@@ -20,6 +21,7 @@ CHUNK = 10
 
 def main() -> int:
     asked = _arguments()
+    logging.getLogger("supernet.hub").setLevel(logging.ERROR)  # replicas that are frozen on purpose say so
     if asked.seed is not None:
         return _one(asked.seed, asked.trace, asked.kind)
     started, bad = time.monotonic(), 0

@@ -40,6 +40,7 @@ from tools.simulation.patrons import Patrons
 CLIENTS = ("account0", "account1", "account2")
 OWNER = "gpus"  # of all workers
 BALANCE = 10**9
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a folder whose files are on no disk: nothing waits for one
 SHARE_BPS = 7000
 TARIFFS = {PAINTER.id: Tariff(1, 0, PAINTER.price), orders.MODEL: Tariff(1, 300, 900)}
 
@@ -66,7 +67,7 @@ class Books:
     def __init__(self) -> None:
         content, self._keys = empty()
         self._opened = ExitStack()
-        file = Path(self._opened.enter_context(TemporaryDirectory())) / "world.db"
+        file = Path(self._opened.enter_context(TemporaryDirectory(dir=MEMORY))) / "world.db"
         file.write_bytes(content)
         self._database = Database(file)
         self._opened.callback(self._database.close)

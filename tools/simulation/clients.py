@@ -33,6 +33,7 @@ class Client:
     tokens: int = 0
     due: bool = False
     ended: bool = False
+    again: bool = False  # it has come back, and is told at once what there is of its answer
 
     def waiting(self, attempt: int) -> int:
         """Tokens of an attempt that it has not taken: no more than the window may be open."""
@@ -79,10 +80,10 @@ class Clients:
             client.patience_tokens = dice.randrange(30)
         coordinator.do(lambda: coordinator.submit(name, orders.chat(order.request), [order.spec]))
 
-    def connected(self, order: Order, coordinator: "Coordinator", pause_s: float) -> Client:
+    def connected(self, order: Order, coordinator: "Coordinator", pause_s: float, again: bool = False) -> Client:
         """Whatever is said of the job is told to this client."""
         self._world.orders[order.spec.id] = order
-        client = self.open[order.spec.id] = Client(order, coordinator, pause_s)
+        client = self.open[order.spec.id] = Client(order, coordinator, pause_s, again=again)
         return client
 
     def _ask_again(self, order: Order) -> None:
@@ -133,7 +134,7 @@ class Clients:
             client.inbox_since = self._world.timeline.now
         client.inbox.append(event)
         window = self._world.scenario.limits.window_tokens
-        if client.waiting(event.delta.attempt) > window + OVERSHOOT:
+        if client.waiting(event.delta.attempt) > window + OVERSHOOT and not client.again:
             self._world.history.note("inbox", job, client.waiting(event.delta.attempt))
         self._schedule(client)
 

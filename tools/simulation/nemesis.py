@@ -7,6 +7,8 @@ from tools.simulation.world import Kind, World
 
 KINDS: dict[Kind, list[Fault]] = {"media": faults.OF_MEDIA, "cluster": strikes.OF_CLUSTERS}
 
+FEW = 5  # of so many kinds of faults most worlds with several replicas have no more: then each of them is frequent
+
 
 class Nemesis:
     """Strikes at random times between start() and stop()."""
@@ -19,7 +21,8 @@ class Nemesis:
             self._kinds = strikes.HARMLESS if world.kind == "cluster" else faults.OF_LINES
         else:
             kinds = KINDS.get(world.kind, faults.ALL)
-            self._kinds = self._dice.sample(kinds, self._dice.randint(1, len(kinds)))
+            most = FEW if world.kind == "cluster" and self._dice.random() < 0.7 else len(kinds)
+            self._kinds = self._dice.sample(kinds, self._dice.randint(1, most))
 
     def start(self) -> None:
         self._on = True

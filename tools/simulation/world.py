@@ -76,7 +76,7 @@ def scenario(seed: int, dice: random.Random, kind: Kind = "chats") -> Scenario:
         bursts=dice.randint(1, 4) if kind != "cluster" else dice.randint(2, 5),
         replicas=1 if kind != "cluster" else dice.choice((2, 3, 3, 4)),
         newer=0.0 if kind != "cluster" else dice.choice((0.0, 0.5)),
-        mean_fault_s=dice.choice((0.7, 2.0, 6.0, 20.0)),
+        mean_fault_s=dice.choice((0.7, 2.0, 6.0, 20.0) if kind != "cluster" else (0.7, 2.0, 6.0)),
         limits=limits,
     )
 

@@ -17,6 +17,7 @@ class Balancer:
     def __init__(self, world: "World") -> None:
         self._world = world
         self._even = world.dice.random() < 0.5
+        self._shunned: dict[str, float] = {}
 
     def pick(self) -> "Member | None":
         members = self._world.members
@@ -28,5 +29,11 @@ class Balancer:
             return min(ready, key=lambda member: (member.connections, dice.random()))
         return dice.choices(ready, [SHARES[min(member.place, len(SHARES) - 1)] for member in ready])[0]
 
+    def shun(self, member: "Member", seconds: float) -> None:
+        """Send nobody there for so long."""
+        self._shunned[member.id] = self._world.timeline.now + seconds
+
     def _knows_as_ill(self, member: "Member") -> bool:
-        return member.ill_since is not None and self._world.timeline.now - member.ill_since > CHECKS_S
+        now = self._world.timeline.now
+        is_ill = member.ill_since is not None and now - member.ill_since > CHECKS_S
+        return is_ill or now < self._shunned.get(member.id, 0.0)

@@ -45,13 +45,14 @@ def _tried_too_often(history: History, most: int) -> Iterator[str]:
 def _waited(history: History, most_s: float) -> Iterator[str]:
     """Until somebody has it first. A replica that is frozen knows of no time."""
     frozen: defaultdict[object, float] = defaultdict(float)
-    begun: dict[object, float] = {}
+    begun: defaultdict[object, list[float]] = defaultdict(list)
     for now, what, details in history.records:
         if what == "placed":
-            begun.setdefault(details[0], now)
+            begun[details[0]].append(now)
         elif what == "thawed":
             frozen[details[0]] += float(str(details[1]))
     for job, story in history.stories.items():
-        waited_s = min(begun.get(job, story.ends[0][0]), story.ends[0][0]) - story.came if story.ends else 0.0
+        until = [at for at in begun[story.order.spec.id] if at >= story.came] + [at for at, _, _ in story.ends]
+        waited_s = min(until, default=story.came) - story.came
         if waited_s > most_s + sum(frozen.values()):
             yield f"{job}: waited {waited_s:.0f} s"

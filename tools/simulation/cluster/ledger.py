@@ -25,12 +25,11 @@ from coordinator.ledger.recovery import bury
 from coordinator.ledger.usage import read
 from coordinator.request import ClientRequest
 from coordinator.scheduler.state import JobSpec
-from coordinator.store import replicas
+from coordinator.store import replicas, tables
 from coordinator.store.database import Database
 from coordinator.store.errors import Unavailable
 from coordinator.store.replicas import Stillness
-from coordinator.store.tables import holds
-from tools.simulation.books import SHARE_BPS, TARIFFS, balances, empty
+from tools.simulation.books import MEMORY, SHARE_BPS, TARIFFS, balances, empty
 from wire.errors import ErrorCode
 
 if TYPE_CHECKING:
@@ -38,17 +37,18 @@ if TYPE_CHECKING:
 
 
 class Ledger:
-    """`away`: for how many faults it answers nobody at this moment."""
+    """`away`: it answers nobody at this moment."""
 
     def __init__(self) -> None:
         content, self._keys = empty()
         self._opened = ExitStack()
-        self._file = Path(self._opened.enter_context(TemporaryDirectory())) / "world.db"
+        self._file = Path(self._opened.enter_context(TemporaryDirectory(dir=MEMORY))) / "world.db"
         self._file.write_bytes(content)
         self._database = Database(self._file)
         self._opened.callback(self._database.close)
         self._runner = self._opened.enter_context(asyncio.Runner())
-        self.away = 0
+        self.away = False
+        self._desks: list[Desk] = []
         self.owners: dict[str, str] = {}  # as whom each replica writes
         self.unsure: set[str] = set()  # replicas that were taken for dead as they slept, or died with orders to write
 
@@ -62,7 +62,9 @@ class Ledger:
         with self._database.transaction() as connection:
             database.identity = replicas.join(connection, name)
         self.owners[replica] = database.identity.owner
-        return Desk(self, database, replica)
+        desk = Desk(self, database, replica)
+        self._desks.append(desk)
+        return desk
 
     def principal(self, account: str) -> Principal:
         return Principal(self._keys[account], account, ("client",), ())
@@ -76,11 +78,15 @@ class Ledger:
         """To be asked when no job is left."""
         yield from check(self._database)
         yield from balances(self._database)
-        for row in self._database.query(select(holds)):
+        known = {row.id for row in self._database.query(select(tables.replicas.c.id))}
+        for row in self._database.query(select(tables.holds)):
             if row.state == "held":
                 yield f"{row.job}: its money is held still"
-            if row.owner not in self.owners.values():
+            if row.owner not in known:
                 yield f"{row.job}: its hold is nobody's"
+        for desk in self._desks:
+            if desk.database.identity.former and desk.replica not in self.unsure:
+                yield f"{desk.replica} was taken for dead, and it lived"
         rows: dict[str, list[UsageRow]] = {}
         for used in read(self._database):
             rows.setdefault(used.request or "", []).append(used)
@@ -146,10 +152,11 @@ class Desk:
             replicas.beat(connection, self.database.identity)
             beats = replicas.beats(connection)
         dead = self.stillness.look(beats)
-        with self.database.transaction() as connection:
-            for replica, seen in dead.items():
-                replicas.end(connection, replica, seen)
-        bury(self.database, SHARE_BPS, 1, ())
+        if dead:
+            with self.database.transaction() as connection:
+                for replica, seen in dead.items():
+                    replicas.end(connection, replica, seen)
+            bury(self.database, SHARE_BPS, 1, ())
 
     # ---- as the ledger's writer ----------------------------------------------------------------------------------
 

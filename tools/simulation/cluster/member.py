@@ -60,7 +60,7 @@ class Member(Coordinator):
         self.replica = Replica(self.id, world.scenario.limits, Rates(), dice.random, name=self.where)
         self.desk = world.ledger.desk(self.id, self.where)
         super().__init__(world, self.replica)
-        self._beat()
+        world.timeline.after(dice.uniform(0, BEAT_S), partial(self.do, self._beat))
 
     @property
     def _now(self) -> float:

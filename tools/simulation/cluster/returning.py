@@ -68,7 +68,7 @@ class Return:
         assert self._cell is not None
         self._world.history.comes_back(self._order)
         self._world.history.note("attached", self._order.spec.id, member.where)
-        self._world.clients.connected(self._order, member, PAUSE_S)
+        self._world.clients.connected(self._order, member, PAUSE_S, again=True)
         member.attached(answer, self._cell)
 
     def _anew(self, member: "Member") -> None:

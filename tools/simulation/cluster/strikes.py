@@ -3,6 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
+from coordinator.store.replicas import BEAT_S, STILL
 from tools.simulation import faults
 from tools.simulation.cluster.bus import NODES
 from tools.simulation.cluster.member import Member
@@ -15,8 +16,11 @@ from wire.messages import Move
 if TYPE_CHECKING:
     from tools.simulation.world import World
 
+AWAY_S = STILL * BEAT_S + 5, 60.0  # of the database: longer than whoever is dead may be silent
 MOVED_EVERY_S = 6  # less than makes a stall
+MOVING_S = 2.0  # for so long nobody is sent back
 HAUNTED_S = 40.0
+SELDOM = 0.1
 RARELY = 0.4  # of the strikes at a whole replica hit: each of them takes all its workers and clients with it
 
 
@@ -80,13 +84,17 @@ def kill_node(world: "World") -> None:
 
 
 def database_away(world: "World") -> None:
+    """One that is away all the time serves nobody, and shows nothing."""
+    if world.ledger.away or world.dice.random() > SELDOM:
+        return
     world.history.note("database away")
-    world.ledger.away += 1
-    world.timeline.after(world.dice.uniform(1, 60), partial(_is_back, world))
+    world.ledger.away = True
+    seconds = world.dice.uniform(*(AWAY_S if world.dice.random() < 0.5 else (1, 10)))
+    world.timeline.after(seconds, partial(_is_back, world))
 
 
 def _is_back(world: "World") -> None:
-    world.ledger.away = max(0, world.ledger.away - 1)
+    world.ledger.away = False
 
 
 def move_workers(world: "World") -> None:
@@ -121,18 +129,24 @@ def _haunts(world: "World", job: str, until: float) -> None:
 def hang_and_move(world: "World") -> None:
     """An engine hangs unnoticed, and its worker is sent from replica to replica: all of them together must miss what
     it does not give."""
-    process = world.dice.choice(world.machines).process
-    if process is None or not process.engine.up or process.engine.moods.hung or world.pictures is not None:
+    processes = [machine.process for machine in world.machines if machine.process is not None]
+    busy = [process for process in processes if process.engine.busy and not process.engine.moods.hung]
+    if not busy or world.pictures is not None:
         return  # pictures may take minutes to be read
+    process = world.dice.choice(busy)
     process.engine.hang(noticed=False)
     for at in range(0, int(STALLED_S), MOVED_EVERY_S):
-        world.timeline.after(at + world.dice.random(), partial(_move, process))
+        world.timeline.after(at + world.dice.random(), partial(_move, world, process))
 
 
-def _move(process: Process) -> None:
+def _move(world: "World", process: Process) -> None:
     connection = process.connection
-    if connection is not None and process.engine.moods.hung:
-        connection.coordinator.do(partial(connection.send_down, Move(after_s=0.0)))
+    if connection is None or not process.engine.moods.hung or world.balancer is None:
+        return
+    for member in world.members:
+        if member is connection.coordinator:
+            world.balancer.shun(member, MOVING_S)
+            member.do(partial(connection.send_down, Move(after_s=0.0)))
 
 
 def _while(world: "World") -> float:
@@ -151,4 +165,3 @@ def heal(world: "World") -> None:
     for member in world.members:
         member.thaw()
     world.bus.heal()
-    world.ledger.away = 0
