@@ -27,6 +27,7 @@ class Lodger:
     lost_at: float | None = None  # its edge is gone
     stays_alone: bool = False  # and will not come back: nobody takes what comes but we
     unasked: bool = False  # it has a new edge, which has asked for nothing yet
+    moved_at: float = 0.0
     behind: bool = False  # and is still being told what was before it
     sent: int = 0  # of that, what is below this number
 
@@ -71,9 +72,9 @@ class Lodger:
         self.behind = False
         return due
 
-    def moves_to(self, edge: ReplicaId) -> None:
+    def moves_to(self, edge: ReplicaId, now: float) -> None:
         """Another edge has it, and hears the whole answer from its first event on."""
         self.edge, self.leg, self.lost_at, self.stays_alone, self.unasked = edge, self.leg + 1, None, False, True
-        self.behind, self.sent = True, 0
+        self.behind, self.sent, self.moved_at = True, 0, now
         self.untaken = deque(enumerate(self.answer.events if self.answer else ()))
         self.next, self.progress = len(self.untaken), 0

@@ -248,7 +248,7 @@ class Lodging:
         if lodger is None or lodger.answer is None or lodger.spec.account != question.account:
             return Attached()
         if not (lodger.unasked and lodger.edge == edge):
-            lodger.moves_to(edge)
+            lodger.moves_to(edge, now)
         return Attached(lodger.leg, lodger.spec, max(0.0, now - lodger.submitted))
 
     def tick(self, now: float) -> list[Out]:
@@ -257,6 +257,8 @@ class Lodging:
         for lodger in list(self._lodgers.values()):
             if lodger.ended_at is not None and now - lodger.ended_at >= STAYS_S:
                 out += self.drop(lodger.spec.id, now)
+            elif lodger.unasked and now - lodger.moved_at >= GONE_S:  # it has not heard our answer, or needs none
+                lodger.unasked, lodger.lost_at = False, now
             elif lodger.lost_at is not None and now - lodger.lost_at >= GONE_S and not lodger.stays_alone:
                 out += self._alone(lodger, now)
         if now - self._waits_at >= WAITS_S:
@@ -269,7 +271,7 @@ class Lodging:
         kept = sum(other.answer.bytes for other in self._lodgers.values() if other.stays_alone and other.answer)
         if lodger.answer is None or kept > MOST_ALONE_BYTES:
             return self.drop(lodger.spec.id, now)
-        lodger.stays_alone = True
+        lodger.stays_alone, lodger.edge = True, ""  # should it come back after all, its leg is not known here
         lodger.untaken.clear()
         job = self._dispatch.job(lodger.spec.id)
         lease = None if job is None else job.lease

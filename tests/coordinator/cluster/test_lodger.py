@@ -28,7 +28,7 @@ def test_another_edge_has_it_from_the_beginning() -> None:
     lodger.taken(2)
     lodger.happens(Step(delta("b", 1)))
     lodger.lost_at = 5.0
-    lodger.moves_to(OTHER)
+    lodger.moves_to(OTHER, 9.0)
     assert (lodger.edge, lodger.leg, lodger.next, lodger.is_told) == (OTHER, 4, 2, False)
     assert [number for number, _ in lodger.untaken] == [0, 1]
     assert lodger.happens(Step(delta("c", 2))) == 2

@@ -419,6 +419,27 @@ def test_an_end_without_an_edge_stays_a_while() -> None:
     assert not cell.lodging.has(JOB)
 
 
+def test_an_edge_that_never_asks_is_as_good_as_gone() -> None:
+    """Else nobody takes what the worker gives, and it is paused for ever."""
+    cell = staying()
+    cell.lodging.edge_lost(EDGE, cell.now)
+    cell.lodging.attach(Attach(JOB, "client"), OTHER, cell.now)
+    cell.waits(GONE_S)
+    cell.delta(job=JOB, seq=3, tokens="d")
+    cell.waits(GONE_S + 2)
+    assert cell.to_worker(wire.Ack)[-1].items[0].next_seq == 4
+    assert cell.lodging.attach(Attach(JOB, "client"), "bbbbbbbb", cell.now).leg == 3
+
+
+def test_an_edge_that_comes_back_too_late_does_not_know_its_leg() -> None:
+    cell = staying()
+    cell.lodging.edge_lost(EDGE, cell.now)
+    cell.waits(GONE_S)
+    assert cell.lodging.edge_found(EDGE) == []
+    cell.hears(Resync(((JOB, 1, 5),), whole=True))
+    assert cell.messages(Unknown) == [Unknown(((JOB, 1),))] and cell.lodging.has(JOB)
+
+
 def test_a_job_that_was_handed_back_has_no_answer_here() -> None:
     cell = Cell()
     cell.dispatch.elsewhere = frozenset({M})
