@@ -190,6 +190,6 @@ async def test_edges_serve_clients_and_cells_serve_workers(start_replica: Replic
         async with back.worker() as worker, front.openai() as client:
             await worker.join()
             await until(lambda: free(front) == 2)
-            asking = asyncio.create_task(client.chat.completions.create(**QUESTION))  # type: ignore[call-overload]
+            asking = asyncio.create_task(client.chat.completions.create(**QUESTION))
             await worker.serve("both")
             assert (await asking).choices[0].message.content == "both"
