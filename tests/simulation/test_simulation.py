@@ -184,7 +184,7 @@ def silence_is_never_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def a_job_is_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failover, "_tried_enough", lambda job, limits: False)
+    monkeypatch.setattr(failover, "tried_enough", lambda job, limits: False)
 
 
 def a_rested_worker_serves_without_a_test(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,7 @@ BALANCE = 10**9
 class Books:
     """The ledger's writer without its queue: each order is carried out at once."""
 
-    full = False
+    full, healthy = False, True
 
     def __init__(self, database: Database) -> None:
         self._database = database
