@@ -50,6 +50,15 @@ async def test_decoding_is_measured_on_prompts_that_have_been_read() -> None:
     assert len(read) == len(answered) and read == set(answered)
 
 
+async def test_answers_are_drawn_for_a_loop_of_the_likeliest_would_be_guessed_ahead() -> None:
+    """A worker with guesses claimed the speed of a text that repeats itself."""
+    engine = Recorded(2, 1000)
+    await benchmark.measure(engine, progress=lambda _: None)
+    await engine.close()
+    assert engine.sent and all(job.sampling.temperature == 1 for job in engine.sent)
+    assert len({job.seed for job in engine.sent}) == 2
+
+
 async def test_a_curve_is_measured_through_the_port() -> None:
     ticks = count()
     engine = ScriptedEngine(2, 1000)
