@@ -20,7 +20,8 @@ def asked(
     if cell is not None:
 
         def answered(messages: tuple[Message, ...], now: float) -> None:
-            post.reply(ask, messages[:1] or (_nobody(question),))
+            # A cell that is silent may have taken it: then whoever asked has no answer either, and has it sent again.
+            post.reply(ask, messages[:1])
 
         post.ask(cell, question, RELAY_S, answered, now)
         return []
@@ -37,7 +38,3 @@ def asked(
 def _cell(itinerary: Itinerary, job: str) -> ReplicaId | None:
     journey = itinerary.jobs.get(job)
     return None if journey is None else journey.cell
-
-
-def _nobody(question: Upload | Uploaded) -> Message:
-    return MayUpload(None) if isinstance(question, Upload) else Counts(kept=False)

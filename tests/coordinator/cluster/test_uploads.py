@@ -33,3 +33,21 @@ def test_what_a_worker_made_may_be_uploaded_at_a_third_replica() -> None:
     assert asks(town, "c", "a", Uploaded(job, 1, artefact=artefact())) == [Counts(kept=True)]
     assert [type(one) for one in town.told[job][-2:]] == [Made, Finished]
     assert asks(town, "c", "a", Uploaded(job, 1, artefact=artefact())) == [Counts(kept=False)]
+
+
+def test_whether_a_silent_cell_has_taken_what_was_made_nobody_claims_to_know() -> None:
+    """To say no would have the replica that stored it delete what the client is about to be given, and pays for."""
+    town = Town("a", "b", "c")
+    painter = MediaOffer(id=M, modes=("generate_image",), max_pixels=4096 * 4096, speed=1.0)
+    town.box("w", "b", slots=1, media=(painter,))
+    job = f"j.0.{town.replicas['a'].me}"
+    town.call("a", "submit", JobSpec(job, "client", M, PICTURE, 1, upload_secret="s", blobs={}))
+    replica, answers = town.replicas["c"], list[tuple[Message, ...]]()
+    asked = Uploaded(job, 1, artefact=artefact())
+    replica.post.ask(town.replicas["a"].me, asked, 2.0, lambda found, now: answers.append(found), town.now)
+    town.cut = {"b"}
+    town.perform("c", replica.post.collect())
+    town.settle()
+    assert answers == [()]
+    town.cut.clear()
+    assert asks(town, "c", "a", asked) == [Counts(kept=True)]
