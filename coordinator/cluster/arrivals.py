@@ -5,6 +5,7 @@ may go on with. Then it is welcomed, with what they gave in time; what comes lat
 """
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from coordinator.cluster.ids import ReplicaId, edge_of
@@ -22,6 +23,7 @@ from wire.messages import Error, Hello, RunningJob
 
 RECLAIM_S = 1.0  # for all edges to answer
 WHERE_S = 0.5  # for a cell to say whether it has a worker
+MOST_STRANGERS = 8  # edges of which we have not heard, that a worker may have asked: it can name as many as it likes
 
 
 @dataclass
@@ -45,7 +47,10 @@ class _Present:
 
 
 class Arrivals:
-    """The workers of this cell, as the other cells are told of them. What follows goes to the post."""
+    """The workers of this cell, as the other cells are told of them. What follows goes to the post.
+
+    `is_known`: whether a replica was ever there, as far as we have heard.
+    """
 
     def __init__(self, dispatch: Dispatch, post: Post, presence: Presence, jobs: Jobs) -> None:
         self._dispatch, self._post, self._presence, self._jobs = dispatch, post, presence, jobs
@@ -53,6 +58,7 @@ class Arrivals:
         self._present: dict[str, _Present] = {}  # by worker key
         self._away: dict[str, _Present] = {}  # their sockets have ended, and they may come back here or elsewhere
         self._keys: dict[str, str] = {}  # session -> worker key
+        self.is_known: Callable[[ReplicaId], bool] = lambda edge: False
 
     def joined(self, hello: Hello, peer: Peer, now: float) -> None:
         """A socket said Hello."""
@@ -148,16 +154,24 @@ class Arrivals:
             self._let_in(session, now)
 
     def _foreign(self, key: str, hello: Hello) -> dict[ReplicaId, list[RunningJob]]:
-        """The jobs that it brings from another cell, by their edge; none of a session that is known here."""
+        """The jobs that it brings from another cell, by their edge; none of a session that is known here, and of edges
+        that may not exist only the first."""
         known = self._dispatch.worker(key)
         jobs: defaultdict[ReplicaId, list[RunningJob]] = defaultdict(list)
         if hello.resume is None:
             return jobs
         if known is not None and known.hello.instance == hello.instance and hello.resume.session in known.sessions:
             return jobs
+        strangers = 0
         for job in hello.resume.jobs:
-            if (edge := edge_of(job.job)) is not None:
-                jobs[edge].append(job)
+            edge = edge_of(job.job)
+            if edge is None:
+                continue
+            if edge not in jobs and edge != self._post.me and not self.is_known(edge):
+                strangers += 1
+                if strangers > MOST_STRANGERS:
+                    continue
+            jobs[edge].append(job)
         return jobs
 
     def _ask_edge(self, held: _Held, edge: ReplicaId, question: Reclaim, now: float) -> None:

@@ -42,6 +42,10 @@ class Peers:
     def __contains__(self, peer: ReplicaId) -> bool:
         return peer in self._peers and not self._peers[peer].dead
 
+    def is_known(self, peer: ReplicaId) -> bool:
+        """Whether the replica is there, or was lately."""
+        return peer in self._peers
+
     def gave_up(self, peer: ReplicaId, now: float) -> bool:
         """Whether the replica was there and is dead, as far as the bus tells now."""
         return peer in self._peers and self._peers[peer].dead and not self.is_dark(now)

@@ -1,9 +1,13 @@
 """Workers that come to a cell."""
 
+from coordinator.cluster.arrivals import MOST_STRANGERS
+from coordinator.cluster.effects import Ask
 from coordinator.dispatch.effects import CloseWorker
+from coordinator.scheduler.state import Peer
 from tests.coordinator.cluster.town import Town, whole
 from tests.coordinator.dispatch.driver import M
 from wire.errors import CLOSE_DUPLICATE
+from wire.messages import MAX_RESUMED, Hello, Resume, RunningJob
 
 
 def test_another_machine_with_the_name_of_a_worker_is_turned_away_at_any_replica() -> None:
@@ -132,3 +136,14 @@ def test_a_worker_that_has_started_anew_elsewhere_is_waited_for_no_longer() -> N
     town.passes(1)
     town.steps(11)
     assert whole(town, job)
+
+
+def test_a_worker_that_names_a_thousand_edges_has_few_questions_asked() -> None:
+    """Each question takes a place among those that may be on their way, and other workers' then have no answer."""
+    town = Town("a", "b")
+    known = RunningJob(job=f"x.0.{town.replicas['b'].me}", attempt=1, next_seq=0)
+    made_up = (RunningJob(job=f"x.0.{edge:08x}", attempt=1, next_seq=0) for edge in range(256, 255 + MAX_RESUMED))
+    hello = Hello(worker="w", instance="1", models=(), resume=Resume(session="s0", jobs=(*made_up, known)))
+    effects = town.call("a", "worker_joined", hello, Peer("s1", "liar", "key"))
+    asked = [one.to for one in effects if isinstance(one, Ask)]
+    assert len(asked) == MOST_STRANGERS + 1 and town.replicas["b"].me in asked
