@@ -44,7 +44,10 @@ def heard(table: Journeys, cell: ReplicaId, message: ToEdge, now: float) -> None
         case Unknown():
             for job, leg in message.items:
                 journey = table.jobs.get(job)
-                if journey is not None and (journey.cell, journey.job.legs) == (cell, leg) and now >= journey.sure_at:
+                if journey is None or (journey.cell, journey.job.legs) != (cell, leg):
+                    continue
+                # One whose client has left is not waited for: should its cell hear of it only now, it is told to stop.
+                if now >= journey.sure_at or journey.job.cancelled:
                     legs.lose(table, journey, "its cell does not know it", now)
         case No():
             if (journey := _current(table, cell, message.job, message.leg, now)) is not None:

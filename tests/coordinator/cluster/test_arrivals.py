@@ -2,7 +2,7 @@
 
 from coordinator.cluster.arrivals import MOST_STRANGERS
 from coordinator.cluster.effects import Ask
-from coordinator.dispatch.effects import CloseWorker
+from coordinator.dispatch.effects import CloseWorker, Stopped
 from coordinator.scheduler.state import Peer
 from tests.coordinator.cluster.town import Town, whole
 from tests.coordinator.dispatch.driver import M
@@ -147,3 +147,37 @@ def test_a_worker_that_names_a_thousand_edges_has_few_questions_asked() -> None:
     effects = town.call("a", "worker_joined", hello, Peer("s1", "liar", "key"))
     asked = [one.to for one in effects if isinstance(one, Ask)]
     assert len(asked) == MOST_STRANGERS + 1 and town.replicas["b"].me in asked
+
+
+def test_a_client_that_leaves_while_its_worker_waits_to_be_let_in_has_left() -> None:
+    town = Town("a", "b", "c")
+    box = town.box("w", "c")
+    job, other = town.ask("a", "j", tokens=20), town.ask("b", "k", tokens=20)
+    town.steps(3)
+    box.hangs_up()
+    town.slow = {"b"}
+    box.dial("a")
+    town.call("a", "cancel", job)
+    town.slow.clear()
+    town.settle()
+    town.passes(0.5)
+    assert [key[0] for key in box.jobs] == [other]
+    assert [type(end) for end in town.ends(job)] == [Stopped]
+
+
+def test_a_client_of_another_replica_that_leaves_meanwhile_has_left() -> None:
+    town = Town("a", "b", "c", "d")
+    box = town.box("w", "c")
+    job, other = town.ask("a", "j", tokens=20), town.ask("b", "k", tokens=20)
+    town.steps(3)
+    box.hangs_up()
+    town.slow = {"b"}
+    box.dial("d")
+    town.call("a", "cancel", job)
+    town.slow.clear()
+    town.settle()
+    town.passes(1)
+    town.steps(1)
+    town.passes(0.5)
+    assert [key[0] for key in box.jobs] == [other]
+    assert [type(end) for end in town.ends(job)] == [Stopped]
