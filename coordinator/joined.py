@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 
 from coordinator.accounts.accounts import Accounts
@@ -19,6 +20,7 @@ from coordinator.dispatch.effects import JobEnd
 from coordinator.hub.answers import Answers
 from coordinator.hub.hub import Hub
 from coordinator.scheduler.state import JobSpec
+from coordinator.scheduler.work import PromptCount
 
 IN_THE_DATABASE = ("accounts", "keys", "money", "idempotency keys")
 OVER_THE_BUS = ("workers", "queues", "fairness", "rate limits", "rests of workers")
@@ -71,15 +73,19 @@ class Joined:
         looks = await asyncio.gather(*(self.asks.look(other) for other in self.others))
         return [look for look in looks if look is not None]
 
-    async def come_back(self, job: str, account: str, ended: Callable[[JobSpec, JobEnd], None]) -> Answers | None:
+    async def come_back(
+        self, job: str, account: str, prompt: PromptCount, ended: Callable[[JobSpec, JobEnd], None]
+    ) -> Answers | None:
         """The whole answer of a job that runs on in some cell, though the replica of its client is dead; None: nobody
-        runs it."""
+        runs it. `prompt`: as it is counted here: what its cell was told may be from before it was."""
         found = await self.asks.attach(job, account, [self.replica.me, *self.others])
         if found is None or self._hub is None:
             return None
         cell, answer = found
         assert answer.spec is not None
-        return self._hub.follow(answer.spec, ended, lambda now: self.replica.attached(answer, cell, now))
+        spec = replace(answer.spec, prompt=prompt)
+        theirs = replace(answer, spec=spec)
+        return self._hub.follow(spec, ended, lambda now: self.replica.attached(theirs, cell, now))
 
     def gave_up(self, replica: ReplicaId) -> bool:
         """Whether the replica was there, and is dead."""

@@ -57,7 +57,7 @@ T = TypeVar("T")
 Count = Callable[[str, object, PromptCount], None]  # has a request's prompt counted: (model, request, where it is told)
 Parse = Callable[[bytes, Catalog, Mapping[str, str]], T]  # reads a body: what it asks for; raises SupernetError
 Told = Callable[[JobSpec, JobEnd], None]  # of the end of each job
-ComeBack = Callable[[str, str, Told], Awaitable[Answers | None]]  # (job, account, told)
+ComeBack = Callable[[str, str, PromptCount, Told], Awaitable[Answers | None]]  # (job, account, its prompt, told)
 Endpoint = Callable[[Request, T, Admitted], Awaitable[Response]]
 
 
@@ -191,7 +191,7 @@ class Intake:
                 reservation.ended(spec, end)
                 bill.ended(spec, end)
 
-            answers = await self._come_back(job, admitted, bill, ended)
+            answers = await self._come_back(job, admitted, bill, prompt, ended)
         # With an Idempotency-Key it may have to begin anew elsewhere, and then draws the same.
         first = secrets.randbits(63) if admitted.run is None else _drawn(bill.name)
         specs = _specs(job, principal, headers, bill.jobs, prompt, timeout_s, first)
@@ -208,7 +208,9 @@ class Intake:
             detached=admitted.run is not None,
         )
 
-    async def _come_back(self, job: ClientRequest, admitted: Admitted, bill: OpenBill, ended: Told) -> Answers | None:
+    async def _come_back(
+        self, job: ClientRequest, admitted: Admitted, bill: OpenBill, prompt: PromptCount, ended: Told
+    ) -> Answers | None:
         """The answer of the same request that a dead replica was asked for, if it runs on at another one."""
         run = admitted.run
         if self.come_back is None or run is None or run.instead_of is None or job.n > 1 or bill.name != run.name():
@@ -216,7 +218,7 @@ class Intake:
         begun = job_id(bill.name, 0, run.instead_of)
         own, bill.jobs = bill.jobs, (begun,)
         try:
-            answers = await self.come_back(begun, admitted.principal.account, ended)
+            answers = await self.come_back(begun, admitted.principal.account, prompt, ended)
         except BaseException:
             self.billing.give_up(bill)
             raise

@@ -9,12 +9,16 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from coordinator.cluster.messages import Attached
 from coordinator.ledger.audit import check
 from coordinator.ledger.usage import read
+from coordinator.scheduler.state import JobSpec
+from coordinator.scheduler.work import PromptCount
 from coordinator.store.tables import holds
 from tests.coordinator.conftest import Coordinator, until
 from tests.coordinator.replicas import Replicas, network, start_replica  # noqa: F401  a fixture
 from wire import messages as wire
+from wire.chat import ChatRequest
 
 KEY = {"Idempotency-Key": "order-1"}
 
@@ -108,3 +112,25 @@ async def test_an_answer_whose_cell_has_died_too_begins_anew(
         assert [(row.state, row.owner) for row in database.query(select(holds))] == [("settled", database.replica)]
         assert [row.completion for row in read(database)] == [3]
         assert check(database) == []
+
+
+async def test_of_an_answer_that_still_runs_no_worker_is_believed_more_prompt_than_was_counted_here(
+    start_replica: Replicas,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The cell was given the job before the dead replica had counted its prompt, and knows what is likely at most."""
+    async with network(start_replica, 2) as (other, cell):
+        joined = other.running.services.joined
+        assert joined is not None
+        spec = JobSpec(
+            "j.0.dddddddd", "client", "tiny", ChatRequest(messages=(), max_tokens=1), 1, prompt=PromptCount(99)
+        )
+
+        async def attach(*_: object) -> tuple[str, Attached]:
+            return cell.running.store.database.replica, Attached(1, spec)
+
+        monkeypatch.setattr(joined.asks, "attach", attach)
+        counted = PromptCount(5, counted=True)
+        answers = await joined.come_back(spec.id, spec.account, counted, lambda *_: None)
+        assert answers is not None and joined.replica.jobs.itinerary.jobs[spec.id].job.spec.prompt is counted
+        answers.cancel()
