@@ -36,6 +36,14 @@ def fault(state: State, worker: Worker, now: float, model: str = "") -> None:
             state.note("worker rests", other.key, detail="with another one of its owner")
 
 
+def fault_elsewhere(state: State, key: str, now: float) -> None:
+    """A worker that is not here failed a client: it rests wherever it is or comes to; other replicas are told."""
+    if state.quarantine.rest(key, now):
+        state.counters.rests += 1
+        state.fleet.owners.failed(key.rpartition("/")[0])
+        state.note("worker rests", key, detail="in another cell, or away")
+
+
 def heard(state: State, resting: list[str]) -> None:
     """Workers rest at other replicas: those of their owners that are here rest along, where an owner's do."""
     owners = {key.rpartition("/")[0] for key in resting}

@@ -100,6 +100,8 @@ def contradict(state: State, worker: Worker, job: Job, now: float) -> None:
         witness = state.fleet.workers.get(key)
         if doubted and witness is not None:
             rests.fault(state, witness, now)
+        elif doubted:
+            rests.fault_elsewhere(state, key, now)
 
 
 def blocked_s(state: State, job: Job, now: float) -> float | None:

@@ -1,8 +1,8 @@
 """What one dispatch learns and another is told: driven by hand, two at a time."""
 
-from coordinator.dispatch.effects import Failed
+from coordinator.dispatch.effects import Failed, Handback
 from coordinator.scheduler.owners import PROVEN
-from tests.coordinator.dispatch.driver import Driver
+from tests.coordinator.dispatch.driver import Driver, M
 from wire import messages as wire
 from wire.chat import ChatRequest, Message
 from wire.errors import ErrorCode
@@ -43,6 +43,23 @@ def test_a_new_worker_id_at_another_replica_is_no_way_around_the_rest_of_its_own
     assert there.dispatch.resting(there.now).keys() == {"mallory/m1", "mallory/m2"}
     there.join("m3", owner="mallory")
     assert "mallory/m3" in there.dispatch.resting(there.now)
+
+
+def test_who_blames_requests_that_another_cells_workers_serve_rests_in_its_own() -> None:
+    here, there = Driver(), Driver()
+    here.join("liar", owner="mallory")
+    there.join("honest", owner="alice")
+    here.dispatch.elsewhere = frozenset({M})
+    for job in ("j1", "j2", "j3"):
+        here.submit(job)
+        here.refuses("liar", job, code=ErrorCode.INVALID_REQUEST)
+        given = here.one(Handback)
+        there.out = there.dispatch.submit(given.spec, there.now, given.so_far)
+        there.serves(*there.started())
+    tell(there, here)
+    assert here.dispatch.resting(here.now).keys() == {"mallory/liar"}
+    here.submit("j4")
+    assert here.sent(wire.Start) == []
 
 
 def test_a_request_that_crashed_engines_is_refused_at_another_replica() -> None:
