@@ -135,7 +135,7 @@ class Network:
 
     def _lost(self, peer: ReplicaId, now: float) -> None:
         picture = self._pictures.of(peer)
-        offers = [kind.offer for stock in picture.models for kind in stock.kinds if kind.offering] if picture else []
+        offers = [kind.offer for stock in picture.models for kind in stock.kinds if kind.slots] if picture else []
         self._jobs.dispatch.expect(offers, now)
         self._post.lanes.gone(peer)
         self._pictures.drop(peer)

@@ -99,13 +99,8 @@ class Pictures:
             seen.sent[model] += 1
 
     def models(self, now: float) -> frozenset[str]:
-        """Models that other cells serve now."""
-        return frozenset(
-            stock.model
-            for _, picture in self.cells(now)
-            for stock in picture.models
-            if any(kind.offering for kind in stock.kinds)
-        )
+        """Models that other cells serve now, or once workers of theirs have rested."""
+        return frozenset(stock.model for _, picture in self.cells(now) for stock in picture.models if stock.slots)
 
 
 def _telling(stock: ModelStock) -> tuple[object, ...]:

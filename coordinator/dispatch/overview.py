@@ -20,7 +20,8 @@ Sha256 = Annotated[str, Field(max_length=64)]  # by a worker's own word
 @dataclass(frozen=True)
 class KindStock:
     """Workers of a model that can do the same. `offer`: of one of them. `workers`: those that have loaded it, with
-    `slots`, of which `free` are; `offering`: those that offer slots now or once it is loaded."""
+    `slots`. `offering`: those that offer slots now or once it is loaded, and `free` slots: both without workers that
+    rest, as to be sent to these is to wait."""
 
     offer: ModelOffer | MediaOffer
     workers: Count
@@ -56,7 +57,8 @@ def stock(state: State, model: str, now: float) -> ModelStock:
     return ModelStock(
         model=model,
         kinds=tuple(
-            KindStock(kind.offer, kind.ready, kind.offering, kind.slots, kind.free) for kind in kinds[:MOST_KINDS]
+            KindStock(kind.offer, kind.ready, kind.offering - kind.resting, kind.slots, kind.free - kind.resting_free)
+            for kind in kinds[:MOST_KINDS]
         ),
         waiting=state.queue.count(model),
         service_s=state.queue.service_s(model),

@@ -212,6 +212,7 @@ class Fleet:
         """Something of the worker has changed that its pools count."""
         if worker.left_at is not None or worker.draining:
             return
+        failures, rests = self.quarantine.failures(worker.key), not self.quarantine.may_serve(worker.key)
         for model, replica in worker.replicas.items():
             pool = self.pools.get(model)
             if pool is None:
@@ -219,7 +220,7 @@ class Fleet:
             if replica.status == "broken":
                 pool.leave(worker)
             else:
-                pool.count(worker, replica, self.quarantine.failures(worker.key), now)
+                pool.count(worker, replica, failures, now, rests=rests)
 
     def _leave(self, worker: Worker) -> None:
         """The worker takes no jobs of any model."""

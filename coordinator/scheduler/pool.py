@@ -44,6 +44,8 @@ class Kind:
     ready: int = 0  # members that have loaded it
     ready_offering: int = 0
     free: int = 0  # slots of those that have loaded it
+    resting: int = 0  # members with slots that may not serve now
+    resting_free: int = 0  # of `free`, those of members that may not serve now
     open: dict[str, Worker] = field(default_factory=dict)  # those with a free slot; some of them rest
     orders: tuple[list[Rank], ...] = field(default_factory=lambda: tuple([] for _ in TYPICAL))  # of `open`
 
@@ -56,6 +58,7 @@ class _Counted:
     slots: int
     ready: bool
     free: int
+    rests: bool
     sha256: str
     ranks: tuple[Rank, ...]  # empty: it has no free slot
 
@@ -69,14 +72,14 @@ class Pool:
         self._counted: dict[str, _Counted] = {}  # by worker
         self._readers: OrderedDict[int, tuple[str, ...]] = OrderedDict()  # of beginnings and sessions, the last first
 
-    def count(self, worker: Worker, replica: Replica, failures: int, now: float) -> None:
-        """The worker serves the model, as its replica says."""
+    def count(self, worker: Worker, replica: Replica, failures: int, now: float, *, rests: bool = False) -> None:
+        """The worker serves the model, as its replica says; one that `rests` takes its jobs later."""
         ready = replica.status == "ready"
         free = replica.free if ready else 0
         key = (replica.context, replica.features, replica.size)
         ranks = _ranks(worker, replica, failures, now) if free else ()
         sha256 = replica.offer.sha256 if ready else ""
-        counted = _Counted(key, replica.slots, ready, free, sha256, ranks)
+        counted = _Counted(key, replica.slots, ready, free, rests, sha256, ranks)
         before = self._counted.get(worker.key)
         if before == counted:
             return
@@ -138,6 +141,9 @@ class Pool:
         kind.ready += sign * counted.ready
         kind.ready_offering += sign * (counted.ready and counted.slots > 0)
         kind.free += sign * counted.free
+        if counted.rests:
+            kind.resting += sign * (counted.slots > 0)
+            kind.resting_free += sign * counted.free
         if counted.sha256:
             self.hashes[counted.sha256] += sign
             if not self.hashes[counted.sha256]:

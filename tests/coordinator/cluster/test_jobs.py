@@ -2,6 +2,9 @@
 
 from coordinator.dispatch.effects import Failed
 from tests.coordinator.cluster.town import Town, whole
+from tests.coordinator.dispatch.driver import speed
+from wire import messages as wire
+from wire.errors import ErrorCode
 
 
 def test_a_job_stays_at_home_where_there_is_a_free_slot() -> None:
@@ -92,3 +95,36 @@ def test_a_job_waits_for_the_workers_of_a_cell_that_has_died() -> None:
     town.passes(1)
     town.steps(11)
     assert whole(town, job)
+
+
+def test_a_worker_that_rests_draws_no_jobs_to_its_cell_whatever_it_claims() -> None:
+    town = Town("a", "b")
+    town.box("honest", "a", slots=4)
+    liar = town.box("liar", "b", slots=64, context=4097, speed=speed(1_000_000))
+    town.ask("a", "first")
+    ((job, attempt),) = liar.jobs
+    liar.jobs.clear()
+    liar.says(wire.Failed(job=job, attempt=attempt, seq=0, code=ErrorCode.ENGINE_ERROR, message="no", retryable=True))
+    liar.capacity()
+    town.passes(0.5)
+    assert (town.has("a"), town.has("b")) == (1, 0)
+    town.ask("a", "second")
+    assert (town.has("a"), town.has("b")) == (2, 0)
+
+
+def test_where_all_rest_a_job_waits_for_who_is_tested_first() -> None:
+    town = Town("a", "b")
+    box = town.box("w", "b")
+    town.ask("a", "first")
+    ((job, attempt),) = box.jobs
+    box.jobs.clear()
+    box.says(wire.Failed(job=job, attempt=attempt, seq=0, code=ErrorCode.ENGINE_ERROR, message="no", retryable=True))
+    box.capacity()
+    town.passes(0.5)
+    second = town.ask("a", "second")
+    town.passes(0.5)
+    assert not town.ends(second)
+    for _ in range(80):
+        town.passes(0.25)
+        town.steps(11)
+    assert whole(town, second)

@@ -26,6 +26,22 @@ def test_a_model_that_is_only_loading_has_no_free_slot_but_is_offered() -> None:
     assert (kind.workers, kind.offering, kind.free) == (0, 1, 0)
 
 
+def test_who_rests_has_nothing_free_until_its_test() -> None:
+    driver = Driver()
+    driver.join("w1", slots=2)
+    driver.submit()
+    driver.accepts()
+    driver.fails()
+    driver.capacity("w1", 2)
+    (kind,) = seen(driver).kinds
+    assert (kind.workers, kind.offering, kind.slots, kind.free) == (1, 0, 2, 0)
+    driver.passes(16, alive=("w1",))
+    driver.passes_test()
+    driver.capacity("w1", 2)
+    (kind,) = seen(driver).kinds
+    assert kind.offering == 1 and kind.free > 0
+
+
 def test_one_whose_last_worker_has_just_left_is_told_of_for_a_while() -> None:
     driver = Driver()
     driver.join("w1")
