@@ -18,7 +18,7 @@ from sqlalchemy.exc import DatabaseError, DataError, IntegrityError
 from coordinator.clock import now_ms
 from coordinator.store import replicas
 from coordinator.store.advisory import Lock, wait
-from coordinator.store.engines import postgres, sqlite, sqlite_file, url_of
+from coordinator.store.engines import named, postgres, sqlite, sqlite_file, url_of
 from coordinator.store.errors import Contended, Overtaken, StoreError, Unavailable
 from coordinator.store.locks import FileLocks
 from coordinator.store.migrate import migrate
@@ -31,6 +31,7 @@ MOVED_WHERE = "give its URL with --db, as `database move` said"
 TRIES = 5  # of a transaction that other writers are in the way of
 # Deadlock, serialization failure, lock timeout; and a row that another writer has just made under the same name.
 CONTENDED, MADE_TWICE = ("40P01", "40001", "55P03"), "23505"
+READ_ONLY = "25006"
 log = logging.getLogger("supernet.store")
 
 T = TypeVar("T")
@@ -48,7 +49,7 @@ class Database:
                 f"replicas share one database, and {file} is a file: give --db postgresql://USER@HOST/NAME"
             )
         url = url_of(address)
-        self.name = str(file) if file else url.render_as_string(hide_password=True)
+        self.name = str(file) if file else named(url)
         self._exclusive: Callable[[], AbstractContextManager[None]] = nullcontext
         self._begin = "BEGIN" if file is None else "BEGIN IMMEDIATE"
         self.shared, self._replica_name = serve and shared, name
@@ -143,6 +144,8 @@ class Database:
                     raise Overtaken(f"another coordinator has taken {self.name}: this one may not write any more")
             except BaseException as error:
                 self._connection.rollback()
+                if isinstance(error, DatabaseError) and _state(error) == READ_ONLY:
+                    self._connection.invalidate()  # it has become a standby, and the one that writes is another
                 if isinstance(error, DatabaseError) and not isinstance(error, IntegrityError | DataError):
                     if _state(error) in CONTENDED:
                         raise Contended(f"{self.name} has other writers in the way: {error.orig}") from error

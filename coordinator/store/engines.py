@@ -12,6 +12,9 @@ from coordinator.store.errors import StoreError
 
 BUSY_MS = 5000
 CONNECT_S = 10
+# A machine that is gone, its standby in its place, answers nothing: the kernel would wait for a quarter of an hour, if
+# not for two hours.
+GONE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 15_000}
 # A transaction takes milliseconds: what waits longer for a lock or an answer is broken.
 POSTGRES = "-c lock_timeout=10000 -c statement_timeout=60000 -c idle_in_transaction_session_timeout=60000"
 
@@ -31,6 +34,11 @@ def url_of(address: str | Path) -> URL:
     if kind not in ("sqlite", "postgresql") or not url.database:
         raise StoreError(f"no database is to be had at {url}: give a file, or postgresql://USER@HOST/NAME")
     return url.set(drivername="sqlite" if kind == "sqlite" else "postgresql+psycopg")
+
+
+def named(url: URL) -> str:
+    """The URL for people and logs: without its passwords, wherever in it they stand."""
+    return url.difference_update_query(("password", "sslpassword")).render_as_string(hide_password=True)
 
 
 def sqlite_file(address: str | Path) -> Path | None:
@@ -63,7 +71,7 @@ def postgres(url: URL, serve: bool, shared: bool) -> Engine:
         url,
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
-        connect_args={"autocommit": True, "connect_timeout": CONNECT_S, "options": POSTGRES},
+        connect_args={"autocommit": True, "connect_timeout": CONNECT_S, "options": POSTGRES, **GONE},
     )
 
     @event.listens_for(engine, "connect")

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from coordinator.store.database import Database
-from coordinator.store.errors import Contended, StoreError
+from coordinator.store.errors import Contended, StoreError, Unavailable
 from coordinator.store.replicas import STILL, Stillness, beat, beats, end
 from coordinator.store.tables import replicas, settings
 
@@ -87,3 +87,14 @@ def test_what_other_writers_are_in_the_way_of_is_done_anew(postgres: Callable[[]
             database.transact(lambda connection: connection.execute(select(settings)).all())
     assert database.transact(lambda connection: connection.execute(select(settings)).all()) == []
     database.close()
+
+
+def test_a_server_that_has_become_a_standby_is_left_for_the_one_that_writes(postgres: Callable[[], str]) -> None:
+    one = replica(postgres())
+    one._connection.exec_driver_sql("SET default_transaction_read_only = on")  # of this connection alone
+    with pytest.raises(Unavailable, match="read-only"), one.transaction() as connection:
+        beat(connection, one.identity)
+    with one.transaction() as connection:
+        beat(connection, one.identity)
+        assert beats(connection) == {one.replica: 1}
+    one.close()
