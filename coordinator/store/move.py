@@ -6,7 +6,8 @@ database: whatever ends the move before that has changed nothing, and it can be 
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import (
@@ -75,6 +76,7 @@ def _name(source: Database) -> None:
 
 def _fill(here: Connection, there: Connection, target: Database, progress: Progress) -> dict[str, int]:
     there.execute(text("SET LOCAL statement_timeout = 0"))
+    there.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))  # while the file is read and added up
     _refuse_other(here, there, target)
     there.execute(text(f"TRUNCATE {', '.join(metadata.tables)}"))
     counts = {table.name: _copy(here, there, table, progress) for table in metadata.sorted_tables}
@@ -103,7 +105,11 @@ def _copy(here: Connection, there: Connection, table: Table, progress: Progress)
     names = ", ".join(f'"{column.name}"' for column in table.c)
     driver: Any = there.connection.driver_connection
     done = 0
-    with driver.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:
+    with (
+        _told(there, table),
+        driver.cursor() as cursor,
+        cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy,
+    ):
         found = here.execute(select(table), execution_options={"yield_per": BATCH})
         for batch in found.partitions():
             for row in batch:
@@ -115,6 +121,15 @@ def _copy(here: Connection, there: Connection, table: Table, progress: Progress)
             last = select(func.setval(func.pg_get_serial_sequence(table.name, column.name), func.max(column)))
             there.execute(last)
     return done
+
+
+@contextmanager
+def _told(there: Connection, table: Table) -> Iterator[None]:
+    """What the driver raises, in our words: SQLAlchemy does not see it. Raises StoreError."""
+    try:
+        yield
+    except there.dialect.loaded_dbapi.Error as error:
+        raise StoreError(f"{table.name} cannot be copied: {error}") from None
 
 
 def _summed(connection: Connection, table: Table) -> list[int]:

@@ -1,12 +1,13 @@
 """A file becomes a PostgreSQL database, whole or not at all, while a server serves with it."""
 
+import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from coordinator.accounts.rows import list_keys
 from coordinator.ledger.audit import check
@@ -16,6 +17,7 @@ from coordinator.ledger.orders import Checkpoint, Claim, Done, Keep
 from coordinator.ledger.pricing import Payee
 from coordinator.ledger.recovery import recover
 from coordinator.ledger.usage import read
+from coordinator.store import engines
 from coordinator.store import move as module
 from coordinator.store.database import Database
 from coordinator.store.errors import StoreError, Unavailable
@@ -127,4 +129,33 @@ def test_a_database_with_accounts_of_its_own_is_not_overwritten(
     for wrong in ("c.db", f"sqlite:///{database_file}"):
         with pytest.raises(StoreError, match="--to postgresql://"):
             move(source, wrong, quiet, check)
+    source.close()
+
+
+def test_a_file_may_take_long_to_be_added_up(
+    database_file: Path, postgres: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "POSTGRES", "-c idle_in_transaction_session_timeout=100")
+    source, url = Database(database_file), postgres()
+    lived_in(source)
+
+    def slowly(database: Database) -> list[str]:
+        time.sleep(0.5 if database is source else 0.0)
+        return check(database)
+
+    move(source, url, quiet, slowly)
+    source.close()
+
+
+def test_what_postgresql_does_not_take_is_said_and_changes_nothing(
+    database_file: Path, postgres: Callable[[], str]
+) -> None:
+    source, url = Database(database_file), postgres()
+    lived_in(source)
+    with source.transaction() as connection:
+        connection.execute(text("UPDATE accounts SET name = id || char(0)"))
+    before = told(source)
+    with pytest.raises(StoreError, match="accounts cannot be copied"):
+        move(source, url, quiet, check)
+    assert told(source) == before
     source.close()
