@@ -49,7 +49,8 @@ class Replicas:
                 await self.died()
         dead = await self.store.run(widowed)
         self._waited = Counter({replica: self._waited[replica] + 1 for replica in dead})
-        patient = {replica for replica, polls in self._waited.items() if polls <= PATIENCE}
+        # What lived at the beginning of this poll may have been taken for dead by another replica meanwhile.
+        patient = {replica for replica, polls in self._waited.items() if polls <= PATIENCE} | found.keys()
         ended = await self.store.run(bury, self.share_bps, now_ms(), patient)
         if ended:
             log.warning("%d requests ran at replicas that died: what was delivered of them is billed", ended)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, delete, select, tuple_, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, delete, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from coordinator.ledger.claims import Claimed, Claims
@@ -97,12 +97,19 @@ def widowed(database: Database) -> list[str]:
 
 
 def forget(database: Database, before_ms: int) -> int:
-    """Delete what is older, and the oldest beyond MOST_KEPT. Returns how many. Raises Unavailable."""
-    with database.transaction() as connection:
-        newest = select(requests.c.at_ms).order_by(requests.c.at_ms.desc()).offset(MOST_KEPT).limit(1)
-        beyond = connection.execute(newest).scalar()
-        oldest = before_ms if beyond is None else max(before_ms, beyond + 1)
-        return connection.execute(delete(requests).where(requests.c.at_ms < oldest)).rowcount
+    """Delete what is older, and the oldest answers beyond MOST_KEPT. Returns how many. Raises Unavailable."""
+    return database.transact(lambda connection: _forget(connection, before_ms))
+
+
+def _forget(connection: Connection, before_ms: int) -> int:
+    """A request that runs is no answer yet: who comes back for it must find it however many others there were since."""
+    done = requests.c.state == "done"
+    newest = select(requests.c.at_ms).where(done).order_by(requests.c.at_ms.desc()).offset(MOST_KEPT).limit(1)
+    beyond = connection.execute(newest).scalar()
+    old = requests.c.at_ms < before_ms
+    if beyond is not None:
+        old = or_(old, and_(done, requests.c.at_ms <= beyond))
+    return connection.execute(delete(requests).where(old)).rowcount
 
 
 _AMONG: BindParameter[Any] = bindparam("among", expanding=True)

@@ -77,8 +77,9 @@ def _end_some(
     left = [row for row in rows if row.job not in running]
     as_they = replace(identity, former=identity.own | {row.owner for row in left})
     answers = apply(connection, [_settled(row, share_bps, at_ms) for row in left], as_they)
-    release(connection, [row.job for row in left])
-    return answers.count(Done()), rows[-1].job if len(rows) == BATCH else ""
+    ended = [row.job for row, answer in zip(left, answers, strict=True) if answer == Done()]
+    release(connection, ended)  # the key of one that another replica has just taken over stays
+    return len(ended), rows[-1].job if len(rows) == BATCH else ""
 
 
 def _settled(row: Any, share_bps: int, at_ms: int) -> Settle:

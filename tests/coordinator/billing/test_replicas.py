@@ -5,9 +5,10 @@ from sqlalchemy import select
 
 from coordinator.billing import replicas as module
 from coordinator.billing.replicas import Replicas
+from coordinator.ledger.claim_rows import widowed
 from coordinator.ledger.orders import Checkpoint, Claim
 from coordinator.store.database import Database
-from coordinator.store.replicas import STILL
+from coordinator.store.replicas import STILL, end
 from coordinator.store.store import Store
 from coordinator.store.tables import holds
 from tests.coordinator.ledger.builders import client, do, hold, payer, spark
@@ -45,6 +46,31 @@ async def test_what_a_dead_replica_held_is_ended_and_with_a_key_later(
         assert frozen.replica != deaths[0], "it lives after all"
     frozen.close()
     lives.close()
+
+
+async def test_who_is_taken_for_dead_between_two_looks_has_its_clients_waited_for_too(
+    postgres: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres()
+    frozen, lives, third = (Database(url, serve=True, shared=True) for _ in range(3))
+    alice = payer(frozen)
+    do(frozen, hold(alice, "keyed", claim=Claim(alice.account, "k", "f", 0, 1)))
+
+    def overtaken(database: Database) -> list[str]:
+        found = widowed(database)
+        with third.transaction() as connection:
+            assert end(connection, frozen.replica, 0)
+        return found
+
+    async def died() -> None:
+        pass
+
+    monkeypatch.setattr(module, "widowed", overtaken)
+    with Store(lives) as store:
+        await Replicas(store, 7000, died).once()
+    assert states(lives) == {"keyed": "held"}
+    for database in (frozen, lives, third):
+        database.close()
 
 
 def states(database: Database) -> dict[str, str]:

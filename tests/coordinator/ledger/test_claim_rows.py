@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from coordinator.ledger import claim_rows
 from coordinator.ledger import commit as commits
 from coordinator.ledger.claim_rows import find, forget, read_claims, widowed
 from coordinator.ledger.commit import commit
@@ -23,6 +24,20 @@ def test_a_key_stands_for_its_request_until_it_is_forgotten(database: Database) 
     assert found is not None and found.claimed.kept == kept
     assert find(database, alice.account, "another") is None
     assert (forget(database, 9), forget(database, 10)) == (0, 1)
+
+
+def test_a_request_that_runs_is_not_forgotten_for_the_answers_since(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim_rows, "MOST_KEPT", 1)
+    alice = payer(database)
+    for at_ms, key in enumerate(("runs", "old", "new"), start=1):
+        do(database, hold(alice, key, claim=Claim(alice.account, key, "f", 0, at_ms)))
+        if key != "runs":
+            do(database, settle(alice, key), Keep(alice.account, key, "text/plain", b"a", "[]", at_ms))
+    assert forget(database, 0) == 1
+    assert [find(database, alice.account, key) is not None for key in ("runs", "old", "new")] == [True, False, True]
+    assert forget(database, 2) == 1, "in the end it is"
 
 
 def test_two_replicas_that_claim_one_key_at_the_same_moment(

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from coordinator.ledger import escrow
+from coordinator.ledger import escrow, recovery
 from coordinator.ledger.audit import check
+from coordinator.ledger.commit import apply
 from coordinator.ledger.escrow import Terms, mature
-from coordinator.ledger.orders import Checkpoint, Done, Held
+from coordinator.ledger.orders import Checkpoint, Claim, Done, Held, Keep
 from coordinator.ledger.pricing import Payee
-from coordinator.ledger.recovery import recover, sweep
+from coordinator.ledger.recovery import bury, recover, sweep
 from coordinator.store.database import Database
 from coordinator.store.tables import holds
 from tests.coordinator.ledger.builders import Client, client, do, hold, payer, settle, spark
@@ -74,6 +75,26 @@ def test_earnings_mature_once_whoever_is_at_it(
     mature(one, Terms(1.0, 0), 10_000)
     mature(one, Terms(1.0, 0), 10_000)
     assert (spark(one, bob).escrow, spark(one, bob).earned) == (65_100, 6 * 651)
+
+
+def test_a_key_that_is_taken_over_while_its_hold_is_to_be_ended_stays_with_who_took_it(
+    both: tuple[Database, Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = both
+    dead = serving(str(other._connection.engine.url.render_as_string(hide_password=False)))
+    gone, alice = dead.replica, payer(one)
+    do(dead, hold(alice, claim=Claim(alice.account, "k", "f", 0, 1)))
+    dead.close()
+
+    def overtaken(*asked: Any) -> Any:
+        monkeypatch.setattr(recovery, "apply", apply)
+        (held,) = do(other, hold(alice, claim=Claim(alice.account, "k", "f", 0, 2, instead_of=gone)))
+        assert isinstance(held, Held)
+        return apply(*asked)
+
+    monkeypatch.setattr(recovery, "apply", overtaken)
+    assert bury(one, 7000, 99, ()) == 0
+    assert do(other, settle(alice), Keep(alice.account, "k", "text/plain", b"a", "[]", 3)) == [Done(), Done()]
 
 
 def earn(database: Database, who: Client, worker: Client, job: str, nano: int, at_ms: int = 20) -> None:
