@@ -62,6 +62,12 @@ def test_a_stop_leaves_time_for_the_answers_that_run() -> None:
         assert seconds(service["stop_grace_period"]) >= coordinator_config.Config().drain_s + CLOSE_S
 
 
+def test_postgresql_is_ready_when_it_can_be_reached_from_other_containers() -> None:
+    """Its image first starts it for itself, without a port, to make the database."""
+    asked = SERVICES["postgres"]["healthcheck"]["test"]
+    assert "-h" in asked and asked[asked.index("-h") + 1] == "127.0.0.1"
+
+
 def test_every_volume_and_file_is_there() -> None:
     for service in SERVICES.values():
         for volume in service.get("volumes", ()):
