@@ -52,7 +52,9 @@ def test_a_file_is_not_shared(tmp_path: Path) -> None:
     assert not (tmp_path / "c.db").exists()
 
 
-def test_one_that_was_taken_for_dead_and_lives_goes_on_as_a_new_one(postgres: Callable[[], str]) -> None:
+def test_one_that_was_taken_for_dead_and_lives_goes_on_as_a_new_one(
+    postgres: Callable[[], str], caplog: pytest.LogCaptureFixture
+) -> None:
     url = postgres()
     one, other = replica(url), replica(url)
     before = one.identity
@@ -64,6 +66,7 @@ def test_one_that_was_taken_for_dead_and_lives_goes_on_as_a_new_one(postgres: Ca
         assert beats(connection) == {one.replica: 1, other.replica: 0}
     assert one.identity.own == {before.owner, one.replica} and before.owner != one.replica
     assert one.identity.server == before.server
+    assert f"goes on as {one.replica}" in caplog.text
     one.close()
     other.close()
 
