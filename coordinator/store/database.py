@@ -158,7 +158,7 @@ class Database:
             return
         identity = replicas.join(connection, self._replica_name, self.identity)
         connection.commit()
-        log.warning("this replica was taken for dead: what it held then the others end; it goes on as %s", identity.owner)
+        log.warning("this replica was taken for dead, and what it held is ended; it goes on as %s", identity.owner)
         self.identity = identity
         connection.exec_driver_sql(self._begin)
 
