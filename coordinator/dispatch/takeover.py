@@ -73,9 +73,8 @@ def adopt(state: State, worker: Worker, claims: Sequence[Claim], now: float) -> 
         if name in worker.leases or alive.get(name, -1) < attempt.next_seq:
             continue
         job = begin(state, claim.spec, claim.so_far, now)
-        starts, job.starts = max(job.starts, attempt.attempt), attempt.attempt - 1
-        job.lease = lease = state.fleet.lease(worker, job, now)
-        job.starts, job.worker = starts, worker.key
+        job.lease = lease = state.fleet.lease(worker, job, now, attempt.attempt)
+        job.worker = worker.key
         attempt.put_on(lease, now)
         if lease.tokens:
             state.fleet.read(worker, lease, job)

@@ -150,11 +150,12 @@ class Fleet:
         worker.draining = True
         self._leave(worker)
 
-    def lease(self, worker: Worker, job: Job, now: float) -> Lease:
-        """Begin the job's next attempt: it holds one of the worker's slots from now on."""
-        job.starts += 1
-        spec = job.spec
-        lease = Lease(spec.id, job.starts, worker.key, spec.model, spec.account, now, spec=spec)
+    def lease(self, worker: Worker, job: Job, now: float, attempt: int | None = None) -> Lease:
+        """Begin the job's next attempt, or go on with one that the worker has brought along: it holds one of the
+        worker's slots from now on."""
+        spec, number = job.spec, attempt or _next_attempt(worker, job)
+        job.starts = max(job.starts, number)
+        lease = Lease(spec.id, number, worker.key, spec.model, spec.account, now, spec=spec)
         lease.last_progress_at = now
         worker.leases[lease.job, lease.attempt] = lease
         replica = worker.replicas[lease.model]
@@ -226,6 +227,17 @@ class Fleet:
         """The worker takes no jobs of any model."""
         for model in worker.replicas:
             self.pool(model).leave(worker)
+
+
+def _next_attempt(worker: Worker, job: Job) -> int:
+    """A number that the worker does not have. It may have one that is not counted: of a leg of the job that was over
+    before its edge had heard of that, here, or in the cell from which the worker has come."""
+    resume = worker.hello.resume
+    brought = {(one.job, one.attempt) for one in resume.jobs} if resume else set()
+    number = job.starts + 1
+    while (job.spec.id, number) in worker.leases or (job.spec.id, number) in brought:
+        number += 1
+    return number
 
 
 _NOTHING = Pool()

@@ -236,6 +236,18 @@ def test_a_higher_leg_replaces_the_one_before() -> None:
     assert cell.numbers() == [(2, 0)] and cell.dispatch.running() == 1
 
 
+def test_two_legs_that_come_together_are_two_attempts_though_their_edge_has_counted_none() -> None:
+    """As where a cell was frozen, and its edge gave the first leg up unheard."""
+    cell = Cell()
+    cell.join()
+    cell.lodges()
+    cell.hears(Release(((JOB, 1),)))
+    cell.lodges(leg=2)
+    assert [start.attempt for start in cell.to_worker(wire.Start)] == [2]
+    cell.cancelled(job=JOB, attempt=1, seq=0)
+    assert cell.dispatch.counters.violations == 0
+
+
 def test_a_leg_that_is_over_ends_in_silence() -> None:
     cell = streaming()
     assert cell.lodging.running() == cell.dispatch.running() == 1

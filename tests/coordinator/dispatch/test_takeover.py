@@ -212,3 +212,32 @@ def test_a_worker_in_another_cell_is_dropped_here_without_blame() -> None:
     job = driver.dispatch.job("j1")
     assert job is not None and job.failures == 0 and not job.avoid
     assert [worker.key for worker in driver.dispatch.workers] == ["gpus/w2"]
+
+
+def test_a_worker_is_never_given_a_number_that_it_has() -> None:
+    """A leg is over before its edge has heard what was tried in it, and the next comes to the same cell."""
+    driver = Driver()
+    driver.join()
+    driver.out = driver.dispatch.submit(SPEC, driver.now, SoFar())
+    driver.dispatch.release("j1", driver.now)
+    driver.out = driver.dispatch.submit(SPEC, driver.now, SoFar())
+    assert driver.sent(wire.Start)[0][1].attempt == 2
+    driver.cancelled(attempt=1, seq=0)
+    driver.accepts(attempt=2)
+    driver.delta(attempt=2, tokens="ab")
+    driver.done(attempt=2, seq=1)
+    assert driver.one(Finished).report.attempts == 2
+    assert driver.dispatch.counters.violations == 0 and driver.dispatch.workers[0].leases == {}
+
+
+def test_nor_one_that_it_has_brought_and_may_not_go_on_with() -> None:
+    there = Driver()
+    alive = (wire.RunningJob(job="j1", attempt=1, next_seq=2),)
+    resume = wire.Resume(session="another-cells", jobs=alive)
+    hello = wire.Hello(worker="w1", instance="a", models=(ModelOffer(id=M, context=4096, slots=2),), resume=resume)
+    there.out = there.dispatch.worker_joined(hello, Peer("s9", "gpus", "key-1"), there.now)
+    there.sessions["w1"] = "s9"
+    assert not welcomed(there)
+    there.capacity()
+    there.out = there.dispatch.submit(SPEC, there.now, SoFar())
+    assert there.sent(wire.Start)[0][1].attempt == 2
