@@ -2,8 +2,8 @@
 
 Each decides alone, from what it knows at the moment; this only makes that what all know, a quarter of a second later.
 Charges and use are added up, and of two words about a rest or a blocked request the one that ends later counts: in
-which order they come does not matter. What runs under a key is said whole every few seconds, so that a lost message
-holds no place for ever.
+which order they come does not matter. What runs under a key, who rests and what is blocked is said whole every few
+seconds, so that a lost message holds no place for ever, and whoever was cut off learns who rests and what is blocked.
 """
 
 from collections import OrderedDict
@@ -16,7 +16,7 @@ from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.lessons import Lessons
 from coordinator.scheduler.prefix_affinity import SESSION_SHARE, PromptPrefixes
 
-WHOLE_S = 5.0  # so often each replica says again what runs under every key
+WHOLE_S = 5.0  # so often each replica says again what runs there under every key, and the rests and blocks of its own
 HINTS = 100_000  # prompts of which it is known whose cell has read them
 HINT_S = 1800.0  # an engine has forgotten a prompt by then
 SNAPSHOT_HINTS = 20_000  # the newest: what one who joins is told of them
@@ -45,6 +45,7 @@ class Gossip:
         if now - self._whole_at >= WHOLE_S:
             self._whole_at = now
             told.append(Use(tuple(self._rates.running_use()[:MAX_TOLD]), whole=True))
+            told += _messages(self._learned.lasting(now))
         read = [name for prompt in lessons.reads for name in _names(prompt)]
         self._remember(self._me, read, now)
         return told + [Hints(self._me, prompts) for prompts in _pieces(read)]

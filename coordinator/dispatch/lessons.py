@@ -46,6 +46,11 @@ class Learned:
             tuple(reads),
         )
 
+    def lasting(self, now: float) -> Lessons:
+        """What lasts of what was learned here, and does no more when it is heard twice."""
+        state = self._state
+        return Lessons(rests=tuple(state.quarantine.lasting(now)), blocks=tuple(state.poison.lasting(now)))
+
     def standing(self, now: float) -> Lessons:
         """All that holds now, but prompts: for a replica that knows nothing yet."""
         state = self._state

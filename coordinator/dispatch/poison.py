@@ -18,10 +18,11 @@ Fingerprint = tuple[str, str]  # account, sha256
 
 @dataclass(frozen=True)
 class Block:
-    """`owners`: the accounts whose engines the request crashed."""
+    """`owners`: the accounts whose engines the request crashed. `heard`: its end was set by another replica."""
 
     until: float
     owners: frozenset[str]
+    heard: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,21 +61,25 @@ class PoisonList:
         untold, self._untold = self._untold, set()
         return [news for news in self.standing(now) if (news.account, news.sha256) in untold] if untold else []
 
+    def lasting(self, now: float) -> list[BlockNews]:
+        """What was blocked here and still is: to be told again and again, for whoever did not hear of it. Told on by
+        those who heard of it, it would end a little later each time."""
+        self._forget(now)
+        return [_news(key, block, now) for key, block in self._blocks.items() if not block.heard]
+
     def standing(self, now: float) -> list[BlockNews]:
         """All that is blocked: for a replica that knows nothing yet."""
         self._forget(now)
-        return [
-            BlockNews(account, sha256, block.until - now, tuple(sorted(block.owners)))
-            for (account, sha256), block in self._blocks.items()
-        ]
+        return [_news(key, block, now) for key, block in self._blocks.items()]
 
     def heard(self, told: Iterable[BlockNews], now: float) -> None:
         """Another replica has blocked these: of two blocks of one request the one that ends later counts, and the
         owners of both."""
         for news in told:
             key, until = (news.account, news.sha256), now + news.left_s
-            before = self._blocks.get(key, Block(until, frozenset()))
-            self._blocks[key] = Block(max(before.until, until), before.owners.union(news.owners))
+            before = self._blocks.get(key, Block(0.0, frozenset()))
+            heard = before.heard or until > before.until
+            self._blocks[key] = Block(max(before.until, until), before.owners.union(news.owners), heard)
         self._blocks = dict(sorted(self._blocks.items(), key=lambda item: item[1].until))
         self._bound()
 
@@ -89,6 +94,10 @@ class PoisonList:
     def _forget(self, now: float) -> None:
         while self._blocks and (oldest := next(iter(self._blocks.items())))[1].until <= now:
             self._drop(oldest[0])
+
+
+def _news(key: Fingerprint, block: Block, now: float) -> BlockNews:
+    return BlockNews(*key, block.until - now, tuple(sorted(block.owners)))
 
 
 def fingerprint(spec: JobSpec) -> Fingerprint:

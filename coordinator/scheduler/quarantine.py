@@ -26,6 +26,7 @@ class Rest:
     test: Lease | None = None  # the test that is running
     passed: bool = False
     inherited: bool = False  # the worker itself has no fault
+    heard: bool = False  # its last fault was at another replica
     model: str = ""  # at which its last fault was, if it was at one
 
 
@@ -68,7 +69,8 @@ class Quarantine:
         rest = self._rests.setdefault(worker, Rest(0, 0.0))
         if now < rest.until and not rest.passed:
             return False
-        rest.failures, rest.inherited, rest.model = rest.failures + 1, False, model or rest.model
+        rest.failures, rest.inherited, rest.heard = rest.failures + 1, False, False
+        rest.model = model or rest.model
         rest.until = now + min(self._limits.rest_s * 2 ** min(rest.failures - 1, 16), self._limits.rest_max_s)
         rest.test, rest.passed = None, False
         self._note(worker, rest)
@@ -111,6 +113,12 @@ class Quarantine:
         untold, self._untold = self._untold, {}
         return [_news(worker, rest, now) for worker, rest in untold.items()]
 
+    def lasting(self, now: float) -> list[RestNews]:
+        """The rests that last, after faults here: to be told again and again, for whoever did not hear of them. Told on
+        by those who heard of it, a rest that a success has ended would come back."""
+        lasting = ((worker, rest) for worker, rest in self._rests.items() if rest.until > now)
+        return [_news(worker, rest, now) for worker, rest in lasting if not rest.inherited and not rest.heard]
+
     def standing(self, now: float) -> list[RestNews]:
         """All rests: for a replica that knows nothing yet."""
         return [_news(worker, rest, now) for worker, rest in self._rests.items() if not rest.inherited]
@@ -121,7 +129,7 @@ class Quarantine:
         if rest is not None and (rest.test is not None or until < rest.until - SAME_S):
             return
         if news.failures:
-            self._rests[news.worker] = Rest(news.failures, until, passed=news.passed, model=news.model)
+            self._rests[news.worker] = Rest(news.failures, until, passed=news.passed, heard=True, model=news.model)
         elif rest is not None:
             del self._rests[news.worker]
 

@@ -9,7 +9,8 @@ from coordinator.cluster import gossip
 from coordinator.cluster.gossip import HINT_S, WHOLE_S, Gossip
 from coordinator.cluster.gossip_messages import MAX_TOLD, Charges, Gossiped, Hints, Rests, Use
 from coordinator.scheduler.prefix_affinity import PromptPrefixes, prompt_prefixes
-from tests.coordinator.dispatch.driver import Driver
+from coordinator.scheduler.state import JobSpec
+from tests.coordinator.dispatch.driver import REQUEST, Driver, M
 from wire.chat import ChatRequest, Message
 
 CODEC: TypeAdapter[Gossiped] = TypeAdapter(Gossiped)
@@ -89,6 +90,24 @@ def test_what_runs_under_a_key_is_said_whole_every_few_seconds_so_that_a_lost_wo
     here.driver.now += WHOLE_S
     here.tells(there)
     there.rates.start(CHAIN, 1, there.now)
+
+
+def test_rests_and_blocks_are_told_again_to_whoever_was_cut_off_by_the_replica_of_the_fault_alone() -> None:
+    here, there, third = One("a"), One("b"), One("c")
+    here.driver.join("w1")
+    here.driver.submit("j1")
+    here.driver.accepts("w1", "j1")
+    here.driver.fails("w1", "j1")
+    spec = JobSpec("j2", "client", M, REQUEST, 1)
+    here.driver.dispatch._state.poison.block(spec, here.now)
+    here.due()  # lost on the way
+    here.driver.now += WHOLE_S
+    here.tells(there)
+    there.driver.now += WHOLE_S
+    there.tells(third)
+    for one, knows in ((there, True), (third, False)):
+        assert bool(one.driver.dispatch.resting(one.now)) == knows
+        assert bool(one.driver.dispatch._state.poison.blocked(spec, one.now)) == knows
 
 
 def test_what_runs_at_a_replica_that_is_gone_does_not_count() -> None:

@@ -74,6 +74,19 @@ def test_of_two_blocks_the_later_end_counts_and_the_owners_of_both() -> None:
         assert blocked_s(each, spec(tokens=5), 59 + BLOCK_S) == 1
 
 
+def test_what_is_told_again_is_told_by_one_and_ends_no_later_for_that() -> None:
+    here, there = PoisonList(), PoisonList()
+    here.block(spec(), 0, frozenset({"alice"}))
+    there.block(spec(), 50, frozenset({"bob"}))
+    for now in range(60, 100, 5):
+        told = here.lasting(now), there.lasting(now)
+        here.heard(told[1], now + 0.5)  # a while later
+        there.heard(told[0], now + 0.5)
+    assert here.lasting(100) == [] and len(there.lasting(100)) == 1
+    assert blocked_s(here, spec(), 100) == BLOCK_S - 49.5 and blocked_s(there, spec(), 100) == BLOCK_S - 50
+    assert there.lasting(50 + BLOCK_S) == []
+
+
 def test_the_list_is_bounded_by_what_is_heard_too(monkeypatch) -> None:  # type: ignore[no-untyped-def]
     here, there = PoisonList(), PoisonList()
     for tokens in range(1, 6):

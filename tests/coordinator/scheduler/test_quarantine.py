@@ -148,6 +148,19 @@ def test_a_test_that_runs_here_is_not_taken_away_by_what_others_say() -> None:
     assert there.may_serve("w")
 
 
+def test_a_rest_is_told_again_where_its_fault_was_and_while_it_lasts() -> None:
+    here, there = two()
+    here.rest("g/w", 0)
+    here.inherit("g/v")
+    (news,) = here.lasting(1)
+    assert news.worker == "g/w" and here.lasting(10) == []
+    there.heard(news, 1)
+    assert there.waiting(1) == {"g/w": 9} and there.lasting(1) == []
+    there.end("g/w", True)
+    there.rest("g/w", 20)
+    assert [news.worker for news in there.lasting(21)] == ["g/w"]
+
+
 def test_a_replica_that_joins_hears_of_all_rests_but_inherited_ones() -> None:
     here, there = two()
     here.rest("mallory/0", 0)
