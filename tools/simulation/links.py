@@ -216,6 +216,7 @@ class Connection:
     def give_up(self) -> None:
         """By a worker that nobody answers at the other end."""
         self._worker_learns()
+        self.down.die()
         self.up.end(lambda: self._coordinator_learns(True))
 
     def drop(self) -> None:

@@ -101,7 +101,8 @@ def _billed(job: str, story: "Story", counted: list[UsageRow], unsure: bool) -> 
     for dead as it slept, no more is counted than was given."""
     how, event = story.ends[0][1:] if story.ends else ("", None)
     given, ends = len(story.tokens), sum(row.completion for row in counted)
-    if isinstance(event, Failed) and event.error.code is ErrorCode.POISON_REQUEST and any(x.cost_nano for x in counted):
+    is_poison = isinstance(event, Failed) and event.error.code is ErrorCode.POISON_REQUEST
+    if is_poison and any(row.cost_nano for row in counted) and not unsure:
         yield f"{job}: poison, and it was paid"
     if len(counted) > 1:
         yield f"{job}: ended {len(counted)} times in the books"
