@@ -15,7 +15,7 @@ from coordinator.ledger.usage import read
 from coordinator.scheduler.state import JobSpec
 from coordinator.scheduler.work import PromptCount
 from coordinator.store.tables import holds
-from tests.coordinator.conftest import Coordinator, until
+from tests.coordinator.conftest import Coordinator, FakeWorker, until
 from tests.coordinator.replicas import Replicas, network, start_replica  # noqa: F401  a fixture
 from wire import messages as wire
 from wire.chat import ChatRequest
@@ -46,6 +46,13 @@ async def asked_again(client: httpx.AsyncClient, stream: bool) -> httpx.Response
         if answer.status_code != 409:
             return answer
         await asyncio.sleep(0.2)
+
+
+async def beats(worker: FakeWorker) -> None:
+    """As a worker does that waits for work: one that says nothing for 15 s is taken for dead."""
+    while True:
+        await worker.ready()
+        await asyncio.sleep(3)
 
 
 def said(answer: httpx.Response) -> str:
@@ -101,7 +108,9 @@ async def test_an_answer_whose_cell_has_died_too_begins_anew(
             await asyncio.gather(lost, return_exceptions=True)
         await second.join("w2", "b")
         asking = asyncio.create_task(asked_again(client, True))
-        anew = await second.hear(wire.Start, 30)  # the dead one has to be silent for a while
+        beating = asyncio.create_task(beats(second))
+        anew = await second.hear(wire.Start, 60)  # until the database too says that it is dead
+        beating.cancel()
         assert isinstance(anew, wire.Start)
         await second.say(wire.Accepted(job=anew.job, attempt=anew.attempt))
         assert anew.seed == start.seed, "it draws the same"
