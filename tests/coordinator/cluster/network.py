@@ -38,8 +38,10 @@ class Node:
         self.performing = False
 
     def has(self, job: str) -> bool:
-        """Whether a job of ours is in our own cell. One that was attached may be there as any other edge's."""
-        return self.dispatch.job(job) is not None and not self.lodging.has(job)
+        """Whether a job of ours is in our own cell. One that was attached may be there as any other edge's, or as what
+        its worker has yet to let go of from when it was another edge's."""
+        others = self.lodging.has(job) or job in self.lodging._stopping
+        return self.dispatch.job(job) is not None and not others
 
     def dispatched(self, effects: list[Effect]) -> None:
         """Effects that come from dispatch."""
