@@ -141,6 +141,7 @@ class Lodging:
                 if lodger.answer is not None and not lodger.answer.add(event):
                     lodger.answer = None
         self._lodgers[job.job] = lodger
+        self._stopping.discard(job.job)
         self._bytes += _bytes(job.spec)
 
     def _taken(self, edge: ReplicaId, taken: Taken, now: float) -> list[Out]:
@@ -212,7 +213,7 @@ class Lodging:
         return out
 
     def drop(self, job: str, now: float, *, goes: bool = False) -> list[Out]:
-        """No other edge wants anything of the job any more. One that comes home is our own clients' from now on."""
+        """No other edge wants anything of the job any more."""
         lodger = self._lodgers.pop(job, None)
         if lodger is None:
             return []
@@ -223,6 +224,12 @@ class Lodging:
         if so_far is None:  # it is being cancelled, and ends by itself
             self._stopping.add(job)
         return self.pass_on(effects, now)
+
+    def goes_home(self, job: str, now: float) -> list[Out]:
+        """The job is our own clients' from now on, whatever was here of it before."""
+        out = self.drop(job, now)
+        self._stopping.discard(job)
+        return out
 
     # ---- edges that are gone -------------------------------------------------------------------------------------
 
