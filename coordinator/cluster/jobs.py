@@ -110,7 +110,7 @@ class Jobs:
         if home is None:
             return ()
         spec, so_far = home
-        left = self.lodging.goes_home(spec.id, now)
+        left = self.lodging.drop(spec.id, now, home=True)
         return [*left, *self.lodging.pass_on(self.dispatch.submit(spec, now, so_far), now)]
 
     def _others(self, spec: JobSpec, now: float) -> list[tuple[ReplicaId, ModelStock]]:
@@ -194,7 +194,7 @@ class Jobs:
             if edge == self._post.me:
                 home = self.itinerary.home(kept.job, now)
                 if home is not None:
-                    self.carry(self.lodging.goes_home(kept.job, now), now)
+                    self.carry(self.lodging.drop(kept.job, now, home=True), now)
                     claims.append(Claim(*home))
             else:
                 self.carry(self.lodging.adopt(edge, kept, now), now)

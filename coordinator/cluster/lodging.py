@@ -81,8 +81,7 @@ class Lodging:
                 out.append(effect)
                 continue
             over = isinstance(effect, Finished | Failed | Stopped | Handback)
-            lodger = self._lodgers.get(effect.job)
-            if lodger is None:
+            if (lodger := self._lodgers.get(effect.job)) is None:
                 if over:
                     self._stopping.discard(effect.job)
                 continue
@@ -212,8 +211,10 @@ class Lodging:
             out += events(lodger.edge, [(job, lodger.leg, number, event)])
         return out
 
-    def drop(self, job: str, now: float, *, goes: bool = False) -> list[Out]:
-        """No other edge wants anything of the job any more."""
+    def drop(self, job: str, now: float, *, goes: bool = False, home: bool = False) -> list[Out]:
+        """No other edge wants anything of the job any more. `home`: it is our own clients' from now on."""
+        if home:
+            self._stopping.discard(job)
         lodger = self._lodgers.pop(job, None)
         if lodger is None:
             return []
@@ -221,15 +222,9 @@ class Lodging:
         if lodger.ended_at is not None or self._dispatch.job(job) is None:
             return []
         so_far, effects = self._dispatch.release(job, now, goes=goes)
-        if so_far is None:  # it is being cancelled, and ends by itself
+        if so_far is None and not home:  # it is being cancelled, and ends by itself
             self._stopping.add(job)
         return self.pass_on(effects, now)
-
-    def goes_home(self, job: str, now: float) -> list[Out]:
-        """The job is our own clients' from now on, whatever was here of it before."""
-        out = self.drop(job, now)
-        self._stopping.discard(job)
-        return out
 
     # ---- edges that are gone -------------------------------------------------------------------------------------
 

@@ -72,7 +72,7 @@ class Node:
                 elif cell == self.name:
                     if (home := self.itinerary.home(effect.job, now)) is not None:
                         spec, so_far = home
-                        self.out.extend(self.lodging.goes_home(effect.job, now))
+                        self.out.extend(self.lodging.drop(effect.job, now, home=True))
                         self.out.extend(self.lodging.pass_on(self.dispatch.submit(spec, now, so_far), now))
                 else:
                     self.out.extend(self.itinerary.send(effect.job, cell, now))
@@ -117,7 +117,7 @@ class Node:
                 if edge == self.name:
                     home = self.itinerary.home(kept.job, now)
                     assert home is not None
-                    self.does(self.lodging.goes_home(kept.job, now))
+                    self.does(self.lodging.drop(kept.job, now, home=True))
                 else:
                     self.does(self.lodging.adopt(edge, kept, now))
                 claims.append(Claim(kept.spec, kept.so_far))

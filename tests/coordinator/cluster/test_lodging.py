@@ -469,7 +469,7 @@ def test_a_job_that_comes_home_is_no_other_edges_any_more() -> None:
     cell.done(job=JOB, seq=3)
     cell.lodging.edge_lost(EDGE, cell.now)
     cell.waits(GONE_S)
-    assert cell.lodging.goes_home(JOB, cell.now) == [] == cell.lodging.goes_home(JOB, cell.now)
+    assert cell.lodging.drop(JOB, cell.now, home=True) == [] == cell.lodging.drop(JOB, cell.now, home=True)
     cell.submit(JOB, request=REQUEST)
     cell.accepts(job=JOB)
     cell.delta(job=JOB, tokens="ab")
@@ -478,10 +478,10 @@ def test_a_job_that_comes_home_is_no_other_edges_any_more() -> None:
 
 
 def test_a_job_may_come_home_before_the_worker_that_had_it_has_let_go() -> None:
-    """Its client had left and came back at our edge; what was kept from it of the old leg was kept from it of the new."""
+    """Its client had left, and came back at our edge: what the old leg was not to say, the new one could not."""
     cell = serving()
     cell.hears(Cancel(JOB, 1))
-    cell.told = cell.lodging.goes_home(JOB, cell.now)
+    cell.told = cell.lodging.drop(JOB, cell.now, home=True)
     cell.submit(JOB, request=REQUEST)
     cell.cancelled(job=JOB, seq=0)
     assert not cell.effects(Stopped)
