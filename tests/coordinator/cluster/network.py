@@ -284,11 +284,7 @@ class Network(storm.Storm):
             return
         self.sessions += 1
         session = f"s{self.sessions}"
-        resume = None
-        if box.last and self.random.random() < 0.9:
-            accepted = {key: attempt for key, attempt in box.attempts.items() if attempt.accepted}
-            alive = tuple(wire.RunningJob(job=j, attempt=n, next_seq=a.seq) for (j, n), a in accepted.items())
-            resume = wire.Resume(session=box.last, jobs=alive)
+        resume = box.resume() if box.last and self.random.random() < 0.9 else None
         node = self.nodes[self.random.choice(list(self.nodes))]
         box.session, box.inbox = session, []
         self.at[session] = node.name

@@ -47,6 +47,13 @@ class Box:
     attempts: dict[tuple[str, int], Attempt] = field(default_factory=dict)
     inbox: list[wire.ToWorker] = field(default_factory=list)
 
+    def resume(self) -> wire.Resume:
+        """What it says of its last session, with every attempt that it has accepted."""
+        assert self.last is not None, "it has had one"
+        accepted = {key: attempt for key, attempt in self.attempts.items() if attempt.accepted}
+        alive = tuple(wire.RunningJob(job=j, attempt=n, next_seq=a.seq) for (j, n), a in accepted.items())
+        return wire.Resume(session=self.last, jobs=alive)
+
 
 class Storm:
     def __init__(self, seed: int) -> None:
@@ -100,11 +107,7 @@ class Storm:
             return
         self.sessions += 1
         session = f"s{self.sessions}"
-        resume = None
-        if box.last and self.random.random() < 0.8:
-            accepted = {key: attempt for key, attempt in box.attempts.items() if attempt.accepted}
-            alive = tuple(wire.RunningJob(job=j, attempt=n, next_seq=a.seq) for (j, n), a in accepted.items())
-            resume = wire.Resume(session=box.last, jobs=alive)
+        resume = box.resume() if box.last and self.random.random() < 0.8 else None
         box.session, box.inbox = session, []
         peer = Peer(session, self.owner, "k")
         self.perform(self.dispatch.worker_joined(self.hello(box, resume), peer, self.now))
