@@ -9,11 +9,11 @@ from importlib.metadata import version
 
 from coordinator.accounts.accounts import Accounts
 from coordinator.admission.rate_limits import Rates
-from coordinator.cluster.asks import Asks, looked
-from coordinator.cluster.bus import Bus
-from coordinator.cluster.ids import ReplicaId
-from coordinator.cluster.member import Member
-from coordinator.cluster.news import Bye, Revised
+from coordinator.cluster.bus.asks import Asks, looked
+from coordinator.cluster.bus.member import Member
+from coordinator.cluster.bus.port import Bus
+from coordinator.cluster.protocol.ids import ReplicaId
+from coordinator.cluster.protocol.news import Bye, Revised
 from coordinator.cluster.replica import Replica
 from coordinator.config import Config
 from coordinator.dispatch.effects import JobEnd
@@ -114,8 +114,8 @@ def nats_bus(config: Config, me: ReplicaId, pepper: bytes) -> Bus:
     """The bus that the settings name. Replicas of one database have one pepper: a hash of it keeps different networks
     apart on the same servers. Raises ConfigError."""
     # A coordinator that is alone may have no NATS installed.
-    from coordinator.cluster.nats_bus import NatsBus
-    from coordinator.cluster.nats_line import NatsSettings, read_login
+    from coordinator.cluster.bus.nats_bus import NatsBus
+    from coordinator.cluster.bus.nats_line import NatsSettings, read_login
 
     network = hashlib.sha256(b"the name of this network on the bus" + pepper).hexdigest()[:12]
     login = read_login(config.cluster_creds) if config.cluster_creds else {}

@@ -26,7 +26,7 @@ from coordinator.api.filled_response import FilledResponse, Read
 from coordinator.artefacts.artefacts import Artefacts
 from coordinator.artefacts.filter import MediaFilter
 from coordinator.billing.billing import Billing, Ended, OpenBill, RunsElsewhere, behind
-from coordinator.cluster.ids import job_id
+from coordinator.cluster.protocol.ids import job_id
 from coordinator.dispatch.effects import JobEnd
 from coordinator.filled import Filled
 from coordinator.hub.answers import Answers

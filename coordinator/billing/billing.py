@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from coordinator.accounts.keys_in_use import Principal
 from coordinator.clock import now_ms
-from coordinator.cluster.ids import job_id
+from coordinator.cluster.protocol.ids import job_id
 from coordinator.dispatch.effects import Failed, Finished, JobEnd, Progress, Report, Stopped
 from coordinator.ledger.orders import Checkpoint, Claim, Done, Held, Hold, Insufficient, Settle, Taken, UsageRow
 from coordinator.ledger.pricing import Bill, Quote, Served, Tariff, Units, bill, decimal

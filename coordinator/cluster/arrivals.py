@@ -8,12 +8,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from coordinator.cluster.ids import ReplicaId, edge_of
 from coordinator.cluster.jobs import Brought, Jobs
-from coordinator.cluster.messages import Message, Reclaim, Reclaimed
-from coordinator.cluster.news import Gone, Here, Where
-from coordinator.cluster.post import Post
-from coordinator.cluster.presence import Presence
+from coordinator.cluster.lanes.post import Post
+from coordinator.cluster.peers.presence import Presence
+from coordinator.cluster.protocol.ids import ReplicaId, edge_of
+from coordinator.cluster.protocol.messages import Message, Reclaim, Reclaimed
+from coordinator.cluster.protocol.news import Gone, Here, Where
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import CloseWorker, Effect, Noted, Send
 from coordinator.scheduler.fleet import key_of

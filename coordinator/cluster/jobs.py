@@ -3,14 +3,14 @@
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from coordinator.cluster.effects import BusEffect
-from coordinator.cluster.errands import Route, Tell
-from coordinator.cluster.ids import ReplicaId
-from coordinator.cluster.itinerary import Itinerary
-from coordinator.cluster.lodging import Lodging
-from coordinator.cluster.messages import Kept, No, Reclaim, Reclaimed, Submit, ToCell, ToEdge, crosses
-from coordinator.cluster.pictures import Pictures
-from coordinator.cluster.post import Post
+from coordinator.cluster.cell.lodging import Lodging
+from coordinator.cluster.edge.itinerary import Itinerary
+from coordinator.cluster.lanes.post import Post
+from coordinator.cluster.peers.pictures import Pictures
+from coordinator.cluster.protocol.effects import BusEffect
+from coordinator.cluster.protocol.errands import Route, Tell
+from coordinator.cluster.protocol.ids import ReplicaId
+from coordinator.cluster.protocol.messages import Kept, No, Reclaim, Reclaimed, Submit, ToCell, ToEdge, crosses
 from coordinator.cluster.routing import MOST_SHED, Dice, choose, shed
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import Effect, Handback

@@ -2,17 +2,17 @@
 
 from coordinator.cluster import uploads
 from coordinator.cluster.arrivals import Arrivals
-from coordinator.cluster.effects import Reread, Shown
-from coordinator.cluster.gossip import Gossip
-from coordinator.cluster.gossip_messages import Gossiped
-from coordinator.cluster.ids import ReplicaId
 from coordinator.cluster.jobs import Jobs
-from coordinator.cluster.messages import Attach, Message, Reclaim, Upload, Uploaded
-from coordinator.cluster.news import Bye, Gone, Here, Look, Picture, Ping, Pong, Revised, Snapshot, Where
-from coordinator.cluster.peers import PING_S, Peers
-from coordinator.cluster.pictures import Pictures
-from coordinator.cluster.post import Post, Then
-from coordinator.cluster.presence import Presence
+from coordinator.cluster.lanes.post import Post, Then
+from coordinator.cluster.peers.gossip import Gossip
+from coordinator.cluster.peers.peers import PING_S, Peers
+from coordinator.cluster.peers.pictures import Pictures
+from coordinator.cluster.peers.presence import Presence
+from coordinator.cluster.protocol.effects import Reread, Shown
+from coordinator.cluster.protocol.gossip_messages import Gossiped
+from coordinator.cluster.protocol.ids import ReplicaId
+from coordinator.cluster.protocol.messages import Attach, Message, Reclaim, Upload, Uploaded
+from coordinator.cluster.protocol.news import Bye, Gone, Here, Look, Picture, Ping, Pong, Revised, Snapshot, Where
 
 SNAPSHOT_S = 2.0
 

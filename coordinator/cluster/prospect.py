@@ -2,7 +2,7 @@
 the workers of this cell."""
 
 from coordinator.cluster.jobs import Jobs
-from coordinator.cluster.pictures import Pictures, together
+from coordinator.cluster.peers.pictures import Pictures, together
 from coordinator.dispatch import ends
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import Progress

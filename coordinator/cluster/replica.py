@@ -11,17 +11,17 @@ from coordinator.admission.rate_limits import Rates
 from coordinator.artefact import Artefact
 from coordinator.cluster.arrivals import Arrivals
 from coordinator.cluster.departure import Departure
-from coordinator.cluster.effects import BusEffect
-from coordinator.cluster.gossip import Gossip
-from coordinator.cluster.ids import ReplicaId
 from coordinator.cluster.jobs import Jobs
-from coordinator.cluster.messages import BUS_VERSION, Attached
+from coordinator.cluster.lanes.post import Post
 from coordinator.cluster.network import Network
-from coordinator.cluster.news import Bye, Picture, Revised, Role
-from coordinator.cluster.pictures import Pictures
-from coordinator.cluster.post import Post
-from coordinator.cluster.presence import Presence
+from coordinator.cluster.peers.gossip import Gossip
+from coordinator.cluster.peers.pictures import Pictures
+from coordinator.cluster.peers.presence import Presence
 from coordinator.cluster.prospect import Prospect
+from coordinator.cluster.protocol.effects import BusEffect
+from coordinator.cluster.protocol.ids import ReplicaId
+from coordinator.cluster.protocol.messages import BUS_VERSION, Attached
+from coordinator.cluster.protocol.news import Bye, Picture, Revised, Role
 from coordinator.cluster.routing import Dice
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.drain import shutting_down

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from math import ceil
 
-from coordinator.cluster.ids import ReplicaId
+from coordinator.cluster.protocol.ids import ReplicaId
 from coordinator.dispatch.overview import KindStock, ModelStock
 from coordinator.scheduler.placement import ANSWER_TOKENS, Candidate, least_context
 from coordinator.scheduler.speed_curve import SpeedCurve

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from coordinator.cluster.ids import ReplicaId
-from coordinator.cluster.itinerary import Itinerary
-from coordinator.cluster.messages import Counts, MayUpload, Message, Upload, Uploaded
-from coordinator.cluster.post import Post
+from coordinator.cluster.edge.itinerary import Itinerary
+from coordinator.cluster.lanes.post import Post
+from coordinator.cluster.protocol.ids import ReplicaId
+from coordinator.cluster.protocol.messages import Counts, MayUpload, Message, Upload, Uploaded
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import Effect
 

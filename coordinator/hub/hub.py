@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from coordinator.artefact import Artefact
-from coordinator.cluster.effects import Ask, BusEffect, Flush, Publish, Reply, Reread, Shown
+from coordinator.cluster.protocol.effects import Ask, BusEffect, Flush, Publish, Reply, Reread, Shown
 from coordinator.cluster.replica import Replica
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import (

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from coordinator.cluster.bus import Bus
+from coordinator.cluster.bus.port import Bus
 from coordinator.cluster.replica import Replica
 
 

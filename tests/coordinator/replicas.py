@@ -14,7 +14,7 @@ from coordinator.assembly import assembled
 from coordinator.config import Config
 from coordinator.server import listen, make_server, serve
 from coordinator.store.database import Database
-from tests.coordinator.cluster.bus_ends import Servers
+from tests.coordinator.cluster.bus.bus_ends import Servers
 from tests.coordinator.conftest import CATALOG, Coordinator, until
 
 Replicas = Callable[..., Any]

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from coordinator.cluster.messages import Attached
+from coordinator.cluster.protocol.messages import Attached
 from coordinator.ledger.audit import check
 from coordinator.ledger.usage import read
 from coordinator.scheduler.state import JobSpec

@@ -16,7 +16,7 @@ def noted() -> set[str]:
         node
         for path in [
             *(ROOT / "coordinator" / "dispatch").glob("*.py"),
-            *(ROOT / "coordinator" / "cluster").glob("*.py"),
+            *(ROOT / "coordinator" / "cluster").rglob("*.py"),
         ]
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "note"

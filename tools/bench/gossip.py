@@ -15,10 +15,10 @@ from statistics import median
 
 from coordinator.admission.key_use import KeyUse
 from coordinator.admission.rate_limits import Rates
-from coordinator.cluster.codec import decode, encode
-from coordinator.cluster.envelope import Envelope, pack, unpack
-from coordinator.cluster.gossip import Gossip
-from coordinator.cluster.gossip_messages import Charges, Gossiped, Hints, Use
+from coordinator.cluster.peers.gossip import Gossip
+from coordinator.cluster.protocol.codec import decode, encode
+from coordinator.cluster.protocol.envelope import Envelope, pack, unpack
+from coordinator.cluster.protocol.gossip_messages import Charges, Gossiped, Hints, Use
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.scheduler.fairness import Charge
 

@@ -11,7 +11,7 @@ from coordinator.admission.blob_budget import BlobBudget
 from coordinator.admission.rate_limits import Rates
 from coordinator.artefact import Artefact
 from coordinator.billing.billing import OpenBill
-from coordinator.cluster.effects import Ask, BusEffect, Flush, Publish, Reply, Reread, Shown
+from coordinator.cluster.protocol.effects import Ask, BusEffect, Flush, Publish, Reply, Reread, Shown
 from coordinator.cluster.replica import Replica
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import (

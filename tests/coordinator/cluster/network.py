@@ -8,12 +8,12 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from coordinator.cluster import codec
-from coordinator.cluster.errands import Route, Tell
-from coordinator.cluster.ids import edge_of
-from coordinator.cluster.itinerary import Itinerary
-from coordinator.cluster.lodging import STAYS_S, Lodging
-from coordinator.cluster.messages import Attach, Kept, Message, Reclaim, Reclaimed, ToCell
+from coordinator.cluster.cell.lodging import STAYS_S, Lodging
+from coordinator.cluster.edge.itinerary import Itinerary
+from coordinator.cluster.protocol import codec
+from coordinator.cluster.protocol.errands import Route, Tell
+from coordinator.cluster.protocol.ids import edge_of
+from coordinator.cluster.protocol.messages import Attach, Kept, Message, Reclaim, Reclaimed, ToCell
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import Deliver, Effect, Failed, Finished, Handback, Stopped
 from coordinator.dispatch.so_far import Claim

@@ -2,9 +2,9 @@
 
 from typing import Any, TypeVar
 
-from coordinator.cluster.errands import Route, Tell
-from coordinator.cluster.itinerary import Itinerary
-from coordinator.cluster.messages import Accepted, Event, Events, Placed, Step
+from coordinator.cluster.edge.itinerary import Itinerary
+from coordinator.cluster.protocol.errands import Route, Tell
+from coordinator.cluster.protocol.messages import Accepted, Event, Events, Placed, Step
 from coordinator.dispatch.so_far import Tried
 from coordinator.scheduler.state import JobSpec, Limits
 from wire.chat import ChatRequest, Content, Message, Part

@@ -1,7 +1,7 @@
 """Workers that come to a cell."""
 
 from coordinator.cluster.arrivals import MOST_STRANGERS
-from coordinator.cluster.effects import Ask
+from coordinator.cluster.protocol.effects import Ask
 from coordinator.dispatch.effects import CloseWorker, Stopped
 from coordinator.scheduler.state import Peer
 from tests.coordinator.cluster.town import Town, whole

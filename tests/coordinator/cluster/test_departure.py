@@ -1,6 +1,6 @@
 """A replica that leaves, and one with too many workers."""
 
-from coordinator.cluster.news import Bye
+from coordinator.cluster.protocol.news import Bye
 from coordinator.dispatch.effects import Drained, Failed
 from coordinator.scheduler.state import JobSpec
 from tests.coordinator.cluster.town import Town, whole

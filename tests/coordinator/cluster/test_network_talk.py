@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from coordinator.cluster.codec import encode
-from coordinator.cluster.effects import Reply, Reread
-from coordinator.cluster.envelope import Envelope, pack
-from coordinator.cluster.news import Revised
+from coordinator.cluster.protocol.codec import encode
+from coordinator.cluster.protocol.effects import Reply, Reread
+from coordinator.cluster.protocol.envelope import Envelope, pack
+from coordinator.cluster.protocol.news import Revised
 from coordinator.dispatch.effects import Failed
 from tests.coordinator.cluster.town import Town, whole
 from tests.coordinator.dispatch.driver import M

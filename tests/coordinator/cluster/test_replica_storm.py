@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from coordinator.cluster.news import Bye
+from coordinator.cluster.protocol.news import Bye
 from coordinator.dispatch.effects import Drained, Finished
 from tests.coordinator.cluster.town import Box, Town
 

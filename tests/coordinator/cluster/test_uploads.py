@@ -1,6 +1,6 @@
 """What a worker made, uploaded at any replica."""
 
-from coordinator.cluster.messages import Counts, MayUpload, Message, Upload, Uploaded
+from coordinator.cluster.protocol.messages import Counts, MayUpload, Message, Upload, Uploaded
 from coordinator.dispatch.effects import Finished, Made
 from coordinator.scheduler.state import JobSpec
 from tests.coordinator.cluster.town import Town

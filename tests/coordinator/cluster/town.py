@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from coordinator.admission.rate_limits import Rates
-from coordinator.cluster.effects import Ask, BusEffect, Flush, Publish, Reply
+from coordinator.cluster.protocol.effects import Ask, BusEffect, Flush, Publish, Reply
 from coordinator.cluster.replica import Replica
 from coordinator.dispatch.effects import CloseWorker, Deliver, Effect, Failed, Finished, Send, Stopped
 from coordinator.scheduler.state import JobSpec, Limits, Peer

@@ -3,7 +3,7 @@
 from prometheus_client.parser import text_string_to_metric_families
 
 from coordinator.admission.rate_limits import Rates
-from coordinator.cluster.local_bus import LocalBus, Switchboard
+from coordinator.cluster.bus.local_bus import LocalBus, Switchboard
 from coordinator.cluster.replica import Replica
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.ledger.writer import LedgerWriter

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from coordinator.cluster import legs
-from coordinator.cluster.journey import Journey
-from coordinator.cluster.lodging import Lodging
-from coordinator.cluster.messages import Submit
+from coordinator.cluster.cell.lodging import Lodging
+from coordinator.cluster.edge import legs
+from coordinator.cluster.edge.journey import Journey
+from coordinator.cluster.protocol.messages import Submit
 from coordinator.dispatch import effects as says
 from coordinator.store import replicas
 from tools.simulation.cluster.member import Member

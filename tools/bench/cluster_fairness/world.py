@@ -8,7 +8,7 @@ from functools import partial
 from itertools import count
 
 from coordinator.admission.rate_limits import Rates
-from coordinator.cluster.effects import Ask, BusEffect, Flush, Publish, Reply
+from coordinator.cluster.protocol.effects import Ask, BusEffect, Flush, Publish, Reply
 from coordinator.cluster.replica import Replica
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import Deliver, Effect, Failed, Finished, Send

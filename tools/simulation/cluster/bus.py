@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from coordinator.cluster.bus import KEPT_S
+from coordinator.cluster.bus.port import KEPT_S
 from tools.simulation.cluster.versions import newer
 
 if TYPE_CHECKING:

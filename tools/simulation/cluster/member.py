@@ -8,9 +8,9 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from coordinator.admission.rate_limits import Rates
-from coordinator.cluster.effects import Ask, BusEffect, Flush, Publish, Reply, Reread, Shown
-from coordinator.cluster.messages import Attached
-from coordinator.cluster.news import Bye
+from coordinator.cluster.protocol.effects import Ask, BusEffect, Flush, Publish, Reply, Reread, Shown
+from coordinator.cluster.protocol.messages import Attached
+from coordinator.cluster.protocol.news import Bye
 from coordinator.cluster.replica import Replica
 from coordinator.dispatch.effects import Drained, Effect, Placed, Send
 from coordinator.hub.clock import Clock

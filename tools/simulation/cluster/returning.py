@@ -4,9 +4,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from coordinator.billing.billing import Ended, RunsElsewhere
-from coordinator.cluster.codec import decode, encode
-from coordinator.cluster.envelope import Envelope, pack, unpack
-from coordinator.cluster.messages import Attach, Attached
+from coordinator.cluster.protocol.codec import decode, encode
+from coordinator.cluster.protocol.envelope import Envelope, pack, unpack
+from coordinator.cluster.protocol.messages import Attach, Attached
 from coordinator.scheduler.state import JobSpec
 from coordinator.store.replicas import BEAT_S, STILL
 from tools.simulation import orders

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from coordinator.cluster.envelope import Envelope, pack, unpack
+from coordinator.cluster.protocol.envelope import Envelope, pack, unpack
 
 NEW = {"since_the_next_version": [1, {"as": "it may be"}]}
 

@@ -1,0 +1,1 @@
+"""Jobs of other replicas' clients in our cell, and what their edges are told of them."""

@@ -1,0 +1,114 @@
+"""What a replica sends and what comes: messages on lanes and to all, questions and their answers, and in between the
+effects of dispatch, in the order in which things happened."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from coordinator.cluster.lanes.lanes import Lanes
+from coordinator.cluster.protocol.codec import decode, encode
+from coordinator.cluster.protocol.effects import Ask, BusEffect, Flush, Publish, Reply
+from coordinator.cluster.protocol.envelope import Envelope, pack, unpack
+from coordinator.cluster.protocol.ids import ReplicaId
+from coordinator.cluster.protocol.messages import Message
+from coordinator.cluster.protocol.unreadable import Unreadable
+from coordinator.dispatch.effects import Effect
+
+MOST_ASKS = 4096  # questions that have no answer yet: of one more the answer is that there is none
+
+Then = Callable[[tuple[Message, ...], float], None]  # what an answer is for; an empty one: there was none
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What came in one envelope. `lost`: something on the lane was, in one direction or the other."""
+
+    sender: ReplicaId
+    messages: tuple[Message, ...]
+    lost: bool = False
+
+
+class Post:
+    """Everything that goes out of replica `me`, until it is collected."""
+
+    def __init__(self, me: ReplicaId) -> None:
+        self.me = me
+        self.lanes = Lanes(me)
+        self.unreadable = 0
+        self._out: list[Effect | BusEffect] = []
+        self._asked: dict[int, Then] = {}
+        self._number = 0
+        self._told = False  # that something waits on the lanes
+
+    # ---- out -----------------------------------------------------------------------------------------------------
+
+    def emit(self, effects: Iterable[Effect | BusEffect]) -> None:
+        """Have these done."""
+        self._out += effects
+
+    def tell(self, to: ReplicaId, message: Message) -> bool:
+        """Put a message on the lane to a replica. False: it is too long."""
+        return self.lanes.send(to, encode(message))
+
+    def tell_all(self, messages: Iterable[Message]) -> None:
+        """Tell every other replica, now."""
+        encoded = tuple(map(encode, messages))
+        if encoded:
+            self._out.append(Publish(None, self._pack(encoded)))
+
+    def ask(self, to: ReplicaId | None, question: Message, within_s: float, then: Then, now: float) -> None:
+        """Ask a replica, or any other one. `then` is called with the answer, or with nothing."""
+        if len(self._asked) >= MOST_ASKS:
+            then((), now)
+            return
+        self._number += 1
+        self._asked[self._number] = then
+        self._out.append(Ask(to, self._number, self._pack((encode(question),)), within_s))
+
+    def reply(self, ask: int, messages: Iterable[Message]) -> None:
+        """Answer a question."""
+        self._out.append(Reply(ask, self._pack(map(encode, messages))))
+
+    def flush(self, now: float) -> None:
+        """Send what waits on the lanes."""
+        self._told = False
+        self._out += self.lanes.flush(now)
+
+    def collect(self) -> list[Effect | BusEffect]:
+        """All that is to be done, in order."""
+        if self.lanes.filled and not self._told:
+            self._told = True
+            self._out.append(Flush())
+        out, self._out = self._out, []
+        return out
+
+    # ---- in ------------------------------------------------------------------------------------------------------
+
+    def read(self, data: bytes) -> Letter | None:
+        """What a publication or a question brings; None: nothing that is understood here."""
+        envelope = unpack(data)
+        if envelope is None:
+            self.unreadable += 1
+            return None
+        taken = self.lanes.received(envelope)
+        return Letter(envelope.sender, self._decoded(taken.messages), taken.lost)
+
+    def answered(self, ask: int, data: bytes | None, now: float) -> ReplicaId | None:
+        """The answer to a question, or None where there is none. Returns who gave it."""
+        then = self._asked.pop(ask, None)
+        envelope = None if data is None else unpack(data)
+        if then is not None:
+            then(() if envelope is None else self._decoded(envelope.messages), now)
+        return None if envelope is None else envelope.sender
+
+    def _decoded(self, messages: Iterable[bytes]) -> tuple[Message, ...]:
+        """Those that are understood: a later version may say more than we know of."""
+        found = list[Message]()
+        for message in messages:
+            try:
+                found.append(decode(message))
+            except Unreadable:
+                self.unreadable += 1
+        return tuple(found)
+
+    def _pack(self, messages: Iterable[bytes]) -> bytes:
+        return pack(Envelope(self.me, tuple(messages)))

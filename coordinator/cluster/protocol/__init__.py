@@ -1,0 +1,1 @@
+"""What edges, cells and all replicas say to each other, as records and as bytes."""

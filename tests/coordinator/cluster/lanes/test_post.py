@@ -1,0 +1,79 @@
+"""What goes out of a replica and comes in, in order."""
+
+import pytest
+
+from coordinator.cluster.lanes.post import MOST_ASKS, Letter, Post
+from coordinator.cluster.protocol.codec import encode
+from coordinator.cluster.protocol.effects import Ask, Flush, Publish, Reply
+from coordinator.cluster.protocol.envelope import Envelope, pack
+from coordinator.cluster.protocol.messages import MAX_MESSAGE_BYTES, Message
+from coordinator.cluster.protocol.news import Gone, Looked, Ping, Pong, Revised
+from coordinator.dispatch.effects import Queued
+
+A, B = "0000000a", "0000000b"
+
+
+def test_what_is_put_on_lanes_waits_for_one_flush() -> None:
+    post, there = Post(A), Post(B)
+    post.emit([Queued("j", 1)])
+    post.tell(B, Ping())
+    assert post.collect() == [Queued("j", 1), Flush()]
+    post.tell(B, Pong())
+    assert post.collect() == []
+    post.flush(1.0)
+    (sent,) = post.collect()
+    assert isinstance(sent, Publish) and there.read(sent.data) == Letter(A, (Ping(), Pong()))
+    post.tell(B, Ping())
+    assert post.collect() == [Flush()]
+
+
+def test_what_all_are_told_goes_at_once_and_nothing_where_there_is_nothing() -> None:
+    post = Post(A)
+    post.tell_all([])
+    assert post.collect() == []
+    post.tell_all([Revised(), Gone("w", "i")])
+    (sent,) = post.collect()
+    assert isinstance(sent, Publish) and sent.to is None
+    assert Post(B).read(sent.data) == Letter(A, (Revised(), Gone("w", "i")))
+
+
+def test_a_question_has_one_answer() -> None:
+    asker, asked, found = Post(A), Post(B), list[tuple[Message, ...]]()
+    asker.ask(B, Ping(), 1.0, lambda messages, now: found.append(messages), 1.0)
+    (ask,) = asker.collect()
+    assert isinstance(ask, Ask) and ask.to == B
+    asked.reply(7, [Pong()])
+    (reply,) = asked.collect()
+    assert isinstance(reply, Reply) and reply.ask == 7
+    assert asker.answered(ask.ask, reply.data, 2.0) == B
+    assert asker.answered(ask.ask, reply.data, 2.0) == B
+    assert found == [(Pong(),)]
+
+
+@pytest.mark.parametrize("data", [None, b"junk"])
+def test_no_answer_is_an_empty_one(data: bytes | None) -> None:
+    post, found = Post(A), list[tuple[Message, ...]]()
+    post.ask(B, Ping(), 1.0, lambda messages, now: found.append(messages), 1.0)
+    (ask,) = post.collect()
+    assert isinstance(ask, Ask)
+    assert post.answered(ask.ask, data, 2.0) is None and found == [()]
+
+
+def test_questions_without_an_answer_are_bounded() -> None:
+    post, found = Post(A), list[tuple[Message, ...]]()
+    for _ in range(MOST_ASKS + 1):
+        post.ask(B, Ping(), 1.0, lambda messages, now: found.append(messages), 1.0)
+    assert found == [()] and len(post.collect()) == MOST_ASKS
+
+
+def test_what_is_not_understood_is_counted_and_the_rest_is_heard() -> None:
+    post = Post(A)
+    assert post.read(b"junk") is None
+    assert post.read(pack(Envelope(B, (b"Tomorrow\n{}", encode(Ping()))))) == Letter(B, (Ping(),))
+    assert post.unreadable == 2
+
+
+def test_a_message_that_is_too_long_does_not_go() -> None:
+    post = Post(A)
+    assert not post.tell(B, Looked("x" * (MAX_MESSAGE_BYTES + 1)))
+    assert post.collect() == []
