@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from wire.guesses import SomeGuesses
 from wire.pictures import LOW_TOKENS, MAX_BYTES, MAX_PICTURES, MOST_TOKENS
 from wire.scalars import Frozen, Sha256
 
@@ -149,8 +150,12 @@ class Usage(Frozen):
 
 
 class Timings(Frozen):
-    """Milliseconds at the worker: waiting for a slot, prompt to first token, first token to last."""
+    """Milliseconds at the worker: waiting for a slot, prompt to first token, first token to last. `completion`: tokens
+    that it made in that time, in so many `steps`; 0: it does not say. Guesses are counted nowhere else."""
 
     queued_ms: Milliseconds = 0
     prefill_ms: Milliseconds = 0
     decode_ms: Milliseconds = 0
+    completion: TokenCount = 0
+    steps: TokenCount = 0
+    guesses: SomeGuesses = ()

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from wire.guesses import SomeGuesses
 from wire.scalars import Count, Frozen, Id, Rate, Text
 
 
@@ -58,9 +59,11 @@ ModelStatus = Literal["loading", "ready", "down", "broken"]
 
 class ModelState(Frozen):
     """How an offered model is now. `free` may be lower than slots minus jobs: a slot is a lease that ends when the
-    engine says so."""
+    engine says so. `guesses`, and how many tokens a step gave a job, are since its engine was started; 0: none yet."""
 
     id: Id
     status: ModelStatus
     slots: int = Field(ge=0, le=256)
     free: int = Field(ge=0, le=256)
+    tokens_per_step: Rate = 0
+    guesses: SomeGuesses = ()

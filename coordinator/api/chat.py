@@ -25,11 +25,12 @@ from coordinator.openai.chat_response import (
     usage_chunk,
     with_usage,
 )
+from coordinator.openai.timings import timings_json
 from coordinator.request import ChatJob
 from coordinator.rounds.costs import Priced
 from coordinator.rounds.events import ToolProgress
 from wire.catalog import ModelSpec
-from wire.chat import Usage
+from wire.chat import Timings, Usage
 from wire.errors import SupernetError
 
 
@@ -83,8 +84,10 @@ class _Chunks:
 
     def finished(self, choice: int, event: Finished) -> bytes:
         self._usages[choice] = event.report.usage
-        results = {"sogni_tool_results": self._results} if self._results else {}
-        return self._sse(self._chunks[choice].finish(event.finish_reason, **results))
+        extra: dict[str, Any] = {"sogni_tool_results": self._results} if self._results else {}
+        if timings := timings_json([(event.report.usage, event.report.timings)]):
+            extra["timings"] = timings
+        return self._sse(self._chunks[choice].finish(event.finish_reason, **extra))
 
     def tool(self, event: ToolProgress) -> bytes:
         if event.result is not None:
@@ -117,6 +120,7 @@ class _Completion:
         self._quote = quote
         self._results: list[dict[str, Any]] = []  # of platform tools
         self._collector = Collector(envelope, job.n, job.warnings)
+        self._timings: list[tuple[Usage, Timings]] = []  # of each choice
 
     def delivered(self, choice: int, event: Deliver) -> None:
         parts = event.delta.parts or (None,)
@@ -126,6 +130,7 @@ class _Completion:
 
     def finished(self, choice: int, event: Finished) -> None:
         self._collector.finish(choice, event.finish_reason, event.report.usage)
+        self._timings.append((event.report.usage, event.report.timings))
 
     def tool(self, event: ToolProgress) -> None:
         if event.result is not None:
@@ -134,6 +139,8 @@ class _Completion:
     def whole(self) -> dict[str, Any]:
         used = self._collector.usage
         whole = self._collector.completion(self._quote.shown(used.prompt, used.completion, self._job.n))
+        timings = timings_json(self._timings)
+        whole = {**whole, "timings": timings} if timings else whole
         return {**whole, "sogni_tool_results": self._results} if self._results else whole
 
 

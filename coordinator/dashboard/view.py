@@ -233,5 +233,7 @@ def _replica(replica: ReplicaSnapshot) -> Json:
         "sees": replica.sees,
         "image_ms": offer.image_ms,
         "tokens": replica.tokens,
+        "tokens_per_step": replica.tokens_per_step,
+        "guesses": [one.model_dump() for one in replica.guesses],
         "speed": [point.model_dump() for point in offer.speed],
     }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from coordinator.scheduler.state import Lease
 from coordinator.scheduler.workers import Replica, Worker
 from wire.blobs import VISION
+from wire.guesses import Guesses
 from wire.job_state import JobState
 from wire.media import MediaOffer, Stage
 from wire.media_tools import TOOLS, Tool
@@ -35,7 +36,8 @@ class MakingSnapshot:
 @dataclass(frozen=True)
 class ReplicaSnapshot:
     """One model or pipeline on one worker. `cells` has a letter for each slot (see FREE ... OTHER); `makings` are the
-    jobs of a pipeline, in the order of their slots."""
+    jobs of a pipeline, in the order of their slots. `tokens_per_step` (of one job; 0: not said) and `guesses` are the
+    worker's own words."""
 
     offer: ModelOffer | MediaOffer
     status: str
@@ -43,6 +45,8 @@ class ReplicaSnapshot:
     tps: float
     tokens: int
     makings: tuple[MakingSnapshot, ...] = ()
+    tokens_per_step: float = 0.0
+    guesses: tuple[Guesses, ...] = ()
 
     @property
     def busy(self) -> int:
@@ -179,6 +183,8 @@ class Watch:
             tps=round(self._rates.setdefault(pair, Rate()).sample(now, tokens), 1),
             tokens=tokens,
             makings=makings_of(running) if isinstance(replica.offer, MediaOffer) else (),
+            tokens_per_step=replica.tokens_per_step,
+            guesses=replica.guesses,
         )
 
 

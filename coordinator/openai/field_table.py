@@ -20,7 +20,7 @@ ACCEPTED: Mapping[str, str] = {
     "verbosity": "a hint to models that were trained to read it; say in a message how long the answer should be",
     "continue_final_message": "where the last message is the assistant's an answer goes on with it in any case",
     "add_generation_prompt": "as the template of a model has it; false goes with 'continue_final_message'",
-    "timings_per_token": "how fast a worker is stands in no answer; a client can time its stream",
+    "timings_per_token": "an answer says once how fast it was made, at its end: `timings`",
     "include_reasoning": "the thought comes apart from the text in any case, and need not be read",
     "tool_stream": "the arguments of a call are streamed as they are written",
     "reasoning.exclude": "the thought comes apart from the text in any case, and need not be read",

@@ -137,6 +137,7 @@ class Fleet:
                 continue
             had_room = replica.status == "ready" and replica.free > 0
             replica.status, replica.slots = state.status, state.slots
+            replica.tokens_per_step, replica.guesses = state.tokens_per_step, state.guesses
             if replica.status != "ready":
                 replica.prefix_index.clear()
             replica.taken_elsewhere = max(0, replica.slots - replica.held - state.free)

@@ -7,6 +7,7 @@ from coordinator.scheduler.owners import Owner
 from coordinator.scheduler.prefix_affinity import PrefixIndex
 from coordinator.scheduler.speed_curve import SpeedCurve
 from coordinator.scheduler.state import Lease, Peer
+from wire.guesses import Guesses
 from wire.media import MediaOffer
 from wire.messages import Hello, Issue
 from wire.offers import ModelOffer, ModelStatus
@@ -28,6 +29,8 @@ class Replica:
     proven: bool = False  # a job has been finished there since the worker joined: the engine computes on that machine
     slowness: float = 1.0  # times longer than claimed that its jobs took, as it stood at `slowness_at` (pace.py)
     slowness_at: float = 0.0
+    tokens_per_step: float = 0.0  # of one job, by its worker's word, and so are the guesses: shown, no more
+    guesses: tuple[Guesses, ...] = ()
     given: int = 0  # tokens of all prompts that it was ever given, estimated
     read: int = 0  # and of those of them that it has read, or need not read any more
     speed: SpeedCurve = field(init=False)

@@ -28,7 +28,7 @@ from coordinator.server import Server, listen, make_server, serve
 from coordinator.store.database import Database
 from coordinator.store.tables import metadata
 from wire import messages as wire
-from wire.chat import ChatRequest, Content, FinishReason, Usage
+from wire.chat import ChatRequest, Content, FinishReason, Timings, Usage
 from wire.codec import encode, to_worker
 from wire.offers import ModelOffer, ModelState
 
@@ -94,14 +94,17 @@ class FakeWorker:
             await self.say(delta(start, place, letter))
         return seq + len(text)
 
-    async def done(self, start: wire.Start, seq: int, reason: FinishReason = "stop") -> None:
+    async def done(
+        self, start: wire.Start, seq: int, reason: FinishReason = "stop", timings: Timings | None = None
+    ) -> None:
         usage = Usage(prompt=5, cached=0, completion=seq, reasoning=0)
-        await self.say(wire.Done(job=start.job, attempt=start.attempt, seq=seq, finish_reason=reason, usage=usage))
+        frame = wire.Done(job=start.job, attempt=start.attempt, seq=seq, finish_reason=reason, usage=usage)
+        await self.say(frame.model_copy(update={"timings": timings}) if timings else frame)
 
-    async def serve(self, text: str = "hello") -> wire.Start:
+    async def serve(self, text: str = "hello", timings: Timings | None = None) -> wire.Start:
         """One whole job."""
         start = await self.accept()
-        await self.done(start, await self.tell(start, text))
+        await self.done(start, await self.tell(start, text), timings=timings)
         return start
 
     async def prove(self, coordinator: "Coordinator") -> None:

@@ -48,6 +48,17 @@ _USAGE = thing(
         "completion_tokens_details": thing({"reasoning_tokens": COUNT}),
     }
 )
+_RATE: Schema = {"type": "number", "minimum": 0}
+_TIMES: Schema = {
+    f"{what}_{unit}": kind
+    for what in ("prompt", "predicted")
+    for unit, kind in (("n", COUNT), ("ms", _RATE), ("per_token_ms", _RATE), ("per_second", _RATE))
+}
+_GUESSED: Schema = {"draft_n": COUNT, "draft_n_accepted": COUNT}
+_TIMINGS: Schema = {
+    **thing({"cache_n": COUNT, **_TIMES, **_GUESSED}, *(name for name in _TIMES if "_per_" in name), *_GUESSED),
+    "description": "By the word of the worker that ended the answer, under llama-server's names.",
+}
 _LOGPROB = {
     "token": TEXT,
     "logprob": {"type": "number", "maximum": 0},
@@ -94,7 +105,9 @@ COMPLETION = thing(
             )
         ),
         "usage": _USAGE,
-    }
+        "timings": _TIMINGS,
+    },
+    "timings",
 )
 
 _DELTA = thing(
@@ -134,8 +147,9 @@ CHUNK = thing(
             )
         ),
         "usage": {"anyOf": [_USAGE, {"type": "null"}]},
+        "timings": _TIMINGS,
     },
-    "usage",
+    *("usage", "timings"),
 )
 
 RESPONSE = thing(

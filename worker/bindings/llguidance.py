@@ -15,7 +15,7 @@ from llguidance import LLMatcher, LLParserLimits, LLTokenizer, TokenizerWrapper
 from numpy.typing import NDArray
 
 from wire.errors import ErrorCode, SupernetError
-from worker.engine.port import Constraint
+from worker.engine.constraint import Constraint
 
 MAX_GRAMMAR_BYTES = 256 * 1024
 KEPT_GRAMMARS = 32  # requests of one application repeat their tools and schemas

@@ -14,7 +14,7 @@ from worker.chat.prepared import Unheld
 from worker.chat.surrogates import plain
 from worker.chat.thought import CLOSE, OPEN
 from worker.chat.tool_call import CALL_CLOSE, CALL_OPEN
-from worker.engine.port import Constraint
+from worker.engine.constraint import Constraint
 
 _MOST_CALLS = 16  # a model that may call in parallel must not do so for ever
 

@@ -6,7 +6,8 @@ from typing import Protocol
 from wire.catalog import ChatFormat
 from wire.chat import Tool
 from wire.schema_keywords import Gap
-from worker.engine.port import Constraint, Placed, ReasoningLimit
+from worker.engine.constraint import Constraint, ReasoningLimit
+from worker.engine.port import Placed
 
 
 class Tokenizer(Protocol):

@@ -17,7 +17,7 @@ from worker.chat.special_tokens import SpecialTokens, special_tokens
 from worker.chat.surrogates import plain
 from worker.chat.thought import CLOSE, OPEN, is_closed_thought, split_thought
 from worker.chat.tool_call import CALL_OPEN, FUNCTION_OPEN
-from worker.engine.port import ReasoningLimit
+from worker.engine.constraint import ReasoningLimit
 
 _LEAST_ANSWER = 64  # tokens kept for the answer behind a thought
 

@@ -10,6 +10,7 @@ from worker.telemetry.status import MediaView, ModelView, Problem, Status
 GIB = 2**30
 BAR = 12
 NANO = 10**9
+GUESSED = {"lookup": "from the text", "mtp": "by the model's own head"}
 
 
 def page(status: Status) -> str:
@@ -55,8 +56,11 @@ def _model(model: ModelView) -> Iterator[str]:
         f"{model.ended.get('failed', 0):,} failed, {model.restarts:,} restarts of the engine"
     )
     yield f"  tokens        {model.prompt_tokens:,} in{cached}, {model.completion_tokens:,} out"
-    if model.drafted_tokens:
-        yield f"  guesses       {model.accepted_tokens:,} of {model.drafted_tokens:,} came true"
+    for one in model.guesses:
+        where = GUESSED.get(one.source, one.source)
+        yield f"  guesses       {one.accepted:,} of {one.drafted:,} came true ({where})"
+    if model.guesses:
+        yield f"  a step        {model.tokens_per_step:.2f} tokens of a job"
     if model.image_ms is not None:
         seen = f"{model.encodes:,} seen, {model.kept_pictures:,} kept"
         yield f"  pictures      {model.image_ms:,.0f} ms for one of 1,024 tokens; {seen}"

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 from wire.chat import Sampling
 from wire.errors import ErrorCode, SupernetError
+from worker.engine.constraint import Constraint, ReasoningLimit
 
 
 @dataclass(frozen=True)
@@ -36,46 +37,6 @@ class EngineSpec:
     saved_bytes: int = 2 * 2**30  # main memory for saved states of a hybrid model
     projector: str | None = None  # the GGUF file of the model's eyes; None: it takes text only
     image_tokens: int = 1024  # most of one picture
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """A llguidance grammar (Lark text) that the answer must match: from its start, or from behind the token `after` if
-    one is given, or from the token `call` on if that comes first. If the model ends its turn before the grammar has
-    begun, `after` is emitted instead."""
-
-    grammar: str
-    after: int | None = None
-    call: int | None = None
-
-
-@dataclass(frozen=True)
-class ReasoningLimit:
-    """How long an answer may think, and the tokens by which thoughts are told.
-
-    A thought begins with the token `open`, or with the answer if it is `opened` (the prompt ends inside one). The token
-    `open` begins one only at the start of the answer or behind another thought, with nothing between but blanks (the
-    tokens of `close` other than `end`); behind text it is text. A thought ends with the token `end`, or with a call:
-
-    - Without `calls`, every token `call` begins one.
-    - With `calls`, the texts that calls begin with, the token `call` begins one only if such a text follows it, or a
-      JSON object whose first key is not the name. Blanks do not count. Anything else is still the thought.
-
-    Once an answer has spent `budget` tokens inside thoughts, the thought is closed by force: the tokens `close`, `end`
-    among them, are emitted instead of drawn ones. That thought was the last, and so is one that text follows: from then
-    on neither `open` nor `end` is drawn, so a model that goes on thinking leaves no stray tag in its answer. With
-    `budget` None no thought is wanted, and neither tag is ever drawn.
-
-    An end of turn inside a thought becomes `end`, because a thought alone is no answer.
-    """
-
-    budget: int | None
-    open: int
-    end: int
-    close: tuple[int, ...]
-    opened: bool
-    call: int | None = None
-    calls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -202,9 +163,22 @@ class Stepped:
     tokens: tuple[Token, ...]
 
 
+Source = Literal["lookup", "mtp"]  # the text itself, or a head of the model that was trained for it
+
+
+@dataclass(frozen=True)
+class Guessed:
+    """Tokens that were guessed ahead from one source: so many were computed, a row each, and so many came true."""
+
+    source: Source
+    drafted: int = 0
+    accepted: int = 0
+
+
 @dataclass(frozen=True)
 class JobUsage:
-    """Tokens and milliseconds of one job. `completion` counts the tokens emitted here, so without `delivered`."""
+    """Tokens and milliseconds of one job. `completion` counts the tokens emitted here, so without `delivered`: they
+    took so many `steps`. Guesses that did not come true are no tokens of it."""
 
     prompt: int = 0
     cached: int = 0
@@ -212,6 +186,8 @@ class JobUsage:
     queued_ms: float = 0
     prefill_ms: float = 0
     decode_ms: float = 0
+    steps: int = 0
+    guesses: tuple[Guessed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -243,8 +219,18 @@ class Pulse:
     encodes: int = 0  # of pictures
     encode_ms: float = 0  # spent in them, waits for streams included
     kept_pictures: int = 0  # that need no encode now
-    drafted_tokens: int = 0  # guesses that were computed behind the tokens that were certain
-    accepted_tokens: int = 0  # of these, the ones that were drawn
+    draws: int = 0  # streams of each step, added up: so many tokens there would be with one a step
+    guesses: tuple[Guessed, ...] = ()  # those of each source that made some
+
+    @property
+    def drafted_tokens(self) -> int:
+        """Guesses that were computed behind the tokens that were certain."""
+        return sum(one.drafted for one in self.guesses)
+
+    @property
+    def accepted_tokens(self) -> int:
+        """Of these, the ones that were drawn."""
+        return sum(one.accepted for one in self.guesses)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from wire.codec import encode
 from wire.errors import ERRORS, ErrorCode
 from wire.job_state import ENDED, JobMessage, JobState, advance
 from worker.engine.port import JobUsage, Token
+from worker.session.guesses import guesses
 from worker.session.slots import JobKey
 
 Frame = wire.Delta | wire.Done | wire.Failed | wire.Cancelled
@@ -137,7 +138,14 @@ class Attempt(Generic[T]):
 
 
 def _timings(spent: JobUsage) -> Timings:
-    return Timings(queued_ms=spent.queued_ms, prefill_ms=spent.prefill_ms, decode_ms=spent.decode_ms)
+    return Timings(
+        queued_ms=spent.queued_ms,
+        prefill_ms=spent.prefill_ms,
+        decode_ms=spent.decode_ms,
+        completion=spent.completion,
+        steps=spent.steps,
+        guesses=guesses(spent.guesses),
+    )
 
 
 def refused(key: JobKey, code: ErrorCode, message: str, param: str | None = None) -> wire.Refused:

@@ -51,7 +51,10 @@ class Engines:
                 return self._media_ready(model, event)
             case media_port.Down():
                 return self._media_down(model, event)
-            case port.Loading() | port.Pulse() | media_port.Loading() | media_port.Pulse():
+            case port.Pulse():
+                self._models[model].pulse = event  # told with the next heartbeat
+                return []
+            case port.Loading() | media_port.Loading() | media_port.Pulse():
                 return []
 
     def _ready(self, model: str, ready: port.Ready) -> list[Effect]:
@@ -69,7 +72,7 @@ class Engines:
     def _down(self, model: str, event: port.Down) -> list[Effect]:
         """The engine died: its jobs end as retryable, the coordinator learns that the model is down, and why."""
         broken = event.retry_in_s is None
-        self._models[model].status = "broken" if broken else "down"
+        self._models[model].status, self._models[model].pulse = "broken" if broken else "down", port.Pulse()
         row = event.problem or ("engine_broken" if broken else "engine_down")
         problem = issue(row, f"the engine of {model} ended: {event.message}"[:4000])
         effects = [*self._line.send(self._jobs.capacity()), *self._problems.add(problem)]

@@ -38,8 +38,8 @@ class ModelCounters:
     cached_tokens: int = 0
     completion_tokens: int = 0
     forced_tokens: int = 0  # of these, what a grammar left no choice about: they took no step of their own
-    drafted_tokens: int = 0  # guesses that were computed, a row each
-    accepted_tokens: int = 0  # of these, and of the completion, the ones that came true
+    guesses: dict[port.Source, tuple[int, int]] = field(default_factory=dict)  # drafted, and of these came true
+    tokens_per_step: float = 0.0  # of one job, when tokens were last drawn; 0: none was yet
     encodes: int = 0  # of pictures
     encode_ms: float = 0.0
     image_ms: float | None = None  # of one of 1,024 tokens, at load; None: it takes text only
@@ -71,8 +71,9 @@ class ModelCounters:
             self.decode_tps = max(0, pulse.generated_tokens - before.generated_tokens) / seconds
             self.prefill_tps = max(0, pulse.prompt_tokens - before.prompt_tokens) / seconds
             self.forced_tokens += max(0, pulse.forced_tokens - before.forced_tokens)
-            self.drafted_tokens += max(0, pulse.drafted_tokens - before.drafted_tokens)
-            self.accepted_tokens += max(0, pulse.accepted_tokens - before.accepted_tokens)
+            if (draws := pulse.draws - before.draws) > 0:
+                self.tokens_per_step = (pulse.generated_tokens - before.generated_tokens) / draws
+            self._guessed(before.guesses, pulse.guesses)
             self.encodes += max(0, pulse.encodes - before.encodes)
             self.encode_ms += max(0.0, pulse.encode_ms - before.encode_ms)
             if (spent := pulse.step_ms - before.step_ms) > 0:
@@ -80,6 +81,13 @@ class ModelCounters:
         self.pulse, self._pulsed = pulse, now
         self._stalls = [*self._stalls[-STALLS + 1 :], pulse.longest_stall_ms]
         self.longest_stall_ms = max(self._stalls)
+
+    def _guessed(self, before: tuple[port.Guessed, ...], now: tuple[port.Guessed, ...]) -> None:
+        then = {one.source: one for one in before}
+        for one in now:
+            known, grown = self.guesses.get(one.source, (0, 0)), then.get(one.source, port.Guessed(one.source))
+            drafted, accepted = one.drafted - grown.drafted, one.accepted - grown.accepted
+            self.guesses[one.source] = known[0] + max(0, drafted), known[1] + max(0, accepted)
 
     def down(self, restarting: bool) -> None:
         self.restarts += restarting

@@ -86,8 +86,7 @@ _MODEL: tuple[tuple[type[Gauge] | type[Counter], str, str, Callable[[ModelView],
     (Counter, "cached_tokens", "Tokens of prompts that did not have to be read again.", lambda m: m.cached_tokens),
     (Counter, "completion_tokens", "Generated tokens.", lambda m: m.completion_tokens),
     (Counter, "forced_tokens", "Those of them that the grammar left no choice about.", lambda m: m.forced_tokens),
-    (Counter, "drafted_tokens", "Guesses of what an answer says next.", lambda m: m.drafted_tokens),
-    (Counter, "accepted_tokens", "Those of them that came true.", lambda m: m.accepted_tokens),
+    (Gauge, "tokens_per_step", "Of one job, when tokens were last drawn.", lambda m: m.tokens_per_step),
     (Counter, "encodes", "Pictures that were encoded.", lambda m: m.encodes),
     (Counter, "encode_seconds", "What that took, waits for streams included.", lambda m: m.encode_ms / 1e3),
     (Gauge, "kept_pictures", "Pictures that need no encode if they come again.", lambda m: m.kept_pictures),
@@ -113,6 +112,17 @@ _MEDIA: tuple[tuple[type[Gauge] | type[Counter], str, str, Callable[[MediaView],
 )
 
 
+def _guesses(models: tuple[ModelView, ...]) -> Iterator[Metric]:
+    by = ["model", "source"]
+    drafted = Counter(P + "drafted_tokens", "Guesses of what an answer says next, by where from.", labels=by)
+    accepted = Counter(P + "accepted_tokens", "Those of them that came true.", labels=by)
+    for model in models:
+        for one in model.guesses:
+            drafted.add_metric([model.id, one.source], one.drafted)
+            accepted.add_metric([model.id, one.source], one.accepted)
+    yield from (drafted, accepted)
+
+
 def _models(models: tuple[ModelView, ...], media: tuple[MediaView, ...]) -> Iterator[Metric]:
     engines: list[ModelView | MediaView] = [*models, *media]
     for kind, name, text, value in _ANY:
@@ -125,6 +135,7 @@ def _models(models: tuple[ModelView, ...], media: tuple[MediaView, ...]) -> Iter
         for model in models:
             family.add_metric([model.id], of_chat(model))
         yield family
+    yield from _guesses(models)
     jobs = Counter(P + "jobs", "Jobs that ended in the engine, by how.", labels=["model", "reason"])
     for one in engines:
         for reason, count in one.ended.items():

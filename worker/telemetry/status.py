@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from wire.earnings import Earnings
+from wire.guesses import Guesses
 from wire.messages import Issue
 from worker.machine.availability import SlotOffer
 from worker.machine.description import Reading
@@ -26,8 +27,8 @@ class ModelView(_Frozen):
     """One model, as its owner sees it.
 
     `slots` were planned, `offered` of them are open to the network now, `running` are taken. Speeds are of the last
-    second, all jobs together. `encodes` are of pictures, and took `encode_ms`; `kept_pictures` need none if they come
-    again.
+    second, all jobs together; `tokens_per_step` is of one job, when tokens were last drawn. `encodes` are of pictures,
+    and took `encode_ms`; `kept_pictures` need none if they come again.
     """
 
     id: str
@@ -45,8 +46,8 @@ class ModelView(_Frozen):
     cached_tokens: int = 0
     completion_tokens: int = 0
     forced_tokens: int = 0
-    drafted_tokens: int = 0
-    accepted_tokens: int = 0
+    tokens_per_step: float = 0.0
+    guesses: tuple[Guesses, ...] = ()
     image_ms: float | None = None  # of a picture of 1,024 tokens; None: it takes text only, or is not loaded
     encodes: int = 0
     encode_ms: float = 0.0
@@ -147,8 +148,8 @@ def _view(name: str, served: ServedModel, counts: ModelCounters) -> ModelView:
         cached_tokens=counts.cached_tokens,
         completion_tokens=counts.completion_tokens,
         forced_tokens=counts.forced_tokens,
-        drafted_tokens=counts.drafted_tokens,
-        accepted_tokens=counts.accepted_tokens,
+        tokens_per_step=round(counts.tokens_per_step, 3),
+        guesses=tuple(Guesses(source=source, drafted=n, accepted=k) for source, (n, k) in counts.guesses.items()),
         image_ms=counts.image_ms,
         encodes=counts.encodes,
         encode_ms=round(counts.encode_ms, 1),

@@ -176,7 +176,20 @@ function makeReplica() {
 
 /** What a model on the worker is for its chats. */
 function chats(replica) {
-  return `${plural(replica.context, "token")} of context for each slot, ${replica.sees ? `${sight(replica)}, ` : ""}${speed(replica.tokens_per_second)} tok/s`;
+  const parts = [
+    `${plural(replica.context, "token")} of context for each slot`,
+    ...(replica.sees ? [sight(replica)] : []),
+    `${speed(replica.tokens_per_second)} tok/s`,
+    ...(replica.guesses ?? []).filter((one) => one.drafted).map(guessed),
+    ...(replica.tokens_per_step > 1 ? [`${replica.tokens_per_step.toFixed(2)} tokens a step`] : []),
+  ];
+  return parts.join(", ");
+}
+
+/** How guesses ahead from one source have turned out, by the worker's own word. */
+function guessed({ source, drafted, accepted }) {
+  const from = { lookup: "from the text", mtp: "by the model's own head" }[source] ?? source;
+  return `${compact(accepted)} of ${compact(drafted)} guesses ${from} came true`;
 }
 
 /** That the model sees pictures there, and how long it takes for one. */

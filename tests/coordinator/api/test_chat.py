@@ -10,7 +10,9 @@ import pytest
 from coordinator.api.answering import choice_seed
 from tests.coordinator.conftest import Coordinator, chat_of
 from wire import messages as wire
+from wire.chat import Timings
 from wire.errors import ErrorCode
+from wire.guesses import Guesses
 
 ASK: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "hi"}]}
 
@@ -49,6 +51,26 @@ async def test_a_streamed_answer(coordinator: Coordinator) -> None:
     assert chunks[-2].choices[0].finish_reason == "stop"
     assert chunks[-1].usage is not None
     assert chunks[-1].usage.completion_tokens == 5
+
+
+async def test_an_answer_ends_with_how_fast_it_was_made_and_what_was_guessed_is_no_usage(
+    coordinator: Coordinator,
+) -> None:
+    guesses = (Guesses(source="lookup", drafted=9, accepted=3),)
+    told = Timings(prefill_ms=10, decode_ms=20, completion=5, steps=2, guesses=guesses)
+    async with coordinator.worker() as worker, coordinator.openai() as client:
+        await worker.join()
+        serving = asyncio.create_task(worker.serve("hello", told))
+        whole = await client.chat.completions.create(**ASK)
+        await serving
+        serving = asyncio.create_task(worker.serve("hello", told))
+        chunks = [chunk async for chunk in await client.chat.completions.create(**ASK, stream=True)]
+        await serving
+    assert whole.usage and whole.usage.completion_tokens == 5
+    for answer in (whole, chunks[-1]):
+        timings = (answer.model_extra or {})["timings"]
+        assert (timings["predicted_n"], timings["predicted_per_second"]) == (5, 250)
+        assert (timings["draft_n"], timings["draft_n_accepted"]) == (9, 3)
 
 
 async def test_the_bytes_of_a_stream(coordinator: Coordinator) -> None:

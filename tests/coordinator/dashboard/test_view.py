@@ -19,6 +19,7 @@ from coordinator.dashboard.watch import MakingSnapshot, ReplicaSnapshot, WorkerS
 from tests.coordinator.media.making import MODES, PAINTER, offer
 from wire.blobs import VISION
 from wire.catalog_text import parse
+from wire.guesses import Guesses
 from wire.messages import Issue
 from wire.offers import Gpu, Hardware, ModelOffer
 
@@ -93,6 +94,17 @@ def test_totals_and_models_count_what_takes_jobs() -> None:
             "tokens_per_second": 5.0,
         }
     ]
+
+
+def test_the_owner_sees_what_was_guessed_ahead_and_others_do_not() -> None:
+    offer, guesses = ModelOffer(id="m", context=4096, slots=1), (Guesses(source="lookup", drafted=8, accepted=6),)
+    guessing = worker(
+        "me", "a", replicas=(ReplicaSnapshot(offer, "ready", ".", 0.0, 0, tokens_per_step=1.5, guesses=guesses),)
+    )
+    model = worker_json(guessing, ME)["models"][0]
+    assert model["tokens_per_step"] == 1.5
+    assert model["guesses"] == [{"source": "lookup", "drafted": 8, "accepted": 6}]
+    assert "guesses" not in json.dumps(network_json(snapshot(guessing), MODELS, NOBODY))
 
 
 def test_who_sees_pictures_is_told() -> None:

@@ -11,7 +11,7 @@ from wire.errors import ErrorCode, SupernetError
 from worker.bindings import llguidance
 from worker.bindings.llguidance import Grammars, Matcher
 from worker.bindings.vocab import Vocab
-from worker.engine.port import Constraint
+from worker.engine.constraint import Constraint
 
 SCHEMA = """{"type": "object", "properties": {
   "n": {"type": "integer", "minimum": 0, "maximum": 99}, "s": {"type": "string", "maxLength": 8},

@@ -6,7 +6,7 @@ from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 
 from tests.worker.chat.vocabularies import QWEN3
 from wire.chat import ChatRequest, Message
-from worker.engine.port import Constraint
+from worker.engine.constraint import Constraint
 
 END = QWEN3.special["<|im_end|>"]
 

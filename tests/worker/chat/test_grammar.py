@@ -13,7 +13,7 @@ from wire.errors import ErrorCode, SupernetError
 from worker.chat.answer import Answer
 from worker.chat.grammar import check, constrained, constrained_by
 from worker.chat.prepared import Reading
-from worker.engine.port import Constraint
+from worker.engine.constraint import Constraint
 
 TOOLS = (
     Tool(

@@ -4,6 +4,7 @@ import pytest
 
 from tests.worker.telemetry.test_status import base
 from wire.earnings import Earnings
+from wire.guesses import Guesses
 from worker.cli import screen
 from worker.issues import issue
 from worker.machine.description import Reading
@@ -21,8 +22,11 @@ MODEL = ModelView(
     ended={"stop": 1203, "length": 1, "failed": 2},
     prompt_tokens=1000,
     cached_tokens=610,
-    drafted_tokens=4000,
-    accepted_tokens=3100,
+    tokens_per_step=1.78,
+    guesses=(
+        Guesses(source="lookup", drafted=4000, accepted=3100),
+        Guesses(source="mtp", drafted=100, accepted=90),
+    ),
     image_ms=139.6,
     encodes=1402,
     encode_ms=99_000.0,
@@ -97,8 +101,10 @@ def test_an_owner_sees_what_of_the_earnings_is_credit_and_how_much_of_that_is_pa
 
 
 def test_guesses_are_shown_once_there_were_any() -> None:
-    assert "guesses       3,100 of 4,000 came true" in page(models=(MODEL,))
-    assert "guesses" not in page(models=(MODEL.model_copy(update={"drafted_tokens": 0}),))
+    shown = page(models=(MODEL,))
+    assert "guesses       3,100 of 4,000 came true (from the text)" in shown and "1.78 tokens of a job" in shown
+    assert "guesses       90 of 100 came true (by the model's own head)" in shown
+    assert "guesses" not in page(models=(MODEL.model_copy(update={"guesses": ()}),))
 
 
 def test_a_download_and_a_last_problem_are_told() -> None:

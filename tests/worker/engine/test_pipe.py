@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from tests.fakes.samplings import FULL, PLAIN
 from tests.thoroughness import at_most
 from wire.errors import ErrorCode
+from worker.engine.constraint import Constraint, ReasoningLimit
 from worker.engine.pipe import FROM_ENGINE, TO_ENGINE
 from worker.engine.port import (
     Cancel,
-    Constraint,
     Continue,
     Down,
     Ended,
@@ -24,7 +24,6 @@ from worker.engine.port import (
     Placed,
     Pulse,
     Ready,
-    ReasoningLimit,
     Stepped,
     Submit,
     Token,

@@ -8,7 +8,8 @@ from tests.fakes.samplings import FULL
 from wire.chat import ChatRequest, Message, Tool
 from wire.errors import ErrorCode
 from worker.chat.prepared import Prepared, Reading, Seen
-from worker.engine.port import Constraint, Placed
+from worker.engine.constraint import Constraint
+from worker.engine.port import Placed
 from worker.preparer.pipe import FROM_PREPARER, TO_PREPARER, Opened, Prepare, PreparerSpec, Refused
 from worker.subprocesses.codec import Codec
 

@@ -3,9 +3,10 @@
 import pytest
 
 from wire.chat import ChatRequest, Content, Message, Timings, Usage
+from wire.guesses import Guesses
 from wire.job_state import IllegalTransition, JobMessage, JobState
 from wire.messages import Done
-from worker.engine.port import JobUsage, Token
+from worker.engine.port import Guessed, JobUsage, Token
 from worker.session.attempt import Attempt
 from worker.session.chat_task import ChatTask
 from worker.session.slots import JobKey
@@ -69,5 +70,8 @@ def test_nothing_follows_an_end() -> None:
 
 
 def test_timings_are_the_engines() -> None:
-    spent = JobUsage(queued_ms=1, prefill_ms=2, decode_ms=3)
-    assert running().done("stop", spent).timings == Timings(queued_ms=1, prefill_ms=2, decode_ms=3)
+    guessed = Guessed("lookup", 9, 5)
+    spent = JobUsage(completion=7, queued_ms=1, prefill_ms=2, decode_ms=3, steps=2, guesses=(guessed,))
+    told = Guesses(source="lookup", drafted=9, accepted=5)
+    expected = Timings(queued_ms=1, prefill_ms=2, decode_ms=3, completion=7, steps=2, guesses=(told,))
+    assert running().done("stop", spent).timings == expected

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from tests.worker.session.drawing import READY, P, drawing
-from tests.worker.session.transcript import M, sent, types
+from tests.worker.session.transcript import M, make, sent, types
+from wire.guesses import Guesses
 from worker.engine import port as chat_port
 from worker.media_engine import port
 from worker.session import effects
@@ -15,6 +16,16 @@ def test_a_pipeline_that_is_loaded_says_so_and_registers_what_it_cannot_do_after
     assert types(found) == ["capacity"] and session.capacity().models[0].status == "ready"
     found = session.engine(P, replace(READY, max_pixels=512 * 512))
     assert isinstance(found[-1], effects.Redial) and session.media[P].offer.max_pixels == 512 * 512
+
+
+def test_what_an_engine_guesses_ahead_is_told_with_the_next_heartbeat_and_gone_with_the_engine() -> None:
+    session = make()
+    guessed = chat_port.Guessed("lookup", 8, 6)
+    assert not session.engine(M, chat_port.Pulse(generated_tokens=9, draws=6, guesses=(guessed,)))
+    state = session.capacity().models[0]
+    assert state.tokens_per_step == 1.5 and state.guesses == (Guesses(source="lookup", drafted=8, accepted=6),)
+    session.engine(M, chat_port.Down("killed", retry_in_s=0.5))
+    assert (session.capacity().models[0].tokens_per_step, session.capacity().models[0].guesses) == (0, ())
 
 
 def test_a_pipeline_that_died_is_a_problem_until_it_runs_again() -> None:

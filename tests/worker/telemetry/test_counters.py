@@ -53,8 +53,16 @@ def test_pythons_share_is_that_of_the_steps_between_two_pulses() -> None:
 def test_guesses_are_counted_over_the_lives_of_an_engine() -> None:
     counters = Counters((M,))
     for steps, drafted, accepted in ((1, 2, 1), (9, 40, 30), (1, 3, 2), (5, 13, 7)):
-        counters.engine(M, port.Pulse(steps=steps, drafted_tokens=drafted, accepted_tokens=accepted), float(steps))
-    assert (counters.models[M].drafted_tokens, counters.models[M].accepted_tokens) == (38 + 10, 29 + 5)
+        guesses = port.Guessed("lookup", drafted, accepted), port.Guessed("mtp", 1, 1)
+        counters.engine(M, port.Pulse(steps=steps, guesses=guesses), float(steps))
+    assert counters.models[M].guesses == {"lookup": (38 + 10, 29 + 5), "mtp": (0, 0)}
+
+
+def test_tokens_a_step_are_those_of_the_last_steps_that_drew() -> None:
+    counters = Counters((M,))
+    for steps, draws, tokens in ((1, 10, 10), (2, 20, 40), (3, 20, 40)):
+        counters.engine(M, port.Pulse(steps=steps, draws=draws, generated_tokens=tokens), float(steps))
+    assert counters.models[M].tokens_per_step == 3.0
 
 
 def test_pictures_are_counted_over_the_lives_of_an_engine_and_their_time_is_that_of_this_one() -> None:

@@ -64,7 +64,9 @@ def test_a_scrape_tells_the_status_and_the_counters(
     assert value("cached_tokens_total", model="qwen") == 610
     assert (value("encodes_total", model="qwen"), value("encode_seconds_total", model="qwen")) == (1402, 99)
     assert value("kept_pictures", model="qwen") == 31
-    assert (value("drafted_tokens_total", model="qwen"), value("accepted_tokens_total", model="qwen")) == (4000, 3100)
+    told = value("drafted_tokens_total", model="qwen", source="lookup")
+    assert (told, value("accepted_tokens_total", model="qwen", source="mtp")) == (4000, 90)
+    assert value("tokens_per_step", model="qwen") == 1.78
     assert (value("slots", model="painter"), value("media_speed", model="painter")) == (1, 4.25)
     assert (value("uploads_total", model="painter"), value("failed_uploads_total", model="painter")) == (12, 1)
     assert value("jobs_total", model="painter", reason="done") == 12

@@ -1,7 +1,8 @@
 """What an engine has done so far, and when its next pulse is due."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from worker.engine.child.drafts.tally import Tally
 from worker.engine.child.eyes import Eyes
 from worker.engine.port import Pulse
 
@@ -22,8 +23,8 @@ class Counters:
     cached_tokens: int = 0
     generated_tokens: int = 0
     forced_tokens: int = 0
-    drafted_tokens: int = 0
-    accepted_tokens: int = 0
+    draws: int = 0
+    guesses: Tally = field(default_factory=Tally)
     stall_s: float = 0.0
     stepped_s: float = 0.0
 
@@ -44,8 +45,8 @@ class Counters:
             cached_tokens=self.cached_tokens,
             generated_tokens=self.generated_tokens,
             forced_tokens=self.forced_tokens,
-            drafted_tokens=self.drafted_tokens,
-            accepted_tokens=self.accepted_tokens,
+            draws=self.draws,
+            guesses=self.guesses.guesses,
             longest_stall_ms=1000 * self.stall_s,
             step_ms=1000 * self.stepped_s,
             llama_ms=1000 * inside_s,

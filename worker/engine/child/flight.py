@@ -77,8 +77,8 @@ class Flight:
         if not job.guess:
             return
         right = came_true(job.guess, job.tokens[job.computed :])
-        self._counters.drafted_tokens += len(job.guess)
-        self._counters.accepted_tokens += right
+        for tally in (self._counters.guesses, job.guesses):
+            tally.add(job.guess_source, len(job.guess), right)
         kept = job.tokens[job.computed : job.computed + right]
         if self._sequences.settle(job.seq, kept, job.computed + right, right < len(job.guess)):
             job.computed += right

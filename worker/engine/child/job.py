@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from wire.errors import ErrorCode, SupernetError
 from worker.bindings.llguidance import Matcher
 from worker.engine.child.drafts.guesser import Guesser
+from worker.engine.child.drafts.tally import Tally
 from worker.engine.child.picture_layout import Layout, misplaced
 from worker.engine.child.prefix_wait import Lead
 from worker.engine.child.reasoning_budget import ReasoningBudget
 from worker.engine.child.sampler import Row, Sampler, logprobs
-from worker.engine.port import JobUsage, Submit
+from worker.engine.port import JobUsage, Source, Submit
 
 MOST_FORCED = 32  # tokens at once, of the 512 that may be on the way to a slow reader before its job is paused
 
@@ -57,6 +58,9 @@ class Job:
         self.suspect = False  # was in a decode that failed: runs alone until it has drawn a token
         self.guesser: Guesser | None = None
         self.guess: tuple[int, ...] = ()  # that is in the decode in flight, behind the tokens
+        self.guess_source: Source = "lookup"
+        self.guesses = Tally()
+        self.steps = 0  # from which tokens of it came
         self.grammar: Future[Matcher] | None = None
         self.last_token_at: float | None = None  # while the job streams
         self._came_at = self._started_at = self._first_at = self._last_at = now
@@ -200,6 +204,8 @@ class Job:
             queued_ms=1000 * (started - self._came_at),
             prefill_ms=1000 * (first - started),
             decode_ms=1000 * (self._last_at - first) if self._emitted else 0.0,
+            steps=self.steps,
+            guesses=self.guesses.guesses,
         )
 
 

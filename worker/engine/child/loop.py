@@ -140,6 +140,8 @@ class Loop:
     def _sample(self) -> None:
         for job, rows in self._flight.land():
             job.suspect = False
+            job.steps += 1
+            self._counters.draws += 1
             end: _End | None = None
             for row in job.rows_to_draw(rows):
                 if end := self._draw(job, row):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from enum import Enum, auto
 
-from worker.engine.port import ReasoningLimit
+from worker.engine.constraint import ReasoningLimit
 
 _OBJECT, _NAMED = b"{", b'{"name":"'  # of an object whose name does not come first it cannot be told whom it calls
 

@@ -7,7 +7,8 @@ from wire.chat import Sampling
 from wire.errors import ErrorCode
 from worker.engine.child.job import Job, refusal
 from worker.engine.child.sampler import Sampler
-from worker.engine.port import Placed, ReasoningLimit, Submit
+from worker.engine.constraint import ReasoningLimit
+from worker.engine.port import Placed, Submit
 
 
 def test_the_draws_of_an_answer_are_those_of_its_seed_in_their_order() -> None:

@@ -25,20 +25,8 @@ from worker.engine.child import scheduler
 from worker.engine.child.counters import PULSE_S
 from worker.engine.child.nan_guard import ModelDamagedError
 from worker.engine.child.waiting_jobs import WAITING_PER_SLOT
-from worker.engine.port import (
-    Cancel,
-    Constraint,
-    Continue,
-    Ended,
-    EngineSpec,
-    Event,
-    Pause,
-    Pulse,
-    Ready,
-    ReasoningLimit,
-    Stepped,
-    Submit,
-)
+from worker.engine.constraint import Constraint, ReasoningLimit
+from worker.engine.port import Cancel, Continue, Ended, EngineSpec, Event, Pause, Pulse, Ready, Stepped, Submit
 
 GREEDY = Sampling(temperature=0)
 WILD = Sampling(temperature=1.2, top_p=0.95, presence_penalty=0.5, frequency_penalty=0.3, repetition_penalty=1.1)

@@ -11,7 +11,8 @@ from worker.chat.prepared import Reading
 from worker.chat.prompt import _heads
 from worker.engine.child.job import Job
 from worker.engine.child.reasoning_budget import ReasoningBudget, State
-from worker.engine.port import ReasoningLimit, Submit
+from worker.engine.constraint import ReasoningLimit
+from worker.engine.port import Submit
 
 OPEN, END, BREAK, CALL = 90, 91, 92, 93
 CLOSE = (BREAK, END)

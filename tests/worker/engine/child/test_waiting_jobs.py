@@ -14,7 +14,8 @@ from worker.engine.child.eyes import Eyes
 from worker.engine.child.job import Job
 from worker.engine.child.prefix_cache import Prefixes
 from worker.engine.child.waiting_jobs import WAITING_PER_SLOT, WaitingJobs
-from worker.engine.port import Constraint, EngineSpec, Submit
+from worker.engine.constraint import Constraint
+from worker.engine.port import EngineSpec, Submit
 
 SLOTS = 2
 

@@ -18,7 +18,8 @@ from tests.worker.engine.child.driver import TIMES, Driven
 from wire.chat import Sampling
 from worker.engine.child.drafts.drafts import Drafts, Stream
 from worker.engine.child.job import Job
-from worker.engine.port import Cancel, Constraint, Continue, Pause, ReasoningLimit, Submit
+from worker.engine.constraint import Constraint, ReasoningLimit
+from worker.engine.port import Cancel, Continue, Pause, Submit
 
 ROLLBACK, DRAFT_ROWS = 5, 24
 JOBS = 10_000 if ALL else 160
@@ -123,6 +124,7 @@ def test_guesses_change_no_answer(
     answers: dict[str, list[int]] = {}
     guessing = Guessing(answers, seed=5)
     monkeypatch.setattr(Drafts, "choose", lambda drafts, streams: guessing(drafts, streams))
+    drafted = 0
     for group in range(JOBS // len(LAYOUTS) // GROUP):
         draw = random.Random(group)
         jobs = [some_job(draw, f"{group}.{number}", plain.model.vocab.special) for number in range(GROUP)]
@@ -135,11 +137,23 @@ def test_guesses_change_no_answer(
         cancelled = disturb(drafting, draw, moved)
         for job in moved:
             expect(plain, drafting, job, job.job in cancelled)
+            drafted += drafts_told(drafting, job.job)
         plain.events.clear()
         drafting.events.clear()
     pulse = drafting.loop.pulse()
     assert 0.2 * pulse.drafted_tokens < pulse.accepted_tokens < 0.9 * pulse.drafted_tokens
     assert pulse.drafted_tokens > 10 * group
+    assert drafted == pulse.drafted_tokens, "each guess is some job's"
+
+
+def drafts_told(engine: Driven, job: str) -> int:
+    """Guesses of a job that has ended. None of them is counted as a token of its answer."""
+    ended = engine.ended(job)
+    assert ended
+    usage = ended.usage
+    assert usage.completion == len(engine.tokens(job))
+    assert all(one.source == "lookup" and one.accepted <= min(one.drafted, usage.completion) for one in usage.guesses)
+    return sum(one.drafted for one in usage.guesses)
 
 
 def delivered(draw: random.Random, answer: list[int]) -> tuple[int, ...]:
