@@ -54,6 +54,8 @@ def _check_lease(state: State, worker: Worker, lease: Lease, now: float) -> None
     elif lease.made and lease.state is JobState.RUNNING:
         if age >= state.limits.done_s:
             leases.cancel(state, worker, lease, now)
+    elif job is None and lease.state is JobState.RUNNING and state.quarantine.test(worker.key) is not lease:
+        leases.cancel(state, worker, lease, now)  # a test that was overtaken by what became of a job beside it
     elif lease.state is JobState.CANCELLING and age >= state.limits.cancel_s:
         _write_off(state, worker, lease, now)
     elif job is not None and isinstance(job.work, MediaWork):

@@ -161,6 +161,35 @@ def test_a_test_that_was_cut_short_with_its_line_is_no_fault_and_is_made_again()
 # ---- of a worker that makes things -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("beside", ["fails", "succeeds"])
+def test_a_test_that_is_overtaken_by_a_job_beside_it_holds_no_slot(beside: str) -> None:
+    """Before, the worker's next fault, or a job that it ended well, made the test forgotten as it ran: if its end never
+    came, its slot was held for good."""
+    driver = Driver(Limits(rest_s=10, rest_max_s=40))
+    driver.join()
+    for job in ("j1", "j2"):
+        driver.submit(job)
+        driver.accepts(job=job)
+    driver.delta(job="j2", tokens="1")
+    driver.takes(job="j2")
+    driver.fails(job="j1")
+    for seq in range(1, 5):  # no stall
+        driver.passes(2, alive=("w1",))
+        driver.delta(job="j2", seq=seq, tokens=str(seq))
+        driver.takes(job="j2", seq=seq)
+    driver.passes(3, alive=("w1",))
+    test = driver.started()[1].job
+    driver.accepts(job=test)
+    if beside == "fails":
+        driver.fails(job="j2", seq=5)
+    else:
+        driver.done(job="j2", seq=5)
+    driver.passes(0.5, alive=("w1",))
+    assert driver.sent(wire.Cancel) == [("w1", wire.Cancel(job=test, attempt=1))]
+    driver.cancelled(job=test)
+    assert (test, 1) not in driver.dispatch.workers[0].leases
+
+
 def rested_studio(**fields: Any) -> tuple[Studio, str]:
     """A worker that made nothing and has rested; the test that it was sent."""
     studio = Studio(Limits(rest_s=10))
