@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tools.free_port import free_port
 
 PATIENCE_S = 120.0  # a bound on waiting for a process, far above what it needs: not an assertion about speed
 LOADING_S = 300.0  # of a pipeline: torch and diffusers are read from the disk first
@@ -70,7 +71,7 @@ class Network:
     thinking: bool = True
     format: str = "qwen-json"
     projector: Path | None = None  # the model sees pictures
-    port: int = 0
+    port: int = field(default_factory=free_port)
     worker_port: int = 0  # where workers dial; 0: the coordinator's own port
     key: str = ""
     db: str = "coordinator.db"  # a file in the folder, or a URL
@@ -102,7 +103,7 @@ class Network:
         return path
 
     def start_coordinator(self, *options: str) -> None:
-        """Start (or restart, on the same port and database)."""
+        """Start, or restart on the same port and database."""
         self.key = self.key or self.create_key("test")
         args = [
             "-m",
@@ -120,8 +121,6 @@ class Network:
         args += [*self.database, "--catalog", str(self.catalog)]
         self.coordinator = self._spawn("coordinator", [*args, *options])
         until(lambda: "listening" in self._coordinator().output(), self._coordinator())
-        line = next(text for text in self._coordinator().output().splitlines() if "listening" in text)
-        self.port = int(json.loads(line)["listening"].rsplit(":", 1)[1])
 
     def create_key(self, name: str, *options: str) -> str:
         args = ["-m", "coordinator", "key", "create", "--init", *self.database, "--name", name, "--json", *options]
@@ -236,14 +235,6 @@ class Network:
                 cwd=self.trees.get(args[1]),
             )
         return Process(popen, log, self.folder / name)
-
-
-def free_port() -> int:
-    """A port that nobody has now, for a program that has to be told one."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 def _sha256(file: Path) -> str:

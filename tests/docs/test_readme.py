@@ -4,13 +4,14 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+
+from tools.free_port import free_port
 
 pytestmark = pytest.mark.process
 
@@ -21,9 +22,7 @@ PATIENCE_S = 300  # a bound on waiting, not an assertion about speed
 def blocks() -> list[str]:
     """The shell blocks of the section, with what differs from a newcomer's machine put in: the port and the folder."""
     section = (ROOT / "README.md").read_text().split("## Try it in four commands")[1].split("\n## ")[0]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     found: list[str] = re.findall(r"^```bash\n(.*?)^```", section, re.M | re.S)
     return [block.replace("8080", port).replace(".venv/bin/", f"{Path(sys.executable).parent}/") for block in found]
 

@@ -15,7 +15,8 @@ import httpx
 import pytest
 from openai import DefaultHttpxClient, OpenAI
 
-from tools.local_network import MODEL, Network, free_port, until
+from tools.free_port import free_port
+from tools.local_network import MODEL, Network, until
 
 PAGE = Path(__file__).parents[2] / "docs" / "run-a-coordinator.md"
 

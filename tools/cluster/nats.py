@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.local_network import Process, free_port, until
+from tools.free_port import free_port
+from tools.local_network import Process, until
 
 PROGRAM = Path(sys.executable).parent / "nats-server"
 CONFIG = Path(__file__).parents[2] / "docs" / "operations" / "cluster" / "nats.conf"

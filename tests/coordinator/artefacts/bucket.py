@@ -1,8 +1,6 @@
 """A real S3 server with a bucket: SeaweedFS, whose program comes as a Python package."""
 
 import json
-import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,10 +14,11 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
+from tools.free_port import free_port
+
 WEED = Path(sys.executable).parent / "weed"
 START_S = 60.0
 KEY, SECRET = "test-key", "test-secret"
-GRPC = 10_000  # each of its services listens that far above its port too
 
 
 @contextmanager
@@ -30,7 +29,7 @@ def bucket(folder: Path) -> Iterator[dict[str, str]]:
     config, data = folder / "s3.json", folder / "data"
     config.write_text(json.dumps({"identities": [identity]}))
     data.mkdir()
-    master, volume, filer, s3 = _ports(4)
+    master, volume, filer, s3 = (free_port() for _ in range(4))
     ports = (f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={s3}")
     local = ("-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={data}", "-master.volumeSizeLimitMB=64")
     command = (str(WEED), "server", *local, *ports, "-filer", "-s3", f"-s3.config={config}")
@@ -68,24 +67,3 @@ def _make_bucket(endpoint: str) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
-
-
-def _ports(count: int) -> list[int]:
-    """Free ones, whose neighbours for gRPC are free too."""
-    found: list[int] = []
-    with_sockets: list[socket.socket] = []
-    try:
-        while len(found) < count:
-            port = 20_000 + int.from_bytes(os.urandom(2), "big") % 30_000
-            pair = [socket.socket(), socket.socket()]
-            with_sockets += pair
-            try:
-                for one, number in zip(pair, (port, port + GRPC), strict=True):
-                    one.bind(("127.0.0.1", number))
-            except OSError:
-                continue
-            found.append(port)
-    finally:
-        for one in with_sockets:
-            one.close()
-    return found

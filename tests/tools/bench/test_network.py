@@ -23,7 +23,7 @@ from tools.bench.network.client import (
 )
 from tools.bench.network.servers import Options, Servers, running, started
 from tools.bench.network.upstream import END, HEAD, frame
-from tools.local_network import free_port
+from tools.free_port import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tools.cluster.balancer import FALL, Balancer
-from tools.local_network import free_port
+from tools.free_port import free_port
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -17,7 +17,7 @@ from tools.bench import comparison
 from tools.bench.network.cases import ANSWER_TOKENS
 from tools.bench.network.client import Ask, BenchError, Target, rounds
 from tools.bench.network.servers import create_key, running, until_healthy
-from tools.local_network import free_port
+from tools.free_port import free_port
 from wire.codec import encode
 from wire.media import MediaOffer
 from wire.media_tools import TOOLS

@@ -18,7 +18,7 @@ from tools import environments
 from tools.bench.network.client import BenchError, Target
 from tools.bench.network.upstream import CONTEXT, SLOTS
 from tools.children import stop
-from tools.local_network import free_port
+from tools.free_port import free_port
 
 START_S = 600.0  # LiteLLM takes minutes on a busy machine
 LITELLM = "litellm[proxy]"
