@@ -75,7 +75,7 @@ def assembled(config: Config) -> Iterator[Running]:
         accounts.revoked = hub.revoke
         billing = _billing(config, database, catalog, ledger)
         feed = Feed(hub, catalog, lambda: ledger.healthy and accounts.healthy, *([joined.looks] if joined else []))
-        network = NetworkApi(feed, accounts, lambda *worker: store.run(earned_by, *worker), config.public_network)
+        network = NetworkApi(feed, accounts, lambda *worker: store.ask(earned_by, *worker), config.public_network)
         bonus_nano = config.bonus_spark * SPARK_NANO
         quota = config.quota()
         access = AccountAccess(accounts, store, ledger, quota)
@@ -103,7 +103,7 @@ def assembled(config: Config) -> Iterator[Running]:
             Films(store),
             config.platform_tools,
             Attempts(hub, joined.asks if joined else None),
-            Idempotency(store, ledger, pepper, *([joined.gave_up] if joined else [])),
+            Idempotency(store, ledger, pepper, *([joined.is_dead] if joined else [])),
             joined,
             config.role,
         )

@@ -12,6 +12,7 @@ from coordinator.admission.rate_limits import Rates
 from coordinator.cluster.bus.asks import Asks, looked
 from coordinator.cluster.bus.member import Member
 from coordinator.cluster.bus.port import Bus
+from coordinator.cluster.peers.peers import DEAD_S, PING_S
 from coordinator.cluster.protocol.ids import ReplicaId
 from coordinator.cluster.protocol.news import Bye, Revised
 from coordinator.cluster.replica import Replica
@@ -23,6 +24,8 @@ from coordinator.scheduler.state import JobSpec
 from coordinator.scheduler.work import PromptCount
 
 IN_THE_DATABASE = ("accounts", "keys", "money", "idempotency keys")
+VERDICT_S = DEAD_S + 1.0  # for the others to see that one of them is dead
+LOOK_S = 0.05
 OVER_THE_BUS = ("workers", "queues", "fairness", "rate limits", "rests of workers")
 
 
@@ -87,9 +90,18 @@ class Joined:
         theirs = replace(answer, spec=spec)
         return self._hub.follow(spec, ended, lambda now: self.replica.attached(theirs, cell, now))
 
-    def gave_up(self, replica: ReplicaId) -> bool:
-        """Whether the replica was there, and is dead."""
-        return self._hub is not None and self.replica.network.peers.gave_up(replica, self._hub.now())
+    async def is_dead(self, replica: ReplicaId) -> bool:
+        """Whether the replica from which a client has come is dead, by what the bus tells. It is asked, and if it does
+        not answer, and is not known to be dead, that is found out while the client waits, for VERDICT_S at most."""
+        if self._hub is None or await self.asks.is_there(replica, PING_S):
+            return False
+        peers, now = self.replica.network.peers, self._hub.now
+        since = now()
+        while not (dead := peers.gave_up(replica, now())) and peers.suspect(replica, since):
+            if now() - since > VERDICT_S:
+                return False
+            await asyncio.sleep(LOOK_S)
+        return dead
 
     @property
     def others(self) -> list[ReplicaId]:

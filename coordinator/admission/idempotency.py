@@ -15,7 +15,7 @@ is no longer kept, the key runs nothing and costs nothing.
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import sha256
@@ -79,7 +79,7 @@ def fingerprint(path: str, token_type: str, body: bytes) -> str:
 class Idempotency:
     """What the keys of all accounts stand for. Those whose request was asked for here and runs are in memory too.
 
-    `gone`: what may know that a replica is dead before the database does.
+    `is_dead`: what may know, or find out, that a replica is dead before the database does.
     """
 
     def __init__(
@@ -87,14 +87,14 @@ class Idempotency:
         store: Store,
         ledger: LedgerWriter,
         pepper: bytes,
-        gone: Callable[[str], bool] = lambda replica: False,
+        is_dead: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
         self._store = store
         self._ledger = ledger
         self._seals = Seals(pepper)
         self._running: dict[tuple[str, str], Run] = {}
         self._ending: dict[tuple[str, str], asyncio.Future[Answer]] = {}
-        self._gone = gone
+        self._is_dead = is_dead
 
     async def begin(self, account: str, key: str, content: str) -> Run | Kept:
         """A Run, to be answered and then given to `end`, or the answer that was kept. `content`: the fingerprint.
@@ -109,8 +109,8 @@ class Idempotency:
         try:
             if (ending := self._ending.get(name)) is not None:
                 await asyncio.wait([ending], timeout=ENDING_S)
-            found = await self._store.run(find, account, self._seals.name(account, key))
-            if found is None or (kept := self._follow(run, found)) is None:
+            found = await self._store.ask(find, account, self._seals.name(account, key))
+            if found is None or (kept := await self._follow(run, found)) is None:
                 return run
         except BaseException:
             del self._running[name]
@@ -118,7 +118,7 @@ class Idempotency:
         del self._running[name]
         return kept
 
-    def _follow(self, run: Run, found: Found) -> Kept | None:
+    async def _follow(self, run: Run, found: Found) -> Kept | None:
         """The answer that was kept; None: the request is to be run, and `run` says where it ran before."""
         claimed = found.claimed
         if claimed.fingerprint != self._seals.fingerprint(run.fingerprint):
@@ -128,7 +128,7 @@ class Idempotency:
                 raise spent()
             body = self._seals.open(run.account, run.key, claimed.kept.body)
             return Kept(claimed.kept.media_type, Filled(body, _read_files(claimed.kept.files)))
-        if found.own or (found.lives and not self._gone(claimed.edge)):
+        if found.own or (found.lives and not (self._is_dead and await self._is_dead(claimed.edge))):
             raise still_runs()
         run.attempt, run.instead_of = claimed.attempt, claimed.edge
         return None

@@ -58,7 +58,7 @@ class AccountAccess:
 
     async def read(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query in the store. Raises what `translated` makes of a StoreError."""
-        return await translated(self.store.run(work, *args, **kwargs))
+        return await translated(self.store.ask(work, *args, **kwargs))
 
     async def book(self, order: Transfer) -> Done:
         """Have the ledger carry out a transfer. Raises insufficient_quota if the balance has become too small."""

@@ -5,7 +5,7 @@ from coordinator.cluster.arrivals import Arrivals
 from coordinator.cluster.jobs import Jobs
 from coordinator.cluster.lanes.post import Post, Then
 from coordinator.cluster.peers.gossip import Gossip
-from coordinator.cluster.peers.peers import PING_S, Peers
+from coordinator.cluster.peers.peers import ECHO_S, PING_S, Peers
 from coordinator.cluster.peers.pictures import Pictures
 from coordinator.cluster.peers.presence import Presence
 from coordinator.cluster.protocol.effects import Reread, Shown
@@ -110,7 +110,7 @@ class Network:
             else:
                 self.peers.missed(peer)
 
-        self._post.ask(peer, Ping(), PING_S, answered, now)
+        self._post.ask(peer, Ping(), ECHO_S if peer == self._post.me else PING_S, answered, now)
 
     def _there(self, peer: ReplicaId, now: float) -> None:
         if self.peers.is_dark(now):  # and is not any more: what all know of us is old

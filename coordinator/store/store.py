@@ -8,6 +8,9 @@ from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from coordinator.store.database import Database
+from coordinator.store.errors import Unavailable
+
+ANSWER_S = 10.0  # what is asked takes milliseconds
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,3 +36,11 @@ class Store:
         """
         call = partial(work, self.database, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+    async def ask(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`run` for a client, who does not wait for a database that stands still: Unavailable after ANSWER_S."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await self.run(work, *args, **kwargs)
+        except TimeoutError:
+            raise Unavailable("the database has not answered for a while") from None

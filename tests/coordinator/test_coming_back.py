@@ -32,11 +32,16 @@ def free(at: Coordinator) -> int:
 
 
 def dies(replica: Coordinator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As far as the others see: it says nothing more, and answers nobody."""
+    """As far as the others see: it says nothing more, asks nothing, and answers nobody."""
     joined = replica.running.services.joined
     assert joined is not None
+
+    async def asks(*_: object) -> None:
+        pass
+
     monkeypatch.setattr(joined.bus, "publish", lambda *_: None)
     monkeypatch.setattr(joined.bus, "reply", lambda *_: None)
+    monkeypatch.setattr(joined.bus, "ask", asks)
 
 
 async def asked_again(client: httpx.AsyncClient, stream: bool) -> httpx.Response:
@@ -109,7 +114,7 @@ async def test_an_answer_whose_cell_has_died_too_begins_anew(
         await second.join("w2", "b")
         asking = asyncio.create_task(asked_again(client, True))
         beating = asyncio.create_task(beats(second))
-        anew = await second.hear(wire.Start, 60)  # until the database too says that it is dead
+        anew = await second.hear(wire.Start)
         beating.cancel()
         assert isinstance(anew, wire.Start)
         await second.say(wire.Accepted(job=anew.job, attempt=anew.attempt))
@@ -143,3 +148,18 @@ async def test_of_an_answer_that_still_runs_no_worker_is_believed_more_prompt_th
         answers = await joined.come_back(spec.id, spec.account, counted, lambda *_: None)
         assert answers is not None and joined.replica.jobs.itinerary.jobs[spec.id].job.spec.prompt is counted
         answers.cancel()
+
+
+async def test_a_replica_from_which_a_client_has_come_is_asked_whether_it_lives(
+    start_replica: Replicas,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with network(start_replica, 2) as (edge, other):
+        joined, name = other.running.services.joined, edge.running.store.database.replica
+        assert joined is not None
+        assert not await joined.is_dead(name)
+        dies(edge, monkeypatch)
+        async with asyncio.timeout(30):  # it may be too slow once to find out within the time that it has
+            while not await joined.is_dead(name):
+                assert name in joined.others
+        assert not await joined.is_dead("a stranger")

@@ -19,7 +19,7 @@ from coordinator.cluster.protocol.messages import (
     Upload,
     Uploaded,
 )
-from coordinator.cluster.protocol.news import Look, Looked
+from coordinator.cluster.protocol.news import Look, Looked, Ping
 from coordinator.cluster.protocol.unreadable import Unreadable
 from coordinator.scheduler.state import JobSpec
 from wire.errors import ErrorCode, SupernetError
@@ -66,6 +66,10 @@ class Asks:
             if (found := await answer) is not None:
                 return found
         return None
+
+    async def is_there(self, replica: ReplicaId, within_s: float) -> bool:
+        """Whether it answers. False: it is not there, or too slow to say so."""
+        return await self._ask(replica, Ping(), within_s) is not None
 
     async def look(self, replica: ReplicaId) -> str | None:
         """What its dashboard shows of its own cell; None: it does not answer."""

@@ -1,8 +1,9 @@
 """Which other replicas are there: by what is heard of them, and where it has become quiet by asking.
 
-Who is silent for DEAD_S is dead, and so is one that two pings did not reach, of those whom somebody waits for. But
-where nothing is heard of anybody, not even what a replica sends to itself, it is the bus that is dark, and nobody is
-given up for it before DARK_MOST_S.
+Who is silent for DEAD_S is dead, and so is one that two pings did not reach, of those whom somebody waits for. The bus
+says at once that nobody is there; who is there and slow has PING_S to answer, and so is not taken for dead. But where
+nothing is heard of anybody, not even what a replica sends to itself, it is the bus that is dark, and nobody is given up
+for it before DARK_MOST_S.
 """
 
 from collections.abc import Container
@@ -13,8 +14,9 @@ from coordinator.cluster.protocol.ids import ReplicaId
 SUSPECT_S = 0.5  # of silence: whoever is waited for is asked
 ASK_S = 1.5  # and whoever is not
 DEAD_S = 3.0
-PING_S = 0.2
+PING_S = 0.75
 PINGS = 2
+ECHO_S = 0.2  # for a ping to oneself
 DARK_S = 1.0
 DARK_MOST_S = 10.0
 FORGET_S = 600.0
@@ -24,6 +26,7 @@ FORGET_S = 600.0
 class _Peer:
     heard_at: float
     dead: bool = False
+    suspect: bool = False  # somebody came from it, and is waited for
     asked_at: float | None = None  # a ping is on its way
     missed: int = 0  # pings since it was heard
     missed_since: float = 0.0  # when the first of these went
@@ -49,6 +52,15 @@ class Peers:
     def gave_up(self, peer: ReplicaId, now: float) -> bool:
         """Whether the replica was there and is dead, as far as the bus tells now."""
         return peer in self._peers and self._peers[peer].dead and not self.is_dark(now)
+
+    def suspect(self, peer: ReplicaId, since: float) -> bool:
+        """Whether it is open if the replica is dead, from which somebody has come: nothing was heard of it after
+        `since`. It is waited for from now on."""
+        known = self._peers.get(peer)
+        if known is None or known.heard_at > since:
+            return False
+        known.suspect = True
+        return True
 
     def alive(self) -> list[ReplicaId]:
         return [peer for peer, known in self._peers.items() if not known.dead]
@@ -105,9 +117,11 @@ class Peers:
             elif self._is_dead(known, silent_s, now):
                 known.dead = True
                 dead.append(peer)
-            elif silent_s >= (SUSPECT_S if peer in waited_for else ASK_S) and known.asked_at is None:
-                known.asked_at = now
-                pings.append(peer)
+            elif known.asked_at is None:
+                waits = known.suspect or peer in waited_for
+                if silent_s >= (SUSPECT_S if waits else ASK_S):
+                    known.asked_at = now
+                    pings.append(peer)
         quiet = self._bus_at is None or now - self._bus_at >= SUSPECT_S
         if (pings or quiet) and not self._asked:
             self._asked = True

@@ -185,7 +185,11 @@ async def test_the_client_of_a_dead_replica_is_served_by_another_and_pays_once(b
     run = await one.begin()
     await one.hold(run)
     assert (await other.refused()).retry_after_s
-    other.keys._gone = lambda replica: replica == one.store.database.replica
+
+    async def is_dead(replica: str) -> bool:
+        return replica == one.store.database.replica
+
+    other.keys._is_dead = is_dead
     anew = await other.begin()
     assert (anew.instead_of, anew.name()) == (one.store.database.replica, run.name())
     assert isinstance(await other.hold(anew), Held)

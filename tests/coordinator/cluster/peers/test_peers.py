@@ -1,6 +1,6 @@
 """Who is there, who is dead, and whether it is the bus that is dark."""
 
-from coordinator.cluster.peers.peers import ASK_S, DARK_MOST_S, DARK_S, DEAD_S, FORGET_S, SUSPECT_S, Peers
+from coordinator.cluster.peers.peers import ASK_S, DARK_MOST_S, DARK_S, DEAD_S, FORGET_S, PING_S, SUSPECT_S, Peers
 
 ME, A, B = "00000000", "0000000a", "0000000b"
 
@@ -142,3 +142,39 @@ def test_who_is_given_up_is_known_while_the_bus_tells_anything() -> None:
     watch.passes(DEAD_S + 1, speaking=(B,))
     assert watch.peers.gave_up(A, watch.now) and not watch.peers.gave_up(B, watch.now)
     assert not watch.peers.gave_up(A, watch.now + DARK_S), "the bus may be at fault"
+
+
+def test_one_from_which_somebody_came_is_asked_as_one_that_is_waited_for() -> None:
+    watch = Watch(waited_for=())
+    watch.peers.heard(A, watch.now)
+    came = watch.now + 0.1
+    assert watch.peers.suspect(A, came) and not watch.peers.suspect("a stranger", came)
+    began = watch.now
+    watch.passes(ASK_S)
+    assert SUSPECT_S < watch.died[A] - began < ASK_S
+    assert watch.peers.suspect(A, came), "it was found to be dead: that is not open any more, but asked of gave_up"
+
+
+def test_one_from_which_somebody_came_and_which_is_heard_is_there() -> None:
+    watch = Watch(A, waited_for=())
+    watch.peers.heard(A, watch.now)
+    came = watch.now + 0.1
+    assert watch.peers.suspect(A, came)
+    watch.passes(1)
+    assert watch.pinged.count(A) == 1 and not watch.peers.suspect(A, came)
+    watch.passes(0.75)
+    assert watch.pinged.count(A) == 1, "nobody waits for it any more"
+
+
+def test_one_that_stands_still_for_a_moment_is_not_taken_for_dead() -> None:
+    peers, asked_at, misses = Peers(ME), list[float](), 0
+    peers.heard(A, 100.0)
+    for now in (100.0 + step / 20 for step in range(30)):  # it does nothing for one and a half seconds
+        peers.heard(B, now)
+        if len(asked_at) > misses and now - asked_at[-1] >= PING_S:
+            peers.missed(A)
+            misses += 1
+        pings, dead = peers.tick((A,), now)
+        asked_at += [now for peer in pings if peer == A]
+        assert not dead
+    assert misses, "and one ping was in vain"
