@@ -137,6 +137,7 @@ PURE = [
     "worker/preparer/pipe.py",
     "worker/pictures/pipe.py",
     "worker/planning/deal.py",
+    "worker/planning/draft_gain.py",
     "worker/planning/drafts.py",
     "worker/planning/encodes.py",
     "worker/planning/explain.py",

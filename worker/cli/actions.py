@@ -6,17 +6,22 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import partial
 
 from program.settings import ConfigError
 from worker.cli import checks, diagnose, speed_table
 from worker.config import Config
+from worker.engine.port import EngineSpec
 from worker.engine.process import ProcessEngine
 from worker.exits import EXIT_OK, EXIT_STOPPED
 from worker.machine.description import Machine
 from worker.media_engine.process import ProcessMediaEngine
-from worker.planning import benchmark, media_setup, media_speeds, model_setup, speed_curves
-from worker.planning.benchmark import BenchmarkError
+from worker.planning import benchmark, draft_loads, media_setup, media_speeds, model_setup, speed_curves
+from worker.planning.benchmark_jobs import BenchmarkError
+from worker.planning.draft_gain import Gain, gains
 from worker.weights.download import Report
 
 GIB = 2**30
@@ -99,21 +104,33 @@ def _measure_media(config: Config, progress: AbstractContextManager[Report], as_
     return EXIT_OK
 
 
+@contextlib.asynccontextmanager
+async def _engine(spec: EngineSpec) -> AsyncIterator[ProcessEngine]:
+    engine = ProcessEngine(spec)
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
 def _measure_chat(config: Config, progress: AbstractContextManager[Report], as_json: bool) -> int:
     """Measure at 1, 2, 4 ... streams, beside the run before."""
     with progress as report:
         assembly = model_setup.assemble(config, report)
     print(assembly.plan.explain(), file=sys.stderr)
 
-    async def run() -> benchmark.Measured:
-        engine = ProcessEngine(assembly.plan.engine)
-        try:
-            return await benchmark.measure(engine, progress=lambda text: print(text, file=sys.stderr))
-        finally:
-            await engine.close()
+    async def run() -> tuple[benchmark.Measured, tuple[Gain, ...]]:
+        spec, say = assembly.plan.engine, partial(print, file=sys.stderr)
+        async with _engine(spec) as engine:
+            found = await benchmark.measure(engine, progress=say, guesses=spec.draft_rows > 0)
+        if not spec.draft_rows:
+            return found, ()
+        say("once more without guesses ahead")
+        async with _engine(replace(spec, draft_rows=0, rollback=0)) as engine:
+            return found, gains(found.paces, await draft_loads.measure(engine, progress=say))
 
     try:
-        found = asyncio.run(run())
+        found, drafts = asyncio.run(run())
     except BenchmarkError as error:
         print(f"supernet-worker: {error}", file=sys.stderr)
         return EXIT_STOPPED
@@ -121,16 +138,24 @@ def _measure_chat(config: Config, progress: AbstractContextManager[Report], as_j
     earlier = speed_curves.before(config.state_dir, assembly.spec.id, basis["machine"])
     config.state_dir.mkdir(parents=True, exist_ok=True)
     made = speed_curves.Run(
-        time=time.time(), model=assembly.spec.id, basis=basis, curve=found.curve, pictures=found.pictures
+        time=time.time(),
+        model=assembly.spec.id,
+        basis=basis,
+        curve=found.curve,
+        pictures=found.pictures,
+        drafts=drafts,
     )
     speed_curves.remember(config.state_dir, made)
     speed_curves.remember_sight(config.state_dir, basis, found.image_ms)
     if as_json:
-        told = made.model_dump(mode="json", include={"model", "curve", "pictures"})
-        then = None if earlier is None else earlier.model_dump(mode="json", include={"time", "curve", "pictures"})
+        shown = {"curve", "pictures", "drafts"}
+        told = made.model_dump(mode="json", include={"model", *shown})
+        then = None if earlier is None else earlier.model_dump(mode="json", include={"time", *shown})
         print(json.dumps({**told, "before": then}))
         return EXIT_OK
     print(speed_table.table(found.curve, () if earlier is None else earlier.curve))
+    if drafts:
+        print(f"\n{speed_table.drafts(drafts)}")
     if found.pictures:
         print(f"\n{speed_table.pictures(found.pictures, () if earlier is None else earlier.pictures)}")
     if earlier is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from wire.offers import SpeedPoint
+from worker.planning.draft_gain import Gain
 from worker.planning.encodes import Encodes
 
 HEAD = "streams   decode tokens/s   each tokens/s   prefill tokens/s   time to first token"
@@ -16,6 +17,17 @@ def table(points: Sequence[SpeedPoint], earlier: Sequence[SpeedPoint] = ()) -> s
         lines.append(_line(str(point.streams), point))
         if (before := then.get(point.streams)) is not None:
             lines += [_line("before", before), _change(point, before)]
+    return "\n".join(lines)
+
+
+def drafts(found: Sequence[Gain]) -> str:
+    """A line for each load: with guesses ahead, without, and how many of them came true."""
+    lines = ["answers    streams   with guesses   without   tokens/s   guesses that came true"]
+    for gain in found:
+        pace = gain.guessing
+        true = f"{pace.accepted:,} of {pace.drafted:,}" if pace.drafted else "none made"
+        speeds = f"{pace.decode_tps:12.1f}   {gain.without_tps:7.1f}   {_percent(pace.decode_tps, gain.without_tps):>8}"
+        lines.append(f"{pace.load:8}   {pace.streams:7}   {speeds}   {true:>22}")
     return "\n".join(lines)
 
 

@@ -10,44 +10,32 @@ shown by --benchmark and travels in Hello, where placement uses it.
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import isqrt
 
-from wire.chat import Sampling
 from wire.offers import SpeedPoint
 from wire.pictures import LOW_TOKENS, MOST_TOKENS, PATCH
 from worker.engine import port
+from worker.planning import draft_loads
+from worker.planning.benchmark_jobs import BenchmarkError, Stream, made_up, ready_of, run, together
+from worker.planning.draft_gain import Pace
 from worker.planning.encodes import Encodes
 
 PROMPT_TOKENS = 512
 ANSWER_TOKENS = 64
 PICTURES = 5  # of each size
-# Drawn as most clients ask for it, at what that costs. The likeliest token each time would soon go round in a circle,
-# and an engine that guesses ahead would know every token of it.
-DRAWN = Sampling(temperature=1, top_k=20)
 EDITION = 3  # of the way to measure: curves of another one are of no use for Hello
-
-
-class BenchmarkError(Exception):
-    """The engine ended or refused a job while it was being measured."""
-
-
-@dataclass
-class Stream:
-    """The times at which one measured job was sent and got each of its tokens, in seconds on the caller's clock."""
-
-    sent: float
-    times: list[float] = field(default_factory=list)
-    prompt: int = 0  # tokens of it that were computed
 
 
 @dataclass(frozen=True)
 class Measured:
-    """`image_ms`: what the engine said at load; None: it takes text only, and there are no `pictures`."""
+    """`image_ms`: what the engine said at load; None: it takes text only, and there are no `pictures`. `paces`: of the
+    loads that guesses ahead are measured by, where there are to be some."""
 
     curve: tuple[SpeedPoint, ...]
     pictures: tuple[Encodes, ...] = ()
     image_ms: float | None = None
+    paces: tuple[Pace, ...] = ()
 
 
 def point(reading: Sequence[Stream], speaking: Sequence[Stream]) -> SpeedPoint:
@@ -57,14 +45,10 @@ def point(reading: Sequence[Stream], speaking: Sequence[Stream]) -> SpeedPoint:
     """
     firsts = [stream.times[0] for stream in reading]
     read_s = max(firsts) - min(stream.sent for stream in reading)
-    begin, end = max(stream.times[0] for stream in speaking), min(stream.times[-1] for stream in speaking)
-    if end <= begin:  # they did not stream together after all
-        begin, end = min(stream.times[0] for stream in speaking), max(stream.times[-1] for stream in speaking)
-    decoded = sum(begin < time <= end for stream in speaking for time in stream.times)
     waited_s = sum(first - stream.sent for first, stream in zip(firsts, reading, strict=True))
     return SpeedPoint(
         streams=len(speaking),
-        decode_tps=round(decoded / (end - begin), 2) if end > begin else 0.0,
+        decode_tps=together(speaking),
         prefill_tps=round(sum(stream.prompt for stream in reading) / read_s, 2) if read_s > 0 else 0.0,
         ttft_ms=round(1e3 * waited_s / len(reading), 2),
     )
@@ -79,16 +63,21 @@ def widths(slots: int) -> list[int]:
 
 
 async def measure(
-    engine: port.Engine, clock: Callable[[], float] = time.perf_counter, progress: Callable[[str], None] = print
+    engine: port.Engine,
+    clock: Callable[[], float] = time.perf_counter,
+    progress: Callable[[str], None] = print,
+    guesses: bool = False,
 ) -> Measured:
-    """Measure the speed of a starting or started engine. Raises BenchmarkError when it ends or refuses."""
+    """Measure the speed of a starting or started engine, one that `guesses` ahead also where an answer copies. Raises
+    BenchmarkError when it ends or refuses."""
     events = engine.events()
-    ready = await _ready(events, progress)
+    ready = await ready_of(events, progress)
     if ready.blind:
         progress(f"no pictures: {ready.blind}")
     curve = await _curve(engine, events, ready, clock, progress)
     pictures = [] if ready.image_ms is None else await _pictures(engine, events, ready, progress)
-    return Measured(tuple(curve), tuple(pictures), ready.image_ms)
+    paces = await draft_loads.paces(engine, events, ready, clock, progress) if guesses else []
+    return Measured(tuple(curve), tuple(pictures), ready.image_ms, tuple(paces))
 
 
 async def _curve(
@@ -102,11 +91,11 @@ async def _curve(
     answer = max(2, min(ANSWER_TOKENS, ready.context - prompt - 1))
     points = []
     for streams in [0, *widths(ready.slots)]:  # the first run, of one stream, warms caches and is not counted
-        jobs = _jobs(streams or 1, prompt, ready.vocab, salt=streams)
-        reading = await _run(engine, events, clock, jobs)
+        jobs = made_up(streams or 1, prompt, ready.vocab, salt=streams)
+        reading = await run(engine, events, clock, jobs)
         # a token more: what was read can be taken over at its very end, by a hybrid model too
         jobs = [replace(job, job=job.job + "+", prompt=(*job.prompt, job.prompt[0]), max_tokens=answer) for job in jobs]
-        speaking = await _run(engine, events, clock, jobs)
+        speaking = await run(engine, events, clock, jobs)
         if streams:
             points.append(point(reading, speaking))
             progress(f"{streams} streams: decode {points[-1].decode_tps} tokens/s, prefill {points[-1].prefill_tps}")
@@ -134,7 +123,7 @@ async def _encode(
     """Milliseconds of one encode."""
     side, name = isqrt(tokens), f"bench.{tokens}.{number}"
     pixels = random.Random(name).randbytes(3 * (PATCH * side) ** 2)
-    job = _jobs(1, side * side + 2, vocab, salt=number)[0]
+    job = made_up(1, side * side + 2, vocab, salt=number)[0]
     before = await _pulse(events)
     engine.send(port.Picture(name, PATCH * side, PATCH * side, pixels))
     engine.send(replace(job, job=name, pictures=(port.Placed(1, side, side, name),)))
@@ -152,62 +141,4 @@ async def _pulse(events: AsyncIterator[port.Event]) -> port.Pulse:
             raise BenchmarkError(f"a picture could not be measured: {event.message}")
         if isinstance(event, port.Down):
             raise BenchmarkError(f"the engine ended: {event.message}")
-    raise BenchmarkError("the engine was closed")
-
-
-async def _ready(events: AsyncIterator[port.Event], progress: Callable[[str], None]) -> port.Ready:
-    shown = -1
-    async for event in events:
-        if isinstance(event, port.Ready):
-            return event
-        if isinstance(event, port.Loading) and int(event.fraction * 10) > shown:
-            shown = int(event.fraction * 10)
-            progress(f"loading: {shown * 10} %")
-        if isinstance(event, port.Down):
-            raise BenchmarkError(f"the engine did not start: {event.message}")
-    raise BenchmarkError("the engine was closed")
-
-
-def _jobs(streams: int, prompt: int, vocab: int, salt: int) -> list[port.Submit]:
-    draw = random.Random(salt)
-    # a margin at both ends: control tokens sit there, and one of them could end a prompt's sense for some models
-    low, high = (256, vocab - 256) if vocab > 1024 else (1, vocab - 1)
-    return [
-        port.Submit(
-            job=f"bench.{salt}-{n}",
-            prompt=tuple(draw.randrange(low, high) for _ in range(prompt)),
-            max_tokens=1,
-            sampling=DRAWN,
-            seed=n,
-            ignore_eos=True,
-        )
-        for n in range(streams)
-    ]
-
-
-async def _run(
-    engine: port.Engine, events: AsyncIterator[port.Event], clock: Callable[[], float], jobs: list[port.Submit]
-) -> list[Stream]:
-    streams: dict[str, Stream] = {}
-    for job in jobs:
-        streams[job.job] = Stream(sent=clock())
-        engine.send(job)
-    left = set(streams)
-    async for event in events:
-        match event:
-            case port.Stepped():
-                now = clock()
-                for token in event.tokens:
-                    streams[token.job].times.append(now)
-            case port.Ended():
-                if event.reason != "length":
-                    raise BenchmarkError(f"a measured job ended with {event.reason}: {event.message}")
-                streams[event.job].prompt = event.usage.prompt - event.usage.cached
-                left.discard(event.job)
-            case port.Down():
-                raise BenchmarkError(f"the engine ended: {event.message}")
-            case _:
-                pass
-        if not left:
-            return list(streams.values())
     raise BenchmarkError("the engine was closed")

@@ -14,7 +14,7 @@ from wire.media import GenerateImage, GenerateMusic, GenerateVideo, Making, effo
 from wire.media_catalog import MediaSpec
 from worker import state_dir
 from worker.media_engine import port
-from worker.planning.benchmark import BenchmarkError
+from worker.planning.benchmark_jobs import BenchmarkError
 from worker.planning.media_setup import MediaAssembly
 
 NAME = "media-speed.json"

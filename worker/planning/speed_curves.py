@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from wire.offers import SpeedPoint
 from worker import state_dir
 from worker.planning.benchmark import EDITION
+from worker.planning.draft_gain import Gain
 from worker.planning.encodes import Encodes
 from worker.planning.model_setup import Assembly
 
@@ -34,6 +35,7 @@ class Run(BaseModel):
     basis: dict[str, Any]
     curve: tuple[SpeedPoint, ...]
     pictures: tuple[Encodes, ...] = ()
+    drafts: tuple[Gain, ...] = ()
 
 
 RUNS: TypeAdapter[tuple[Run, ...]] = TypeAdapter(tuple[Run, ...])

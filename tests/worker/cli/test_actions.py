@@ -38,6 +38,8 @@ def test_a_benchmark_is_shown_kept_and_compared_with_the_one_before(
     assert " before " in second and "since then context 512 -> 256" in second
     assert actions.measure(measured, nullcontext(ignore), True) == EXIT_OK
     value = json.loads(capsys.readouterr().out)
+    loads = [(gain["guessing"]["load"], gain["without_tps"] > 0) for gain in value["drafts"]]
+    assert loads == [("copying", True), ("prose", True)] and "answers    streams   with guesses" in first
     assert value["model"] == "tiny" and value["before"]["curve"][0]["streams"] == value["curve"][0]["streams"] == 1
 
 

@@ -1,5 +1,6 @@
 from wire.offers import SpeedPoint
-from worker.cli.speed_table import HEAD, pictures, table
+from worker.cli.speed_table import HEAD, drafts, pictures, table
+from worker.planning.draft_gain import Gain, Pace
 from worker.planning.encodes import Encodes
 
 
@@ -34,3 +35,12 @@ def test_pictures_have_a_line_each_with_the_least_and_the_most_and_what_was_befo
     first, second = pictures(now, [Encodes(tokens=256, ms=50.0, least_ms=1, most_ms=2)]).splitlines()
     assert first.split() == "a picture of 256 tokens 41.3 ms (40.0 to 44.0) before 50.0 ms".split()
     assert "1,024 tokens" in second and "before" not in second
+
+
+def test_guesses_ahead_have_a_line_for_each_load_with_what_they_gained() -> None:
+    copying = Pace(load="copying", streams=1, decode_tps=120.0, drafted=80, accepted=70)
+    prose = Pace(load="prose", streams=4, decode_tps=99.0)
+    lines = drafts([Gain(guessing=copying, without_tps=60.0), Gain(guessing=prose, without_tps=100.0)]).splitlines()
+    assert lines[1].split() == "copying 1 120.0 60.0 +100% 70 of 80".split()
+    assert lines[2].split() == "prose 4 99.0 100.0 -1% none made".split()
+    assert len({len(line) for line in lines}) == 1

@@ -5,9 +5,9 @@ import pytest
 
 from wire.offers import SpeedPoint
 from worker.engine import port
-from worker.engine.scripted import Faults, ScriptedEngine
+from worker.engine.scripted import ScriptedEngine
 from worker.planning import benchmark
-from worker.planning.benchmark import BenchmarkError, Stream
+from worker.planning.benchmark_jobs import BenchmarkError, Stream
 
 
 @pytest.mark.parametrize(("slots", "expected"), [(1, [1]), (2, [1, 2]), (4, [1, 2, 4]), (6, [1, 2, 4, 6])])
@@ -20,12 +20,6 @@ def test_a_point_is_arithmetic_on_what_the_streams_saw() -> None:
     speaking = [Stream(2.0, [3.0, 4.0, 5.0]), Stream(2.0, [3.5, 4.5, 5.5, 6.5])]
     found = benchmark.point(reading, speaking)
     assert found == SpeedPoint(streams=2, decode_tps=2.0, prefill_tps=100.0, ttft_ms=1500.0)
-
-
-def test_answers_that_did_not_overlap_are_measured_all_the_same() -> None:
-    reading = [Stream(0.0, [1.0], 100), Stream(0.0, [2.0], 100)]
-    speaking = [Stream(2.0, [3.0, 4.0]), Stream(2.0, [5.0, 6.0])]
-    assert benchmark.point(reading, speaking).decode_tps == 1.0
 
 
 class Recorded(ScriptedEngine):
@@ -124,11 +118,3 @@ async def test_a_picture_that_does_not_fit_into_a_job_is_not_measured_and_one_th
     assert [one.tokens for one in found.pictures] == [256] and "1,024 tokens does not fit" in said[-1]
     with pytest.raises(BenchmarkError, match="no numbers"):
         await benchmark.measure(Looking(breaks=3), progress=said.append)
-
-
-async def test_an_engine_that_ends_while_it_is_measured_is_an_error() -> None:
-    engine = ScriptedEngine(1, 1000)
-    engine.faults = Faults(crash_after=5)
-    with pytest.raises(BenchmarkError, match="ended"):
-        await benchmark.measure(engine, progress=lambda _: None)
-    await engine.close()

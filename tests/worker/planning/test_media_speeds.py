@@ -13,7 +13,7 @@ from wire.media_catalog import MediaDefaults, MediaLimits, MediaSpec
 from worker.config import Config
 from worker.media_engine.scripted import Faults, ScriptedMediaEngine
 from worker.planning import media_speeds
-from worker.planning.benchmark import BenchmarkError
+from worker.planning.benchmark_jobs import BenchmarkError
 from worker.planning.media_plan import plan_media
 from worker.planning.media_setup import MediaAssembly, entry
 from worker.weights.folders import Folder
