@@ -167,7 +167,7 @@ class Jobs:
             spec = self.dispatch.reclaimable(job_id, attempt, question.worker, question.instance, number)
             if spec is None or self.lodging.has(job_id) or not crosses(spec):
                 continue
-            so_far, effects = self.dispatch.release(job_id, now, goes=True)
+            so_far, effects = self.dispatch.release(job_id, now, goes=question.worker)
             self.dispatched(effects, now)
             if so_far is not None:
                 self.itinerary.expect(spec, so_far, now)

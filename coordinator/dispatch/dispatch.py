@@ -81,9 +81,10 @@ class Dispatch(Outlook):
         membership.joined(self._state, hello, peer, now, claims)
         return self._state.flush()
 
-    def release(self, job_id: str, now: float, *, goes: bool = False) -> tuple[SoFar | None, list[Effect]]:
-        """The job leaves this cell without an end. `goes`: its worker has gone to another cell and goes on with it
-        there; else the attempt is cancelled, if its worker is here. None: it is not here, or its client has left."""
+    def release(self, job_id: str, now: float, *, goes: str = "") -> tuple[SoFar | None, list[Effect]]:
+        """The job leaves this cell without an end. `goes`: the worker that has gone to another cell and goes on with
+        it there; an attempt of any other is cancelled, if its worker is here. None: it is not here, or its client has
+        left."""
         so_far = takeover.release(self._state, job_id, goes, now)
         return so_far, self._state.flush()
 

@@ -27,7 +27,7 @@ def begin(state: State, spec: JobSpec, so_far: SoFar | None, now: float) -> Job:
     return job
 
 
-def release(state: State, job_id: str, goes: bool, now: float) -> SoFar | None:
+def release(state: State, job_id: str, goes: str, now: float) -> SoFar | None:
     """The job leaves, and nobody is told of an end."""
     job = state.jobs.get(job_id)
     if job is None or job.cancelled:
@@ -35,7 +35,7 @@ def release(state: State, job_id: str, goes: bool, now: float) -> SoFar | None:
     lease = job.lease
     worker = None if lease is None else state.fleet.workers[lease.worker]
     job.handbacks += not goes
-    stays_here = worker is not None and worker.connected and not goes
+    stays_here = worker is not None and worker.connected and worker.key != goes
     so_far = handback.leave(state, job, now, None if worker is None or stays_here else worker.hello.instance)
     if lease is not None and worker is not None:
         if stays_here:

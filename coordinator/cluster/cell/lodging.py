@@ -51,24 +51,24 @@ class Lodging:
 
     def __init__(self, dispatch: Dispatch) -> None:
         self._dispatch = dispatch
-        self._lodgers: dict[str, Lodger] = {}
+        self.lodgers: dict[str, Lodger] = {}  # by job; to look at, not to change
         self._stopping: set[str] = set()  # jobs that end in dispatch, and of whose end nobody is to hear
         self._bytes = 0  # of their files
         self._waits_at = 0.0
 
     def __len__(self) -> int:
-        return len(self._lodgers)
+        return len(self.lodgers)
 
     def has(self, job: str) -> bool:
-        return job in self._lodgers
+        return job in self.lodgers
 
     def running(self) -> int:
         """How many of dispatch's jobs are not of our own edge. Those that have ended stay here for a while."""
-        return len(self._stopping) + sum(lodger.ended_at is None for lodger in self._lodgers.values())
+        return len(self._stopping) + sum(lodger.ended_at is None for lodger in self.lodgers.values())
 
     def edges(self) -> frozenset[ReplicaId]:
         """Those for whom we have a job."""
-        return frozenset(lodger.edge for lodger in self._lodgers.values() if not lodger.stays_alone)
+        return frozenset(lodger.edge for lodger in self.lodgers.values() if not lodger.stays_alone)
 
     # ---- what dispatch says --------------------------------------------------------------------------------------
 
@@ -77,11 +77,11 @@ class Lodging:
         out: list[Out] = []
         news: dict[ReplicaId, list[tuple[str, int, int, Event]]] = defaultdict(list)
         for effect in effects:
-            if not isinstance(effect, JobEvent) or not (effect.job in self._lodgers or effect.job in self._stopping):
+            if not isinstance(effect, JobEvent) or not (effect.job in self.lodgers or effect.job in self._stopping):
                 out.append(effect)
                 continue
             over = isinstance(effect, Finished | Failed | Stopped | Handback)
-            if (lodger := self._lodgers.get(effect.job)) is None:
+            if (lodger := self.lodgers.get(effect.job)) is None:
                 if over:
                     self._stopping.discard(effect.job)
                 continue
@@ -105,13 +105,13 @@ class Lodging:
             case Submit():
                 return self._submit(edge, message, now)
             case Cancel():
-                if _current(self._lodgers, edge, message.job, message.leg) is None:
+                if _current(self.lodgers, edge, message.job, message.leg) is None:
                     return [Tell(edge, Unknown(((message.job, message.leg),)))]
                 return self.pass_on(self._dispatch.cancel(message.job, now), now)
             case Release():
                 out: list[Out] = []
                 for job, leg in message.items:
-                    lodger = self._lodgers.get(job)
+                    lodger = self.lodgers.get(job)
                     if lodger is not None and lodger.edge == edge and lodger.leg <= leg:
                         out += self.drop(lodger.spec.id, now)
                 return out
@@ -121,11 +121,11 @@ class Lodging:
                 return self._resync(edge, message, now)
 
     def _submit(self, edge: ReplicaId, submit: Submit, now: float) -> list[Out]:
-        known = self._lodgers.get(submit.job)
+        known = self.lodgers.get(submit.job)
         if known is not None and known.edge == edge and known.leg >= submit.leg:
             return []  # said again
         out = self.drop(submit.job, now)
-        error = refusal(submit.spec, self._dispatch, len(self._lodgers), self._bytes)
+        error = refusal(submit.spec, self._dispatch, len(self.lodgers), self._bytes)
         if error is not None:
             return [*out, Tell(edge, No(submit.job, submit.leg, error))]
         self._lodge(edge, submit, now)
@@ -139,14 +139,14 @@ class Lodging:
             for event in job.answer:
                 if lodger.answer is not None and not lodger.answer.add(event):
                     lodger.answer = None
-        self._lodgers[job.job] = lodger
+        self.lodgers[job.job] = lodger
         self._stopping.discard(job.job)
         self._bytes += _bytes(job.spec)
 
     def _taken(self, edge: ReplicaId, taken: Taken, now: float) -> list[Out]:
         out: list[Out] = []
         for job, leg, event, attempt, frame in taken.items:
-            lodger = _current(self._lodgers, edge, job, leg)
+            lodger = _current(self.lodgers, edge, job, leg)
             if lodger is not None:
                 lodger.taken(event)
                 if lodger.behind and not lodger.unasked:
@@ -166,7 +166,7 @@ class Lodging:
         out = self._taken(edge, resync.taken, now)
         still, unknown, again = list[tuple[str, int]](), list[tuple[str, int]](), list[tuple[str, int, int, Event]]()
         for job, leg, wanted in resync.items:
-            lodger = _current(self._lodgers, edge, job, leg)
+            lodger = _current(self.lodgers, edge, job, leg)
             if lodger is None:
                 unknown.append((job, leg))
                 continue
@@ -177,7 +177,7 @@ class Lodging:
                 still.append((job, leg))
         if resync.whole:
             listed = {job for job, _, _ in resync.items}
-            for job, lodger in list(self._lodgers.items()):
+            for job, lodger in list(self.lodgers.items()):
                 if lodger.edge == edge and job not in listed and not lodger.unasked:
                     out += self.drop(lodger.spec.id, now)
         if still:
@@ -189,15 +189,15 @@ class Lodging:
     # ---- jobs that come with a worker, or leave ------------------------------------------------------------------
 
     def adopt(self, edge: ReplicaId, kept: Kept, now: float) -> list[Out]:
-        """A worker brings a job of this edge; dispatch adopts it next. What was here of it under an older leg is over,
-        as its worker has come back with it."""
-        out = self.drop(kept.job, now, goes=True)
+        """A worker brings a job of this edge; dispatch adopts it next. What it had here of it is over, as it has come
+        back; another that has been given the job since is told to stop."""
+        out = self.drop(kept.job, now, goes=kept.so_far.attempt.worker if kept.so_far.attempt else "")
         self._lodge(edge, kept, now)
         return out
 
     def handback(self, job: str, why: str, to: ReplicaId | None, now: float) -> list[Out]:
         """Give a job back to its edge, for another cell."""
-        lodger = self._lodgers.get(job)
+        lodger = self.lodgers.get(job)
         if lodger is None or lodger.ended_at is not None:
             return []
         so_far, effects = self._dispatch.release(job, now)
@@ -211,11 +211,11 @@ class Lodging:
             out += events(lodger.edge, [(job, lodger.leg, number, event)])
         return out
 
-    def drop(self, job: str, now: float, *, goes: bool = False, home: bool = False) -> list[Out]:
+    def drop(self, job: str, now: float, *, goes: str = "", home: bool = False) -> list[Out]:
         """No other edge wants anything of the job any more. `home`: it is our own clients' from now on."""
         if home:
             self._stopping.discard(job)
-        lodger = self._lodgers.pop(job, None)
+        lodger = self.lodgers.pop(job, None)
         if lodger is None:
             return []
         self._bytes -= _bytes(lodger.spec)
@@ -230,14 +230,14 @@ class Lodging:
 
     def edge_lost(self, edge: ReplicaId, now: float) -> None:
         """The edge is dead, or cannot be reached."""
-        for lodger in self._lodgers.values():
+        for lodger in self.lodgers.values():
             if lodger.edge == edge and lodger.lost_at is None:
                 lodger.lost_at = now
 
     def edge_found(self, edge: ReplicaId) -> list[Out]:
         """It is there after all: it hears what it has missed."""
         missed = list[tuple[str, int, int, Event]]()
-        for job, lodger in self._lodgers.items():
+        for job, lodger in self.lodgers.items():
             if lodger.edge == edge and lodger.lost_at is not None and not lodger.stays_alone:
                 lodger.lost_at = None
                 missed += [(job, lodger.leg, number, event) for number, event in lodger.untaken]
@@ -246,7 +246,7 @@ class Lodging:
     def attach(self, question: Attach, edge: ReplicaId, now: float) -> Attached:
         """The client of a lost edge has come back at another: it has the job from now on, and asks for its events. That
         it owns the hold of the job by now says more of the old edge than what we have heard of that."""
-        lodger = self._lodgers.get(question.job)
+        lodger = self.lodgers.get(question.job)
         if lodger is None or lodger.answer is None or lodger.spec.account != question.account:
             return Attached()
         if not (lodger.unasked and lodger.edge == edge):
@@ -256,7 +256,7 @@ class Lodging:
     def tick(self, now: float) -> list[Out]:
         """To be called four times a second."""
         out: list[Out] = []
-        for lodger in list(self._lodgers.values()):
+        for lodger in list(self.lodgers.values()):
             if lodger.ended_at is not None and now - lodger.ended_at >= STAYS_S:
                 out += self.drop(lodger.spec.id, now)
             elif lodger.unasked and now - lodger.moved_at >= GONE_S:  # it has not heard our answer, or needs none
@@ -265,12 +265,12 @@ class Lodging:
                 out += self._alone(lodger, now)
         if now - self._waits_at >= WAITS_S:
             self._waits_at = now
-            out += waits(self._lodgers.values(), self._dispatch)
+            out += waits(self.lodgers.values(), self._dispatch)
         return out
 
     def _alone(self, lodger: Lodger, now: float) -> list[Out]:
         """The edge does not come back: its job ends, or runs on for whoever comes for its answer."""
-        kept = sum(other.answer.bytes for other in self._lodgers.values() if other.stays_alone and other.answer)
+        kept = sum(other.answer.bytes for other in self.lodgers.values() if other.stays_alone and other.answer)
         if lodger.answer is None or kept > MOST_ALONE_BYTES:
             return self.drop(lodger.spec.id, now)
         lodger.stays_alone, lodger.edge = True, ""  # should it come back after all, its leg is not known here

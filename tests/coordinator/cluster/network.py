@@ -93,7 +93,7 @@ class Node:
         for job, attempt, frame in question.items:
             spec = self.dispatch.reclaimable(job, attempt, question.worker, question.instance, frame)
             if spec is not None and edge_of(job) == self.name:
-                so_far, effects = self.dispatch.release(job, now, goes=True)
+                so_far, effects = self.dispatch.release(job, now, goes=question.worker)
                 assert so_far is not None
                 self.itinerary.expect(spec, so_far, now)
                 self.dispatched(effects)

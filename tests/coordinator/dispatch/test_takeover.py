@@ -26,7 +26,7 @@ def streaming() -> Driver:
 
 
 def goes(driver: Driver, job: str = "j1") -> SoFar:
-    so_far, driver.out = driver.dispatch.release(job, driver.now, goes=True)
+    so_far, driver.out = driver.dispatch.release(job, driver.now, goes="gpus/w1")
     assert so_far is not None
     return so_far
 

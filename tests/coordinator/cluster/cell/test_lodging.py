@@ -28,7 +28,7 @@ from coordinator.cluster.protocol.messages import (
     Waits,
 )
 from coordinator.dispatch.effects import Effect, Finished, Send, Stopped
-from coordinator.dispatch.so_far import AttemptSoFar, Claim, SoFar
+from coordinator.dispatch.so_far import AttemptSoFar, Claim, SoFar, Tried
 from coordinator.scheduler.state import JobSpec, Peer
 from tests.coordinator.cluster.samples import EDGE, JOB, OTHER, REQUEST
 from tests.coordinator.dispatch.driver import Driver, M
@@ -338,6 +338,21 @@ def test_and_with_one_of_this_cell_whose_session_is_forgotten() -> None:
     brings(cell)
     assert cell.numbers() == [(2, 0)] and cell.dispatch.running() == 1
     assert not cell.to_worker(wire.Cancel)
+
+
+def test_whoever_was_given_the_job_since_is_told_to_stop_as_its_worker_comes_back_with_it() -> None:
+    """Before, that one was told nothing: it held its slot for good, and its next attempt had the number of this one."""
+    cell = Cell()
+    cell.join("w2", slots=1)
+    cell.lodges(so_far=SoFar(tried=Tried(starts=1)))
+    cell.accepts("w2", JOB, 2)
+    attempt = AttemptSoFar(1, "gpus/w1", "a", True, 7, next_seq=3, taken_seq=3, tokens=3)
+    so_far = SoFar(delivered=(97, 98, 99), legs=2, attempt=attempt)
+    cell.told = cell.lodging.adopt(EDGE, Kept(JOB, 2, SPEC, so_far), cell.now)
+    assert cell.to_worker(wire.Cancel) == [wire.Cancel(job=JOB, attempt=2)]
+    assert [list(worker.leases) for worker in cell.dispatch.workers] == [[(JOB, 2)]]
+    cell.cancelled("w2", JOB, 2)
+    assert [list(worker.leases) for worker in cell.dispatch.workers] == [[]]
 
 
 # ---- edges that are gone ---------------------------------------------------------------------------------------------
