@@ -63,6 +63,13 @@ def tiny_chat() -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_mtp() -> Path:
+    """A hybrid with a prediction head, trained weights both: it says what `tiny_chat` says, less well, and guesses it
+    ahead. tools/train_tiny/mtp made it."""
+    return TINY_MODELS / "tiny-qwen35-mtp.gguf"
+
+
+@pytest.fixture(scope="session")
 def tiny_sight() -> tuple[Path, Path]:
     """A hybrid and its projector, trained weights both: it names the shape on a picture, and its colour.
 

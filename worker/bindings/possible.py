@@ -20,6 +20,8 @@ def check(spec: EngineSpec) -> None:
         raise refused(f"batch must be at least slots, anchors and draft_rows together ({least})")
     if spec.batch <= 1 + spec.rollback:  # split_equal asserts it
         raise refused(f"batch must be more than 1 and rollback together ({1 + spec.rollback})")
+    if spec.head and not spec.rollback:
+        raise refused("a prediction head guesses for nothing where rollback is 0")
     if spec.gpu_layers and not spec.devices:
         raise refused("layers are to be on a GPU, and none is named in devices")
     if spec.split and len(spec.split) != len(spec.devices):

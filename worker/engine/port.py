@@ -34,6 +34,7 @@ class EngineSpec:
     anchors: int = 0  # spare sequences that keep shared prefixes
     draft_rows: int = 0  # most guesses of one step, of all jobs together; 0: nothing is guessed
     rollback: int = 0  # tokens that a hybrid model's state can go back: most guesses of one job
+    head: bool = False  # the model's own prediction layer (MTP) is loaded, and guesses too
     saved_bytes: int = 2 * 2**30  # main memory for saved states of a hybrid model
     projector: str | None = None  # the GGUF file of the model's eyes; None: it takes text only
     image_tokens: int = 1024  # most of one picture

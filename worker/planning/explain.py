@@ -76,7 +76,8 @@ def _how(engine: EngineSpec, gpus: tuple[str, ...]) -> str:
         dealt = [f"{gpu}, {count} layers" for gpu, count in zip(gpus, engine.split, strict=False)]
         chosen.insert(0, f"GPUs: {' and '.join(dealt or gpus)}")
     if engine.draft_rows:
-        chosen.append(f"up to {engine.draft_rows} tokens guessed ahead in a step, where that pays")
+        whence = "from the text and by the model's own prediction head" if engine.head else "from the text"
+        chosen.append(f"up to {engine.draft_rows} tokens guessed ahead in a step, {whence}, where that pays")
     if not engine.repacked:
         chosen.append("weights not rewritten for this CPU")
     if engine.cpu_expert_layers:

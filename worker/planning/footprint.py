@@ -6,7 +6,7 @@ Qwen3.5-35B-A3B and of a 4B. Cache and state are exact; compute buffers are neve
 the real ones.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from program.gguf import GgufError, Header
@@ -21,15 +21,26 @@ _F32 = 4
 _KV_BYTES: dict[KvType, tuple[int, int]] = {"f16": (2, 1), "q8_0": (34, 32)}  # bytes, values of a block
 # Of the hybrids that we serve; llama-arch.cpp, llm_arch_supports_rs_rollback, has more.
 _GOES_BACK = frozenset({"qwen35", "qwen35moe"})
+_FORESEES = frozenset({"qwen35", "qwen35moe"})  # a prediction head of theirs is driven (bindings/head.py)
 _GATED = frozenset({"qwen35", "qwen35moe", "qwen3next"})  # attention writes a gate beside the query
 
 
 @dataclass(frozen=True)
+class Head:
+    """The prediction layer (MTP) of a model, which guesses its next tokens. `cache_values`: of one token."""
+
+    bytes: int
+    cache_values: int
+
+
+@dataclass(frozen=True)
 class Footprint:
-    """The sizes of one model. Tuples have an entry for each layer that is loaded; prediction (MTP) layers are not."""
+    """The sizes of one model. Tuples have an entry for each layer but the prediction (MTP) layers."""
 
     context: int  # tokens that the model was trained for
-    unused_layers: int  # MTP layers at the end: they count in llama.cpp's n_gpu_layers, but take no memory
+    # MTP layers at the end: they count in llama.cpp's n_gpu_layers. They take no memory, unless they are a head that is
+    # loaded.
+    unused_layers: int
     input_bytes: int  # token embedding: always in main memory
     output_bytes: int
     tied: bool  # the output is the embedding: on the CPU it is there once, on a GPU it is copied
@@ -42,7 +53,9 @@ class Footprint:
     state_row_bytes: int  # the same inside a recurrent layer
     logits_bytes: int  # one output row
     heads: int  # of attention, at most in one layer
+    width: int  # numbers of a hidden state
     goes_back: bool  # a sequence can be cut by some tokens: where there are states, by copies of them
+    head: Head | None = None
 
     @property
     def layers(self) -> int:
@@ -83,6 +96,7 @@ def footprint(header: Header) -> Footprint:
     embedding = named["token_embd.weight"]
     output = named.get("output.weight", embedding)  # tied weights: llama.cpp loads them once more for the output
     recurrent = _recurrent_layers(header, layers)
+    cache_values = _cache_values(header, recurrent)
     return Footprint(
         context=header.number("context_length"),
         unused_layers=unused,
@@ -92,14 +106,27 @@ def footprint(header: Header) -> Footprint:
         layer_bytes=tuple(by_layer),
         expert_bytes=tuple(experts),
         cache_types=("f16", "q8_0") if all(width % 32 == 0 for width in _head_widths(header, layers)) else ("f16",),
-        cache_values=_cache_values(header, recurrent),
+        cache_values=cache_values,
         state_bytes=tuple(_state_bytes(header) if is_recurrent else 0 for is_recurrent in recurrent),
         row_bytes=_row_bytes(header),
         state_row_bytes=_state_row_bytes(header) if any(recurrent) else 0,
         logits_bytes=(embedding.shape[-1] + header.number("embedding_length")) * _F32,
         heads=_heads(header),
+        width=header.number("embedding_length"),
         goes_back=not any(recurrent) or header.architecture in _GOES_BACK,
+        head=_head(header, layers, unused, max(cache_values)),
     )
+
+
+def _head(header: Header, layers: int, unused: int, cache_values: int) -> Head | None:
+    """Return what the one prediction layer takes, if it is in the file: many leave it out, and some say all the same
+    that it is there."""
+    of_it = [tensor for tensor in header.tensors if tensor.layer == layers]
+    if unused != 1 or header.architecture not in _FORESEES:
+        return None
+    if not any(tensor.name == f"blk.{layers}.nextn.eh_proj.weight" for tensor in of_it):
+        return None
+    return Head(sum(tensor.bytes for tensor in of_it), cache_values)
 
 
 def cache_bytes(values: int, kv_type: KvType) -> int:
@@ -134,6 +161,13 @@ def compute_bytes(
     mask = 2 * rows * padded(cells)
     scores = 0 if flash_attention else mask + scores_bytes(model, rows, cells)
     return mask + scores + max(activations, states, logits) * 11 // 10 + MIB
+
+
+def head_compute_bytes(model: Footprint, rows: int, cells: int, sequences: int, flash_attention: bool = True) -> int:
+    """The same for the context of a prediction head, which has no states, and for the model's hidden states of all
+    `rows`, that the head reads."""
+    stateless = replace(model, state_bytes=(0,), state_row_bytes=0)
+    return compute_bytes(stateless, rows, cells, sequences, flash_attention) + rows * model.width * _F32
 
 
 def scores_bytes(model: Footprint, rows: int, cells: int) -> int:

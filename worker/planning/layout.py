@@ -6,13 +6,23 @@ from worker.engine.port import EngineSpec
 from worker.machine.description import Machine
 from worker.planning.deal import deal
 from worker.planning.explain import Line
-from worker.planning.footprint import MIB, Eyes, Footprint, KvType, cache_bytes, compute_bytes, padded
+from worker.planning.footprint import (
+    MIB,
+    Eyes,
+    Footprint,
+    KvType,
+    cache_bytes,
+    compute_bytes,
+    head_compute_bytes,
+    padded,
+)
 
 GIB = 2**30
 RAM_RESERVE_BYTES = 1 * GIB  # for the daemon itself, the second process and the system
 # Of each GPU: CUDA context, kernels, cuBLAS workspaces; llama.cpp's log does not show them. A large card has more
 # multiprocessors, each with its part of the context, and cuBLAS takes 32 MiB there instead of 8.
 RUNTIME_BYTES, LARGE_RUNTIME_BYTES, LARGE_CARD_BYTES = 640 * MIB, 900 * MIB, 40 * GIB
+HEAD = "the model's own layer that guesses ahead, with a cache of its own; --drafts off does without"
 WSL_RESERVE = 10  # a tenth of the card: Windows moves what is over its own budget to main memory, and says nothing
 
 
@@ -35,7 +45,8 @@ class Shape:
 
 @dataclass(frozen=True)
 class _Sizes:
-    """Bytes of one engine. Tuples have an entry a layer; `compute`, `unpacked` and `copied` are taken on each card."""
+    """Bytes of one engine. Tuples have an entry a layer; `compute`, `unpacked` and `copied` are taken on each card, and
+    those of the prediction head where the output is."""
 
     cells: int
     weights: tuple[int, ...]  # without the experts that are moved
@@ -44,6 +55,8 @@ class _Sizes:
     compute: int
     unpacked: int
     copied: int
+    head: int  # its weights and its cache
+    head_compute: int
 
 
 def _sizes(model: Footprint, engine: EngineSpec, shape: Shape) -> _Sizes:
@@ -57,6 +70,11 @@ def _sizes(model: Footprint, engine: EngineSpec, shape: Shape) -> _Sizes:
     if shape.gpus and not shape.whole(model):
         # a batch of many rows is computed on the GPU, which gets a copy of the weights that it needs next
         copied = max(model.expert_bytes[:moved]) if moved else max(model.layer_bytes)
+    seen = cells if engine.unified else engine.context
+    head = head_compute = 0
+    if engine.head and model.head:
+        head = model.head.bytes + cells * cache_bytes(model.head.cache_values, engine.kv_type)
+        head_compute = head_compute_bytes(model, engine.batch, seen, sequences, engine.flash_attention) + unpacked
     return _Sizes(
         cells=cells,
         weights=(*weights[:moved], *model.layer_bytes[moved:]),
@@ -65,7 +83,7 @@ def _sizes(model: Footprint, engine: EngineSpec, shape: Shape) -> _Sizes:
         compute=compute_bytes(
             model,
             engine.batch,
-            cells if engine.unified else engine.context,
+            seen,
             sequences,
             engine.flash_attention,
             engine.draft_rows,
@@ -73,6 +91,8 @@ def _sizes(model: Footprint, engine: EngineSpec, shape: Shape) -> _Sizes:
         ),
         unpacked=unpacked,
         copied=copied,
+        head=head,
+        head_compute=head_compute,
     )
 
 
@@ -85,6 +105,7 @@ def lines(model: Footprint, engine: EngineSpec, shape: Shape, machine: Machine) 
         Line("runtime", "gpu", sum(_runtime(machine, index) for index in shape.gpus), "the driver's own"),
         Line("unpacked cache", "gpu", sizes.unpacked * cards, "one layer at a time, back to f16"),
         Line("copied weights", "gpu", sizes.copied * cards, "one layer at a time, while a prompt is read"),
+        Line("prediction head", "gpu" if cards else "ram", sizes.head + sizes.head_compute, HEAD),
         *_projector(shape),
         Line("saved states", "ram", engine.saved_bytes, "where conversations continue without being read again"),
     ]
@@ -126,7 +147,7 @@ def split(
     """How many layers each card of the shape gets; () without a GPU; None: there is no room, there or in main memory.
 
     Counted as llama.cpp counts (llama-model.cpp, load_tensors): from the first layer on a GPU, with the prediction
-    layers, which take nothing, and the output as the last.
+    layers, which take nothing if they are not loaded, and the output as the last.
     """
     shared = any(machine.hardware.gpus[index].shared for index in shape.gpus)  # what they take is main memory too
     ram = sum(line.bytes for line in lines(model, engine, shape, machine) if shared or line.place == "ram")
@@ -137,10 +158,15 @@ def split(
     sizes = _sizes(model, engine, shape)
     each = sizes.compute + sizes.unpacked + sizes.copied
     rooms = [free(machine, index, reserve_bytes) - _runtime(machine, index) - each for index in shape.gpus]
-    rooms[-1] -= shape.eyes.bytes if shape.eyes else 0  # beside the output, where the engine puts it
+    # beside the output, where the engine puts them
+    rooms[-1] -= (shape.eyes.bytes if shape.eyes else 0) + sizes.head_compute
     layers = [sum(of[i] for of in (sizes.weights, sizes.cache, sizes.state)) for i in range(model.layers)]
-    dealt = [*layers[model.layers - shape.on_gpu :], *[0] * model.unused_layers, model.output_bytes]
+    dealt = [*layers[model.layers - shape.on_gpu :], *_predicting(model, sizes), model.output_bytes]
     return deal(dealt, rooms)
+
+
+def _predicting(model: Footprint, sizes: _Sizes) -> list[int]:
+    return [sizes.head, *[0] * (model.unused_layers - 1)] if sizes.head else [0] * model.unused_layers
 
 
 def free(machine: Machine, index: int, reserve_bytes: int) -> int:

@@ -274,6 +274,8 @@ def _remarks(engine: EngineSpec, shape: Shape, context: int, model: Footprint, w
         remarks.append("one job at a time: half the context (--context) makes room for two")
     if wishes.drafts and not engine.draft_rows:
         remarks.append(drafts.why_none(model))
+    elif wishes.drafts and model.head and not engine.head:
+        remarks.append("its prediction head guesses nothing: there is no memory for it")
     if not shape.gpus:
         remarks.append("everything runs on the CPU: slow")
     return tuple(remarks)

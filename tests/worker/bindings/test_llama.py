@@ -1,7 +1,6 @@
 """The binding to llama.cpp, on real files."""
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from wire.errors import ErrorCode, SupernetError
 from worker.bindings.backend import log
-from worker.bindings.llama import RC_NO_CELLS, Feed, Model, _overrides
+from worker.bindings.llama import RC_NO_CELLS, Feed, Model
 from worker.engine.child.sampler import Row
 from worker.engine.port import EngineSpec
 
@@ -238,23 +237,6 @@ def test_experts_in_main_memory_are_read_into_it_and_not_mapped(path: Path, monk
         assert log.tap is not None
         assert any(f"load_mode = {mode})" in line for line in log.tap)
     assert os.environ["GGML_OP_OFFLOAD_MIN_BATCH"] == "128"
-
-
-def test_there_is_always_an_override_so_that_nothing_is_kept_four_times_on_several_gpus() -> None:
-    """llama-context.cpp asks whether the first pattern is there (has_tensor_overrides) before it doubles its inputs."""
-    for layers in (0, 3):
-        patterns = [override.pattern for override in _overrides(layers)]
-        assert patterns[0] and patterns[-1] is None and len(patterns) == max(layers, 1) + 1
-        for tensor in (b"blk.0.ffn_up_exps.weight", b"blk.3.ffn_up_exps.weight", b"output.weight"):
-            moved = any(re.search(pattern, tensor) for pattern in patterns[:-1])
-            assert moved == (layers > 0 and tensor.startswith(b"blk.0."))
-
-
-def test_layers_are_dealt_to_as_many_gpus_as_there_are(path: Path) -> None:
-    with pytest.raises(SupernetError, match="split deals to 2 GPUs"):
-        Model(
-            EngineSpec(str(path), slots=1, context=64, gpu_layers=-1, devices=("CUDA0", "CUDA1", "CUDA2"), split=(3, 2))
-        )
 
 
 def test_the_model_says_what_it_is(tiny_qwen3: Path, tiny_qwen35: Path) -> None:

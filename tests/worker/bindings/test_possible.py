@@ -21,6 +21,7 @@ SPEC = EngineSpec("no-file.gguf", slots=1, context=64)
         ({"slots": 60, "draft_rows": 5, "batch": 64}, "batch must be at least slots, anchors and draft_rows"),
         ({"draft_rows": -1}, "may not be below 0"),
         ({"rollback": 64, "batch": 64}, "batch must be more than 1 and rollback"),
+        ({"head": True}, "guesses for nothing where rollback is 0"),
         ({"gpu_layers": -1}, "none is named in devices"),
         ({"gpu_layers": -1, "devices": ("A", "B"), "split": (1,)}, "split deals to 1 GPUs"),
         ({"kv_type": "q8_0", "flash_attention": False}, "needs flash_attention"),

@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+from program.gguf import Header, Tensor
 from tests.worker.planning.test_plan import LARGE, dense, machine, planned
+from tools.docs.headline import header as large_header
 from worker.planning.drafts import ROLLBACK, ROWS
+from worker.planning.footprint import MIB, cache_bytes, footprint
 from worker.planning.plan import ENOUGH_SLOTS, Wishes
 
 
@@ -50,3 +53,52 @@ def test_a_hybrid_that_cannot_go_back_guesses_nothing() -> None:
     found = planned(machine(24), header=replace(hybrid, metadata=renamed))
     assert found.engine.draft_rows == 0
     assert any("cannot take back" in note for note in found.notes)
+
+
+def with_head(header: Header | None = None) -> Header:
+    """The same file with its prediction layer whole."""
+    header = header or large_header()
+    projection = Tensor("blk.40.nextn.eh_proj.weight", 12, (1,), 10 * MIB)
+    return replace(header, tensors=(*header.tensors, projection))
+
+
+def test_a_prediction_head_is_loaded_with_its_cache_and_told() -> None:
+    found, without = planned(machine(139), LARGE, header=with_head()), planned(machine(139), LARGE)
+    assert (found.engine.head, found.engine.draft_rows, found.engine.rollback) == (True, ROWS, ROLLBACK)
+    assert not without.engine.head and "prediction head" not in without.explain()
+    line = next(line for line in found.lines if line.what == "prediction head")
+    cells = found.engine.context * found.engine.slots
+    assert line.place == "gpu"
+    assert line.bytes > 460 * MIB + cells * cache_bytes(2 * 2 * 256, "f16")
+    assert "by the model's own prediction head" in found.explain() and "--drafts off does without" in line.why
+    assert not planned(machine(139), LARGE, Wishes(drafts=False), header=with_head()).engine.head
+
+
+def test_what_a_card_has_left_for_a_head_is_on_that_card() -> None:
+    two = planned(machine(24, 24), LARGE, header=with_head())
+    assert two.engine.head and sum(two.engine.split) == 40 + 1 + 1
+    assert planned(machine(24, 24), LARGE).engine.split
+
+
+def test_a_head_in_main_memory_counts_there() -> None:
+    box = machine(cores=6)
+    found = planned(box, header=with_head(dense(4)))
+    line = next(line for line in found.lines if line.what == "prediction head")
+    assert found.engine.head and line.place == "ram"
+    states = next(line for line in found.lines if line.what == "recurrent state")
+    less = line.bytes + (ROLLBACK - 1) * states.bytes // (1 + ROLLBACK)  # room for one state to go back to
+    tight = replace(box, available_bytes=2**30 + found.total("ram") - less)
+    told = planned(tight, header=with_head(dense(4)), wishes=Wishes(slots=found.engine.slots))
+    assert not told.engine.head and told.engine.rollback == 1
+    assert "its prediction head guesses nothing: there is no memory for it" in told.notes
+
+
+def test_a_header_that_says_so_is_no_head() -> None:
+    assert large_header().number("nextn_predict_layers") == 1
+    assert footprint(large_header()).head is None
+    assert footprint(with_head()).head is not None
+    several = {**large_header().metadata, "qwen35moe.nextn_predict_layers": 2, "qwen35moe.block_count": 42}
+    assert footprint(replace(with_head(), metadata=several)).head is None
+    other = {key.replace("qwen35moe", "glm4moe"): value for key, value in large_header().metadata.items()}
+    other["general.architecture"] = "glm4moe"
+    assert footprint(replace(with_head(), metadata=other)).head is None

@@ -11,7 +11,16 @@ import pytest
 
 from program.gguf import GgufError, Header, read
 from tools.docs.headline import header as large_header
-from worker.planning.footprint import MIB, Footprint, KvType, cache_bytes, compute_bytes, footprint, padded
+from worker.planning.footprint import (
+    MIB,
+    Footprint,
+    KvType,
+    cache_bytes,
+    compute_bytes,
+    footprint,
+    head_compute_bytes,
+    padded,
+)
 
 # In a process of its own: llama.cpp's log goes to one callback for the whole process.
 ASK = """
@@ -21,7 +30,9 @@ lines = []
 log = lib.llama_log_callback(lambda level, text, data: lines.append(text.decode(errors="replace")))
 lib.llama_log_set(log, ctypes.c_void_p(0))
 path, shape = sys.argv[1], json.loads(sys.argv[2])
-model = lib.llama_model_load_from_file(path.encode(), lib.llama_model_default_params())
+load = lib.llama_model_default_params()
+load.load_mtp = bool(shape.get("head"))
+model = lib.llama_model_load_from_file(path.encode(), load)
 params = lib.llama_context_default_params()
 params.n_ctx, params.n_seq_max, params.kv_unified = shape["cells"], shape["sequences"], shape["unified"]
 params.n_batch = params.n_ubatch = shape["batch"]
@@ -29,7 +40,12 @@ params.n_outputs_max, params.n_rs_seq = shape["sequences"] + shape.get("drafts",
 params.n_threads = params.n_threads_batch = 1
 params.flash_attn_type = int(shape["flash"])
 params.type_k = params.type_v = {"f16": 1, "q8_0": 8}[shape["kv"]]
-assert lib.llama_init_from_model(model, params)
+main = lib.llama_init_from_model(model, params)
+assert main
+if shape.get("head"):
+    params.ctx_type, params.n_rs_seq, params.n_outputs_max = lib.LLAMA_CONTEXT_TYPE_MTP, 0, shape["sequences"]
+    lines.clear()
+    assert lib.llama_init_from_model(model, params)
 print(json.dumps(lines))
 """
 SHAPES: list[dict[str, Any]] = [
@@ -65,6 +81,18 @@ def measured(path: Path, shape: dict[str, object]) -> dict[str, float]:
         if match := re.search(r"(KV|RS|compute) buffer size\s*=\s*([\d.]+) MiB", line):
             found[match[1]] += float(match[2])
     return found
+
+
+@pytest.mark.parametrize("shape", [{**shape, "head": True} for shape in SHAPES], ids=range(len(SHAPES)))
+def test_a_prediction_head_takes_what_is_reckoned(shape: dict[str, Any], tiny_mtp: Path) -> None:
+    model, found = footprint(header_of(tiny_mtp)), measured(tiny_mtp, shape)
+    assert model.head
+    cells = shape["cells"] if shape["unified"] else shape["cells"] // shape["sequences"]
+    kv: KvType = shape["kv"]
+    compute = head_compute_bytes(model, shape["batch"], cells, shape["sequences"], shape["flash"])
+    assert found["KV"] == pytest.approx(shape["cells"] * cache_bytes(model.head.cache_values, kv) / MIB, abs=0.02)
+    assert found["RS"] == 0
+    assert found["compute"] <= compute / MIB + 0.02
 
 
 def expected(model: Footprint, shape: dict[str, object]) -> dict[str, float]:

@@ -140,7 +140,7 @@ class Hybrid(nn.Module):
                 nn.init.normal_(weight, std=weight.shape[1] ** -0.5)
 
     def forward(self, x: Tensor, positions: Tensor) -> Tensor:
-        turn = self._turn(positions)
+        turn = self.turn(positions)
         for layer in self.blk:
             x = layer(x, turn)
         hidden: Tensor = self.output_norm(x)
@@ -149,8 +149,8 @@ class Hybrid(nn.Module):
     def logits(self, hidden: Tensor) -> Tensor:
         return hidden @ self.token_embd.weight.T
 
-    def _turn(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Positions (batch, 3, tokens). Pairs take turns: time, line, column, time, ..."""
+    def turn(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Of positions (batch, 3, tokens). Pairs take turns: time, line, column, time, ..."""
         pairs = torch.arange(self.shape.head // 2)
         steps = self.shape.rope ** (-2 * pairs / self.shape.head)
         which = torch.where(pairs < 3 * torch.tensor(SECTIONS)[pairs % 3], pairs % 3, 0)
@@ -158,18 +158,36 @@ class Hybrid(nn.Module):
         return angles.cos()[:, None], angles.sin()[:, None]
 
 
-def export(net: Hybrid, vocab: Vocabulary, path: Path, name: str) -> None:
-    """Matrices as f16, the rest as f32."""
+@dataclass(frozen=True)
+class Words:
+    """What a file says of its text: the rule by which it is split, the chat template, and a line about the model."""
+
+    pre: str
+    template: str
+    description: str
+
+
+SEES = Words(
+    "qwen35",
+    "qwen35.jinja",
+    "Trained from nothing by tools/train_tiny/eyes; names the shape on a picture and its colour.",
+)
+
+
+def export(
+    net: Hybrid, vocab: Vocabulary, path: Path, name: str, words: Words = SEES, head: nn.Module | None = None
+) -> None:
+    """Matrices as f16, the rest as f32. A prediction `head` is one layer more, behind the others."""
     shape = net.shape
     out = gguf.GGUFWriter(str(path), "qwen35")
     out.add_name(name)
     out.add_license("Apache-2.0")
-    out.add_description("Trained from nothing by tools/train_tiny/eyes; names the shape on a picture and its colour.")
+    out.add_description(words.description)
     numbers: dict[str, int | float] = {
         "vocab_size": shape.vocab,
         "context_length": shape.context,
         "embedding_length": shape.width,
-        "block_count": shape.layers,
+        "block_count": shape.layers + (head is not None),
         "full_attention_interval": shape.layers,
         "feed_forward_length": shape.inner,
         "attention.head_count": shape.heads,
@@ -185,11 +203,17 @@ def export(net: Hybrid, vocab: Vocabulary, path: Path, name: str) -> None:
         "ssm.time_step_rank": shape.streams,
         "ssm.inner_size": shape.state * shape.streams,
     }
+    if head is not None:
+        numbers["nextn_predict_layers"] = 1
     write_numbers(out, numbers)
     out.add_array("qwen35.rope.dimension_sections", [*SECTIONS, 0])
-    write_tokenizer(out, vocab, "qwen35", "qwen35.jinja")
+    write_tokenizer(out, vocab, words.pre, words.template)
+    weights = dict(net.state_dict())
+    for key, value in (head.state_dict() if head is not None else {}).items():
+        inner = key.startswith("layer.")
+        weights[f"blk.{shape.layers}.{key.removeprefix('layer.') if inner else f'nextn.{key}'}"] = value
     tensors = {}
-    for key, value in net.state_dict().items():
+    for key, value in weights.items():
         array = value.detach().float().numpy()
         name = key.replace("mixer.", "").replace("ssm_conv1d", "ssm_conv1d.weight").replace("ssm_dt", "ssm_dt.bias")
         if name.endswith("ssm_a_log"):

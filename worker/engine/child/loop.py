@@ -11,6 +11,7 @@ from wire.errors import ErrorCode, SupernetError
 from worker.bindings.llama import Model
 from worker.engine.child.counters import PULSE_S, Counters
 from worker.engine.child.drafts.drafts import Drafts
+from worker.engine.child.drafts.foresight import Foresight
 from worker.engine.child.drafts.step_cost import StepCost
 from worker.engine.child.eyes import Eyes
 from worker.engine.child.flight import Flight
@@ -73,9 +74,9 @@ class Loop:
         self._running: dict[str, Job] = {}
         on_separate_caches = not model.unified and not model.offloaded
         together = model.unified or not model.hybrid
-        drafts = _drafts(model, spec, times)
-        self._scheduler = Scheduler(spec, times, model.copies_from, on_separate_caches, drafts, together)
         on_cpu = computed if computed and not model.offloaded else clock
+        drafts = _drafts(model, spec, times, on_cpu)
+        self._scheduler = Scheduler(spec, times, model.copies_from, on_separate_caches, drafts, together)
         self._flight = Flight(model, self._sequences, self._counters, clock, on_cpu)
         self._nan_guard = NanGuard(model, self._flight.decode)
         self._stopping = False
@@ -281,9 +282,11 @@ class Loop:
         self._outbox.ended.append(Ended(job.submit.job, reason, job.usage(self._clock()), code, message))
 
 
-def _drafts(model: Model, spec: EngineSpec, times: WarmUpTimes) -> Drafts | None:
+def _drafts(model: Model, spec: EngineSpec, times: WarmUpTimes, clock: Callable[[], float]) -> Drafts | None:
     """None: nothing is to be guessed, or what is refused could not be taken back."""
     if not spec.draft_rows or (model.hybrid and not model.rollback):
         return None
     even = model.hybrid or not model.unified
-    return Drafts(spec.draft_rows, model.rollback if model.hybrid else None, even, StepCost(dict(times.passes)))
+    foresight = Foresight(model.guess, times.foreseen_s, clock) if model.foresees and even else None
+    costs = StepCost(dict(times.passes))
+    return Drafts(spec.draft_rows, model.rollback if model.hybrid else None, even, costs, foresight)

@@ -27,12 +27,14 @@ _RETRY = 64  # steps of few rows, after which whole batches are judged as they w
 class WarmUpTimes:
     """What was timed before the first step. `row_s`: seconds of a prompt's row at depth 0. `least_rows`: with fewer of
     them a row costs far more, so a prompt always advances by so many. `long_s`: seconds of the longest slice. `passes`:
-    seconds by rows, all of which draw; none where nothing is guessed."""
+    seconds by rows, all of which draw; none where nothing is guessed. `foreseen_s`: seconds of a guess of the model's
+    own head."""
 
     row_s: float
     least_rows: int
     long_s: float = 0.0
     passes: tuple[tuple[int, float], ...] = ()
+    foreseen_s: float = 0.0
 
 
 class Room(NamedTuple):

@@ -13,6 +13,7 @@ from worker.engine.child.step_budget import WarmUpTimes
 
 SMALL = (8, 16, 32)  # rows of the slices of which the least is chosen
 _PASSES = (1, 2, 4, 8, 16, 32)  # rows of the passes that are timed for drafts
+_FORESEEN = 3  # guesses of the model's own head that are timed
 DEARER = 1.5  # than a row of the largest of them: then it is no saving to have fewer
 
 
@@ -40,6 +41,22 @@ def warm_up(model: Model, batch: int, longest_s: float, clock: Callable[[], floa
             times.append(clock() - began)
         return min(times)
 
+    def took_foreseeing() -> float:
+        """Seconds of a guess of the model's own head; the quickest of some."""
+        times = []
+        for _ in range(_FORESEEN):
+            if code := model.decode([Feed(0, 0, _tokens(model, 2), 1)]):
+                raise refused(f"the model cannot compute 2 rows (code {code})")
+            model.logits()
+            model.guess({0: 0}, {0: 1})  # reads what the model has computed, too
+            began = clock()
+            guesses = model.guess({0: 0}, {0: 1})
+            times.append(clock() - began)
+            model.clear(0)
+            if not guesses[0]:
+                raise refused("the prediction head guesses nothing")
+        return min(times)
+
     model.touch()
     took(1)
     took(*[1] * min(2, model.sequences))
@@ -53,9 +70,10 @@ def warm_up(model: Model, batch: int, longest_s: float, clock: Callable[[], floa
     passes = (
         tuple((rows, took_drawing(rows)) for rows in _PASSES if rows <= min(draft_rows, most)) if draft_rows else ()
     )
+    foreseen_s = took_foreseeing() if model.foresees else 0.0
     model.inside_s = 0.0
     least = next(rows for rows, cost in costs.items() if cost <= DEARER * costs[few])
-    return WarmUpTimes(costs[few] if model.copies_from else long_s / long, least, long_s, passes)
+    return WarmUpTimes(costs[few] if model.copies_from else long_s / long, least, long_s, passes, foreseen_s)
 
 
 def _tokens(model: Model, count: int) -> list[int]:

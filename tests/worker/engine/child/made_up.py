@@ -27,6 +27,7 @@ class MadeUp:
     inside_s = 0.0
     unified = True
     hybrid = False
+    foresees = False
 
     def __init__(self, vocab: Vocab, spec: EngineSpec, seconds: Seconds, asynchronous: bool, copies_from: int) -> None:
         self.vocab, self._seconds, self.asynchronous, self.copies_from = vocab, seconds, asynchronous, copies_from

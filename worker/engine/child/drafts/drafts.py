@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from worker.engine.child.drafts.foresight import Foresight
 from worker.engine.child.drafts.guesser import MOST_BEHIND, Guesser, usual_rates
-from worker.engine.child.drafts.lengths import Cost, even_lengths, lengths
+from worker.engine.child.drafts.lengths import Cost, Prospect, even_lengths, lengths
 from worker.engine.child.drafts.step_cost import StepCost
+from worker.engine.port import Source
 
 RETRY = 256  # steps in which guesses were not worth their rows, after which these are taken to be cheaper than measured
 CHEAPER = 0.25
@@ -16,10 +18,11 @@ MOST_STREAMS, MOST_EVEN = 16, 4
 
 class Stream(Protocol):
     """What has to be known of a job whose answer has begun. `most_guesses`: so many could come true at most; `room`:
-    tokens that it may come to have."""
+    tokens that it may come to have. `guess_source`: where its guesses of this step come from."""
 
     tokens: list[int]
     guesser: Guesser | None
+    guess_source: Source
 
     @property
     def most_guesses(self) -> int: ...
@@ -32,11 +35,14 @@ class Drafts:
     """Chooses by what steps cost and how often guesses come true, so that no stream is slower for the guesses.
 
     `most`: guesses of one step. `rollback`: of one stream, where its state can go back so far only; None: it is cut
-    anywhere. `even`: a pass has as many rows of one stream as of the others.
+    anywhere. `even`: a pass has as many rows of one stream as of the others. `foresight`: the model has a head that
+    guesses, and `even` then.
     """
 
-    def __init__(self, most: int, rollback: int | None, even: bool, costs: StepCost) -> None:
-        self._most, self._rollback, self._costs = most, rollback, costs
+    def __init__(
+        self, most: int, rollback: int | None, even: bool, costs: StepCost, foresight: Foresight | None = None
+    ) -> None:
+        self._most, self._rollback, self._costs, self._foresight = most, rollback, costs, foresight
         self.even = even
         self._usual = usual_rates()
         self._declined = 0
@@ -51,19 +57,43 @@ class Drafts:
                 stream.guesser = Guesser(self._usual, stream.room)
             most = stream.most_guesses if self._rollback is None else min(stream.most_guesses, self._rollback)
             guessers.append(stream.guesser)
-            prospects.append(stream.guesser.look(stream.tokens, most))
+            prospects.append(stream.guesser.look(stream.tokens, most, self._foresight is not None))
+            stream.guess_source = stream.guesser.source
         if not any(one.guesses for one in prospects):
             return {}
         allowed = 1 + MOST_BEHIND - max(one.behind for one in guessers)
-        best = even_lengths if self.even else lengths
-        chosen = best(prospects, self._most, self._cost(len(streams), allowed))
-        price = sum(self._costs.of(rows) for rows in self.passes(chosen)) / self._costs.of(len(streams))
+        chosen = self._lengths(prospects, allowed)
+        price = self._price(prospects, chosen)
         if not any(chosen) or price > allowed:
             self._declined += 1
             return {}
         self._declined = 0
+        foreseen = {seq: n for seq, one, n in zip(streams, prospects, chosen, strict=True) if one.foreseen and n}
+        if self._foresight and foreseen:
+            last = {seq: streams[seq].tokens[-1] for seq in foreseen}
+            guesses = self._foresight.guess(last, max(foreseen.values()))
+            for seq, guesser in zip(streams, guessers, strict=True):
+                if seq in foreseen:
+                    guesser.foresee(guesses.get(seq, ()))
         taken = {seq: one.take(count, price) for seq, one, count in zip(streams, guessers, chosen, strict=True)}
         return {seq: guess for seq, guess in taken.items() if guess}
+
+    def _lengths(self, prospects: Sequence[Prospect], allowed: float) -> list[int]:
+        cost = self._cost(len(prospects), allowed)
+        if not self.even:
+            return lengths(prospects, self._most, cost)
+        cheaper = 1.0 if self._declined < RETRY else CHEAPER
+        return even_lengths(prospects, self._most, cost, lambda guesses: cheaper * self._foreseeing(guesses))
+
+    def _foreseeing(self, guesses: int) -> float:
+        """Seconds of so many guesses of the model's head."""
+        return self._foresight.cost(guesses) if self._foresight else 0.0
+
+    def _price(self, prospects: Sequence[Prospect], chosen: Sequence[int]) -> float:
+        """How many times what it takes without guesses a step takes with these."""
+        foreseen = max((n for n, one in zip(chosen, prospects, strict=True) if one.foreseen), default=0)
+        seconds = sum(self._costs.of(rows) for rows in self.passes(chosen)) + self._foreseeing(foreseen)
+        return seconds / self._costs.of(len(chosen))
 
     def _cost(self, streams: int, allowed: float) -> Cost:
         """Seconds of a pass, if the step may take so many times what it takes without guesses."""
@@ -88,3 +118,5 @@ class Drafts:
     def record(self, passes: Sequence[int], seconds: float) -> None:
         """A step of streams alone took so long, for passes of so many rows."""
         self._costs.record(passes, seconds)
+        if self._foresight:
+            self._foresight.record(sum(map(self._costs.of, passes)), seconds)

@@ -16,10 +16,12 @@ def _expected(rate: float, guesses: int) -> float:
 
 
 class Prospect(NamedTuple):
-    """The guesses of one stream: so many there are, and each comes true at this rate if those before it do."""
+    """The guesses of one stream: so many there are, and each comes true at this rate if those before it do. `foreseen`:
+    they are the model's head's, which is yet to be asked for them."""
 
     guesses: int
     rate: float
+    foreseen: bool = False
 
 
 def lengths(prospects: Sequence[Prospect], room: int, cost: Cost) -> list[int]:
@@ -43,9 +45,12 @@ def lengths(prospects: Sequence[Prospect], room: int, cost: Cost) -> list[int]:
     return found
 
 
-def even_lengths(prospects: Sequence[Prospect], room: int, cost: Cost) -> list[int]:
+def even_lengths(
+    prospects: Sequence[Prospect], room: int, cost: Cost, foreseeing: Cost = lambda _guesses: 0.0
+) -> list[int]:
     """The same where one pass computes as many rows of one stream as of the others: all that guess, guess as many, and
-    the rest have a pass of their own."""
+    the rest have a pass of their own. `foreseeing`: seconds that the model's head takes for so many guesses of any
+    number of streams."""
     streams = len(prospects)
     best, chosen, taken = streams / cost(streams), list[int](), 0
     likeliest = sorted(range(streams), key=lambda stream: -prospects[stream].rate)
@@ -55,7 +60,9 @@ def even_lengths(prospects: Sequence[Prospect], room: int, cost: Cost) -> list[i
         tokens = float(streams)
         for count, stream in enumerate(able[: room // length], 1):
             tokens += _expected(prospects[stream].rate, length)
-            rest = cost(streams - count) if count < streams else 0.0
-            if (worth := tokens / (rest + cost(count * (1 + length)))) > best:
+            before = cost(streams - count) if count < streams else 0.0
+            if any(prospects[one].foreseen for one in able[:count]):
+                before += foreseeing(length)
+            if (worth := tokens / (before + cost(count * (1 + length)))) > best:
                 best, chosen, taken = worth, able[:count], length
     return [taken if stream in chosen else 0 for stream in range(streams)]

@@ -1,13 +1,16 @@
 """Which guesses go into a step: a machine that is made up, and streams that copy or do not."""
 
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pytest
 
 from worker.engine.child.drafts.drafts import MOST_EVEN, MOST_STREAMS, RETRY, Drafts
+from worker.engine.child.drafts.foresight import Foresight
 from worker.engine.child.drafts.guesser import FORGIVEN, MOST_BEHIND, Guesser
 from worker.engine.child.drafts.step_cost import StepCost
+from worker.engine.port import Source
 
 FILE = [number * number % 9973 for number in range(400)]
 
@@ -19,13 +22,24 @@ class Writer:
     copies: bool
     tokens: list[int]
     guesser: Guesser | None = None
+    guess_source: Source = "lookup"
     room: int = 8192
     most_guesses: int = 1000
     written: int = 0
+    to_come: list[int] = field(default_factory=list)
 
     def next(self, draw: random.Random) -> int:
+        token = self.ahead(draw, 0)
         self.written += 1
-        return FILE[self.written % len(FILE)] if self.copies else draw.choice(FILE[:3])
+        del self.to_come[0]
+        return token
+
+    def ahead(self, draw: random.Random, at: int) -> int:
+        """The token that comes behind so many others."""
+        while len(self.to_come) <= at:
+            place = (self.written + len(self.to_come) + 1) % len(FILE)
+            self.to_come.append(FILE[place] if self.copies else draw.choice(FILE[:3]))
+        return self.to_come[at]
 
 
 def writer(copies: bool) -> Writer:
@@ -34,12 +48,16 @@ def writer(copies: bool) -> Writer:
 
 @dataclass
 class Machine:
-    """Steps of streams; `row`: what a row costs more than the first, as a part of it. `seconds` that all steps took."""
+    """Steps of streams; `row`: what a row costs more than the first, as a part of it. `seconds` that all steps took.
+    `head`: what a guess of the model's head costs, as a part of a step, None: it has none; `sees`: how often one of a
+    stream that nobody else can guess comes true."""
 
     row: float
     even: bool = False
     rollback: int | None = None
     believed: float | None = None
+    head: float | None = None
+    sees: float = 0.0
     seconds: float = 0.0
     steps: int = 0
     drafted: int = 0
@@ -47,14 +65,28 @@ class Machine:
     def __post_init__(self) -> None:
         row = self.row if self.believed is None else self.believed
         costs = StepCost({rows: 1 + row * (rows - 1) for rows in (1, 2, 4, 8, 16, 32)})
-        self.drafts = Drafts(32, self.rollback, self.even, costs)
+        self.now = 0.0
+        foresight = None if self.head is None else Foresight(self.predict, self.head, lambda: self.now)
+        self.drafts = Drafts(32, self.rollback, self.even, costs, foresight)
         self.draw = random.Random(3)
+        self.streams: dict[int, Writer] = {}
+
+    def predict(self, last: Mapping[int, int], counts: Mapping[int, int]) -> dict[int, list[int]]:
+        self.now += max(counts.values()) * (self.head or 0.0)
+        assert all(self.streams[seq].tokens[-1] == token for seq, token in last.items())
+        return {seq: [self.foreseen(self.streams[seq], at) for at in range(counts[seq])] for seq in last}
+
+    def foreseen(self, one: Writer, at: int) -> int:
+        return one.ahead(self.draw, at) if self.draw.random() < self.sees else -1
 
     def step(self, streams: dict[int, Writer]) -> None:
+        self.streams, begun = streams, self.now
         chosen = self.drafts.choose(streams)
+        foreseeing, self.now = self.now - begun, 0.0
         passes = self.drafts.passes([len(chosen.get(seq, ())) for seq in streams])
         took = sum(1 + self.row * (rows - 1) for rows in passes)
         self.drafts.record(passes, took)
+        took += foreseeing
         self.seconds, self.steps = self.seconds + took, self.steps + 1
         for seq, one in streams.items():
             guess = chosen.get(seq, ())
@@ -126,3 +158,53 @@ def test_no_step_has_more_guesses_than_it_may() -> None:
         assert sum(map(len, machine.drafts.choose(streams).values())) <= 32
         machine.step(streams)
     assert Machine(row=0.05).drafts.choose({0: Writer(True, list(FILE), most_guesses=0)}) == {}
+
+
+def foreseeing(head: float, sees: float, row: float = 0.05) -> Machine:
+    return Machine(row, even=True, rollback=3, head=head, sees=sees)
+
+
+def test_a_head_that_is_right_makes_what_nobody_copies_quicker() -> None:
+    assert foreseeing(head=0.05, sees=0.9).speed(writer(False), {}) > 2
+    assert foreseeing(head=0.2, sees=0.9).speed(writer(False), {}) > 1.5
+    assert foreseeing(head=0.05, sees=0.9).speed(writer(False), {1: writer(False), 2: writer(False)}) > 2
+
+
+@pytest.mark.parametrize("head", [0.01, 0.3, 2.0])
+@pytest.mark.parametrize("sees", [0.0, 0.3, 0.7])
+@pytest.mark.parametrize("row", [0.05, 1.0])
+def test_a_head_makes_nothing_slower_however_dear_or_wrong_it_is(head: float, sees: float, row: float) -> None:
+    for company in ({}, {1: writer(False), 2: writer(False)}, {1: writer(True), 2: writer(True)}):
+        speed = foreseeing(head, sees, row).speed(writer(False), company)
+        assert speed > 1 - FORGIVEN - MOST_BEHIND / 600, company.keys()
+
+
+def test_what_stands_in_the_text_is_not_asked_of_the_head() -> None:
+    machine = foreseeing(head=0.1, sees=0.5)
+    one = writer(True)
+    machine.speed(one, {}, 400)
+    sources = set()
+    for _ in range(20):
+        machine.step({0: one})
+        sources.add(one.guess_source)
+    assert sources == {"lookup"}
+    other = writer(False)
+    machine.step({0: other})
+    assert other.guess_source == "mtp"
+
+
+def test_a_head_that_turns_out_dearer_than_it_was_measured_is_left_alone() -> None:
+    machine = foreseeing(head=0.01, sees=0.6)
+    machine.head = 1.5
+    other = writer(False)
+    machine.speed(other, {}, 200)
+    drafted = machine.drafted
+    machine.speed(other, {}, 200)
+    assert machine.drafted - drafted < 20
+
+
+def test_a_stream_that_the_head_cannot_guess_goes_without() -> None:
+    machine = foreseeing(head=0.01, sees=0.9)
+    machine.drafts._foresight._predict = lambda last, counts: {seq: [] for seq in last}  # type: ignore[union-attr]
+    machine.streams = {0: writer(False)}
+    assert machine.drafts.choose(machine.streams) == {}

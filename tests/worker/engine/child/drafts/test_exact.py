@@ -2,7 +2,7 @@
 
 Random jobs run in groups in two engines, one of which gets guesses that are right, wrong or half right, of any length.
 The logits of both are those of `Mirrored`: they depend on the tokens alone, so nothing but the engine can make a
-difference. ALL_TESTS=1 tries 10,000 jobs.
+difference. ALL_TESTS=1 tries 12,000 jobs.
 """
 
 import random
@@ -22,9 +22,16 @@ from worker.engine.constraint import Constraint, ReasoningLimit
 from worker.engine.port import Cancel, Continue, Pause, Submit
 
 ROLLBACK, DRAFT_ROWS = 5, 24
-JOBS = 10_000 if ALL else 160
+JOBS = 12_000 if ALL else 192
 GROUP = 4
-LAYOUTS = ("dense shared", "dense separate", "hybrid shared", "hybrid separate")
+LAYOUTS = (
+    "dense shared",
+    "dense separate",
+    "hybrid shared",
+    "hybrid separate",
+    "foreseeing shared",
+    "foreseeing separate",
+)
 CALL = Constraint('start: "{\\"name\\": \\"get_weather\\", \\"arguments\\": {\\"days\\": " /[0-9]{1,12}/ "}}"')
 
 
@@ -35,15 +42,22 @@ def _close() -> Iterator[None]:
         Driven.opened.pop().close()
 
 
-def opened(layout: str, tiny_qwen3: Path, tiny_qwen35: Path, draft_rows: int, **more: Any) -> Driven:
+@pytest.fixture
+def models(tiny_qwen3: Path, tiny_qwen35: Path, tiny_mtp: Path) -> dict[str, Path]:
+    return {"dense": tiny_qwen3, "hybrid": tiny_qwen35, "foreseeing": tiny_mtp}
+
+
+def opened(layout: str, models: Mapping[str, Path], draft_rows: int, **more: Any) -> Driven:
     kind, caches = layout.split()
     times = replace(TIMES, passes=((1, 1.0), (33, 2.0)))
     spec = {"unified": caches == "shared", "draft_rows": draft_rows, "rollback": ROLLBACK if draft_rows else 0} | more
-    return Driven(tiny_qwen3 if kind == "dense" else tiny_qwen35, times=times, **spec)
+    spec["head"] = kind == "foreseeing" and draft_rows > 0
+    return Driven(models[kind], times=times, **spec)
 
 
 class Guessing:
-    """In place of `Drafts.choose`: some guesses for some streams, out of the answers that are known to come."""
+    """In place of `Drafts.choose`: some guesses for some streams, out of the answers that are known to come. A model's
+    head guesses too, for the same streams, and what it guesses is not looked at."""
 
     def __init__(self, answers: Mapping[str, list[int]], seed: int) -> None:
         self._answers, self._draw = answers, random.Random(seed)
@@ -57,6 +71,9 @@ class Guessing:
             count = even if drafts.even else self._draw.randint(0, max(0, most))
             if 0 < count <= most and self._draw.random() < 0.8:
                 chosen[seq] = self._guess(self._answers[job.submit.job][job.answered :], count)
+        if drafts._foresight and chosen:
+            found = drafts._foresight.guess({seq: streams[seq].tokens[-1] for seq in chosen}, even)
+            assert {seq: len(guess) for seq, guess in found.items()} == dict.fromkeys(chosen, even)
         return chosen
 
     def _guess(self, ahead: list[int], count: int) -> tuple[int, ...]:
@@ -116,11 +133,9 @@ def disturb(engine: Driven, draw: random.Random, jobs: list[Submit]) -> set[str]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_guesses_change_no_answer(
-    layout: str, tiny_qwen3: Path, tiny_qwen35: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain = opened(layout, tiny_qwen3, tiny_qwen35, 0)
-    drafting = opened(layout, tiny_qwen3, tiny_qwen35, DRAFT_ROWS, anchors=2)
+def test_guesses_change_no_answer(layout: str, models: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = opened(layout, models, 0)
+    drafting = opened(layout, models, DRAFT_ROWS, anchors=2)
     answers: dict[str, list[int]] = {}
     guessing = Guessing(answers, seed=5)
     monkeypatch.setattr(Drafts, "choose", lambda drafts, streams: guessing(drafts, streams))

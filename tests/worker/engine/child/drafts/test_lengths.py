@@ -56,3 +56,11 @@ def test_of_equal_lengths_too(cost, room: int) -> None:  # type: ignore[no-untyp
 def test_where_rows_cost_more_than_they_yield_nothing_is_guessed() -> None:
     dear = [Prospect(8, 0.5)] * 2
     assert lengths(dear, 16, float) == even_lengths(dear, 16, float) == [0, 0]
+
+
+def test_guesses_of_a_head_are_worth_what_they_cost_it() -> None:
+    text, foreseen = [Prospect(3, 0.8)] * 2, [Prospect(3, 0.8, foreseen=True)] * 2
+    assert even_lengths(text, 16, flat, lambda guesses: 99.0) == [3, 3]
+    assert even_lengths(foreseen, 16, flat, lambda guesses: 0.1 * guesses) == [3, 3]
+    assert even_lengths(foreseen, 16, flat, lambda guesses: 4.0 * guesses**2) == [1, 1]
+    assert even_lengths(foreseen, 16, flat, lambda guesses: 99.0) == [0, 0]
