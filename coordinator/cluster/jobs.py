@@ -46,8 +46,9 @@ class Jobs:
     # ---- what follows --------------------------------------------------------------------------------------------
 
     def dispatched(self, effects: list[Effect], now: float) -> None:
-        """What our own dispatch wants done. Of guests it goes to their edges."""
-        self.carry(self.lodging.pass_on(effects, now), now)
+        """What our own dispatch wants done: often nothing. Of guests it goes to their edges."""
+        if effects:
+            self.carry(self.lodging.pass_on(effects, now), now)
 
     def carry(self, out: Iterable[Out], now: float) -> None:
         """What itinerary and lodging want done, and what follows from that."""
@@ -137,16 +138,16 @@ class Jobs:
 
     def shed(self, now: float) -> None:
         """Jobs that wait here go where slots are free; from a cell that is closed all, wherever they are served."""
-        for stock in self.dispatch.stocks(now):
-            others = self._pictures.stocks(stock.model, now) if stock.waiting and not self.is_dark(now) else []
-            jobs = self.dispatch.waiting(stock.model) if others else []
+        for model in () if self.is_dark(now) else self.dispatch.waited_for():
+            others = self._pictures.stocks(model, now)
+            jobs = self.dispatch.waiting(model) if others else []
             if self.closed:
                 for job in jobs[:MOST_SHED]:
                     to = self._chosen(job, others, now, but=self._post.me)
                     if to is not None:
                         self._give(job, to, "leaving", now)
-            else:
-                for job, to in shed(stock, others, jobs):
+            elif jobs:
+                for job, to in shed(self.dispatch.stock(model, now), others, jobs):
                     self._give(job, to, "shed", now)
 
     def _give(self, job: Job, to: ReplicaId, why: str, now: float) -> None:

@@ -121,6 +121,10 @@ class Outlook:
         """The same of all models."""
         return overview.stocks(self._state, now)
 
+    def waited_for(self) -> list[str]:
+        """The models that jobs wait for."""
+        return self._state.queue.models()
+
     def waiting(self, model: str) -> list[Job]:
         """The jobs that wait for the model and hold no slot, in the order of their turn."""
         return [job for job in self._state.queue.order(model) if job.lease is None]

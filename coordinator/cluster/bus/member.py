@@ -101,7 +101,8 @@ class Member:
             case Flush():
                 if not self._flushes:
                     self._flushes = True
-                    asyncio.get_running_loop().call_soon(self._flush)
+                    loop = asyncio.get_running_loop()
+                    loop.call_soon(loop.call_soon, self._flush)  # the next frame of a socket is read in between
             case Reread():
                 self._reread()
             case Shown():

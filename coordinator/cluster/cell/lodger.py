@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from coordinator.cluster.protocol.answer import Answer
 from coordinator.cluster.protocol.ids import ReplicaId
-from coordinator.cluster.protocol.messages import Event, HandedBack, Step
+from coordinator.cluster.protocol.messages import Event, HandedBack
 from coordinator.dispatch.effects import Progressed
 from coordinator.scheduler.state import JobSpec
-from wire.messages import WINDOW_TOKENS
+from wire.messages import WINDOW_TOKENS, Delta
 
 MOST_PROGRESS = 8  # that one edge has not taken: more of it is of no use, the newest counts
 
@@ -63,7 +63,7 @@ class Lodger:
             return [(number, event) for number, event in self.untaken if number >= wanted]
         tokens, due = 0, list[tuple[int, Event]]()
         for number, event in self.untaken:
-            tokens += len(event.delta.tokens) if isinstance(event, Step) else 0
+            tokens += len(event.tokens) if isinstance(event, Delta) else 0
             if tokens > WINDOW_TOKENS and number != self.untaken[0][0]:
                 return due
             self.sent = max(self.sent, number + 1)

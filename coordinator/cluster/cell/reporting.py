@@ -14,7 +14,6 @@ from coordinator.cluster.protocol.messages import (
     Events,
     HandedBack,
     Placed,
-    Step,
     Waits,
 )
 from coordinator.dispatch import effects as says
@@ -26,7 +25,7 @@ def event_of(effect: says.JobEvent, dispatch: Dispatch) -> Event | None:
     """The event; None: it has been overtaken by what follows in the same call."""
     match effect:
         case says.Deliver():
-            return Step(effect.delta)
+            return effect.delta
         case says.Placed():
             return _placed(dispatch, effect.job, effect.worker, effect.attempt)
         case says.Queued():

@@ -5,13 +5,14 @@ of its workers; of tokens count those that the client was given here.
 """
 
 from coordinator.cluster.edge.journey import Journey
-from coordinator.cluster.protocol.messages import Accepted, Ended, Placed, Step
+from coordinator.cluster.protocol.messages import Accepted, Ended, Placed
 from coordinator.dispatch import claims, delivery, ends, making, silence
 from coordinator.dispatch import effects as told
 from coordinator.dispatch.calls import begun_by
 from coordinator.dispatch.so_far import Tried
 from coordinator.scheduler.state import Lease
 from wire.job_state import JobState
+from wire.messages import Delta
 
 
 def placed(journey: Journey, event: Placed, now: float) -> list[told.Effect]:
@@ -50,9 +51,11 @@ def accepted(journey: Journey, event: Accepted, now: float) -> list[told.Effect]
     return [] if journey.job.cancelled else [told.Accepted(journey.id, event.attempt)]
 
 
-def step(journey: Journey, number: int, event: Step, now: float) -> list[told.Effect] | None:
+def step(journey: Journey, number: int, delta: Delta, now: float) -> list[told.Effect] | None:
     """Something new for the client. None: no honest cell says this."""
-    job, delta = journey.job, event.delta
+    job = journey.job
+    if delta.job != journey.id:
+        return None
     if job.cancelled:
         return []
     lease = job.lease if job.lease is not None and job.lease.attempt == delta.attempt else None

@@ -1,5 +1,7 @@
 """What cells say of our jobs. Of a leg that is not the current one nothing counts, and its cell is told to stop."""
 
+from collections.abc import Sequence
+
 from coordinator.cluster.edge import booking, legs
 from coordinator.cluster.edge.journey import Journey
 from coordinator.cluster.edge.journeys import Journeys
@@ -12,7 +14,6 @@ from coordinator.cluster.protocol.messages import (
     HandedBack,
     No,
     Placed,
-    Step,
     Still,
     ToEdge,
     Unknown,
@@ -21,6 +22,7 @@ from coordinator.cluster.protocol.messages import (
 from coordinator.dispatch.effects import Effect, Made, Progressed
 from coordinator.dispatch.outlook import QueuePosition
 from wire.errors import ErrorCode
+from wire.messages import Delta
 
 GAP_S = 0.25  # between two questions for what is missing of one leg
 # Errors by which one cell turns a job away that another may take.
@@ -75,34 +77,36 @@ def _event(table: Journeys, cell: ReplicaId, job: str, leg: int, number: int, ev
         return
     journey.next += 1
     match event:
-        case Ended():
-            _ended(table, journey, event, now)
-        case HandedBack():
-            _handed_back(table, journey, event, now)
-        case _:
+        case Delta() | Placed() | Accepted() | Progressed() | Made():
             effects = _booked(journey, number, event, now)
             if effects is None:
                 legs.lose(table, journey, "its cell says what cannot be", now)
                 return
             for effect in effects:
                 table.emit(effect)
+        case Ended():
+            _ended(table, journey, event, now)
+        case HandedBack():
+            _handed_back(table, journey, event, now)
 
 
-def _booked(journey: Journey, number: int, event: Event, now: float) -> list[Effect] | None:
-    if isinstance(event, Placed | Accepted | Step):
-        journey.keep(event)
+def _booked(
+    journey: Journey, number: int, event: Delta | Placed | Accepted | Progressed | Made, now: float
+) -> Sequence[Effect] | None:
     match event:
+        case Delta():
+            journey.keep(event)
+            return booking.step(journey, number, event, now)
         case Placed():
+            journey.keep(event)
             return booking.placed(journey, event, now)
         case Accepted():
+            journey.keep(event)
             return booking.accepted(journey, event, now)
-        case Step():
-            return booking.step(journey, number, event, now)
         case Progressed():
             return booking.progressed(journey, event, now)
         case Made():
             return [] if journey.job.cancelled else [event]
-    return None
 
 
 def _ended(table: Journeys, journey: Journey, event: Ended, now: float) -> None:

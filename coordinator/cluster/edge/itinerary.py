@@ -143,7 +143,7 @@ class Itinerary:
         journey = self._table.jobs.get(job_id)
         if journey is not None:
             journey.take(attempt, seq, now)
-            if journey.taken[0] - journey.told[0] >= TAKEN_EVENTS:
+            if journey.taken_events - journey.told[0] >= TAKEN_EVENTS:
                 self._table.took(journey)
         return self._table.flush()
 

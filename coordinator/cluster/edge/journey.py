@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 from coordinator.cluster.protocol.answer import Answer
 from coordinator.cluster.protocol.ids import ReplicaId
-from coordinator.cluster.protocol.messages import Accepted, Placed, Step, Submit
+from coordinator.cluster.protocol.messages import Accepted, Placed, Submit
 from coordinator.dispatch.outlook import QueuePosition
 from coordinator.dispatch.so_far import SoFar
 from coordinator.scheduler.state import Job, Lease
+from wire.messages import Delta
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,15 @@ class Journey:
         return self.job.spec.id
 
     @property
+    def taken_events(self) -> int:
+        """The client has taken all events below this number."""
+        return self.untaken[0][0] if self.untaken else self.next
+
+    @property
     def taken(self) -> tuple[int, int, int]:
         """What the client has taken: all events below, and of an attempt all frames below."""
-        event = self.untaken[0][0] if self.untaken else self.next
         lease = self.job.lease
-        return (event, 0, 0) if lease is None else (event, lease.attempt, lease.taken_seq)
+        return (self.taken_events, 0, 0) if lease is None else (self.taken_events, lease.attempt, lease.taken_seq)
 
     def take(self, attempt: int, frame: int, now: float) -> None:
         """The client has everything up to this frame of this attempt."""
@@ -103,12 +108,12 @@ class Journey:
         """What the cell of the leg is told."""
         return Submit(self.id, self.job.legs, self.job.spec, SoFar.of(self.job, now), self.so_much())
 
-    def keep(self, event: Placed | Accepted | Step) -> None:
+    def keep(self, event: Placed | Accepted | Delta) -> None:
         """Remember what the client was given, if its answer stays and is not too long."""
         if self.answer is not None and not self.answer.add(event):
             self.answer = None
 
-    def so_much(self) -> tuple[Placed | Accepted | Step, ...]:
+    def so_much(self) -> tuple[Placed | Accepted | Delta, ...]:
         """What is remembered: for a cell that is to keep the whole answer."""
         events = self.answer.events if self.answer is not None else ()
-        return tuple(event for event in events if isinstance(event, Placed | Accepted | Step))
+        return tuple(event for event in events if isinstance(event, Placed | Accepted | Delta))

@@ -80,7 +80,10 @@ class Journeys:
         self.tell(cell, _resync(journeys[:MAX_JOBS], whole=len(journeys) <= MAX_JOBS))
 
     def flush(self) -> list[Out]:
-        """All that follows, in order. Legs that are over come first: the next may begin in the same cell."""
+        """All that follows, in order: often nothing. Legs that are over come first: the next may begin in the same
+        cell."""
+        if not (self._out or self._released or self._asked or self._taken):
+            return []
         out: list[Out] = [Tell(cell, Release(tuple(released[:MAX_JOBS]))) for cell, released in self._released.items()]
         out += self._out
         for cell, journeys in self._asked.items():

@@ -5,7 +5,7 @@ Steps are put together as they come: a token for itself takes a hundred times wh
 
 from dataclasses import dataclass, field
 
-from coordinator.cluster.protocol.messages import Accepted, Ended, HandedBack, Placed, Step
+from coordinator.cluster.protocol.messages import Accepted, Ended, HandedBack, Placed
 from coordinator.dispatch import claims
 from coordinator.dispatch.effects import Made
 from wire.chat import Content, Part, Reasoning
@@ -16,7 +16,7 @@ TOKEN_BYTES, EVENT_BYTES = 8, 256
 TOGETHER_CHARS = 4096  # of one text
 TOGETHER_TOKENS = WINDOW_TOKENS // 2  # of one step
 
-Told = Placed | Accepted | Step | Made | Ended | HandedBack
+Told = Placed | Accepted | Delta | Made | Ended | HandedBack
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Answer:
     def add(self, event: Told) -> bool:
         """Keep the next event. False: there is too much, and nothing is kept any more."""
         last = self.events[-1] if self.events else None
-        together = _together(last.delta, event.delta) if isinstance(last, Step) and isinstance(event, Step) else None
+        together = _together(last, event) if isinstance(last, Delta) and isinstance(event, Delta) else None
         self.bytes += _bytes(event) + (EVENT_BYTES if together is None else 0)
         if self.bytes > MOST_BYTES:
             self.events.clear()
@@ -35,14 +35,14 @@ class Answer:
         if together is None:
             self.events.append(event)
         else:
-            self.events[-1] = Step(together)
+            self.events[-1] = together
         return True
 
 
 def _bytes(event: Told) -> int:
-    if not isinstance(event, Step):
+    if not isinstance(event, Delta):
         return 0
-    return claims.size_bytes(event.delta) - claims.PART_BYTES * len(event.delta.parts) + _tokens(event.delta)
+    return claims.size_bytes(event) - claims.PART_BYTES * len(event.parts) + _tokens(event)
 
 
 def _tokens(delta: Delta) -> int:

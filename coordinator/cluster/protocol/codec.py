@@ -1,8 +1,6 @@
 """Message <-> bytes: a line that names the kind, a line of JSON, and behind it the files of jobs, as they are.
 
-Events of jobs are most of what goes over the bus, so they are lists without names (events_codec.py). All else are
-records, checked by their types. Whatever is wrong with bytes comes out as Unreadable, and it never says what they were:
-they may be prompts.
+Whatever is wrong with bytes comes out as Unreadable, and it never says what they were: they may be prompts.
 """
 
 import json
@@ -12,12 +10,10 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from coordinator.cluster.protocol.events_codec import events_in, events_out
 from coordinator.cluster.protocol.messages import (
     MAX_FILES_BYTES,
     MAX_MESSAGE_BYTES,
     Attached,
-    Events,
     Message,
     Reclaimed,
     Submit,
@@ -33,8 +29,6 @@ _KINDS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind
 
 def encode(message: Message) -> bytes:
     """The bytes of a message. Raises pydantic's PydanticSerializationError for a text that is no Unicode."""
-    if isinstance(message, Events):
-        return b"Events\n" + events_out(message)
     kind = type(message).__name__
     specs = _specs(message)
     files = [data for spec in specs for data in spec.blobs.values()]
@@ -52,8 +46,6 @@ def decode(data: bytes) -> Message:
     head, _, rest = data.partition(b"\n")
     kind, _, names = head[: 64 * 1024].partition(b" ")
     name = kind.decode("ascii", "replace")
-    if name == "Events":
-        return events_in(rest)
     if name not in _KINDS:
         raise Unreadable("an unknown kind")
     body, files = rest, b""

@@ -51,14 +51,7 @@ class Accepted:
     """The worker has prepared the request. `prompt`: its tokens, as far as the worker is believed; 0: not said."""
 
     attempt: AttemptNumber
-    prompt: TokenCount = 0
-
-
-@dataclass(frozen=True)
-class Step:
-    """Something new for the client. `delta.attempt` and `delta.seq` are those of the worker's own frame."""
-
-    delta: Delta
+    prompt: TokenCount
 
 
 @dataclass(frozen=True)
@@ -83,8 +76,11 @@ class HandedBack:
     to: ReplicaId | None = None
 
 
-Event = Placed | Accepted | Step | Progressed | Made | Ended | HandedBack
-Answer = Annotated[tuple[Placed | Accepted | Step, ...], Field(max_length=MAX_EVENTS)]  # what a client has of a job
+# A Delta is something new for the client, in its worker's words. Which kind an event is, its fields say: none has all
+# that another must have, so the first that fits is the right one.
+Event = Delta | Placed | Accepted | Ended | Progressed | Made | HandedBack
+AnEvent = Annotated[Event, Field(union_mode="left_to_right")]
+Answer = Annotated[tuple[Placed | Accepted | Delta, ...], Field(max_length=MAX_EVENTS)]  # what a client has of a job
 
 
 # ---- lane: edge to cell ----------------------------------------------------------------------------------------------
@@ -141,7 +137,7 @@ class Resync:
 class Events:
     """What happened to jobs of one edge in one turn: (job, leg, number, event)."""
 
-    items: Annotated[tuple[tuple[Id, Leg, Count, Event], ...], Field(max_length=MAX_EVENTS)]
+    items: Annotated[tuple[tuple[Id, Leg, Count, AnEvent], ...], Field(max_length=MAX_EVENTS)]
 
 
 @dataclass(frozen=True)

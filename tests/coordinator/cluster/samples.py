@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 from coordinator.cluster.edge.itinerary import Itinerary
 from coordinator.cluster.protocol.errands import Route, Tell
-from coordinator.cluster.protocol.messages import Accepted, Event, Events, Placed, Step
+from coordinator.cluster.protocol.messages import Accepted, Event, Events, Placed
 from coordinator.dispatch.so_far import Tried
 from coordinator.scheduler.state import JobSpec, Limits
 from wire.chat import ChatRequest, Content, Message, Part
@@ -52,7 +52,7 @@ class Edge:
     def streams(self, text: str = "abc", attempt: int = 1) -> None:
         """A worker has the job and gives this, a frame for each token."""
         self.hears(placed(starts=attempt), Accepted(attempt, 7))
-        self.hears(*(Step(delta(one, frame, attempt)) for frame, one in enumerate(text)))
+        self.hears(*(delta(one, frame, attempt) for frame, one in enumerate(text)))
 
     def passes(self, seconds: float) -> None:
         """Time goes on in ticks; keeps all that comes of them."""

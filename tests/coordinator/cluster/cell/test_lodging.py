@@ -20,7 +20,6 @@ from coordinator.cluster.protocol.messages import (
     Placed,
     Release,
     Resync,
-    Step,
     Still,
     Submit,
     Taken,
@@ -116,7 +115,7 @@ def test_a_job_is_served_as_any_other_and_its_edge_hears_of_it() -> None:
     assert cell.events() == [Accepted(1, 7)]
     cell.delta(job=JOB, tokens="ab")
     (step,) = cell.events()
-    assert isinstance(step, Step) and (step.delta.seq, step.delta.tokens) == (0, (97, 98))
+    assert isinstance(step, wire.Delta) and (step.seq, step.tokens) == (0, (97, 98))
     assert cell.numbers() == [(1, 2)]
     cell.done(job=JOB, seq=1)
     (ended,) = cell.events()
@@ -389,8 +388,8 @@ def staying(text: str = "abc") -> Cell:
 
 
 def told_again(cell: Cell) -> str:
-    steps = [event for event in cell.events(OTHER) if isinstance(event, Step)]
-    return "".join(chr(token) for step in steps for token in step.delta.tokens)
+    steps = [event for event in cell.events(OTHER) if isinstance(event, wire.Delta)]
+    return "".join(chr(token) for step in steps for token in step.tokens)
 
 
 def test_an_answer_that_stays_runs_on_without_its_edge_and_is_told_whole_to_the_next() -> None:

@@ -41,7 +41,7 @@ def test_every_end_says_how_often_it_was_tried() -> None:
 
 
 def test_messages_are_not_too_long() -> None:
-    told = events(EDGE, [("j", 1, number, Accepted(1)) for number in range(MAX_EVENTS + 1)])
+    told = events(EDGE, [("j", 1, number, Accepted(1, 0)) for number in range(MAX_EVENTS + 1)])
     assert [len(tell.message.items) for tell in told] == [MAX_EVENTS, 1]  # type: ignore[union-attr]
 
 

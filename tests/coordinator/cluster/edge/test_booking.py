@@ -2,7 +2,7 @@
 
 from coordinator.cluster.edge import booking
 from coordinator.cluster.edge.journey import Journey
-from coordinator.cluster.protocol.messages import Accepted, Ended, Step
+from coordinator.cluster.protocol.messages import Accepted, Ended
 from coordinator.dispatch.effects import Deliver, Failed, Finished, Progressed, Stopped
 from coordinator.scheduler.state import Job, JobSpec
 from tests.coordinator.cluster.samples import JOB, SPEC, delta, placed
@@ -20,24 +20,25 @@ def journey(max_tokens: int = 1000) -> Journey:
 
 def test_tokens_that_were_not_asked_for_are_no_honest_cells() -> None:
     found = journey(max_tokens=2)
-    assert booking.step(found, 2, Step(delta("ab")), 103.0) is not None
-    assert booking.step(found, 3, Step(delta("c", 1)), 103.0) is None
-    assert booking.step(journey(), 2, Step(delta("a", attempt=2)), 103.0) is None
+    assert booking.step(found, 2, delta("ab"), 103.0) is not None
+    assert booking.step(found, 3, delta("c", 1), 103.0) is None
+    assert booking.step(journey(), 2, delta("a", attempt=2), 103.0) is None
+    assert booking.step(journey(), 2, delta("a").model_copy(update={"job": "another"}), 103.0) is None
 
 
 def test_what_is_behind_the_last_token_may_be_of_an_attempt_before() -> None:
     """An answer that was cut where a worker's context ended stands, if no other goes on with it."""
     found = journey()
     rest = delta("", frame=4, attempt=3, parts=(Content(text="."),))
-    (told,) = booking.step(found, 2, Step(rest), 103.0) or []
+    (told,) = booking.step(found, 2, rest, 103.0) or []
     assert isinstance(told, Deliver) and told.completion == 0
 
 
 def test_a_job_is_read_and_served_as_dispatch_counts_it() -> None:
     found = journey()
-    booking.step(found, 2, Step(delta("ab")), 104.0)
+    booking.step(found, 2, delta("ab"), 104.0)
     call = delta("c", 1, parts=(CallDelta(index=0, name="f", arguments="{"),))
-    booking.step(found, 3, Step(call), 105.0)
+    booking.step(found, 3, call, 105.0)
     job = found.job
     assert (job.served, job.reader, job.read, job.first_token_at) == ({"gpus/w1": 3}, "gpus/w1", 7, 104.0)
     assert (job.calls, job.arguments, job.said) == ({0}, {0: ["{"]}, True)
@@ -45,7 +46,7 @@ def test_a_job_is_read_and_served_as_dispatch_counts_it() -> None:
 
 
 def test_a_worker_of_before_does_not_begin() -> None:
-    assert booking.accepted(journey(), Accepted(2), 103.0) == []
+    assert booking.accepted(journey(), Accepted(2, 0), 103.0) == []
 
 
 def test_progress_is_told_if_it_is_ahead() -> None:

@@ -1,6 +1,6 @@
 from coordinator.cluster.edge import booking, clocks
 from coordinator.cluster.edge.journey import Journey
-from coordinator.cluster.protocol.messages import Accepted, Step
+from coordinator.cluster.protocol.messages import Accepted
 from coordinator.scheduler.state import Job, JobSpec, Limits
 from tests.coordinator.cluster.samples import CELL, JOB, SPEC, delta, placed
 from wire.errors import ErrorCode, SupernetError
@@ -30,7 +30,7 @@ def test_a_cell_that_says_nothing_is_given_up_soon() -> None:
 def test_a_prompt_may_be_read_for_long() -> None:
     found = journey()
     booking.placed(found, placed(), 0.0)
-    booking.accepted(found, Accepted(1), 0.0)
+    booking.accepted(found, Accepted(1, 0), 0.0)
     assert heard(found, 900.0) is None
     assert heard(found, 990.0) == "no first token"
 
@@ -38,8 +38,8 @@ def test_a_prompt_may_be_read_for_long() -> None:
 def test_a_stream_stands_still_no_longer_than_a_worker_may_be_away() -> None:
     found = journey()
     booking.placed(found, placed(), 0.0)
-    booking.accepted(found, Accepted(1), 0.0)
-    booking.step(found, 2, Step(delta("ab")), 1.0)
+    booking.accepted(found, Accepted(1, 0), 0.0)
+    booking.step(found, 2, delta("ab"), 1.0)
     assert heard(found, 75.0) is None
     assert heard(found, 76.5) == "no more tokens"
 
@@ -47,9 +47,9 @@ def test_a_stream_stands_still_no_longer_than_a_worker_may_be_away() -> None:
 def test_but_as_long_as_its_client_likes() -> None:
     found = journey()
     booking.placed(found, placed(), 0.0)
-    booking.accepted(found, Accepted(1), 0.0)
+    booking.accepted(found, Accepted(1, 0), 0.0)
     for frame in range(256):
-        booking.step(found, 2 + frame, Step(delta("a", frame)), 1.0)
+        booking.step(found, 2 + frame, delta("a", frame), 1.0)
     assert heard(found, 500.0) is None
     found.take(1, 200, 500.0)
     assert heard(found, 570.0) is None

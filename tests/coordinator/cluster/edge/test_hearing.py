@@ -2,13 +2,14 @@
 
 from coordinator.cluster.edge.hearing import MOST_TURNED_AWAY
 from coordinator.cluster.protocol.errands import Route
-from coordinator.cluster.protocol.messages import Accepted, Ended, HandedBack, No, Step
+from coordinator.cluster.protocol.messages import Accepted, Ended, HandedBack, No
 from coordinator.dispatch.effects import Failed, Stopped
 from coordinator.dispatch.so_far import Tried
 from coordinator.scheduler.state import JobSpec
 from tests.coordinator.cluster.samples import CELL, JOB, OTHER, REQUEST, Edge, delta, placed
 from wire.chat import Usage
 from wire.errors import ErrorCode, SupernetError
+from wire.messages import Delta
 
 BUSY = SupernetError(ErrorCode.OVERLOADED, "busy")
 
@@ -32,7 +33,7 @@ def test_a_refusal_of_a_leg_of_before_counts_for_nothing() -> None:
 
 def test_a_cell_that_says_what_cannot_be_loses_the_job() -> None:
     edge = Edge()
-    edge.hears(placed(), Accepted(1), Step(delta("a", attempt=7)))
+    edge.hears(placed(), Accepted(1, 0), delta("a", attempt=7))
     assert edge.routes() == [Route(JOB, CELL)]
 
 
@@ -58,4 +59,4 @@ def test_a_job_whose_worker_is_away_may_still_be_brought_along() -> None:
 def test_what_stays_is_remembered_as_the_client_was_told() -> None:
     edge = Edge(JobSpec(JOB, "client", "m", REQUEST, 7, stays=True))
     edge.streams("abc")
-    assert [type(event) for event in edge.itinerary.jobs[JOB].so_much()] == [type(placed()), Accepted, Step]
+    assert [type(event) for event in edge.itinerary.jobs[JOB].so_much()] == [type(placed()), Accepted, Delta]

@@ -16,7 +16,6 @@ from coordinator.cluster.protocol.messages import (
     Reclaim,
     Release,
     Resync,
-    Step,
     Still,
     Submit,
     Taken,
@@ -55,7 +54,7 @@ def test_a_client_is_told_what_dispatch_would_tell() -> None:
     edge.hears(placed())
     edge.hears(Accepted(1, 7))
     assert edge.one(Begun) == Begun(JOB, 1)
-    edge.hears(Step(delta("ab", 0)), Step(delta("c", 1)))
+    edge.hears(delta("ab", 0), delta("c", 1))
     assert text(edge) == "abc" and [one.completion for one in edge.all(Deliver)] == [2, 3]
     edge.now += 2
     edge.hears(ENDED)
@@ -83,7 +82,7 @@ def test_tokens_that_said_nothing_are_taken_back_with_its_cell() -> None:
 def test_what_was_made_goes_to_its_client() -> None:
     request = MediaRequest(make=GenerateImage(prompt="x", width=64, height=64, steps=4))
     edge = Edge(JobSpec(JOB, "client", "m", request, 7))
-    edge.hears(placed(), Accepted(1), Progressed(JOB, "denoising", 1, 4))
+    edge.hears(placed(), Accepted(1, 0), Progressed(JOB, "denoising", 1, 4))
     assert edge.one(Progressed).percent == 24
     edge.hears(Progressed(JOB, "loading"))
     assert not edge.all(Progressed)  # another one that begins anew is silent
@@ -106,13 +105,13 @@ def test_its_place_in_the_queue_is_the_newest_that_its_cell_said() -> None:
 def test_an_event_counts_once_and_in_order() -> None:
     edge = Edge()
     edge.streams("ab")
-    edge.hears(Step(delta("b", 1)), number=3)
+    edge.hears(delta("b", 1), number=3)
     assert not edge.all(Deliver)
     edge.now += 1
-    edge.hears(Step(delta("d", 3)), number=5)
+    edge.hears(delta("d", 3), number=5)
     assert not edge.all(Deliver)
     assert edge.told(Resync)[0].items == ((JOB, 1, 4),)
-    edge.hears(Step(delta("c", 2)), Step(delta("d", 3)), number=4)
+    edge.hears(delta("c", 2), delta("d", 3), number=4)
     assert text(edge) == "cd"
 
 
@@ -195,7 +194,7 @@ def test_a_cell_that_was_only_slow_goes_on() -> None:
     edge.streams("abc")
     edge.itinerary.lost(CELL, edge.now)
     edge.passes(1)
-    edge.hears(Step(delta("d", 3)))
+    edge.hears(delta("d", 3))
     assert text(edge) == "d"
     edge.passes(1.75)
     assert not edge.routes()
@@ -328,7 +327,7 @@ def test_a_job_goes_on_in_the_cell_to_which_its_worker_has_come() -> None:
     assert (kept.leg, attempt.attempt, attempt.next_seq, attempt.taken_seq) == (2, 1, 3, 1)
     assert (attempt.untaken, attempt.progress_s, attempt.prompt) == (((1, 1), (2, 1)), 4.0, 7)
     assert edge.told(Release) == [Release(((JOB, 1),))]
-    edge.hears(Accepted(1, 7), Step(delta("d", 3)), cell=OTHER, leg=2, number=0)
+    edge.hears(Accepted(1, 7), delta("d", 3), cell=OTHER, leg=2, number=0)
     assert text(edge) == "d"
 
 
@@ -391,9 +390,7 @@ def test_but_not_to_one_that_has() -> None:
     edge.itinerary.lost(CELL, edge.now)
     edge.passes(ORPHAN_S)
     edge.itinerary.send(JOB, "bbbbbbbb", edge.now)
-    edge.hears(
-        placed(starts=2, kept=3, failures=1), Accepted(2), Step(delta("d", 0, 2)), cell="bbbbbbbb", leg=2, number=0
-    )
+    edge.hears(placed(starts=2, kept=3, failures=1), Accepted(2, 0), delta("d", 0, 2), cell="bbbbbbbb", leg=2, number=0)
     assert asks(edge) is None
 
 
@@ -435,7 +432,7 @@ def test_a_client_that_leaves_waits_for_its_slot_to_be_free() -> None:
     edge.out = edge.itinerary.cancel(JOB, edge.now)
     assert edge.out == [Tell(CELL, Cancel(JOB, 1))]
     assert edge.itinerary.cancel(JOB, edge.now) == []
-    edge.hears(Step(delta("d", 3)))
+    edge.hears(delta("d", 3))
     assert not edge.all(Deliver)
     edge.hears(Ended("stopped", 1, Usage(prompt=9, completion=4)))
     assert edge.one(Stopped).report.usage == Usage(prompt=9, completion=3)
@@ -484,7 +481,7 @@ def test_a_client_comes_back_for_an_answer_whose_edge_is_gone() -> None:
     edge.itinerary.home(JOB, edge.now)
     edge.out = edge.itinerary.attached(Attached(3, SPEC, 9.0), CELL, edge.now)
     assert edge.told(Resync)[0].items == ((JOB, 3, 0),)
-    edge.hears(placed(), Accepted(1), Step(delta("abc", 2)), ENDED, leg=3, number=0)
+    edge.hears(placed(), Accepted(1, 0), delta("abc", 2), ENDED, leg=3, number=0)
     assert text(edge) == "abc" and edge.one(Finished).report.total_s == 9.0
 
 

@@ -1,6 +1,6 @@
 from coordinator.cluster.edge.journey import Journey
 from coordinator.cluster.protocol.answer import Answer
-from coordinator.cluster.protocol.messages import Accepted, Step
+from coordinator.cluster.protocol.messages import Accepted
 from coordinator.scheduler.state import Job, Lease
 from tests.coordinator.cluster.samples import CELL, JOB, OTHER, PROCESS, SPEC, WORKER, delta
 from wire.chat import Content
@@ -54,11 +54,11 @@ def test_a_job_that_waited_goes_on_waiting() -> None:
 
 def test_what_the_client_has_is_remembered_while_it_is_short() -> None:
     found = journey()
-    found.keep(Accepted(1))
+    found.keep(Accepted(1, 0))
     assert found.so_much() == ()
     found.answer = Answer()
-    found.keep(Accepted(1))
-    found.keep(Step(delta("a")))
+    found.keep(Accepted(1, 0))
+    found.keep(delta("a"))
     assert len(found.so_much()) == 2
-    found.keep(Step(delta("b", parts=(Content(text="x" * 300_000),))))
+    found.keep(delta("b", parts=(Content(text="x" * 300_000),)))
     assert found.answer is None and found.so_much() == ()

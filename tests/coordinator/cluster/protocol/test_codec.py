@@ -1,29 +1,34 @@
 """Every message is read as it was said; nothing else is read as anything."""
 
+import json
 import random
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
+from pydantic import TypeAdapter
 
 from coordinator.artefact import Artefact
 from coordinator.cluster.protocol import codec, messages, news
-from coordinator.cluster.protocol.messages import MAX_MESSAGE_BYTES, Message
+from coordinator.cluster.protocol.messages import MAX_EVENTS, MAX_MESSAGE_BYTES, Event, Message
 from coordinator.cluster.protocol.unreadable import Unreadable
+from coordinator.dispatch.effects import Made, Progressed
 from coordinator.dispatch.overview import ModelStock
 from coordinator.dispatch.so_far import AttemptSoFar, SoFar, Tried
 from coordinator.scheduler.state import JobSpec
 from coordinator.scheduler.work import PromptCount
 from tests.coordinator.cluster.samples import JOB, REQUEST, SPEC, delta, placed
+from wire.chat import CallDelta, Content, Notice, Reasoning, Usage
 from wire.errors import ErrorCode, SupernetError
 from wire.media import GenerateImage, MediaRequest
+from wire.messages import Delta, TokenLogprob
 
 FILES = {"a" * 64: b"\x00\n\xff{}", "b" * 64: b""}
 SEEING = JobSpec(JOB, "client", "m", REQUEST, 7, 9.5, 2.0, "s", None, "key", PromptCount(12, True), FILES, "x", True)
 MAKING = replace(SPEC, request=MediaRequest(make=GenerateImage(prompt="x", width=64, height=64, steps=4)))
 ATTEMPT = AttemptSoFar(2, "o/w", "i", True, 7, 3, 1, ((1, 1), (2, 1)), 3, 99, 1, 1, "denoising", 40, 9.0, 8.0, 7.0, 6.0)
 SO_FAR = SoFar(Tried(starts=2, avoid=(("o/w", "i"),)), (1, 2, 3), (("o/w", 3),), "o/w", 7, legs=2, attempt=ATTEMPT)
-ANSWER = (placed(), messages.Accepted(1, 7), messages.Step(delta("ab")))
+ANSWER = (placed(), messages.Accepted(1, 7), delta("ab"))
 ERROR = SupernetError(ErrorCode.QUEUE_FULL, "full", param="model", retry_after_s=3.0)
 ARTEFACT = Artefact("x", "0" * 64, "image/png", 9, 0, 1, 64, 64)
 SAID: list[Message] = [
@@ -34,7 +39,7 @@ SAID: list[Message] = [
     messages.Release(((JOB, 1),)),
     messages.Taken(((JOB, 1, 2, 1, 2),)),
     messages.Resync(((JOB, 1, 2),), messages.Taken(((JOB, 1, 2, 1, 2),)), True),
-    messages.Events(((JOB, 1, 0, placed()), (JOB, 1, 1, messages.Step(delta("ab"))))),
+    messages.Events(((JOB, 1, 0, placed()), (JOB, 1, 1, delta("ab")))),
     messages.Waits(((JOB, 1, 2, 3.5),)),
     messages.Still(((JOB, 1),)),
     messages.Unknown(((JOB, 1),)),
@@ -54,10 +59,31 @@ SAID: list[Message] = [
     news.Bye(),
 ]
 
+PARTS = (Content(text="a\n\u2028"), Reasoning(text=""), Notice(text="x"), CallDelta(index=3, name="f", arguments="{"))
+SEEN = TokenLogprob(bytes=(0, 255), logprob=-0.5, top=(((97,), -0.5), ((), -9.0)))
+EVENTS: list[Event] = [
+    placed(),
+    placed(worker=None),
+    messages.Accepted(2, 7),
+    delta("ab", 3, 2),
+    Delta(job=JOB, attempt=1, seq=0, tokens=(), parts=PARTS),
+    Delta(job=JOB, attempt=1, seq=2**40, tokens=(0, 2**31 - 1), logprobs=(SEEN,)),
+    Progressed(JOB, "denoising", 3, 8, "AAAA"),
+    Made(JOB, ARTEFACT),
+    messages.Ended("finished", 2, Usage(prompt=7, completion=3), finish_reason="length", stop="x"),
+    messages.HandedBack(Tried(starts=1), "shed", "dddddddd"),
+]
+
 
 @pytest.mark.parametrize("message", SAID, ids=lambda message: type(message).__name__)
 def test_a_message_is_read_as_it_was_said(message: Message) -> None:
     assert codec.decode(codec.encode(message)) == message
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_an_event_is_read_as_what_it_was(event: Event) -> None:
+    (read,) = codec.decode(codec.encode(messages.Events(((JOB, 3, 2**40, event),)))).items  # type: ignore[union-attr]
+    assert read == (JOB, 3, 2**40, event) and type(read[3]) is type(event)
 
 
 def test_an_error_is_read_as_it_was_said() -> None:
@@ -107,6 +133,49 @@ def test_what_a_newer_replica_says_more_is_ignored() -> None:
 def test_junk_is_one_error(junk: bytes) -> None:
     with pytest.raises(Unreadable):
         codec.decode(junk)
+
+
+def test_no_event_has_all_that_another_one_must_have() -> None:
+    """The first kind that fits is the right one."""
+    for kind in get_args(Event):
+        said = {field for field in TypeAdapter(kind).json_schema()["properties"]}
+        for other in set(get_args(Event)) - {kind}:
+            assert not said >= set(TypeAdapter(other).json_schema()["required"]), (kind, other)
+
+
+STEP: list[Any] = ["j", 1, 0, {"job": "j", "attempt": 1, "seq": 0, "tokens": [5]}]
+
+
+def changed(place: int, value: Any) -> list[Any]:
+    return [value if at == place else kept for at, kept in enumerate(STEP)]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        7,
+        [],
+        STEP[:3],
+        [*STEP, 7],
+        changed(0, "a b"),
+        changed(0, 7),
+        changed(1, 0),
+        changed(2, -1),
+        changed(3, 7),
+        changed(3, {}),
+        changed(3, {"attempt": 0}),
+        *(changed(3, STEP[3] | wrong) for wrong in ({"attempt": 0}, {"seq": -1}, {"tokens": [2**31]})),
+        *(changed(3, STEP[3] | wrong) for wrong in ({"tokens": [5] * 8193}, {"parts": [{"type": "x", "text": "x"}]})),
+    ],
+)
+def test_what_is_no_event_is_one_error(item: Any) -> None:
+    with pytest.raises(Unreadable):
+        codec.decode(b"Events\n" + json.dumps({"items": [STEP, item]}).encode())
+
+
+def test_nor_are_too_many() -> None:
+    with pytest.raises(Unreadable):
+        codec.decode(b"Events\n" + json.dumps({"items": [STEP] * (MAX_EVENTS + 1)}).encode())
 
 
 def test_bytes_that_were_changed_on_the_way_are_read_or_refused() -> None:
