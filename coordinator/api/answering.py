@@ -227,6 +227,9 @@ class AnswerStream(JobStream):
             comments = b"".join(_percent(event) for _, event in events if isinstance(event, ToolProgress))
             if not events:
                 comments = self._place() or sse_comment("ping")
+            if not written.files:  # most: another generator for each costs more than its words
+                yield comments + written.body
+                continue
             async with aclosing(self._sent(comments, written)) as pieces:
                 async for piece in pieces:
                     yield piece
