@@ -1,6 +1,7 @@
 """What the scripted workers of scripts/chaos say: each token its number in the answer, by whom it was made, and when.
 
-So a client on this machine sees what was lost, repeated or someone else's, who made it, and how long it was on the way.
+So a client on this machine sees what was lost, repeated or someone else's, who made it, and how long it was on the way;
+and of the first, how long its question was.
 """
 
 import time
@@ -9,16 +10,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Stamp:
-    """A token. `seed`: of its request; `at`: time.monotonic() when it left the engine, which all processes share."""
+    """A token. `seed`: of its request; `asked`, `at`: when its engine was given the request, and when the token left
+    it, by time.monotonic(), which all processes share."""
 
     number: int
     seed: int
     worker: str
+    asked: float
     at: float
 
 
-def stamp(number: int, seed: int, worker: str) -> bytes:
-    return f"{number}:{seed}:{worker}:{time.monotonic():.6f} ".encode()
+def stamp(number: int, seed: int, worker: str, asked: float) -> bytes:
+    return f"{number}:{seed}:{worker}:{asked:.6f}:{time.monotonic():.6f} ".encode()
 
 
 def read(text: str) -> list[Stamp]:
@@ -26,5 +29,5 @@ def read(text: str) -> list[Stamp]:
     return [_stamp(*word.split(":")) for word in text.split()]
 
 
-def _stamp(number: str, seed: str, worker: str, at: str) -> Stamp:
-    return Stamp(int(number), int(seed), worker, float(at))
+def _stamp(number: str, seed: str, worker: str, asked: str, at: str) -> Stamp:
+    return Stamp(int(number), int(seed), worker, float(asked), float(at))

@@ -47,7 +47,7 @@ class SmallDaemon:
         self._pictures = PictureCache(ScriptedReader())
         self._link = Link(home, self._hello, self._received, self._lost)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._next: dict[str, tuple[int, int]] = {}  # number of the next token, and seed, of each job
+        self._next: dict[str, tuple[int, int, float]] = {}  # of each job: number of the next token, seed, when it came
 
     async def run(self) -> None:
         await asyncio.gather(self._link.run(), self._pump(), self._tick())
@@ -75,9 +75,9 @@ class SmallDaemon:
             return event
         tokens: list[port.Token] = []
         for token in event.tokens:
-            number, seed = self._next[token.job]
-            self._next[token.job] = number + 1, seed
-            tokens.append(replace(token, piece=stamp(number, seed, self._name)))
+            number, seed, asked = self._next[token.job]
+            self._next[token.job] = number + 1, seed, asked
+            tokens.append(replace(token, piece=stamp(number, seed, self._name, asked)))
         return port.Stepped(tuple(tokens))
 
     async def _tick(self) -> None:
@@ -108,7 +108,7 @@ class SmallDaemon:
 
     def _command(self, command: port.Command) -> None:
         if isinstance(command, port.Submit):
-            self._next[command.job] = len(command.delivered), command.seed
+            self._next[command.job] = len(command.delivered), command.seed, time.monotonic()
         self._engine.send(command)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
