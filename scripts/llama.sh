@@ -87,6 +87,7 @@ choose_backend() {
 }
 
 if [[ ${backend:-auto} != auto || ! -v CMAKE_ARGS ]]; then choose_backend "${backend:-auto}"; fi
+if [[ -n ${portable:-} ]]; then CMAKE_ARGS=${CMAKE_ARGS:+$CMAKE_ARGS }$portable; fi # scripts/engine: for other machines
 export CMAKE_ARGS
 
 # GCC's header says of `ldtilecfg` that it reads 8 of the 64 bytes that it reads, so the compiler drops what was written to

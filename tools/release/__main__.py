@@ -1,0 +1,41 @@
+"""`scripts/release`: build a release into a folder, and try it in empty environments."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tools.release.build import ReleaseError, build
+from tools.release.engine import NotPortable
+from tools.release.trial import tried
+
+PYTHONS = ("3.11", "3.12", "3.13")
+
+
+def engine(text: str) -> tuple[str, Path]:
+    name, _, wheel = text.partition("=")
+    return name, Path(wheel)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser("python -m tools.release", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--engine", action="append", type=engine, default=[], metavar="NAME=WHEEL")
+    parser.add_argument("--python", action="append", metavar="VERSION", help=f"instead of {', '.join(PYTHONS)}")
+    parser.add_argument("--as", dest="as_version", metavar="VERSION", help="instead of pyproject.toml's, for a trial")
+    args = parser.parse_args()
+    try:
+        version = build(args.folder, dict(args.engine), args.python or list(PYTHONS), as_version=args.as_version)
+        for found in tried(args.folder):
+            print(f"ok: {found}", flush=True)
+    except FileExistsError:
+        print(f"release: {args.folder} is there already: give a new folder", file=sys.stderr)
+        return 1
+    except (ReleaseError, NotPortable) as error:
+        print(f"release: {error}", file=sys.stderr)
+        return 1
+    print(f"{version} is in {args.folder}: supernet-coordinator serve --downloads {args.folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
