@@ -12,6 +12,7 @@ from coordinator.admission.idempotency import Idempotency
 from coordinator.admission.rate_limits import Rates
 from coordinator.api.account_access import AccountAccess
 from coordinator.api.app import Services
+from coordinator.api.downloads import DownloadsApi
 from coordinator.api.network import NetworkApi
 from coordinator.artefacts.artefacts import Artefacts
 from coordinator.artefacts.checker import Checker
@@ -22,6 +23,7 @@ from coordinator.billing.maintenance import Maintenance
 from coordinator.clock import now_ms
 from coordinator.config import Config
 from coordinator.dashboard.feed import Feed
+from coordinator.downloads import read_downloads
 from coordinator.hub.attempts import Attempts
 from coordinator.hub.hub import Hub
 from coordinator.joined import Joined, nats_bus
@@ -78,6 +80,9 @@ def assembled(config: Config) -> Iterator[Running]:
         network = NetworkApi(feed, accounts, lambda *worker: store.ask(earned_by, *worker), config.public_network)
         bonus_nano = config.bonus_spark * SPARK_NANO
         quota = config.quota()
+        downloads = read_downloads(config.downloads) if config.downloads else None
+        feed.newest = downloads.version if downloads else ""
+        hub.cell.give_out(feed.newest)
         access = AccountAccess(accounts, store, ledger, quota)
         counter = PromptCounter(catalog, VocabularyFiles(config.vocabularies)) if config.count_prompts else None
         promotions = config.promotions()
@@ -104,6 +109,7 @@ def assembled(config: Config) -> Iterator[Running]:
             config.platform_tools,
             Attempts(hub, joined.asks if joined else None),
             Idempotency(store, ledger, pepper, *([joined.is_dead] if joined else [])),
+            DownloadsApi(downloads, config.worker_image),
             joined,
             config.role,
         )

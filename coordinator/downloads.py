@@ -1,4 +1,4 @@
-"""What `--downloads` names: the folder that scripts/release made, of which a coordinator serves workers and installer."""
+"""What `--downloads` names: the folder that scripts/release made, of which workers are served."""
 
 import hashlib
 import json

@@ -117,6 +117,7 @@ PURE = [
     "coordinator/dispatch",
     "coordinator/media",
     "coordinator/scheduler",
+    "program/versions.py",
     "worker/issues.py",
     "worker/subprocesses/codec.py",
     "worker/engine/devices.py",

@@ -210,10 +210,11 @@ class KeptJob(Frozen):
 
 class Welcome(Frozen):
     """The answer to Hello. After a resume, attempts that are not in `kept` are over: the worker stops them and forgets
-    their frames."""
+    their frames. `newest`: of the worker's versions that the coordinator gives out, if it does."""
 
     type: Literal["welcome"] = "welcome"
     session: Id
+    newest: Text = ""
     heartbeat_s: Seconds = HEARTBEAT_S
     resume_window_s: Seconds = RESUME_WINDOW_S
     window_tokens: int = Field(WINDOW_TOKENS, ge=1, lt=2**31)

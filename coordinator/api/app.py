@@ -26,6 +26,7 @@ from coordinator.api.artefact_links import ArtefactLinks
 from coordinator.api.artefact_uploads import ArtefactUploads
 from coordinator.api.chat import ChatApi
 from coordinator.api.cross_origin import CrossOrigin
+from coordinator.api.downloads import DownloadsApi
 from coordinator.api.errors import MESSAGES_PATH, ErrorAnswers
 from coordinator.api.estimate import EstimateApi
 from coordinator.api.images import ImagesApi
@@ -46,7 +47,7 @@ from coordinator.api.worker_socket import WorkerSocket
 from coordinator.artefacts.artefacts import Artefacts
 from coordinator.artefacts.filter import MediaFilter
 from coordinator.billing.billing import Billing
-from coordinator.config import Role
+from coordinator.config_readers import Role
 from coordinator.hub.attempts import Attempts
 from coordinator.hub.hub import Hub
 from coordinator.joined import Joined
@@ -90,6 +91,7 @@ class Services:
     platform_tools: Mode
     attempts: Attempts
     idempotency: Idempotency
+    downloads: DownloadsApi
     joined: Joined | None = None
     role: Role = "both"
 
@@ -146,9 +148,11 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
         ("GET", "/readyz", monitoring.ready),
         ("GET", "/metrics", monitoring.scrape),
         ("GET", "/openapi.json", openapi),
+        *_downloads(services.downloads),
         ("GET", "/", pages.page),
         ("GET", "/playground", pages.page),
         ("GET", "/account", pages.page),
+        ("GET", "/add-worker", pages.page),
         ("GET", "/workers/{worker}", pages.page),
         ("GET", "/web/{name}", pages.file),
     ]
@@ -197,6 +201,15 @@ def _media(services: Services, intake: Intake) -> list[tuple[str, str, Endpoint]
         ("POST", "/v1/media/{media_id}/report", media.report),
         ("PUT", UPLOAD_PATH + "/{job}/{attempt}", uploads.put),
         ("GET", "/m/{name}", ArtefactLinks(services.artefacts).show),
+    ]
+
+
+def _downloads(downloads: DownloadsApi) -> list[tuple[str, str, Endpoint]]:
+    return [
+        ("GET", "/downloads", downloads.show),
+        ("GET", "/downloads/simple/{engine}", downloads.index),
+        ("GET", "/downloads/simple/{engine}/{project}", downloads.project),
+        ("GET", "/downloads/{name:path}", downloads.file),
     ]
 
 

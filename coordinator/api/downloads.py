@@ -1,6 +1,7 @@
 """/downloads: the worker as wheels, and its installer, for whoever can reach the coordinator.
 
-`/downloads/simple/ENGINE` is an index for pip and uv (PEP 503), one for each compiled engine, with the hash of every file.
+`/downloads/simple/ENGINE` is an index for pip and uv (PEP 503), with the hash of every file; each compiled engine
+has one of its own.
 """
 
 from collections.abc import Iterator
@@ -114,5 +115,5 @@ def _link(file: Download) -> str:
 
 
 def _page(links: list[str]) -> Response:
-    head = '<!doctype html><html><head><meta name="pypi:repository-version" content="1.0"><title>Packages</title></head>'
-    return HTMLResponse(f"{head}<body>{''.join(links)}</body></html>", headers=FRESH)
+    head = '<!doctype html><meta name="pypi:repository-version" content="1.0"><title>Packages</title>'
+    return HTMLResponse("".join([head, *links]), headers=FRESH)

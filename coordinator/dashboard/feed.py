@@ -63,6 +63,7 @@ class Feed:
         self._views: dict[Viewer, _View] = {}
         self._next = asyncio.Event()
         self._others = others
+        self.newest = ""  # of the worker's versions that this coordinator gives out
         self._asking = asyncio.Lock()
         self._looks: list[Look] = []  # of the other replicas
         self._looked_ms = 0
@@ -95,7 +96,7 @@ class Feed:
 
     def worker(self, name: str, viewer: Viewer) -> dict[str, Any]:
         """One worker in full. Raises unknown_worker, as `find` does."""
-        return worker_json(self.find(name, viewer), viewer)
+        return worker_json(self.find(name, viewer), viewer, self.newest)
 
     def find(self, name: str, viewer: Viewer) -> WorkerSnapshot:
         """One worker by its public id. Raises unknown_worker if it is not connected, or not this viewer's to see."""
@@ -160,6 +161,7 @@ class Feed:
             history=whole.history,
             draining=dispatch.draining,
             database=self._healthy(),
+            newest=self.newest,
         )
         self._number += 1
         # What was sent last is remembered for kinds of viewers that still watch.

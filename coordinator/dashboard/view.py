@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from coordinator.dashboard.watch import ReplicaSnapshot, WorkerSnapshot
+from program.versions import newer
 from wire.catalog import ModelSpec
 from wire.media_catalog import MediaSpec
 from wire.messages import Issue
@@ -51,6 +52,7 @@ class NetworkSnapshot:
     history: tuple[float, ...]
     draining: bool
     database: bool  # accounts and usage can be read and written
+    newest: str = ""  # of the worker's versions that this coordinator gives out
 
 
 @lru_cache(maxsize=8192)
@@ -158,8 +160,7 @@ def problems(snapshot: NetworkSnapshot, viewer: Viewer) -> list[Json]:
     for worker in snapshot.workers:
         if viewer.sees(worker):
             found += [_problem(worker, issue) for issue in worker.issues]
-            if worker.status == "resting":
-                found.append(_problem(worker, _resting(worker)))
+            found += [_problem(worker, issue) for issue in _seen(worker, snapshot.newest)]
     return sorted(found, key=lambda problem: SEVERITIES.index(problem["severity"]))[:MAX_PROBLEMS]
 
 
@@ -177,13 +178,22 @@ def _own(snapshot: NetworkSnapshot) -> list[Json]:
     return found
 
 
-def _resting(worker: WorkerSnapshot) -> Issue:
-    return Issue(
-        code="resting",
-        severity="warning",
-        message="Jobs failed on this worker, so it gets none for a while.",
-        remedy="Nothing, if it was once. If it comes back, look at the log of the worker.",
-    )
+def _seen(worker: WorkerSnapshot, newest: str) -> list[Issue]:
+    """What the coordinator itself sees of a worker."""
+    found = [RESTING] if worker.status == "resting" else []
+    if newer(newest, worker.version):
+        message = f"A newer version of the worker is out: {newest}. This one is {worker.version}."
+        remedy = "Run its installer again, as the page Add a worker says. Until then this one goes on serving."
+        found.append(Issue(code="newer_version", severity="info", message=message, remedy=remedy))
+    return found
+
+
+RESTING = Issue(
+    code="resting",
+    severity="warning",
+    message="Jobs failed on this worker, so it gets none for a while.",
+    remedy="Nothing, if it was once. If it comes back, look at the log of the worker.",
+)
 
 
 def _problem(worker: WorkerSnapshot, issue: Issue) -> Json:
@@ -201,7 +211,7 @@ def _sentence(severity: str, code: str, message: str, remedy: str = "") -> Json:
 # ---- one worker ------------------------------------------------------------------------------------------------------
 
 
-def worker_json(worker: WorkerSnapshot, viewer: Viewer) -> Json:
+def worker_json(worker: WorkerSnapshot, viewer: Viewer, newest: str = "") -> Json:
     """One worker in full, for its owner and the operator."""
     return {
         **_tile(worker, viewer),
@@ -216,10 +226,10 @@ def worker_json(worker: WorkerSnapshot, viewer: Viewer) -> Json:
         "faults": worker.faults,
         "tokens": worker.tokens,
         "models": [_replica(replica) for replica in worker.replicas],
-        "issues": [_sentence(issue.severity, issue.code, issue.message, issue.remedy) for issue in worker.issues]
-        + (
-            [] if worker.status != "resting" else [_sentence(**_resting(worker).model_dump(exclude={"type", "active"}))]
-        ),
+        "issues": [
+            _sentence(issue.severity, issue.code, issue.message, issue.remedy)
+            for issue in (*worker.issues, *_seen(worker, newest))
+        ],
     }
 
 

@@ -46,6 +46,10 @@ class Dispatch(Outlook):
         self._state = State(self.limits, replica)
         self.learned = Learned(self._state)
 
+    def give_out(self, version: str) -> None:
+        """Tell workers from now on that this is the newest version of theirs which can be had here."""
+        self._state.newest = version
+
     # ---- workers -------------------------------------------------------------------------------------------------
 
     def worker_joined(self, hello: Hello, peer: Peer, now: float) -> list[Effect]:

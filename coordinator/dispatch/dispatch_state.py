@@ -22,6 +22,7 @@ class State:
 
     limits: Limits
     replica: str = ""  # this coordinator's name among several
+    newest: str = ""  # of the worker's versions that this coordinator gives out
     elsewhere: frozenset[str] = frozenset()  # models that other cells serve
     jobs: dict[str, Job] = field(default_factory=dict)  # those that have not ended, by id
     poison: PoisonList = field(default_factory=PoisonList)

@@ -158,6 +158,7 @@ def _resumed(state: State, lease: Lease, now: float) -> None:
 def _welcome(state: State, worker: Worker, kept: tuple[KeptJob, ...]) -> None:
     welcome = Welcome(
         session=worker.peer.session,
+        newest=state.newest,
         resume_window_s=state.limits.resume_window_s,
         window_tokens=state.limits.window_tokens,
         kept=kept,

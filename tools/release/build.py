@@ -29,7 +29,7 @@ def version_of(source: Path) -> str:
     if version is None or told is None or told[1] != version[1]:
         raise ReleaseError("CHANGELOG.md does not begin with the version of pyproject.toml")
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", told[2]):
-        raise ReleaseError(f"CHANGELOG.md says of {told[1]} ({told[2]}): write the day there, or build with --as VERSION")
+        raise ReleaseError(f"CHANGELOG.md says of {told[1]} ({told[2]}): write the day there, or give --as VERSION")
     return version[1]
 
 
@@ -96,8 +96,12 @@ def _hashed(folder: Path, pin: str) -> str:
 
 
 def _installer(folder: Path, version: str, sha256: str) -> None:
-    program = (INSTALLER / "install.py").read_text().replace("@VERSION@", version).replace("@MANIFEST@", sha256)
-    shell = (INSTALLER / "install.sh").read_text().replace("@PROGRAM@\n", program)
+    """One script to read before it is run, which carries its Python file by file."""
+    carried = []
+    for path in sorted(INSTALLER.glob("*.py")):
+        text = path.read_text().replace("@VERSION@", version).replace("@MANIFEST@", sha256)
+        carried.append(f"cat >\"$folder/installer/{path.name}\" <<'END-OF-FILE'\n{text}END-OF-FILE\n")
+    shell = (INSTALLER / "install.sh").read_text().replace("# @FILES@\n", "\n".join(carried))
     (folder / manifest.INSTALLER).write_text(shell)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.environments import UV
+from tools.local_network import MODEL as MODEL_ID
 from tools.local_network import Network
 from tools.release.build import ROOT, ReleaseError
 
@@ -43,9 +44,9 @@ def tried(folder: Path) -> Iterator[str]:
         network.commands = commands
         try:
             network.start_coordinator()
-            plan = ["--plan", "--json", *network.model_options(), "--state-dir", data / "plan"]
-            slots = json.loads(_run(commands["worker"] / "supernet-worker", *plan))["slots"]
-            yield f"the worker plans {slots} chats at once with a tiny model"
+            model = ["--catalog", network.catalog, "--model", MODEL_ID, "--model-file", MODEL]
+            plan = _run(commands["worker"] / "supernet-worker", "--plan", *model, "--state-dir", data / "plan")
+            yield f"the worker plans: {plan.splitlines()[0]}"
             network.start_worker()
             yield "the coordinator starts, and the worker registers"
         finally:

@@ -9,9 +9,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from program.versions import newer
 from wire.messages import WORKER_PATH, Issue
 from worker.daemon import reach
 from worker.daemon.reason import Reason
@@ -83,6 +85,7 @@ class Probes:
     media: Callable[[], Issue | str | None]
     daemon: Callable[[], tuple[Issue, ...] | str]
     get: Get
+    version: Callable[[], str] = lambda: metadata.version("supernet")
 
 
 def check(target: Target, probes: Probes) -> list[Finding]:
@@ -101,6 +104,7 @@ def check(target: Target, probes: Probes) -> list[Finding]:
         *_wanted("vision", probes.vision()),
         *_wanted("media", probes.media()),
         _coordinator(target, probes.get),
+        *_version(target, probes),
         _key(target, probes.get),
         *_daemon(probes.daemon()),
     ]
@@ -191,6 +195,19 @@ def _coordinator(target: Target, get: Get) -> Finding:
     what = answer.text if answer.status == 0 or answer.remedy else f"HTTP {answer.status}"
     message = f"{target.coordinator}/health: {what}"
     return _bad("coordinator", issue("coordinator_unreachable", message, answer.remedy))
+
+
+def _version(target: Target, probes: Probes) -> list[Finding]:
+    """Whether the coordinator gives out a newer version. Nothing where it gives none, or an older one cannot say."""
+    try:
+        newest = str(json.loads(probes.get(f"{target.coordinator}/downloads", {}).text)["version"])
+    except (ValueError, LookupError, TypeError):
+        return []
+    here = probes.version()
+    if not newer(newest, here):
+        return [Finding("version", True, f"{here}; the coordinator gives out {newest}")]
+    get = f"curl -fsSLO {target.coordinator}/downloads/install.sh && sudo sh install.sh {target.coordinator}"
+    return [Finding("version", None, f"a newer version is out: {newest}, and this is {here}", f"{get} upgrades it.")]
 
 
 def _key(target: Target, get: Get) -> Finding:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from time import localtime, strftime
 
+from program.versions import newer
 from wire.earnings import Earnings
 from worker.machine.description import Reading
 from worker.telemetry.status import MediaView, ModelView, Problem, Status
@@ -21,6 +22,8 @@ def page(status: Status) -> str:
 def _lines(status: Status) -> Iterator[str]:
     yield f"supernet-worker {status.version}   {status.name}   {status.phase}, up {_duration(status.uptime_s)}"
     yield f"coordinator     {status.coordinator or 'not dialled yet'}"
+    if newer(status.newest, status.version):
+        yield f"newer version   {status.newest} is out; supernet-worker --check says how to get it"
     if status.progress:
         yield f"model           {status.progress}"
     for model in status.models:

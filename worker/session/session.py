@@ -43,6 +43,7 @@ class Session:
         self.jobs = Jobs(models, media, self.line, self.leaving)
         self._engines = Engines(models, media, self.jobs, self.line, self.problems)
         self.earnings: Earnings | None = None  # the last that the coordinator said, for the owner's eyes
+        self.newest = ""  # of this program's versions, as the coordinator says
 
     # ---- the link ------------------------------------------------------------------------------------------------
 
@@ -111,6 +112,7 @@ class Session:
 
     def _welcome(self, welcome: wire.Welcome, now: float) -> list[Effect]:
         self.line.up(welcome)
+        self.newest = welcome.newest
         kept = {JobKey(job.job, job.attempt): job.next_seq for job in welcome.kept}
         effects: list[Effect] = [Send(self.capacity()), *self.problems.again(), *self.jobs.reattach(kept)]
         if self.leaving.begun:

@@ -113,6 +113,7 @@ class Status(_Frozen):
     memory_bytes: int = 0  # of the machine
     available_bytes: int = 0
     earnings: Earnings | None = None
+    newest: str = ""  # of this program's versions, as the coordinator says
     problems: tuple[Problem, ...] = ()  # that are not over
     last_problem: Problem | None = None  # over or not
 
@@ -201,5 +202,6 @@ def with_session(
             "models": model_views(session, counters),
             "media": media_views(session, media),
             "earnings": session.earnings,
+            "newest": session.newest,
         }
     )

@@ -1,6 +1,7 @@
 // Which page is shown, who is signed in, light or dark.
 
 import { accountPage } from "./account.js";
+import { addWorkerPage } from "./add_worker.js";
 import { ApiError, json, key } from "./api.js";
 import { h } from "./dom.js";
 import { networkPage } from "./network.js";
@@ -18,6 +19,7 @@ const PAGES = [
   [/^\/$/, "Network", networkPage],
   [/^\/playground$/, "Playground", playgroundPage],
   [/^\/account$/, "Account", accountPage],
+  [/^\/add-worker$/, "Add a worker", addWorkerPage],
   [/^\/workers\/([0-9a-f]{12})$/, "Worker", workerPage],
 ];
 

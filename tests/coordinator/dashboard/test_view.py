@@ -165,6 +165,17 @@ def test_the_operator_is_told_of_the_coordinators_own_problems_worst_first() -> 
     assert network_json(seen, MODELS, ME)["problems"] == []
 
 
+def test_who_sees_a_worker_is_told_that_a_newer_version_is_out() -> None:
+    old, new = replace(worker("me", "a"), version="0.1.0"), replace(worker("me", "b"), version="0.2.0")
+    seen = replace(snapshot(old, new), newest="0.2.0")
+    (told,) = network_json(seen, MODELS, ME)["problems"]
+    assert (told["code"], told["name"], told["severity"]) == ("newer_version", "a", "info")
+    assert "0.2.0" in told["message"] and "0.1.0" in told["message"]
+    assert network_json(seen, MODELS, NOBODY)["problems"] == []
+    assert [issue["code"] for issue in worker_json(old, ME, "0.2.0")["issues"]] == ["newer_version"]
+    assert worker_json(new, ME, "0.2.0")["issues"] == [] == worker_json(old, ME, "")["issues"]
+
+
 def test_problems_have_a_bound() -> None:
     many = [worker("me", f"w{n}", issues=(ISSUE,)) for n in range(MAX_PROBLEMS + 50)]
     assert len(network_json(snapshot(*many), MODELS, ME)["problems"]) == MAX_PROBLEMS

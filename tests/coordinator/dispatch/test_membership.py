@@ -19,7 +19,14 @@ def test_a_worker_is_welcomed_before_anything_else() -> None:
     session = driver.dial()
     welcome = driver.out[0].message  # type: ignore[union-attr]
     assert isinstance(welcome, wire.Welcome)
-    assert (welcome.session, welcome.kept) == (session, ())
+    assert (welcome.session, welcome.kept, welcome.newest) == (session, (), "")
+
+
+def test_a_worker_is_told_of_the_newest_version_that_is_given_out() -> None:
+    driver = Driver()
+    driver.dispatch.give_out("0.2.0")
+    driver.dial()
+    assert driver.sent(wire.Welcome)[0][1].newest == "0.2.0"
 
 
 def test_a_dropped_socket_resumes_where_it_was_without_a_new_start() -> None:

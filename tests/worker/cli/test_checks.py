@@ -41,6 +41,7 @@ def findings(
     media: Issue | str | None = None,
     engine: Issue | None = None,
     daemon: tuple[Issue, ...] | str = (),
+    version: str = "0.1.0",
 ) -> dict[str, Finding]:
     def get(url: str, headers: dict[str, str]) -> Answer:
         if url.endswith(("/v1/worker", "/v1/models")):
@@ -60,6 +61,7 @@ def findings(
         media=lambda: media,
         daemon=lambda: daemon,
         get=get,
+        version=lambda: version,
     )
     return {finding.name: finding for finding in check(target, probes)}
 
@@ -202,6 +204,21 @@ def test_what_was_not_given_is_asked_for() -> None:
     found = findings(Target(None, None, False, Path("/models"), 0))
     assert found["coordinator"].ok is False and "--coordinator" in found["coordinator"].remedy
     assert found["key"].ok is False and "--key-file" in found["key"].remedy
+
+
+@pytest.mark.parametrize(("here", "fine"), [("0.1.0", None), ("0.2.0", True), ("0.3.0", True)])
+def test_a_newer_version_that_is_given_out_is_a_note_with_the_command(here: str, fine: bool | None) -> None:
+    answer = Answer(200, '{"version": "0.2.0"}')
+    found = findings(answers={f"{TARGET.coordinator}/downloads": answer}, version=here)["version"]
+    assert found.ok is fine and "0.2.0" in found.message and here in found.message
+    assert (f"{TARGET.coordinator}/downloads/install.sh" in found.remedy) is (fine is None)
+
+
+@pytest.mark.parametrize("text", ['{"version": null}', "", "[]", "null", "{}", '{"version": "no number"}'])
+def test_a_coordinator_that_gives_none_out_says_nothing_of_versions(text: str) -> None:
+    found = findings(answers={f"{TARGET.coordinator}/downloads": Answer(200, text)})
+    assert "version" not in found or found["version"].ok
+    assert "version" not in findings(answers={f"{TARGET.coordinator}/downloads": Answer(404)})
 
 
 def test_findings_are_shown_as_text_and_as_json() -> None:

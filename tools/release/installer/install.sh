@@ -12,11 +12,11 @@ for python in python3 python3.14 python3.13 python3.12 python3.11 ''; do
   if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then break; fi
 done
 
-program=$(mktemp)
-trap 'rm -f "$program"' EXIT
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-cat >"$program" <<'PROGRAM'
-@PROGRAM@
-PROGRAM
-"$python" "$program" "$@"
+mkdir "$folder/installer"
+# @FILES@
+
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$folder "$python" -m installer "$@"
