@@ -24,9 +24,9 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 400  # a bound on waiting, not an assertion about speed
 COMMANDS = "setup test test_vulkan check demo bench gpu_check compat openapi hostile simulate docs conformance pins"
-SCRIPTS = [*COMMANDS.split(), "try_install", "install_service"]
+SCRIPTS = [*COMMANDS.split(), "release", "engine", "try_release", "try_install", "install_service"]
 SHELL = [ROOT / "scripts" / name for name in SCRIPTS]
-SHELL.append(ROOT / ".ci" / "run")
+SHELL += [ROOT / ".ci" / "run", ROOT / "tools" / "release" / "installer" / "install.sh"]
 
 PYTHON = """#!/usr/bin/env bash
 venv=$(dirname "$(dirname "$0")")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 STEP_S = 900
-COMMANDS = ("sh", "env", "python3", "mktemp", "cat", "rm", "mkdir")  # all that install.sh calls
+COMMANDS = ("sh", "env", "python3", "mktemp", "cat", "rm", "mkdir", "touch")  # all that install.sh calls
 COMPILERS = ("cc", "gcc", "c++", "g++", "clang", "cmake", "make", "pip", "pip3", "uv", "curl")
 DEBIAN = "bookworm"
 
@@ -78,7 +78,9 @@ def debian(folder: Path) -> Iterator[Box]:
         new.rename(cache)
     root = folder / "debian"
     subprocess.run(["cp", "-a", str(cache), str(root)], check=True, timeout=STEP_S)
-    enter = ("unshare", "--mount", "--pid", "--fork", "--kill-child", f"--mount-proc={root}/proc", "chroot", str(root))
+    # With a /proc of its own, which goes with it; what is entered is the command itself, so that a signal reaches it.
+    mounted = f'mount -t proc proc {root}/proc && exec chroot {root} "$@"'
+    enter = ("unshare", "--mount", "sh", "-c", mounted, "sh")
     try:
         yield Box(root, Path("/root"), "/usr/sbin:/usr/bin:/sbin:/bin", enter)
     finally:

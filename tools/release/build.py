@@ -100,7 +100,7 @@ def _installer(folder: Path, version: str, sha256: str) -> None:
     carried = []
     for path in sorted(INSTALLER.glob("*.py")):
         text = path.read_text().replace("@VERSION@", version).replace("@MANIFEST@", sha256)
-        carried.append(f"cat >\"$folder/installer/{path.name}\" <<'END-OF-FILE'\n{text}END-OF-FILE\n")
+        carried.append(f"cat >\"$folder/tools/release/installer/{path.name}\" <<'END-OF-FILE'\n{text}END-OF-FILE\n")
     shell = (INSTALLER / "install.sh").read_text().replace("# @FILES@\n", "\n".join(carried))
     (folder / manifest.INSTALLER).write_text(shell)
 

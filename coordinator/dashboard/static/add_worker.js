@@ -13,7 +13,7 @@ const EVERY_MS = 2000;
 export function addWorkerPage(root, { askForKey }) {
   const body = h("ol", { class: "network steps" });
   const stop = new AbortController();
-  root.append(h("header", { class: "pagehead" }, h("h1", {}, "Add a worker"), h("p", { class: "muted" }, "A machine with Linux, best with a GPU, serves others and earns for it.")), body);
+  root.append(h("div", { class: "network" }, h("header", { class: "pagehead" }, h("h1", {}, "Add a worker"), h("p", { class: "muted" }, "A machine with Linux, best with a GPU, serves others and earns for it.")), body));
 
   async function load() {
     try {

@@ -10,11 +10,11 @@ import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .environment import fill
-from .home import Home
-from .machine import choose_engine
-from .served import VERSION, InstallError, Release
-from .service import serve, stop_serving
+from tools.release.installer.environment import fill
+from tools.release.installer.home import Home
+from tools.release.installer.machine import choose_engine
+from tools.release.installer.served import VERSION, InstallError, Release
+from tools.release.installer.service import serve, stop_serving
 
 
 def address(text: str) -> str:

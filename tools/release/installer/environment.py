@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .served import InstallError, Release
+from tools.release.installer.served import InstallError, Release
 
 INSTALL_S = 1800
 

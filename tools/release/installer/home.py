@@ -6,8 +6,8 @@ import shutil
 import time
 from pathlib import Path
 
-from .environment import fill
-from .served import VERSION, Release, say
+from tools.release.installer.environment import fill
+from tools.release.installer.served import VERSION, Release, say
 
 OURS = "# written by Supernet's install.sh"
 

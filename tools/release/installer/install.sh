@@ -16,7 +16,8 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-mkdir "$folder/installer"
+mkdir -p "$folder/tools/release/installer"
+touch "$folder/tools/__init__.py" "$folder/tools/release/__init__.py"
 # @FILES@
 
-PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$folder "$python" -m installer "$@"
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$folder "$python" -P -m tools.release.installer "$@"

@@ -9,7 +9,7 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
-from .served import TIMEOUT_S, InstallError, Release
+from tools.release.installer.served import TIMEOUT_S, InstallError, Release
 
 
 def choose_engine(release: Release, wish: str | None) -> str:

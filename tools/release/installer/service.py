@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .served import InstallError, Release
+from tools.release.installer.served import InstallError, Release
 
 SERVICE = Path("/opt/supernet")
 KEPT_SERVICE = SERVICE / "installer" / "scripts" / "install_service"
@@ -19,8 +19,10 @@ def serve(release: Release, engine: str, args: argparse.Namespace, key: str) -> 
     for name in ("install_service", "supernet-worker.service"):
         shutil.copy(release.fetch(name), scripts / name)
     filler = release.folder / "fill"
-    here = Path(__file__).parents[1]
-    program = f'PYTHONPATH="{here}" exec "{sys.executable}" -m installer "{args.url}" --engine {engine} --into "$1"'
+    here = Path(__file__).parents[3]
+    program = (
+        f'PYTHONPATH="{here}" exec "{sys.executable}" -P -m {__package__} "{args.url}" --engine {engine} --into "$1"'
+    )
     filler.write_text(f"#!/bin/sh\n{program}\n")
     filler.chmod(0o700)
     command = ["bash", str(scripts / "install_service"), "--fill-with", str(filler), "--coordinator", args.url]

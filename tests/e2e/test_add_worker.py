@@ -1,0 +1,80 @@
+"""A machine is added in the browser: a key for it, the commands, then its arrival, first problem and earnings."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.coordinator.a_release import release
+from tests.e2e.browser import PATIENCE_MS, visit
+from tools.local_network import MODEL, Network
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture
+def network(tmp_path: Path, tiny_chat: Path) -> Iterator[Network]:
+    network = Network(tmp_path, tiny_chat)
+    try:
+        yield network
+    finally:
+        network.close()
+
+
+def copied(page: Page) -> list[str]:
+    return page.locator(".copied code").all_inner_texts()
+
+
+def test_a_key_a_command_and_what_becomes_of_it(network: Network, browser: Browser, tmp_path: Path) -> None:
+    network.start_coordinator("--downloads", str(release(tmp_path / "release", "9.0.0")))
+    with visit(browser, network.url, phone=True, dark=True) as here:
+        here.expected = ("401",)
+        here.open("/add-worker")
+        here.sign_in(network.key)
+        page = here.page
+        expect(page.get_by_role("heading", name="Add a worker")).to_be_visible()
+        page.get_by_label("What the machine is called").fill("attic")
+        page.get_by_role("button", name="Make its key").click()
+        expect(page.get_by_text("it is not shown again")).to_be_visible()
+        key, service, pip, _ = copied(page)
+        made = network.get("/v1/account/keys")["data"][-1]
+        assert (made["name"], made["scopes"], made["hint"][-4:]) == ("attic", ["worker"], key[-4:])
+        sha256 = network.get("/downloads")["installer_sha256"]
+        assert f"{network.url}/downloads/install.sh" in service and sha256 in service and key not in service
+        assert f"--index-url {network.url}/downloads/simple/cpu" in pip
+        page.get_by_label("For which GPU").select_option("vulkan")
+        assert "/simple/vulkan" in copied(page)[2]
+        assert "docker" not in page.locator("main").inner_text()
+        assert here.too_wide() <= 0
+        here.picture("add-worker-waiting")
+
+        network.start_worker(key=key)
+        arrived = page.get_by_role("status").last
+        expect(arrived).to_contain_text("is here")
+        expect(arrived).to_contain_text(f"{MODEL}: 2 chats at once, 4,096 tokens each, ready")
+        expect(arrived).to_contain_text("Nothing earned yet")
+        expect(page.locator(".problem")).to_contain_text("Newer version")  # its own is older than what is given out
+        expect(page.locator(".problem")).to_contain_text("What to do")
+        owner, network.key = network.key, network.create_stranger("client")
+        network.post("/v1/chat/completions", {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}]})
+        network.key = owner
+        expect(arrived).to_contain_text("It has earned its first $")
+        assert here.too_wide() <= 0
+        here.picture("add-worker-earned")
+        page.get_by_role("link", name="Its page has the rest").click()
+        expect(page.get_by_role("heading", name="Measured speed")).to_be_visible()
+
+
+def test_a_coordinator_that_gives_none_out_shows_the_way_from_a_checkout_and_an_image(
+    network: Network, browser: Browser
+) -> None:
+    network.start_coordinator("--worker-image", "registry.example/supernet-worker:9")
+    with visit(browser, network.url) as here:
+        here.expected = ("401",)
+        here.open("/add-worker")
+        here.sign_in(network.key)
+        expect(here.page.get_by_text("gives no worker out")).to_be_visible()
+        checkout, container = copied(here.page)
+        assert "scripts/install_service" in checkout and container.endswith("registry.example/supernet-worker:9")
+        here.picture("add-worker-checkout")

@@ -1,0 +1,28 @@
+"""A whole release, built, tried, and lived through in an empty home; scripts/try_release does it in a bare Debian."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.test_wheel import run
+from tools.local_network import Network
+from tools.release.box import alone
+from tools.release.life import ROOT, TINY, Life, releases
+from tools.release.trial import tried
+
+pytestmark = pytest.mark.process
+
+
+def test_a_worker_is_installed_serves_is_upgraded_and_removed_without_a_trace(tmp_path: Path) -> None:
+    engine = Path(run(ROOT / "scripts" / "engine", "cpu").strip())
+    first, second = releases(tmp_path, engine)
+    assert len(list(tried(first))) == 4
+    said: list[str] = []
+    (tmp_path / "network").mkdir()
+    network = Network(tmp_path / "network", TINY)
+    try:
+        with alone(tmp_path / "box") as box:
+            Life(box, network, said.append).all(first, second)
+    finally:
+        network.close()
+    assert len(said) == 6 and said[-1] == "removed, and nothing is left"
