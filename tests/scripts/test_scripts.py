@@ -636,6 +636,18 @@ def test_a_failed_setup_leaves_the_running_installation_as_it_was(box: Checkout)
     assert [path.resolve() for path in (root / "opt/supernet/releases").iterdir()] == [before]
 
 
+def test_an_installer_that_fills_the_environment_takes_the_place_of_setup(box: Checkout) -> None:
+    filler = box.folder / "fill"
+    executable(filler, '#!/bin/sh\nmkdir -p "$1/bin" && cp /bin/true "$1/bin/python" && touch "$1/filled"\n')
+    executable(box.folder / "scripts" / "setup", "#!/bin/sh\nexit 1\n")
+    root, done = install(box, *GIVEN, str(box.folder / "key.txt"), "--fill-with", str(filler))
+    assert done.returncode == 0, done.stderr
+    assert (root / "opt/supernet/current").resolve().joinpath("filled").exists()
+    executable(filler, '#!/bin/sh\nmkdir -p "$1" && exit 1\n')
+    assert install(box, "--fill-with", str(filler))[1].returncode != 0
+    assert (root / "opt/supernet/current").resolve().joinpath("filled").exists()
+
+
 def test_uninstalling_keeps_models_and_identity_until_a_purge(box: Checkout) -> None:
     root, _ = install(box, *GIVEN, str(box.folder / "key.txt"))
     for folder in ("var/cache/supernet", "var/lib/supernet"):
