@@ -7,7 +7,8 @@ import pytest
 from tests.packaging.test_wheel import run
 from tools.local_network import Network
 from tools.release.box import alone
-from tools.release.life import ROOT, TINY, Life, releases
+from tools.release.build import ROOT
+from tools.release.life import TINY, Life, releases
 from tools.release.trial import tried
 
 pytestmark = pytest.mark.process
