@@ -12,6 +12,7 @@ from tools.bench.drafts.cases import CASES, CODE, Case, copying
 from worker.bindings.vocab import Vocab
 
 COPY, PROSE = CASES[0], CASES[2]
+OWN_HEAD = next(case for case in CASES if case.model == "head")
 
 
 @pytest.fixture
@@ -32,6 +33,14 @@ async def test_each_case_is_measured_beside_none_and_beside_the_peer(
     names = [row.case.removeprefix(case.name) for row in rows]
     assert names[:4] == [", guesses beside none"] * 2 + [", beside llama-server's guesses"] * 2
     assert names[4] == ": guessed"
+    assert all(row.ours > 0 for row in rows[:4])
+
+
+@pytest.mark.process
+async def test_a_model_with_a_head_is_asked_what_it_was_trained_for(server: Path, tiny_mtp: Path) -> None:
+    short = replace(OWN_HEAD, rounds=3)
+    rows = await compare(short, tiny_mtp, Options(server, tiny_mtp, None, pairs=1, threads=1))
+    assert {row.case.removeprefix(OWN_HEAD.name) for row in rows} >= {", guesses beside none", ": guessed"}
     assert all(row.ours > 0 for row in rows[:4])
 
 

@@ -10,10 +10,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from program.gguf import GgufError
 from tools.bench import comparison
 from tools.bench.drafts.cases import CASES, PROCESSOR, SPEED, Case, measure
+from tools.bench.drafts.stretched import write_stretched
 from tools.bench.engine.llama_server import peer
 from tools.bench.engine.ours import Ours, ours
 from tools.bench.engine.sides import BenchError, Shape, Side
@@ -23,6 +25,7 @@ from worker.planning.plan import PlanError
 
 PAIRS = 5
 WARM_UP = 64  # tokens
+HEAD_KIND = "draft-mtp"  # the peer's, of the cases with a prediction head
 KINDS = ("ngram-simple", "ngram-mod", "ngram-map-k", "ngram-map-k4v", "ngram-cache")
 
 
@@ -39,7 +42,7 @@ class Options:
 async def compare(case: Case, model: Path, options: Options) -> list[comparison.Row]:
     """All runs of one case. All sides stay loaded, and only one of them works at a time."""
     without = Shape(model, case.chats, case.context, options.threads)
-    guessing = replace(without, drafts=options.kind)
+    guessing = replace(without, drafts=HEAD_KIND if case.model == "head" else options.kind)
     vocab = Vocab(str(model))
     numbers: dict[str, list[dict[str, float]]] = {}
     async with AsyncExitStack() as stack:
@@ -86,18 +89,24 @@ def _guesses(case: Case, side: Ours, before: int) -> list[comparison.Row]:
         comparison.row(f"{case.name}: guessed", "tokens", [drafted]),
         comparison.row(f"{case.name}: of these came true", "%", [100 * accepted / drafted]),
         comparison.row(f"{case.name}: of all tokens were guessed", "%", [100 * accepted / tokens]),
+        comparison.row(f"{case.name}: tokens a step", "tokens", [tokens / (last.draws - first.draws)]),
     ]
 
 
 async def run(cases: Sequence[Case], options: Options) -> list[comparison.Row]:
     rows: list[comparison.Row] = []
-    for case in cases:
-        model = options.model if case.model == "dense" else options.hybrid
-        if model is None:
-            print(f"{case.name}: left out, it needs --hybrid FILE", file=sys.stderr)
-            continue
-        print(f"{case.name}, {model.name}", file=sys.stderr)
-        rows += await compare(case, model, options)
+    with TemporaryDirectory() as folder:
+        stretched = Path(folder) / "stretched.gguf"
+        if any(case.model == "head" for case in cases):
+            write_stretched(stretched)
+        models = {"dense": options.model, "hybrid": options.hybrid, "head": stretched}
+        for case in cases:
+            model = models[case.model]
+            if model is None:
+                print(f"{case.name}: left out, it needs --hybrid FILE", file=sys.stderr)
+                continue
+            print(f"{case.name}, {model.name}", file=sys.stderr)
+            rows += await compare(case, model, options)
     return rows
 
 

@@ -43,9 +43,10 @@ class Peer:
         body = {
             "prompt": _shown(ask.shown) if ask.shown else list(ask.prompt),
             "n_predict": ask.most,
-            "temperature": 0,
-            "top_k": 1,  # else it sorts candidates before it takes the best
-            "ignore_eos": True,
+            "temperature": ask.temperature,
+            "top_k": 1 if not ask.temperature else 0,  # else it sorts candidates before it takes the best
+            "ignore_eos": not ask.ends,
+            "seed": 1,
             "cache_prompt": True,
             "stream": True,
         }

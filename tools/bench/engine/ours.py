@@ -21,8 +21,6 @@ from worker.pictures.process import PictureReader
 from worker.planning.explain import Plan
 from worker.planning.plan import PlanError, Wishes, plan
 
-GREEDY = Sampling(temperature=0)
-
 
 def planned(shape: Shape) -> Plan:
     """What the worker's own plan makes of it. Raises BenchError if not all of it fits.
@@ -92,7 +90,8 @@ class Ours:
     def ask(self, ask: Ask) -> Answer:
         self._asked += 1
         job = f"bench.{self._asked}"
-        submit = port.Submit(job, ask.prompt, ask.most, GREEDY, seed=1, anchors=ask.anchors, ignore_eos=True)
+        sampling = Sampling(temperature=ask.temperature)
+        submit = port.Submit(job, ask.prompt, ask.most, sampling, seed=1, anchors=ask.anchors, ignore_eos=not ask.ends)
         answer = self._answers[job] = Answer()
         if ask.shown:
             show = asyncio.create_task(self._show(submit, ask.shown))

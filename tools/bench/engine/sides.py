@@ -46,12 +46,15 @@ class Shown:
 
 @dataclass(frozen=True)
 class Ask:
-    """`anchors` end messages, as the worker's templates tell the engine; the peer finds such places by itself."""
+    """`anchors` end messages, as the worker's templates tell the engine; the peer finds such places by itself. `ends`:
+    the model may end its answer before `most` tokens."""
 
     prompt: tuple[int, ...]
     most: int
     anchors: tuple[int, ...] = ()
     shown: Shown | None = None
+    temperature: float = 0.0
+    ends: bool = False
 
 
 @dataclass

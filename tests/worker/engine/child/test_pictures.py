@@ -291,3 +291,12 @@ def test_a_model_without_eyes_refuses_pictures(tiny_qwen35: Path, tiny_eyes: Pat
     engine.step()
     ended = engine.ended("a")
     assert ended and ended.code is ErrorCode.INVALID_REQUEST and "takes text only" in ended.message
+
+
+def test_a_model_with_a_prediction_head_sees_as_without_and_guesses_none_of_it(
+    unified: bool, tiny_qwen35: Path, tiny_eyes: Path, reference: Reference
+) -> None:
+    engine = Seeing(tiny_qwen35, tiny_eyes, unified=unified, slots=3, head=True, rollback=3, draft_rows=9)
+    assert same(engine.row("a", FIRST), reference.row(FIRST))
+    engine.end_of(engine.ask("b", FIRST, 20), FIRST)
+    assert len(engine.ids("b")) == 20 and engine.loop.pulse().drafted_tokens == 0

@@ -118,5 +118,5 @@ class Drafts:
     def record(self, passes: Sequence[int], seconds: float) -> None:
         """A step of streams alone took so long, for passes of so many rows."""
         self._costs.record(passes, seconds)
-        if self._foresight:
+        if self._foresight and self._foresight.guessed:
             self._foresight.record(sum(map(self._costs.of, passes)), seconds)

@@ -23,6 +23,11 @@ class Foresight:
         self._lately = deque([first_s], _LATELY)
         self._guessed: tuple[int, float] | None = None  # in the step that is under way: decodes, and their seconds
 
+    @property
+    def guessed(self) -> bool:
+        """Whether it has guessed since the last step that was recorded."""
+        return self._guessed is not None
+
     def cost(self, guesses: int) -> float:
         """Seconds of so many guesses of one stream or of several, measured as `StepCost` measures: as before the first
         step, however much slower all has become since."""
