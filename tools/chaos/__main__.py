@@ -22,7 +22,7 @@ import tempfile
 from pathlib import Path
 
 from tools.chaos import cancel, faults, liars, overload, swarm
-from tools.chaos.cluster.faults import FAULTS
+from tools.chaos.cluster.run import MEASURED
 from tools.chaos.cluster.run import run as run_cluster
 from tools.liars import COMPANIES, KINDS
 
@@ -46,7 +46,7 @@ def arguments() -> argparse.Namespace:
     jobs = "kill, cut, roll: streams at least (800); cluster: for each fault (800); liars: of each kind (100)"
     parser.add_argument("--jobs", type=int, help=jobs)
     parser.add_argument("--faults", type=int, help="kill, cut, roll: how many (50); cluster: of each kind (10)")
-    parser.add_argument("--only", default=",".join(FAULTS), help=f"cluster: which ({','.join(FAULTS)})")
+    parser.add_argument("--only", default=",".join(MEASURED), help=f"cluster: which ({','.join(MEASURED)})")
     parser.add_argument("--real", action="store_true", help="kill, cut, roll: a small model on the real engine")
     parser.add_argument("--rounds", type=int, default=50, help="cancel: leavers of each kind (50)")
     parser.add_argument("--seconds", type=float, default=60, help="overload, swarm: how long (60)")

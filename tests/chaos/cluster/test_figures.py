@@ -3,9 +3,11 @@
 import pytest
 
 from tools.chaos.client import Answer
-from tools.chaos.cluster import figures
-from tools.chaos.cluster.faults import FAULTS, Moment
+from tools.chaos.cluster import figures, revocation
+from tools.chaos.cluster.faults import Moment
 from tools.chaos.cluster.load import TOKENS, Stream
+from tools.chaos.cluster.revocation import Times
+from tools.chaos.cluster.run import MEASURED
 from tools.cluster.books import Used
 
 PACE_S = 0.1
@@ -16,7 +18,7 @@ def answer(
 ) -> Answer:
     """Of so many tokens, PACE_S apart, with a pause before the tenth; whole if it has all."""
     times = [began + PACE_S * (n + 1) + (pause_s if n >= 10 else 0.0) for n in range(tokens)]
-    pieces = [f"{n}:{seed}:{worker}:{mark + n:.6f} " for n in range(tokens)]
+    pieces = [f"{n}:{seed}:{worker}:0.0:{mark + n:.6f} " for n in range(tokens)]
     whole = tokens == TOKENS
     done = {"finish": "length", "completion": TOKENS} if whole else {"error": "bare end"}
     return Answer(began, 200, {}, began, times, pieces, **done)
@@ -48,7 +50,7 @@ def test_a_token_out_of_its_place_is_wrong(harm: str) -> None:
         case "swapped":
             bad.pieces[5:7] = reversed(bad.pieces[5:7])
         case "another's":
-            bad.pieces[5] = "5:8:w0:5.0 "
+            bad.pieces[5] = "5:8:w0:0.0:5.0 "
         case "garbled":
             bad.pieces[5] = "5:7 "
         case "miscounted":
@@ -102,5 +104,13 @@ def test_a_figure_that_was_not_measured_is_missed() -> None:
     assert any("pause_p50_s is None" in said for said in figures.missed(row))
 
 
-def test_every_fault_has_its_bounds() -> None:
-    assert set(figures.BOUNDS) == set(FAULTS)
+def test_a_stream_that_outlives_its_key_is_missed() -> None:
+    assert figures.missed(revocation.row(Times([0.1, 0.2], [0.1], [0.3]), 1)) == []
+    said = figures.missed(revocation.row(Times([0.1, 30.0], [0.1], [1.6], stayed=1), 1))
+    assert [words.split(" is ")[0] for words in said] == [
+        f"revoke: {n}" for n in ("stayed", "ended_p99_s", "freed_p99_s")
+    ]
+
+
+def test_whatever_is_measured_has_its_bounds() -> None:
+    assert set(figures.BOUNDS) == set(MEASURED)

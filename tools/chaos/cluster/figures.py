@@ -41,6 +41,7 @@ BOUNDS = {
     "freeze_edge": NOTHING_BROKE,
     "freeze_nats": NOTHING_BROKE,
     "freeze_postgres": NOTHING_BROKE,
+    "revoke": (Bound("stayed", 0), *(Bound(f"{what}_p99_s", 1.5) for what in ("ended", "refused", "freed"))),
     "roll": (*NOTHING_BROKE, Bound("pause_p99_s", 1.5)),
 }
 

@@ -1,4 +1,4 @@
-"""A cluster, and one fault after the other, each with clients and an account of its own."""
+"""A cluster, and one fault after the other, each with clients and an account of its own; and keys that are revoked."""
 
 import asyncio
 import sys
@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tools.chaos.cluster import figures
-from tools.chaos.cluster.faults import Faults
+from tools.chaos.cluster.faults import FAULTS, Faults
 from tools.chaos.cluster.load import STREAMS, load
+from tools.chaos.cluster.revocation import revoke
 from tools.cluster.books import Used
 from tools.cluster.network import Cluster
 
+MEASURED = (*FAULTS, "revoke")
 WORKERS, SLOTS, PACE_S = 12, 8, 0.1
 SWEPT_S = 90.0  # for the holds of a replica that died to be settled by another one, and all that is due to be written
 
@@ -34,6 +36,8 @@ async def one(cluster: Cluster, fault: str, jobs: int, count: int, streams: int 
     """One fault, `count` times, while at least so many answers are asked for, so many at once."""
     print(f"{fault}", file=sys.stderr, flush=True)
     await cluster.settled(even=True)
+    if fault == "revoke":
+        return await revoke(cluster, count)
     account = f"client-{fault}"
     key = await cluster.make_key(fault, account, "client")
     faults = Faults(cluster, count)
