@@ -26,6 +26,8 @@ from coordinator.dashboard.feed import Feed
 from coordinator.downloads import read_downloads
 from coordinator.hub.attempts import Attempts
 from coordinator.hub.hub import Hub
+from coordinator.identity.identity import Identity
+from coordinator.identity.tokens import Tokens
 from coordinator.joined import Joined, nats_bus
 from coordinator.ledger.escrow import Terms, earned_by
 from coordinator.ledger.price_list import pin
@@ -98,6 +100,7 @@ def assembled(config: Config) -> Iterator[Running]:
             quota,
             rates,
             access,
+            _identity(config, store, accounts, pepper),
             bonus_nano,
             promotions,
             network,
@@ -116,6 +119,11 @@ def assembled(config: Config) -> Iterator[Running]:
         if joined is not None:
             joined.connect(hub, accounts, feed.look)
         yield Running(config, services, store)
+
+
+def _identity(config: Config, store: Store, accounts: Accounts, pepper: bytes) -> Identity:
+    given = config.signup_spark * SPARK_NANO
+    return Identity(store, accounts, Tokens(pepper), config.signup, config.invites, given, config.proxies)
 
 
 def _billing(config: Config, database: Database, catalog: Catalog, ledger: LedgerWriter) -> Billing:

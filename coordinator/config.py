@@ -19,6 +19,8 @@ from coordinator.config_readers import (
     read_origins,
     read_role,
 )
+from coordinator.identity.addresses import Networks, read_networks
+from coordinator.identity.signup import Signup, read_signup
 from coordinator.ledger.budget import Budget
 from coordinator.ledger.pricing import SHARE, SPARK_NANO, STARTER_SPARK
 from coordinator.rounds.offer import Mode
@@ -137,6 +139,21 @@ class Config:
     )
     drain_s: float = setting(300.0, "how long a stop waits for running answers", number(0, HOUR_S), "SECONDS")
     starter_spark: int = setting(STARTER_SPARK, "what a new account is given", whole(0, MOST_SPARK), "SPARK")
+    signup: Signup = setting(
+        "off",
+        "who may make an account in a browser, with a passkey: `off`, nobody; `invite`, who has an invite; `open`, all",
+        read_signup,
+        "MODE",
+    )
+    signup_spark: int = setting(0, "what such an account is given", whole(0, MOST_SPARK), "SPARK")
+    invites: int = setting(0, "how many invites each account may make in all", whole(0, 10_000), "N")
+    proxies: Networks = setting(
+        (),
+        "addresses of your own proxies, whose X-Forwarded-For is believed: 127.0.0.1,10.0.0.0/8",
+        read_networks,
+        "ADDRESSES",
+        unset="none is believed",
+    )
     bonus_spark: int = setting(50, "what an account may claim once a day", whole(0, MOST_SPARK), "SPARK")
     promotion_spark: int = setting(
         0,

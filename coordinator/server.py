@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -96,6 +97,15 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def origin_of(public_url: str | None, listener: socket.socket) -> str:
+    """What browsers know this coordinator by. Passkeys belong to a name, never to an address: without a public URL
+    they are made at localhost."""
+    if public_url is None:
+        return f"http://localhost:{listener.getsockname()[1]}"
+    parts = urlsplit(public_url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
 def plainly_named(record: logging.LogRecord) -> bool:
     """Log uvicorn's lines under `uvicorn`: its own logger, `uvicorn.error`, reads like a fault."""
     record.name = "uvicorn"
@@ -129,6 +139,7 @@ async def serve(running: Running, server: Server, listener: socket.socket) -> No
     """Serve until a signal. A side task that dies stops the process, with its name in the log."""
     services = running.services
     services.artefacts.base = running.config.public_url or url_of(listener)
+    services.identity.origin = origin_of(running.config.public_url, listener)
     async with asyncio.TaskGroup() as tasks:
         side = [
             tasks.create_task(_named("timer", services.hub.run())),

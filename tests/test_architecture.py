@@ -78,11 +78,13 @@ OWNERS = {
         "coordinator/ledger",
         "coordinator/accounts/rows.py",
         "coordinator/artefacts/rows.py",
+        "coordinator/identity",
         "coordinator/videos/rows.py",
     ],
     "alembic": ["coordinator/store"],
     "nats": ["coordinator/cluster/bus/nats_bus.py", "coordinator/cluster/bus/nats_line.py"],  # needless for one process
     "nacl": ["coordinator/admission/seals.py"],  # seals the answers that are kept
+    "webauthn": ["coordinator/identity/passkeys.py"],
     "nkeys": ["coordinator/cluster/bus/nats_line.py"],
     "opentelemetry": [
         "program/otel.py",
@@ -178,6 +180,9 @@ PURE = [
     "coordinator/prompt_count/template.py",
     "coordinator/prompt_count/texts.py",
     "coordinator/accounts/quota.py",
+    "coordinator/identity/addresses.py",
+    "coordinator/identity/signup.py",
+    "coordinator/identity/tokens.py",
     "coordinator/artefacts/facts.py",
     "coordinator/artefacts/magic.py",
     "coordinator/artefacts/names.py",
@@ -243,11 +248,13 @@ UNTESTED = {
     "coordinator/rounds/submitted.py": "types only",
     "coordinator/accounts/errors.py": "types only",
     "coordinator/artefacts/errors.py": "types only",
+    "coordinator/identity/errors.py": "types only",
     "coordinator/artefacts/objects.py": "types only",
     "coordinator/ledger/errors.py": "types only",
     "coordinator/store/errors.py": "types only",
     "coordinator/ledger/orders.py": "types only",
     "coordinator/store/media_tables.py": "tests/coordinator/store/test_migrate.py holds it against the steps",
+    "coordinator/store/identity_tables.py": "tests/coordinator/store/test_migrate.py holds it against the steps",
     "coordinator/store/migrations/*": "tests/coordinator/store/test_migrate.py goes through all steps",
 }
 

@@ -131,6 +131,13 @@ class Network:
             until(lambda: self.knows(key), self.coordinator)  # it looks once a second
         return key
 
+    def invite(self) -> str:
+        """The code of a new invite."""
+        args = [sys.executable, "-m", "coordinator", "invite", "create", *self.database, "--json"]
+        out = subprocess.run(args, check=True, capture_output=True, timeout=PATIENCE_S)
+        code: str = json.loads(out.stdout)["code"]
+        return code
+
     def create_stranger(self, account: str, weight: float = 1.0) -> str:
         """A key of another account, which is made."""
         weigh = [["set", account, "--weight", str(weight)]] if weight != 1.0 else []

@@ -50,6 +50,8 @@ MADE_A_DAY = 200  # keys of one account, by keys of its own; the operator may ma
 ACCOUNT_PREFIX = "acc_"
 STARTER_NANO = STARTER_SPARK * SPARK_NANO
 
+SESSION_HEADER = "x-supernet-session"  # api/session_gate.py alone writes it, and takes it off what comes from outside
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -61,11 +63,15 @@ def create_account(database: Database, name: str, at_ms: int, starter_nano: int 
     """Make an account, with its starter tokens. Raises AccountError if the name is taken, or cannot be one."""
     if name.startswith(ACCOUNT_PREFIX):
         raise AccountError(f"a name that begins with {ACCOUNT_PREFIX} could be taken for an account's id")
-    account = AccountRow(f"{ACCOUNT_PREFIX}{secrets.token_hex(8)}", _checked(name), at_ms)
+    account = AccountRow(new_account_id(), _checked(name), at_ms)
     with database.transaction() as connection:
         add_account(connection, account)
         apply(connection, [starter(account.id, starter_nano, at_ms)])
     return account
+
+
+def new_account_id() -> str:
+    return f"{ACCOUNT_PREFIX}{secrets.token_hex(8)}"
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ def create_key(
     _checked(request.name)
     if request.account == DEFAULT_ACCOUNT and find_account(database, DEFAULT_ACCOUNT) is None:
         create_account(database, DEFAULT_ACCOUNT, at_ms, starter_nano)
-    key, row = _made(pepper, request, get_account(database, request.account).id, at_ms)
+    key, row = made_key(pepper, request, get_account(database, request.account).id, at_ms)
     with database.transaction() as connection:
         if request.most is not None and count_keys(connection, row.account) >= request.most:
             raise AccountError(f"An account has at most {request.most} keys in use: revoke one.")
@@ -119,7 +125,7 @@ def regenerate_key(
     request = KeyRequest(
         old.name, old.account, old.scopes, old.limits, old.expires_ms, parent, platform_tools=old.platform_tools
     )
-    key, row = _made(pepper, request, old.account, at_ms)
+    key, row = made_key(pepper, request, old.account, at_ms)
     row = replace(row, counted_as=old.counters)
     with database.transaction() as connection:
         if by:
@@ -129,7 +135,8 @@ def regenerate_key(
     return key, row
 
 
-def _made(pepper: bytes, request: KeyRequest, account: str, at_ms: int) -> tuple[str, KeyRow]:
+def made_key(pepper: bytes, request: KeyRequest, account: str, at_ms: int) -> tuple[str, KeyRow]:
+    """A new key for the account (its id), and its row, which is not stored yet."""
     key = make_key(secrets.token_bytes(32))
     row = KeyRow(
         id=f"key_{secrets.token_hex(8)}",
@@ -171,6 +178,8 @@ class Accounts:
 
     def authenticate(self, headers: Mapping[str, str], *scopes: str) -> Principal:
         """The principal of a request. Raises invalid_api_key; permission_denied if the key has none of the scopes."""
+        if session := headers.get(SESSION_HEADER):
+            return self._in_session(session, scopes)
         key = bearer(headers)
         if key is None:
             message = "You did not provide an API key: send it as 'Authorization: Bearer KEY'."
@@ -185,11 +194,18 @@ class Accounts:
                 " coordinator's database (`key create` and the coordinator's log both name theirs)."
             )
             raise SupernetError(ErrorCode.INVALID_API_KEY, message)
-        if not set(scopes) & set(principal.scopes):
-            wanted = " or ".join(map(repr, scopes))
-            message = f"This API key lacks the scope {wanted}; it has {', '.join(principal.scopes)}."
-            raise SupernetError(ErrorCode.PERMISSION_DENIED, message)
-        return principal
+        return _allowed(principal, scopes)
+
+    def session(self, hashed: str) -> Principal | None:
+        """The session of a browser, by the hash of its token; None: it has ended, or is none."""
+        found = self._keys.by_hash(hashed)
+        return found if found is not None and found.session_ends_ms and not found.expired(now_ms()) else None
+
+    def _in_session(self, hashed: str, scopes: tuple[str, ...]) -> Principal:
+        principal = self.session(hashed)
+        if principal is None:
+            raise SupernetError(ErrorCode.INVALID_API_KEY, "Your session has ended: sign in again.")
+        return _allowed(principal, scopes)
 
     def in_use(self, key_id: str) -> bool:
         """Whether the key still works: neither revoked nor expired, its account not disabled."""
@@ -198,17 +214,18 @@ class Accounts:
 
     async def create(self, request: KeyRequest) -> tuple[str, KeyRow]:
         """Make a key, which works when this returns. Returns what `create_key` does. Raises StoreError."""
-        return await self._change(create_key, self._pepper, request, now_ms())
+        return await self.change(create_key, self._pepper, request, now_ms())
 
     async def regenerate(self, key_id: str, by: tuple[Counter, ...]) -> tuple[str, KeyRow]:
         """Replace a key; the old one has ended when this returns. Returns what `create_key` does. Raises StoreError."""
-        return await self._change(regenerate_key, self._pepper, key_id, now_ms(), by)
+        return await self.change(regenerate_key, self._pepper, key_id, now_ms(), by)
 
     async def revoke(self, key_id: str) -> None:
         """End a key, which works no more when this returns. Raises StoreError."""
-        await self._change(revoke_key, key_id, now_ms())
+        await self.change(revoke_key, key_id, now_ms())
 
-    async def _change(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def change(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do what changes accounts, keys or sessions, and take it over. Returns and raises what it does."""
         changed = await self._store.run(work, *args, **kwargs)
         self.changed()
         await self.refresh()
@@ -253,6 +270,14 @@ class Accounts:
         return fresh
 
 
+def _allowed(principal: Principal, scopes: tuple[str, ...]) -> Principal:
+    if not set(scopes) & set(principal.scopes):
+        wanted = " or ".join(map(repr, scopes))
+        message = f"This API key lacks the scope {wanted}; it has {', '.join(principal.scopes)}."
+        raise SupernetError(ErrorCode.PERMISSION_DENIED, message)
+    return principal
+
+
 def _load(database: Database) -> dict[str, Principal]:
     """All keys in use, by their hash."""
     owners = {account.id: account for account in list_accounts(database) if not account.disabled}
@@ -266,4 +291,6 @@ def _load(database: Database) -> dict[str, Principal]:
 
 
 def _principal(row: KeyRow, owner: AccountRow, counters: tuple[Counter, ...]) -> Principal:
-    return Principal(row.id, owner.id, row.scopes, counters, owner.weight, row.expires_ms, row.platform_tools)
+    return Principal(
+        row.id, owner.id, row.scopes, counters, owner.weight, row.expires_ms, row.platform_tools, row.session_ends_ms
+    )

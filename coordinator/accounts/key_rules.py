@@ -30,6 +30,12 @@ def check_platform_tools(principal: Principal, on: bool) -> None:
         raise SupernetError(ErrorCode.PERMISSION_DENIED, message)
 
 
+def outlived(principal: Principal) -> int | None:
+    """When what the principal makes ends at the latest; None: never. A browser's session ends, and the keys that a
+    person makes in it do not."""
+    return principal.expires_ms if principal.session_ends_ms is None else None
+
+
 def check_limits(principal: Principal, limits: KeyLimits, expires_ms: int | None, default: Quota) -> None:
     """Refuse limits that are looser than the principal's own, or a key that outlives it."""
     if "admin" in principal.scopes:
@@ -39,5 +45,6 @@ def check_limits(principal: Principal, limits: KeyLimits, expires_ms: int | None
         most = getattr(mine, name)
         if most and not 0 < getattr(other, name) <= most:
             raise SupernetError(ErrorCode.PERMISSION_DENIED, f"This API key's own {name} is {most}: ask for no more.")
-    if principal.expires_ms is not None and (expires_ms is None or expires_ms > principal.expires_ms):
+    latest = outlived(principal)
+    if latest is not None and (expires_ms is None or expires_ms > latest):
         raise SupernetError(ErrorCode.PERMISSION_DENIED, "This API key expires before that: ask for less time.")

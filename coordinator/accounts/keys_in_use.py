@@ -15,7 +15,8 @@ from coordinator.accounts.rows import KeyLimits
 @dataclass(frozen=True)
 class Principal:
     """The key and the account that a request comes from. `counters`: what it is counted under, its own first.
-    `platform_tools`: whether the models that it asks may be told of them."""
+    `platform_tools`: whether the models that it asks may be told of them. `session_ends_ms`: it is a browser's session,
+    and ends then at the latest; None: it is a key."""
 
     key: str
     account: str
@@ -24,6 +25,7 @@ class Principal:
     weight: float = 1.0
     expires_ms: int | None = None
     platform_tools: bool = True
+    session_ends_ms: int | None = None
 
     @property
     def limits(self) -> KeyLimits:

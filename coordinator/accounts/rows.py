@@ -41,6 +41,7 @@ class KeyRow:
 
     `counted_as`: the first of the keys that this one replaces, None: it replaces none. `parent`: the `counters` of the
     key that it was made with, None: the operator made it. `platform_tools`: whether models may be told of them.
+    `session_ends_ms`: it is a browser's session, and ends then at the latest; None: it is a key.
     """
 
     id: str
@@ -56,6 +57,7 @@ class KeyRow:
     counted_as: str | None = None
     parent: str | None = None
     platform_tools: bool = True
+    session_ends_ms: int | None = None
 
     @property
     def counters(self) -> str:
@@ -130,8 +132,8 @@ def list_keys(database: Database, account: str | None = None) -> list[KeyRow]:
 
 
 def count_keys(connection: Connection, account: str) -> int:
-    """Keys of the account (its id) that are in use."""
-    in_use = (keys.c.account == account, keys.c.revoked_ms.is_(None))
+    """Keys of the account (its id) that are in use, without the sessions of browsers."""
+    in_use = (keys.c.account == account, keys.c.revoked_ms.is_(None), keys.c.session_ends_ms.is_(None))
     return int(connection.execute(select(func.count()).select_from(keys).where(*in_use)).scalar_one())
 
 
@@ -144,8 +146,9 @@ def check_made(connection: Connection, key: KeyRow, most: int) -> None:
 
 
 def get_key(database: Database, key_id: str) -> KeyRow:
-    """The key of that id. Raises NotFound if it is not in use."""
-    rows = database.query(select(keys).where(keys.c.id == key_id, keys.c.revoked_ms.is_(None)))
+    """The key of that id. Raises NotFound if it is not in use, or is a browser's session."""
+    is_key = (keys.c.id == key_id, keys.c.revoked_ms.is_(None), keys.c.session_ends_ms.is_(None))
+    rows = database.query(select(keys).where(*is_key))
     if not rows:
         raise _no_key(key_id)
     return _key(rows[0]._mapping)

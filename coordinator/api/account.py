@@ -15,6 +15,7 @@ from coordinator.api.account_access import AccountAccess
 from coordinator.api.query import whole_number
 from coordinator.clock import DAY_MS, day_start_ms, now_ms
 from coordinator.ledger.budget import Budget
+from coordinator.ledger.escrow import workers
 from coordinator.ledger.grants import balances_of, bonus, bonus_claimed, next_day_ms, spend_credit, spend_earned
 from coordinator.ledger.pricing import CURRENCIES, Currency, Units, decimal
 from coordinator.ledger.usage import sums
@@ -91,6 +92,23 @@ class AccountApi:
                 "units": row.units,
                 "cost_nano_usd": row.cost_nano,
                 "cost_usd": decimal(row.cost_nano),
+            }
+            for row in rows
+        ]
+        return JSONResponse({"object": "list", "data": data})
+
+    async def workers(self, request: Request) -> Response:
+        """What each worker of the account has done and earned since it was first seen, those that are gone too."""
+        _, account = await self.access.authenticate(request)
+        rows = await self.access.read(workers, account.id)
+        data = [
+            {
+                "object": "account.worker",
+                "worker": row.worker.removeprefix(f"{account.id}/"),
+                "jobs": row.jobs,
+                "earned_nano_usd": row.earned_nano,
+                "escrow_nano_usd": row.escrow_nano,
+                "last": row.last_ms // 1000,
             }
             for row in rows
         ]

@@ -16,6 +16,7 @@ from coordinator.accounts.quota import Quota
 from coordinator.accounts.rows import AccountRow, get_account
 from coordinator.admission.rate_limits import Rates
 from coordinator.billing.billing import behind
+from coordinator.identity.errors import Refused
 from coordinator.ledger.orders import Done, Transfer
 from coordinator.ledger.writer import LedgerWriter
 from coordinator.store.database import Database
@@ -84,6 +85,8 @@ async def translated(work: Awaitable[T]) -> T:
     except Unavailable as error:
         log.error("the account API: %s", error)
         raise behind() from None
+    except Refused as error:
+        raise SupernetError(error.code, str(error)) from None
     except NotFound as error:
         raise SupernetError(ErrorCode.NOT_FOUND, str(error)) from None
     except StoreError as error:

@@ -22,6 +22,7 @@ from coordinator.admission.idempotency import Idempotency
 from coordinator.admission.rate_limits import Rates
 from coordinator.api.account import AccountApi
 from coordinator.api.account_access import AccountAccess
+from coordinator.api.account_people import PeopleApi
 from coordinator.api.artefact_links import ArtefactLinks
 from coordinator.api.artefact_uploads import ArtefactUploads
 from coordinator.api.chat import ChatApi
@@ -29,6 +30,7 @@ from coordinator.api.cross_origin import CrossOrigin
 from coordinator.api.downloads import DownloadsApi
 from coordinator.api.errors import MESSAGES_PATH, ErrorAnswers
 from coordinator.api.estimate import EstimateApi
+from coordinator.api.identity import IdentityApi
 from coordinator.api.images import ImagesApi
 from coordinator.api.intake import Intake, not_counted
 from coordinator.api.keys import KeysApi
@@ -40,6 +42,7 @@ from coordinator.api.network import NetworkApi
 from coordinator.api.pages import Pages, openapi
 from coordinator.api.platform import PlatformTools
 from coordinator.api.responses import ResponsesApi
+from coordinator.api.session_gate import SessionGate
 from coordinator.api.sogni import SogniApi
 from coordinator.api.sogni_socket import SogniSocket
 from coordinator.api.videos import VideosApi
@@ -50,6 +53,7 @@ from coordinator.billing.billing import Billing
 from coordinator.config_readers import Role
 from coordinator.hub.attempts import Attempts
 from coordinator.hub.hub import Hub
+from coordinator.identity.identity import Identity
 from coordinator.joined import Joined
 from coordinator.ledger.budget import Budget
 from coordinator.ledger.writer import LedgerWriter
@@ -80,6 +84,7 @@ class Services:
     quota: Quota
     rates: Rates
     access: AccountAccess
+    identity: Identity
     bonus_nano: int
     promotions: Budget
     network: NetworkApi
@@ -105,7 +110,7 @@ def create_app(services: Services) -> ASGIApp:
     errors = ErrorAnswers(metrics, pages)
     app = Starlette(routes=routes(services, metrics, pages), exception_handlers=errors.by_exception())
     app.router.redirect_slashes = False
-    return _Edge(CrossOrigin(app, services.origins), metrics)
+    return _Edge(CrossOrigin(SessionGate(app, services.identity), services.origins), metrics)
 
 
 def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute]:
@@ -132,12 +137,14 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
         ("GET", "/v4/account/balance", sogni.balance),
         ("GET", ESTIMATE_PATH, sogni.estimate),
         ("GET", "/v1/account/usage", account.usage),
+        ("GET", "/v1/account/workers", account.workers),
         ("POST", "/v1/account/bonus", account.claim),
         ("POST", "/v1/account/earnings/spend", account.spend),
         ("GET", "/v1/account/keys", keys.list),
         ("POST", "/v1/account/keys", keys.create),
         ("POST", "/v1/account/keys/{key_id}/regenerate", keys.regenerate),
         ("DELETE", "/v1/account/keys/{key_id}", keys.revoke),
+        *_people(services),
         ("GET", "/v1/network", network.show),
         ("GET", "/v1/network/events", network.events),
         ("GET", "/v1/network/workers/{worker}", network.worker),
@@ -162,6 +169,30 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
         WebSocketRoute(SOCKET_PATH, SogniSocket(platform, services.access).connect),
     ]
     return [*served, *sockets]
+
+
+def _people(services: Services) -> list[tuple[str, str, Endpoint]]:
+    """How people come in, and what only they may do."""
+    coming, people = IdentityApi(services.identity), PeopleApi(services.access, services.identity)
+    return [
+        ("GET", "/identity", coming.show),
+        ("POST", "/identity/signup/options", coming.ask_to_sign_up),
+        ("POST", "/identity/signup", coming.sign_up),
+        ("POST", "/identity/signin/options", coming.ask_to_sign_in),
+        ("POST", "/identity/signin", coming.sign_in),
+        ("POST", "/identity/recover", coming.recover),
+        ("POST", "/identity/signout", coming.sign_out),
+        ("GET", "/v1/account/passkeys", people.passkeys),
+        ("POST", "/v1/account/passkey-options", people.ask_for_passkey),
+        ("POST", "/v1/account/passkeys", people.add_passkey),
+        ("DELETE", "/v1/account/passkeys/{passkey_id}", people.remove_passkey),
+        ("POST", "/v1/account/recovery-codes", people.make_codes),
+        ("GET", "/v1/account/invites", people.invites),
+        ("POST", "/v1/account/invites", people.make_invite),
+        ("DELETE", "/v1/account/invites/{invite_id}", people.revoke_invite),
+        ("GET", "/v1/account/export", people.export),
+        ("DELETE", "/v1/account", people.delete),
+    ]
 
 
 def _intake(services: Services) -> Intake:

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from coordinator.accounts.accounts import KeyRequest
 from coordinator.accounts.chains import Counter
-from coordinator.accounts.key_rules import check_limits, check_platform_tools, check_scopes, scopes_to_inherit
+from coordinator.accounts.key_rules import check_limits, check_platform_tools, check_scopes, outlived, scopes_to_inherit
 from coordinator.accounts.keys_in_use import Principal
 from coordinator.accounts.rows import KeyLimits, KeyRow, get_key, list_keys
 from coordinator.api.account_access import AccountAccess, translated
@@ -31,7 +31,7 @@ class KeysApi:
     async def list(self, request: Request) -> Response:
         _, account = await self.access.authenticate(request)
         rows = await self.access.read(list_keys, account.id)
-        return JSONResponse({"object": "list", "data": [_key(row) for row in rows]})
+        return JSONResponse({"object": "list", "data": [_key(row) for row in rows if row.session_ends_ms is None]})
 
     async def create(self, request: Request) -> Response:
         """Make a key. The answer is the only place where the key itself is shown."""
@@ -74,7 +74,7 @@ class KeysApi:
             raise invalid("scopes", "Invalid 'scopes': expected a list of names, such as ['client', 'worker'].")
         check_scopes(principal, tuple(scopes))
         seconds = fields.integer("expires_in_s", 60, 10 * 366 * 86_400)
-        expires_ms = principal.expires_ms if seconds is None else now_ms() + seconds * 1000
+        expires_ms = now_ms() + seconds * 1000 if seconds is not None else outlived(principal)
         given = {name: fields.integer(name, 1, MAX_LIMIT) for name in ("rpm", "tpm", "concurrency")}
         limits = KeyLimits(**{name: getattr(principal.limits, name) if n is None else n for name, n in given.items()})
         check_limits(principal, limits, expires_ms, self.access.quota)

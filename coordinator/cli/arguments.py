@@ -30,6 +30,7 @@ def parser() -> Parser:
     _settings(serve, *SOURCES.own)
     _keys(commands.add_parser("key", help="API keys").add_subparsers(dest="action", required=True))
     _accounts(commands.add_parser("account", help="accounts").add_subparsers(dest="action", required=True))
+    _invites(commands.add_parser("invite", help="invites").add_subparsers(dest="action", required=True))
     _money(commands)
     return root
 
@@ -79,6 +80,16 @@ def _accounts(actions: Any) -> None:
         ("enable", "its keys work again"),
     ):
         _command(actions, name, text).add_argument("account", help="its name or id")
+
+
+def _invites(actions: Any) -> None:
+    create = _command(actions, "create", "make an invite: one person makes an account with it; it is shown once")
+    create.add_argument("--days", type=days, default=14, help="how long it can be used (default: %(default)s)")
+    create.add_argument("--note", default="", help="what `invite list` calls it")
+    create.add_argument("--account", help="its name or id: who uses the invite adds a passkey to this one")
+    _settings(create, "public_url")
+    _command(actions, "list", "all invites, newest first")
+    _command(actions, "revoke", "end an invite").add_argument("id", help="as `invite list` has it: inv_...")
 
 
 def _money(commands: Any) -> None:

@@ -20,7 +20,9 @@ from coordinator.accounts.rows import (
     set_key,
 )
 from coordinator.artefacts.rows import block, end_all, list_reports
+from coordinator.cli import inviting
 from coordinator.cli.moving import move_database
+from coordinator.cli.tables import print_table
 from coordinator.clock import DAY_MS, day_start_ms, now_ms
 from coordinator.config import Config
 from coordinator.ledger.audit import check
@@ -163,6 +165,22 @@ def _change_account(call: _Call, **values: Any) -> None:
     print(f"{account.name} is changed; a running coordinator knows within a second", file=sys.stderr)
 
 
+# ---- invites ---------------------------------------------------------------------------------------------------------
+
+
+def _invite_create(call: _Call) -> None:
+    inviting.create(call.database, call.pepper, call.arguments, call.config.public_url)
+
+
+def _invite_list(call: _Call) -> None:
+    _table(call, inviting.rows(call.database), inviting.COLUMNS)
+
+
+def _invite_revoke(call: _Call) -> None:
+    inviting.revoke(call.database, call.arguments.id)
+    print(f"{call.arguments.id} is revoked", file=sys.stderr)
+
+
 # ---- money -----------------------------------------------------------------------------------------------------------
 
 
@@ -252,6 +270,9 @@ _COMMANDS = {
     ("key", "set"): _key_set,
     ("key", "revoke"): _key_revoke,
     ("key", "regenerate"): _key_regenerate,
+    ("invite", "create"): _invite_create,
+    ("invite", "list"): _invite_list,
+    ("invite", "revoke"): _invite_revoke,
     ("media", "reports"): _media_reports,
     ("media", "block"): _media_block,
     ("media", "unblock"): _media_unblock,
@@ -265,23 +286,7 @@ _COMMANDS = {
 
 
 def _table(call: _Call, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
-    """For people, times are read as times and money as dollars; programs get both as they are stored."""
-    if call.arguments.json:
-        print(json.dumps([{name: row[name] for name in columns} for row in rows]))
-        return
-    head = tuple(name.removesuffix("_ms").removesuffix("_nano") for name in columns)
-    cells = [head, *(tuple(_cell(name, row[name]) for name in columns) for row in rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
-    for row in cells:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _cell(name: str, value: Any) -> str:
-    if value is None:
-        return "-"
-    if name.endswith("_ms"):
-        return datetime.fromtimestamp(value / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return f"${decimal(value)}" if name.endswith("_nano") else str(value)
+    print_table(rows, columns, as_json=call.arguments.json)
 
 
 def _plain(text: str) -> str:

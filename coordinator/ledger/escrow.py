@@ -114,13 +114,16 @@ class WorkerRow:
     last_ms: int
 
 
-def workers(database: Database) -> list[WorkerRow]:
-    """Every worker that has earned, the one that earned last first."""
+def workers(database: Database, account: str | None = None) -> list[WorkerRow]:
+    """Every worker that has earned, those that are gone too, the one that earned last first; of an account, or all."""
     last = func.max(earnings.c.at_ms)
     fresh = case((earnings.c.matured_ms.is_(None), earnings.c.nano), else_=0)
     done = (func.count(earnings.c.job.distinct()), func.sum(earnings.c.nano), func.sum(fresh), last)
     by = (earnings.c.worker, earnings.c.account)
-    rows = database.query(select(*by, *done).group_by(*by).order_by(last.desc(), earnings.c.worker))
+    wanted = select(*by, *done).group_by(*by).order_by(last.desc(), earnings.c.worker)
+    if account is not None:
+        wanted = wanted.where(earnings.c.account == account)
+    rows = database.query(wanted)
     return [WorkerRow(row[0], row[1], *(int(value) for value in row[2:])) for row in rows]
 
 

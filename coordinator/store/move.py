@@ -30,6 +30,7 @@ from coordinator.clock import now_ms
 from coordinator.store.database import MOVED_TO, Database
 from coordinator.store.engines import sqlite_file, url_of
 from coordinator.store.errors import StoreError
+from coordinator.store.identity_tables import passkeys
 from coordinator.store.media_tables import videos
 from coordinator.store.tables import accounts, servers, settings
 
@@ -39,6 +40,7 @@ PRIME = 2**31 - 1  # numbers are summed modulo that: SQLite's sums end at 2**63
 
 Progress = Callable[[str, int, int], None]  # table, rows that have been copied, rows
 
+_FAMILIES = (accounts, passkeys, videos)  # a table of each file: importing it is what makes its tables known
 metadata = videos.metadata  # of all tables
 
 

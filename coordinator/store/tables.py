@@ -50,6 +50,7 @@ keys = Table(
     Column("counted_as", Text),  # the first key of those that this one replaces: its use is counted there; null: none
     Column("parent", Text),  # where the use of the key that made it is counted; null: the operator made it
     Column("platform_tools", Boolean, nullable=False, server_default="1"),  # whether models are told of them
+    Column("session_ends_ms", BigInteger),  # it is no key: a browser has it in a cookie, until then at most
 )
 
 # One row. It grows with every change of an account or a key: a process that holds them in memory looks at nothing else.

@@ -49,6 +49,13 @@ USED = thing(
         "cost_usd": TEXT,
     }
 )
+_WORKER = thing(
+    {
+        "object": {"const": "account.worker"},
+        "worker": TEXT,
+        **dict.fromkeys(("jobs", "earned_nano_usd", "escrow_nano_usd", "last"), COUNT),
+    }
+)
 KEY_REQUEST: Schema = {
     "type": "object",
     "properties": {
@@ -116,6 +123,9 @@ def paths(do: Do) -> Schema:
         "/v1/account/usage": path(
             do("get", "What was used, by day, model and key.", _list(USED), 200, 400, 404, 429),
             parameters=[other, days],
+        ),
+        "/v1/account/workers": path(
+            do("get", "What each worker has earned, those that are gone too.", _list(_WORKER), 200, 404, 429)
         ),
         "/v1/account/bonus": path(do("post", "Claim the daily bonus.", bonus, 200, 404, 429)),
         "/v1/account/earnings/spend": path(

@@ -1,23 +1,26 @@
 // An account: what it has, what it has used, by day, model and key, and its keys.
 
-import { ApiError, json } from "./api.js";
+import { ApiError, json, key, session } from "./api.js";
 import { daysChart, sumsChart } from "./charts.js";
 import { h } from "./dom.js";
 import { compact, dollars, plural } from "./format.js";
 import { keysCard } from "./keys.js";
+import { invitesCard, leavingCard, passkeysCard } from "./people.js";
 
 const DAYS = 30;
 const KINDS = [["available", "to spend"], ["held", "held for running requests"], ["given", "of that given"], ["escrow", "earned, not yet matured"], ["credit", "earned with given tokens, to spend here"], ["earned", "earned, matured"]];
 
-export function accountPage(root, { askForKey }) {
+export function accountPage(root, { askForKey, again }) {
   const body = h("div", { class: "network" });
   let gone = false;
   root.append(body);
 
   async function load() {
     try {
-      const [account, usage, keys] = await Promise.all([json("/v1/account"), json(`/v1/account/usage?days=${DAYS}`), json("/v1/account/keys")]);
-      if (!gone) body.replaceChildren(...page(account, usage.data, keys.data, load));
+      const [account, usage, keys, workers] = await Promise.all([json("/v1/account"), json(`/v1/account/usage?days=${DAYS}`), json("/v1/account/keys"), json("/v1/account/workers")]);
+      const people = session.get() && !key.get() ? await Promise.all([json("/v1/account/passkeys"), json("/v1/account/invites")]) : null;
+      const own = people ? [passkeysCard(people[0], load), invitesCard(people[1], load), leavingCard(left)] : [];
+      if (!gone) body.replaceChildren(...page(account, usage.data, keys.data, workers.data, load), ...own.filter((card) => card !== null));
     } catch (error) {
       if (gone) return;
       if (!(error instanceof ApiError)) throw error;
@@ -26,15 +29,22 @@ export function accountPage(root, { askForKey }) {
     }
   }
 
+  /** The account is deleted. */
+  function left() {
+    session.set("");
+    again();
+  }
+
   load();
   return () => (gone = true);
 }
 
-function page(account, usage, keys, again) {
+function page(account, usage, keys, workers, again) {
   return [
     h("header", { class: "pagehead" }, h("h1", {}, account.name), h("p", { class: "muted" }, account.id)),
     h("section", { class: "card" }, h("h2", {}, "Balance"), balance(account), actions(account, again)),
     usageCard(usage),
+    ...(workers.length ? [workersCard(workers)] : []),
     keysCard(keys, again),
   ];
 }
@@ -81,6 +91,14 @@ function actions({ bonus, balances, promotions }, again) {
   const spendCredit = credit ? h("button", { type: "button", onclick: act("/v1/account/earnings/spend?kind=credit") }, "Make the credit spendable") : null;
   const words = h("p", { class: "muted" }, paidOut(promotions));
   return h("div", {}, h("div", { class: "row" }, claim, spend, spendCredit), words, said);
+}
+
+/** Also of workers that are gone. */
+function workersCard(rows) {
+  return h("section", { class: "card keys" }, h("h2", {}, "Workers"),
+    h("ul", { class: "keylist" }, rows.map((row) => h("li", {},
+      h("div", {}, h("strong", {}, row.worker), h("p", { class: "muted" }, `${plural(row.jobs, "job")} · last ${new Date(row.last * 1000).toISOString().slice(0, 10)}`)),
+      h("div", {}, dollars(row.earned_nano_usd), row.escrow_nano_usd ? h("small", { class: "muted" }, ` ${dollars(row.escrow_nano_usd)} not yet matured`) : null)))));
 }
 
 function usageCard(rows) {

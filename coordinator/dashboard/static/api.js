@@ -10,6 +10,13 @@ export const key = {
   forget: () => sessionStorage.removeItem(KEY),
 };
 
+/** The token of who has signed in with a passkey, "" where nobody has; the session itself is in a cookie. */
+let csrf = "";
+export const session = {
+  get: () => csrf,
+  set: (/** @type {string} */ value) => (csrf = value),
+};
+
 /** What the coordinator, or the way to it, answered. `code` is the API's own; `retryAfter` in seconds. */
 export class ApiError extends Error {
   /**
@@ -36,11 +43,13 @@ export class ApiError extends Error {
 export async function request(path, { method = "GET", body, signal, headers = {} } = {}) {
   const all = new Headers(headers);
   if (key.get()) all.set("authorization", `Bearer ${key.get()}`);
+  else if (csrf) all.set("x-csrf-token", csrf);
+  const to = csrf && !key.get() && path.startsWith("/v1/") ? `/session${path}` : path;
   if (body !== undefined) all.set("content-type", "application/json");
   const text = body === undefined ? undefined : JSON.stringify(body);
   let response;
   try {
-    response = await fetch(path, { method, body: text, headers: all, signal, cache: "no-store" });
+    response = await fetch(to, { method, body: text, headers: all, signal, cache: "no-store" });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new ApiError(0, { code: "unreachable", message: "The coordinator cannot be reached: is it running, and are you online?" });

@@ -2,6 +2,7 @@
 
 import { ApiError, json } from "./api.js";
 import { h } from "./dom.js";
+import { secret, twice } from "./secret.js";
 
 const day = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
 
@@ -38,29 +39,9 @@ function keyRow(key, renew, revoke) {
       twice("Revoke", "Revoke for good?", () => revoke(key))));
 }
 
-/** A button that asks once more before it does what cannot be undone. */
-function twice(text, question, act) {
-  let sure = false;
-  const button = h("button", {
-    type: "button",
-    onclick: () => {
-      if (sure) act();
-      sure = !sure;
-      button.textContent = sure ? question : text;
-      button.classList.toggle("danger", sure);
-    },
-    onblur: () => {
-      sure = false;
-      button.textContent = text;
-      button.classList.remove("danger");
-    },
-  }, text);
-  return button;
-}
-
 function newKey(made, again) {
   return h("div", { class: "note newkey" }, h("p", {}, h("strong", {}, made.name), ": copy the key now, it is not shown again."),
-    h("code", {}, made.key), h("button", { type: "button", onclick: again }, "I have it"));
+    secret("Key", made.key), h("button", { type: "button", onclick: again }, "I have it"));
 }
 
 function makeForm(alive, make) {

@@ -2,10 +2,12 @@
 
 import { accountPage } from "./account.js";
 import { addWorkerPage } from "./add_worker.js";
-import { ApiError, json, key } from "./api.js";
+import { ApiError, key, session } from "./api.js";
 import { h } from "./dom.js";
+import { recall, signOut as endSession } from "./identity.js";
 import { networkPage } from "./network.js";
 import { forget, playgroundPage } from "./playground.js";
+import { signInPage } from "./signin.js";
 import { workerPage } from "./worker.js";
 
 /**
@@ -42,7 +44,7 @@ function show() {
     if (anchor.getAttribute("href") === path) anchor.setAttribute("aria-current", "page");
     else anchor.removeAttribute("aria-current");
   }
-  signOut.hidden = !key.get();
+  signOut.hidden = !key.get() && !session.get();
   root.replaceChildren();
   leave = page(root, { found, askForKey, again: show }) || (() => {});
 }
@@ -72,58 +74,14 @@ export function go(path) {
   root.focus({ preventScroll: true });
 }
 
-// ---- the key ----------------------------------------------------------------------------------------------------
-
 /**
- * Puts the form in place of the page.
+ * Puts the ways in in place of the page.
  * @param {ApiError | null} [error] why the key that was there is of no use
  */
 function askForKey(error) {
   if (error) key.forget();
   signOut.hidden = true;
-  const field = h("input", {
-    id: "key", type: "password", name: "key", autocomplete: "off", spellcheck: "false", required: true,
-    placeholder: "sk-sn-…", "aria-describedby": "key-note key-error",
-  });
-  const problem = h("p", { id: "key-error", class: "problem-line", role: "alert" }, error ? error.message : "");
-  const form = h(
-    "form",
-    { onsubmit: (event) => signIn(event, field, problem) },
-    h("label", { for: "key" }, "API key"),
-    field,
-    problem,
-    h("button", { class: "primary", type: "submit" }, "Sign in"),
-    h("p", { id: "key-note", class: "muted" }, "The key stays in this tab and is forgotten when you close it. The operator makes one with ",
-      h("code", {}, "supernet-coordinator key create --name me"), "."),
-  );
-  root.replaceChildren(h("section", { class: "card narrow" }, h("h1", {}, "Sign in with your key"), form));
-  field.focus();
-}
-
-/**
- * @param {Event} event
- * @param {HTMLInputElement} field
- * @param {HTMLElement} problem
- */
-async function signIn(event, field, problem) {
-  event.preventDefault();
-  const before = key.get();
-  const given = field.value.trim();
-  if (/[^\x21-\x7e]/.test(given)) {
-    problem.textContent = "That is not a key: it holds characters that no key has.";
-    return;
-  }
-  key.set(given);
-  try {
-    await json("/v1/network");
-    show();
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    if (before) key.set(before);
-    else key.forget();
-    problem.textContent = error.message;
-    field.select();
-  }
+  signInPage(root, error ?? null, show);
 }
 
 // ---- what is always there ---------------------------------------------------------------------------------------
@@ -135,7 +93,8 @@ document.addEventListener("click", (event) => {
   go(anchor.getAttribute("href") ?? "/");
 });
 addEventListener("popstate", show);
-signOut.addEventListener("click", () => {
+signOut.addEventListener("click", async () => {
+  if (!key.get()) await endSession().catch((error) => console.warn(error.message));
   key.forget();
   forget();
   show();
@@ -161,4 +120,5 @@ themeButton.addEventListener("click", () => {
 });
 dark.addEventListener("change", showTheme);
 showTheme();
+if (!key.get()) await recall().catch(() => {}); // the page itself says when the coordinator cannot be reached
 show();

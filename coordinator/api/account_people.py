@@ -1,0 +1,167 @@
+"""/v1/account/...: what only a person does, signed in: passkeys, recovery codes, invites, their data, and the end.
+
+A key of the account is not enough where it would become a way in: who has found one must not stay.
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from coordinator.accounts.keys_in_use import Principal
+from coordinator.accounts.rows import AccountRow
+from coordinator.api.account_access import AccountAccess, translated
+from coordinator.api.body import read_body
+from coordinator.api.identity import CHALLENGE_BYTES, taken_object
+from coordinator.api.session_gate import CHALLENGE_S
+from coordinator.artefacts.rows import end_all
+from coordinator.clock import day_start_ms, now_ms
+from coordinator.identity.export import exported
+from coordinator.identity.identity import Identity
+from coordinator.identity.joining import Answered, add_another, delete_account, passkey_row
+from coordinator.identity.passkeys import registered, registration
+from coordinator.identity.rows import (
+    InviteRow,
+    add_invite,
+    codes_left,
+    list_invites,
+    new_invite,
+    passkeys_of,
+    remove_passkey,
+    replace_codes,
+    revoke_invite,
+)
+from coordinator.identity.tokens import decode, encode, plain_code, recovery_code
+from coordinator.openai.fields import Fields
+from coordinator.openai.json_body import load
+from wire.errors import ErrorCode, SupernetError
+
+CODES = 10
+CODE_BYTES = 10
+INVITE_DAYS = 14
+NOTE_CHARS = 128
+SEALED_CHARS = 1024
+EXPORT_DAYS = 366
+
+
+@dataclass(frozen=True)
+class PeopleApi:
+    """The endpoints below /v1/account for who is signed in."""
+
+    access: AccountAccess
+    identity: Identity
+
+    async def passkeys(self, request: Request) -> Response:
+        """The passkeys of the account, and how many recovery codes are left."""
+        _, account = await self._person(request)
+        rows = await self.access.read(passkeys_of, account.id)
+        left = await self.access.read(codes_left, account.id)
+        data = [
+            {
+                "object": "account.passkey",
+                "id": row.id,
+                "name": row.name,
+                "created": row.created_ms // 1000,
+                "used": None if row.used_ms is None else row.used_ms // 1000,
+            }
+            for row in rows
+        ]
+        return JSONResponse({"object": "list", "data": data, "recovery_codes": left})
+
+    async def ask_for_passkey(self, request: Request) -> Response:
+        """What the browser asks its authenticator for one passkey more, and what it has to bring back with it."""
+        person, account = await self._person(request)
+        known = [row.id for row in await self.access.read(passkeys_of, account.id)]
+        challenge = secrets.token_bytes(CHALLENGE_BYTES)
+        options = registration(self.identity.origin, challenge, account.id, account.name, known)
+        content = {"challenge": encode(challenge), "session": person.key}
+        sealed = self.identity.tokens.seal("passkey", content, now_ms() + CHALLENGE_S * 1000)
+        return JSONResponse({"options": options, "sealed": sealed})
+
+    async def add_passkey(self, request: Request) -> Response:
+        person, account = await self._person(request)
+        fields = Fields(load(await read_body(request)))
+        credential, sealed = taken_object(fields, "credential"), fields.text("sealed", high=SEALED_CHARS) or ""
+        name = fields.text("name", low=1, high=NOTE_CHARS) or "passkey"
+        fields.finish()
+        kept = self.identity.tokens.open("passkey", sealed, now_ms())
+        if kept is None or kept["session"] != person.key:
+            raise SupernetError(ErrorCode.PERMISSION_DENIED, "This took too long, or was asked elsewhere: begin again.")
+        made = registered(self.identity.origin, decode(kept["challenge"]), credential)
+        spent = self.identity.tokens.hash("challenge", kept["challenge"])
+        row = passkey_row(account.id, name, made, now_ms())
+        await self.access.read(add_another, row, Answered(spent, kept["expires_ms"], ""), now_ms())
+        return JSONResponse({"object": "account.passkey", "id": row.id, "name": row.name}, 201)
+
+    async def remove_passkey(self, request: Request) -> Response:
+        _, account = await self._person(request)
+        name = request.path_params["passkey_id"]
+        await self.access.read(remove_passkey, account.id, name)
+        return JSONResponse({"object": "account.passkey.deleted", "id": name, "deleted": True})
+
+    async def make_codes(self, request: Request) -> Response:
+        """New recovery codes in the place of all before. The answer is the only place where they are shown."""
+        _, account = await self._person(request)
+        codes = [recovery_code(secrets.token_bytes(CODE_BYTES)) for _ in range(CODES)]
+        hashes = [self.identity.tokens.hash("recovery", plain_code(code)) for code in codes]
+        await self.access.read(replace_codes, account.id, hashes, now_ms())
+        return JSONResponse({"object": "account.recovery_codes", "codes": codes}, 201)
+
+    async def invites(self, request: Request) -> Response:
+        """The invites that the account has made, and how many more it may make."""
+        _, account = await self._person(request)
+        rows = await self.access.read(list_invites, account.id)
+        data = [_invite(row) for row in rows]
+        return JSONResponse({"object": "list", "data": data, "left": max(0, self.identity.invites - len(rows))})
+
+    async def make_invite(self, request: Request) -> Response:
+        """An invite, which is shown here alone."""
+        _, account = await self._person(request)
+        fields = Fields(load(await read_body(request)))
+        note = fields.text("note", high=NOTE_CHARS) or ""
+        fields.finish()
+        code, row = new_invite(self.identity.tokens, now_ms(), INVITE_DAYS, note, made_by=account.id)
+        await self.access.read(add_invite, row, self.identity.invites)
+        link = f"{self.identity.origin}/account#invite={code}"
+        return JSONResponse({**_invite(row), "code": code, "link": link}, 201)
+
+    async def revoke_invite(self, request: Request) -> Response:
+        _, account = await self._person(request)
+        name = request.path_params["invite_id"]
+        await self.access.read(revoke_invite, name, now_ms(), account.id)
+        return JSONResponse({"object": "account.invite.deleted", "id": name, "deleted": True})
+
+    async def export(self, request: Request) -> Response:
+        """All that is stored of the account, as JSON."""
+        _, account = await self._person(request)
+        since_ms = day_start_ms(now_ms(), EXPORT_DAYS - 1)
+        told = await self.access.read(exported, account, since_ms)
+        headers = {"content-disposition": f'attachment; filename="{account.id}.json"', "cache-control": "no-store"}
+        return JSONResponse(told, headers=headers)
+
+    async def delete(self, request: Request) -> Response:
+        """End the account for good. The rows of the books stay, and say nothing of a person."""
+        _, account = await self._person(request)
+        await self.access.read(end_all, account.id, now_ms())
+        await translated(self.access.accounts.change(delete_account, account.id, now_ms()))
+        return JSONResponse({"object": "account.deleted", "id": account.id, "deleted": True})
+
+    async def _person(self, request: Request) -> tuple[Principal, AccountRow]:
+        principal, account = await self.access.authenticate(request)
+        if principal.session_ends_ms is None or account.id != principal.account:
+            message = "This is for who has signed in with a passkey, on the account page: a key is not enough."
+            raise SupernetError(ErrorCode.PERMISSION_DENIED, message)
+        return principal, account
+
+
+def _invite(row: InviteRow) -> dict[str, Any]:
+    return {
+        "object": "account.invite",
+        "id": row.id,
+        "note": row.note,
+        "state": row.state(now_ms()),
+        "created": row.made_ms // 1000,
+        "expires": row.expires_ms // 1000,
+    }

@@ -1,0 +1,124 @@
+// The ways in: a passkey, a recovery code, a new account, or a key that somebody has.
+
+import { ApiError, json, key, session } from "./api.js";
+import { h } from "./dom.js";
+import { hindrance, recall, recover, signIn, signUp } from "./identity.js";
+import { secret } from "./secret.js";
+
+const INVITE = "#invite=";
+
+/**
+ * @param {HTMLElement} root
+ * @param {ApiError | null} error why the key that was there is of no use
+ * @param {() => void} entered shows the page that was asked for
+ */
+export async function signInPage(root, error, entered) {
+  const place = h("section", { class: "card narrow" }, h("h1", {}, "Sign in"));
+  root.replaceChildren(place);
+  const form = keyForm(error, entered);
+  place.append(form);
+  form.querySelector("input")?.focus();
+  const told = await recall().catch(() => null);
+  const invite = location.hash.startsWith(INVITE) ? decodeURIComponent(location.hash.slice(INVITE.length)) : "";
+  if (told && place.isConnected) form.before(ways(told, invite, root, entered));
+}
+
+/**
+ * @param {import("./identity.js").Told} told
+ * @param {string} invite
+ * @param {HTMLElement} root
+ * @param {() => void} entered
+ */
+function ways(told, invite, root, entered) {
+  const why = hindrance(told);
+  if (why) return h("p", { class: "note ways" }, why, " ", told.origin !== location.origin ? h("a", { href: `${told.origin}${location.pathname}${location.hash}` }, "Open it there") : null);
+  const said = h("p", { class: "problem-line", role: "alert" });
+  const busy = h("p", { class: "muted", role: "status" });
+  const act = (/** @type {string} */ words, /** @type {() => Promise<void>} */ work) => async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    said.textContent = "";
+    busy.textContent = words;
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      said.textContent = error.message;
+    } finally {
+      busy.textContent = "";
+    }
+  };
+  const field = h("input", { id: "invite", autocomplete: "off", spellcheck: "false", required: told.signup !== "open", value: invite });
+  const join = act("Making the account…", async () => {
+    const made = await signUp(field.value.trim());
+    history.replaceState(null, "", location.pathname);
+    if (made) firstKey(root, made, entered);
+    else entered();
+  });
+  const code = h("input", { id: "recovery", autocomplete: "off", spellcheck: "false", required: true });
+  return h("div", { class: "ways" },
+    h("button", { type: "button", class: "primary", onclick: act("Signing in…", () => signIn().then(entered)) }, "Sign in with a passkey"),
+    told.signup === "off" && !invite ? null : h("form", { onsubmit: join },
+      told.signup === "open" && !invite ? null : [h("label", { for: "invite" }, "Invite"), field],
+      h("button", { type: "submit" }, "Make an account with a passkey")),
+    h("details", {}, h("summary", {}, "My passkey is lost"), h("form", { onsubmit: act("Signing in…", () => recover(code.value).then(entered)) },
+      h("label", { for: "recovery" }, "Recovery code"), code, h("button", { type: "submit" }, "Sign in with the code"))),
+    busy, said);
+}
+
+/** @param {HTMLElement} root @param {string} made @param {() => void} entered */
+function firstKey(root, made, entered) {
+  const on = h("button", { type: "button", class: "primary", onclick: entered }, "I have it");
+  root.replaceChildren(h("section", { class: "card narrow newkey" }, h("h1", {}, "Your API key"),
+    h("p", {}, "Programs and workers use the network with it. Copy it now: it is not shown again, but you can always regenerate it on the account page, where you should also make recovery codes."),
+    secret("Key", made), on));
+  on.focus();
+}
+
+/**
+ * @param {ApiError | null} error
+ * @param {() => void} entered
+ */
+function keyForm(error, entered) {
+  const field = h("input", {
+    id: "key", type: "password", name: "key", autocomplete: "off", spellcheck: "false", required: true,
+    placeholder: "sk-sn-…", "aria-describedby": "key-note key-error",
+  });
+  const problem = h("p", { id: "key-error", class: "problem-line", role: "alert" }, error ? error.message : "");
+  return h(
+    "form",
+    { onsubmit: (/** @type {Event} */ event) => enter(event, field, problem, entered) },
+    h("label", { for: "key" }, "API key"),
+    field,
+    problem,
+    h("button", { class: "primary", type: "submit" }, "Sign in"),
+    h("p", { id: "key-note", class: "muted" }, "The key stays in this tab and is forgotten when you close it. The operator makes one with ",
+      h("code", {}, "supernet-coordinator key create --name me"), "."),
+  );
+}
+
+/**
+ * @param {Event} event
+ * @param {HTMLInputElement} field
+ * @param {HTMLElement} problem
+ * @param {() => void} entered
+ */
+async function enter(event, field, problem, entered) {
+  event.preventDefault();
+  const before = key.get();
+  const given = field.value.trim();
+  if (/[^\x21-\x7e]/.test(given)) {
+    problem.textContent = "That is not a key: it holds characters that no key has.";
+    return;
+  }
+  key.set(given);
+  try {
+    await json("/v1/network");
+    entered();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (before) key.set(before);
+    else key.forget();
+    problem.textContent = error.message;
+    field.select();
+  }
+}

@@ -1,0 +1,45 @@
+"""All that is stored of one account, for its owner."""
+
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import select
+
+from coordinator.accounts.rows import AccountRow, list_keys
+from coordinator.identity.rows import list_invites, passkeys_of
+from coordinator.ledger.escrow import workers
+from coordinator.ledger.grants import balances_of
+from coordinator.ledger.usage import sums
+from coordinator.store.database import Database
+from coordinator.store.tables import entries, journals
+
+MOST_BOOKINGS = 10_000  # the latest; `bookings_left_out` says whether there were more
+_SECRET = ("hash", "public_key")
+
+
+def exported(database: Database, account: AccountRow, since_ms: int) -> dict[str, Any]:
+    """Plain values, times in Unix milliseconds, money in nano-dollars. `since_ms`: of the use by day, model and key."""
+    booked = (
+        select(entries.c.journal, journals.c.at_ms, journals.c.note, entries.c.currency, entries.c.kind, entries.c.nano)
+        .join(journals, journals.c.id == entries.c.journal)
+        .where(entries.c.owner == account.id)
+        .order_by(entries.c.id.desc())
+        .limit(MOST_BOOKINGS + 1)
+    )
+    bookings = [dict(row._mapping) for row in database.query(booked)]
+    return {
+        "object": "account.export",
+        "account": asdict(account),
+        "balances": {currency: asdict(balance) for currency, balance in balances_of(database, account.id).items()},
+        "keys_and_sessions": [_told(row) for row in list_keys(database, account.id)],
+        "passkeys": [_told(row) for row in passkeys_of(database, account.id)],
+        "invites": [_told(row) for row in list_invites(database, account.id)],
+        "usage": [asdict(row) for row in sums(database, account.id, since_ms)],
+        "workers": [asdict(row) for row in workers(database, account.id)],
+        "bookings": bookings[:MOST_BOOKINGS],
+        "bookings_left_out": len(bookings) > MOST_BOOKINGS,
+    }
+
+
+def _told(row: Any) -> dict[str, Any]:
+    return {name: value for name, value in asdict(row).items() if name not in _SECRET}

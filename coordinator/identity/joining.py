@@ -1,0 +1,120 @@
+"""Coming in and leaving for good, each in one transaction: either all of it has happened or nothing."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, update
+
+from coordinator.accounts.accounts import KeyRequest, made_key
+from coordinator.accounts.rows import AccountRow, add_account, add_key, changed, get_account, list_keys
+from coordinator.identity.errors import Refused
+from coordinator.identity.passkeys import Passkey
+from coordinator.identity.rows import (
+    PasskeyRow,
+    add_passkey,
+    count_signup,
+    forget,
+    passkey_used,
+    spend_challenge,
+    use_code,
+    use_invite,
+)
+from coordinator.identity.sessions import open_session
+from coordinator.ledger.commit import apply
+from coordinator.ledger.grants import starter
+from coordinator.store.database import Database
+from coordinator.store.tables import accounts, keys, requests
+from wire.errors import ErrorCode
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A challenge that was answered well: its hash, when it would have ended, and the hash of the session to open."""
+
+    challenge: str
+    expires_ms: int
+    session: str
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """Who comes. `invite`: the id of the one that is used; `place`: the hash of a range that is counted where there is
+    none; `account`: the account that is made, or, with `exists`, entered."""
+
+    account: str
+    name: str
+    passkey: Passkey
+    invite: str | None = None
+    place: str | None = None
+    exists: bool = False
+
+
+def sign_up(
+    database: Database, pepper: bytes, new: Newcomer, answered: Answered, starter_nano: int, at_ms: int
+) -> str | None:
+    """Make the account with its first key, passkey and session; or add the passkey to the account that the invite is
+    for. Returns the key, which nobody can look up later; None where no account was made. Raises Refused."""
+
+    def work(connection: Connection) -> str | None:
+        spend_challenge(connection, answered.challenge, answered.expires_ms, at_ms)
+        if new.place is not None:
+            count_signup(connection, new.place, at_ms)
+        key = None
+        if not new.exists:
+            add_account(connection, AccountRow(new.account, new.name, at_ms))
+            if starter_nano:
+                apply(connection, [starter(new.account, starter_nano, at_ms)])
+            key, row = made_key(pepper, KeyRequest("first key", new.account), new.account, at_ms)
+            add_key(connection, row)
+        if new.invite is not None:
+            use_invite(connection, new.invite, new.account, at_ms)
+        add_passkey(connection, passkey_row(new.account, "passkey", new.passkey, at_ms))
+        _enter(database, connection, new.account, answered.session, at_ms)
+        return key
+
+    return database.transact(work)
+
+
+def passkey_row(account: str, name: str, made: Passkey, at_ms: int) -> PasskeyRow:
+    return PasskeyRow(made.id, account, name, made.public_key, made.counter, at_ms)
+
+
+def sign_in(database: Database, row: PasskeyRow, counter: int, answered: Answered, at_ms: int) -> None:
+    """Open a session for who has shown this passkey. Raises Refused."""
+    with database.transaction() as connection:
+        spend_challenge(connection, answered.challenge, answered.expires_ms, at_ms)
+        passkey_used(connection, row.id, counter, at_ms)
+        _enter(database, connection, row.account, answered.session, at_ms)
+
+
+def add_another(database: Database, row: PasskeyRow, answered: Answered, at_ms: int) -> None:
+    """One passkey more for who is signed in. Raises Refused."""
+    with database.transaction() as connection:
+        spend_challenge(connection, answered.challenge, answered.expires_ms, at_ms)
+        add_passkey(connection, row)
+
+
+def recover(database: Database, code: str, session: str, at_ms: int) -> None:
+    """Open a session for who has this recovery code (its hash). Raises Refused."""
+    with database.transaction() as connection:
+        account = use_code(connection, code, at_ms)
+        _enter(database, connection, account, session, at_ms)
+
+
+def _enter(database: Database, connection: Connection, account: str, session: str, at_ms: int) -> None:
+    if get_account(database, account).disabled:
+        raise Refused(ErrorCode.PERMISSION_DENIED, "This account is disabled: ask the operator.")
+    open_session(connection, account, session, list_keys(database, account), at_ms)
+
+
+def delete_account(database: Database, account: str, at_ms: int) -> None:
+    """End an account: its keys, sessions, passkeys and codes, its name, and its answers that are kept. What stays are
+    the rows of the books, under an id that says nothing."""
+    with database.transaction() as connection:
+        forget(connection, account, at_ms)
+        mine = (keys.c.account == account, keys.c.revoked_ms.is_(None))
+        connection.execute(update(keys).where(*mine).values(revoked_ms=at_ms))
+        connection.execute(update(keys).where(keys.c.account == account).values(name="", hint=""))
+        connection.execute(delete(requests).where(requests.c.account == account))
+        gone = {"name": f"deleted {account}", "disabled": True}
+        connection.execute(update(accounts).where(accounts.c.id == account).values(**gone))
+        changed(connection)

@@ -1,0 +1,92 @@
+"""What a person does on the account page."""
+
+import pytest
+
+from tests.coordinator.api.browser import Browser
+from tests.coordinator.conftest import Start
+from tests.fakes.authenticator import Authenticator
+
+
+async def test_a_second_passkey_lets_in_and_the_last_one_stays(start_coordinator: Start) -> None:
+    async with start_coordinator(signup="open") as coordinator, Browser(coordinator) as browser:
+        await browser.sign_up()
+        first, browser.authenticator = browser.authenticator, Authenticator(browser.origin)
+        asked = (await browser.ask("POST", "account/passkey-options")).json()
+        body = {
+            "credential": browser.authenticator.create(asked["options"]),
+            "sealed": asked["sealed"],
+            "name": "phone",
+        }
+        assert (await browser.ask("POST", "account/passkeys", body)).status_code == 201
+        assert (await browser.ask("POST", "account/passkeys", body)).status_code == 403  # it has been answered
+        assert (await browser.sign_in()).status_code == 200
+        listed = (await browser.ask("GET", "account/passkeys")).json()["data"]
+        assert [one["name"] for one in listed] == ["passkey", "phone"]
+        assert (await browser.ask("DELETE", f"account/passkeys/{listed[0]['id']}")).status_code == 200
+        assert (await browser.ask("DELETE", f"account/passkeys/{listed[1]['id']}")).status_code == 400
+        browser.authenticator = first
+        assert (await browser.sign_in()).status_code == 403
+
+
+async def test_a_passkey_is_not_added_with_what_another_session_was_asked(start_coordinator: Start) -> None:
+    async with start_coordinator(signup="open") as coordinator:
+        async with Browser(coordinator) as victim, Browser(coordinator) as attacker:
+            await victim.sign_up()
+            await attacker.sign_up()
+            asked = (await attacker.ask("POST", "account/passkey-options")).json()
+            body = {"credential": Authenticator(victim.origin).create(asked["options"]), "sealed": asked["sealed"]}
+            assert (await victim.ask("POST", "account/passkeys", body)).status_code == 403
+
+
+async def test_a_recovery_code_lets_in_once(start_coordinator: Start) -> None:
+    async with start_coordinator(signup="open") as coordinator, Browser(coordinator) as browser:
+        await browser.sign_up()
+        codes = (await browser.ask("POST", "account/recovery-codes")).json()["codes"]
+        await browser.sign_out()
+        assert (await browser.recover(codes[0].upper().replace("-", " "))).status_code == 200
+        assert (await browser.ask("GET", "account/passkeys")).json()["recovery_codes"] == len(codes) - 1
+        assert (await browser.recover(codes[0])).status_code == 403
+
+
+async def test_an_account_makes_its_invites_and_revokes_them(start_coordinator: Start) -> None:
+    async with start_coordinator(signup="open", invites=1) as coordinator, Browser(coordinator) as browser:
+        await browser.sign_up()
+        made = (await browser.ask("POST", "account/invites", {"note": "Ada"})).json()
+        assert made["link"].endswith(f"/account#invite={made['code']}")
+        assert (await browser.ask("POST", "account/invites", {})).status_code == 403
+        told = (await browser.ask("GET", "account/invites")).json()
+        assert (told["left"], told["data"][0]["state"]) == (0, "live")
+        assert (await browser.ask("DELETE", f"account/invites/{made['id']}")).status_code == 200
+        assert (await browser.ask("DELETE", f"account/invites/{made['id']}")).status_code == 404
+
+
+async def test_a_deleted_account_is_gone_with_its_keys_and_sessions(start_coordinator: Start) -> None:
+    async with start_coordinator(signup="open") as coordinator, Browser(coordinator) as browser:
+        key = (await browser.sign_up()).json()["key"]
+        exported = (await browser.ask("GET", "account/export")).json()
+        assert key not in str(exported) and len(exported["passkeys"]) == 1
+        assert (await browser.ask("DELETE", "account")).json()["deleted"] is True
+        assert (await browser.ask("GET", "account")).status_code == 401
+        async with coordinator.http(key) as http:
+            assert (await http.get("/v1/account")).status_code == 401
+        assert (await browser.sign_in()).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "passkeys"),
+        ("POST", "passkey-options"),
+        ("POST", "passkeys"),
+        ("DELETE", "passkeys/x"),
+        ("POST", "recovery-codes"),
+        ("GET", "invites"),
+        ("POST", "invites"),
+        ("DELETE", "invites/x"),
+        ("GET", "export"),
+    ],
+)
+async def test_a_key_is_not_enough_for_a_persons_own(start_coordinator: Start, method: str, path: str) -> None:
+    async with start_coordinator(signup="open") as coordinator, coordinator.http() as http:
+        assert (await http.request(method, f"/v1/account/{path}")).status_code == 403
+        assert (await http.delete("/v1/account")).status_code == 403

@@ -1,0 +1,61 @@
+"""Coming in and leaving is one transaction."""
+
+import pytest
+
+from coordinator.accounts.rows import list_accounts, list_keys
+from coordinator.identity.errors import Refused
+from coordinator.identity.joining import Answered, Newcomer, delete_account, recover, sign_in, sign_up
+from coordinator.identity.passkeys import Passkey
+from coordinator.identity.rows import add_invite, list_invites, new_invite, passkey, passkeys_of, replace_codes
+from coordinator.identity.tokens import Tokens
+from coordinator.ledger.grants import balances_of
+from coordinator.store.database import Database
+
+NEW = Newcomer("acc_1", "member-1", Passkey("pk", b"key", 0))
+
+
+def answered(number: int) -> Answered:
+    return Answered(f"challenge {number}", 100, f"session {number}")
+
+
+def test_an_account_is_made_whole_or_not_at_all(database: Database) -> None:
+    key = sign_up(database, b"p", NEW, answered(1), 700, 5)
+    assert key and balances_of(database, "acc_1")["spark"].available == 700
+    assert {row.name for row in list_keys(database, "acc_1")} == {"first key", "browser"}
+    again = Newcomer("acc_2", "member-2", Passkey("pk", b"key", 0))
+    with pytest.raises(Refused, match="in use already"):
+        sign_up(database, b"p", again, answered(2), 700, 5)
+    assert [row.id for row in list_accounts(database)] == ["acc_1"]
+    used = Newcomer("acc_3", "member-3", Passkey("pk3", b"key", 0), "inv_none")
+    with pytest.raises(Refused, match="invite"):
+        sign_up(database, b"p", used, answered(3), 700, 5)
+    assert [row.id for row in list_accounts(database)] == ["acc_1"]
+
+
+def test_a_passkey_and_a_code_open_sessions_once_each(database: Database) -> None:
+    sign_up(database, b"p", NEW, answered(1), 0, 5)
+    row = passkey(database, "pk")
+    assert row is not None
+    sign_in(database, row, 9, answered(2), 6)
+    assert passkeys_of(database, "acc_1")[0].counter == 9
+    with pytest.raises(Refused, match="already"):
+        sign_in(database, row, 10, answered(2), 7)
+    replace_codes(database, "acc_1", ["code"], 8)
+    recover(database, "code", "session 9", 9)
+    with pytest.raises(Refused):
+        recover(database, "code", "session 10", 10)
+    assert len(list_keys(database, "acc_1")) == 4
+
+
+def test_of_a_deleted_account_only_the_books_are_left(database: Database) -> None:
+    sign_up(database, b"p", NEW, answered(1), 700, 5)
+    replace_codes(database, "acc_1", ["code"], 6)
+    add_invite(database, new_invite(Tokens(b"p"), 6, 1, "", made_by="acc_1")[1])
+    delete_account(database, "acc_1", 7)
+    assert passkeys_of(database, "acc_1") == [] and list_invites(database)[0].state(8) == "revoked"
+    assert all(row.revoked_ms == 7 and not row.name for row in list_keys(database, "acc_1"))
+    (account,) = list_accounts(database)
+    assert account.disabled and account.name == "deleted acc_1"
+    assert balances_of(database, "acc_1")["spark"].available == 700
+    with pytest.raises(Refused):
+        recover(database, "code", "session 2", 8)

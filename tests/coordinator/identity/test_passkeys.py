@@ -1,0 +1,33 @@
+"""Passkeys: what is asked, and which answers are good; tests/coordinator/api/test_identity.py attacks the whole."""
+
+import pytest
+
+from coordinator.identity.passkeys import authenticated, authentication, registered, registration, user_of
+from tests.fakes.authenticator import Authenticator
+from wire.errors import ErrorCode, SupernetError
+
+ORIGIN, CHALLENGE = "http://localhost:8080", b"c" * 32
+
+
+def test_a_passkey_is_made_and_signs() -> None:
+    device = Authenticator(ORIGIN)
+    made = registered(ORIGIN, CHALLENGE, device.create(registration(ORIGIN, CHALLENGE, "acc_1", "me", [])))
+    answer = device.get(authentication(ORIGIN, b"d" * 32))
+    assert authenticated(ORIGIN, b"d" * 32, answer, made) == 1
+    assert user_of(answer) == "acc_1" and user_of({}) is None
+
+
+def test_the_key_is_resident_and_known_devices_are_left_out() -> None:
+    asked = registration(ORIGIN, CHALLENGE, "acc_1", "me", ["AAAA"])
+    assert asked["authenticatorSelection"]["residentKey"] == "required"
+    assert [one["id"] for one in asked["excludeCredentials"]] == ["AAAA"]
+    assert authentication(ORIGIN, CHALLENGE)["allowCredentials"] == []
+
+
+@pytest.mark.parametrize(
+    "credential", [{}, {"id": 5}, {"id": "AA", "rawId": "AA", "type": "public-key", "response": 1}]
+)
+def test_what_is_no_answer_is_refused(credential: dict[str, object]) -> None:
+    with pytest.raises(SupernetError) as refused:
+        registered(ORIGIN, CHALLENGE, credential)
+    assert refused.value.code is ErrorCode.PERMISSION_DENIED

@@ -1,0 +1,172 @@
+"""People sign up, in and out with a passkey in a real browser, whose authenticator is its own virtual one."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.browser import PATIENCE_MS, Visit, visit
+from tools.local_network import Network, until
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture(scope="module")
+def joinable(tmp_path_factory: pytest.TempPathFactory, tiny_chat: Path) -> Iterator[Network]:
+    network = Network(tmp_path_factory.mktemp("joinable"), tiny_chat)
+    try:
+        network.start_coordinator("--signup", "open", "--invites", "2", "--signup-spark", "3")
+        yield network
+    finally:
+        network.close()
+
+
+@contextmanager
+def arrived(browser: Browser, network: Network, *, phone: bool = False, dark: bool = False) -> Iterator[Visit]:
+    """At localhost, with an authenticator of the browser's own."""
+    with visit(browser, f"http://localhost:{network.port}", phone=phone, dark=dark) as here:
+        here.expected = ("401", "403")
+        session = here.page.context.new_cdp_session(here.page)
+        session.send("WebAuthn.enable")
+        device = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+        device |= {"isUserVerified": True, "automaticPresenceSimulation": True}
+        session.send("WebAuthn.addVirtualAuthenticator", {"options": device})
+        here.open("/account")
+        yield here
+
+
+def joined(page: Page) -> str:
+    """Makes an account. Returns its key, as the page shows it."""
+    page.get_by_role("button", name="Make an account").click()
+    return told(page, "I have it")
+
+
+def told(page: Page, done: str) -> str:
+    """The secret that the page shows once."""
+    page.get_by_role("button", name="Show").click()
+    secret = page.locator(".secret").text_content() or ""
+    page.get_by_role("button", name=done).click()
+    return secret
+
+
+def works(network: Network, key: str) -> bool:
+    request = urllib.request.Request(f"{network.url}/v1/models", headers={"authorization": f"Bearer {key}"})
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return bool(answer.status == 200)
+    except urllib.error.HTTPError:
+        return False
+
+
+def sign_out(page: Page) -> None:
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_visible()
+
+
+def test_a_stranger_joins_uses_recovers_and_leaves(joinable: Network, browser: Browser) -> None:
+    with arrived(browser, joinable) as here:
+        page = here.page
+        key = joined(page)
+        assert works(joinable, key)
+        expect(page.get_by_role("heading", name="Balance")).to_be_visible()
+        assert page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
+
+        page.get_by_role("button", name="Regenerate").click()
+        page.get_by_role("button", name="The old one dies").click()
+        renewed = told(page, "I have it")
+        until(lambda: not works(joinable, key))
+        assert works(joinable, renewed)
+
+        page.get_by_role("button", name="Claim today's bonus").click()
+        expect(page.get_by_text("Today's bonus is claimed")).to_be_visible()
+        again = (
+            "fetch('/identity').then((a) => a.json()).then((told) => fetch('/session/v1/account/bonus', {method: 'POST'"
+        )
+        again += ", headers: {'x-csrf-token': told.session.csrf_token}})).then((answer) => answer.status)"
+        here.expected += ("429",)
+        assert page.evaluate(again) == 429
+
+        page.get_by_role("button", name="Make new recovery codes").click()
+        page.get_by_role("button", name="The old ones end").click()
+        codes = told(page, "I have them").split("\n")
+        assert len(codes) == 10
+        expect(page.get_by_text("10 left")).to_be_visible()
+        page.get_by_label("A new invite").fill("for Ada")
+        page.get_by_role("button", name="Make invite").click()
+        assert "#invite=" in told(page, "I have it")
+        expect(page.get_by_text("for Ada")).to_be_visible()
+        with page.expect_download() as saved:
+            page.get_by_role("button", name="Export as JSON").click()
+        exported = json.loads(Path(saved.value.path()).read_text())
+        assert len(exported["keys_and_sessions"]) == 3 and len(exported["passkeys"]) == 1
+
+        page.reload()
+        expect(page.get_by_role("heading", name="Balance")).to_be_visible()
+        name = page.get_by_role("heading", level=1).text_content()
+        sign_out(page)
+        page.get_by_role("button", name="Sign in with a passkey").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(name or "")
+
+        sign_out(page)
+        for _ in range(2):
+            page.get_by_text("My passkey is lost").click()
+            page.get_by_label("Recovery code").fill(codes[0])
+            page.get_by_role("button", name="Sign in with the code").click()
+            if _ == 0:
+                expect(page.get_by_role("heading", level=1)).to_have_text(name or "")
+                sign_out(page)
+        expect(page.get_by_text("used up")).to_be_visible()
+        page.get_by_role("button", name="Sign in with a passkey").click()
+
+        page.get_by_role("button", name="Delete account").click()
+        page.get_by_role("button", name="Delete for good").click()
+        expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_visible()
+        assert not works(joinable, renewed)
+        page.get_by_role("button", name="Sign in with a passkey").click()
+        expect(page.get_by_text("No account here has this passkey")).to_be_visible()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("phone", [False, True], ids=["desk", "phone"])
+def test_the_ways_in_and_the_account_fit(joinable: Network, browser: Browser, phone: bool, dark: bool) -> None:
+    look = f"{'phone' if phone else 'desk'}-{'dark' if dark else 'light'}"
+    with arrived(browser, joinable, phone=phone, dark=dark) as here:
+        expect(here.page.get_by_role("button", name="Make an account")).to_be_visible()
+        here.picture(f"ways-in-{look}")
+        assert here.too_wide() <= 0
+        here.page.get_by_role("button", name="Make an account").click()
+        expect(here.page.get_by_role("heading", name="Your API key")).to_be_visible()
+        here.page.get_by_role("button", name="Show").click()
+        here.picture(f"first-key-{look}")
+        assert here.too_wide() <= 0
+        here.page.get_by_role("button", name="I have it").click()
+        expect(here.page.get_by_role("heading", name="Your data")).to_be_visible()
+        here.picture(f"account-{look}")
+        assert here.too_wide() <= 0
+
+
+def test_at_an_address_the_page_says_where_passkeys_work(joinable: Network, browser: Browser) -> None:
+    with visit(browser, joinable.url) as here:
+        here.expected = ("401",)
+        here.open("/account")
+        expect(here.page.get_by_role("link", name="Open it there")).to_be_visible()
+        expect(here.page.get_by_label("API key")).to_be_visible()
+
+
+def test_the_keyboard_is_enough_to_come_in(joinable: Network, browser: Browser) -> None:
+    invite = joinable.invite()
+    with arrived(browser, joinable) as here:
+        page = here.page
+        here.open(f"/account#invite={invite}")
+        page.reload()
+        button = page.get_by_role("button", name="Make an account")
+        expect(button).to_be_visible()
+        page.get_by_label("Invite").press("Enter")
+        expect(page.get_by_role("button", name="I have it")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Signing in")).to_be_visible()
