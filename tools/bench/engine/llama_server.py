@@ -111,8 +111,7 @@ async def peer(shape: Shape, program: Path) -> AsyncIterator[Peer]:
     threads = str(shape.threads)
     command = [str(program), "-m", str(shape.model), "-np", str(shape.slots), "-c", str(shape.slots * shape.context)]
     command += ["-t", threads, "-tb", threads, "-ngl", "999" if shape.gpu else "0", "--no-ui"]
-    if shape.drafts:
-        command += ["--spec-type", shape.drafts]
+    command += shape.peer_options
     if shape.projector:
         command += ["--mmproj", str(shape.projector), *([] if shape.gpu else ["--no-mmproj-offload"])]
     paths = ":".join(filter(None, (str(program.parent), os.environ.get("LD_LIBRARY_PATH"))))

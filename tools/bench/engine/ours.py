@@ -43,9 +43,7 @@ def planned(shape: Shape) -> Plan:
     machine = hardware.detect(probe.ask())
     if shape.gpu:
         machine = replace(machine, available_bytes=machine.hardware.memory_bytes)
-    wishes = Wishes(
-        slots=shape.slots, context=shape.context, threads=shape.threads, gpu=shape.gpu, drafts=bool(shape.drafts)
-    )
+    wishes = Wishes(slots=shape.slots, context=shape.context, threads=shape.threads, gpu=shape.gpu, drafts=shape.drafts)
     try:
         found = plan(header, str(shape.model), model, machine, wishes)
     except PlanError as error:

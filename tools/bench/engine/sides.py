@@ -22,7 +22,7 @@ class BenchError(Exception):
 @dataclass(frozen=True)
 class Shape:
     """What both sides are started with. `context`: tokens of one chat. `gpu`: all layers on it, and the eyes. `drafts`:
-    tokens are guessed ahead; empty: none are. The peer takes the word for a kind of guess, ours has one."""
+    ours guesses tokens ahead. `peer_options`: more of its command."""
 
     model: Path
     slots: int
@@ -30,7 +30,8 @@ class Shape:
     threads: int = 1
     gpu: bool = False
     projector: Path | None = None
-    drafts: str = ""
+    drafts: bool = False
+    peer_options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,94 @@
+"""`python -m tools.bench.drafts.step_costs STREAMS`: what steps with guesses cost here, in a process of its own.
+
+The EngineSpec comes as a line on stdin; milliseconds of the processor for a step of STREAMS streams with 0, 1, 2 ...
+guesses each go to stdout, as a line of JSON.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+
+from tools.bench.engine.sides import BenchError
+from worker.engine.pipe import TO_ENGINE
+from worker.engine.port import EngineSpec
+
+GUESSES = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24)  # of one stream
+DEPTH = 512  # tokens that a stream has before it is measured
+STEPS = 5
+PATIENCE_S = 300.0
+ROOT = Path(__file__).parents[3]
+
+
+def ask(spec: EngineSpec, streams: int) -> dict[int, float]:
+    """Run this file: milliseconds of the processor by the guesses of each stream. Raises BenchError."""
+    command = [sys.executable, "-m", "tools.bench.drafts.step_costs", str(streams)]
+    try:
+        ended = subprocess.run(
+            command, input=TO_ENGINE.encode(spec), capture_output=True, timeout=PATIENCE_S, cwd=ROOT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise BenchError(f"no cost of a step in {PATIENCE_S:.0f} s") from None
+    if ended.returncode:
+        raise BenchError(f"no cost of a step: {ended.stderr.decode(errors='replace').strip()[-500:]}")
+    return {int(guesses): took for guesses, took in json.loads(ended.stdout.splitlines()[-1]).items()}
+
+
+def allowed(costs: Mapping[int, float], rate: float) -> float:
+    """How many times as many tokens the best number of guesses gives for the same time, if each comes true at this
+    `rate` where those before it did; 1 if none does better."""
+    return max(costs[0] / cost * sum(rate**place for place in range(guesses + 1)) for guesses, cost in costs.items())
+
+
+def rate(guessed: float, came_true: float) -> float:
+    """At what rate each guess comes true if those before it did, when of so many in a row so many did on the mean."""
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        places = int(guessed), guessed % 1
+        expected = sum(middle**place for place in range(1, places[0] + 1)) + places[1] * middle ** (places[0] + 1)
+        low, high = (middle, high) if expected < came_true else (low, middle)
+    return (low + high) / 2
+
+
+def main() -> None:
+    out = os.dup(1)
+    os.dup2(2, 1)  # the library prints while it is loaded
+    from worker.bindings.llama import Feed, Model
+
+    spec = TO_ENGINE.decode(sys.stdin.buffer.readline())
+    assert isinstance(spec, EngineSpec)
+    model, streams = Model(spec), range(int(sys.argv[1]))
+
+    def step(begin: int, count: int) -> float:
+        feeds = [Feed(seq, begin, [(seq + place) % 250 for place in range(count)], count) for seq in streams]
+        began = time.process_time()
+        if code := model.decode(feeds):
+            raise RuntimeError(f"llama_decode answers {code}")
+        model.logits()
+        return 1000 * (time.process_time() - began)
+
+    room = max(1, (spec.batch if not spec.draft_rows else 1 + spec.draft_rows) // len(streams))
+    depth = min(DEPTH, spec.context - room - STEPS * len(GUESSES))
+    for begin in range(0, depth, room):
+        step(begin, min(room, depth - begin))
+    found = {}
+    most = spec.rollback if model.hybrid else room - 1
+    at = depth
+    for guesses in (count for count in GUESSES if count <= most):
+        took = []
+        for _ in range(STEPS):
+            took.append(step(at, 1 + guesses))
+            at += 1
+            for seq in streams:
+                model.cut(seq, at)  # one row is a token, and stays
+        found[guesses] = median(took)
+    os.write(out, json.dumps(found).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()
