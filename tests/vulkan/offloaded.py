@@ -19,8 +19,14 @@ _LOOP = (
     "a_job_that_cannot_be_computed_fails_alone",
     "all_tokens_of_a_step_travel_in_one_event",
 )  # what depends on where a model is: with all of them it would be half an hour, at 50 tokens of a prompt in a second
+_HEAD = (
+    "what_was_refused_leaves_nothing_behind",
+    "a_text_in_pieces_is_guessed_as_one_that_came_at_once",
+    "all_sequences_are_guessed_at_once_each_as_by_itself",
+)
 AGAIN = [
     "tests/worker/bindings/test_llama.py",
+    *(f"tests/worker/bindings/test_head.py::test_{name}" for name in _HEAD),
     "tests/worker/engine/child/test_nan_guard.py",
     *(f"tests/worker/engine/child/test_loop.py::test_{name}" for name in _LOOP),
 ]

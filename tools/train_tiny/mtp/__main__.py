@@ -4,8 +4,12 @@
     VENV/bin/python -m tools.train_tiny.mtp tools/tiny_models/tiny-qwen35-mtp.gguf
 
 It learns the conversations of tiny-qwen3-chat.gguf, with fewer steps, and talks worse; its head learns along what the
-model will say after the next token. One thread, fixed seeds. A line of progress every 25 steps: the model's loss, its
-share of right tokens, and that of the head for its first, second and third guess.
+model will say after the next token. One thread, fixed seeds: 15 minutes on a core that others used too, and the same
+bytes in two runs, with the SHA-256 that it prints at the end:
+c52275c41732947591a50fb2a1e3a073e476e7b914b2de26a2fe5fb809a9eda8. A line of progress every 25 steps: the model's loss,
+its share of right tokens, and that of the head for its first, second and third guess, where it always sees the right
+tokens before. In llama.cpp, guessing up to three at a time, 56 to 71 % of its guesses come
+true.
 """
 
 import argparse
