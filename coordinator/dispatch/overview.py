@@ -8,6 +8,8 @@ from pydantic import Field
 
 from coordinator.dispatch.dispatch_state import State
 from coordinator.scheduler import candidates
+from coordinator.scheduler.pace import borne_out
+from coordinator.scheduler.pool import TYPICAL, Kind, quickest
 from wire.media import MediaOffer
 from wire.offers import ModelOffer
 from wire.scalars import Count, Id
@@ -19,9 +21,9 @@ Sha256 = Annotated[str, Field(max_length=64)]  # by a worker's own word
 
 @dataclass(frozen=True)
 class KindStock:
-    """Workers of a model that can do the same. `offer`: of one of them. `workers`: those that have loaded it, with
-    `slots`. `offering`: those that offer slots now or once it is loaded, and `free` slots: both without workers that
-    rest, as to be sent to these is to wait."""
+    """Workers of a model that can do the same. `offer`: of the quickest, as far as it is believed. `workers`: those
+    that have loaded it, with `slots`. `offering`: those that offer slots now or once it is loaded, and `free` slots:
+    both without workers that rest, as to be sent to these is to wait."""
 
     offer: ModelOffer | MediaOffer
     workers: Count
@@ -57,7 +59,13 @@ def stock(state: State, model: str, now: float) -> ModelStock:
     return ModelStock(
         model=model,
         kinds=tuple(
-            KindStock(kind.offer, kind.ready, kind.offering - kind.resting, kind.slots, kind.free - kind.resting_free)
+            KindStock(
+                _believed(state, kind, model, now),
+                kind.ready,
+                kind.offering - kind.resting,
+                kind.slots,
+                kind.free - kind.resting_free,
+            )
             for kind in kinds[:MOST_KINDS]
         ),
         waiting=state.queue.count(model),
@@ -65,6 +73,12 @@ def stock(state: State, model: str, now: float) -> ModelStock:
         recent=candidates.servable(state.fleet, model, now),
         hashes=candidates.claimed_hashes(state.fleet, model),
     )
+
+
+def _believed(state: State, kind: Kind, model: str, now: float) -> ModelOffer | MediaOffer:
+    """What jobs are drawn by: the offer of the worker that would have the next one, as slow as it was seen to be."""
+    best = next(quickest((kind,), len(TYPICAL) // 2), None) or next(iter(kind.members.values()))
+    return borne_out(best.replicas[model], state.quarantine.failures(best.key), now)
 
 
 def stocks(state: State, now: float) -> tuple[ModelStock, ...]:

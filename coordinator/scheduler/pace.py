@@ -5,15 +5,26 @@ and a stream far below the claim goes on elsewhere if something much faster is f
 little, and is held to that.
 """
 
+from coordinator.scheduler import placement
 from coordinator.scheduler.placement import GRACE_S, TOLERANCE, Candidate, decode_tps, reading_tps
 from coordinator.scheduler.reading import UNKNOWN_TPS
 from coordinator.scheduler.state import Job, Lease, Limits
 from coordinator.scheduler.workers import Replica
+from wire.media import MediaOffer
+from wire.offers import ModelOffer, SpeedPoint
 
 LEARNING = 0.5
 HALF_LIFE_S = 600.0  # of what was seen: a worker that nobody asks any more could show nothing better
 WATCHED_S = 10.0  # the part of a stream that is held against the claim
 SLOW = 0.1  # of the claim, at the load that the worker has
+NEARLY = 1.01  # times as slow as claimed: what was seen long ago
+MOST_MS = 1e9  # of an offer
+UNMEASURED = SpeedPoint(  # what placement takes a worker for that measured nothing
+    streams=1,
+    decode_tps=placement.UNKNOWN_TPS,
+    prefill_tps=placement.UNKNOWN_PREFILL_TPS,
+    ttft_ms=placement.UNKNOWN_TTFT_MS,
+)
 READING_S = 1.0  # while it reads longer prompts than that, streams beside may be slow
 
 
@@ -21,6 +32,29 @@ def slowness(replica: Replica, now: float) -> float:
     """How many times longer than claimed the worker's jobs took lately; 1 if they kept to TOLERANCE and GRACE_S."""
     left: float = 0.5 ** ((now - replica.slowness_at) / HALF_LIFE_S)
     return 1.0 + (replica.slowness - 1.0) * left
+
+
+def borne_out(replica: Replica, failures: int, now: float) -> ModelOffer | MediaOffer:
+    """The worker's offer with speeds by which a job takes as long as is to be expected of it (placement.believed_s),
+    doubled for each of its recent faults."""
+    offer, slow, faults = replica.offer, slowness(replica, now) - 1.0, 2.0 ** min(failures, 10)
+    times = (1.0 + slow * TOLERANCE) * faults
+    if times < NEARLY:
+        return offer
+    if isinstance(offer, MediaOffer):
+        return offer.model_copy(update={"speed": offer.speed / times})
+    grace_ms = slow * GRACE_S * faults * 1000
+    points = tuple(
+        point.model_copy(
+            update={
+                "decode_tps": point.decode_tps / times,
+                "prefill_tps": point.prefill_tps / times,
+                "ttft_ms": min(point.ttft_ms * times + grace_ms, MOST_MS),
+            }
+        )
+        for point in offer.speed or (UNMEASURED,)
+    )
+    return offer.model_copy(update={"speed": points})
 
 
 def learn(replica: Replica, lease: Lease, job: Job, took_s: float, now: float) -> None:

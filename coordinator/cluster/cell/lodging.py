@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from coordinator.cluster.cell.lodger import Lodger
 from coordinator.cluster.cell.reporting import event_of, events, waits
+from coordinator.cluster.cell.room import files_bytes, refusal
 from coordinator.cluster.protocol.answer import Answer
 from coordinator.cluster.protocol.errands import Tell
 from coordinator.cluster.protocol.ids import ReplicaId
@@ -17,6 +18,7 @@ from coordinator.cluster.protocol.messages import (
     Attach,
     Attached,
     Cancel,
+    Counted,
     Event,
     HandedBack,
     Kept,
@@ -31,14 +33,9 @@ from coordinator.cluster.protocol.messages import (
 )
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import Deliver, Effect, Failed, Finished, Handback, JobEvent, Stopped
-from coordinator.scheduler.state import JobSpec
-from wire.errors import ErrorCode, SupernetError
-from wire.request import UnknownRequest
 
 GONE_S = 5.0  # an edge that is dead so long does not come back for its jobs
 STAYS_S = 600.0  # an answer without an edge, once it has ended
-MOST = 8192
-MOST_BYTES = 512 * 1024 * 1024  # of all their files
 MOST_ALONE_BYTES = 64 * 1024 * 1024  # of answers without an edge
 WAITS_S = 1.0
 
@@ -104,6 +101,10 @@ class Lodging:
         match message:
             case Submit():
                 return self._submit(edge, message, now)
+            case Counted():
+                if (counted := _current(self._lodgers, edge, message.job, message.leg)) is not None:
+                    counted.spec.prompt.most, counted.spec.prompt.counted = message.prompt, True
+                return []
             case Cancel():
                 if _current(self.lodgers, edge, message.job, message.leg) is None:
                     return [Tell(edge, Unknown(((message.job, message.leg),)))]
@@ -141,7 +142,7 @@ class Lodging:
                     lodger.answer = None
         self.lodgers[job.job] = lodger
         self._stopping.discard(job.job)
-        self._bytes += _bytes(job.spec)
+        self._bytes += files_bytes(job.spec)
 
     def _taken(self, edge: ReplicaId, taken: Taken, now: float) -> list[Out]:
         out: list[Out] = []
@@ -218,7 +219,7 @@ class Lodging:
         lodger = self.lodgers.pop(job, None)
         if lodger is None:
             return []
-        self._bytes -= _bytes(lodger.spec)
+        self._bytes -= files_bytes(lodger.spec)
         if lodger.ended_at is not None or self._dispatch.job(job) is None:
             return []
         so_far, effects = self._dispatch.release(job, now, goes=goes)
@@ -283,18 +284,3 @@ class Lodging:
 def _current(lodgers: Mapping[str, Lodger], edge: ReplicaId, job: str, leg: int) -> Lodger | None:
     lodger = lodgers.get(job)
     return lodger if lodger is not None and (lodger.edge, lodger.leg) == (edge, leg) else None
-
-
-def refusal(spec: JobSpec, dispatch: Dispatch, jobs: int, files_bytes: int) -> SupernetError | None:
-    """Why this cell cannot take the job beside so many others; None: it can."""
-    if isinstance(spec.request, UnknownRequest):
-        return SupernetError(ErrorCode.NO_WORKER, "this replica is of an older version")
-    if dispatch.job(spec.id) is not None:
-        return SupernetError(ErrorCode.OVERLOADED, "this replica has the job already", retry_after_s=1.0)
-    if jobs >= MOST or files_bytes + _bytes(spec) > MOST_BYTES:
-        return SupernetError(ErrorCode.OVERLOADED, "too many jobs of other replicas", retry_after_s=1.0)
-    return None
-
-
-def _bytes(spec: JobSpec) -> int:
-    return sum(map(len, spec.blobs.values()))

@@ -78,6 +78,7 @@ def _event(table: Journeys, cell: ReplicaId, job: str, leg: int, number: int, ev
     journey.next += 1
     match event:
         case Delta() | Placed() | Accepted() | Progressed() | Made():
+            table.count(journey)  # before its worker has the next word
             effects = _booked(journey, number, event, now)
             if effects is None:
                 legs.lose(table, journey, "its cell says what cannot be", now)

@@ -203,8 +203,10 @@ class Itinerary:
             legs.lose(table, journey, why, now)
         elif clocks.is_quiet(journey, now):
             table.ask(journey, now)
-        elif journey.taken != journey.told:
-            table.took(journey)
+        else:
+            table.count(journey)
+            if journey.taken != journey.told:
+                table.took(journey)
 
     # ---- questions -----------------------------------------------------------------------------------------------
 

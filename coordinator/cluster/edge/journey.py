@@ -35,6 +35,7 @@ class Journey:
     next: int = 0  # the number of the leg's next event
     untaken: deque[tuple[int, int, int]] = field(default_factory=deque)  # (event, attempt, frame): steps on the way
     told: tuple[int, int, int] = (0, 0, 0)  # what the cell was told is taken: event, attempt, frame
+    counted: bool = False  # whether the cell knows how long the prompt is
     heard_at: float = 0.0  # when anything came of the leg
     asked_at: float = 0.0  # when the cell was asked for what is missing
     sure_at: float = 0.0  # until then the cell may not know yet that it has the leg
@@ -73,6 +74,7 @@ class Journey:
         """Begin the next leg. Whatever is still said of the one before does not count."""
         self.job.legs += 1
         self.cell, self.next, self.told, self.position = cell, 0, (0, 0, 0), None
+        self.counted = self.job.spec.prompt.counted
         self.untaken.clear()
         self.heard_at = self.asked_at = self.sure_at = now
         self.lost_at = self.route_at = self.but = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from coordinator.cluster.edge.journey import Journey
 from coordinator.cluster.protocol.errands import Route, Tell
 from coordinator.cluster.protocol.ids import ReplicaId
-from coordinator.cluster.protocol.messages import MAX_JOBS, Release, Resync, Taken, ToCell
+from coordinator.cluster.protocol.messages import MAX_JOBS, Counted, Release, Resync, Taken, ToCell
 from coordinator.dispatch.effects import Effect, Noted
 from coordinator.scheduler.state import Limits
 
@@ -64,6 +64,13 @@ class Journeys:
         if journey.cell is not None:
             self._taken[journey.cell].append(journey)
 
+    def count(self, journey: Journey) -> None:
+        """The cell is to hear how long the prompt is, if it was counted since: it judges its workers by that."""
+        prompt = journey.job.spec.prompt
+        if prompt.counted and not journey.counted and journey.cell is not None:
+            journey.counted = True
+            self.tell(journey.cell, Counted(journey.id, journey.job.legs, prompt.most))
+
     def ask(self, journey: Journey, now: float) -> None:
         """The cell is to send what is missing of the leg, or to say that it has it still."""
         if journey.cell is not None:
@@ -74,7 +81,7 @@ class Journeys:
         """The cell is to send whatever is missing, and to stop all that is not listed."""
         journeys = self.at(cell)
         for journey in journeys:
-            journey.asked_at = now
+            journey.asked_at, journey.counted = now, False  # that may have been lost, too
         self.counts.resyncs += 1
         self._asked.pop(cell, None)
         self.tell(cell, _resync(journeys[:MAX_JOBS], whole=len(journeys) <= MAX_JOBS))

@@ -99,6 +99,15 @@ class Submit:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """How many tokens the job's prompt has: it was counted after its leg began, and no worker is believed more."""
+
+    job: Id
+    leg: Leg
+    prompt: TokenCount
+
+
+@dataclass(frozen=True)
 class Cancel:
     """The client has left: the job ends as stopped."""
 
@@ -250,7 +259,7 @@ class Counts:
     kept: bool
 
 
-ToCell = Submit | Cancel | Release | Taken | Resync
+ToCell = Submit | Counted | Cancel | Release | Taken | Resync
 ToEdge = Events | Waits | Still | Unknown | No
 Question = Reclaim | Attach | Upload | Uploaded
 Reply = Reclaimed | Attached | MayUpload | Counts

@@ -3,6 +3,7 @@
 import pytest
 
 from coordinator.dispatch.effects import Failed, Finished, Stopped
+from coordinator.scheduler.work import PromptCount
 from tests.coordinator.cluster.town import Town, whole
 
 
@@ -149,3 +150,36 @@ def test_the_jobs_of_an_edge_that_is_gone_end_in_our_cell() -> None:
     town.kill("a")
     town.passes(10)
     assert town.has("b") == 0 and not box.jobs
+
+
+def test_a_worker_of_another_replica_that_claims_too_much_rests() -> None:
+    """The prompt is counted at the client's replica, and after the job has left it. Before, no cell heard of the
+    count, and a worker could claim what it liked of every job that came from elsewhere."""
+    town = Town("a", "b")
+    town.box("w", "b")
+    for n in range(3):
+        prompt = PromptCount(50)
+        job = town.ask("a", f"j{n}", tokens=3, prompt=prompt)
+        assert (town.has("a"), town.has("b")) == (0, 1)
+        town.steps(1)
+        prompt.most, prompt.counted = 40, True
+        town.steps(2)
+        town.claims(500)
+        (end,) = town.ends(job)
+        assert isinstance(end, Finished) and end.report.usage.prompt == 40
+    counters = town.replicas["b"].dispatch.counters
+    assert (counters.overclaims, counters.rests) == (3, 1)
+
+
+def test_a_count_that_was_lost_on_the_way_is_told_again() -> None:
+    town = Town("a", "b")
+    town.box("w", "b")
+    prompt = PromptCount(50)
+    job = town.ask("a", tokens=3, prompt=prompt)
+    town.steps(1)
+    prompt.most, prompt.counted, town.lose = 40, True, 1.0
+    town.passes(0.25)
+    town.lose = 0.0
+    town.passes(3)
+    spec = town.replicas["b"].dispatch.job(job)
+    assert spec is not None and (spec.spec.prompt.most, spec.spec.prompt.counted) == (40, True)

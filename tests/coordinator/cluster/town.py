@@ -97,14 +97,14 @@ class Box:
             case wire.Error():
                 self.errors.append(message)
 
-    def step(self, count: int = 1) -> None:
-        """The next tokens of each job, and the end of those that have all."""
+    def step(self, count: int = 1, claim: int = 4) -> None:
+        """The next tokens of each job, and the end of those that have all, with so many tokens of prompt claimed."""
         for (job, number), attempt in list(self.jobs.items()):
             asked = attempt.start.request
             for _ in range(count if isinstance(asked, ChatRequest) else 0):
                 if attempt.tokens >= asked.max_tokens:  # type: ignore[union-attr]
                     del self.jobs[job, number]
-                    usage = Usage(prompt=4, cached=0, completion=attempt.tokens, reasoning=0)
+                    usage = Usage(prompt=claim, cached=0, completion=attempt.tokens, reasoning=0)
                     self.says(wire.Done(job=job, attempt=number, seq=attempt.seq, finish_reason="length", usage=usage))
                     break
                 parts = (Content(text=f"{attempt.tokens} "),)
@@ -270,6 +270,11 @@ class Town:
     def steps(self, count: int = 1) -> None:
         for box in list(self.boxes.values()):
             box.step(count)
+
+    def claims(self, prompt: int) -> None:
+        """All jobs that have all of their tokens end, and their workers say that the prompt was so long."""
+        for box in list(self.boxes.values()):
+            box.step(1, prompt)
 
     # ---- what came of it -----------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """What a coordinator says of its workers to others."""
 
 from coordinator.dispatch.overview import MOST_KINDS, ModelStock, stock, stocks
-from tests.coordinator.dispatch.driver import Driver, M
+from tests.coordinator.dispatch.driver import Driver, M, speed
+from wire.offers import ModelOffer
 
 
 def seen(driver: Driver) -> ModelStock:
@@ -58,3 +59,14 @@ def test_a_crowd_of_kinds_is_cut_to_those_with_the_most_slots() -> None:
         driver.join(f"w{number}", slots=1 + number, context=4096 + number)
     kinds = seen(driver).kinds
     assert len(kinds) == MOST_KINDS and min(kind.slots for kind in kinds) == 4
+
+
+def test_a_speed_that_was_not_borne_out_is_not_told_on() -> None:
+    """Before, other cells sent their jobs to whoever claimed the most, whatever had been seen of it here."""
+    driver = Driver()
+    driver.join("liar", speed=speed(1e9, 1e9))
+    (liar,) = driver.dispatch.workers
+    replica = liar.replicas[M]
+    replica.slowness, replica.slowness_at = 1e9, driver.now
+    (kind,) = seen(driver).kinds
+    assert isinstance(kind.offer, ModelOffer) and kind.offer.speed[0].decode_tps < 1.0

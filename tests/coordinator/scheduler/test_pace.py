@@ -3,8 +3,9 @@
 import pytest
 
 from coordinator.dispatch.effects import Finished
-from coordinator.scheduler.pace import HALF_LIFE_S, learn, slowness
-from coordinator.scheduler.placement import believed_s
+from coordinator.scheduler.pace import HALF_LIFE_S, borne_out, learn, slowness
+from coordinator.scheduler.placement import Candidate, believed_s, expected_s
+from coordinator.scheduler.speed_curve import SpeedCurve
 from coordinator.scheduler.state import Lease
 from coordinator.scheduler.workers import Replica
 from tests.coordinator.dispatch.driver import Driver, M, speed
@@ -140,3 +141,22 @@ def test_what_was_seen_is_forgotten_by_half_in_ten_minutes() -> None:
     assert slowness(slow, HALF_LIFE_S) == pytest.approx(3.25)
     assert believed_s(3.0, 5.5) == pytest.approx(3.0 + 4.5 * 8.0)
     assert believed_s(3.0, 1.0) == 3.0
+
+
+@pytest.mark.parametrize("claim", [speed(1e9, 1e9), speed(40.0), ()], ids=["claims much", "honest", "claims nothing"])
+@pytest.mark.parametrize(("prompt", "answer"), [(128, 512), (16384, 128)])
+def test_what_other_replicas_are_told_of_a_worker_is_what_is_believed_of_it_here(
+    claim: tuple[SpeedPoint, ...], prompt: int, answer: int
+) -> None:
+    replica = Replica(ModelOffer(id=M, context=4096, slots=4, speed=claim), 4)
+    replica.slowness, replica.slowness_at = 7.0, 100.0
+    told = borne_out(replica, 2, 100.0)
+    assert isinstance(told, ModelOffer)
+    theirs = expected_s(Candidate("", 1, 4096, SpeedCurve(told.speed)), prompt, answer)
+    ours = believed_s(expected_s(Candidate("", 1, 4096, replica.speed), prompt, answer), slowness(replica, 100.0))
+    assert theirs == pytest.approx(4 * ours, rel=1e-3)
+
+
+def test_a_worker_that_keeps_to_its_claim_is_told_of_as_it_is() -> None:
+    replica = Replica(ModelOffer(id=M, context=4096, slots=4, speed=speed(40.0)), 4)
+    assert borne_out(replica, 0, 100.0) is replica.offer
