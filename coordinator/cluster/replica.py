@@ -5,6 +5,7 @@ with what the client has got; a job of its cell may be of any edge. Whatever bec
 on.
 """
 
+from collections.abc import Container
 from dataclasses import replace
 
 from coordinator.admission.rate_limits import Rates
@@ -102,11 +103,10 @@ class Replica(Prospect):
             self.jobs.dispatched(self.dispatch.cancel(job_id, now), now)
         return self._done(now)
 
-    def revoked(self, job_id: str, now: float) -> list[AnyEffect]:
-        if job_id in self.jobs.itinerary.jobs:
-            self.jobs.carry(self.jobs.itinerary.revoked(job_id, now), now)
-        else:
-            self.jobs.dispatched(self.dispatch.revoked(job_id, now), now)
+    def revoked(self, keys: Container[str], now: float) -> list[AnyEffect]:
+        """As dispatch's. The jobs of other edges in our cell end here as well: theirs may not live any more."""
+        self.jobs.carry(self.jobs.itinerary.revoked(keys, now), now)
+        self.jobs.dispatched(self.dispatch.revoked(keys, now), now)
         return self._done(now)
 
     def acknowledged(self, job_id: str, attempt: int, seq: int, now: float) -> list[AnyEffect]:

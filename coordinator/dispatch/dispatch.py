@@ -4,7 +4,7 @@ Every job ends in exactly one of Finished, Failed, Stopped, or leaves for anothe
 the worker says so, when the worker is gone, or when a Cancel has stayed unanswered for too long.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from coordinator.artefact import Artefact
 from coordinator.dispatch import (
@@ -174,10 +174,9 @@ class Dispatch(Outlook):
             ends.stop(state, job, now)
         return state.flush()
 
-    def revoked(self, job_id: str, now: float) -> list[Effect]:
-        """The key that asked for the job is not good any more: the job fails."""
-        job = self._state.jobs.get(job_id)
-        if job is not None:
+    def revoked(self, keys: Container[str], now: float) -> list[Effect]:
+        """These keys are not good any more: the jobs fail that were asked for with them, whoever has their clients."""
+        for job in [job for job in self._state.jobs.values() if job.spec.key in keys]:
             ends.fail(self._state, job, ends.revoked(), now)
         return self._state.flush()
 

@@ -133,8 +133,7 @@ class Hub:
                 socket.outbox.put(Error(code=ErrorCode.INVALID_API_KEY, message="the key has been revoked"))
                 socket.outbox.close(CLOSE_UNAUTHORIZED, "the key has been revoked")
                 self.left(session, resumable=False)
-        for job in [job for job, route in self._routes.items() if route.spec.key in keys]:
-            self.perform(self.dispatch.revoked(job, self.now()))
+        self.perform(self.dispatch.revoked(keys, self.now()))
 
     # ---- clients -------------------------------------------------------------------------------------------------
 

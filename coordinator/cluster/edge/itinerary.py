@@ -5,6 +5,8 @@ token is delivered once and in order, whatever the bus does and however many cel
 that lost its cell waits a while for its worker, who brings it to another; then it goes on elsewhere with its tokens.
 """
 
+from collections.abc import Container
+
 from coordinator.cluster.edge import clocks, hearing, legs, reclaiming
 from coordinator.cluster.edge.journey import Journey
 from coordinator.cluster.edge.journeys import Journeys, Out
@@ -131,10 +133,9 @@ class Itinerary:
                 self._table.tell(journey.cell, Cancel(job_id, journey.job.legs))
         return self._table.flush()
 
-    def revoked(self, job_id: str, now: float) -> list[Out]:
-        """The key that asked for the job is not good any more: the job fails."""
-        journey = self._table.jobs.get(job_id)
-        if journey is not None:
+    def revoked(self, keys: Container[str], now: float) -> list[Out]:
+        """These keys are not good any more: the jobs fail that were asked for with them."""
+        for journey in [journey for journey in self._table.jobs.values() if journey.job.spec.key in keys]:
             legs.revoke(self._table, journey, now)
         return self._table.flush()
 

@@ -90,12 +90,29 @@ def test_a_client_that_leaves_ends_its_job_in_the_other_cell() -> None:
 def test_a_revoked_key_ends_its_job_in_the_other_cell() -> None:
     town = Town("a", "b")
     box = town.box("w", "b")
-    job = town.ask("a")
-    town.call("a", "revoked", job)
+    job = town.ask("a", key="k")
+    town.call("a", "revoked", {"k"})
     (end,) = town.ends(job)
     assert isinstance(end, Failed)
     town.passes(1)
     assert not box.jobs and town.has("b") == 0
+
+
+@pytest.mark.parametrize("after_s", [0, 9], ids=["nobody knows yet that its edge is dead", "it stays alone"])
+def test_a_revoked_key_ends_its_job_whose_edge_is_dead(after_s: float) -> None:
+    """Before, it ran on for ten minutes, for a client that may not come back."""
+    town = Town("a", "b")
+    box = town.box("w", "b")
+    job = town.ask("a", key="k", stays=True, tokens=1000)
+    town.steps(3)
+    town.kill("a")
+    town.passes(after_s)
+    assert box.jobs
+    town.call("b", "revoked", {"another"})
+    assert box.jobs
+    town.call("b", "revoked", {"k"})
+    town.passes(10)
+    assert not box.jobs and town.has("b") == 0, job
 
 
 def test_a_client_that_does_not_read_pauses_the_worker_of_the_other_cell() -> None:

@@ -75,7 +75,7 @@ def cut(how: str, driver: Driver) -> JobEnd:
     """End a job that has a token, each way that brings no last word of its worker."""
     match how:
         case "its key ended":
-            driver.out = driver.dispatch.revoked("j1", driver.now)
+            driver.out = driver.dispatch.revoked({""}, driver.now)
         case "its client's deadline":
             driver.passes(61, alive=("w1",))
         case "its worker broke, and no other came":

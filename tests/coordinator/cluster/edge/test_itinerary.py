@@ -1,5 +1,7 @@
 """A job that is elsewhere, from its edge."""
 
+from dataclasses import replace
+
 import pytest
 
 from coordinator.artefact import Artefact
@@ -464,9 +466,10 @@ def test_a_cancel_that_is_not_answered_ends_all_the_same() -> None:
 
 
 def test_a_key_that_has_ended_ends_its_jobs_wherever_they_are() -> None:
-    edge = Edge()
+    edge = Edge(replace(SPEC, key="k"))
     edge.streams("abc")
-    edge.out = edge.itinerary.revoked(JOB, edge.now)
+    assert edge.itinerary.revoked({"another"}, edge.now) == []
+    edge.out = edge.itinerary.revoked({"k"}, edge.now)
     assert edge.one(Failed).error.code is ErrorCode.INVALID_API_KEY and edge.told(Cancel) == [Cancel(JOB, 1)]
 
 
@@ -493,7 +496,7 @@ def test_an_answer_that_is_not_there_is_nobodys() -> None:
 def test_a_job_that_is_not_elsewhere_is_left_alone() -> None:
     edge = Edge()
     unknown = "k.0.eeeeeeee"
-    assert edge.itinerary.cancel(unknown, edge.now) == edge.itinerary.revoked(unknown, edge.now) == []
+    assert edge.itinerary.cancel(unknown, edge.now) == []
     assert edge.itinerary.acknowledged(unknown, 1, 0, edge.now) == edge.itinerary.nobody(unknown, edge.now) == []
     assert edge.itinerary.send(unknown, CELL, edge.now) == edge.itinerary.send(JOB, OTHER, edge.now) == []
     assert edge.itinerary.cells() == {CELL}
