@@ -68,8 +68,9 @@ def _begin(state: State, worker: Worker, now: float) -> None:
     job_id = f"{name}.0.{state.replica}" if state.replica else f"{name}.0"
     spec = JobSpec(job_id, "", model, request, seed=number, upload_secret=f"test {name}", blobs=FILES)
     job = Job(spec, submitted=now, waiting_since=now)
-    state.quarantine.begin(worker.key, state.fleet.lease(worker, job, now))
-    leases.start(state, worker, job)
+    test = state.fleet.lease(worker, job, now)
+    state.quarantine.begin(worker.key, test)
+    leases.start(state, worker, job, test.attempt)
 
 
 def _tested(state: State, worker: Worker, now: float) -> str | None:

@@ -13,18 +13,18 @@ from wire.messages import Ack, AckItem, Cancel, Cancelled, Done, Failed, Refused
 AttemptEnd = Refused | Done | Failed | Cancelled  # frames by which a worker frees the slot of an attempt
 
 
-def start(state: State, worker: Worker, job: Job) -> None:
+def start(state: State, worker: Worker, job: Job, attempt: int) -> None:
     """Send the job to the worker, with the tokens that the client has already: the worker goes on from there."""
     spec = job.spec
     message = Start(
         job=spec.id,
-        attempt=job.starts,
+        attempt=attempt,
         model=spec.model,
         request=spec.request,
         seed=spec.seed,
         delivered=tuple(job.delivered),
         traceparent=spec.trace,
-        upload=offered(spec, job.starts),
+        upload=offered(spec, attempt),
     )
     state.send(worker, message)
 

@@ -58,9 +58,9 @@ def _start(state: State, job: Job, worker: Worker, now: float) -> None:
         job.failures += 1
         state.fleet.release(job.lease)
         count_move(state, job)
-    job.lease = state.fleet.lease(worker, job, now)
+    job.lease = lease = state.fleet.lease(worker, job, now)
     job.worker, job.error = worker.key, None
     job.placed_at = now if job.placed_at is None else job.placed_at
     state.counters.starts += 1
-    leases.start(state, worker, job)
-    state.emit(Placed(job.spec.id, worker.key, job.starts))
+    leases.start(state, worker, job, lease.attempt)
+    state.emit(Placed(job.spec.id, worker.key, lease.attempt))

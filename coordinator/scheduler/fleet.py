@@ -16,6 +16,7 @@ from wire.messages import DEAD_AFTER_S, Capacity, Hello
 from wire.offers import ModelOffer
 
 MOST_READS = 4096
+MOST_STARTS = 64  # of a job in one cell: more than Limits.starts allows
 
 
 def key_of(hello: Hello, peer: Peer) -> str:
@@ -155,7 +156,7 @@ class Fleet:
         """Begin the job's next attempt, or go on with one that the worker has brought along: it holds one of the
         worker's slots from now on."""
         spec, number = job.spec, attempt or _next_attempt(worker, job)
-        job.starts = max(job.starts, number)
+        job.starts = max(job.starts, number - _numbered(job))
         lease = Lease(spec.id, number, worker.key, spec.model, spec.account, now, spec=spec)
         lease.last_progress_at = now
         worker.leases[lease.job, lease.attempt] = lease
@@ -231,14 +232,20 @@ class Fleet:
 
 
 def _next_attempt(worker: Worker, job: Job) -> int:
-    """A number that the worker does not have. It may have one that is not counted: of a leg of the job that was over
-    before its edge had heard of that, here, or in the cell from which the worker has come."""
+    """A number that no attempt of the job has had, at any worker of any cell: what is uploaded is known by it. A cell
+    that died may have begun some that nobody has counted, so each leg has numbers of its own. Of a version that gave
+    them otherwise the worker may have one of these."""
     resume = worker.hello.resume
     brought = {(one.job, one.attempt) for one in resume.jobs} if resume else set()
-    number = job.starts + 1
+    number = _numbered(job) + job.starts + 1
     while (job.spec.id, number) in worker.leases or (job.spec.id, number) in brought:
         number += 1
     return number
+
+
+def _numbered(job: Job) -> int:
+    """Numbers below those of this leg."""
+    return max(job.legs - 1, 0) * MOST_STARTS
 
 
 _NOTHING = Pool()

@@ -193,12 +193,12 @@ class Job:
     reader: str | None = None  # the worker that gave the last delivered token: it read the prompt
     read: int = 0  # tokens of the prompt, by what that worker has said so far, or estimated
     lease: Lease | None = None  # the attempt whose frames count
-    starts: int = 0  # the number of the last attempt
+    starts: int = 0  # how many attempts were begun
     failures: int = 0
     refusals: int = 0
     crashes: int = 0
     handbacks: int = 0  # cells of other replicas, or ours, that gave it back
-    legs: int = 0  # how often another cell was given it
+    legs: int = 0  # its stays in cells since it left the first, which was its edge's own
     said: bool = False  # the client has some text of it
     calls: set[int] = field(default_factory=set)  # places of the calls that were begun
     arguments: dict[int, list[str]] = field(default_factory=dict)  # of each of them, in pieces

@@ -97,6 +97,7 @@ class Itinerary:
         journey = self._table.jobs.pop(job_id, None)
         if journey is None:
             return None
+        journey.job.legs += 1  # a stay like any other
         return journey.job.spec, SoFar.of(journey.job, now, journey.instance)
 
     def nobody(self, job_id: str, now: float) -> list[Out]:

