@@ -52,6 +52,7 @@ class Server(uvicorn.Server):
         self._drain_s = drain_s
         self._started = started
         self._draining = False
+        self.starts_anew = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._draining:
@@ -65,6 +66,14 @@ class Server(uvicorn.Server):
         log.info("draining: no new requests, running answers have %.0f s", self._drain_s)
         self._draining = True
         self._hub.drain(self._drain_s)
+
+    def start_anew(self) -> None:
+        """This replica was taken for dead, and all know it by a name that is of the past: leave as after a signal, with
+        a status by which whatever watches over the process starts it again."""
+        log.warning("this replica was taken for dead: it leaves, and is to be started again")
+        self.starts_anew = True
+        if not self._draining:
+            self.drain()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -152,7 +161,9 @@ async def serve(running: Running, server: Server, listener: socket.socket) -> No
             tasks.create_task(_named("artefacts", Sweeper(services.artefacts).run())),
         ]
         if running.store.database.shared:
-            upkeep = Replicas(running.store, running.config.worker_share_bps, services.films.interrupted)
+            upkeep = Replicas(
+                running.store, running.config.worker_share_bps, services.films.interrupted, server.start_anew
+            )
             side.append(tasks.create_task(_named("replicas", upkeep.run())))
         if services.joined is not None:
             side.append(tasks.create_task(_named("bus", services.joined.run())))
@@ -197,4 +208,4 @@ def run(config: Config, as_json: bool) -> int:
         garbage.set_aside()
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
             runner.run(serve(running, server, listener))
-        return 1 if server.force_exit else 0
+        return 1 if server.force_exit or server.starts_anew else 0

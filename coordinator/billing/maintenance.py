@@ -1,5 +1,5 @@
 """The regular work of the ledger: end forgotten holds, let earnings mature, share out the promotion budget, and forget
-old answers to requests with an Idempotency-Key."""
+old answers to requests with an Idempotency-Key, and old starts."""
 
 import asyncio
 import logging
@@ -14,6 +14,8 @@ from coordinator.ledger.escrow import Terms, mature
 from coordinator.ledger.pricing import decimal
 from coordinator.ledger.promotions import promote
 from coordinator.ledger.recovery import sweep
+from coordinator.store import replicas
+from coordinator.store.database import Database
 from coordinator.store.errors import StoreError
 from coordinator.store.store import Store
 
@@ -48,6 +50,11 @@ class Maintenance:
         while await self.store.run(mature, self.terms, now_ms()):
             pass
         await self.store.run(forget, now_ms() - KEPT_MS)
+        await self.store.run(_clean, now_ms() - replicas.KEPT_MS)
         promoted = await self.store.run(promote, self.promotions, now_ms())
         if promoted:
             log.info("promotions: $%s of credit became earnings that may be paid out", decimal(promoted))
+
+
+def _clean(database: Database, before_ms: int) -> int:
+    return database.transact(lambda connection: replicas.clean(connection, before_ms))

@@ -24,11 +24,15 @@ PATIENCE = round(600 / BEAT_S)
 
 @dataclass
 class Replicas:
-    """`share_bps`: the workers' share of a price. `died` is called when a replica was found to be dead."""
+    """`share_bps`: the workers' share of a price. `died` is called when a replica was found to be dead, `fenced` once
+    when this one was taken for dead by others: what it holds from then on has an owner of another name than the one by
+    which the bus knows it."""
 
     store: Store
     share_bps: int
     died: Callable[[], Awaitable[None]]
+    fenced: Callable[[], None] = lambda: None
+    _is_fenced: bool = False
     _stillness: Stillness = field(default_factory=Stillness)
     _waited: Counter[str] = field(default_factory=Counter)  # polls, by the dead replica whose clients may come
 
@@ -43,6 +47,9 @@ class Replicas:
 
     async def once(self) -> None:
         found = await self.store.run(_beat)
+        if self.store.database.identity.former and not self._is_fenced:
+            self._is_fenced = True
+            self.fenced()
         for replica, seen in self._stillness.look(found).items():
             if await self.store.run(_end, replica, seen):
                 log.warning("replica %s has not beaten for %.0f s: it is taken for dead", replica, BEAT_S * STILL)

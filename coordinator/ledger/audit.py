@@ -107,7 +107,7 @@ def _servers(database: Database) -> list[str]:
     another one only once it was taken for dead. Versions before wrote down no server."""
     odd = (
         select(holds.c.job, holds.c.made_by, holds.c.ended_by)
-        .join(servers, servers.c.number == holds.c.made_by)
+        .outerjoin(servers, servers.c.number == holds.c.made_by)  # rows of old starts are cleaned away
         .where(holds.c.ended_by != holds.c.made_by, holds.c.owner == "")
         .where(or_(holds.c.ended_by < holds.c.made_by, servers.c.overtaken_ms.is_not(None)))
     )

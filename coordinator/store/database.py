@@ -40,9 +40,17 @@ T = TypeVar("T")
 class Database:
     """The one connection of this process, not for two threads at once. `name`: its file, or URL without password."""
 
-    def __init__(self, address: str | Path, *, serve: bool = False, shared: bool = False, name: str = "") -> None:
+    def __init__(
+        self,
+        address: str | Path,
+        *,
+        serve: bool = False,
+        shared: bool = False,
+        name: str = "",
+        alone: bool = False,
+    ) -> None:
         """Open, or create, and migrate. `serve`: this is the one server, or, `shared`, a replica called `name` beside
-        others. Raises StoreError."""
+        others. `alone`: nobody else serves meanwhile, and neither does this. Raises StoreError."""
         file = sqlite_file(address)
         if shared and file is not None:
             raise StoreError(
@@ -58,10 +66,10 @@ class Database:
         with ExitStack() as opened:
             try:
                 if file is not None:
-                    locks = FileLocks(file, serve=serve)
+                    locks = FileLocks(file, serve=serve or alone)
                     opened.callback(locks.close)
                     self._exclusive = locks.exclusive
-                engine = postgres(url, serve, shared) if file is None else sqlite(file)
+                engine = postgres(url, serve or alone, shared) if file is None else sqlite(file)
                 self._connection = opened.enter_context(self._connect(engine))
                 with self.transaction() as connection:
                     wait(connection, Lock.MIGRATE)

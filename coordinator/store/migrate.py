@@ -35,6 +35,8 @@ def migrate(connection: Connection) -> None:
     if needed is not None and not inspect(connection).has_table(STEP):  # of a program without this second table
         connection.execute(text(_TABLE.format(STEP)))
         connection.execute(text(f"INSERT INTO {STEP} VALUES (:step)"), {"step": needed})
+    if connection.dialect.name == "postgresql":  # a step over a large table takes minutes; who waits for it does not
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
     config.attributes["connection"], config.attributes["version_table"] = connection, STEP

@@ -32,6 +32,7 @@ from coordinator.store.engines import sqlite_file, url_of
 from coordinator.store.errors import StoreError
 from coordinator.store.identity_tables import passkeys
 from coordinator.store.media_tables import videos
+from coordinator.store.replicas import KEPT_MS
 from coordinator.store.tables import accounts, servers, settings
 
 ID = "database"  # the setting by which a file knows a copy of itself
@@ -53,11 +54,11 @@ def move(source: Database, address: str, progress: Progress, check: Callable[[Da
     if "://" in source.name or sqlite_file(address) is not None:
         raise StoreError("a file moves to a server: give --to postgresql://USER@HOST/NAME, and the file with --db")
     _name(source)
-    target = Database(address, serve=True)  # nobody else serves with it, or may begin to
+    target = Database(address, alone=True)  # a start of its own would look like somebody else's, the next time
     try:
         with source.transaction() as here:
             with target.transaction() as there:
-                counts = _fill(here, there, target, progress)
+                counts = _fill(here, there, target.name, progress)
                 if (old := check(source)) != (new := check(target)):
                     raise StoreError(f"the books of the copy are not those of the file: {new}, and not {old}")
             url = url_of(address).set(drivername="postgresql").render_as_string(hide_password=False)
@@ -76,10 +77,10 @@ def _name(source: Database) -> None:
             connection.execute(insert(settings).values(name=ID, value=secrets.token_hex(16)))
 
 
-def _fill(here: Connection, there: Connection, target: Database, progress: Progress) -> dict[str, int]:
+def _fill(here: Connection, there: Connection, name: str, progress: Progress) -> dict[str, int]:
     there.execute(text("SET LOCAL statement_timeout = 0"))
     there.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))  # while the file is read and added up
-    _refuse_other(here, there, target)
+    _refuse_other(here, there, name)
     there.execute(text(f"TRUNCATE {', '.join(metadata.tables)}"))
     counts = {table.name: _copy(here, there, table, progress) for table in metadata.sorted_tables}
     there.execute(text("ANALYZE"))
@@ -89,7 +90,7 @@ def _fill(here: Connection, there: Connection, target: Database, progress: Progr
     return counts
 
 
-def _refuse_other(here: Connection, there: Connection, target: Database) -> None:
+def _refuse_other(here: Connection, there: Connection, name: str) -> None:
     """Raises StoreError for a database that has accounts, but for a copy of the file with which nobody served yet: the
     move was ended between its last two steps."""
     if not there.execute(select(accounts.c.id).limit(1)).all():
@@ -97,9 +98,9 @@ def _refuse_other(here: Connection, there: Connection, target: Database) -> None
     known = select(settings.c.value).where(settings.c.name == ID)
     starts = select(servers.c.number, servers.c.started_ms)
     own = {tuple(row) for row in here.execute(starts)}
-    others = there.execute(starts.where(servers.c.number != target.identity.server))
-    if here.execute(known).scalar() != there.execute(known).scalar() or {tuple(row) for row in others} - own:
-        raise StoreError(f"{target.name} has accounts already: give the URL of an empty database")
+    recent = there.execute(starts.where(servers.c.started_ms >= now_ms() - KEPT_MS))  # old ones are cleaned away
+    if here.execute(known).scalar() != there.execute(known).scalar() or {tuple(row) for row in recent} - own:
+        raise StoreError(f"{name} has accounts already: give the URL of an empty database")
 
 
 def _copy(here: Connection, there: Connection, table: Table, progress: Progress) -> int:

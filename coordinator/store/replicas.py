@@ -10,15 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from coordinator.clock import now_ms
-from coordinator.store.advisory import Lock, wait
-from coordinator.store.tables import replicas, servers
+from coordinator.store.advisory import Lock, free, wait
+from coordinator.store.tables import holds, replicas, requests, servers
 
 BEAT_S = 5.0
 STILL = 6  # polls, one each BEAT_S seconds
 PURSES = 64
+KEPT_MS = 30 * 24 * 3600 * 1000  # rows of starts
+MOST_CLEANED = 1000
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,23 @@ def end(connection: Connection, replica: str, seen: int) -> bool:
 def end_all(connection: Connection) -> None:
     """Take all replicas for dead: none of them serves when a server serves alone."""
     connection.execute(update(replicas).where(replicas.c.state == "up").values(state="dead"))
+
+
+def clean(connection: Connection, before_ms: int) -> int:
+    """Delete rows of starts before that time which nothing needs any more: MOST_CLEANED of each table at most. Returns
+    how many. One that was overtaken while it ran stays, for the audit, and so does the last."""
+    if not free(connection, Lock.REPLICAS):
+        return 0
+    held = select(holds.c.owner).where(holds.c.state == "held")
+    asked = select(requests.c.edge).where(requests.c.state == "running")
+    gone = replicas.c.state == "dead", replicas.c.id.not_in(held), replicas.c.id.not_in(asked)
+    old = select(replicas.c.id).where(replicas.c.started_ms < before_ms, *gone).limit(MOST_CLEANED)
+    cleaned = connection.execute(delete(replicas).where(replicas.c.id.in_(old))).rowcount
+    last = select(func.max(servers.c.number)).scalar_subquery()
+    known = select(replicas.c.server)
+    needed = servers.c.number < last, servers.c.overtaken_ms.is_(None), servers.c.number.not_in(known)
+    starts = select(servers.c.number).where(servers.c.started_ms < before_ms, *needed).limit(MOST_CLEANED)
+    return cleaned + connection.execute(delete(servers).where(servers.c.number.in_(starts))).rowcount
 
 
 def leave(connection: Connection, identity: Identity) -> None:

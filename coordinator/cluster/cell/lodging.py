@@ -102,7 +102,7 @@ class Lodging:
             case Submit():
                 return self._submit(edge, message, now)
             case Counted():
-                if (counted := _current(self._lodgers, edge, message.job, message.leg)) is not None:
+                if (counted := _current(self.lodgers, edge, message.job, message.leg)) is not None:
                     counted.spec.prompt.most, counted.spec.prompt.counted = message.prompt, True
                 return []
             case Cancel():

@@ -29,7 +29,9 @@ async def test_what_a_dead_replica_held_is_ended_and_with_a_key_later(
     do(frozen, hold(alice, "keyed", claim=Claim(alice.account, "k", "f", 0, 1)))
     do(lives, hold(alice, "runs"))
     with Store(lives) as store, Store(frozen) as other:
-        upkeep, beating = Replicas(store, 7000, died), Replicas(other, 7000, died)
+        fenced = list[str]()
+        upkeep = Replicas(store, 7000, died)
+        beating = Replicas(other, 7000, died, lambda: fenced.append(frozen.replica))
         for _ in range(2 * STILL):
             await upkeep.once()
             await beating.once()
@@ -42,8 +44,11 @@ async def test_what_a_dead_replica_held_is_ended_and_with_a_key_later(
         for _ in range(STILL):
             await upkeep.once()
         assert states(lives) == {"stream": "settled", "keyed": "void", "runs": "held"}
+        assert fenced == []
         await beating.once()
         assert frozen.replica != deaths[0], "it lives after all"
+        await beating.once()
+        assert fenced == [frozen.replica], "it is to start anew: the bus knows it by its old name"
     frozen.close()
     lives.close()
 

@@ -1,24 +1,26 @@
 """The steps lead to the tables that the program works with, also from a database of before there were steps."""
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from coordinator.accounts.rows import list_keys
 from coordinator.ledger.audit import check
 from coordinator.ledger.escrow import Terms, mature
 from coordinator.ledger.grants import Balance, balances_of
 from coordinator.ledger.recovery import recover
-from coordinator.store import identity_tables, media_tables, migrate
+from coordinator.store import engines, identity_tables, media_tables, migrate
 from coordinator.store.database import Database
-from coordinator.store.errors import StoreError
+from coordinator.store.errors import StoreError, Unavailable
 from coordinator.store.tables import metadata
 
 FIRST = """
@@ -179,4 +181,22 @@ def test_keys_of_before_have_the_platform_tools_and_so_have_those_that_the_versi
     with database.transaction() as connection:
         connection.execute(text(make.format("beside")))
     assert [(key.id, key.platform_tools) for key in list_keys(database)] == [("before", True), ("beside", True)]
+    database.close()
+
+
+def test_a_step_over_a_large_table_takes_as_long_as_it_takes(
+    postgres: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before, PostgreSQL cut it off after a minute, at every start anew."""
+    monkeypatch.setattr(engines, "POSTGRES", "-c statement_timeout=200 -c lock_timeout=10000")
+
+    def slow(config: Config, to: str) -> None:
+        config.attributes["connection"].execute(text("SELECT pg_sleep(0.5)"))
+
+    monkeypatch.setattr(command, "upgrade", slow)
+    database = Database(postgres())
+    with pytest.raises(Unavailable, match="statement timeout"):
+        database.query(select(text("pg_sleep(0.5)")))
+    with database.transaction() as connection:
+        assert connection.execute(text("SHOW lock_timeout")).scalar() == "10s"
     database.close()

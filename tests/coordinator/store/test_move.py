@@ -117,6 +117,36 @@ def test_a_move_that_is_killed_has_changed_nothing_and_is_begun_again(
     target.close()
 
 
+def test_a_move_may_be_killed_as_often_as_it_likes(
+    database_file: Path, postgres: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before, the third was refused: the second had left a start of its own behind."""
+    source, url = Database(database_file), postgres()
+    lived_in(source)
+    before = told(source)
+    for where in ("before the note", "while it copies", "before the note", "while it copies"):
+        with killed(monkeypatch, where):
+            move(source, url, quiet, check)
+    move(source, url, quiet, check)
+    source.close()
+    target = Database(url, serve=True)
+    assert told(target) == before
+    target.close()
+
+
+def test_a_copy_with_which_somebody_has_served_is_not_overwritten(
+    database_file: Path, postgres: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, url = Database(database_file), postgres()
+    lived_in(source)
+    with killed(monkeypatch, "before the note"):
+        move(source, url, quiet, check)
+    Database(url, serve=True).close()
+    with pytest.raises(StoreError, match="accounts already"):
+        move(source, url, quiet, check)
+    source.close()
+
+
 def test_a_database_with_accounts_of_its_own_is_not_overwritten(
     database_file: Path, postgres: Callable[[], str]
 ) -> None:

@@ -3,12 +3,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from coordinator.ledger.audit import check
 from coordinator.store.database import Database
 from coordinator.store.errors import Contended, StoreError, Unavailable
-from coordinator.store.replicas import STILL, Stillness, beat, beats, end
-from coordinator.store.tables import replicas, settings
+from coordinator.store.replicas import STILL, Stillness, beat, beats, clean, end
+from coordinator.store.tables import replicas, servers, settings
+from tests.coordinator.ledger.builders import do, hold, payer
 
 
 def replica(url: str, name: str = "") -> Database:
@@ -69,6 +71,30 @@ def test_one_that_was_taken_for_dead_and_lives_goes_on_as_a_new_one(
     assert f"goes on as {one.replica}" in caplog.text
     one.close()
     other.close()
+
+
+def test_starts_of_long_ago_are_cleaned_away_but_not_what_somebody_needs(postgres: Callable[[], str]) -> None:
+    """Before, each start of each replica was kept for ever."""
+    url = postgres()
+    for _ in range(3):
+        replica(url, "gone").close()
+    holds = replica(url, "holds")
+    do(holds, hold(payer(holds), "runs"))
+    lives = replica(url, "lives")
+    holds.close()
+    with lives.transaction() as connection:
+        assert clean(connection, 1) == 0, "they are young"
+        connection.execute(update(replicas).values(started_ms=1))
+        connection.execute(update(servers).values(started_ms=1))
+        first, *_, fourth, last = connection.execute(select(servers.c.number).order_by(servers.c.number)).scalars()
+        connection.execute(update(servers).where(servers.c.number == first).values(overtaken_ms=1))
+    with lives.transaction() as connection:
+        assert clean(connection, 2) == 3 + 2
+        assert clean(connection, 2) == 0
+    assert {row.name for row in lives.query(select(replicas))} == {"holds", "lives"}
+    assert {row.number for row in lives.query(select(servers))} == {first, fourth, last}
+    assert check(lives) == []
+    lives.close()
 
 
 def test_what_other_writers_are_in_the_way_of_is_done_anew(postgres: Callable[[], str]) -> None:
