@@ -12,6 +12,7 @@ STEP_S = 900
 COMMANDS = ("sh", "env", "python3", "mktemp", "cat", "rm", "mkdir", "touch")  # all that install.sh calls
 COMPILERS = ("cc", "gcc", "c++", "g++", "clang", "cmake", "make", "pip", "pip3", "uv", "curl")
 DEBIAN = "bookworm"
+GET = "import sys, urllib.request as u; sys.stdout.buffer.write(u.urlopen(sys.argv[1]).read())"  # there is no curl
 
 
 @dataclass(frozen=True)

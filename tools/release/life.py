@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from tools.local_network import MODEL, Network, Process, until
-from tools.release.box import COMPILERS, Box, alone, debian
+from tools.release import as_a_service
+from tools.release.box import COMPILERS, GET, Box, alone, debian
 from tools.release.build import ROOT, build
 
 TINY = ROOT / "tools" / "tiny_models" / "tiny-qwen3-chat.gguf"
-GET = "import sys, urllib.request as u; sys.stdout.buffer.write(u.urlopen(sys.argv[1]).read())"
 FIRST, SECOND = "0.1.0", "0.1.1"  # of the trial's two releases; neither is given to anybody
 
 
@@ -156,6 +156,10 @@ class Life:
 PARENTS = (".local", ".local/bin", ".local/share")  # a home has them sooner or later, and others put theirs there
 
 
+def say(text: str) -> None:
+    print(f"ok: {text}", flush=True)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser("scripts/try_release", description=__doc__)
     parser.add_argument("--here", action="store_true", help="with this machine's Python in an empty home")
@@ -167,7 +171,9 @@ def main() -> int:
         folder.mkdir()
         network = Network(folder, TINY)
         try:
-            Life(box, network, lambda text: print(f"ok: {text}", flush=True)).all(*releases(Path(place), args.engine))
+            Life(box, network, say).all(*releases(Path(place), args.engine))
+            if not args.here:
+                as_a_service.live(box, network, say)
         finally:
             network.close()
     return 0
