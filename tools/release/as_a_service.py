@@ -19,23 +19,25 @@ def live(box: Box, network: Network, say: Callable[[str], None]) -> None:
     systemctl.write_text(SYSTEMCTL)
     systemctl.chmod(0o755)
     key = network.post("/v1/account/keys", {"name": "service", "scopes": ["worker"]})["key"]
-    script = box.root / "root" / "install.sh"
-    script.write_text(box.run("python3", "-c", GET, f"{network.url}/downloads/install.sh"))
+    script = str(box.home / "install.sh")
+    box.outside(box.home / "install.sh").write_text(
+        box.run("python3", "-c", GET, f"{network.url}/downloads/install.sh")
+    )
     before = box.files()
-    box.run("sh", "/root/install.sh", network.url, "--key-file", "/dev/stdin", "--dry-run", key=key)
+    box.run("sh", script, network.url, "--key-file", "/dev/stdin", "--dry-run", key=key)
     assert box.files() == before, "a dry run leaves something"
-    said = box.run("sh", "/root/install.sh", network.url, "--key-file", "/dev/stdin", key=key)
+    said = box.run("sh", script, network.url, "--key-file", "/dev/stdin", key=key)
     kept = box.root / "etc" / "supernet" / "key"
     assert kept.read_text().strip() == key and kept.stat().st_mode & 0o777 == 0o640 and key not in said
     assert network.url in (box.root / "etc" / "supernet" / "worker.toml").read_text()
     version = box.run("supernet-worker", "--version")
-    box.run("sh", "/root/install.sh", network.url)
+    box.run("sh", script, network.url)
     assert box.run("supernet-worker", "--version") == version
     assert len(list((box.root / "opt" / "supernet" / "releases").iterdir())) == 2, "the one before stays"
     told = (box.root / "systemctl.log").read_text().splitlines()
     assert told.count("restart --no-block supernet-worker") == 2 and "enable supernet-worker" in told
     say("as root: a service of its own user, upgraded without being asked for the key again")
-    box.run("sh", "/root/install.sh", "--remove", "--purge")
+    box.run("sh", script, "--remove", "--purge")
     left = box.files() - before - {str(box.root / name) for name in LEFT}
     assert not left, f"left behind: {sorted(left)[:10]}"
     say("as root: removed, and nothing is left")
