@@ -206,6 +206,11 @@ class Engine:
         return self.process.session.models[orders.MODEL].status == "broken"
 
     @property
+    def paused(self) -> bool:
+        """Whether a job waits for its client to read on."""
+        return any(job.paused for job in self._jobs.values())
+
+    @property
     def busy(self) -> int:
         return len(self._jobs)
 

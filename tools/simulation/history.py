@@ -28,6 +28,7 @@ NEVER = (
     "spoiled",
     "wrong files",
     "made for nobody",
+    "no accord",
 )  # what may not happen to anybody
 
 
@@ -184,6 +185,8 @@ class History:
             match what, details:
                 case "coordinator starts", (where, *_):
                     poison[where].clear()
+                case "noted", ("handed back" | "lost its cell", _, job, *_):
+                    last.pop(job, None)  # whatever is said of it next is another one's word
                 case "end", (job, "Failed", ErrorCode.POISON_REQUEST):
                     poison[last.get(job)].add(self._asked[str(job)])
                 case "placed", (job, *_, where) if self._asked[str(job)] in poison[where]:
@@ -200,10 +203,12 @@ class History:
 
     def none_failed(self, but: frozenset[ErrorCode]) -> Iterator[str]:
         """One slot behind a line that is cut every two seconds serves little: who waited as long as anybody may, and
-        for whom nothing had begun, is told so, by one of these errors."""
+        for whom nothing had begun, is told so, by one of these errors. Not asked of a job that was taken up after its
+        replica had died: its name is that one's, so a worker that is sent away cannot take it along."""
         for job, story in self.stories.items():
             _, _, event = story.ends[0]
-            if isinstance(event, Failed) and (event.error.code not in but or event.report.attempts):
+            taken_up = f"{job} before" in self.stories
+            if isinstance(event, Failed) and not taken_up and (event.error.code not in but or event.report.attempts):
                 yield f"{job}: failed: {event}"
 
 

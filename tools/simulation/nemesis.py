@@ -9,6 +9,8 @@ KINDS: dict[Kind, list[Fault]] = {"media": faults.OF_MEDIA, "cluster": strikes.O
 
 FEW = 5  # of so many kinds of faults most worlds with several replicas have no more: then each of them is frequent
 
+FEIGNED = 0.5  # of the others in which chance is helped
+
 
 class Nemesis:
     """Strikes at random times between start() and stop()."""
@@ -22,7 +24,9 @@ class Nemesis:
         else:
             kinds = KINDS.get(world.kind, faults.ALL)
             most = FEW if world.kind == "cluster" and self._dice.random() < 0.7 else len(kinds)
-            self._kinds = self._dice.sample(kinds, self._dice.randint(1, most))
+            self._kinds = self._dice.sample(kinds, min(self._dice.randint(1, most), len(kinds)))
+            if world.kind == "cluster" and self._dice.random() < FEIGNED:  # one of these, and little that keeps it off
+                self._kinds = [self._dice.choice(strikes.FEINTS), *self._kinds[: self._dice.randint(0, 2)]]
 
     def start(self) -> None:
         self._on = True

@@ -97,6 +97,7 @@ class World:
     bus: "Bus"  # these three: of a cluster
     ledger: "Ledger"
     balancer: "Balancer | None" = None
+    besieged_until = 0.0  # as long all engines of a cluster are slow
 
     def __init__(self, seed: int, kind: Kind = "chats") -> None:
         self.seed = seed

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from coordinator.cluster.bus.port import KEPT_S
+from tools.simulation.cluster.delays import Delays
 from tools.simulation.cluster.versions import newer
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ LATENCIES = (0.0003, 0.002, 0.02)
 SPIKE = 0.01  # chance that a message takes much longer
 NODES = 3
 BACK_S = (0.05, 0.3)  # until a replica whose node was killed is at another
+LATE_S = 0.5  # more than a message takes where nothing is slow
 SWALLOWED_S = 0.5  # after its end a replica's requests are swallowed; later ones have no responder
 
 
@@ -47,6 +49,7 @@ class Bus:
         self._left: dict[str, float] = {}
         self._parted: set[tuple[str, str]] = set()
         self._last: defaultdict[tuple[str, str], float] = defaultdict(float)  # arrival, from each to each
+        self.delays = Delays(world.timeline)
         self._killed: defaultdict[int, float] = defaultdict(lambda: -1.0)  # when a node was killed last
 
     def join(self, member: "Member") -> None:
@@ -66,7 +69,8 @@ class Bus:
             return
         for other in list(self._members.values()) if to is None else [self._members.get(to)]:
             if other is not None and other is not sender:
-                came = max(self._last[sender.id, other.id], self._timeline.now + self._latency())
+                late_s = self.delays.of(sender.id, other.id)
+                came = max(self._last[sender.id, other.id], self._timeline.now + self._latency() + late_s)
                 self._last[sender.id, other.id] = came
                 self._carry(sender, other, came, partial(other.heard, _between(sender, other, data)))
 
@@ -117,6 +121,11 @@ class Bus:
         spike = 20.0 if self._dice.random() < SPIKE else 1.0
         return self._base_s * self._dice.uniform(0.5, 1.5) * spike
 
+    def is_open(self, sender: "Member", other: "Member") -> bool:
+        """Whether what the one publishes now reaches the other, and soon."""
+        off = self._lines[sender.id].mute or self._lines[other.id].deaf or (sender.id, other.id) in self._parted
+        return not off and self._last[sender.id, other.id] <= self._timeline.now + LATE_S
+
     # ---- faults --------------------------------------------------------------------------------------------------
 
     def cut_off(self, member: "Member", seconds: float, mute: bool = True, deaf: bool = True) -> None:
@@ -147,8 +156,14 @@ class Bus:
         self._parted |= pair
         self._timeline.after(seconds, partial(self._parted.difference_update, pair))
 
+    def restore(self, member: "Member") -> None:
+        """It is heard again, and hears."""
+        line = self._lines[member.id]
+        self._mend(member.id, line, line.mute, line.deaf)
+
     def heal(self) -> None:
         self._parted.clear()
+        self.delays.end()
         for member, line in self._lines.items():
             self._mend(member, line, line.mute, line.deaf)
 

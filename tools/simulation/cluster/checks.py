@@ -11,6 +11,7 @@ from wire.errors import ErrorCode
 SILENT = ("replica frozen", "cut off", "mute", "deaf", "parted", "bus dark", "node killed")
 # Nobody was there at this moment, or no room: said before anything has begun, and with when to come again.
 AT_THE_DOOR = frozenset({ErrorCode.QUEUE_TIMEOUT, ErrorCode.NO_WORKER, ErrorCode.SHUTTING_DOWN})
+BLAMED = ("worker rests", "stalled", "violation", "cancel not answered")
 HEARD_OF_S = 10.0  # on top of the longest wait in a queue, until its edge knows that a cell is gone
 
 
@@ -19,11 +20,16 @@ def violations(world: World) -> Iterator[str]:
     yield from _tried_too_often(history, limits.starts + silences(history))
     yield from world.ledger.violations(history)
     yield from _waited(history, limits.queue_wait_s + HEARD_OF_S)
+    yield from _nonsense(history)
 
 
 def harmless(history: History) -> Iterator[str]:
-    """Where lines, replicas and nodes of the bus ended, and nothing else went wrong, no job failed that had begun."""
+    """Where lines, replicas and nodes of the bus ended, and nothing else went wrong, no job failed that had begun, and
+    no worker was blamed for anything."""
     yield from history.none_failed(AT_THE_DOOR)
+    for now, what, details in history.records:
+        if what == "noted" and details[0] in BLAMED:
+            yield f"{now:.3f}: {details[0]} {details[1:]}, and nothing was wrong with it"
 
 
 def silences(history: History) -> int:
@@ -40,6 +46,13 @@ def _tried_too_often(history: History, most: int) -> Iterator[str]:
     for job, times in tries.items():
         if times > most * (1 + back[job]) + kept[job]:
             yield f"{job}: was given to workers {times} times, and {kept[job]} times kept by them"
+
+
+def _nonsense(history: History) -> Iterator[str]:
+    """All cells are honest here: what they say of the leg that counts is never what cannot be."""
+    for now, what, details in history.records:
+        if what == "noted" and details[0] == "lost its cell" and details[3] == "its cell says what cannot be":
+            yield f"{now:.3f}: {details[2]}: its cell said what cannot be"
 
 
 def _waited(history: History, most_s: float) -> Iterator[str]:

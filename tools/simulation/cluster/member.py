@@ -17,6 +17,7 @@ from coordinator.hub.clock import Clock
 from coordinator.request import ClientRequest
 from coordinator.scheduler.state import JobSpec
 from coordinator.store.replicas import BEAT_S, STILL
+from tools.simulation.cluster.accord import Accord
 from tools.simulation.cluster.balancer import Balancer
 from tools.simulation.cluster.bus import Bus
 from tools.simulation.cluster.returning import Return
@@ -210,6 +211,7 @@ def _unless_welcomed(connection: Connection) -> None:
 def populate(world: "World") -> None:
     """All replicas, what joins them, and what is before them."""
     world.bus, world.balancer = Bus(world), Balancer(world)
+    Accord(world)
     for place in range(world.scenario.replicas):
         begin(world, place)
 

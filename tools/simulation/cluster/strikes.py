@@ -5,21 +5,15 @@ from typing import TYPE_CHECKING
 
 from coordinator.store.replicas import BEAT_S, STILL
 from tools.simulation import faults
+from tools.simulation.cluster import feints
 from tools.simulation.cluster.bus import NODES
 from tools.simulation.cluster.member import Member
-from tools.simulation.engines import STALLED_S
 from tools.simulation.faults import Fault
-from tools.simulation.links import Connection
-from tools.simulation.workers import Process
-from wire.messages import Move
 
 if TYPE_CHECKING:
     from tools.simulation.world import World
 
 AWAY_S = STILL * BEAT_S + 5, 60.0  # of the database: longer than whoever is dead may be silent
-MOVED_EVERY_S = 6  # less than makes a stall
-MOVING_S = 2.0  # for so long nobody is sent back
-HAUNTED_S = 40.0
 SELDOM = 0.1
 RARELY = 0.4  # of the strikes at a whole replica hit: each of them takes all its workers and clients with it
 
@@ -103,61 +97,26 @@ def move_workers(world: "World") -> None:
         member.do(member.move_some)
 
 
-def haunt(world: "World") -> None:
-    """Wherever this job goes, its replica or its worker dies, but the replica of its client."""
-    if world.clients.open:
-        job = world.dice.choice(list(world.clients.open))
-        world.timeline.after(0, partial(_haunts, world, job, world.timeline.now + HAUNTED_S))
-
-
-def _haunts(world: "World", job: str, until: float) -> None:
-    client = world.clients.open.get(job)
-    if client is None or world.timeline.now > until:
-        return
-    where, worker = world.history.placed.get(job, ("", ""))
-    member = next((member for member in world.members if member.where == where), None)
-    if member is not None and member is not client.coordinator:
-        machine = next(machine for machine in world.machines if worker.endswith(f"/{machine.name}"))
-        if world.dice.random() < 0.7:
-            machine.kill(Connection.drop, world.dice.uniform(0.1, 5))
-        if world.dice.random() < 0.7:
-            world.history.note("replica killed", member.where)
-            member.stop()
-    world.timeline.after(world.dice.uniform(0.3, 3), partial(_haunts, world, job, until))
-
-
-def hang_and_move(world: "World") -> None:
-    """An engine hangs unnoticed, and its worker is sent from replica to replica: all of them together must miss what
-    it does not give."""
-    processes = [machine.process for machine in world.machines if machine.process is not None]
-    busy = [process for process in processes if process.engine.busy and not process.engine.moods.hung]
-    if not busy or world.pictures is not None:
-        return  # pictures may take minutes to be read
-    process = world.dice.choice(busy)
-    process.engine.hang(noticed=False)
-    for at in range(0, int(STALLED_S), MOVED_EVERY_S):
-        world.timeline.after(at + world.dice.random(), partial(_move, world, process))
-
-
-def _move(world: "World", process: Process) -> None:
-    connection = process.connection
-    if connection is None or not process.engine.moods.hung or world.balancer is None:
-        return
-    for member in world.members:
-        if member is connection.coordinator:
-            world.balancer.shun(member, MOVING_S)
-            member.do(partial(connection.send_down, Move(after_s=0.0)))
-
-
 def _while(world: "World") -> float:
     return world.dice.uniform(1, 30) if world.dice.random() < 0.5 else world.dice.uniform(0.1, 3)
 
 
+def slow_bus(world: "World") -> None:
+    """What one says to another comes late, and nothing of it is lost."""
+    if len(world.members) > 1:
+        one, other = world.dice.sample(world.members, 2)
+        most_s = feints.LATE_S[1] if world.scenario.mode == "cuts" else 8.0
+        world.bus.delays.begin(one.id, other.id, world.dice.uniform(0.05, most_s), _while(world))
+
+
 # With these alone no job fails whose edge lives.
-HARMLESS: list[Fault] = [faults.cut, faults.clog, kill_replica, roll_replica, kill_node, move_workers]
+HARMLESS: list[Fault] = [
+    faults.cut, faults.clog, kill_replica, roll_replica, kill_node, move_workers, slow_bus, feints.bounce,
+]  # fmt: skip
+FEINTS: list[Fault] = [feints.hang_and_move, feints.haunt, feints.echo, feints.bounce, feints.siege]
 OF_CLUSTERS: list[Fault] = [
     *faults.OF_WORKERS, kill_replica, roll_replica, freeze_replica, cut_off_bus, cut_off_one_way, part_two, dark_bus,
-    kill_node, move_workers, hang_and_move, haunt, database_away,
+    kill_node, move_workers, slow_bus, database_away, *FEINTS,
 ]  # fmt: skip
 
 
@@ -165,3 +124,4 @@ def heal(world: "World") -> None:
     for member in world.members:
         member.thaw()
     world.bus.heal()
+    world.besieged_until = 0.0
