@@ -70,6 +70,12 @@ def _read(path: Path) -> bytes | None:
         pepper = bytes.fromhex(text)
     except FileNotFoundError:
         return None
+    except PermissionError:
+        me = os.geteuid()
+        raise StoreError(
+            f"cannot read the pepper {path}: only the user that made it may, and this program runs as user {me}. Give"
+            f" it to that one (chown {me} {path}), or name another file with --pepper"
+        ) from None
     except OSError as error:
         raise StoreError(f"cannot read the pepper {path}: {error.strerror}; name its file with --pepper") from None
     except ValueError:

