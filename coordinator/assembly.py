@@ -11,14 +11,15 @@ from coordinator.accounts.pepper import open_pepper, pepper_file
 from coordinator.admission.idempotency import Idempotency
 from coordinator.admission.rate_limits import Rates
 from coordinator.api.account_access import AccountAccess
-from coordinator.api.app import Services
 from coordinator.api.downloads import DownloadsApi
 from coordinator.api.network import NetworkApi
+from coordinator.api.services import Services
 from coordinator.artefacts.artefacts import Artefacts
 from coordinator.artefacts.checker import Checker
 from coordinator.artefacts.filter import MediaFilter
 from coordinator.artefacts.places import opened
 from coordinator.billing.billing import Billing
+from coordinator.billing.deposit_hook import read_secret
 from coordinator.billing.maintenance import Maintenance
 from coordinator.clock import now_ms
 from coordinator.config import Config
@@ -42,6 +43,7 @@ from coordinator.telemetry.tracing import SERVICE, Tracing
 from coordinator.videos.films import Films
 from program.catalog import load_catalog
 from program.otel import tracer
+from program.settings import ConfigError
 from wire.catalog import Catalog
 
 log = logging.getLogger("supernet.server")
@@ -113,6 +115,7 @@ def assembled(config: Config) -> Iterator[Running]:
             Attempts(hub, joined.asks if joined else None),
             Idempotency(store, ledger, pepper, *([joined.is_dead] if joined else [])),
             DownloadsApi(downloads, config.worker_image),
+            _deposit_secret(config),
             joined,
             config.role,
         )
@@ -124,6 +127,16 @@ def assembled(config: Config) -> Iterator[Running]:
 def _identity(config: Config, store: Store, accounts: Accounts, pepper: bytes) -> Identity:
     given = config.signup_spark * SPARK_NANO
     return Identity(store, accounts, Tokens(pepper), config.signup, config.invites, given, config.proxies)
+
+
+def _deposit_secret(config: Config) -> bytes | None:
+    """Raises ConfigError if there is a hook and its secret cannot be read."""
+    if config.deposit_secret is None:
+        return None
+    try:
+        return read_secret(config.deposit_secret)
+    except ValueError as error:
+        raise ConfigError(f"--deposit-secret: {error}") from None
 
 
 def _billing(config: Config, database: Database, catalog: Catalog, ledger: LedgerWriter) -> Billing:

@@ -161,6 +161,13 @@ class Config:
         whole(0, MOST_SPARK),
         "SPARK",
     )
+    deposit_secret: Path | None = setting(
+        None,
+        "file of the secret (whsec_...) with which your payment service signs what it sends to /v1/deposits",
+        Path,
+        "FILE",
+        unset="there is no such hook",
+    )
     sogni_nano: int = setting(10_000_000, "what one sogni is worth, in nano-dollars", whole(1, 10**15), "NANO")
     worker_share_bps: int = setting(
         7000, "share of a job's price that its worker gets, in basis points: 7000 is 70 %", whole(0, SHARE), "BPS"

@@ -7,7 +7,6 @@ with TLS, where a client then sends its prompt and its key in the clear.
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,18 +14,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from coordinator.accounts.accounts import Accounts
-from coordinator.accounts.quota import Quota
 from coordinator.admission.admission import Admission
-from coordinator.admission.idempotency import Idempotency
-from coordinator.admission.rate_limits import Rates
 from coordinator.api.account import AccountApi
-from coordinator.api.account_access import AccountAccess
 from coordinator.api.account_people import PeopleApi
 from coordinator.api.artefact_links import ArtefactLinks
 from coordinator.api.artefact_uploads import ArtefactUploads
 from coordinator.api.chat import ChatApi
 from coordinator.api.cross_origin import CrossOrigin
+from coordinator.api.deposits import DepositsApi
 from coordinator.api.downloads import DownloadsApi
 from coordinator.api.errors import MESSAGES_PATH, ErrorAnswers
 from coordinator.api.estimate import EstimateApi
@@ -38,67 +33,25 @@ from coordinator.api.media import MediaApi
 from coordinator.api.messages import MessagesApi
 from coordinator.api.models import ModelsApi
 from coordinator.api.monitoring import Monitoring
-from coordinator.api.network import NetworkApi
 from coordinator.api.pages import Pages, openapi
+from coordinator.api.payouts import PayoutsApi
 from coordinator.api.platform import PlatformTools
 from coordinator.api.responses import ResponsesApi
+from coordinator.api.services import Services
 from coordinator.api.session_gate import SessionGate
 from coordinator.api.sogni import SogniApi
 from coordinator.api.sogni_socket import SogniSocket
 from coordinator.api.videos import VideosApi
 from coordinator.api.worker_socket import WorkerSocket
-from coordinator.artefacts.artefacts import Artefacts
-from coordinator.artefacts.filter import MediaFilter
-from coordinator.billing.billing import Billing
-from coordinator.config_readers import Role
-from coordinator.hub.attempts import Attempts
-from coordinator.hub.hub import Hub
-from coordinator.identity.identity import Identity
-from coordinator.joined import Joined
-from coordinator.ledger.budget import Budget
-from coordinator.ledger.writer import LedgerWriter
-from coordinator.prompt_count.counter import PromptCounter
-from coordinator.rounds.offer import Mode
 from coordinator.sogni.paths import ESTIMATE_PATH, SOCKET_PATH
 from coordinator.telemetry.cluster_metrics import ClusterMetrics
 from coordinator.telemetry.metrics import Metrics
-from coordinator.videos.films import Films
-from wire.catalog import Catalog
 from wire.media import UPLOAD_PATH
 from wire.messages import WORKER_PATH
 
 HARMLESS_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-@dataclass(frozen=True)
-class Services:
-    """What the endpoints work with."""
-
-    hub: Hub
-    accounts: Accounts
-    catalog: Catalog
-    ledger: LedgerWriter
-    billing: Billing
-    quota: Quota
-    rates: Rates
-    access: AccountAccess
-    identity: Identity
-    bonus_nano: int
-    promotions: Budget
-    network: NetworkApi
-    counter: PromptCounter | None
-    origins: tuple[str, ...]
-    artefacts: Artefacts
-    media_filter: MediaFilter | None
-    films: Films
-    platform_tools: Mode
-    attempts: Attempts
-    idempotency: Idempotency
-    downloads: DownloadsApi
-    joined: Joined | None = None
-    role: Role = "both"
 
 
 def create_app(services: Services) -> ASGIApp:
@@ -118,6 +71,7 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
     intake = _intake(services)
     platform = PlatformTools(intake, services.artefacts, services.platform_tools)
     account = AccountApi(services.access, services.billing.units, services.bonus_nano, services.promotions)
+    payouts = PayoutsApi(services.access, services.billing.units)
     keys, network = KeysApi(services.access), services.network
     models = ModelsApi(services.hub, services.accounts, services.catalog)
     monitoring = Monitoring(services.hub, services.accounts, services.ledger, metrics, services.joined)
@@ -140,6 +94,12 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
         ("GET", "/v1/account/workers", account.workers),
         ("POST", "/v1/account/bonus", account.claim),
         ("POST", "/v1/account/earnings/spend", account.spend),
+        ("GET", "/v1/account/payouts", payouts.list),
+        ("POST", "/v1/account/payouts", payouts.create),
+        ("POST", "/v1/account/payouts/{payout_id}/withdraw", payouts.withdraw),
+        ("GET", "/v1/payouts", payouts.list_all),
+        ("POST", "/v1/payouts/{payout_id}", payouts.decide),
+        ("POST", "/v1/deposits", DepositsApi(services.access, services.billing.units, services.deposit_secret).create),
         ("GET", "/v1/account/keys", keys.list),
         ("POST", "/v1/account/keys", keys.create),
         ("POST", "/v1/account/keys/{key_id}/regenerate", keys.regenerate),

@@ -10,6 +10,7 @@ from typing import Any, get_args
 from coordinator.accounts.scopes import DEFAULT_ACCOUNT, DEFAULT_SCOPES, SCOPES
 from coordinator.config import SOURCES
 from coordinator.ledger.orders import Reason
+from coordinator.ledger.payouts import PayoutState
 from coordinator.ledger.pricing import CURRENCIES
 from program.arguments import Parser
 
@@ -109,8 +110,29 @@ def _money(commands: Any) -> None:
     database = commands.add_parser("database", help="the database").add_subparsers(dest="action", required=True)
     move = _command(database, "move", "make a PostgreSQL database of the file; a coordinator that runs goes on with it")
     move.add_argument("--to", required=True, metavar="URL", help="an empty one: postgresql://USER@HOST/NAME")
+    _decisions(commands)
     ledger = commands.add_parser("ledger", help="the books").add_subparsers(dest="action", required=True)
     _command(ledger, "check", "does all money add up? exits with 1 if not")
+
+
+def _decisions(commands: Any) -> None:
+    payout = commands.add_parser("payout", help="earnings that owners ask for").add_subparsers(
+        dest="action", required=True
+    )
+    listed = _command(payout, "list", "payouts, the newest first")
+    listed.add_argument("--state", choices=get_args(PayoutState), help="only those in it (default: all)")
+    for decision, text in (
+        ("approve", "the money leaves the books: send it, then say `sent`"),
+        ("sent", "it has been sent outside of this program"),
+        ("refuse", "it stays the owner's earnings"),
+        ("return", "it was approved and cannot be sent: it is the owner's earnings again"),
+    ):
+        command = _command(payout, decision, text)
+        command.add_argument("id", help="of the payout: payout_...")
+        command.add_argument("--note", default="", help="the owner sees it, such as the transfer's number")
+    audit = commands.add_parser("audit", help="what operators did").add_subparsers(dest="action", required=True)
+    log = _command(audit, "list", "the last deeds of the operator's keys and commands, the newest first")
+    log.add_argument("--limit", type=count, default=100, help="so many (default: %(default)s)")
 
 
 def _media(actions: Any) -> None:
@@ -177,6 +199,13 @@ def days(text: str) -> int:
     """Read a number of days, 1 to 3660."""
     if not text.isdecimal() or not 1 <= int(text) <= 3660:
         raise ArgumentTypeError(f"{text!r} is no number of days: write 1 to 3660")
+    return int(text)
+
+
+def count(text: str) -> int:
+    """Read how many, 1 to 10,000."""
+    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
+        raise ArgumentTypeError(f"{text!r} is no number of rows: write 1 to 10000")
     return int(text)
 
 

@@ -3,8 +3,8 @@
 import json
 import sys
 from argparse import Namespace
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from coordinator.accounts.accounts import KeyRequest, create_account, create_key, regenerate_key
@@ -20,10 +20,10 @@ from coordinator.accounts.rows import (
     set_key,
 )
 from coordinator.artefacts.rows import block, end_all, list_reports
-from coordinator.cli import inviting
+from coordinator.cli import decisions, inviting
 from coordinator.cli.moving import move_database
-from coordinator.cli.tables import print_table
-from coordinator.clock import DAY_MS, day_start_ms, now_ms
+from coordinator.cli.tables import day, plain, print_table
+from coordinator.clock import day_start_ms, now_ms
 from coordinator.config import Config
 from coordinator.ledger.audit import check
 from coordinator.ledger.commit import commit
@@ -112,7 +112,7 @@ def _key_list(call: _Call) -> None:
         for key in list_keys(call.database)
     ]
     columns = ("id", "name", "account", "scopes", "hint", "rpm", "tpm", "concurrency", "platform_tools")
-    _table(call, rows, (*columns, "expires_ms", "revoked_ms"))
+    print_table(rows, (*columns, "expires_ms", "revoked_ms"), as_json=call.arguments.json)
 
 
 def _key_set(call: _Call) -> None:
@@ -142,7 +142,7 @@ def _account_list(call: _Call) -> None:
         rows.append(asdict(account) | {f"{kind}_nano": amount for kind, amount in asdict(money).items()})
     amounts = ("available_nano", "earned_nano", "escrow_nano", "credit_nano")
     columns = ("id", "name", "weight", "disabled", *amounts, "created_ms")
-    _table(call, rows, columns)
+    print_table(rows, columns, as_json=call.arguments.json)
 
 
 def _account_set(call: _Call) -> None:
@@ -173,7 +173,7 @@ def _invite_create(call: _Call) -> None:
 
 
 def _invite_list(call: _Call) -> None:
-    _table(call, inviting.rows(call.database), inviting.COLUMNS)
+    print_table(inviting.rows(call.database), inviting.COLUMNS, as_json=call.arguments.json)
 
 
 def _invite_revoke(call: _Call) -> None:
@@ -205,17 +205,19 @@ def _usage(call: _Call) -> None:
     names = {key.id: key.name for key in list_keys(call.database, account.id)}
     since_ms = day_start_ms(now_ms(), asked.days - 1)
     rows = [
-        {**asdict(row), "day": _day(row.day), "key": names.get(row.key, row.key)}
+        {**asdict(row), "day": day(row.day), "key": names.get(row.key, row.key)}
         for row in sums(call.database, account.id, since_ms)
     ]
     columns = ("day", "model", "key", "requests", "prompt", "cached", "completion", "reasoning", "units", "cost_nano")
-    _table(call, rows, columns)
+    print_table(rows, columns, as_json=call.arguments.json)
 
 
 def _worker_list(call: _Call) -> None:
     names = {account.id: account.name for account in list_accounts(call.database)}
     rows = [{**asdict(row), "account": names.get(row.account, row.account)} for row in workers(call.database)]
-    _table(call, rows, ("worker", "account", "jobs", "earned_nano", "escrow_nano", "last_ms"))
+    print_table(
+        rows, ("worker", "account", "jobs", "earned_nano", "escrow_nano", "last_ms"), as_json=call.arguments.json
+    )
 
 
 def _ledger_check(call: _Call) -> None:
@@ -231,10 +233,10 @@ def _ledger_check(call: _Call) -> None:
 def _media_reports(call: _Call) -> None:
     names = {account.id: account.name for account in list_accounts(call.database)}
     rows = [
-        {**asdict(one), "account": names.get(one.account), "owner": names.get(one.owner), "reason": _plain(one.reason)}
+        {**asdict(one), "account": names.get(one.account), "owner": names.get(one.owner), "reason": plain(one.reason)}
         for one in list_reports(call.database, MOST_REPORTS)
     ]
-    _table(call, rows, ("at_ms", "artefact", "owner", "job", "account", "reason"))
+    print_table(rows, ("at_ms", "artefact", "owner", "job", "account", "reason"), as_json=call.arguments.json)
 
 
 def _media_block(call: _Call) -> None:
@@ -259,11 +261,16 @@ def _database_move(call: _Call) -> None:
     move_database(call.database, call.config, call.arguments.to, as_json=call.arguments.json)
 
 
-_COMMANDS = {
+def _decision(call: _Call) -> None:
+    decisions.run(call.database, call.arguments, now_ms())
+
+
+_COMMANDS: dict[tuple[str, str | None], Callable[[_Call], None]] = {
     ("grant", None): _grant,
     ("usage", None): _usage,
     ("worker", "list"): _worker_list,
     ("ledger", "check"): _ledger_check,
+    **dict.fromkeys(decisions.COMMANDS, _decision),
     ("database", "move"): _database_move,
     ("key", "create"): _key_create,
     ("key", "list"): _key_list,
@@ -283,17 +290,3 @@ _COMMANDS = {
     ("account", "disable"): _account_disable,
     ("account", "enable"): _account_enable,
 }
-
-
-def _table(call: _Call, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
-    print_table(rows, columns, as_json=call.arguments.json)
-
-
-def _plain(text: str) -> str:
-    """A stranger's words, in which no command to a terminal is left."""
-    return "".join(c if c.isprintable() else " " for c in text)
-
-
-def _day(number: int) -> str:
-    """`number` counts from the first of January 1970, UTC."""
-    return datetime.fromtimestamp(number * DAY_MS / 1000, UTC).strftime("%Y-%m-%d")

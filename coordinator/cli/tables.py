@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from coordinator.clock import DAY_MS
 from coordinator.ledger.pricing import decimal
 
 
@@ -17,6 +18,16 @@ def print_table(rows: list[dict[str, Any]], columns: tuple[str, ...], *, as_json
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     for row in cells:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def plain(text: str) -> str:
+    """A stranger's words, in which no command to a terminal is left."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def day(number: int) -> str:
+    """`number` counts from the first of January 1970, UTC."""
+    return datetime.fromtimestamp(number * DAY_MS / 1000, UTC).strftime("%Y-%m-%d")
 
 
 def _cell(name: str, value: Any) -> str:

@@ -8,6 +8,7 @@ from coordinator.ledger.audit_given import check_given
 from coordinator.ledger.orders import SOURCES
 from coordinator.ledger.pricing import CURRENCIES
 from coordinator.store.database import Database
+from coordinator.store.operator_tables import payouts
 from coordinator.store.tables import balances, earnings, entries, holds, journals, replicas, servers, usage
 
 SHOWN = 10  # of each kind
@@ -24,6 +25,7 @@ def check(database: Database) -> list[str]:
         *_prompts(database),
         *_charges(database),
         *_earnings(database),
+        *_payouts(database),
         *check_given(database, SHOWN),
     ]
 
@@ -163,6 +165,32 @@ def _earnings(database: Database) -> list[str]:
         .where(summed.c.nano != func.coalesce(balances.c.nano, 0))
     )
     return [f"{a} waits for {nano} {c} and has {held} in escrow" for a, c, nano, held in _some(database, odd)]
+
+
+def _payouts(database: Database) -> list[str]:
+    """What was approved is booked once, what came back is booked back once, and nothing else is either."""
+    found = []
+    for prefix, states in (("payout", ("approved", "sent", "returned")), ("payout-back", ("returned",))):
+        name = prefix + ":" + payouts.c.account + ":" + payouts.c.id
+        booked = (
+            select(func.sum(entries.c.nano))
+            .where(entries.c.journal == name, entries.c.kind == "earned", entries.c.owner == payouts.c.account)
+            .where(entries.c.currency == payouts.c.currency)
+            .correlate(payouts)
+            .scalar_subquery()
+        )
+        sign = -1 if prefix == "payout" else 1
+        right = case((payouts.c.state.in_(states), sign * payouts.c.nano), else_=0)
+        odd = select(payouts.c.id, payouts.c.state, right, booked).where(right != func.coalesce(booked, 0))
+        found += [
+            f"{payout} is {state}, and its journal {prefix} has {nano or 0} instead of {expected}"
+            for payout, state, expected, nano in _some(database, odd)
+        ]
+    stray = select(journals.c.id).where(
+        journals.c.id.like("payout-back:%"),
+        journals.c.id.not_in(select("payout-back:" + payouts.c.account + ":" + payouts.c.id)),
+    )
+    return found + [f"journal {name} gives back what is no payout" for (name,) in _some(database, stray)]
 
 
 def _some(database: Database, odd: Select[Any]) -> list[tuple[Any, ...]]:

@@ -75,7 +75,8 @@ def _matured(database: Database, shown: int) -> list[str]:
         rows = database.query(odd.limit(shown))
         found += [f"{a} was booked {nano} {c} as {kind}, its jobs say {worth}" for a, c, nano, worth in rows]
         strange = [entries.c.kind == kind, entries.c.nano > 0, entries.c.journal.not_like("mature:%")]
-        strange += [entries.c.journal.not_like("promote:%")] if kind == "earned" else []
+        known = ("promote:%", "payout-back:%") if kind == "earned" else ()
+        strange += [entries.c.journal.not_like(name) for name in known]
         rows = database.query(select(entries.c.journal, entries.c.owner, entries.c.nano).where(*strange).limit(shown))
         found += [f"journal {name} gives {owner} {nano} as {kind}" for name, owner, nano in rows]
     return found

@@ -86,6 +86,12 @@ def grant(account: str, currency: Currency, nano: int, at_ms: int, reason: Reaso
     return Transfer(name, source, target, nano, at_ms, note)
 
 
+def hooked_deposit(message: str, account: str, currency: Currency, nano: int, at_ms: int, note: str) -> Transfer:
+    """The order that books what a payment service says was paid in: once for each `message`, its id there."""
+    source, target = SubAccount(PLATFORM, currency, "deposits"), SubAccount(account, currency, "funded")
+    return Transfer(f"deposit:hook:{message}", source, target, nano, at_ms, note)
+
+
 def spend_earned(account: str, currency: Currency, nano: int, at_ms: int) -> Transfer:
     """The order that makes matured earnings spendable."""
     name = f"spend:{account}:{secrets.token_hex(8)}"

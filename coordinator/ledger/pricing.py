@@ -3,9 +3,13 @@
 A hold is an upper bound that needs no tokeniser (`prompt_count/bound.py`).
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Literal, get_args
+
+from wire.errors import invalid
 
 Currency = Literal["spark", "sogni"]
 CURRENCIES: tuple[Currency, ...] = ("spark", "sogni")  # in the order in which `auto` spends them
@@ -15,6 +19,8 @@ NANO = 10**9  # nano-dollars of a dollar
 SPARK_NANO = 5_000_000
 STARTER_SPARK = 1000  # what a new account is given unless the operator says otherwise
 SHARE = 10_000  # basis points of the whole
+MOST_NANO = 10**18  # of one deposit or payout: what the database counts in ends at nine times that
+_AMOUNT = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 PLACES = 12  # decimal places of amounts for people; all that a spark or a dollar can need
 
 
@@ -140,6 +146,16 @@ class Units:
 
     def of(self, currency: Currency) -> int:
         return SPARK_NANO if currency == "spark" else self.sogni
+
+    def read(self, amount: str, currency: Currency) -> int:
+        """`12.5` of a currency in nano-dollars. Raises invalid_request unless that is a decimal number above zero, and
+        a whole number of them that the books can hold."""
+        if not _AMOUNT.fullmatch(amount):
+            raise invalid("amount", "Invalid 'amount': expected a decimal number of the currency such as '12.5'.")
+        nano = Fraction(amount) * self.of(currency)
+        if nano.denominator != 1 or not 0 < nano <= MOST_NANO:
+            raise invalid("amount", "Invalid 'amount': it is no whole number of nano-dollars that can be booked.")
+        return int(nano)
 
     def shown(self, nano: int, currency: Currency) -> dict[str, Any]:
         """An amount of one currency, as the API tells it: nano-dollars, dollars, units of the currency."""

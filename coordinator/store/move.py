@@ -30,9 +30,8 @@ from coordinator.clock import now_ms
 from coordinator.store.database import MOVED_TO, Database
 from coordinator.store.engines import sqlite_file, url_of
 from coordinator.store.errors import StoreError
-from coordinator.store.identity_tables import passkeys
-from coordinator.store.media_tables import videos
 from coordinator.store.replicas import KEPT_MS
+from coordinator.store.schema import metadata
 from coordinator.store.tables import accounts, servers, settings
 
 ID = "database"  # the setting by which a file knows a copy of itself
@@ -40,9 +39,6 @@ BATCH = 20_000  # rows from one report of progress to the next
 PRIME = 2**31 - 1  # numbers are summed modulo that: SQLite's sums end at 2**63
 
 Progress = Callable[[str, int, int], None]  # table, rows that have been copied, rows
-
-_FAMILIES = (accounts, passkeys, videos)  # a table of each file: importing it is what makes its tables known
-metadata = videos.metadata  # of all tables
 
 
 def move(source: Database, address: str, progress: Progress, check: Callable[[Database], list[str]]) -> dict[str, int]:

@@ -1,5 +1,5 @@
-"""The tables as the program reads and writes them; `media_tables.py` has the others, and `migrations/` makes them.
-Money is whole nano-dollars, time Unix milliseconds."""
+"""The tables as the program reads and writes them; `media_tables.py` and `operator_tables.py` have more (schema.py),
+and `migrations/` makes them. Money is whole nano-dollars, time Unix milliseconds."""
 
 from sqlalchemy import (
     BigInteger,

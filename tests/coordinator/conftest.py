@@ -26,7 +26,7 @@ from coordinator.config import Config
 from coordinator.ledger.audit import check
 from coordinator.server import Server, listen, make_server, serve
 from coordinator.store.database import Database
-from coordinator.store.tables import metadata
+from coordinator.store.schema import metadata
 from wire import messages as wire
 from wire.chat import ChatRequest, Content, FinishReason, Timings, Usage
 from wire.codec import encode, to_worker

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from tools.compat.fields import CHATS, MEDIA
-from tools.openapi import answers, drawn, media, money, network, raw, samples, sogni
+from tools.openapi import answers, drawn, media, money, network, payouts, raw, samples, sogni
 from tools.openapi.requests import Describer
 from wire.errors import ERRORS
 
@@ -151,6 +151,7 @@ def _paths() -> Schema:
             **_get("One model.", {"$ref": "#/components/schemas/Model"}, 404),
         },
         **money.paths(_operation),
+        **payouts.paths(_operation),
         **media.paths(_operation),
         **drawn.paths(_ask, _operation),
         **sogni.paths(_operation),
@@ -223,6 +224,9 @@ def document() -> Schema:
                 "Message": answers.MESSAGE,
                 **drawn.schemas(*MEDIA),
                 "KeyRequest": money.KEY_REQUEST,
+                "PayoutRequest": payouts.PAYOUT_REQUEST,
+                "PayoutDecision": payouts.PAYOUT_DECISION,
+                "DepositRequest": payouts.DEPOSIT_REQUEST,
                 "MediaReport": media.REPORT,
                 "Models": answers.MODELS,
                 "Model": answers.MODEL,

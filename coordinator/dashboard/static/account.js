@@ -6,6 +6,7 @@ import { h } from "./dom.js";
 import { compact, dollars, plural } from "./format.js";
 import { keysCard } from "./keys.js";
 import { invitesCard, leavingCard, passkeysCard } from "./people.js";
+import { payoutsCard } from "./payouts.js";
 
 const DAYS = 30;
 const KINDS = [["available", "to spend"], ["held", "held for running requests"], ["given", "of that given"], ["escrow", "earned, not yet matured"], ["credit", "earned with given tokens, to spend here"], ["earned", "earned, matured"]];
@@ -17,10 +18,12 @@ export function accountPage(root, { askForKey, again }) {
 
   async function load() {
     try {
-      const [account, usage, keys, workers] = await Promise.all([json("/v1/account"), json(`/v1/account/usage?days=${DAYS}`), json("/v1/account/keys"), json("/v1/account/workers")]);
+      const paths = ["/v1/account", `/v1/account/usage?days=${DAYS}`, "/v1/account/keys", "/v1/account/workers", "/v1/account/payouts"];
+      const [account, usage, keys, workers, payouts] = await Promise.all(paths.map((path) => json(path)));
       const people = session.get() && !key.get() ? await Promise.all([json("/v1/account/passkeys"), json("/v1/account/invites")]) : null;
       const own = people ? [passkeysCard(people[0], load), invitesCard(people[1], load), leavingCard(left)] : [];
-      if (!gone) body.replaceChildren(...page(account, usage.data, keys.data, workers.data, load), ...own.filter((card) => card !== null));
+      const all = [...page(account, usage.data, keys.data, workers.data, load, payoutsCard(account, payouts.data, load)), ...own];
+      if (!gone) body.replaceChildren(...all.filter((card) => card !== null));
     } catch (error) {
       if (gone) return;
       if (!(error instanceof ApiError)) throw error;
@@ -39,12 +42,13 @@ export function accountPage(root, { askForKey, again }) {
   return () => (gone = true);
 }
 
-function page(account, usage, keys, workers, again) {
+function page(account, usage, keys, workers, again, payouts) {
   return [
     h("header", { class: "pagehead" }, h("h1", {}, account.name), h("p", { class: "muted" }, account.id)),
     h("section", { class: "card" }, h("h2", {}, "Balance"), balance(account), actions(account, again)),
     usageCard(usage),
     ...(workers.length ? [workersCard(workers)] : []),
+    payouts,
     keysCard(keys, again),
   ];
 }

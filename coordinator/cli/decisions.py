@@ -1,0 +1,57 @@
+"""`payout ...` and `audit list`: what owners want to have, and what was done by whoever may decide."""
+
+import json
+import sys
+from argparse import Namespace
+from dataclasses import asdict
+
+from coordinator.accounts.rows import list_accounts
+from coordinator.cli.tables import plain, print_table
+from coordinator.ledger.payouts import DECISIONS, MOST_LISTED, PayoutState, decide, in_state
+from coordinator.ledger.pricing import decimal
+from coordinator.store.audit_log import COMMAND_LINE, read
+from coordinator.store.database import Database
+
+COMMANDS: tuple[tuple[str, str | None], ...] = (
+    ("payout", "list"),
+    *(("payout", decision) for decision in DECISIONS),
+    ("audit", "list"),
+)
+
+
+def run(database: Database, asked: Namespace, at_ms: int) -> None:
+    """Carry out one of COMMANDS and print its result. Raises StoreError."""
+    if asked.command == "audit":
+        _audit_list(database, asked.limit, as_json=asked.json)
+    elif asked.action == "list":
+        _payout_list(database, asked.state, as_json=asked.json)
+    else:
+        _payout_decide(database, asked, at_ms)
+
+
+def _payout_list(database: Database, state: PayoutState | None, *, as_json: bool) -> None:
+    names = {account.id: account.name for account in list_accounts(database)}
+    rows = [
+        {
+            **asdict(payout),
+            "account": names.get(payout.account, payout.account),
+            "address": plain(payout.address),
+            "note": plain(payout.note),
+            "amount_nano": payout.nano,
+        }
+        for payout in in_state(database, state, MOST_LISTED)
+    ]
+    columns = ("id", "state", "account", "currency", "amount_nano", "address", "note", "asked_ms", "changed_ms")
+    print_table(rows, columns, as_json=as_json)
+
+
+def _payout_decide(database: Database, asked: Namespace, at_ms: int) -> None:
+    payout = decide(database, asked.id, asked.action, plain(asked.note), COMMAND_LINE, at_ms)
+    if asked.json:
+        print(json.dumps(asdict(payout)))
+    print(f"{payout.id} of ${decimal(payout.nano)} in {payout.currency} is {payout.state}", file=sys.stderr)
+
+
+def _audit_list(database: Database, most: int, *, as_json: bool) -> None:
+    rows = [{**asdict(deed), "detail": plain(deed.detail)} for deed in read(database, most)]
+    print_table(rows, ("id", "at_ms", "actor", "action", "target", "detail"), as_json=as_json)

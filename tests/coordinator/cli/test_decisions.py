@@ -1,0 +1,38 @@
+"""Payouts and the audit log at the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from coordinator.ledger.errors import LedgerError
+from coordinator.ledger.escrow import Terms, mature
+from coordinator.ledger.payouts import ask
+from coordinator.ledger.pricing import Payee
+from coordinator.store.database import Database
+from tests.coordinator.cli.test_commands import run
+from tests.coordinator.ledger.builders import do, hold, payer, settle
+
+
+def test_payouts_are_listed_and_decided_and_every_deed_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(tmp_path / "c.db", "account", "create", name="bob")
+    bob = capsys.readouterr().out.strip()
+    database = Database(tmp_path / "c.db")
+    alice, bob = payer(database), json.loads(bob)["id"]
+    do(database, hold(alice), settle(alice, payees=(Payee(f"{bob}/w", bob, 40),)))
+    mature(database, Terms(0, 0), 1000)
+    payout = ask(database, bob, "spark", 30, "bank \x1b[2J7", 5)
+    database.close()
+    run(tmp_path / "c.db", "payout", "list", state="asked", json=False)
+    head, row = capsys.readouterr().out.splitlines()
+    assert (head.split()[0], row.split()[:5]) == ("id", [payout.id, "asked", "bob", "spark", "$0.00000003"])
+    assert "\x1b" not in row
+    run(tmp_path / "c.db", "payout", "approve", id=payout.id, note="")
+    assert json.loads(capsys.readouterr().out)["state"] == "approved"
+    with pytest.raises(LedgerError, match="is approved"):
+        run(tmp_path / "c.db", "payout", "refuse", id=payout.id, note="")
+    run(tmp_path / "c.db", "audit", "list", limit=10)
+    (deed,) = json.loads(capsys.readouterr().out)
+    assert (deed["actor"], deed["action"], deed["target"]) == ("command line", "payout approve", bob)
