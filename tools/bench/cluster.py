@@ -31,6 +31,7 @@ from tools.older_programs import checkout
 
 WORKERS, SLOTS, PACE_S = 4, 8, 0.05
 STREAMS = 24  # at once, fewer than there are slots
+THINKS_S = 2.0  # at most, between two questions
 ALONE, EVEN, SPLIT = "1 replica", "2 replicas", "edge and cell"
 
 
@@ -74,8 +75,8 @@ class Cost:
             for answer, given in zip(answers, tokens, strict=True)
             for token, came in zip(given, answer.times, strict=True)
         ]
-        # An engine begins with its next step, and all questions come at the same moment of one, behind the answers
-        # before: by the clock of the client a millisecond more on the way is none, or a whole step.
+        # An engine begins with its next step: by the clock of the client a millisecond more on the way is none, or all
+        # of a step.
         firsts = [
             (answer.times[0] - answer.began) - (given[0].at - given[0].asked)
             for answer, given in zip(answers, tokens, strict=True)
@@ -93,7 +94,9 @@ class Side:
 
     async def cost(self, requests: int) -> Cost:
         before = self.processor_s()
-        streams = await load(self.door, self.size * requests, streams=self.size * STREAMS, keyed=False)
+        streams = await load(
+            self.door, self.size * requests, streams=self.size * STREAMS, keyed=False, thinks_s=THINKS_S
+        )
         return Cost.of(streams, self.processor_s() - before)
 
 

@@ -1,6 +1,7 @@
 """Clients of a cluster, as an SDK behaves: a question is asked again under its Idempotency-Key until it is answered."""
 
 import asyncio
+import random
 import secrets
 import sys
 import time
@@ -89,9 +90,15 @@ class Stream:
 
 
 async def load(
-    door: Door, jobs: int, goes_on: Callable[[], bool] = lambda: False, streams: int = STREAMS, keyed: bool = True
+    door: Door,
+    jobs: int,
+    goes_on: Callable[[], bool] = lambda: False,
+    streams: int = STREAMS,
+    keyed: bool = True,
+    thinks_s: float = 0.0,
 ) -> list[Stream]:
-    """At least `jobs` answers, so many streams at once, and more as long as it goes on. `keyed`: by Idempotency-Key."""
+    """At least `jobs` answers, so many streams at once, and more as long as it goes on. `keyed`: by Idempotency-Key.
+    `thinks_s`: up to so long a client waits before a question, else those whose answers end together ask together."""
     done: list[Stream] = []
     run, asked, ended = secrets.token_hex(4), 0, 0
 
@@ -99,7 +106,9 @@ async def load(
         nonlocal asked, ended
         while asked < jobs or goes_on():
             asked += 1
-            stream = Stream(asked, f"{run}-{asked}")
+            number = asked
+            await asyncio.sleep(random.uniform(0.0, thinks_s))
+            stream = Stream(number, f"{run}-{number}")
             done.append(stream)
             await _until_answered(door, stream, {"Idempotency-Key": stream.name} if keyed else {})
             ended += 1
