@@ -71,7 +71,6 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
     intake = _intake(services)
     platform = PlatformTools(intake, services.artefacts, services.platform_tools)
     account = AccountApi(services.access, services.billing.units, services.bonus_nano, services.promotions)
-    payouts = PayoutsApi(services.access, services.billing.units)
     keys, network = KeysApi(services.access), services.network
     models = ModelsApi(services.hub, services.accounts, services.catalog)
     monitoring = Monitoring(services.hub, services.accounts, services.ledger, metrics, services.joined)
@@ -94,12 +93,7 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
         ("GET", "/v1/account/workers", account.workers),
         ("POST", "/v1/account/bonus", account.claim),
         ("POST", "/v1/account/earnings/spend", account.spend),
-        ("GET", "/v1/account/payouts", payouts.list),
-        ("POST", "/v1/account/payouts", payouts.create),
-        ("POST", "/v1/account/payouts/{payout_id}/withdraw", payouts.withdraw),
-        ("GET", "/v1/payouts", payouts.list_all),
-        ("POST", "/v1/payouts/{payout_id}", payouts.decide),
-        ("POST", "/v1/deposits", DepositsApi(services.access, services.billing.units, services.deposit_secret).create),
+        *_money(services),
         ("GET", "/v1/account/keys", keys.list),
         ("POST", "/v1/account/keys", keys.create),
         ("POST", "/v1/account/keys/{key_id}/regenerate", keys.regenerate),
@@ -169,6 +163,20 @@ def _intake(services: Services) -> Intake:
         services.joined.come_back if services.joined else None,
         serves=services.role != "cell",
     )
+
+
+def _money(services: Services) -> list[tuple[str, str, Endpoint]]:
+    """What goes into the network and out of it."""
+    payouts = PayoutsApi(services.access, services.billing.units)
+    deposits = DepositsApi(services.access, services.billing.units, services.deposit_secret)
+    return [
+        ("GET", "/v1/account/payouts", payouts.list),
+        ("POST", "/v1/account/payouts", payouts.create),
+        ("POST", "/v1/account/payouts/{payout_id}/withdraw", payouts.withdraw),
+        ("GET", "/v1/payouts", payouts.list_all),
+        ("POST", "/v1/payouts/{payout_id}", payouts.decide),
+        ("POST", "/v1/deposits", deposits.create),
+    ]
 
 
 def _media(services: Services, intake: Intake) -> list[tuple[str, str, Endpoint]]:
