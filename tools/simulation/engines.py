@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PIPE_S = 0.002
 HANG_S = 20.0  # silence after which the supervisor ends it
 STALLED_S = 45.0  # a stream is stalled after 20 s at most, a client that does not read is cut after 30
+BESIEGED_S = 90.0  # where its tokens came 4 s apart: a stall is twenty times that
 LOAD_S = (0.1, 4.0)
 VOCABULARY = 256
 
@@ -187,7 +188,8 @@ class Engine:
             self.process.later(HANG_S, lambda: self.crash("hung") if life == self._life else None)
         else:
             there = set(self._jobs)
-            self.process.later(STALLED_S, lambda: self._missed(there, life, line))
+            missed_s = BESIEGED_S if self.process.world.besieged_until else STALLED_S
+            self.process.later(missed_s, lambda: self._missed(there, life, line))
 
     def _missed(self, there: set[str], life: int, line: object) -> None:
         """A job that ran as the engine stopped, on a line that was never cut, must have been taken away by now."""
