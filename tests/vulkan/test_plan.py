@@ -58,19 +58,37 @@ def test_both_gpus_are_found_with_their_memory(machine: Machine) -> None:
     assert all(gpu.free_bytes > 0 and "llvmpipe" in gpu.name for gpu in machine.hardware.gpus)
 
 
-def test_no_line_of_the_plan_is_smaller_than_what_llama_cpp_takes(
-    path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = laid_out(path, machine, slots=3)
-    assert made.engine.gpu_layers == -1 and made.engine.devices == (machine.devices[0].address,)
+def loaded(made: Plan, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, float], dict[str, float]]:
+    """MiB on the GPU by kind: what llama.cpp says after a prompt, and the lines of the plan."""
     said = list[str]()
     monkeypatch.setattr(backend.log, "tap", said)
     model = Model(made.engine)
     assert model.decode([Feed(0, 0, range(100), True)]) == 0
     model.logits()
     model.close()
-    planned = {line.what: line.bytes / MIB for line in made.lines if line.place == "gpu"}
     found = {what: size for (what, device), size in taken(said).items() if device == GPU}
+    return found, {line.what: line.bytes / MIB for line in made.lines if line.place == "gpu"}
+
+
+def test_no_line_of_the_plan_is_smaller_than_what_llama_cpp_takes(
+    path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = laid_out(path, machine, slots=3, drafts=False)
+    assert made.engine.gpu_layers == -1 and made.engine.devices == (machine.devices[0].address,)
+    found, planned = loaded(made, monkeypatch)
     exact = {"weights", "cache"} | ({"recurrent state"} if "recurrent state" in planned else set())
     assert {what: found[what] for what in exact} == {what: pytest.approx(planned[what], abs=0.02) for what in exact}
+    assert 0 < found["compute"] <= planned["compute"]
+
+
+def test_a_prediction_head_takes_no_more_than_its_line(
+    tiny_qwen35: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """llama.cpp counts its weights and its cache with the model's."""
+    made = laid_out(tiny_qwen35, machine, slots=3)
+    assert made.engine.head
+    found, planned = loaded(made, monkeypatch)
+    head = sum(found[what] - planned[what] for what in ("weights", "cache"))
+    assert 0 < head <= planned["prediction head"]
+    assert found["recurrent state"] == pytest.approx(planned["recurrent state"], abs=0.02)
     assert 0 < found["compute"] <= planned["compute"]
