@@ -23,6 +23,7 @@ from coordinator.cluster.protocol.messages import (
     HandedBack,
     Kept,
     No,
+    Placed,
     Release,
     Resync,
     Still,
@@ -33,6 +34,7 @@ from coordinator.cluster.protocol.messages import (
 )
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import Deliver, Effect, Failed, Finished, Handback, JobEvent, Stopped
+from coordinator.dispatch.so_far import SoFar
 
 GONE_S = 5.0  # an edge that is dead so long does not come back for its jobs
 STAYS_S = 600.0  # an answer without an edge, once it has ended
@@ -137,7 +139,7 @@ class Lodging:
         lodger = Lodger(job.spec, edge, job.leg, now - job.so_far.submitted_s)
         if job.spec.stays and (job.answer or not job.so_far.delivered):
             lodger.answer = Answer()
-            for event in job.answer:
+            for event in job.answer or _begun(job.so_far):
                 if lodger.answer is not None and not lodger.answer.add(event):
                     lodger.answer = None
         self.lodgers[job.job] = lodger
@@ -279,6 +281,13 @@ class Lodging:
         job = self._dispatch.job(lodger.spec.id)
         lease = None if job is None else job.lease
         return [] if lease is None else self._acknowledge(lodger.spec.id, lease.attempt, lease.next_seq, now)
+
+
+def _begun(so_far: SoFar) -> tuple[Placed, ...]:
+    """What an answer begins with whose attempt was begun in another cell: whoever hears it from its first event on must
+    know whose tokens they are."""
+    one = so_far.attempt
+    return () if one is None else (Placed(one.worker, one.instance, one.attempt, so_far.tried),)
 
 
 def _current(lodgers: Mapping[str, Lodger], edge: ReplicaId, job: str, leg: int) -> Lodger | None:

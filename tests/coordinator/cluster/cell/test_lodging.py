@@ -432,6 +432,23 @@ def test_a_long_answer_is_told_a_window_at_a_time() -> None:
     assert told_again(cell) == "b"
 
 
+def test_an_answer_whose_attempt_was_begun_in_another_cell_says_whose_it_is() -> None:
+    """Before, it began with a worker's word that nobody had placed: its new edge took that for nonsense, and had it
+    made again from the first token on."""
+    cell = Cell()
+    spec = replace(SPEC, stays=True)
+    so_far = SoFar(legs=2, attempt=AttemptSoFar(1, "gpus/w1", "a", True, 7))
+    cell.told = cell.lodging.adopt(EDGE, Kept(JOB, 2, spec, so_far), cell.now)
+    alive = wire.Resume(session="another-cells", jobs=(wire.RunningJob(job=JOB, attempt=1, next_seq=0),))
+    models = (ModelOffer(id=M, context=4096, slots=2),)
+    hello = wire.Hello(worker="w1", instance="a", models=models, resume=alive)
+    cell.out = cell.dispatch.adopt(hello, Peer("s9", "gpus", "key-1"), [Claim(spec, so_far)], cell.now)
+    cell.lodging.edge_lost(EDGE, cell.now)
+    cell.lodging.attach(Attach(JOB, "client"), OTHER, cell.now)
+    cell.hears(Resync(((JOB, 3, 0),)), OTHER)
+    assert cell.events(OTHER) == [Placed("gpus/w1", "a", 1, so_far.tried), Accepted(1, 7)]
+
+
 def test_an_end_without_an_edge_stays_a_while() -> None:
     cell = staying()
     cell.lodging.edge_lost(EDGE, cell.now)
