@@ -192,10 +192,12 @@ class Engine:
             self.process.later(missed_s, lambda: self._missed(there, life, line))
 
     def _missed(self, there: set[str], life: int, line: object) -> None:
-        """A job that ran as the engine stopped, on a line that was never cut, must have been taken away by now."""
+        """A job that ran as the engine stopped, on a line that was never cut, must have been taken away by now. In a
+        cluster one that had given something: the first token is waited for by what else its worker was given."""
         connection = self.process.connection
         whole = connection is not None and line == _line(self.process) and not connection.up.dead
-        for job in (job for name, job in self._jobs.items() if name in there):
+        of_cluster = self.process.world.kind == "cluster"
+        for job in (job for name, job in self._jobs.items() if name in there and (job.emitted or not of_cluster)):
             if whole and life == self._life and self.moods.hung and not job.paused and not job.cancelled:
                 self.process.world.history.note("stall missed", self.process.name, job.submit.job)
 

@@ -57,6 +57,7 @@ class History:
         self.count: Counter[str] = Counter()
         self.made: Counter[tuple[str, object]] = Counter()  # how often each token of each job was made
         self.poisoned: Counter[str] = Counter()  # engines that died of a job
+        self.kept: Counter[str] = Counter()  # how often a worker went on with a job at another coordinator
         self.placed: dict[str, tuple[str, str]] = {}  # where each job was last, and at which worker
         self.totals = Counters()  # of all coordinators
         self._asked: dict[str, str] = {}  # by job, of every kind
@@ -70,6 +71,8 @@ class History:
             self.made[str(details[0]).rpartition(".")[0], details[1]] += 1
         elif what == "placed":
             self.placed[str(details[0])] = str(details[3]), str(details[1])
+        elif what == "kept":
+            self.kept[str(details[0])] += 1
         elif what == "poisoned":
             self.poisoned[str(details[1]).rpartition(".")[0]] += 1
 
@@ -118,7 +121,8 @@ class History:
     # ---- checking ------------------------------------------------------------------------------------------------
 
     def violations(self, limits: Limits, bound_s: float, engines: int) -> Iterator[str]:
-        """`engines`: how many may die of one job."""
+        """`engines`: how many may die of one job; one more each time that a worker goes on with it, as another may
+        have been asked meanwhile."""
         for now, what, details in self.records:
             if what in NEVER:
                 yield f"{now:.3f}: {what} {details}"
@@ -133,7 +137,7 @@ class History:
             else:
                 yield from (f"{job}: {what}" for what in _answer(story))
                 yield from (f"{job}: {what}" for what in self._account(story, limits, bound_s))
-                if self.poisoned[job] > engines * (1 + (f"{job} before" in self.stories)):
+                if self.poisoned[job] > engines * (1 + (f"{job} before" in self.stories)) + self.kept[job]:
                     yield f"{job}: {self.poisoned[job]} engines died of it"
 
     def _account(self, story: Story, limits: Limits, bound_s: float) -> Iterator[str]:

@@ -30,6 +30,7 @@ from worker.session.session import Session
 from worker.session.slots import Slots
 
 TICK_S = 0.25
+REMEMBERED_S = 3.0  # at most, a worker by the coordinator that has sent it away, until it has heard where it is now
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Process:
     _failures: int = 0
     _pause_s: float | None = None  # a Move asked for it
     cuts: int = 0  # lines that have ended, and not as it was sent away
-    _last: object = None  # the coordinator that it was at
+    _left: dict[str, float] = field(default_factory=dict)  # the coordinators that it was at, and until when
     _beat: float = 0.0
     _most_unacked: int = 0
     _offered: set[str] = field(default_factory=set)  # files of jobs that it was asked to serve
@@ -107,8 +108,8 @@ class Process:
         if coordinator is None or self.world.timeline.now < self.machine.cut_off_until:
             self._redial()
             return
-        self.cuts += coordinator is self._last
-        self._last = coordinator
+        now = self.world.timeline.now
+        self.cuts += now - self._left.get(coordinator.id, -REMEMBERED_S) < REMEMBERED_S
         self.connection = coordinator.accept(self)
         offers = tuple(served.offer for served in self.session.models.values())
         media = tuple(served.offer for served in self.session.media.values())
@@ -225,6 +226,7 @@ class Process:
         connection = self.connection
         if connection is not None:
             self._pause_s = after_s
+            self._left[connection.coordinator.id] = self.world.timeline.now
             connection.worker_open = False
             connection.drop()
             self._redial()

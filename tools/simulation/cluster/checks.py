@@ -60,7 +60,7 @@ def _waited(history: History, most_s: float) -> Iterator[str]:
     frozen: defaultdict[object, float] = defaultdict(float)
     begun: defaultdict[object, list[float]] = defaultdict(list)
     for now, what, details in history.records:
-        if what == "placed":
+        if what in ("placed", "attached"):
             begun[details[0]].append(now)
         elif what == "thawed":
             frozen[details[0]] += float(str(details[1]))
