@@ -18,6 +18,7 @@ from coordinator.admission.rate_limits import Rates
 from coordinator.billing.billing import behind
 from coordinator.identity.errors import Refused
 from coordinator.ledger.orders import Done, Transfer
+from coordinator.ledger.payouts import NoSuchPayout
 from coordinator.ledger.writer import LedgerWriter
 from coordinator.store.database import Database
 from coordinator.store.errors import StoreError, Unavailable
@@ -87,7 +88,7 @@ async def translated(work: Awaitable[T]) -> T:
         raise behind() from None
     except Refused as error:
         raise SupernetError(error.code, str(error)) from None
-    except NotFound as error:
+    except (NotFound, NoSuchPayout) as error:
         raise SupernetError(ErrorCode.NOT_FOUND, str(error)) from None
     except StoreError as error:
         raise SupernetError(ErrorCode.INVALID_REQUEST, str(error)) from None

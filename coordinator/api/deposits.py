@@ -10,9 +10,10 @@ from starlette.responses import JSONResponse, Response
 
 from coordinator.accounts.rows import get_account
 from coordinator.api.account_access import AccountAccess
+from coordinator.api.payouts import one_line
 from coordinator.billing.deposit_hook import read_headers, verify
 from coordinator.clock import now_ms
-from coordinator.ledger.grants import hooked_deposit
+from coordinator.ledger.grants import booked, hooked_deposit
 from coordinator.ledger.pricing import CURRENCIES, Currency, Units
 from coordinator.openai.fields import Fields
 from coordinator.openai.json_body import load
@@ -48,7 +49,13 @@ class DepositsApi:
             raise invalid("amount", "Missing 'account' or 'amount': say who has paid, and how much.")
         account = await self.access.read(get_account, name)
         nano = self.units.read(amount, currency)
-        done = await self.access.book(hooked_deposit(signed.id, account.id, currency, nano, now_ms(), note))
+        order = hooked_deposit(signed.id, account.id, currency, nano, now_ms(), one_line(note))
+        done = await self.access.book(order)
+        if done.again and not await self.access.read(booked, order):
+            message = (
+                "Another deposit was booked under this message id: a message that says something else has its own."
+            )
+            raise SupernetError(ErrorCode.INVALID_REQUEST, message)
         shown = {"object": "deposit", "id": signed.id, "account": account.id, "again": done.again}
         return JSONResponse({**shown, "currency": currency, **self.units.shown(nano, currency)})
 

@@ -17,6 +17,7 @@ from coordinator.ledger.payouts import (
     Decision,
     Payout,
     PayoutState,
+    Wanted,
     ask,
     decide,
     in_state,
@@ -48,7 +49,7 @@ class PayoutsApi:
 
     async def create(self, request: Request) -> Response:
         """Ask for a payout: of `amount` in units of `currency`, or of all that can be paid out in it."""
-        _, account = await self.access.authenticate(request)
+        principal, account = await self.access.authenticate(request)
         fields = Fields(load(await read_body(request)))
         currency = cast(Currency, fields.choice("currency", CURRENCIES) or "spark")
         amount = fields.text("amount", low=1, high=40)
@@ -60,7 +61,8 @@ class PayoutsApi:
             nano = (await self.access.read(balances_of, account.id))[currency].earned
         else:
             nano = self.units.read(amount, currency)
-        payout = await self.access.read(ask, account.id, currency, nano, _line(address), now_ms())
+        wanted = Wanted(account.id, currency, nano, one_line(address), principal.key)
+        payout = await self.access.read(ask, wanted, now_ms())
         return JSONResponse(self._shown(payout), 201)
 
     async def withdraw(self, request: Request) -> Response:
@@ -91,7 +93,7 @@ class PayoutsApi:
         if decision is None:
             raise invalid("decision", f"Missing 'decision': expected one of {', '.join(DECISIONS)}.")
         payout_id, actor = request.path_params["payout_id"], principal.key
-        payout = await self.access.read(decide, payout_id, cast(Decision, decision), _line(note), actor, now_ms())
+        payout = await self.access.read(decide, payout_id, cast(Decision, decision), one_line(note), actor, now_ms())
         return JSONResponse(self._shown(payout))
 
     def _shown(self, payout: Payout) -> dict[str, Any]:
@@ -103,12 +105,13 @@ class PayoutsApi:
             "state": payout.state,
             **self.units.shown(payout.nano, payout.currency),
             "address": payout.address,
+            "key": payout.key,
             "note": payout.note,
             "asked": payout.asked_ms // 1000,
             "changed": payout.changed_ms // 1000,
         }
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
     """A stranger's words as one line, in which nothing is left that a terminal would obey."""
     return "".join(letter if letter.isprintable() else " " for letter in text).strip()

@@ -131,7 +131,7 @@ def _decisions(commands: Any) -> None:
         command.add_argument("id", help="of the payout: payout_...")
         command.add_argument("--note", default="", help="the owner sees it, such as the transfer's number")
     audit = commands.add_parser("audit", help="what operators did").add_subparsers(dest="action", required=True)
-    log = _command(audit, "list", "the last deeds of the operator's keys and commands, the newest first")
+    log = _command(audit, "list", "decisions on payouts, and commands that changed something, the newest first")
     log.add_argument("--limit", type=count, default=100, help="so many (default: %(default)s)")
 
 

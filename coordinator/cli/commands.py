@@ -71,7 +71,10 @@ def run(arguments: Namespace, config: Config) -> None:
     try:
         if init:
             _pepper(database, config, make=True)
-        _COMMANDS[arguments.command, getattr(arguments, "action", None)](_Call(arguments, config, database))
+        command = arguments.command, getattr(arguments, "action", None)
+        _COMMANDS[command](_Call(arguments, config, database))
+        if command in decisions.CHANGES:
+            decisions.write_down(database, arguments, now_ms())
     finally:
         database.close()
 

@@ -9,14 +9,34 @@ from coordinator.accounts.rows import list_accounts
 from coordinator.cli.tables import plain, print_table
 from coordinator.ledger.payouts import DECISIONS, MOST_LISTED, PayoutState, decide, in_state
 from coordinator.ledger.pricing import decimal
-from coordinator.store.audit_log import COMMAND_LINE, read
+from coordinator.store.audit_log import COMMAND_LINE, read, record
 from coordinator.store.database import Database
 
+# What these commands change is written down; those of payouts write it with the decision itself.
+CHANGES = frozenset(
+    {
+        ("grant", None),
+        *(("key", action) for action in ("create", "set", "revoke", "regenerate")),
+        *(("account", action) for action in ("create", "set", "disable", "enable")),
+        *(("invite", action) for action in ("create", "revoke")),
+        *(("media", action) for action in ("block", "unblock", "delete")),
+    }
+)
+_NO_PART = {"command", "action", "account", "id", "json", "config", "db", "pepper", "init"}
 COMMANDS: tuple[tuple[str, str | None], ...] = (
     ("payout", "list"),
     *(("payout", decision) for decision in DECISIONS),
     ("audit", "list"),
 )
+
+
+def write_down(database: Database, asked: Namespace, at_ms: int) -> None:
+    """Put a command of CHANGES that was carried out into the audit log. Raises StoreError."""
+    given = {name: value for name, value in vars(asked).items() if name not in _NO_PART and value is not None}
+    detail = " ".join(f"{name}={plain(str(value))}" for name, value in sorted(given.items()))
+    what = " ".join(filter(None, (asked.command, getattr(asked, "action", None))))
+    target = str(getattr(asked, "id", None) or getattr(asked, "account", None) or "")
+    database.transact(lambda connection: record(connection, COMMAND_LINE, what, plain(target), detail, at_ms))
 
 
 def run(database: Database, asked: Namespace, at_ms: int) -> None:
@@ -41,7 +61,7 @@ def _payout_list(database: Database, state: PayoutState | None, *, as_json: bool
         }
         for payout in in_state(database, state, MOST_LISTED)
     ]
-    columns = ("id", "state", "account", "currency", "amount_nano", "address", "note", "asked_ms", "changed_ms")
+    columns = ("id", "state", "account", "currency", "amount_nano", "address", "note", "key", "asked_ms", "changed_ms")
     print_table(rows, columns, as_json=as_json)
 
 

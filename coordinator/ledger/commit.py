@@ -46,7 +46,7 @@ def commit(database: Database, orders: Sequence[Order]) -> list[Answer]:
     """
     try:
         return database.transact(lambda connection: apply(connection, orders, database.identity))
-    except (IntegrityError, DataError, ValueError) as error:
+    except (IntegrityError, DataError, OverflowError, ValueError) as error:  # sqlite3 overflows by itself
         raise CannotBeBooked(f"it cannot be booked: {error}") from error
 
 

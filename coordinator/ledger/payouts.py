@@ -35,10 +35,14 @@ DECISIONS: dict[Decision, tuple[PayoutState, PayoutState]] = {
 }
 
 
+class NoSuchPayout(LedgerError):
+    """There is none of this id, or it is another account's."""
+
+
 @dataclass(frozen=True)
 class Payout:
     """One payout. `address`: where its owner wants it; `note`: what the operator said of it, such as the transfer's
-    number. Nano-dollars, Unix milliseconds."""
+    number; `key`: the id of the key (or session) that asked. Nano-dollars, Unix milliseconds."""
 
     id: str
     account: str
@@ -47,13 +51,27 @@ class Payout:
     state: PayoutState
     address: str
     note: str
+    key: str
     asked_ms: int
     changed_ms: int
 
 
-def ask(database: Database, account: str, currency: Currency, nano: int, address: str, at_ms: int) -> Payout:
+@dataclass(frozen=True)
+class Wanted:
+    """What an owner asks for, as in Payout."""
+
+    account: str
+    currency: Currency
+    nano: int
+    address: str
+    key: str
+
+
+def ask(database: Database, wanted: Wanted, at_ms: int) -> Payout:
     """Ask for a payout of matured earnings. Raises LedgerError: there is less than that, one in this currency is asked
     for already, or too many were asked for today."""
+
+    account, currency, nano = wanted.account, wanted.currency, wanted.nano
 
     def work(connection: Connection) -> Payout:
         # The account's purse is the lock: two that ask at once come one after the other.
@@ -70,7 +88,8 @@ def ask(database: Database, account: str, currency: Currency, nano: int, address
         today = select(func.count()).where(payouts.c.account == account, payouts.c.asked_ms > at_ms - DAY_MS)
         if connection.execute(today).scalar_one() >= ASKED_A_DAY:
             raise LedgerError(f"{ASKED_A_DAY} payouts were asked for within a day: ask for the next one tomorrow")
-        asked = Payout(f"payout_{secrets.token_hex(8)}", account, currency, nano, "asked", address, "", at_ms, at_ms)
+        name = f"payout_{secrets.token_hex(8)}"
+        asked = Payout(name, account, currency, nano, "asked", wanted.address, "", wanted.key, at_ms, at_ms)
         connection.execute(insert(payouts).values(vars(asked)))
         return asked
 
@@ -138,7 +157,7 @@ def _locked(connection: Connection, payout_id: str, account: str | None = None) 
     statement = select(payouts).where(payouts.c.id == payout_id).with_for_update()
     row = connection.execute(statement).one_or_none()
     if row is None or account not in (None, row.account):
-        raise LedgerError(f"there is no payout {payout_id[:64]!r}: ids are those of the list of payouts")
+        raise NoSuchPayout(f"there is no payout {payout_id[:64]!r}: ids are those of the list of payouts")
     return Payout(**row._mapping)
 
 

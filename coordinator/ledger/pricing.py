@@ -19,7 +19,7 @@ NANO = 10**9  # nano-dollars of a dollar
 SPARK_NANO = 5_000_000
 STARTER_SPARK = 1000  # what a new account is given unless the operator says otherwise
 SHARE = 10_000  # basis points of the whole
-MOST_NANO = 10**18  # of one deposit or payout: what the database counts in ends at nine times that
+MOST_NANO = 10**16  # of one deposit or payout: ten million dollars
 _AMOUNT = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 PLACES = 12  # decimal places of amounts for people; all that a spark or a dollar can need
 

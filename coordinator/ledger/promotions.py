@@ -14,7 +14,7 @@ from coordinator.ledger.orders import Done, Promote
 from coordinator.ledger.pricing import Currency
 from coordinator.store.advisory import Lock, free
 from coordinator.store.database import Database
-from coordinator.store.tables import balances, earnings, promotion_days
+from coordinator.store.tables import accounts, balances, earnings, promotion_days
 
 
 def promote(database: Database, budget: Budget, at_ms: int) -> int:
@@ -68,6 +68,7 @@ def _oldest_first(connection: Connection) -> list[Lot]:
         select(earnings.c.id, *same, earnings.c.given, newer.label("newer"))
         .where(earnings.c.given > 0, earnings.c.matured_ms.is_not(None))
         .where(earnings.c.account.in_(select(balances.c.owner).where(balances.c.kind == "credit", balances.c.nano > 0)))
+        .where(earnings.c.account.in_(select(accounts.c.id).where(accounts.c.disabled.is_(False))))
         .subquery()
     )
     credit = and_(

@@ -1,4 +1,5 @@
-"""What operators did: append-only, written in the transaction of the deed itself."""
+"""What operators decided on payouts, in the transaction of the decision, and what was changed at the command line.
+Append-only."""
 
 from dataclasses import dataclass
 

@@ -16,6 +16,7 @@ payouts = Table(
     Column("state", Text, nullable=False),
     Column("address", Text, nullable=False),
     Column("note", Text, nullable=False),
+    Column("key", Text, nullable=False),  # that asked; it may be a browser's session
     Column("asked_ms", BigInteger, nullable=False),
     Column("changed_ms", BigInteger, nullable=False),
     CheckConstraint("nano > 0", name="payout_amount"),
@@ -23,7 +24,7 @@ payouts = Table(
     Index("payouts_by_state", "state", "asked_ms"),
 )
 
-# Append-only: what was done with an operator's key, or at the command line.
+# Append-only: what operators decided on payouts, and what was changed at the command line.
 audit_log = Table(
     "audit_log",
     metadata,

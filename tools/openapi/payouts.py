@@ -17,7 +17,7 @@ _AMOUNT: Schema = {"minLength": 1, "maxLength": 40, "description": "Units of the
 PAYOUT = thing(
     {
         "object": {"const": "payout"},
-        **dict.fromkeys(("id", "account", "address", "note"), TEXT),
+        **dict.fromkeys(("id", "account", "address", "note", "key"), TEXT),
         "currency": {"enum": ["spark", "sogni"]},
         "state": {"enum": _STATES},
         **AMOUNT,

@@ -41,6 +41,8 @@ async def test_a_deposit_is_booked_once_however_often_it_is_told(start_coordinat
         assert await funded(coordinator) == 62_500_000
         assert (await said(coordinator, paid, name="msg_2")).json()["again"] is False
         assert await funded(coordinator) == 125_000_000
+        other = await said(coordinator, {**paid, "amount": "700"})
+        assert (other.status_code, "its own" in other.json()["error"]["message"]) == (400, True), "nothing was booked"
 
 
 async def test_what_is_not_signed_or_not_meant_books_nothing(start_coordinator: Start, tmp_path: Path) -> None:
@@ -62,3 +64,17 @@ async def test_what_is_not_signed_or_not_meant_books_nothing(start_coordinator: 
 
 async def test_without_a_secret_there_is_no_hook(coordinator: Coordinator) -> None:
     assert (await said(coordinator, {"account": "default", "amount": "1"})).status_code == 404
+
+
+async def test_more_than_the_books_can_hold_is_refused_and_the_coordinator_lives_on(
+    start_coordinator: Start, tmp_path: Path
+) -> None:
+    """SQLite counts up to 2**63: what was to be booked beyond that ended the ledger, and the process with it."""
+    file = tmp_path / "secret"
+    file.write_text(base64.b64encode(SECRET).decode())
+    async with start_coordinator(deposit_secret=file, sogni_nano=10**15) as coordinator:
+        paid = {"account": "default", "currency": "sogni", "amount": "10"}
+        assert (await said(coordinator, {**paid, "amount": "11"})).status_code == 400
+        answers = [(await said(coordinator, paid, name=f"msg_{n}")).status_code for n in range(924)]
+        assert set(answers[:900]) == {200} and answers[-1] == 400
+        assert (await said(coordinator, {"account": "default", "amount": "1"}, name="after")).status_code == 200

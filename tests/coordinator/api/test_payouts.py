@@ -42,6 +42,7 @@ async def test_an_owner_asks_and_the_operator_approves_and_says_what_was_sent(st
         async with coordinator.http(owners) as owner, coordinator.http(operators) as operator:
             asked = await owner.post("/v1/account/payouts", json={"currency": "sogni", "address": "bank\n7"})
             payout = asked.json()
+            assert payout["key"].startswith("key_"), "whose key it was is told to both"
             assert (asked.status_code, payout["state"], payout["nano_usd"], payout["address"]) == (
                 201,
                 "asked",
@@ -70,7 +71,7 @@ async def test_an_owner_takes_it_back_and_another_account_cannot(start_coordinat
             payout = (await owner.post("/v1/account/payouts", json=body)).json()
             assert payout["nano_usd"] == 1000
             path = f"/v1/account/payouts/{payout['id']}/withdraw"
-            assert (await other.post(path)).status_code == 400
+            assert (await other.post(path)).status_code == 404
             assert (await other.get("/v1/account/payouts")).json()["data"] == []
             assert (await owner.post(path)).json()["state"] == "withdrawn"
 
@@ -106,5 +107,5 @@ async def test_only_the_operator_sees_and_decides(coordinator: Coordinator) -> N
     await coordinator.running.services.accounts.refresh()
     async with coordinator.http(operators) as operator:
         assert (await operator.get("/v1/payouts", params={"state": "lost"})).status_code == 400
-        assert (await decided(operator, "payout_1", "approve")).status_code == 400
+        assert (await decided(operator, "payout_1", "approve")).status_code == 404
         assert (await operator.post("/v1/payouts/payout_1", json={})).status_code == 400

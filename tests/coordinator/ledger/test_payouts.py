@@ -16,6 +16,7 @@ from coordinator.ledger.payouts import (
     Decision,
     Payout,
     PayoutState,
+    Wanted,
     ask,
     decide,
     in_state,
@@ -45,7 +46,7 @@ def earned(database: Database, account: str) -> int:
 
 def test_a_payout_goes_its_way_and_each_deed_is_written_down(database: Database) -> None:
     bob = owner(database)
-    payout = ask(database, bob, "spark", 30, TO, 5)
+    payout = ask(database, Wanted(bob, "spark", 30, TO, "key_1"), 5)
     assert (payout.state, earned(database, bob)) == ("asked", 40), "it stays the owner's until it is approved"
     assert owed(database) == {("spark", "asked"): 30}
     assert decide(database, payout.id, "approve", "", "key_1", 6).state == "approved"
@@ -63,7 +64,7 @@ def test_a_payout_goes_its_way_and_each_deed_is_written_down(database: Database)
 
 def test_what_could_not_be_sent_is_the_owners_again_once(database: Database) -> None:
     bob = owner(database)
-    payout = ask(database, bob, "spark", 40, TO, 5)
+    payout = ask(database, Wanted(bob, "spark", 40, TO, "key_1"), 5)
     decide(database, payout.id, "approve", "", "key_1", 6)
     assert decide(database, payout.id, "return", "no such bank", "key_1", 7).state == "returned"
     with pytest.raises(LedgerError, match="is returned"):
@@ -86,7 +87,7 @@ WAYS: dict[PayoutState, tuple[Decision, ...]] = {
 @pytest.mark.parametrize("state", WAYS)
 def test_only_the_ways_that_there_are_can_be_gone(database: Database, state: PayoutState, decision: Decision) -> None:
     bob = owner(database)
-    payout = ask(database, bob, "spark", 40, TO, 5)
+    payout = ask(database, Wanted(bob, "spark", 40, TO, "key_1"), 5)
     for step in WAYS[state]:
         decide(database, payout.id, step, "", "key_1", 6)
     if state == "withdrawn":
@@ -103,11 +104,11 @@ def test_only_the_ways_that_there_are_can_be_gone(database: Database, state: Pay
 
 def test_an_owner_may_take_it_back_before_it_is_approved_and_nobody_elses(database: Database) -> None:
     bob, eve = owner(database), client(database, "eve").account
-    payout = ask(database, bob, "spark", 40, TO, 5)
+    payout = ask(database, Wanted(bob, "spark", 40, TO, "key_1"), 5)
     with pytest.raises(LedgerError, match="there is no payout"):
         withdraw(database, eve, payout.id, 6)
     assert withdraw(database, bob, payout.id, 6).state == "withdrawn"
-    again = ask(database, bob, "spark", 7, TO, 7)
+    again = ask(database, Wanted(bob, "spark", 7, TO, "key_1"), 7)
     decide(database, again.id, "approve", "", "key_1", 8)
     with pytest.raises(LedgerError, match="is approved"):
         withdraw(database, bob, again.id, 9)
@@ -117,26 +118,26 @@ def test_no_more_is_asked_for_than_there_is_and_only_once_at_a_time(database: Da
     bob = owner(database)
     for nano in (41, 0, -1):
         with pytest.raises(LedgerError, match="can be paid out"):
-            ask(database, bob, "spark", nano, TO, 5)
+            ask(database, Wanted(bob, "spark", nano, TO, "key_1"), 5)
     with pytest.raises(LedgerError, match="can be paid out"):
-        ask(database, bob, "sogni", 1, TO, 5)
-    ask(database, bob, "spark", 10, TO, 5)
+        ask(database, Wanted(bob, "sogni", 1, TO, "key_1"), 5)
+    ask(database, Wanted(bob, "spark", 10, TO, "key_1"), 5)
     with pytest.raises(LedgerError, match="waits for the operator"):
-        ask(database, bob, "spark", 10, TO, 5)
+        ask(database, Wanted(bob, "spark", 10, TO, "key_1"), 5)
 
 
 def test_who_asks_and_withdraws_without_end_is_stopped_for_a_day(database: Database) -> None:
     bob = owner(database)
     for at_ms in range(ASKED_A_DAY):
-        withdraw(database, bob, ask(database, bob, "spark", 1, TO, at_ms).id, at_ms)
+        withdraw(database, bob, ask(database, Wanted(bob, "spark", 1, TO, "key_1"), at_ms).id, at_ms)
     with pytest.raises(LedgerError, match="ask for the next one tomorrow"):
-        ask(database, bob, "spark", 1, TO, 99)
-    assert ask(database, bob, "spark", 1, TO, 99 + 86_400_000).state == "asked"
+        ask(database, Wanted(bob, "spark", 1, TO, "key_1"), 99)
+    assert ask(database, Wanted(bob, "spark", 1, TO, "key_1"), 99 + 86_400_000).state == "asked"
 
 
 def test_earnings_that_were_spent_meanwhile_are_not_paid_out_too(database: Database) -> None:
     bob = owner(database)
-    payout = ask(database, bob, "spark", 30, TO, 5)
+    payout = ask(database, Wanted(bob, "spark", 30, TO, "key_1"), 5)
     do(database, spend_earned(bob, "spark", 20, 6))
     with pytest.raises(LedgerError, match="its owner has spent some of it"):
         decide(database, payout.id, "approve", "", "key_1", 7)
@@ -159,7 +160,7 @@ def test_of_many_who_ask_and_decide_at_once_one_is_heard(address: str) -> None:
             database.close()
 
     with ThreadPoolExecutor(4) as threads:
-        asked = [*threads.map(lambda _: tried(ask, bob, "spark", 25, TO), range(4))]
+        asked = [*threads.map(lambda _: tried(ask, Wanted(bob, "spark", 25, TO, "key_1")), range(4))]
         (payout,) = filter(None, asked)
         decided = threads.map(lambda word: tried(decide, payout.id, word, "", "k"), ["approve", "refuse"] * 2)
         assert len([*filter(None, decided)]) == 1
@@ -180,7 +181,7 @@ def test_of_many_who_ask_and_decide_at_once_one_is_heard(address: str) -> None:
 def test_the_audit_finds_a_payout_that_the_books_do_not_know(address: str, statement: str, sentence: str) -> None:
     database = Database(address)
     bob = owner(database)
-    payout = ask(database, bob, "spark", 30, TO, 5)
+    payout = ask(database, Wanted(bob, "spark", 30, TO, "key_1"), 5)
     decide(database, payout.id, "approve", "", "key_1", 6)
     if statement.startswith("DELETE"):
         decide(database, payout.id, "return", "", "key_1", 7)

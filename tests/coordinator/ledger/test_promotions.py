@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from sqlalchemy import insert
 
+from coordinator.accounts.rows import set_account
 from coordinator.clock import DAY_MS
 from coordinator.ledger.budget import Budget
 from coordinator.ledger.escrow import Terms, mature
@@ -33,6 +34,15 @@ def test_starter_tokens_do_not_become_money_through_a_second_account(database: D
     do(database, spend_credit(bob.account, "spark", 1000, 50))
     earn(database, bob, alice, "back", 1000)
     assert spark(database, alice) == Balance(credit=1000), "what is spent of credit counts as what it was"
+
+
+def test_an_account_that_is_disabled_or_deleted_takes_no_part_of_the_budget(database: Database) -> None:
+    alice, bob, carol = client(database, spark_nano=2000), client(database, "bob", 0), client(database, "carol", 0)
+    earn(database, alice, bob, "j", 400)
+    earn(database, alice, carol, "k", 400)
+    set_account(database, bob.account, disabled=True)
+    assert promote(database, Budget(400), DAY_MS) == 100
+    assert (spark(database, bob).credit, spark(database, carol).earned) == (400, 100)
 
 
 def test_what_was_paid_in_is_spent_last_and_earns_money(database: Database) -> None:

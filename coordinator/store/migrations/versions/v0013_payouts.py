@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("address", sa.Text, nullable=False),
         sa.Column("note", sa.Text, nullable=False),
+        sa.Column("key", sa.Text, nullable=False),
         sa.Column("asked_ms", sa.BigInteger, nullable=False),
         sa.Column("changed_ms", sa.BigInteger, nullable=False),
         sa.CheckConstraint("nano > 0", name="payout_amount"),
