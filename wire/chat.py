@@ -26,6 +26,7 @@ TokenId = Annotated[int, Field(ge=0, lt=2**31)]
 StopText = Annotated[str, Field(max_length=MAX_STOP_CHARS)]
 TokenCount = Annotated[int, Field(ge=0, lt=2**31)]
 Bias = Annotated[float, Field(ge=-100, le=100)]
+LEAST_MS = 0.001  # of a time that is one: tokens in 1e-310 ms would be infinitely many a second
 Milliseconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 

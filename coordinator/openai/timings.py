@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from coordinator.openai.json_body import Json
-from wire.chat import Timings, Usage
+from wire.chat import LEAST_MS, Timings, Usage
 
 
 def timings_json(answers: Sequence[tuple[Usage, Timings]]) -> Json:
@@ -12,7 +12,7 @@ def timings_json(answers: Sequence[tuple[Usage, Timings]]) -> Json:
     All of it is the word of the workers that ended the answers, and of the tokens that these made: where another had
     begun one, `predicted_n` is less than the completion. Guesses (`draft_n`) that did not come true are in no usage.
     """
-    known = [(usage, timings) for usage, timings in answers if timings.prefill_ms or timings.decode_ms]
+    known = [(usage, timings) for usage, timings in answers if max(timings.prefill_ms, timings.decode_ms) >= LEAST_MS]
     if not known:
         return {}
     return {
@@ -26,7 +26,7 @@ def timings_json(answers: Sequence[tuple[Usage, Timings]]) -> Json:
 def _pace(what: str, tokens: int, each_ms: Sequence[float]) -> Json:
     ms = sum(each_ms)
     pace: Json = {f"{what}_n": tokens, f"{what}_ms": round(ms, 3)}
-    if tokens and ms:
+    if tokens and ms >= LEAST_MS:
         pace |= {f"{what}_per_token_ms": round(ms / tokens, 3), f"{what}_per_second": round(1000 * tokens / ms, 3)}
     return pace
 

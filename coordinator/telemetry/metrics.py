@@ -21,6 +21,7 @@ from coordinator.dispatch.effects import Failed, Finished, JobEnd, Stopped
 from coordinator.ledger.writer import LedgerWriter
 from coordinator.scheduler.state import JobSpec
 from wire.catalog import Catalog
+from wire.chat import LEAST_MS
 from wire.media import MediaRequest
 from wire.media_tools import TOOLS
 
@@ -98,9 +99,9 @@ class Metrics:
             if used.completion > 1:
                 self._step.labels(model).observe((report.total_s - report.first_token_s) / (used.completion - 1))
         prefill_ms, decode_ms = report.timings.prefill_ms, report.timings.decode_ms
-        if prefill_ms > 0 and used.prompt > used.cached:
+        if prefill_ms >= LEAST_MS and used.prompt > used.cached:
             self._prefill.labels(model).observe((used.prompt - used.cached) * 1000 / prefill_ms)
-        if decode_ms > 0 and used.completion > 1:
+        if decode_ms >= LEAST_MS and used.completion > 1:
             self._decode.labels(model).observe((used.completion - 1) * 1000 / decode_ms)
 
     def answered(self, route: str | None, status: int) -> None:

@@ -30,6 +30,12 @@ def test_what_is_not_known_is_left_out() -> None:
     assert found["predicted_n"] == 50 and "draft_n" not in found and "prompt_per_second" not in found
 
 
+def test_a_time_too_short_to_be_one_gives_no_speed() -> None:
+    assert timings_json([(USAGE, Timings(prefill_ms=1e-310, decode_ms=1e-310))]) == {}
+    found = timings_json([(USAGE, Timings(prefill_ms=80, decode_ms=1e-310))])
+    assert found["prompt_per_second"] == 500 and "predicted_per_second" not in found
+
+
 def test_the_speed_is_that_of_the_tokens_that_the_last_worker_made() -> None:
     found = timings_json([(USAGE, TIMINGS.model_copy(update={"completion": 20}))])
     assert (found["predicted_n"], found["predicted_per_second"]) == (20, 40)

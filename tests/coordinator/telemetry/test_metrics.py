@@ -18,7 +18,7 @@ from tests.coordinator.api.test_chat import ASK
 from tests.coordinator.conftest import Coordinator, make_key, until
 from tests.coordinator.media.making import PAINTER, WIDE
 from wire import messages as wire
-from wire.chat import Usage
+from wire.chat import ChatRequest, Timings, Usage
 from wire.errors import ErrorCode, SupernetError
 
 Samples = dict[tuple[str, ...], float]
@@ -156,3 +156,14 @@ def test_what_was_made_is_counted_by_tool_and_its_pipelines_are_there() -> None:
     assert 'supernet_media_jobs_total{outcome="failed",tool="generate_image"} 1.0' in text
     assert 'supernet_job_failures_total{code="content_filter",model="painter"} 1.0' in text
     assert 'supernet_workers_online{model="painter"} 0.0' in text
+
+
+def test_a_time_too_short_to_be_one_is_no_speed() -> None:
+    metrics = Metrics(Dispatch(), load_catalog(None), LedgerWriter(cast(Any, None)))
+    spec = JobSpec("j", "a", "m", ChatRequest(messages=(), max_tokens=9), 1)
+    told = Timings(prefill_ms=1e-310, decode_ms=1e-310)
+    report = Report(Usage(prompt=9, completion=9), attempts=1, worker="gpus/w", timings=told)
+    metrics.job_ended(spec, Finished("j", "stop", report))
+    text = metrics.exposition("text/plain")[0].decode()
+    assert 'supernet_job_seconds_count{model="m"} 1.0' in text
+    assert "tokens_per_second_count{" not in text
