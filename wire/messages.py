@@ -18,7 +18,7 @@ from wire.errors import ErrorCode
 from wire.media import MediaOffer, Progress, Upload
 from wire.offers import Hardware, ModelOffer, ModelState
 from wire.request import Request
-from wire.scalars import AttemptNumber, Count, Frozen, Id, Seconds, Sentence, Text, Traceparent
+from wire.scalars import AttemptNumber, Count, Frozen, Id, Logprob, Seconds, Sentence, Text, Traceparent
 
 PROTOCOL_VERSION = 1
 SUBPROTOCOL = "supernet.v1"
@@ -113,8 +113,8 @@ class TokenLogprob(Frozen):
     token may be a part of a character."""
 
     bytes: TokenBytes
-    logprob: float
-    top: tuple[tuple[TokenBytes, float], ...] = Field((), max_length=MAX_LOGPROBS, fail_fast=True)
+    logprob: Logprob
+    top: tuple[tuple[TokenBytes, Logprob], ...] = Field((), max_length=MAX_LOGPROBS, fail_fast=True)
 
 
 class Delta(Frozen):

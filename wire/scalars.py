@@ -27,6 +27,14 @@ def size_bytes(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
+LOWEST_LOGPROB = -9999.0  # OpenAI's figure for "too unlikely to say"; JSON has no minus infinity
+
+
+def _logprob(value: float) -> float:
+    """The nearest that is a logarithm of a probability and that any JSON can say; what is no number is the lowest."""
+    return min(value, 0.0) if value > LOWEST_LOGPROB else LOWEST_LOGPROB
+
+
 Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
 Text = Annotated[str, BeforeValidator(_utf8), Field(max_length=4096)]
 # Words for people are cut, not refused: a compiler's complaint that quoted a whole schema ended a worker.
@@ -36,5 +44,6 @@ Traceparent = Annotated[str, Field(pattern=r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 Nano = Annotated[int, Field(ge=0, lt=2**63)]  # money in nano-dollars; 2**53 would be 9 million dollars
 AttemptNumber = Annotated[int, Field(ge=1, lt=2**31)]
+Logprob = Annotated[float, AfterValidator(_logprob)]
 Seconds = Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]

@@ -18,7 +18,6 @@ from wire.messages import TokenLogprob
 
 DONE = b"data: [DONE]\n\n"
 _EVENT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)  # json.dumps would make one for each event
-LOWEST_LOGPROB = -9999.0  # OpenAI's figure for "too unlikely to say"; JSON has no minus infinity
 
 
 @dataclass(frozen=True)
@@ -97,8 +96,7 @@ def logprob_json(token: TokenLogprob) -> Json:
 
 def _token(data: Sequence[int], logprob: float) -> Json:
     """A token of `logprobs`: `token` is readable text, `bytes` is exact for a token that is part of a character."""
-    known = logprob if logprob > LOWEST_LOGPROB else LOWEST_LOGPROB  # also for NaN, which compares to nothing
-    return {"token": bytes(data).decode(errors="replace"), "logprob": min(known, 0.0), "bytes": list(data)}
+    return {"token": bytes(data).decode(errors="replace"), "logprob": logprob, "bytes": list(data)}
 
 
 def usage_chunk(envelope: Envelope, usage: Usage, extra: Json | None = None) -> Json:

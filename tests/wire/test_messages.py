@@ -229,9 +229,16 @@ def test_no_number_of_a_coordinator_is_infinite_negative_or_beyond_all_measure(f
         codec.to_worker(frame.replace("#", number))
 
 
-def test_a_logprob_may_be_minus_infinity() -> None:
-    frame = Deltas(items=(Delta(job="j", attempt=1, seq=0, logprobs=(TokenLogprob(bytes=(), logprob=float("-inf")),)),))
-    assert codec.to_coordinator(codec.encode(frame)) == frame
+@pytest.mark.parametrize(
+    ("said", "read"), [("-Infinity", -9999.0), ("NaN", -9999.0), ("-1e9", -9999.0), ("Infinity", 0.0), ("1e-9", 0.0)]
+)
+def test_a_logprob_is_read_as_one_that_any_json_can_say(said: str, read: float) -> None:
+    logprob = f'{{"bytes":[],"logprob":{said},"top":[[[],{said}]]}}'
+    frame = codec.to_coordinator(
+        f'{{"type":"deltas","items":[{{"job":"j","attempt":1,"seq":0,"logprobs":[{logprob}]}}]}}'
+    )
+    assert isinstance(frame, Deltas)
+    assert frame.items[0].logprobs == (TokenLogprob(bytes=(), logprob=read, top=(((), read),)),)
 
 
 def test_the_discriminators_of_one_direction_are_distinct() -> None:

@@ -61,6 +61,7 @@ SAID: list[Message] = [
 
 PARTS = (Content(text="a\n\u2028"), Reasoning(text=""), Notice(text="x"), CallDelta(index=3, name="f", arguments="{"))
 SEEN = TokenLogprob(bytes=(0, 255), logprob=-0.5, top=(((97,), -0.5), ((), -9.0)))
+UNSAYABLE = TokenLogprob(bytes=(), logprob=float("-inf"), top=(((97,), float("nan")), ((), float("inf"))))
 EVENTS: list[Event] = [
     placed(),
     placed(worker=None),
@@ -68,6 +69,7 @@ EVENTS: list[Event] = [
     delta("ab", 3, 2),
     Delta(job=JOB, attempt=1, seq=0, tokens=(), parts=PARTS),
     Delta(job=JOB, attempt=1, seq=2**40, tokens=(0, 2**31 - 1), logprobs=(SEEN,)),
+    Delta(job=JOB, attempt=1, seq=3, tokens=(5,), logprobs=(UNSAYABLE,)),
     Progressed(JOB, "denoising", 3, 8, "AAAA"),
     Made(JOB, ARTEFACT),
     messages.Ended("finished", 2, Usage(prompt=7, completion=3), finish_reason="length", stop="x"),
