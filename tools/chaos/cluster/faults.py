@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from tools.cluster.network import Cluster
 
-CALM_S = 2.0  # before each fault, so that its victims have answers to read
+CALM_S = 11.0  # before each fault, so that its victims have answers to read, and connections that count as steady
 AFTER_S = 4.0  # after it, before anything is mended
 DARK_S = 5.0
 FREEZES_S = (5.0, 20.0)
