@@ -28,7 +28,9 @@ from coordinator.accounts.rows import (
     get_account,
     get_key,
     list_accounts,
+    list_in_place,
     list_keys,
+    lock_account,
     revision_of,
     revoke_key,
 )
@@ -105,6 +107,7 @@ def create_key(
         create_account(database, DEFAULT_ACCOUNT, at_ms, starter_nano)
     key, row = made_key(pepper, request, get_account(database, request.account).id, at_ms)
     with database.transaction() as connection:
+        lock_account(connection, row.account)
         if request.most is not None and count_keys(connection, row.account) >= request.most:
             raise AccountError(f"An account has at most {request.most} keys in use: revoke one.")
         if request.most is not None:
@@ -128,6 +131,7 @@ def regenerate_key(
     key, row = made_key(pepper, request, old.account, at_ms)
     row = replace(row, counted_as=old.counters)
     with database.transaction() as connection:
+        lock_account(connection, row.account)
         if by:
             check_made(connection, row, MADE_A_DAY)
         end_key(connection, key_id, at_ms)
@@ -281,7 +285,7 @@ def _allowed(principal: Principal, scopes: tuple[str, ...]) -> Principal:
 def _load(database: Database) -> dict[str, Principal]:
     """All keys in use, by their hash."""
     owners = {account.id: account for account in list_accounts(database) if not account.disabled}
-    rows = list_keys(database)
+    rows = list_in_place(database, now_ms())
     counters = chains(rows)
     return {
         row.hash: _principal(row, owners[row.account], counters[row.id])

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, false, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from coordinator.accounts.errors import AccountError, NotFound
@@ -107,6 +107,13 @@ def get_account(database: Database, name: str) -> AccountRow:
     return account
 
 
+def lock_account(connection: Connection, account: str) -> None:
+    """Keep other transactions that lock the account (its id) waiting until this one has ended: what is counted is then
+    still so when it is acted upon. Taken before any other row, so that no two wait for each other; those who only
+    refer to the account go on."""
+    connection.execute(select(accounts.c.id).where(accounts.c.id == account).with_for_update(key_share=True))
+
+
 def set_account(database: Database, account_id: str, **values: Any) -> None:
     with database.transaction() as connection:
         connection.execute(update(accounts).where(accounts.c.id == account_id).values(**values))
@@ -114,6 +121,9 @@ def set_account(database: Database, account_id: str, **values: Any) -> None:
 
 
 # ---- keys ------------------------------------------------------------------------------------------------------------
+
+
+_OLDEST = (keys.c.created_ms, keys.c.id)
 
 
 def add_key(connection: Connection, key: KeyRow) -> None:
@@ -125,10 +135,24 @@ def add_key(connection: Connection, key: KeyRow) -> None:
 
 def list_keys(database: Database, account: str | None = None) -> list[KeyRow]:
     """All keys, revoked ones too, oldest first; of one account (its id), or of all."""
-    statement = select(keys).order_by(keys.c.created_ms, keys.c.id)
+    statement = select(keys).order_by(*_OLDEST)
     if account is not None:
         statement = statement.where(keys.c.account == account)
     return [_key(row._mapping) for row in database.query(statement)]
+
+
+def list_in_place(database: Database, at_ms: int) -> list[KeyRow]:
+    """All keys that are in use or have a place between others, ended ones too, oldest first: all but sessions that are
+    over."""
+    wanted = select(keys).where(~over(at_ms)).order_by(*_OLDEST)
+    return [_key(row._mapping) for row in database.query(wanted)]
+
+
+def over(at_ms: int) -> ColumnElement[bool]:
+    """Of a row of `keys`: it is a session that had ended by then, and that no other is counted with."""
+    ended = (keys.c.revoked_ms <= at_ms) | (keys.c.expires_ms <= at_ms)
+    session = keys.c.session_ends_ms.is_not(None) & keys.c.counted_as.is_not(None)
+    return session & func.coalesce(ended, false())
 
 
 def count_keys(connection: Connection, account: str) -> int:
@@ -138,10 +162,12 @@ def count_keys(connection: Connection, account: str) -> int:
 
 
 def check_made(connection: Connection, key: KeyRow, most: int) -> None:
-    """Raises AccountError if the account of a new key has made as many within a day. Ended keys are kept, and at each
+    """Raises AccountError if the account of a new key has made as many within a day, without the sessions of browsers,
+    which have a bound of their own. Ended keys are kept, and at each
     change all of them are read by the thread that books everybody's money: 120 times a minute, if a stranger likes."""
     made = (keys.c.account == key.account, keys.c.created_ms > key.created_ms - DAY_MS)
-    if connection.execute(select(func.count()).select_from(keys).where(*made)).scalar_one() >= most:
+    is_key = keys.c.session_ends_ms.is_(None)
+    if connection.execute(select(func.count()).select_from(keys).where(*made, is_key)).scalar_one() >= most:
         raise AccountError(f"An account makes and renews at most {most} keys a day: keep those that it has.")
 
 

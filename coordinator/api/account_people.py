@@ -96,17 +96,18 @@ class PeopleApi:
         return JSONResponse({"object": "account.passkey", "id": row.id, "name": row.name}, 201)
 
     async def remove_passkey(self, request: Request) -> Response:
-        _, account = await self._person(request)
+        """Take it away, and end all sessions but this one."""
+        person, account = await self._person(request)
         name = request.path_params["passkey_id"]
-        await self.access.read(remove_passkey, account.id, name)
+        await translated(self.access.accounts.change(remove_passkey, account.id, name, person.key, now_ms()))
         return JSONResponse({"object": "account.passkey.deleted", "id": name, "deleted": True})
 
     async def make_codes(self, request: Request) -> Response:
-        """New recovery codes in the place of all before. The answer is the only place where they are shown."""
-        _, account = await self._person(request)
+        """New recovery codes in the place of all before; all other sessions end. They are shown in the answer alone."""
+        person, account = await self._person(request)
         codes = [recovery_code(secrets.token_bytes(CODE_BYTES)) for _ in range(CODES)]
         hashes = [self.identity.tokens.hash("recovery", plain_code(code)) for code in codes]
-        await self.access.read(replace_codes, account.id, hashes, now_ms())
+        await translated(self.access.accounts.change(replace_codes, account.id, hashes, person.key, now_ms()))
         return JSONResponse({"object": "account.recovery_codes", "codes": codes}, 201)
 
     async def invites(self, request: Request) -> Response:

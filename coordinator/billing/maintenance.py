@@ -1,5 +1,5 @@
 """The regular work of the ledger: end forgotten holds, let earnings mature, share out the promotion budget, and forget
-old answers to requests with an Idempotency-Key, and old starts."""
+old answers to requests with an Idempotency-Key, old starts, and sessions of browsers that are over."""
 
 import asyncio
 import logging
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from coordinator.admission.idempotency import KEPT_MS
 from coordinator.billing.billing import Billing
-from coordinator.clock import now_ms
+from coordinator.clock import DAY_MS, now_ms
+from coordinator.identity import sessions
 from coordinator.ledger.budget import Budget
 from coordinator.ledger.claim_rows import forget
 from coordinator.ledger.escrow import Terms, mature
@@ -51,6 +52,7 @@ class Maintenance:
             pass
         await self.store.run(forget, now_ms() - KEPT_MS)
         await self.store.run(_clean, now_ms() - replicas.KEPT_MS)
+        await self.store.run(sessions.clean, now_ms() - DAY_MS)
         promoted = await self.store.run(promote, self.promotions, now_ms())
         if promoted:
             log.info("promotions: $%s of credit became earnings that may be paid out", decimal(promoted))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, update
 
 from coordinator.accounts.accounts import KeyRequest, made_key
-from coordinator.accounts.rows import AccountRow, add_account, add_key, changed, get_account, list_keys
+from coordinator.accounts.rows import AccountRow, add_account, add_key, changed, get_account, list_keys, lock_account
 from coordinator.identity.errors import Refused
 from coordinator.identity.passkeys import Passkey
 from coordinator.identity.rows import (
@@ -18,7 +18,7 @@ from coordinator.identity.rows import (
     use_code,
     use_invite,
 )
-from coordinator.identity.sessions import open_session
+from coordinator.identity.sessions import end_sessions, open_session
 from coordinator.ledger.commit import apply
 from coordinator.ledger.grants import starter
 from coordinator.store.database import Database
@@ -55,6 +55,7 @@ def sign_up(
     for. Returns the key, which nobody can look up later; None where no account was made. Raises Refused."""
 
     def work(connection: Connection) -> str | None:
+        lock_account(connection, new.account)
         spend_challenge(connection, answered.challenge, answered.expires_ms, at_ms)
         if new.place is not None:
             count_signup(connection, new.place, at_ms)
@@ -81,6 +82,7 @@ def passkey_row(account: str, name: str, made: Passkey, at_ms: int) -> PasskeyRo
 def sign_in(database: Database, row: PasskeyRow, counter: int, answered: Answered, at_ms: int) -> None:
     """Open a session for who has shown this passkey. Raises Refused."""
     with database.transaction() as connection:
+        lock_account(connection, row.account)
         spend_challenge(connection, answered.challenge, answered.expires_ms, at_ms)
         passkey_used(connection, row.id, counter, at_ms)
         _enter(database, connection, row.account, answered.session, at_ms)
@@ -89,14 +91,17 @@ def sign_in(database: Database, row: PasskeyRow, counter: int, answered: Answere
 def add_another(database: Database, row: PasskeyRow, answered: Answered, at_ms: int) -> None:
     """One passkey more for who is signed in. Raises Refused."""
     with database.transaction() as connection:
+        lock_account(connection, row.account)
         spend_challenge(connection, answered.challenge, answered.expires_ms, at_ms)
         add_passkey(connection, row)
 
 
 def recover(database: Database, code: str, session: str, at_ms: int) -> None:
-    """Open a session for who has this recovery code (its hash). Raises Refused."""
+    """Open a session for who has this recovery code (its hash), and end all others: what is lost may have been stolen.
+    Raises Refused."""
     with database.transaction() as connection:
         account = use_code(connection, code, at_ms)
+        end_sessions(connection, account, at_ms)
         _enter(database, connection, account, session, at_ms)
 
 
@@ -110,6 +115,7 @@ def delete_account(database: Database, account: str, at_ms: int) -> None:
     """End an account: its keys, sessions, passkeys and codes, its name, and its answers that are kept. What stays are
     the rows of the books, under an id that says nothing."""
     with database.transaction() as connection:
+        lock_account(connection, account)
         forget(connection, account, at_ms)
         mine = (keys.c.account == account, keys.c.revoked_ms.is_(None))
         connection.execute(update(keys).where(*mine).values(revoked_ms=at_ms))

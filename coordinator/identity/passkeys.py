@@ -27,6 +27,8 @@ from wire.errors import ErrorCode, SupernetError
 
 NAME = "Supernet"
 ASK_MS = 300_000
+# What the library raises besides its own: it reads fields of CBOR before it knows that it has a map.
+_MALFORMED = (WebAuthnException, ValueError, LookupError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def registered(origin: str, challenge: bytes, credential: dict[str, Any]) -> Pas
             expected_origin=origin,
             require_user_verification=True,
         )
-    except (WebAuthnException, ValueError, KeyError, TypeError) as error:
+    except _MALFORMED as error:
         raise _refused(error) from None
     return Passkey(bytes_to_base64url(done.credential_id), done.credential_public_key, done.sign_count)
 
@@ -93,7 +95,7 @@ def authenticated(origin: str, challenge: bytes, credential: dict[str, Any], kno
             credential_current_sign_count=known.counter,
             require_user_verification=True,
         )
-    except (WebAuthnException, ValueError, KeyError, TypeError) as error:
+    except _MALFORMED as error:
         raise _refused(error) from None
     return done.new_sign_count
 

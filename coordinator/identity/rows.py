@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from coordinator.accounts.rows import lock_account
 from coordinator.clock import DAY_MS
 from coordinator.identity.errors import Refused
+from coordinator.identity.sessions import end_sessions
 from coordinator.identity.tokens import Tokens, plain_code, recovery_code
 from coordinator.store.database import Database
 from coordinator.store.identity_tables import invites, passkeys, recovery_codes, signups, spent_challenges
@@ -72,7 +74,8 @@ def passkey(database: Database, credential: str) -> PasskeyRow | None:
 
 
 def add_passkey(connection: Connection, row: PasskeyRow) -> None:
-    """Raises Refused if the account has too many, or the passkey is somebody's already."""
+    """Raises Refused if the account has too many, or the passkey is somebody's already. The caller has locked the
+    account."""
     mine = select(func.count()).select_from(passkeys).where(passkeys.c.account == row.account)
     if connection.execute(mine).scalar_one() >= MOST_PASSKEYS:
         raise Refused(ErrorCode.INVALID_REQUEST, f"An account has at most {MOST_PASSKEYS} passkeys: remove one.")
@@ -86,26 +89,32 @@ def passkey_used(connection: Connection, credential: str, counter: int, at_ms: i
     connection.execute(update(passkeys).where(passkeys.c.id == credential).values(counter=counter, used_ms=at_ms))
 
 
-def remove_passkey(database: Database, account: str, credential: str) -> None:
-    """Raises Refused if the account has no such passkey, or no way in without it."""
+def remove_passkey(database: Database, account: str, credential: str, session: str, at_ms: int) -> None:
+    """All sessions but this one (its id) end with it, as whoever had the passkey may be in one. Raises Refused if the
+    account has no such passkey, or no way in without it."""
     mine = (passkeys.c.account == account, passkeys.c.id == credential)
     with database.transaction() as connection:
+        lock_account(connection, account)
         if connection.execute(delete(passkeys).where(*mine)).rowcount != 1:
             raise Refused(ErrorCode.NOT_FOUND, "This account has no such passkey.")
         left = select(func.count()).select_from(passkeys).where(passkeys.c.account == account)
         if not connection.execute(left).scalar_one():
             raise Refused(ErrorCode.INVALID_REQUEST, "This is the only passkey: add another one first.")
+        end_sessions(connection, account, at_ms, but=session)
 
 
 # ---- recovery codes --------------------------------------------------------------------------------------------------
 
 
-def replace_codes(database: Database, account: str, hashes: Sequence[str], at_ms: int) -> None:
-    """These are the account's codes now: those of before are of no use any more."""
+def replace_codes(database: Database, account: str, hashes: Sequence[str], session: str, at_ms: int) -> None:
+    """These are the account's codes now: those of before are of no use any more, and all sessions but this one (its id)
+    end, as whoever may have seen the codes may be in one."""
     with database.transaction() as connection:
+        lock_account(connection, account)
         connection.execute(delete(recovery_codes).where(recovery_codes.c.account == account))
         rows = [{"hash": one, "account": account, "made_ms": at_ms} for one in hashes]
         connection.execute(insert(recovery_codes), rows)
+        end_sessions(connection, account, at_ms, but=session)
 
 
 def codes_left(database: Database, account: str) -> int:
@@ -114,12 +123,14 @@ def codes_left(database: Database, account: str) -> int:
 
 
 def use_code(connection: Connection, hashed: str, at_ms: int) -> str:
-    """Use a code up. Returns the account that it lets in. Raises Refused."""
+    """Use a code up. Returns the account that it lets in, locked. Raises Refused."""
+    owner = connection.execute(select(recovery_codes.c.account).where(recovery_codes.c.hash == hashed)).scalar()
+    if owner is not None:
+        lock_account(connection, owner)
     unused = (recovery_codes.c.hash == hashed, recovery_codes.c.used_ms.is_(None))
     if connection.execute(update(recovery_codes).where(*unused).values(used_ms=at_ms)).rowcount != 1:
         raise Refused(ErrorCode.PERMISSION_DENIED, "This code is mistyped, used up, or of another network.")
-    owner = select(recovery_codes.c.account).where(recovery_codes.c.hash == hashed)
-    return str(connection.execute(owner).scalar_one())
+    return str(owner)
 
 
 # ---- invites ---------------------------------------------------------------------------------------------------------
@@ -138,6 +149,8 @@ def new_invite(
 def add_invite(database: Database, row: InviteRow, most: int | None = None) -> None:
     """`most`: that its maker may make in all, None: any number. Raises Refused."""
     with database.transaction() as connection:
+        if row.made_by is not None:
+            lock_account(connection, row.made_by)
         made = select(func.count()).select_from(invites).where(invites.c.made_by == row.made_by)
         if most is not None and connection.execute(made).scalar_one() >= most:
             raise Refused(ErrorCode.PERMISSION_DENIED, f"An account may make {most} invites, and this one has.")

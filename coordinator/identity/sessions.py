@@ -3,13 +3,13 @@ with the account's first key, ends on every replica as a key does, and lives in 
 
 import secrets
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
-from coordinator.accounts.rows import KeyLimits, KeyRow, add_key, changed
+from coordinator.accounts.rows import KeyLimits, KeyRow, add_key, changed, over
 from coordinator.clock import DAY_MS
 from coordinator.identity.errors import Refused
 from coordinator.store.database import Database
-from coordinator.store.tables import keys
+from coordinator.store.tables import holds, keys, usage
 from wire.errors import ErrorCode
 
 IDLE_MS = 7 * DAY_MS
@@ -17,12 +17,13 @@ WHOLE_MS = 30 * DAY_MS
 KEPT_MS = DAY_MS  # used within so long of its last renewal, a session is not written again
 AT_ONCE = 10  # of one account: a further sign-in ends the oldest
 A_DAY = 100
+MOST_CLEANED = 100  # in one transaction
 SCOPES = ("client", "worker")
 
 
 def open_session(connection: Connection, account: str, hashed: str, rows: list[KeyRow], at_ms: int) -> KeyRow:
     """Begin a session of the account (its id). `hashed`: its token; `rows`: all keys and sessions of the account.
-    Raises Refused after too many on one day."""
+    Raises Refused after too many on one day. The caller has locked the account."""
     sessions = [row for row in rows if row.session_ends_ms is not None]
     if sum(row.created_ms > at_ms - DAY_MS for row in sessions) >= A_DAY:
         raise Refused(ErrorCode.RATE_LIMIT_EXCEEDED, f"An account signs in at most {A_DAY} times a day: try tomorrow.")
@@ -58,11 +59,15 @@ def renew_session(database: Database, session: str, at_ms: int) -> None:
             changed(connection)
 
 
-def end_sessions(connection: Connection, account: str, at_ms: int, session: str | None = None) -> None:
-    """End one session of the account (both their ids), or all."""
+def end_sessions(
+    connection: Connection, account: str, at_ms: int, session: str | None = None, *, but: str | None = None
+) -> None:
+    """End one session of the account (both their ids), or all, or all `but` one."""
     mine = [keys.c.account == account, keys.c.session_ends_ms.is_not(None), keys.c.revoked_ms.is_(None)]
     if session is not None:
         mine.append(keys.c.id == session)
+    if but is not None:
+        mine.append(keys.c.id != but)
     connection.execute(update(keys).where(*mine).values(revoked_ms=at_ms))
     changed(connection)
 
@@ -71,3 +76,12 @@ def sign_out(database: Database, account: str, session: str, at_ms: int) -> None
     """End this session, in a transaction of its own."""
     with database.transaction() as connection:
         end_sessions(connection, account, at_ms, session)
+
+
+def clean(database: Database, before_ms: int) -> int:
+    """Delete sessions that had ended by then and that no use and no hold names: MOST_CLEANED at most. Returns how many.
+    `before_ms`: a day ago or more, as those of a day are counted."""
+    used = select(usage.c.id).where(usage.c.key == keys.c.id).exists()
+    held = select(holds.c.job).where(holds.c.key == keys.c.id).exists()
+    old = select(keys.c.id).where(over(before_ms), ~used, ~held).limit(MOST_CLEANED)
+    return database.transact(lambda connection: connection.execute(delete(keys).where(keys.c.id.in_(old))).rowcount)

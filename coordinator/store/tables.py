@@ -85,6 +85,7 @@ usage = Table(
     Column("units", BigInteger),  # of that, as far as it was paid for
     CheckConstraint("prompt >= 0 AND completion >= 0 AND cost_nano >= 0", name="usage_counts"),
     Index("usage_of_account", "account", "at_ms"),
+    Index("usage_of_key", "key"),
 )
 
 # What the database itself must know. `pepper`: a hash under the pepper of its keys, by which that is known again.
@@ -225,6 +226,7 @@ holds = Table(
         name="one_end",
     ),
     Index("holds_by_state", "state", "deadline_ms"),
+    Index("holds_of_key", "key"),
 )
 
 # What a worker earned with a job; it waits in escrow until `matured_ms` says otherwise. `given`: what of it was paid

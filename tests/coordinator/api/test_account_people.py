@@ -48,6 +48,29 @@ async def test_a_recovery_code_lets_in_once(start_coordinator: Start) -> None:
         assert (await browser.recover(codes[0])).status_code == 403
 
 
+@pytest.mark.parametrize("way", ["codes", "recover", "passkey"])
+async def test_who_has_taken_a_session_is_put_out_by_its_owner(start_coordinator: Start, way: str) -> None:
+    """Before, a stolen session went on for 30 days, whatever its owner did."""
+    async with start_coordinator(signup="open") as coordinator:
+        async with Browser(coordinator) as owner, Browser(coordinator) as thief:
+            await owner.sign_up()
+            codes = (await owner.ask("POST", "account/recovery-codes")).json()["codes"]
+            asked = (await owner.ask("POST", "account/passkey-options")).json()
+            body = {"credential": Authenticator(owner.origin).create(asked["options"]), "sealed": asked["sealed"]}
+            second = (await owner.ask("POST", "account/passkeys", body)).json()["id"]
+            thief.authenticator = owner.authenticator
+            assert (await thief.sign_in()).status_code == 200
+            assert (await thief.ask("GET", "account")).status_code == 200
+            if way == "codes":
+                await owner.ask("POST", "account/recovery-codes")
+            elif way == "recover":
+                assert (await owner.recover(codes[0])).status_code == 200
+            else:
+                assert (await owner.ask("DELETE", f"account/passkeys/{second}")).status_code == 200
+            assert (await thief.ask("GET", "account")).status_code == 401
+            assert (await owner.ask("GET", "account")).status_code == 200
+
+
 async def test_an_account_makes_its_invites_and_revokes_them(start_coordinator: Start) -> None:
     async with start_coordinator(signup="open", invites=1) as coordinator, Browser(coordinator) as browser:
         await browser.sign_up()

@@ -1,6 +1,7 @@
 """`invite create`, `list`, `revoke`."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ import pytest
 from coordinator.cli import commands
 from coordinator.cli.arguments import parser
 from coordinator.config import Config
+from coordinator.identity.rows import add_invite, new_invite
+from coordinator.identity.tokens import Tokens
+from coordinator.store.database import Database
 from coordinator.store.errors import StoreError
 
 
@@ -34,3 +38,12 @@ def test_an_invite_is_made_listed_and_revoked(tmp_path: Path, capsys: pytest.Cap
     run(db, "invite", "revoke", made["id"])
     with pytest.raises(StoreError, match="no invite"):
         run(db, "invite", "revoke", made["id"])
+
+
+def test_a_strangers_note_moves_no_cursor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    db = tmp_path / "c.db"
+    with closing(Database(db)) as database:
+        add_invite(database, new_invite(Tokens(b"p" * 32), 0, 1, "for\x1b[2J\nAda")[1])
+    run(db, "invite", "list")
+    out = capsys.readouterr().out
+    assert "for [2J Ada" in out and "\x1b" not in out and len(out.splitlines()) == 2

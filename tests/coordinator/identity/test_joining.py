@@ -1,12 +1,23 @@
 """Coming in and leaving is one transaction."""
 
+from dataclasses import replace
+
 import pytest
 
 from coordinator.accounts.rows import list_accounts, list_keys
 from coordinator.identity.errors import Refused
 from coordinator.identity.joining import Answered, Newcomer, delete_account, recover, sign_in, sign_up
 from coordinator.identity.passkeys import Passkey
-from coordinator.identity.rows import add_invite, list_invites, new_invite, passkey, passkeys_of, replace_codes
+from coordinator.identity.rows import (
+    add_invite,
+    add_passkey,
+    list_invites,
+    new_invite,
+    passkey,
+    passkeys_of,
+    remove_passkey,
+    replace_codes,
+)
 from coordinator.identity.tokens import Tokens
 from coordinator.ledger.grants import balances_of
 from coordinator.store.database import Database
@@ -40,7 +51,7 @@ def test_a_passkey_and_a_code_open_sessions_once_each(database: Database) -> Non
     assert passkeys_of(database, "acc_1")[0].counter == 9
     with pytest.raises(Refused, match="already"):
         sign_in(database, row, 10, answered(2), 7)
-    replace_codes(database, "acc_1", ["code"], 8)
+    replace_codes(database, "acc_1", ["code"], "", 8)
     recover(database, "code", "session 9", 9)
     with pytest.raises(Refused):
         recover(database, "code", "session 10", 10)
@@ -49,13 +60,37 @@ def test_a_passkey_and_a_code_open_sessions_once_each(database: Database) -> Non
 
 def test_of_a_deleted_account_only_the_books_are_left(database: Database) -> None:
     sign_up(database, b"p", NEW, answered(1), 700, 5)
-    replace_codes(database, "acc_1", ["code"], 6)
+    replace_codes(database, "acc_1", ["code"], "", 6)
     add_invite(database, new_invite(Tokens(b"p"), 6, 1, "", made_by="acc_1")[1])
     delete_account(database, "acc_1", 7)
     assert passkeys_of(database, "acc_1") == [] and list_invites(database)[0].state(8) == "revoked"
-    assert all(row.revoked_ms == 7 and not row.name for row in list_keys(database, "acc_1"))
+    assert all(row.revoked_ms is not None and not row.name for row in list_keys(database, "acc_1"))
     (account,) = list_accounts(database)
     assert account.disabled and account.name == "deleted acc_1"
     assert balances_of(database, "acc_1")["spark"].available == 700
     with pytest.raises(Refused):
         recover(database, "code", "session 2", 8)
+
+
+def test_a_way_in_that_changes_hands_ends_the_other_sessions(database: Database) -> None:
+    """Before, whoever had taken a session kept it, whatever its owner did."""
+
+    def live() -> list[str]:
+        return [row.hash for row in list_keys(database, "acc_1") if row.session_ends_ms and row.revoked_ms is None]
+
+    sign_up(database, b"p", NEW, answered(1), 0, 5)
+    row = passkey(database, "pk")
+    assert row is not None
+    with database.transaction() as connection:
+        add_passkey(connection, replace(row, id="second"))
+    sign_in(database, row, 1, answered(2), 6)
+    mine = next(one.id for one in list_keys(database, "acc_1") if one.hash == "session 2")
+    replace_codes(database, "acc_1", ["code"], mine, 7)
+    assert live() == ["session 2"]
+    sign_in(database, row, 2, answered(3), 8)
+    remove_passkey(database, "acc_1", "second", mine, 9)
+    assert live() == ["session 2"]
+    sign_in(database, row, 3, answered(4), 10)
+    recover(database, "code", "session 5", 11)
+    assert live() == ["session 5"]
+    assert any(not row.session_ends_ms and row.revoked_ms is None for row in list_keys(database, "acc_1"))

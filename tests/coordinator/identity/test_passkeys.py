@@ -1,8 +1,12 @@
 """Passkeys: what is asked, and which answers are good; tests/coordinator/api/test_identity.py attacks the whole."""
 
+from typing import Any
+
+import cbor2
 import pytest
 
 from coordinator.identity.passkeys import authenticated, authentication, registered, registration, user_of
+from coordinator.identity.tokens import decode, encode
 from tests.fakes.authenticator import Authenticator
 from wire.errors import ErrorCode, SupernetError
 
@@ -30,4 +34,17 @@ def test_the_key_is_resident_and_known_devices_are_left_out() -> None:
 def test_what_is_no_answer_is_refused(credential: dict[str, object]) -> None:
     with pytest.raises(SupernetError) as refused:
         registered(ORIGIN, CHALLENGE, credential)
+    assert refused.value.code is ErrorCode.PERMISSION_DENIED
+
+
+@pytest.mark.parametrize("cose", [[], [1], "", "text", 5, None, {}, {1: []}])
+def test_a_public_key_that_is_none_is_refused(cose: Any) -> None:
+    """Before, a list or a text in its place was an internal error."""
+    device = Authenticator(ORIGIN)
+    made = device.create(registration(ORIGIN, CHALLENGE, "acc_1", "me", []))
+    attested = cbor2.loads(decode(made["response"]["attestationObject"]))
+    kept = attested["authData"][: 37 + 16 + 2 + len(device.id)]
+    made["response"]["attestationObject"] = encode(cbor2.dumps({**attested, "authData": kept + cbor2.dumps(cose)}))
+    with pytest.raises(SupernetError) as refused:
+        registered(ORIGIN, CHALLENGE, made)
     assert refused.value.code is ErrorCode.PERMISSION_DENIED

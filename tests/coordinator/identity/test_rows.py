@@ -41,22 +41,22 @@ def test_the_last_passkey_stays(database: Database, account: str) -> None:
             add_passkey(connection, PasskeyRow(name, account, name, b"key", 0, 5))
     with pytest.raises(Refused, match="in use already"), database.transaction() as connection:
         add_passkey(connection, PasskeyRow("a", account, "again", b"key", 0, 5))
-    remove_passkey(database, account, "a")
+    remove_passkey(database, account, "a", "", 6)
     with pytest.raises(Refused, match="only passkey"):
-        remove_passkey(database, account, "b")
+        remove_passkey(database, account, "b", "", 6)
     with pytest.raises(Refused, match="no such"):
-        remove_passkey(database, "acc_other", "b")
+        remove_passkey(database, "acc_other", "b", "", 6)
     assert [row.id for row in passkeys_of(database, account)] == ["b"] and passkey(database, "a") is None
 
 
 def test_a_code_lets_in_once_and_new_ones_end_the_old(database: Database, account: str) -> None:
-    replace_codes(database, account, ["1", "2"], 5)
+    replace_codes(database, account, ["1", "2"], "", 5)
     with database.transaction() as connection:
         assert use_code(connection, "1", 6) == account
     assert codes_left(database, account) == 1
     with pytest.raises(Refused), database.transaction() as connection:
         use_code(connection, "1", 7)
-    replace_codes(database, account, ["3"], 8)
+    replace_codes(database, account, ["3"], "", 8)
     with pytest.raises(Refused), database.transaction() as connection:
         use_code(connection, "2", 9)
 
