@@ -1,7 +1,6 @@
 """What the next version of the program would say on the bus: all that this one says, and fields and messages more."""
 
 import json
-from typing import Any
 
 from coordinator.cluster.protocol.envelope import Envelope, pack, unpack
 
@@ -27,16 +26,7 @@ def _with_more(message: bytes) -> bytes:
     if b" " in head:  # behind the record there are files
         body, _, files = rest.partition(b"\n")
         files = b"\n" + files
-    content = json.loads(body)
-    if isinstance(content, dict):
-        content |= NEW
-    else:
-        content = [_longer(item) for item in content]
+    content = json.loads(body) | NEW
+    if head == b"Events":  # each item is [job, leg, number, event]
+        content["items"] = [[*where, event | NEW] for *where, event in content["items"]]
     return head + b"\n" + json.dumps(content).encode() + files
-
-
-def _longer(item: list[Any]) -> list[Any]:
-    """An event: [..., kind, record], or a step, whose last field may be left out."""
-    if isinstance(item[3], str):
-        return [*item[:4], item[4] | NEW, NEW]
-    return [*item, *([[]] if len(item) == 7 else []), NEW]
