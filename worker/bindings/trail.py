@@ -26,6 +26,9 @@ class Trail:
     def clear(self) -> None:
         self.read = self.end = 0
         self.hidden: NDArray[np.float32] | None = None
+        self._drop_rows()
+
+    def _drop_rows(self) -> None:  # arrays of their own: an empty slice would keep the whole array that it is of
         self.tokens = np.empty(0, np.int32)
         self.positions = np.empty(0, np.int32)
         self.before = np.empty((0, len(self._none)), np.float32)
@@ -69,7 +72,7 @@ class Trail:
         """All rows are in the head's cache."""
         if len(self.positions):
             self.read = int(self.positions[-1]) + 1
-        self.tokens, self.positions, self.before = self.tokens[:0], self.positions[:0], self.before[:0]
+        self._drop_rows()
 
     def follow(self, other: "Trail", end: int) -> None:
         """Become what `other` is before position `end`."""

@@ -37,6 +37,14 @@ def test_each_row_is_a_token_and_the_state_before_it() -> None:
     expect_rows(trail, [*text, 10], 5)
 
 
+def test_what_was_read_is_kept_no_longer() -> None:
+    trail, text = Trail(WIDTH), [5, 6, 7]
+    trail.note(0, text, states(text))
+    trail.was_read()
+    assert [len(rows) for rows in (trail.tokens, trail.positions, trail.before)] == [0, 0, 0]
+    assert trail.tokens.base is trail.positions.base is trail.before.base is None  # no view of the rows that were
+
+
 def test_what_was_read_ahead_is_not_read_twice_and_what_was_refused_is_gone() -> None:
     trail, text = Trail(WIDTH), [5, 6, 7]
     trail.note(0, text, states(text))
