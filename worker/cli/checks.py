@@ -200,8 +200,10 @@ def _coordinator(target: Target, get: Get) -> Finding:
 def _version(target: Target, probes: Probes) -> list[Finding]:
     """Whether the coordinator gives out a newer version. Nothing where it gives none, or an older one cannot say."""
     try:
-        newest = str(json.loads(probes.get(f"{target.coordinator}/downloads", {}).text)["version"])
+        newest = json.loads(probes.get(f"{target.coordinator}/downloads", {}).text)["version"]
     except (ValueError, LookupError, TypeError):
+        return []
+    if not isinstance(newest, str):
         return []
     here = probes.version()
     if not newer(newest, here):
