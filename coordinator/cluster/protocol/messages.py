@@ -20,7 +20,7 @@ from wire.chat import FinishReason, Timings, TokenCount, Usage
 from wire.messages import MAX_RESUMED, Delta
 from wire.scalars import AttemptNumber, Count, Id
 
-BUS_VERSION = 1
+BUS_VERSION = 2
 MAX_EVENTS = 4096  # of one message
 MAX_JOBS = 8192  # that one message speaks of
 MAX_FILES_BYTES = 16 * 1024 * 1024  # of a job that crosses; one with more runs in its edge's own cell, or nowhere

@@ -5,6 +5,7 @@ from dataclasses import replace
 from coordinator.cluster.protocol.codec import encode
 from coordinator.cluster.protocol.effects import Reply, Reread
 from coordinator.cluster.protocol.envelope import Envelope, pack
+from coordinator.cluster.protocol.messages import BUS_VERSION
 from coordinator.cluster.protocol.news import Revised
 from coordinator.dispatch.effects import Failed
 from tests.coordinator.cluster.town import Town, whole
@@ -24,7 +25,7 @@ def test_what_a_later_version_says_is_passed_over() -> None:
     box = town.box("w", "b")
     job = town.ask("a")
     town.call("a", "heard", pack(Envelope("0000000b", (b"Tomorrow\n{}",))))
-    town.call("a", "heard", b'{"v":2,"from":"0000000b","sizes":[]}\n')
+    town.call("a", "heard", b'{"v":%d,"from":"0000000b","sizes":[]}\n' % (BUS_VERSION + 1))
     town.steps(11)
     assert whole(town, job) and box.session
 
@@ -32,7 +33,7 @@ def test_what_a_later_version_says_is_passed_over() -> None:
 def test_a_replica_of_another_version_gets_no_jobs() -> None:
     town = Town("a", "b")
     town.box("w", "b")
-    later = replace(town.replicas["b"].network.ours, speaks=(2, 3))
+    later = replace(town.replicas["b"].network.ours, speaks=(BUS_VERSION + 1,))
     town.call("a", "heard", pack(Envelope("0000000b", (encode(later),))))
     (end,) = town.ends(town.ask("a"))
     assert isinstance(end, Failed) and end.error.code == "no_worker"

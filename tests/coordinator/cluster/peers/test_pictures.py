@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from coordinator.cluster.peers.pictures import CHANGED_S, EACH_S, FRESH_S, Pictures, together
+from coordinator.cluster.protocol.messages import BUS_VERSION
 from coordinator.cluster.protocol.news import Picture
 from coordinator.dispatch.outlook import Online
 from coordinator.dispatch.overview import KindStock, ModelStock
@@ -26,7 +27,7 @@ def stock(*kinds: KindStock, waiting: int = 0) -> ModelStock:
 
 
 def picture(*stocks: ModelStock) -> Picture:
-    return Picture(speaks=(1,), models=stocks or (stock(),))
+    return Picture(speaks=(BUS_VERSION,), models=stocks or (stock(),))
 
 
 def test_only_a_fresh_picture_counts() -> None:
@@ -37,7 +38,7 @@ def test_only_a_fresh_picture_counts() -> None:
     assert [age for _, _, age in pictures.all(100.0 + FRESH_S)] == [FRESH_S]
 
 
-@pytest.mark.parametrize("change", [{"speaks": (2, 3)}, {"speaks": ()}, {"role": "edge"}])
+@pytest.mark.parametrize("change", [{"speaks": (BUS_VERSION - 1, BUS_VERSION + 1)}, {"speaks": ()}, {"role": "edge"}])
 def test_who_does_not_understand_us_or_has_no_workers_gets_no_jobs(change: dict[str, object]) -> None:
     pictures = Pictures()
     pictures.take(A, replace(picture(), **change), 100.0)  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from coordinator.cluster.protocol.envelope import PIECES, Envelope, pack, unpack
+from coordinator.cluster.protocol.messages import BUS_VERSION
 
 FULL = Envelope("0a0a0a0a", (b"one", b"", b"t\nwo"), number=7, seen=3, lost=1, answer=True, piece=1, of=2)
 
@@ -23,7 +24,8 @@ def test_fields_that_are_not_known_yet_are_ignored() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"v": 2},
+        {"v": 1},  # says events in another way
+        {"v": BUS_VERSION + 1},
         {"from": 7},
         {"n": -1},
         {"n": True},
@@ -40,6 +42,8 @@ def test_what_is_not_of_ours_is_nothing(change: dict[str, object]) -> None:
     assert unpack(json.dumps(json.loads(header) | change).encode() + b"\n" + body) is None
 
 
-@pytest.mark.parametrize("data", [b"", b"\n", b"[]\n", b"nonsense", b'{"v":1}\n', b"\xff\xfe\n", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "data", [b"", b"\n", b"[]\n", b"nonsense", b'{"v":%d}\n' % BUS_VERSION, b"\xff\xfe\n", b"[" * 100_000]
+)
 def test_junk_is_nothing(data: bytes) -> None:
     assert unpack(data) is None
