@@ -79,12 +79,12 @@ class Rates:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def request(self, chain: Chain, now: float) -> None:
-        """Count one request, on every key of the chain or on none. Raises RateLimited."""
+    def request(self, chain: Chain, now: float, whose: str = "this API key") -> None:
+        """Count one request, on every key of the chain or on none. Raises RateLimited, with `whose` limit it is."""
         for used, quota in self._used(chain, now):
             if quota.rpm and used.requests.fill(quota.rpm, now) < 1:
                 wait_s = (1 - used.requests.level) * MINUTE_S / quota.rpm
-                raise self._refused(chain, now, f"{quota.rpm} requests a minute", wait_s)
+                raise self._refused(chain, now, f"{quota.rpm} requests a minute", wait_s, whose)
         for name, quota in chain:
             if quota.rpm:
                 used = self._keys[name]
@@ -196,9 +196,9 @@ class Rates:
         used.quota = quota
         return used
 
-    def _refused(self, chain: Chain, now: float, limit: str, wait_s: float) -> RateLimited:
+    def _refused(self, chain: Chain, now: float, limit: str, wait_s: float, whose: str = "this API key") -> RateLimited:
         shared = ", together with the keys of its chain" if len(chain) > 1 else ""
-        message = f"Rate limit of this API key{shared} reached: {limit}. Try again in {duration(wait_s)}."
+        message = f"Rate limit of {whose}{shared} reached: {limit}. Try again in {duration(wait_s)}."
         return RateLimited(message, wait_s, self.headers(chain, now))
 
 

@@ -11,6 +11,7 @@ from coordinator.accounts.accounts import new_account_id
 from coordinator.accounts.rows import get_account
 from coordinator.api.account_access import translated
 from coordinator.api.body import read_body
+from coordinator.api.client_place import client_place
 from coordinator.api.session_gate import (
     CHALLENGE_S,
     CSRF_HEADER,
@@ -168,7 +169,7 @@ class IdentityApi:
         return Fields(load(await read_body(request)))
 
     def _place(self, request: Request) -> str:
-        return self.identity.place(request.client.host if request.client else "", request.headers)
+        return client_place(self.identity, request)
 
     def _asked(self, kind: str, challenge: bytes, told: dict[str, Any], kept: dict[str, Any]) -> Response:
         """Ask, and leave with the browser what its answer will be held against: sealed, for a few minutes."""

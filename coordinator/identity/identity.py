@@ -2,7 +2,6 @@
 
 import secrets
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from coordinator.accounts.accounts import Accounts
@@ -41,14 +40,15 @@ class Identity:
         """Whether cookies go over TLS alone; not at localhost, which has none."""
         return self.origin.startswith("https://")
 
-    def place(self, peer: str, headers: Mapping[str, str]) -> str:
-        """The range of addresses that a request comes from, as it is counted and stored: hashed."""
-        address = client_address(peer, headers.get("x-forwarded-for", ""), self.proxies)
+    def place(self, peer: str, forwarded: list[str]) -> str:
+        """The range of addresses that a request comes from, as it is counted and stored: hashed. `forwarded`: all lines
+        of X-Forwarded-For, in their order, since a proxy may append a line of its own."""
+        address = client_address(peer, ",".join(forwarded), self.proxies)
         return self.tokens.hash("place", place_of(address))
 
     def count(self, what: str, place: str, quota: Quota) -> None:
         """Count one try of a range. Raises RateLimited."""
-        self.rates.request(((f"{what} {place}", quota),), time.monotonic())
+        self.rates.request(((f"{what} {place}", quota),), time.monotonic(), whose="your range of addresses")
 
     def new_session(self) -> tuple[str, str]:
         """A token for a session, and its hash."""
