@@ -4,7 +4,8 @@ A key of the account is not enough where it would become a way in: who has found
 """
 
 import secrets
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import Request
@@ -12,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from coordinator.accounts.keys_in_use import Principal
 from coordinator.accounts.rows import AccountRow
+from coordinator.admission.rate_limits import RateLimited
 from coordinator.api.account_access import AccountAccess, translated
 from coordinator.api.body import read_body
 from coordinator.api.identity import CHALLENGE_BYTES, taken_object
@@ -36,6 +38,7 @@ from coordinator.identity.rows import (
 from coordinator.identity.tokens import decode, encode, plain_code, recovery_code
 from coordinator.openai.fields import Fields
 from coordinator.openai.json_body import load
+from program.allowance import Allowances
 from wire.errors import ErrorCode, SupernetError
 
 CODES = 10
@@ -44,6 +47,8 @@ INVITE_DAYS = 14
 NOTE_CHARS = 128
 SEALED_CHARS = 1024
 EXPORT_DAYS = 366
+EXPORTS = 4  # of an account at once, and as many an hour: each reads all that is stored of it
+EXPORT_EVERY_S = 3600.0 / EXPORTS
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,7 @@ class PeopleApi:
 
     access: AccountAccess
     identity: Identity
+    _exports: Allowances = field(default_factory=lambda: Allowances(EXPORTS, 1 / EXPORT_EVERY_S))
 
     async def passkeys(self, request: Request) -> Response:
         """The passkeys of the account, and how many recovery codes are left."""
@@ -135,8 +141,11 @@ class PeopleApi:
         return JSONResponse({"object": "account.invite.deleted", "id": name, "deleted": True})
 
     async def export(self, request: Request) -> Response:
-        """All that is stored of the account, as JSON."""
+        """All that is stored of the account, as JSON. Raises RateLimited."""
         _, account = await self._person(request)
+        if not self._exports.take(account.id, 1, time.monotonic()):
+            message = f"An account is exported {EXPORTS} times an hour: use the last one, or try again later."
+            raise RateLimited(message, EXPORT_EVERY_S, {})
         since_ms = day_start_ms(now_ms(), EXPORT_DAYS - 1)
         told = await self.access.read(exported, account, since_ms)
         headers = {"content-disposition": f'attachment; filename="{account.id}.json"', "cache-control": "no-store"}

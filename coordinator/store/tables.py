@@ -188,6 +188,7 @@ entries = Table(
     Column("kind", Text, nullable=False),
     Column("nano", BigInteger, nullable=False),
     UniqueConstraint("journal", "owner", "currency", "kind", name="one_entry_a_purse"),
+    Index("entries_of_owner", "owner", "id"),
 )
 
 # One row for each job, from its hold on. Its last checkpoint: `served` is {worker key: delivered tokens}, `prompts` has

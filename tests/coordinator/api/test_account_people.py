@@ -2,6 +2,7 @@
 
 import pytest
 
+from coordinator.api.account_people import EXPORTS
 from tests.coordinator.api.browser import Browser
 from tests.coordinator.conftest import Start
 from tests.fakes.authenticator import Authenticator
@@ -93,6 +94,20 @@ async def test_a_deleted_account_is_gone_with_its_keys_and_sessions(start_coordi
         async with coordinator.http(key) as http:
             assert (await http.get("/v1/account")).status_code == 401
         assert (await browser.sign_in()).status_code == 403
+
+
+async def test_an_account_is_exported_a_few_times_an_hour(start_coordinator: Start) -> None:
+    async with (
+        start_coordinator(signup="open") as coordinator,
+        Browser(coordinator) as browser,
+        Browser(coordinator) as b,
+    ):
+        await browser.sign_up()
+        answers = [await browser.ask("GET", "account/export") for _ in range(EXPORTS + 1)]
+        assert [answer.status_code for answer in answers] == [200] * EXPORTS + [429]
+        assert "times an hour" in answers[-1].text and answers[-1].headers["retry-after"] == "900"
+        await b.sign_up()
+        assert (await b.ask("GET", "account/export")).status_code == 200
 
 
 @pytest.mark.parametrize(

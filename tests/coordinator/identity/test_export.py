@@ -1,6 +1,10 @@
 """An account's data, without its secrets and without anybody else's."""
 
 import json
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
 
 from coordinator.accounts.rows import get_account
 from coordinator.identity.export import exported
@@ -19,3 +23,16 @@ def test_all_of_the_account_and_no_secret_is_exported(database: Database) -> Non
     assert {row["name"] for row in told["keys_and_sessions"]} == {"first key", "browser"}
     assert [(row["journal"], row["nano"]) for row in told["bookings"]] == [("starter:acc_1", 700)]
     assert told["bookings_left_out"] is False
+
+
+def test_one_accounts_bookings_are_found_without_the_others(tmp_path: Path) -> None:
+    database = Database(tmp_path / "c.db")
+    new = Newcomer("acc_1", "member-1", Passkey("pk1", b"public", 0))
+    sign_up(database, b"p", new, Answered("c1", 100, "secret1"), 700, 5)
+    asked: list[tuple[str, Any]] = []
+    event.listen(database._connection, "before_cursor_execute", lambda *args: asked.append((args[2], args[3])))
+    exported(database, get_account(database, "member-1"), 0)
+    (sql, values), *_ = [one for one in asked if "FROM entries" in one[0]]
+    plan = database._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
+    assert "entries_of_owner" in str(plan.all())
+    database.close()

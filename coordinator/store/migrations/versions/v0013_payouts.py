@@ -1,4 +1,4 @@
-"""What owners want to be paid out, and what operators did."""
+"""What owners want to be paid out, and what operators did; and one owner's entries are found without the others'."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -35,3 +35,4 @@ def upgrade() -> None:
         sa.Column("target", sa.Text, nullable=False),
         sa.Column("detail", sa.Text, nullable=False),
     )
+    op.create_index("entries_of_owner", "entries", ["owner", "id"])
