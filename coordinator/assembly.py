@@ -89,6 +89,7 @@ def assembled(config: Config) -> Iterator[Running]:
         hub.cell.give_out(feed.newest)
         access = AccountAccess(accounts, store, ledger, quota)
         counter = PromptCounter(catalog, VocabularyFiles(config.vocabularies)) if config.count_prompts else None
+        identity = _identity(config, store, accounts, pepper)
         promotions = config.promotions()
         kept = opened(config.artefacts, config.db, database, me)
         media_filter = MediaFilter(config.media_filter) if config.media_filter else None
@@ -102,7 +103,7 @@ def assembled(config: Config) -> Iterator[Running]:
             quota,
             rates,
             access,
-            _identity(config, store, accounts, pepper),
+            identity,
             bonus_nano,
             promotions,
             network,
@@ -114,7 +115,7 @@ def assembled(config: Config) -> Iterator[Running]:
             config.platform_tools,
             Attempts(hub, joined.asks if joined else None),
             Idempotency(store, ledger, pepper, *([joined.is_dead] if joined else [])),
-            DownloadsApi(downloads, config.worker_image),
+            DownloadsApi(downloads, identity, config.worker_image),
             _deposit_secret(config),
             joined,
             config.role,

@@ -4,9 +4,11 @@
 has one of its own.
 """
 
+import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 
 from starlette.exceptions import HTTPException
@@ -14,10 +16,14 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from coordinator.api.client_place import client_place
 from coordinator.downloads import INSTALLER, MANIFEST, Download, Downloads
+from coordinator.identity.identity import Identity
 from wire.errors import ErrorCode, SupernetError
 
 MAX_AT_ONCE = 64  # files on their way; each may be a slow reader's
+MAX_OF_ONE = 8  # of these, for one range of addresses
+TRANSFER_S = 900.0  # for one file: whoever is slower asks for the rest (Range)
 RETRY_S = 10.0
 FRESH = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
 # The name of a wheel has its version, and whoever installs it holds it against a hash.
@@ -30,8 +36,9 @@ class DownloadsApi:
     containers, if the operator names one."""
 
     served: Downloads | None
+    identity: Identity
     image: str | None = None
-    _at_once: int = 0
+    _at_once: Counter[str] = field(default_factory=Counter)  # files on their way to each range of addresses
 
     async def show(self, request: Request) -> Response:
         """What there is, for pages and for `supernet-worker --check`."""
@@ -50,23 +57,26 @@ class DownloadsApi:
         found = self._served().files.get(request.path_params["name"])
         if found is None:
             raise HTTPException(404)
-        if self._at_once >= MAX_AT_ONCE:
+        place = client_place(self.identity, request)
+        if self._at_once.total() >= MAX_AT_ONCE or self._at_once[place] >= MAX_OF_ONE:
             message = "Many files are being fetched now: try again in a moment."
             raise SupernetError(ErrorCode.OVERLOADED, message, retry_after_s=RETRY_S)
         headers = {**(FRESH if found.name in (MANIFEST, INSTALLER) else KEPT), "etag": f'"{found.sha256}"'}
         if request.headers.get("if-none-match") == headers["etag"]:
             return Response(status_code=304, headers=headers)
         kind = "text/plain" if found.name == INSTALLER else None  # a browser shows it: read before you run it
-        return _Counted(self, FileResponse(found.path, headers=headers, media_type=kind))
+        return _Counted(self, place, FileResponse(found.path, headers=headers, media_type=kind))
 
     @contextmanager
-    def under_way(self) -> Iterator[None]:
+    def under_way(self, place: str) -> Iterator[None]:
         """Count a file until it is sent, or its reader has left."""
-        self._at_once += 1
+        self._at_once[place] += 1
         try:
             yield
         finally:
-            self._at_once -= 1
+            self._at_once[place] -= 1
+            if not self._at_once[place]:
+                del self._at_once[place]
 
     async def index(self, request: Request) -> Response:
         """The packages of an engine's index."""
@@ -97,16 +107,21 @@ class DownloadsApi:
 
 
 class _Counted(Response):
-    """A file's response, which counts as under way while it is sent."""
+    """A file's response, which counts as under way while it is sent, and is cut off after TRANSFER_S."""
 
-    def __init__(self, api: DownloadsApi, response: Response) -> None:
+    def __init__(self, api: DownloadsApi, place: str, response: Response) -> None:
         super().__init__()
         self._api = api
+        self._place = place
         self._response = response
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._api.under_way():
-            await self._response(scope, receive, send)
+        with self._api.under_way(self._place):
+            try:
+                async with asyncio.timeout(TRANSFER_S):
+                    await self._response(scope, receive, send)
+            except TimeoutError:
+                return  # the server closes the connection, and its reader sees that something is missing
 
 
 def _link(file: Download) -> str:
