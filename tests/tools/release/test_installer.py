@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -16,7 +17,8 @@ import pytest
 
 from tests.coordinator.a_release import release
 from tools.release import build, manifest
-from tools.release.installer import machine, served
+from tools.release.installer import environment, machine, served
+from tools.release.installer import home as installer_home
 from tools.release.installer.home import Home
 from tools.release.installer.served import InstallError, Release
 
@@ -134,6 +136,69 @@ def test_settings_that_are_not_given_keep_their_value_and_the_key_is_the_owners_
     assert home.key.read_text() == "sk-sn-12345678\n" and home.key.stat().st_mode & 0o777 == 0o600
     home._write({}, OTHER)
     assert home.key.read_text() == OTHER + "\n"
+
+
+def test_a_key_file_that_was_there_becomes_the_owners_alone(tmp_path: Path) -> None:
+    home = made(tmp_path)
+    home.key.touch()
+    home.key.chmod(0o644)
+    home._write({}, OTHER)
+    assert home.key.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.fixture
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """HOME is a link to it; a worker that is installed there says what it was started with."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "home").symlink_to(tmp_path / "disk")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+    def fill(release: Release, engine: str, venv: Path) -> None:
+        (venv / "bin").mkdir(parents=True)
+        program = venv / "bin" / "supernet-worker"
+        program.write_text('#!/bin/sh\necho "$SUPERNET_CONFIG" "$@"\n')
+        program.chmod(0o755)
+
+    monkeypatch.setattr(installer_home, "fill", fill)
+    return tmp_path / "home"
+
+
+def test_the_release_before_stays_where_the_home_is_a_link(at_home: Path) -> None:
+    for _ in range(3):
+        Home(at_home / "worker", dry=False).install(Release.__new__(Release), "cpu", {}, "")
+    releases = sorted((at_home / "worker" / "releases").iterdir())
+    assert len(releases) == 2 and (at_home / "worker" / "current").resolve() == releases[1].resolve()
+
+
+def test_the_command_starts_from_a_folder_of_any_name(at_home: Path) -> None:
+    home = Home(at_home / "it's $HOME", dry=False)
+    home.install(Release.__new__(Release), "cpu", {}, "")
+    env = {"PATH": os.defpath}
+    said = subprocess.run([home.command, "--plan"], capture_output=True, text=True, env=env, timeout=60, check=True)
+    assert said.stdout == f"{home.settings} --plan\n"
+    env["SUPERNET_CONFIG"] = "/other"
+    said = subprocess.run([home.command], capture_output=True, text=True, env=env, timeout=60, check=True)
+    assert said.stdout == "/other\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "trusted"), [("http://10.0.0.5:8080", ["--trusted-host", "10.0.0.5:8080"]), ("https://net.example", [])]
+)
+def test_pip_takes_plain_http_from_the_coordinator_alone_and_with_hashes(
+    served_at: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, trusted: list[str]
+) -> None:
+    monkeypatch.setattr(served, "MANIFEST_SHA256", manifest.digest(served_at[1] / "manifest.json"))
+    found = Release(served_at[0], tmp_path / "kept")
+    found.pythons = [".".join(platform.python_version_tuple()[:2])]
+    fetched = {name: found.fetch(name) for name in found.entries}
+    monkeypatch.setattr(found, "fetch", fetched.__getitem__)
+    found.files = f"{url}/downloads"
+    ran: list[list[str]] = []
+    monkeypatch.setattr(environment, "_run", ran.append)
+    environment.fill(found, "cpu", tmp_path / "venv")
+    (install,) = (command for command in ran if "install" in command)
+    at = install.index("--require-hashes") + 1
+    assert install[at : install.index("--index-url")] == trusted
 
 
 def test_a_command_of_that_name_that_is_somebody_elses_is_left_alone(tmp_path: Path) -> None:

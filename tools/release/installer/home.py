@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import time
 from pathlib import Path
@@ -16,10 +17,10 @@ class Home:
     """The folder of one user's worker: code, settings, key, models and state are all in it."""
 
     def __init__(self, folder: Path, dry: bool) -> None:
-        self.folder = folder
+        self.folder = folder.resolve()  # once: the release in use is told from old ones by its path
         self.dry = dry
-        self.settings = folder / "worker.toml"
-        self.key = folder / "key"
+        self.settings = self.folder / "worker.toml"
+        self.key = self.folder / "key"
         self.command = Path.home() / ".local" / "bin" / "supernet-worker"
 
     def install(self, release: Release, engine: str, given: dict[str, str], key: str) -> None:
@@ -42,8 +43,9 @@ class Home:
         if not self.command.exists() or OURS in self.command.read_text(errors="replace"):
             self.command.parent.mkdir(parents=True, exist_ok=True)
             program = before / "bin" / "supernet-worker"
-            start = f'SUPERNET_CONFIG=${{SUPERNET_CONFIG:-{self.settings}}} exec {program} "$@"'
-            self.command.write_text(f"#!/bin/sh\n{OURS}\n{start}\n")
+            settings = f"settings={shlex.quote(str(self.settings))}"
+            start = f'SUPERNET_CONFIG=${{SUPERNET_CONFIG:-$settings}} exec {shlex.quote(str(program))} "$@"'
+            self.command.write_text(f"#!/bin/sh\n{OURS}\n{settings}\n{start}\n")
             self.command.chmod(0o755)
         say(f"done. Start it with {self.command}; one that runs already is to be stopped first")
         say("as root, this script makes a service of it instead, which starts with the machine")
@@ -58,6 +60,7 @@ class Home:
         self.settings.write_text("\n".join([*new, *kept]) + "\n")
         if key:
             with open(os.open(self.key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                os.fchmod(file.fileno(), 0o600)  # one that was there keeps its own mode otherwise
                 file.write(key + "\n")
 
     def remove(self, purge: bool) -> None:
