@@ -112,7 +112,9 @@ def origin_of(public_url: str | None, listener: socket.socket) -> str:
     if public_url is None:
         return f"http://localhost:{listener.getsockname()[1]}"
     parts = urlsplit(public_url)
-    return f"{parts.scheme}://{parts.netloc}".lower()
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    netloc = parts.netloc.removesuffix(f":{usual}")  # which browsers do not write in an origin either
+    return f"{parts.scheme}://{netloc}".lower()
 
 
 def plainly_named(record: logging.LogRecord) -> bool:
