@@ -78,3 +78,19 @@ def test_a_coordinator_that_gives_none_out_shows_the_way_from_a_checkout_and_an_
         checkout, container = copied(here.page)
         assert "scripts/install_service" in checkout and container.endswith("registry.example/supernet-worker:9")
         here.picture("add-worker-checkout")
+
+
+def test_pip_which_has_no_hashes_is_shown_where_nobody_can_change_what_it_gets(
+    network: Network, browser: Browser, tmp_path: Path
+) -> None:
+    network.start_coordinator("--downloads", str(release(tmp_path / "release", "9.0.0")))
+    with visit(browser, network.url) as here:
+        here.expected = ("401",)
+        here.page.add_init_script("Object.defineProperty(window, 'isSecureContext', {value: false})")
+        here.open("/add-worker")
+        here.sign_in(network.key)
+        page = here.page
+        page.get_by_label("What the machine is called").fill("attic")
+        page.get_by_role("button", name="Make its key").click()
+        expect(page.get_by_role("heading", name="As a service")).to_be_visible()
+        assert "sha256sum -c" in copied(page)[1] and "--index-url" not in page.locator("main").inner_text()

@@ -170,3 +170,10 @@ def test_the_keyboard_is_enough_to_come_in(joinable: Network, browser: Browser) 
         expect(page.get_by_role("button", name="I have it")).to_be_focused()
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="Signing in")).to_be_visible()
+
+
+def test_an_invite_that_was_cut_in_the_middle_leaves_the_ways_in(browser: Browser, joinable: Network) -> None:
+    with arrived(browser, joinable) as here:
+        here.page.evaluate("location.hash = '#invite=%'")
+        here.page.reload()
+        expect(here.page.get_by_role("button", name="Make an account")).to_be_visible()

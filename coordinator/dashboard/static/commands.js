@@ -8,7 +8,7 @@ const ENGINES = { cpu: "no GPU, or any", vulkan: "AMD, Intel or NVIDIA, with Vul
 /** `served`: what GET /downloads says. */
 export function commandsCard(served) {
   return h("li", { class: "card commands" }, h("h2", {}, "2. One command on its machine"),
-    served.version ? [...service(served), ...pip(served)] : checkout(), served.image ? container(served.image) : null);
+    served.version ? [...service(served), ...(window.isSecureContext ? pip(served) : [])] : checkout(), served.image ? container(served.image) : null);
 }
 
 function service({ installer_sha256: hash, version }) {
@@ -21,6 +21,7 @@ function service({ installer_sha256: hash, version }) {
   ];
 }
 
+// What it installs is held against no hash that came another way, so nobody may have changed it underway: TLS, or this machine.
 function pip({ engines }) {
   const place = h("div", {});
   const show = (engine) => place.replaceChildren(

@@ -19,8 +19,17 @@ export async function signInPage(root, error, entered) {
   place.append(form);
   form.querySelector("input")?.focus();
   const told = await recall().catch(() => null);
-  const invite = location.hash.startsWith(INVITE) ? decodeURIComponent(location.hash.slice(INVITE.length)) : "";
+  const invite = location.hash.startsWith(INVITE) ? decoded(location.hash.slice(INVITE.length)) : "";
   if (told && place.isConnected) form.before(ways(told, invite, root, entered));
+}
+
+/** @param {string} text of an address; one that was cut in the middle stays as it is, and is no invite */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /**
