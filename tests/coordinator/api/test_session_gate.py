@@ -21,3 +21,9 @@ async def test_what_is_below_the_door_is_the_api_and_nothing_else(start_coordina
         assert (await browser.http.get("/session/metrics", headers=sent)).status_code == 404
         key = await browser.ask("GET", "account", authorization="Bearer nonsense")
         assert key.status_code == 200  # the session counts there, whatever else is sent
+
+
+def test_a_cookie_is_found_beside_those_of_other_programs_whatever_they_are() -> None:
+    for other in ('a={"x":1}', "x", "é=1", "=", '"', "a=" + "b" * 5000):
+        assert cookie(f"{other}; supernet-session=x.y", "supernet-session") == "x.y"
+        assert cookie(f"supernet-session=x.y; {other}", "supernet-session") == "x.y"
