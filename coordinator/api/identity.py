@@ -26,7 +26,7 @@ from coordinator.api.session_gate import (
 from coordinator.clock import now_ms
 from coordinator.identity.identity import ASKS, CODES, Identity
 from coordinator.identity.joining import Answered, Newcomer, recover, sign_in, sign_up
-from coordinator.identity.passkeys import Passkey, authenticated, authentication, registered, registration
+from coordinator.identity.passkeys import Passkey, authenticated, authentication, id_of, registered, registration
 from coordinator.identity.rows import InviteRow, live_invite, passkey, passkeys_of
 from coordinator.identity.sessions import sign_out
 from coordinator.identity.signup import WORK_BITS, worked
@@ -127,8 +127,8 @@ class IdentityApi:
         credential = taken_object(fields, "credential")
         fields.finish()
         kept, challenge = self._answer(request, "signin")
-        name = credential.get("id")
-        row = await translated(self.identity.store.run(passkey, name)) if isinstance(name, str) else None
+        name = id_of(credential)
+        row = await translated(self.identity.store.run(passkey, name)) if name is not None else None
         if row is None:
             raise SupernetError(ErrorCode.PERMISSION_DENIED, "No account here has this passkey.")
         known = Passkey(row.id, row.public_key, row.counter)

@@ -4,6 +4,7 @@ Keys are resident: who signs in types no name, so no name can be tried. No attes
 device somebody has, and nothing that is needed.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +30,8 @@ NAME = "Supernet"
 ASK_MS = 300_000
 # What the library raises besides its own: it reads fields of CBOR before it knows that it has a map.
 _MALFORMED = (WebAuthnException, ValueError, LookupError, TypeError)
+MOST_ID_BYTES = 1023  # of a credential's id, as the standard says
+_ID = re.compile(r"[A-Za-z0-9_-]{1,1364}")  # so many bytes in base64url
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,9 @@ def registered(origin: str, challenge: bytes, credential: dict[str, Any]) -> Pas
         )
     except _MALFORMED as error:
         raise _refused(error) from None
+    if len(done.credential_id) > MOST_ID_BYTES:
+        message = f"The passkey's id has {len(done.credential_id)} bytes: at most {MOST_ID_BYTES} are accepted."
+        raise SupernetError(ErrorCode.INVALID_REQUEST, message)
     return Passkey(bytes_to_base64url(done.credential_id), done.credential_public_key, done.sign_count)
 
 
@@ -98,6 +104,12 @@ def authenticated(origin: str, challenge: bytes, credential: dict[str, Any], kno
     except _MALFORMED as error:
         raise _refused(error) from None
     return done.new_sign_count
+
+
+def id_of(credential: dict[str, Any]) -> str | None:
+    """The credential's id, as it says itself; None: that is none."""
+    name = credential.get("id")
+    return name if isinstance(name, str) and _ID.fullmatch(name) else None
 
 
 def user_of(credential: dict[str, Any]) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Select, Table, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
 from coordinator.ledger.book import Book, HoldState
 from coordinator.ledger.claim_rows import read_claims, write_claims
@@ -31,7 +31,7 @@ from coordinator.ledger.orders import (
 )
 from coordinator.ledger.pricing import CURRENCIES
 from coordinator.store.database import Database
-from coordinator.store.errors import Contended
+from coordinator.store.errors import Contended, Unstorable
 from coordinator.store.replicas import Identity
 from coordinator.store.tables import balances, earnings, entries, holds, journals, usage
 
@@ -46,7 +46,7 @@ def commit(database: Database, orders: Sequence[Order]) -> list[Answer]:
     """
     try:
         return database.transact(lambda connection: apply(connection, orders, database.identity))
-    except (IntegrityError, DataError, OverflowError, ValueError) as error:  # sqlite3 overflows by itself
+    except (IntegrityError, Unstorable, OverflowError, ValueError) as error:  # sqlite3 overflows by itself
         raise CannotBeBooked(f"it cannot be booked: {error}") from error
 
 

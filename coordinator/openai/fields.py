@@ -69,14 +69,16 @@ class Fields:
             return again
         return value
 
-    def text(self, name: str, *, low: int = 0, high: int | None = None) -> str | None:
-        """A string of `low` to `high` characters."""
+    def text(self, name: str, *, low: int = 0, high: int | None = None, printable: bool = False) -> str | None:
+        """A string of `low` to `high` characters. `printable`: one line, with nothing that a terminal obeys."""
         value = self.take(name)
         if value is not None and not isinstance(value, str):
             raise self.wrong_type(name, "a string", value)
         if value is not None and (len(value) < low or (high is not None and len(value) > high)):
             bounds = f"{low} to {high} characters" if high is not None else f"at least {low} characters"
             raise invalid(self.at(name), f"Invalid '{self.at(name)}': expected {bounds}, got {len(value)}.")
+        if printable and value is not None and not value.isprintable():
+            raise invalid(self.at(name), f"Invalid '{self.at(name)}': expected one line of printable characters.")
         return value
 
     def matching(self, name: str, pattern: re.Pattern[str], bounds: str) -> str | None:

@@ -19,7 +19,7 @@ from coordinator.clock import now_ms
 from coordinator.store import replicas
 from coordinator.store.advisory import Lock, wait
 from coordinator.store.engines import named, postgres, sqlite, sqlite_file, url_of
-from coordinator.store.errors import Contended, Overtaken, StoreError, Unavailable
+from coordinator.store.errors import Contended, Overtaken, StoreError, Unavailable, Unstorable
 from coordinator.store.locks import FileLocks
 from coordinator.store.migrate import migrate
 from coordinator.store.replicas import Identity
@@ -135,7 +135,7 @@ class Database:
     def transaction(self) -> Iterator[Connection]:
         """Commit all that the block does, or nothing of it; it is durable when the block has been left.
 
-        Raises Unavailable when the database does not take it now, IntegrityError or DataError when it never will,
+        Raises Unavailable when the database does not take it now, IntegrityError or Unstorable when it never will,
         Overtaken in a server that is not the last any more.
         """
         if self._moved_to is not None:
@@ -154,7 +154,9 @@ class Database:
                 self._connection.rollback()
                 if isinstance(error, DatabaseError) and _state(error) == READ_ONLY:
                     self._connection.invalidate()  # it has become a standby, and the one that writes is another
-                if isinstance(error, DatabaseError) and not isinstance(error, IntegrityError | DataError):
+                if isinstance(error, DataError):
+                    raise _unstorable(error) from error
+                if isinstance(error, DatabaseError) and not isinstance(error, IntegrityError):
                     if _state(error) in CONTENDED:
                         raise Contended(f"{self.name} has other writers in the way: {error.orig}") from error
                     raise Unavailable(f"{self.name} cannot be written: {error.orig}") from error
@@ -183,11 +185,13 @@ class Database:
         raise AssertionError("the last try returns or raises")
 
     def query(self, select: Select[Any]) -> Sequence[Any]:
-        """Rows, read outside of a transaction. Raises Unavailable."""
+        """Rows, read outside of a transaction. Raises Unavailable, Unstorable."""
         try:
             return self._connection.execute(select).all()
         except DatabaseError as error:
             self._connection.rollback()
+            if isinstance(error, DataError):
+                raise _unstorable(error) from None
             raise Unavailable(f"{self.name} cannot be read: {error.orig}") from None
 
     def close(self) -> None:
@@ -195,6 +199,11 @@ class Database:
             with suppress(StoreError), self.transaction() as connection:
                 replicas.leave(connection, self.identity)
         self._opened.close()
+
+
+def _unstorable(error: DataError) -> Unstorable:
+    """Its words are for a client: they name no database."""
+    return Unstorable(f"This cannot be stored: {str(error.orig).splitlines()[0]}.")
 
 
 def _state(error: DatabaseError) -> str | None:

@@ -13,5 +13,9 @@ class Contended(Unavailable):
     """Another writer was in the way, as they may be: the same again is likely to succeed."""
 
 
+class Unstorable(StoreError):
+    """A value that the database cannot hold, such as a NUL in a text or a number of more than 64 bits."""
+
+
 class Overtaken(StoreError):
     """Another server has taken the database since: this one must end."""

@@ -5,7 +5,7 @@ from typing import Any
 import cbor2
 import pytest
 
-from coordinator.identity.passkeys import authenticated, authentication, registered, registration, user_of
+from coordinator.identity.passkeys import authenticated, authentication, id_of, registered, registration, user_of
 from coordinator.identity.tokens import decode, encode
 from tests.fakes.authenticator import Authenticator
 from wire.errors import ErrorCode, SupernetError
@@ -48,3 +48,15 @@ def test_a_public_key_that_is_none_is_refused(cose: Any) -> None:
     with pytest.raises(SupernetError) as refused:
         registered(ORIGIN, CHALLENGE, made)
     assert refused.value.code is ErrorCode.PERMISSION_DENIED
+
+
+def test_an_id_is_as_long_as_the_standard_allows_and_in_base64url() -> None:
+    device = Authenticator(ORIGIN, id=b"i" * 1023)
+    answer = device.create(registration(ORIGIN, CHALLENGE, "acc_1", "me", []))
+    assert registered(ORIGIN, CHALLENGE, answer).id == id_of(answer)
+    device.id = b"i" * 1024
+    with pytest.raises(SupernetError, match="1023") as refused:
+        registered(ORIGIN, CHALLENGE, device.create(registration(ORIGIN, CHALLENGE, "acc_1", "me", [])))
+    assert refused.value.code is ErrorCode.INVALID_REQUEST
+    for name in (None, 5, "", "a\0", "é", "a" * 1365):
+        assert id_of({"id": name}) is None

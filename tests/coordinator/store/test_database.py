@@ -9,7 +9,7 @@ from sqlalchemy import insert, make_url, select
 from coordinator.accounts.accounts import create_account
 from coordinator.accounts.rows import list_accounts
 from coordinator.store.database import Database
-from coordinator.store.errors import Overtaken, StoreError
+from coordinator.store.errors import Overtaken, StoreError, Unstorable
 from coordinator.store.tables import accounts, servers
 
 
@@ -114,3 +114,15 @@ def test_a_second_server_is_kept_away_by_whatever_url_it_comes(postgres: Callabl
         Database(name).close()
     server.close()
     Database(others[0].render_as_string(hide_password=False), serve=True).close()
+
+
+def test_what_postgresql_cannot_hold_is_no_fault_of_the_database(postgres: Callable[[], str]) -> None:
+    database = Database(postgres())
+    with pytest.raises(Unstorable, match="NUL"):
+        database.query(select(accounts).where(accounts.c.id == "\0"))
+    with pytest.raises(Unstorable, match="NUL"), database.transaction() as connection:
+        connection.execute(insert(accounts).values(id="a", name="a\0b", created_ms=1))
+    with pytest.raises(Unstorable, match="out of range"), database.transaction() as connection:
+        connection.execute(insert(accounts).values(id="a", name="a", created_ms=2**63))
+    assert database.query(select(accounts)) == []
+    database.close()
