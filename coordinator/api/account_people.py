@@ -18,7 +18,6 @@ from coordinator.api.account_access import AccountAccess, translated
 from coordinator.api.body import read_body
 from coordinator.api.identity import CHALLENGE_BYTES, taken_object
 from coordinator.api.session_gate import CHALLENGE_S
-from coordinator.artefacts.rows import end_all
 from coordinator.clock import day_start_ms, now_ms
 from coordinator.identity.export import exported
 from coordinator.identity.identity import Identity
@@ -90,7 +89,7 @@ class PeopleApi:
         person, account = await self._person(request)
         fields = Fields(load(await read_body(request)))
         credential, sealed = taken_object(fields, "credential"), fields.text("sealed", high=SEALED_CHARS) or ""
-        name = fields.text("name", low=1, high=NOTE_CHARS) or "passkey"
+        name = fields.text("name", low=1, high=NOTE_CHARS, printable=True) or "passkey"
         fields.finish()
         kept = self.identity.tokens.open("passkey", sealed, now_ms())
         if kept is None or kept["session"] != person.key:
@@ -127,7 +126,7 @@ class PeopleApi:
         """An invite, which is shown here alone."""
         _, account = await self._person(request)
         fields = Fields(load(await read_body(request)))
-        note = fields.text("note", high=NOTE_CHARS) or ""
+        note = fields.text("note", high=NOTE_CHARS, printable=True) or ""
         fields.finish()
         code, row = new_invite(self.identity.tokens, now_ms(), INVITE_DAYS, note, made_by=account.id)
         await self.access.read(add_invite, row, self.identity.invites)
@@ -154,7 +153,6 @@ class PeopleApi:
     async def delete(self, request: Request) -> Response:
         """End the account for good. The rows of the books stay, and say nothing of a person."""
         _, account = await self._person(request)
-        await self.access.read(end_all, account.id, now_ms())
         await translated(self.access.accounts.change(delete_account, account.id, now_ms()))
         return JSONResponse({"object": "account.deleted", "id": account.id, "deleted": True})
 

@@ -50,6 +50,8 @@ class DepositsApi:
         account = await self.access.read(get_account, name)
         nano = self.units.read(amount, currency)
         order = hooked_deposit(signed.id, account.id, currency, nano, now_ms(), one_line(note))
+        if account.disabled and not await self.access.read(booked, order):
+            raise invalid("account", f"The account {account.id} is disabled or deleted: nobody could spend a deposit.")
         done = await self.access.book(order)
         if done.again and not await self.access.read(booked, order):
             message = (

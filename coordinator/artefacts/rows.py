@@ -92,9 +92,14 @@ def expire(database: Database, at_ms: int) -> list[str]:
 def end_all(database: Database, account: str, at_ms: int) -> int:
     """Have all artefacts of an account expire now; the sweeper of the coordinator that runs deletes their bytes.
     Returns how many there were."""
-    mine = (artefacts.c.account == account) & (artefacts.c.expires_ms > at_ms)
     with database.transaction() as connection:
-        return connection.execute(update(artefacts).where(mine).values(expires_ms=at_ms)).rowcount
+        return end_within(connection, account, at_ms)
+
+
+def end_within(connection: Connection, account: str, at_ms: int) -> int:
+    """`end_all` in the caller's transaction."""
+    mine = (artefacts.c.account == account) & (artefacts.c.expires_ms > at_ms)
+    return connection.execute(update(artefacts).where(mine).values(expires_ms=at_ms)).rowcount
 
 
 def block(database: Database, artefact_id: str, blocked: bool) -> None:

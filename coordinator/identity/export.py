@@ -6,14 +6,18 @@ from typing import Any
 from sqlalchemy import select
 
 from coordinator.accounts.rows import AccountRow, list_keys
+from coordinator.artefacts.rows import page
 from coordinator.identity.rows import list_invites, passkeys_of
 from coordinator.ledger.escrow import workers
 from coordinator.ledger.grants import balances_of
+from coordinator.ledger.payouts import of_account
 from coordinator.ledger.usage import sums
 from coordinator.store.database import Database
 from coordinator.store.tables import entries, journals
 
 MOST_BOOKINGS = 10_000  # the latest; `bookings_left_out` says whether there were more
+MOST_PAYOUTS = 10_000  # the latest: of 20 a day, those of more than a year
+MOST_FILES = 10_000  # the latest: an account has some 2,000 at a time, and ended ones stay for a month
 _SECRET = ("hash", "public_key")
 
 
@@ -36,6 +40,8 @@ def exported(database: Database, account: AccountRow, since_ms: int) -> dict[str
         "invites": [_told(row) for row in list_invites(database, account.id)],
         "usage": [asdict(row) for row in sums(database, account.id, since_ms)],
         "workers": [asdict(row) for row in workers(database, account.id)],
+        "payouts": [asdict(row) for row in of_account(database, account.id, MOST_PAYOUTS)],
+        "files": [asdict(row) for row in page(database, account.id, None, MOST_FILES, 0)],
         "bookings": bookings[:MOST_BOOKINGS],
         "bookings_left_out": len(bookings) > MOST_BOOKINGS,
     }

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, delete, update
 
 from coordinator.accounts.accounts import KeyRequest, made_key
 from coordinator.accounts.rows import AccountRow, add_account, add_key, changed, get_account, list_keys, lock_account
+from coordinator.artefacts.rows import end_within
 from coordinator.identity.errors import Refused
 from coordinator.identity.passkeys import Passkey
 from coordinator.identity.rows import (
@@ -21,8 +22,9 @@ from coordinator.identity.rows import (
 from coordinator.identity.sessions import end_sessions, open_session
 from coordinator.ledger.commit import apply
 from coordinator.ledger.grants import starter
+from coordinator.ledger.payouts import close_payouts
 from coordinator.store.database import Database
-from coordinator.store.tables import accounts, keys, requests
+from coordinator.store.tables import DELETED, accounts, keys, requests
 from wire.errors import ErrorCode
 
 
@@ -112,15 +114,18 @@ def _enter(database: Database, connection: Connection, account: str, session: st
 
 
 def delete_account(database: Database, account: str, at_ms: int) -> None:
-    """End an account: its keys, sessions, passkeys and codes, its name, and its answers that are kept. What stays are
-    the rows of the books, under an id that says nothing."""
+    """End an account: its keys, sessions, passkeys and codes, its name, its files, the payouts that it asks for, and
+    its answers that are kept. What stays are the rows of the books, under an id that says nothing; and the address of a
+    payout that is approved, until it is sent or returned."""
     with database.transaction() as connection:
         lock_account(connection, account)
         forget(connection, account, at_ms)
+        end_within(connection, account, at_ms)
+        close_payouts(connection, account, at_ms)
         mine = (keys.c.account == account, keys.c.revoked_ms.is_(None))
         connection.execute(update(keys).where(*mine).values(revoked_ms=at_ms))
         connection.execute(update(keys).where(keys.c.account == account).values(name="", hint=""))
         connection.execute(delete(requests).where(requests.c.account == account))
-        gone = {"name": f"deleted {account}", "disabled": True}
+        gone = {"name": DELETED + account, "disabled": True}
         connection.execute(update(accounts).where(accounts.c.id == account).values(**gone))
         changed(connection)

@@ -222,9 +222,11 @@ def count_signup(connection: Connection, place: str, at_ms: int) -> None:
 
 
 def forget(connection: Connection, account: str, at_ms: int) -> None:
-    """Delete how the people of an account sign in, and revoke what it has invited."""
+    """Delete how the people of an account sign in, revoke what it has invited, and blank what notes say of them."""
     connection.execute(delete(passkeys).where(passkeys.c.account == account))
     connection.execute(delete(recovery_codes).where(recovery_codes.c.account == account))
     theirs = or_(invites.c.made_by == account, invites.c.account == account)
     unused = (theirs, invites.c.used_ms.is_(None), invites.c.revoked_ms.is_(None))
     connection.execute(update(invites).where(*unused).values(revoked_ms=at_ms))
+    named = or_(theirs, invites.c.used_by == account)  # who invited them may have written down their name
+    connection.execute(update(invites).where(named).values(note=""))

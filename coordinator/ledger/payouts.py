@@ -19,7 +19,7 @@ from coordinator.ledger.pricing import Currency, decimal
 from coordinator.store.audit_log import record
 from coordinator.store.database import Database
 from coordinator.store.operator_tables import payouts
-from coordinator.store.tables import balances
+from coordinator.store.tables import DELETED, accounts, balances
 
 PayoutState = Literal["asked", "approved", "sent", "refused", "withdrawn", "returned"]
 Decision = Literal["approve", "sent", "refuse", "return"]  # what an operator says
@@ -123,6 +123,9 @@ def decide(database: Database, payout_id: str, decision: Decision, note: str, ac
                 connection, Transfer(f"payout-back:{payout.account}:{payout.id}", outside, earned, payout.nano, at_ms)
             )
         record(connection, actor, f"payout {decision}", payout.account, f"{payout.id} {note}".strip(), at_ms)
+        gone = select(accounts.c.id).where(accounts.c.id == payout.account, accounts.c.name == DELETED + payout.account)
+        if connection.execute(gone).first():
+            close_payouts(connection, payout.account, at_ms)
         return changed
 
     return database.transact(work)
@@ -178,3 +181,11 @@ def _book(connection: Connection, order: Transfer) -> None:
         raise LedgerError(
             f"its owner has spent some of it: ${decimal(answer.available)} is left of ${decimal(order.nano)}"
         )
+
+
+def close_payouts(connection: Connection, account: str, at_ms: int) -> None:
+    """Of an account that is deleted: what it asks for is withdrawn, and the addresses of what is over are blanked."""
+    mine = payouts.c.account == account
+    withdrawn = {"state": "withdrawn", "changed_ms": at_ms}
+    connection.execute(update(payouts).where(mine, payouts.c.state == "asked").values(withdrawn))
+    connection.execute(update(payouts).where(mine, payouts.c.state != "approved").values(address=""))

@@ -20,6 +20,8 @@ from sqlalchemy import (
 metadata = MetaData()
 Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts only in a column of exactly this type
 
+DELETED = "deleted "  # the name of an account whose people have ended it: this and its id
+
 accounts = Table(
     "accounts",
     metadata,

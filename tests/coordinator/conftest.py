@@ -254,7 +254,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], 
                 connection.execute(statement.encode())
 
     def empty() -> str:
-        run(f"TRUNCATE {tables}", "UPDATE revision SET number = 0")
+        run(f"TRUNCATE {tables} RESTART IDENTITY", "UPDATE revision SET number = 0")
         return url
 
     run("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")  # no test takes the machine's power away

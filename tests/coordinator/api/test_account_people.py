@@ -4,8 +4,13 @@ import pytest
 
 from coordinator.api.account_people import EXPORTS
 from tests.coordinator.api.browser import Browser
+from tests.coordinator.artefacts.files import png
 from tests.coordinator.conftest import Start
+from tests.coordinator.replicas import Replicas, start_replica
 from tests.fakes.authenticator import Authenticator
+from wire.errors import ErrorCode, SupernetError
+
+__all__ = ["start_replica"]  # a fixture
 
 
 async def test_a_second_passkey_lets_in_and_the_last_one_stays(start_coordinator: Start) -> None:
@@ -128,3 +133,46 @@ async def test_a_key_is_not_enough_for_a_persons_own(start_coordinator: Start, m
     async with start_coordinator(signup="open") as coordinator, coordinator.http() as http:
         assert (await http.request(method, f"/v1/account/{path}")).status_code == 403
         assert (await http.delete("/v1/account")).status_code == 403
+
+
+async def test_notes_and_names_are_printable(start_coordinator: Start) -> None:
+    async with start_coordinator(signup="open", invites=1) as coordinator, Browser(coordinator) as browser:
+        await browser.sign_up()
+        for note in ("a\0b", "\x1b[2J", "two\nlines"):
+            refused = await browser.ask("POST", "account/invites", {"note": note})
+            assert (refused.status_code, refused.json()["error"]["param"]) == (400, "note")
+            asked = (await browser.ask("POST", "account/passkey-options")).json()
+            made = {"credential": Authenticator(browser.origin).create(asked["options"]), "sealed": asked["sealed"]}
+            refused = await browser.ask("POST", "account/passkeys", {**made, "name": note})
+            assert (refused.status_code, refused.json()["error"]["param"]) == (400, "name")
+        assert (await browser.ask("POST", "account/invites", {"note": "Ada"})).status_code == 201
+
+
+async def test_what_the_database_cannot_hold_is_the_clients_fault(
+    start_replica: Replicas,
+) -> None:
+    async with start_replica(signup="open", public_url=None) as coordinator, Browser(coordinator) as browser:
+        await browser.sign_up()
+        for method, path in (
+            ("DELETE", "account/passkeys/%00"),
+            ("DELETE", "account/invites/%00"),
+            ("POST", "account/payouts/%00/withdraw"),
+        ):
+            answer = await browser.ask(method, path)
+            assert (answer.status_code, "postgresql" in answer.text) == (400, False), answer.text
+        body = await browser.ask_to_sign_in()
+        body["credential"]["id"] = "\0"
+        assert (await browser.post("signin", body)).status_code == 403
+
+
+async def test_the_files_of_a_deleted_account_end(start_coordinator: Start) -> None:
+    async with start_coordinator(signup="open") as coordinator, Browser(coordinator) as browser:
+        await browser.sign_up()
+        account = (await browser.ask("GET", "account")).json()["id"]
+        kept = await coordinator.running.services.artefacts.keep(account, png(), "image/png")
+        files = (await browser.ask("GET", "account/export")).json()["files"]
+        assert [one["artefact"]["id"] for one in files] == [kept.id]
+        assert (await browser.ask("DELETE", "account")).status_code == 200
+        with pytest.raises(SupernetError) as gone:
+            await coordinator.running.services.artefacts.find(kept.id)
+        assert gone.value.code is ErrorCode.EXPIRED

@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 
+from coordinator.ledger.grants import balances_of
+from tests.coordinator.api.browser import Browser
 from tests.coordinator.conftest import Coordinator, Start
 
 SECRET = b"s" * 24
@@ -78,3 +80,18 @@ async def test_more_than_the_books_can_hold_is_refused_and_the_coordinator_lives
         answers = [(await said(coordinator, paid, name=f"msg_{n}")).status_code for n in range(924)]
         assert set(answers[:900]) == {200} and answers[-1] == 400
         assert (await said(coordinator, {"account": "default", "amount": "1"}, name="after")).status_code == 200
+
+
+async def test_an_account_that_nobody_can_use_is_paid_nothing(start_coordinator: Start, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(base64.b64encode(SECRET).decode())
+    async with start_coordinator(deposit_secret=file, signup="open") as coordinator, Browser(coordinator) as browser:
+        await browser.sign_up()
+        account = (await browser.ask("GET", "account")).json()["id"]
+        assert (await said(coordinator, {"account": account, "amount": "1"}, name="before")).status_code == 200
+        await browser.ask("DELETE", "account")
+        told_again = await said(coordinator, {"account": account, "amount": "1"}, name="before")
+        assert told_again.json()["again"] is True
+        answer = await said(coordinator, {"account": account, "amount": "1"})
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "account")
+        assert balances_of(coordinator.running.store.database, account)["spark"].available == 5_000_000

@@ -4,25 +4,39 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import event, insert
 
 from coordinator.accounts.rows import get_account
 from coordinator.identity.export import exported
 from coordinator.identity.joining import Answered, Newcomer, sign_up
 from coordinator.identity.passkeys import Passkey
 from coordinator.store.database import Database
+from coordinator.store.operator_tables import payouts
 
 
 def test_all_of_the_account_and_no_secret_is_exported(database: Database) -> None:
     for name in ("1", "2"):
         new = Newcomer(f"acc_{name}", f"member-{name}", Passkey(f"pk{name}", b"public", 0))
         sign_up(database, b"p", new, Answered(f"c{name}", 100, f"secret{name}"), 700, 5)
+    with database.transaction() as connection:
+        for name in ("1", "2"):
+            row = {
+                "id": f"payout_{name}",
+                "account": f"acc_{name}",
+                "currency": "spark",
+                "nano": 7,
+                "note": "",
+                "key": "",
+            }
+            over = {"state": "refused", "address": "bank 7", "asked_ms": 6, "changed_ms": 6}
+            connection.execute(insert(payouts).values(**row, **over))
     told = exported(database, get_account(database, "member-1"), 0)
     text = json.dumps(told)
     assert "acc_2" not in text and "secret1" not in text and "public" not in text
     assert {row["name"] for row in told["keys_and_sessions"]} == {"first key", "browser"}
     assert [(row["journal"], row["nano"]) for row in told["bookings"]] == [("starter:acc_1", 700)]
     assert told["bookings_left_out"] is False
+    assert [(row["id"], row["address"]) for row in told["payouts"]] == [("payout_1", "bank 7")]
 
 
 def test_one_accounts_bookings_are_found_without_the_others(tmp_path: Path) -> None:

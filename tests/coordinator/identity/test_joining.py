@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import delete, insert
 
 from coordinator.accounts.rows import list_accounts, list_keys
 from coordinator.identity.errors import Refused
@@ -20,7 +21,9 @@ from coordinator.identity.rows import (
 )
 from coordinator.identity.tokens import Tokens
 from coordinator.ledger.grants import balances_of
+from coordinator.ledger.payouts import PayoutState, decide, of_account
 from coordinator.store.database import Database
+from coordinator.store.operator_tables import payouts
 
 NEW = Newcomer("acc_1", "member-1", Passkey("pk", b"key", 0))
 
@@ -94,3 +97,44 @@ def test_a_way_in_that_changes_hands_ends_the_other_sessions(database: Database)
     recover(database, "code", "session 5", 11)
     assert live() == ["session 5"]
     assert any(not row.session_ends_ms and row.revoked_ms is None for row in list_keys(database, "acc_1"))
+
+
+def test_of_the_payouts_of_a_deleted_account_an_address_is_left_while_it_is_needed(database: Database) -> None:
+    sign_up(database, b"p", NEW, answered(1), 0, 5)
+    states: list[PayoutState] = ["asked", "approved", "sent", "refused", "withdrawn", "returned"]
+    with database.transaction() as connection:
+        common = {"account": "acc_1", "currency": "spark", "nano": 1, "address": "IBAN", "note": "", "key": ""}
+        rows = [{**common, "id": state, "state": state, "asked_ms": 5, "changed_ms": 5} for state in states]
+        connection.execute(insert(payouts), rows)
+    delete_account(database, "acc_1", 7)
+    left = {row.id: (row.state, row.address) for row in of_account(database, "acc_1", 9)}
+    assert left == {
+        **{state: (state, "") for state in states},
+        "asked": ("withdrawn", ""),
+        "approved": ("approved", "IBAN"),
+    }
+    assert decide(database, "approved", "sent", "", "key_1", 8).address == "IBAN"
+    assert {row.address for row in of_account(database, "acc_1", 9)} == {""}
+    with database.transaction() as connection:  # the books know nothing of them
+        connection.execute(delete(payouts))
+
+
+def test_the_address_of_a_payout_of_an_account_that_lives_stays(database: Database) -> None:
+    sign_up(database, b"p", NEW, answered(1), 0, 5)
+    with database.transaction() as connection:
+        row = {"id": "p", "account": "acc_1", "currency": "spark", "nano": 1, "address": "IBAN", "note": "", "key": ""}
+        connection.execute(insert(payouts).values(**row, state="asked", asked_ms=5, changed_ms=5))
+    decide(database, "p", "refuse", "", "key_1", 8)
+    assert [(one.state, one.address) for one in of_account(database, "acc_1", 9)] == [("refused", "IBAN")]
+
+
+def test_notes_of_invites_say_nothing_of_a_deleted_account(database: Database) -> None:
+    tokens = Tokens(b"p")
+    came = new_invite(tokens, 5, 1, "Ada")[1]
+    add_invite(database, came)
+    sign_up(database, b"p", replace(NEW, invite=came.id), answered(1), 0, 6)
+    add_invite(database, new_invite(tokens, 6, 1, "Bob", made_by="acc_1")[1])
+    add_invite(database, new_invite(tokens, 6, 1, "Ada again", account="acc_1")[1])
+    add_invite(database, new_invite(tokens, 6, 1, "Eve")[1])
+    delete_account(database, "acc_1", 7)
+    assert {row.note for row in list_invites(database)} == {"", "Eve"}
