@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from tools.compat.fields import CHATS, MEDIA
-from tools.openapi import answers, drawn, media, money, network, payouts, raw, samples, sogni
+from tools.openapi import answers, drawn, media, money, network, payouts, people, raw, samples, sogni
 from tools.openapi.requests import Describer
 from wire.errors import ERRORS
 
@@ -152,6 +152,7 @@ def _paths() -> Schema:
         },
         **money.paths(_operation),
         **payouts.paths(_operation),
+        **people.paths(_operation),
         **media.paths(_operation),
         **drawn.paths(_ask, _operation),
         **sogni.paths(_operation),
@@ -227,6 +228,8 @@ def document() -> Schema:
                 "PayoutRequest": payouts.PAYOUT_REQUEST,
                 "PayoutDecision": payouts.PAYOUT_DECISION,
                 "DepositRequest": payouts.DEPOSIT_REQUEST,
+                "PasskeyRequest": people.PASSKEY_REQUEST,
+                "InviteRequest": people.INVITE_REQUEST,
                 "MediaReport": media.REPORT,
                 "Models": answers.MODELS,
                 "Model": answers.MODEL,

@@ -90,7 +90,7 @@ async def test_the_document_of_the_api_needs_no_key_and_names_every_route(coordi
     async with httpx.AsyncClient(base_url=coordinator.url) as http:
         response = await http.get("/openapi.json")
     assert response.headers["content-type"] == "application/json"
-    app = create_app(coordinator.running.services)._app.app  # type: ignore[attr-defined]
+    app = create_app(coordinator.running.services)._app.app.app  # type: ignore[attr-defined]
     served = {re.sub(r"\{(\w+?)(_id)?:path\}", r"{\1}", route.path) for route in app.routes}
     api = {path for path in served if path.startswith("/v1/") and not path.startswith(wire.WORKER_PATH)}
     assert api <= set(response.json()["paths"]) <= served, "add it to tools/openapi/document.py"
