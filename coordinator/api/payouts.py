@@ -11,12 +11,11 @@ from coordinator.api.body import read_body
 from coordinator.api.query import whole_number
 from coordinator.clock import now_ms
 from coordinator.ledger.grants import balances_of
+from coordinator.ledger.orders import Decision, PayoutState
 from coordinator.ledger.payouts import (
     DECISIONS,
     MOST_LISTED,
-    Decision,
     Payout,
-    PayoutState,
     Wanted,
     ask,
     decide,

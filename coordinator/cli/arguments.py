@@ -9,8 +9,7 @@ from typing import Any, get_args
 
 from coordinator.accounts.scopes import DEFAULT_ACCOUNT, DEFAULT_SCOPES, SCOPES
 from coordinator.config import SOURCES
-from coordinator.ledger.orders import Reason
-from coordinator.ledger.payouts import PayoutState
+from coordinator.ledger.orders import PayoutState, Reason
 from coordinator.ledger.pricing import CURRENCIES
 from program.arguments import Parser
 

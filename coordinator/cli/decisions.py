@@ -7,7 +7,8 @@ from dataclasses import asdict
 
 from coordinator.accounts.rows import list_accounts
 from coordinator.cli.tables import plain, print_table
-from coordinator.ledger.payouts import DECISIONS, MOST_LISTED, PayoutState, decide, in_state
+from coordinator.ledger.orders import PayoutState
+from coordinator.ledger.payouts import DECISIONS, MOST_LISTED, decide, in_state
 from coordinator.ledger.pricing import decimal
 from coordinator.store.audit_log import COMMAND_LINE, read, record
 from coordinator.store.database import Database

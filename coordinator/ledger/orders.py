@@ -12,6 +12,8 @@ PLATFORM = (
     "platform"  # the owner of what belongs to nobody else; a replica beside others has a purse of it (platform/N)
 )
 Reason = Literal["grant", "deposit", "payout"]  # why an operator moves money
+PayoutState = Literal["asked", "approved", "sent", "refused", "withdrawn", "returned"]
+Decision = Literal["approve", "sent", "refuse", "return"]  # what an operator says of a payout
 # Of all money the books know where it came from: it was given (starter tokens, bonuses, presents), or paid in. What is
 # bought with given tokens is paid to workers in given tokens. Only the operator makes money of them, its own (Promote).
 Kind = Literal[

@@ -7,22 +7,18 @@ is back when it is returned.
 
 import secrets
 from dataclasses import dataclass
-from typing import Literal
 
 from sqlalchemy import Connection, func, insert, select, update
 
 from coordinator.clock import DAY_MS
 from coordinator.ledger.commit import apply
 from coordinator.ledger.errors import LedgerError
-from coordinator.ledger.orders import PLATFORM, Insufficient, SubAccount, Transfer
+from coordinator.ledger.orders import PLATFORM, Decision, Insufficient, PayoutState, SubAccount, Transfer
 from coordinator.ledger.pricing import Currency, decimal
 from coordinator.store.audit_log import record
 from coordinator.store.database import Database
 from coordinator.store.operator_tables import payouts
 from coordinator.store.tables import DELETED, accounts, balances
-
-PayoutState = Literal["asked", "approved", "sent", "refused", "withdrawn", "returned"]
-Decision = Literal["approve", "sent", "refuse", "return"]  # what an operator says
 
 ASKED_A_DAY = 20  # of one account
 MOST_LISTED = 1000

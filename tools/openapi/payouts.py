@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from coordinator.api.payouts import ADDRESS
-from coordinator.ledger.payouts import DECISIONS, MOST_LISTED, PayoutState
+from coordinator.ledger.orders import PayoutState
+from coordinator.ledger.payouts import DECISIONS, MOST_LISTED
 from tools.openapi.answers import COUNT, TEXT, listed, thing
 from tools.openapi.estimate import AMOUNT
 

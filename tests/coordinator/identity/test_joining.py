@@ -21,7 +21,8 @@ from coordinator.identity.rows import (
 )
 from coordinator.identity.tokens import Tokens
 from coordinator.ledger.grants import balances_of
-from coordinator.ledger.payouts import PayoutState, decide, of_account
+from coordinator.ledger.orders import PayoutState
+from coordinator.ledger.payouts import decide, of_account
 from coordinator.store.database import Database
 from coordinator.store.operator_tables import payouts
 

@@ -10,12 +10,11 @@ from coordinator.ledger.audit import check
 from coordinator.ledger.errors import LedgerError
 from coordinator.ledger.escrow import Terms, mature
 from coordinator.ledger.grants import balances_of, spend_earned
+from coordinator.ledger.orders import Decision, PayoutState
 from coordinator.ledger.payouts import (
     ASKED_A_DAY,
     DECISIONS,
-    Decision,
     Payout,
-    PayoutState,
     Wanted,
     ask,
     decide,
