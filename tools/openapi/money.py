@@ -116,9 +116,13 @@ def paths(do: Do) -> Schema:
 
     create = do("post", "Make a key; it is shown once.", made, 201, 400, 404, 413, 429, body="KeyRequest")
     replace = "A new key in the place of this one, which ends at once."
+    ended = thing({"object": {"const": "account.deleted"}, "id": TEXT, "deleted": {"const": True}})
     spend = "What was earned with workers becomes spendable."
     return {
-        "/v1/account": path(do("get", "Balances and bonus.", ACCOUNT, 200, 404, 429)),
+        "/v1/account": path(
+            do("get", "Balances and bonus.", ACCOUNT, 200, 404, 429),
+            do("delete", "End the account for good; a person signed in does that, no key.", ended, 200, 404, 429),
+        ),
         "/v1/account/me": path(do("get", "Who the account is, in the envelope of Sogni's API.", _ME, 200, 404, 429)),
         "/v1/account/usage": path(
             do("get", "What was used, by day, model and key.", _list(USED), 200, 400, 404, 429),
