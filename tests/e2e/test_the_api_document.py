@@ -28,6 +28,7 @@ TOGETHER = re.compile(
     "|needs at least one (function|tool) in 'tools'|With those of 'messages' there are"
     "|number that is out of range|levels deep"
     "|it holds nothing that can be read|cannot think"
+    "|parts are not accepted here"  # of a model that does not take them
     "|the last message is none of the assistant's|goes with 'continue_final_message' alone"
     r"|Missing required parameter: 'input\[\d+\]\.id'"  # where there is no `call_id` either
     "|send the file itself, as 'data:|Pictures are JPEG|not valid base64|it holds no bytes"

@@ -112,7 +112,9 @@ def _possible(
     costs = step_costs.ask(spec, case.chats)
     best = step_costs.allowed(costs, step_costs.rate(drafted / drawn, accepted / drawn))
     pairs = zip(numbers["without"], numbers["ours"], strict=True)
-    gains = [plain[PROCESSOR] / ours[PROCESSOR] for plain, ours in pairs]
+    gains = [plain[PROCESSOR] / ours[PROCESSOR] for plain, ours in pairs if ours[PROCESSOR]]  # 0: within one tick
+    if not gains:
+        return []
     return [comparison.row(f"{case.name}: gain, beside what is possible", "x", gains, [best] * len(gains))]
 
 
