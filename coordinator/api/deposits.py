@@ -10,13 +10,13 @@ from starlette.responses import JSONResponse, Response
 
 from coordinator.accounts.rows import get_account
 from coordinator.api.account_access import AccountAccess
-from coordinator.api.payouts import one_line
 from coordinator.billing.deposit_hook import read_headers, verify
 from coordinator.clock import now_ms
 from coordinator.ledger.grants import booked, hooked_deposit
 from coordinator.ledger.pricing import CURRENCIES, Currency, Units
 from coordinator.openai.fields import Fields
 from coordinator.openai.json_body import load
+from program.printable import printable
 from wire.errors import ErrorCode, SupernetError, invalid
 
 BODY_BYTES = 16 * 1024  # read before anybody is believed
@@ -49,7 +49,7 @@ class DepositsApi:
             raise invalid("amount", "Missing 'account' or 'amount': say who has paid, and how much.")
         account = await self.access.read(get_account, name)
         nano = self.units.read(amount, currency)
-        order = hooked_deposit(signed.id, account.id, currency, nano, now_ms(), one_line(note))
+        order = hooked_deposit(signed.id, account.id, currency, nano, now_ms(), printable(note).strip())
         if account.disabled and not await self.access.read(booked, order):
             raise invalid("account", f"The account {account.id} is disabled or deleted: nobody could spend a deposit.")
         done = await self.access.book(order)
@@ -63,6 +63,7 @@ class DepositsApi:
 
 
 async def _body(request: Request) -> bytes:
+    """The bytes as they came, which are what was signed: `read_body` decodes them."""
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_S):

@@ -26,6 +26,7 @@ from coordinator.ledger.payouts import (
 from coordinator.ledger.pricing import CURRENCIES, Currency, Units
 from coordinator.openai.fields import Fields
 from coordinator.openai.json_body import load
+from program.printable import printable
 from wire.errors import invalid
 
 ADDRESS = 200  # characters of it, and of a note
@@ -60,7 +61,7 @@ class PayoutsApi:
             nano = (await self.access.read(balances_of, account.id))[currency].earned
         else:
             nano = self.units.read(amount, currency)
-        wanted = Wanted(account.id, currency, nano, one_line(address), principal.key)
+        wanted = Wanted(account.id, currency, nano, printable(address).strip(), principal.key)
         payout = await self.access.read(ask, wanted, now_ms())
         return JSONResponse(self._shown(payout), 201)
 
@@ -92,7 +93,9 @@ class PayoutsApi:
         if decision is None:
             raise invalid("decision", f"Missing 'decision': expected one of {', '.join(DECISIONS)}.")
         payout_id, actor = request.path_params["payout_id"], principal.key
-        payout = await self.access.read(decide, payout_id, cast(Decision, decision), one_line(note), actor, now_ms())
+        payout = await self.access.read(
+            decide, payout_id, cast(Decision, decision), printable(note).strip(), actor, now_ms()
+        )
         return JSONResponse(self._shown(payout))
 
     def _shown(self, payout: Payout) -> dict[str, Any]:
@@ -109,8 +112,3 @@ class PayoutsApi:
             "asked": payout.asked_ms // 1000,
             "changed": payout.changed_ms // 1000,
         }
-
-
-def one_line(text: str) -> str:
-    """A stranger's words as one line, in which nothing is left that a terminal would obey."""
-    return "".join(letter if letter.isprintable() else " " for letter in text).strip()

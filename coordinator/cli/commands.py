@@ -22,7 +22,7 @@ from coordinator.accounts.rows import (
 from coordinator.artefacts.rows import block, end_all, list_reports
 from coordinator.cli import decisions, inviting
 from coordinator.cli.moving import move_database
-from coordinator.cli.tables import day, plain, print_table
+from coordinator.cli.tables import day, print_table
 from coordinator.clock import day_start_ms, now_ms
 from coordinator.config import Config
 from coordinator.ledger.audit import check
@@ -36,6 +36,7 @@ from coordinator.ledger.usage import sums
 from coordinator.store.database import Database
 from coordinator.store.engines import sqlite_file
 from coordinator.store.errors import StoreError
+from program.printable import printable
 
 MOST_REPORTS = 1000
 
@@ -236,7 +237,12 @@ def _ledger_check(call: _Call) -> None:
 def _media_reports(call: _Call) -> None:
     names = {account.id: account.name for account in list_accounts(call.database)}
     rows = [
-        {**asdict(one), "account": names.get(one.account), "owner": names.get(one.owner), "reason": plain(one.reason)}
+        {
+            **asdict(one),
+            "account": names.get(one.account),
+            "owner": names.get(one.owner),
+            "reason": printable(one.reason),
+        }
         for one in list_reports(call.database, MOST_REPORTS)
     ]
     print_table(rows, ("at_ms", "artefact", "owner", "job", "account", "reason"), as_json=call.arguments.json)

@@ -6,12 +6,13 @@ from argparse import Namespace
 from dataclasses import asdict
 
 from coordinator.accounts.rows import list_accounts
-from coordinator.cli.tables import plain, print_table
+from coordinator.cli.tables import print_table
 from coordinator.ledger.orders import PayoutState
 from coordinator.ledger.payouts import DECISIONS, MOST_LISTED, decide, in_state
 from coordinator.ledger.pricing import decimal
 from coordinator.store.audit_log import COMMAND_LINE, read, record
 from coordinator.store.database import Database
+from program.printable import printable
 
 # What these commands change is written down; those of payouts write it with the decision itself.
 CHANGES = frozenset(
@@ -34,10 +35,10 @@ COMMANDS: tuple[tuple[str, str | None], ...] = (
 def write_down(database: Database, asked: Namespace, at_ms: int) -> None:
     """Put a command of CHANGES that was carried out into the audit log. Raises StoreError."""
     given = {name: value for name, value in vars(asked).items() if name not in _NO_PART and value is not None}
-    detail = " ".join(f"{name}={plain(str(value))}" for name, value in sorted(given.items()))
+    detail = " ".join(f"{name}={printable(str(value))}" for name, value in sorted(given.items()))
     what = " ".join(filter(None, (asked.command, getattr(asked, "action", None))))
     target = str(getattr(asked, "id", None) or getattr(asked, "account", None) or "")
-    database.transact(lambda connection: record(connection, COMMAND_LINE, what, plain(target), detail, at_ms))
+    database.transact(lambda connection: record(connection, COMMAND_LINE, what, printable(target), detail, at_ms))
 
 
 def run(database: Database, asked: Namespace, at_ms: int) -> None:
@@ -56,8 +57,8 @@ def _payout_list(database: Database, state: PayoutState | None, *, as_json: bool
         {
             **asdict(payout),
             "account": names.get(payout.account, payout.account),
-            "address": plain(payout.address),
-            "note": plain(payout.note),
+            "address": printable(payout.address),
+            "note": printable(payout.note),
             "amount_nano": payout.nano,
         }
         for payout in in_state(database, state, MOST_LISTED)
@@ -67,12 +68,12 @@ def _payout_list(database: Database, state: PayoutState | None, *, as_json: bool
 
 
 def _payout_decide(database: Database, asked: Namespace, at_ms: int) -> None:
-    payout = decide(database, asked.id, asked.action, plain(asked.note), COMMAND_LINE, at_ms)
+    payout = decide(database, asked.id, asked.action, printable(asked.note), COMMAND_LINE, at_ms)
     if asked.json:
         print(json.dumps(asdict(payout)))
     print(f"{payout.id} of ${decimal(payout.nano)} in {payout.currency} is {payout.state}", file=sys.stderr)
 
 
 def _audit_list(database: Database, most: int, *, as_json: bool) -> None:
-    rows = [{**asdict(deed), "detail": plain(deed.detail)} for deed in read(database, most)]
+    rows = [{**asdict(deed), "detail": printable(deed.detail)} for deed in read(database, most)]
     print_table(rows, ("id", "at_ms", "actor", "action", "target", "detail"), as_json=as_json)

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from coordinator.accounts.rows import get_account, list_accounts
-from coordinator.cli.tables import plain
 from coordinator.clock import now_ms
 from coordinator.identity.rows import add_invite, list_invites, new_invite, revoke_invite
 from coordinator.identity.tokens import Tokens
 from coordinator.store.database import Database
+from program.printable import printable
 
 COLUMNS = ("id", "note", "made_by", "account", "state", "used_by", "made_ms", "expires_ms")
 
@@ -35,7 +35,7 @@ def rows(database: Database) -> list[dict[str, Any]]:
     told = []
     for row in list_invites(database):
         named = {name: names.get(getattr(row, name) or "") for name in ("made_by", "account", "used_by")}
-        told.append({**asdict(row), **named, "note": plain(row.note), "state": row.state(now_ms())})
+        told.append({**asdict(row), **named, "note": printable(row.note), "state": row.state(now_ms())})
     return told
 
 

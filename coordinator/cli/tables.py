@@ -20,11 +20,6 @@ def print_table(rows: list[dict[str, Any]], columns: tuple[str, ...], *, as_json
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def plain(text: str) -> str:
-    """A stranger's words, in which no command to a terminal is left."""
-    return "".join(c if c.isprintable() else " " for c in text)
-
-
 def day(number: int) -> str:
     """`number` counts from the first of January 1970, UTC."""
     return datetime.fromtimestamp(number * DAY_MS / 1000, UTC).strftime("%Y-%m-%d")

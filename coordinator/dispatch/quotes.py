@@ -5,6 +5,7 @@ the answer, and a client may take it for the network's.
 """
 
 from coordinator.scheduler.state import Job
+from program.printable import printable
 from wire.chat import Notice, Part
 from wire.messages import Delta
 
@@ -14,8 +15,7 @@ MOST_NOTICES = 16  # of one answer
 
 def quoted(ours: str, words: str) -> str:
     """Two sentences on one line. `words`: the worker's."""
-    line = "".join(c if c.isprintable() else " " for c in words[:QUOTED_CHARS])
-    return f"{ours}. In the worker's words: {line!r}"
+    return f"{ours}. In the worker's words: {printable(words[:QUOTED_CHARS])!r}"
 
 
 def with_marked_notices(job: Job, delta: Delta) -> Delta:

@@ -38,6 +38,7 @@ from coordinator.hub.clock import TICK_S, Clock
 from coordinator.hub.log_bounds import LogBounds
 from coordinator.scheduler.state import JobSpec, Limits, Peer
 from coordinator.telemetry.tracing import Tracing
+from program.printable import printable
 from wire.errors import CLOSE_UNAUTHORIZED, ErrorCode, SupernetError
 from wire.messages import Error, Hello, ToCoordinator, ToWorker
 
@@ -268,4 +269,4 @@ def _log(noted: Noted) -> None:
 
 def _in_one_line(text: str) -> str:
     """A worker's words may be in it: no line of the log, and no command to a terminal, is to be forged with them."""
-    return "".join(c if c.isprintable() else "?" for c in text[:LOGGED_CHARS])
+    return printable(text[:LOGGED_CHARS], "?")

@@ -8,7 +8,7 @@ is back when it is returned.
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, true, update
 
 from coordinator.clock import DAY_MS
 from coordinator.ledger.commit import apply
@@ -134,21 +134,11 @@ def of_account(database: Database, account: str, most: int) -> list[Payout]:
 
 def in_state(database: Database, state: PayoutState | None, most: int) -> list[Payout]:
     """The payouts in one state, or all; the newest first."""
-    return _read(database, True if state is None else payouts.c.state == state, most)
+    return _read(database, true() if state is None else payouts.c.state == state, most)
 
 
-def owed(database: Database) -> dict[tuple[Currency, PayoutState], int]:
-    """What owners have asked for, and what is approved and not sent, by currency and state. Nano-dollars."""
-    by = (payouts.c.currency, payouts.c.state)
-    rows = database.query(
-        select(*by, func.sum(payouts.c.nano)).where(payouts.c.state.in_(("asked", "approved"))).group_by(*by)
-    )
-    return {(row[0], row[1]): int(row[2]) for row in rows}
-
-
-def _read(database: Database, among: object, most: int) -> list[Payout]:
-    statement = select(payouts).order_by(payouts.c.asked_ms.desc(), payouts.c.id).limit(most)
-    statement = statement if among is True else statement.where(among)  # type: ignore[arg-type]
+def _read(database: Database, among: ColumnElement[bool], most: int) -> list[Payout]:
+    statement = select(payouts).where(among).order_by(payouts.c.asked_ms.desc(), payouts.c.id).limit(most)
     return [Payout(**row._mapping) for row in database.query(statement)]
 
 

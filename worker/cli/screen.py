@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from time import localtime, strftime
 
+from program.printable import printable
 from program.versions import newer
 from wire.earnings import Earnings
 from worker.machine.description import Reading
@@ -16,7 +17,7 @@ GUESSED = {"lookup": "from the text", "mtp": "by the model's own head"}
 
 def page(status: Status) -> str:
     """Return the whole status as lines for a terminal."""
-    return "\n".join(_clean(line) for line in _lines(status))
+    return "\n".join(printable(line) for line in _lines(status))
 
 
 def _lines(status: Status) -> Iterator[str]:
@@ -146,8 +147,3 @@ def _duration(seconds: float) -> str:
 
 def _clock(epoch: float) -> str:
     return strftime("%d %b %H:%M", localtime(epoch))
-
-
-def _clean(line: str) -> str:
-    """Blank what is not printable: a stranger's words must not move the cursor."""
-    return "".join(char if char.isprintable() else " " for char in line)

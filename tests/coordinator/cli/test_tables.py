@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from coordinator.cli.tables import day, plain, print_table
+from coordinator.cli.tables import day, print_table
 
 ROWS = [{"name": "alice", "earned_nano": 1_500_000_000, "last_ms": 0, "note": None, "hidden": 1}]
 COLUMNS = ("name", "earned_nano", "last_ms", "note")
@@ -17,10 +17,6 @@ def test_people_read_dollars_and_times_and_programs_what_is_stored(capsys: pytes
     assert row.split() == ["alice", "$1.5", "1970-01-01T00:00:00Z", "-"]
     print_table(ROWS, COLUMNS, as_json=True)
     assert json.loads(capsys.readouterr().out) == [{name: ROWS[0][name] for name in COLUMNS}]
-
-
-def test_no_word_of_a_stranger_commands_a_terminal() -> None:
-    assert plain("a\x1b[2J\nb\u202ec") == "a [2J b c"
 
 
 def test_days_are_counted_from_1970() -> None:
