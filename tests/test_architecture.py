@@ -120,6 +120,7 @@ PURE = [
     "coordinator/media",
     "coordinator/scheduler",
     "program/versions.py",
+    "program/printable.py",
     "worker/issues.py",
     "worker/subprocesses/codec.py",
     "worker/engine/devices.py",

@@ -235,14 +235,9 @@ def _ledger_check(call: _Call) -> None:
 
 
 def _media_reports(call: _Call) -> None:
-    names = {account.id: account.name for account in list_accounts(call.database)}
+    name = {account.id: account.name for account in list_accounts(call.database)}.get
     rows = [
-        {
-            **asdict(one),
-            "account": names.get(one.account),
-            "owner": names.get(one.owner),
-            "reason": printable(one.reason),
-        }
+        {**asdict(one), "account": name(one.account), "owner": name(one.owner), "reason": printable(one.reason)}
         for one in list_reports(call.database, MOST_REPORTS)
     ]
     print_table(rows, ("at_ms", "artefact", "owner", "job", "account", "reason"), as_json=call.arguments.json)
