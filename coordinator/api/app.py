@@ -115,7 +115,7 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
         ("GET", "/account", pages.page),
         ("GET", "/add-worker", pages.page),
         ("GET", "/workers/{worker}", pages.page),
-        ("GET", "/web/{name}", pages.file),
+        ("GET", "/web/{name:path}", pages.file),
     ]
     served = [Route(path, endpoint, methods=[method]) for method, path, endpoint in table]
     sockets = [

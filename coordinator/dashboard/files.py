@@ -56,8 +56,9 @@ class File:
 
 
 def read_files(folder: Path = FOLDER) -> dict[str, File]:
-    """All files under their names: no name of a request ever becomes a path."""
-    return {path.name: _read(path) for path in sorted(folder.iterdir()) if path.is_file()}
+    """All files under their names, `folder/name` where they lie in one: no name of a request ever becomes a path."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {path.relative_to(folder).as_posix(): _read(path) for path in paths}
 
 
 def _read(path: Path) -> File:

@@ -83,7 +83,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def drawn(page: Page, text: str, step: int) -> Any:
-    return page.evaluate(DRAWN, ["/markdown.js", text, step])
+    return page.evaluate(DRAWN, ["/playground/markdown.js", text, step])
 
 
 def test_each_mark_is_drawn(page: Page) -> None:
@@ -140,8 +140,8 @@ def test_twice_the_answer_is_twice_the_work(page: Page, before: str, line: str) 
 
 
 THOUGHT = """async (length) => {
-  const { AnswerView } = await import("/turns.js");
-  const { Answer } = await import("/chat.js");
+  const { AnswerView } = await import("/playground/turns.js");
+  const { Answer } = await import("/playground/chat.js");
   window.requestAnimationFrame = (draw) => { draw(); return 0; };
   let work = 0;
   const text = Object.getOwnPropertyDescriptor(Node.prototype, "textContent");

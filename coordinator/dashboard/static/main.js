@@ -1,14 +1,14 @@
 // Which page is shown, who is signed in, light or dark.
 
-import { accountPage } from "./account.js";
-import { addWorkerPage } from "./add_worker.js";
-import { ApiError, key, session } from "./api.js";
-import { h } from "./dom.js";
-import { recall, signOut as endSession } from "./identity.js";
-import { networkPage } from "./network.js";
-import { forget, playgroundPage } from "./playground.js";
-import { signInPage } from "./signin.js";
-import { workerPage } from "./worker.js";
+import { accountPage } from "./account/account.js";
+import { addWorkerPage } from "./owner/add_worker.js";
+import { ApiError, key, session } from "./parts/api.js";
+import { h } from "./parts/dom.js";
+import { recall, signOut as endSession } from "./account/identity.js";
+import { networkPage } from "./network/network.js";
+import { forget, playgroundPage } from "./playground/playground.js";
+import { signInPage } from "./account/signin.js";
+import { workerPage } from "./network/worker.js";
 
 /**
  * What a page is given besides its root: its part of the address, how to ask for a key, how to show it anew.

@@ -78,6 +78,8 @@ SERVED: dict[str, dict[str, int]] = {
     "/workers/w": {"GET": 200},
     f"/web/{SCRIPT}": {"GET": 200},
     "/web/no-such-file.js": {"GET": 404},
+    "/web/parts/dom.js": {"GET": 200},
+    "/web/a/b": {"GET": 404},
 }
 SLASHES = ["/v1/chat/completions/", "/v1//chat/completions", "//v1/models/", "/v1/account/", "/health//", "/workers/w/"]
 UNKNOWN = [
@@ -88,7 +90,6 @@ UNKNOWN = [
     "/v1/embeddings",
     "/web",
     "/web/",
-    "/web/a/b",
     "/workers",
     "/v1/account/keys/a/b",
     "/docs",

@@ -7,7 +7,7 @@ import pytest
 
 from coordinator.dashboard.files import FOLDER, read_files
 
-SCRIPTS = sorted(path.name for path in FOLDER.glob("*.js"))
+SCRIPTS = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.js"))
 
 
 def test_a_packed_file_is_the_same_file() -> None:

@@ -1,8 +1,8 @@
 // Earnings in money: what can be asked for, and what became of what was.
 
-import { ApiError, json } from "./api.js";
-import { h } from "./dom.js";
-import { dollars } from "./format.js";
+import { ApiError, json } from "../parts/api.js";
+import { h } from "../parts/dom.js";
+import { dollars } from "../parts/format.js";
 
 const WORDS = {
   asked: "waits for the operator",

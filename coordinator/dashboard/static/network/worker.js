@@ -1,13 +1,13 @@
 // One worker, for its owner and the operator: what it does, what it earned, how fast it is, what is wrong with it.
 
-import { ApiError, json } from "./api.js";
-import { h, keep, link, say } from "./dom.js";
-import { bytes, compact, dollars, plural, since, speed, whole } from "./format.js";
+import { ApiError, json } from "../parts/api.js";
+import { h, keep, link, say } from "../parts/dom.js";
+import { bytes, compact, dollars, plural, since, speed, whole } from "../parts/format.js";
 import { legend, Strip } from "./cells.js";
 import { speedCurve } from "./curve.js";
 import { Flow } from "./flow.js";
 import { Makings, toolWords } from "./makings.js";
-import { Problems } from "./problems.js";
+import { Problems } from "../parts/problems.js";
 import { STATUS } from "./tiles.js";
 
 const EVERY_MS = 1000;

@@ -1,8 +1,8 @@
 // A chat in the browser, with everything that the API says about an answer.
 
-import { ApiError, json } from "./api.js";
+import { ApiError, json } from "../parts/api.js";
 import { Answer, ask } from "./chat.js";
-import { h } from "./dom.js";
+import { h } from "../parts/dom.js";
 import { Pictures, content } from "./pictures.js";
 import { Settings } from "./settings.js";
 import { AnswerView, questionNode, resultNode, resultsForm } from "./turns.js";

@@ -1,12 +1,12 @@
 // A machine joins the network in three steps: a key for it, a command there, and what becomes of it.
 
-import { ApiError, json } from "./api.js";
+import { ApiError, json } from "../parts/api.js";
 import { commandsCard } from "./commands.js";
-import { copied } from "./copy.js";
-import { h, link, say } from "./dom.js";
-import { dollars, plural, whole } from "./format.js";
-import { Problems } from "./problems.js";
-import { toolWords } from "./makings.js";
+import { copied } from "../parts/copy.js";
+import { h, link, say } from "../parts/dom.js";
+import { dollars, plural, whole } from "../parts/format.js";
+import { Problems } from "../parts/problems.js";
+import { toolWords } from "../network/makings.js";
 
 const EVERY_MS = 2000;
 

@@ -1,7 +1,7 @@
 // A lane for each model: who waits on the left, the slots that serve them on the right.
 
-import { h, keep, label, link, say } from "./dom.js";
-import { plural, speed } from "./format.js";
+import { h, keep, label, link, say } from "../parts/dom.js";
+import { plural, speed } from "../parts/format.js";
 import { Strip } from "./cells.js";
 import { toolWords } from "./makings.js";
 

@@ -1,9 +1,9 @@
 // The ways in: a passkey, a recovery code, a new account, or a key that somebody has.
 
-import { ApiError, json, key, session } from "./api.js";
-import { h } from "./dom.js";
+import { ApiError, json, key, session } from "../parts/api.js";
+import { h } from "../parts/dom.js";
 import { hindrance, recall, recover, signIn, signUp } from "./identity.js";
-import { secret } from "./secret.js";
+import { secret } from "../parts/secret.js";
 
 const INVITE = "#invite=";
 

@@ -1,6 +1,6 @@
 // The network as it is now: one stream, kept up to date, told to whoever listens. It rests while nobody looks.
 
-import { ApiError, events, request } from "./api.js";
+import { ApiError, events, request } from "../parts/api.js";
 
 const FIRST_WAIT_S = 1;
 const MAX_WAIT_S = 30;

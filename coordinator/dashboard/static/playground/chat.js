@@ -1,6 +1,6 @@
 // One answer of the API, from request to end: what has come of it so far, and how long it took.
 
-import { ApiError, events, request } from "./api.js";
+import { ApiError, events, request } from "../parts/api.js";
 
 /** An answer as far as it has come. Times in ms since the request was sent. */
 export class Answer {

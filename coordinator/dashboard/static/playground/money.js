@@ -1,6 +1,6 @@
 // What an answer cost, however the coordinator words it.
 
-import { dollars } from "./format.js";
+import { dollars } from "../parts/format.js";
 
 /** `usage.cost` in words, "" when there is none. */
 export function costOf(usage) {

@@ -1,6 +1,6 @@
 // The pictures, films and pieces of music that a pipeline makes now: a bar for each, with its stage.
 
-import { h, keep, label, say } from "./dom.js";
+import { h, keep, label, say } from "../parts/dom.js";
 
 /** What a tool of a pipeline does, for people. */
 const TOOLS = {

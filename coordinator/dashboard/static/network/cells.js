@@ -1,7 +1,7 @@
 // A slot as a cell: what each letter of the API means, and a strip of cells that changes only where something did.
 
-import { h, label } from "./dom.js";
-import { plural } from "./format.js";
+import { h, label } from "../parts/dom.js";
+import { plural } from "../parts/format.js";
 
 /** Letter -> name of its class, and what it means. The order is that of the legend and of the bars. */
 export const STATES = new Map([

@@ -1,7 +1,7 @@
 // Pictures beside a message: taken from a file, the clipboard or a drop, made small, shown, and sent as data URIs.
 
-import { h, say } from "./dom.js";
-import { plural, whole } from "./format.js";
+import { h, say } from "../parts/dom.js";
+import { plural, whole } from "../parts/format.js";
 
 const MOST_SIDE = 1024; // px: a model sees no more of a picture than that
 const JPEG_QUALITY = 0.92;

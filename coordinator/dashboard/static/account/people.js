@@ -1,9 +1,9 @@
 // What only a person does who has signed in: passkeys and recovery codes, invites, the account's data and its end.
 
-import { ApiError, json, request } from "./api.js";
-import { h } from "./dom.js";
+import { ApiError, json, request } from "../parts/api.js";
+import { h } from "../parts/dom.js";
 import { addPasskey } from "./identity.js";
-import { secret, twice } from "./secret.js";
+import { secret, twice } from "../parts/secret.js";
 
 const day = (/** @type {number} */ seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
 

@@ -1,6 +1,6 @@
 // The knobs of the playground -> the fields of a request. An empty field is left out: the model's own default counts.
 
-import { h } from "./dom.js";
+import { h } from "../parts/dom.js";
 
 /** @type {[string, string, {min: number, max?: number, step: number}][]} */
 const NUMBERS = [

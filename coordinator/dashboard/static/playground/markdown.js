@@ -4,7 +4,7 @@
 // An answer grows at its end, and each line is read once: only the last line, which may still grow, is taken back from
 // the page and drawn again. A line that is very long is drawn in stretches, so that this costs little as well.
 
-import { h } from "./dom.js";
+import { h } from "../parts/dom.js";
 import { inline } from "./inline.js";
 
 const STRETCH = 2000; // characters

@@ -1,12 +1,12 @@
 // The network, live: how fast it flows, who waits, what every worker does, what is wrong.
 
-import { h, say } from "./dom.js";
-import { plural, speed, whole } from "./format.js";
+import { h, say } from "../parts/dom.js";
+import { plural, speed, whole } from "../parts/format.js";
 import { legend } from "./cells.js";
 import { Flow } from "./flow.js";
 import { Lanes } from "./lanes.js";
 import { watchNetwork } from "./live.js";
-import { Problems } from "./problems.js";
+import { Problems } from "../parts/problems.js";
 import { Tiles } from "./tiles.js";
 
 export function networkPage(root, { askForKey }) {

@@ -1,7 +1,7 @@
 // A tile for each worker. Hundreds of workers: a page of tiles, the rest a click or a search away.
 
-import { h, keep, link, say } from "./dom.js";
-import { plural, since, speed, whole } from "./format.js";
+import { h, keep, link, say } from "../parts/dom.js";
+import { plural, since, speed, whole } from "../parts/format.js";
 import { Strip } from "./cells.js";
 import { Makings, toolWords } from "./makings.js";
 

@@ -1,7 +1,7 @@
 // The line of tokens a second, flowing: the last three minutes, drawn on a canvas. It stands still for who wants that.
 
-import { h, label, say } from "./dom.js";
-import { speed } from "./format.js";
+import { h, label, say } from "../parts/dom.js";
+import { speed } from "../parts/format.js";
 
 const SECONDS = 180;
 const FRAME_MS = 33;

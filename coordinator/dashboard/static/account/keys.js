@@ -1,8 +1,8 @@
 // The keys of an account: made, renewed, ended. A new key is shown once.
 
-import { ApiError, json } from "./api.js";
-import { h } from "./dom.js";
-import { secret, twice } from "./secret.js";
+import { ApiError, json } from "../parts/api.js";
+import { h } from "../parts/dom.js";
+import { secret, twice } from "../parts/secret.js";
 
 const day = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
 

@@ -1,7 +1,7 @@
 // The speed that a worker measured: tokens a second of all streams together, against how many stream at once.
 
-import { h, s } from "./dom.js";
-import { speed } from "./format.js";
+import { h, s } from "../parts/dom.js";
+import { speed } from "../parts/format.js";
 
 const WIDTH = 520, HEIGHT = 220, LEFT = 48, RIGHT = 16, TOP = 26, BOTTOM = 42;
 

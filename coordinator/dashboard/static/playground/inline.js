@@ -1,6 +1,6 @@
 // The marks within a line of Markdown as DOM nodes: code, links, bold, italics, struck.
 
-import { h } from "./dom.js";
+import { h } from "../parts/dom.js";
 
 // In order: code, links, bold, italics, struck. Each is bounded, so that no text takes long.
 const INLINE = /(`+)([^`]{1,2000}?)\1|\[([^\]\n]{1,300})\]\((https?:\/\/[^\s)]{1,2000})\)|\*\*([^*\n](?:[^\n]{0,998}?[^*\n])?)\*\*|(?<![\w*])[*_]([^\s*_](?:[^*_\n]{0,500}?[^\s*_])?)[*_](?![\w*])|~~([^~\n]{1,500})~~/g;

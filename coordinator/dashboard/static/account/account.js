@@ -1,9 +1,9 @@
 // An account: what it has, what it has used, by day, model and key, and its keys.
 
-import { ApiError, json, key, session } from "./api.js";
-import { daysChart, sumsChart } from "./charts.js";
-import { h } from "./dom.js";
-import { compact, dollars, plural } from "./format.js";
+import { ApiError, json, key, session } from "../parts/api.js";
+import { daysChart, sumsChart } from "../parts/charts.js";
+import { h } from "../parts/dom.js";
+import { compact, dollars, plural } from "../parts/format.js";
 import { keysCard } from "./keys.js";
 import { invitesCard, leavingCard, passkeysCard } from "./people.js";
 import { payoutsCard } from "./payouts.js";

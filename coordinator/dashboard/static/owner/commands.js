@@ -1,7 +1,7 @@
 // The commands that make a machine a worker: as a service, with pip, in a container.
 
-import { copied } from "./copy.js";
-import { h } from "./dom.js";
+import { copied } from "../parts/copy.js";
+import { h } from "../parts/dom.js";
 
 const ENGINES = { cpu: "no GPU, or any", vulkan: "AMD, Intel or NVIDIA, with Vulkan", cuda: "NVIDIA, with CUDA" };
 

@@ -1,6 +1,6 @@
 // Who is signed in with a passkey, and the ways in: what the browser's authenticator is asked and what it answers.
 
-import { ApiError, json, session } from "./api.js";
+import { ApiError, json, session } from "../parts/api.js";
 
 /** @typedef {{signup: "off" | "invite" | "open", origin: string, session: null | {account: string, name: string, csrf_token: string}}} Told */
 

@@ -1,8 +1,8 @@
 // What a conversation looks like: a question, and an answer with its thought, its calls, its cost and its troubles.
 
-import { grow, h, say } from "./dom.js";
-import { plural, speed, words } from "./format.js";
-import { Makings, toolWords } from "./makings.js";
+import { grow, h, say } from "../parts/dom.js";
+import { plural, speed, words } from "../parts/format.js";
+import { Makings, toolWords } from "../network/makings.js";
 import { Markdown } from "./markdown.js";
 import { Media } from "./media.js";
 import { costOf } from "./money.js";

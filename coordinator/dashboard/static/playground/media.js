@@ -1,7 +1,7 @@
 // The pictures, films and music of this network that an answer links to, shown and played below it. Nothing of another
 // address is ever loaded: that would tell its owner who reads the answer.
 
-import { h } from "./dom.js";
+import { h } from "../parts/dom.js";
 
 const MOST = 16; // of one answer
 const LINK_CHARS = 512; // longer than any link of ours
