@@ -6,7 +6,6 @@ at once: each locks keys, holds and balances, in this order and each of them sor
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Select, Table, bindparam, insert, select, update
@@ -133,8 +132,8 @@ def _write(connection: Connection, book: Book, before: dict[SubAccount, int], se
     ]
     _insert(connection, entries, lines)
     _write_holds(connection, book, server)
-    _insert(connection, earnings, [asdict(earning) for earning in book.earnings])
-    _insert(connection, usage, [asdict(row) for row in book.usage])
+    _insert(connection, earnings, [vars(earning) for earning in book.earnings])
+    _insert(connection, usage, [vars(row) for row in book.usage])
     write_claims(connection, book.claims)
 
 

@@ -1,0 +1,117 @@
+"""What each thing that a page asks for costs, after a month of 100,000 requests a day to 10,000 workers.
+
+    scripts/bench pages [--days N] [--requests N] [--workers N] [--keep FOLDER] [--rounds N] [--json]
+
+A coordinator is started on a database that was filled by the ledger itself (month.py, about ten minutes; `--keep` keeps
+it for the next time). Every request is timed as a client sees it: the median of the rounds with the least and the most.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+from coordinator.accounts.pepper import open_pepper
+from coordinator.clock import now_ms
+from coordinator.ledger.audit import check
+from coordinator.store.database import Database
+from tools.bench.pages.month import Size, fill
+from tools.local_network import Network
+
+PATHS = (
+    "/v1/account",
+    "/v1/account/usage?days=30",
+    "/v1/account/keys",
+    "/v1/account/workers",
+    "/v1/account/payouts",
+    "/v1/models",
+    "/v1/network",
+    "/v1/payouts",
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """`ms`: the median."""
+
+    path: str
+    status: int
+    bytes: int
+    ms: float
+    least: float
+    most: float
+
+
+def measure(network: Network, path: str, rounds: int) -> Figure:
+    took, status, size = [], 0, 0
+    for _ in range(rounds):
+        begun = time.perf_counter()
+        request = urllib.request.Request(network.url + path, headers={"Authorization": f"Bearer {network.key}"})
+        try:
+            with urllib.request.urlopen(request, timeout=120) as answer:
+                status, size = answer.status, len(answer.read())
+        except urllib.error.HTTPError as error:
+            status, size = error.code, len(error.read())
+        took.append((time.perf_counter() - begun) * 1000)
+    return Figure(path, status, size, round(median(took), 1), round(min(took), 1), round(max(took), 1))
+
+
+def prepare(network: Network, size: Size) -> None:
+    """Make the database, unless the folder has it."""
+    kept = network.folder / "key.txt"
+    if kept.exists():
+        network.key = kept.read_text()
+        return
+    network.key = network.create_key("test", "--scope", "admin,client,worker")
+    database = Database(network.folder / network.db)
+    try:
+        pepper = open_pepper(database, network.folder / f"{network.db}.pepper", make=False)
+        for done, whole in fill(database, pepper, size, now_ms()):
+            if done % 100_000 < 2000:
+                print(f"{done:,} of {whole:,} requests are booked", file=sys.stderr)
+        if wrong := check(database):
+            raise SystemExit(f"bench: the money does not add up: {wrong[0]}")
+    finally:
+        database.close()
+    kept.write_text(network.key)
+
+
+def figures(network: Network, paths: list[str], rounds: int) -> Iterator[Figure]:
+    network.start_coordinator()
+    for path in paths:
+        yield measure(network, path, rounds)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("scripts/bench pages", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--requests", type=int, default=100_000, help="of a day (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=10_000, help="that have earned (default: %(default)s)")
+    parser.add_argument("--clients", type=int, default=1000, help="other accounts that ask (default: %(default)s)")
+    parser.add_argument("--keep", type=Path, help="folder of the database, which is made once")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--path", action="append", help="measure this one instead of all; more than once for several")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as spare:
+        folder = asked.keep or Path(spare)
+        folder.mkdir(parents=True, exist_ok=True)
+        network = Network(folder, Path(__file__))
+        try:
+            prepare(network, Size(asked.days, asked.requests, asked.workers, asked.clients))
+            for each in figures(network, asked.path or list(PATHS), asked.rounds):
+                words = f"{each.path}: {each.ms} ms ({each.least} to {each.most}), {each.status}, {each.bytes:,} bytes"
+                print(json.dumps(asdict(each)) if asked.json else words, flush=True)
+        finally:
+            network.close()
+
+
+if __name__ == "__main__":
+    main()
