@@ -19,7 +19,6 @@ from coordinator.artefacts.checker import Checker
 from coordinator.artefacts.filter import MediaFilter
 from coordinator.artefacts.places import opened
 from coordinator.billing.billing import Billing
-from coordinator.billing.deposit_hook import read_secret
 from coordinator.billing.maintenance import Maintenance
 from coordinator.clock import now_ms
 from coordinator.config import Config
@@ -43,6 +42,7 @@ from coordinator.telemetry.tracing import SERVICE, Tracing
 from coordinator.videos.films import Films
 from program.catalog import load_catalog
 from program.otel import tracer
+from program.secret_files import read_secret
 from program.settings import ConfigError
 from wire.catalog import Catalog
 

@@ -1,23 +1,17 @@
 """The word of a payment service that somebody has paid: signed as Standard Webhooks are (standardwebhooks.com, v1).
 
-The signature is HMAC-SHA256 of `ID.TIMESTAMP.BODY` under a secret that both have, in base64; a message is of now, give
-or take TOLERANCE_S, and its id is what books it once.
+A message is of now, give or take TOLERANCE_S, and its id is what books it once.
 """
 
-import base64
-import binascii
-import hashlib
 import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+from program.signatures import signature
 from wire.errors import ErrorCode, SupernetError
 
 TOLERANCE_S = 300.0
-PREFIX = "whsec_"
-LEAST_BYTES = 24  # of a secret, as the standard says
 MOST_SIGNATURES = 16  # in one header: a service that changes its secret signs with both
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
@@ -29,19 +23,6 @@ class Signed:
     id: str
     timestamp: str
     signatures: tuple[str, ...]
-
-
-def read_secret(path: Path) -> bytes:
-    """The secret in a file: `whsec_` and base64, or base64 alone. Raises ValueError with words for the operator."""
-    try:
-        secret = base64.b64decode(path.read_text("ascii").strip().removeprefix(PREFIX), validate=True)
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, binascii.Error):
-        raise ValueError(f"{path} has no secret: whsec_ and base64, as the payment service shows it") from None
-    if len(secret) < LEAST_BYTES:
-        raise ValueError(f"the secret in {path} is shorter than {LEAST_BYTES} bytes: it could be guessed")
-    return secret
 
 
 def read_headers(headers: Mapping[str, str], now_s: float) -> Signed:
@@ -57,8 +38,7 @@ def read_headers(headers: Mapping[str, str], now_s: float) -> Signed:
 
 def verify(secret: bytes, signed: Signed, body: bytes) -> None:
     """Raises permission_denied unless one of the signatures is right for this body."""
-    content = f"{signed.id}.{signed.timestamp}.".encode() + body
-    right = "v1," + base64.b64encode(hmac.new(secret, content, hashlib.sha256).digest()).decode()
+    right = signature(secret, signed.id, signed.timestamp, body)
     if not any(hmac.compare_digest(right.encode(), given.encode()) for given in signed.signatures):
         raise _denied("no signature is right for this message and this secret")
 

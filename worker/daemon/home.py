@@ -10,7 +10,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 
-from worker.internet import public
+from program.internet import public
 
 Address = tuple[int, tuple[str, int] | tuple[str, int, int, int]]  # a family, and what connect() takes
 Resolve = Callable[[str, int], Awaitable[list[Address]]]

@@ -16,8 +16,8 @@ from huggingface_hub import HfApi, HfFileMetadata, constants, get_hf_file_metada
 from huggingface_hub import errors as hub_errors
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
+from program.internet import addresses, public
 from wire.catalog import File
-from worker.internet import addresses, public
 from worker.weights.files import WeightsError
 from worker.weights.hub_answers import declared, first_byte, is_hex, quote, refusal
 from worker.weights.store import Entry, Pin, Pinned

@@ -1,11 +1,10 @@
 """A payment service is believed by its signature, and by nothing else."""
 
 import base64
-from pathlib import Path
 
 import pytest
 
-from coordinator.billing.deposit_hook import Signed, read_headers, read_secret, verify
+from coordinator.billing.deposit_hook import Signed, read_headers, verify
 from wire.errors import ErrorCode, SupernetError
 
 # The example of the standard's own specification and libraries.
@@ -58,15 +57,3 @@ def test_headers_that_are_none_or_of_another_time_are_refused(headers: dict[str,
     with pytest.raises(SupernetError) as caught:
         read_headers(headers, now_s)
     assert caught.value.code is ErrorCode.PERMISSION_DENIED
-
-
-def test_the_secret_is_read_and_a_weak_one_is_not(tmp_path: Path) -> None:
-    file = tmp_path / "secret"
-    file.write_text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")
-    assert read_secret(file) == SECRET
-    for text, words in (("whsec_c2hvcnQ=", "shorter"), ("whsec_?", "has no secret"), ("é", "has no secret")):
-        file.write_text(text)
-        with pytest.raises(ValueError, match=words):
-            read_secret(file)
-    with pytest.raises(ValueError, match="cannot read"):
-        read_secret(tmp_path / "none")

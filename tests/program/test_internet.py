@@ -1,6 +1,6 @@
 import pytest
 
-from worker.internet import addresses, public
+from program.internet import addresses, public
 
 
 @pytest.mark.parametrize(
