@@ -1,5 +1,6 @@
-"""The regular work of the ledger: end forgotten holds, let earnings mature, share out the promotion budget, and forget
-old answers to requests with an Idempotency-Key, old starts, and sessions of browsers that are over."""
+"""The regular work of the ledger: end forgotten holds, let earnings mature, share out the promotion budget, add up
+what was used, and forget old answers to requests with an Idempotency-Key, old starts, and sessions of browsers that are
+over."""
 
 import asyncio
 import logging
@@ -15,6 +16,7 @@ from coordinator.ledger.escrow import Terms, mature
 from coordinator.ledger.pricing import decimal
 from coordinator.ledger.promotions import promote
 from coordinator.ledger.recovery import sweep
+from coordinator.ledger.usage_days import roll
 from coordinator.store import replicas
 from coordinator.store.database import Database
 from coordinator.store.errors import StoreError
@@ -49,6 +51,8 @@ class Maintenance:
         if ended:
             log.warning("%d holds that nobody ended were ended", ended)
         while await self.store.run(mature, self.terms, now_ms()):
+            pass
+        while await self.store.run(roll, now_ms()):
             pass
         await self.store.run(forget, now_ms() - KEPT_MS)
         await self.store.run(_clean, now_ms() - replicas.KEPT_MS)

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Integer, cast, func, select
+from sqlalchemy import func, select
 
 from coordinator.clock import DAY_MS
 from coordinator.ledger.orders import UsageRow
+from coordinator.ledger.usage_days import since
 from coordinator.store.database import Database
 from coordinator.store.tables import usage
 
@@ -36,14 +37,10 @@ def read(database: Database) -> list[UsageRow]:
 
 
 def sums(database: Database, account: str, since_ms: int) -> list[UsageSum]:
-    """What one account used since `since_ms`, by day, model and key, the newest day first."""
-    day = cast((usage.c.at_ms - usage.c.at_ms % DAY_MS) / DAY_MS, Integer)
-    by = (day, usage.c.model, usage.c.key)
-    counted = (usage.c.prompt, usage.c.cached, usage.c.completion, usage.c.reasoning, usage.c.cost_nano, usage.c.units)
-    statement = (
-        select(*by, func.count(), *(func.sum(func.coalesce(column, 0)) for column in counted))
-        .where(usage.c.account == account, usage.c.at_ms >= since_ms)
-        .group_by(*by)
-        .order_by(day.desc(), usage.c.model, usage.c.key)
-    )
-    return [UsageSum(row[0], row[1], row[2], *(int(value) for value in row[3:])) for row in database.query(statement)]
+    """What one account used from the day (UTC) of `since_ms` on, by day, model and key, the newest day first."""
+    parts = since(account, since_ms // DAY_MS).subquery()
+    by = (parts.c.day, parts.c.model, parts.c.key)
+    counted = ("requests", "prompt", "cached", "completion", "reasoning", "cost_nano", "units")
+    statement = select(*by, *(func.sum(parts.c[name]) for name in counted)).group_by(*by)
+    ordered = statement.order_by(parts.c.day.desc(), parts.c.model, parts.c.key)
+    return [UsageSum(row[0], row[1], row[2], *(int(value) for value in row[3:])) for row in database.query(ordered)]

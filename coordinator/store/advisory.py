@@ -19,6 +19,7 @@ class Lock(IntEnum):
     MATURE = 0x5EAC
     PROMOTE = 0x5EAD
     SWEEP = 0x5EAE
+    USAGE_DAYS = 0x5EAF
 
 
 def wait(connection: Connection, lock: Lock) -> None:

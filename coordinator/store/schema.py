@@ -1,6 +1,6 @@
 """All tables at once: whoever copies, empties or compares them must have imported each file that declares some."""
 
-from coordinator.store import identity_tables, media_tables, operator_tables, tables
+from coordinator.store import identity_tables, media_tables, operator_tables, rollup_tables, tables
 
-DECLARED_IN = (tables, identity_tables, media_tables, operator_tables)
+DECLARED_IN = (tables, identity_tables, media_tables, operator_tables, rollup_tables)
 metadata = tables.metadata

@@ -88,6 +88,7 @@ usage = Table(
     CheckConstraint("prompt >= 0 AND completion >= 0 AND cost_nano >= 0", name="usage_counts"),
     Index("usage_of_account", "account", "at_ms"),
     Index("usage_of_key", "key"),
+    Index("usage_of_account_by_id", "account", "id"),  # what is not in usage_days yet
 )
 
 # What the database itself must know. `pepper`: a hash under the pepper of its keys, by which that is known again.

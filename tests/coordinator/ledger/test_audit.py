@@ -5,6 +5,7 @@ from sqlalchemy import text
 
 from coordinator.ledger.audit import check
 from coordinator.ledger.pricing import Payee
+from coordinator.ledger.usage_days import roll
 from coordinator.store.database import Database
 from tests.coordinator.ledger.builders import client, do, hold, payer, settle
 
@@ -20,6 +21,8 @@ BROKEN = {
     ),
     "was of server": "UPDATE holds SET ended_by = ended_by - 1 WHERE job = 'j'",
     "its prompt is not billed": "UPDATE usage SET prompt = 0",
+    "is kept as 61": "UPDATE usage_days SET cost_nano = cost_nano + 1",
+    "is kept as 0": "DELETE FROM usage_days",
     "in escrow": "UPDATE earnings SET nano = nano + 1",
 }
 
@@ -30,6 +33,7 @@ def test_a_broken_promise_is_found(address: str, sentence: str) -> None:
     alice, bob = payer(database), client(database, "bob", 0)
     payees = (Payee(f"{bob.account}/w", bob.account, 30),)
     do(database, hold(alice), hold(alice, "open"), settle(alice, payees=payees))
+    assert roll(database, 0) == 0 and roll(database, 0) == 1
     assert check(database) == []
     with database.transaction() as connection:
         for statement in BROKEN[sentence].split(";"):

@@ -20,4 +20,4 @@ def test_rows_come_back_as_they_went_in_and_are_summed_by_day_model_and_key(data
         UsageSum(1, "other", alice.key, 1, 10, 5, 3, 1, 7),
         UsageSum(0, "m", alice.key, 2, 20, 10, 6, 2, 14),
     ]
-    assert sums(database, bob.account, 6) == []
+    assert sums(database, bob.account, DAY_MS) == []

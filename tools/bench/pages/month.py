@@ -1,4 +1,4 @@
-"""A made-up month: accounts, keys, workers, and every request of it booked by the ledger itself, so the books are exact.
+"""A made-up month: accounts, keys, workers, and every request booked by the ledger itself: its books are exact.
 
 A third of all requests are of the one account that looks at the pages, as is one worker in a hundred; the other clients
 are as unequal as clients are. Requests come evenly over the days: a page that is slow on an even day is slow on all.
