@@ -66,13 +66,13 @@ class AccountApi:
     async def me(self, request: Request) -> Response:
         """Who the account is, as Sogni's SDK asks before anything else: in the envelope of Sogni's API, without an
         e-mail address or a wallet, of which this network knows none. The SDK ends its process on any other answer."""
-        _, account = await self.access.authenticate(request)
+        _, account = await self.access.authenticate(request, *request.query_params)  # theirs may say more
         data = {"username": account.name, "currentEmail": None, "walletAddress": None}
         return JSONResponse({"status": "success", "data": data})
 
     async def usage(self, request: Request) -> Response:
         """Sums by day (UTC), model and key."""
-        _, account = await self.access.authenticate(request)
+        _, account = await self.access.authenticate(request, "days")
         days = whole_number(request, "days", 30, 1, MAX_DAYS)
         since_ms = day_start_ms(now_ms(), days - 1)
         rows = await self.access.read(sums, account.id, since_ms)
@@ -128,7 +128,7 @@ class AccountApi:
     async def spend(self, request: Request) -> Response:
         """Move all that the account's workers have earned and that has matured to its spendable balance, or with
         `?kind=credit` only what cannot be paid out."""
-        _, account = await self.access.authenticate(request)
+        _, account = await self.access.authenticate(request, "kind")
         kind = request.query_params.get("kind")
         if kind not in (None, "credit", "earned"):
             raise invalid("kind", "Invalid 'kind': expected 'credit' or 'earned'.")

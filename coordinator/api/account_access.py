@@ -15,6 +15,7 @@ from coordinator.accounts.keys_in_use import Principal
 from coordinator.accounts.quota import Quota
 from coordinator.accounts.rows import AccountRow, get_account
 from coordinator.admission.rate_limits import Rates
+from coordinator.api.query import ADMINS, only
 from coordinator.billing.billing import behind
 from coordinator.identity.errors import Refused
 from coordinator.ledger.orders import Done, Transfer
@@ -47,15 +48,17 @@ class AccountAccess:
     quota: Quota
     rates: Rates = field(default_factory=Rates)  # of these calls, by account
 
-    async def authenticate(self, request: Request) -> tuple[Principal, AccountRow]:
+    async def authenticate(self, request: Request, *query: str) -> tuple[Principal, AccountRow]:
         """The caller, and the account that the call is about: the caller's, or with scope `admin` that of `?account=`.
+        `query`: the names that the endpoint knows besides.
 
-        Raises invalid_api_key, permission_denied, not_found, RateLimited.
+        Raises invalid_api_key, permission_denied, not_found, RateLimited, invalid_request for another name.
         """
-        name = request.query_params.get("account")
+        name = request.query_params.get(ADMINS)
         principal = self.accounts.authenticate(request.headers, *(("client", "admin") if name is None else ("admin",)))
         if self.quota.rpm and "admin" not in principal.scopes:
             self.rates.request(((principal.account, Quota(LOOKUPS, 0, 0)),), time.monotonic())
+        only(request, ADMINS, *query)
         return principal, await self.read(get_account, name or principal.account)
 
     async def read(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

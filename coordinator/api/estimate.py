@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from coordinator.accounts.accounts import Accounts
-from coordinator.api.query import whole_number
+from coordinator.api.query import only, whole_number
 from coordinator.billing.billing import Billing
 from coordinator.ledger.pricing import CURRENCIES, TOKEN_TYPES, Tariff, cost, decimal
 from coordinator.media.price import units
@@ -36,6 +36,7 @@ class EstimateApi:
         tariff = self.billing.tariff(model)
         if (spec := next((spec for spec in self.catalog.media if spec.id == model), None)) is not None:
             return self._media(request, spec, tariff)
+        only(request, "model", "input_tokens", "max_output_tokens", "images", "image_detail", "token_type")
         prompt = whole_number(request, "input_tokens", 0, 0, MAX_TOKENS)
         completion = whole_number(request, "max_output_tokens", 0, 0, MAX_TOKENS)
         pictures = whole_number(request, "images", 0, 0, MAX_PICTURES)

@@ -55,7 +55,7 @@ class MediaApi:
 
     async def list(self, request: Request) -> Response:
         """What the account has, newest first; behind the one that `after` names, `limit` at most."""
-        _, account = await self.access.authenticate(request)
+        _, account = await self.access.authenticate(request, "limit", "after")
         limit = whole_number(request, "limit", 20, 1, MOST_LISTED)
         after = request.query_params.get("after")
         if after is not None and not ID.fullmatch(after):

@@ -11,6 +11,7 @@ from coordinator.accounts.accounts import Accounts
 from coordinator.accounts.api_keys import bearer
 from coordinator.accounts.keys_in_use import Principal
 from coordinator.api.events import EventStream
+from coordinator.api.query import only
 from coordinator.dashboard.feed import Feed
 from coordinator.dashboard.view import Viewer
 
@@ -73,6 +74,8 @@ class NetworkApi:
     def _viewer(self, request: Request) -> tuple[Viewer, Principal | None]:
         """Raises invalid_api_key, or permission_denied."""
         if self.public and bearer(request.headers) is None:
+            only(request)
             return Viewer(None), None
         principal = self.accounts.authenticate(request.headers, *READERS)
+        only(request)
         return Viewer(principal.account, "admin" in principal.scopes), principal

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from coordinator.api.account_access import AccountAccess
 from coordinator.api.body import read_body
-from coordinator.api.query import whole_number
+from coordinator.api.query import only, whole_number
 from coordinator.clock import now_ms
 from coordinator.ledger.grants import balances_of
 from coordinator.ledger.orders import Decision, PayoutState
@@ -43,7 +43,7 @@ class PayoutsApi:
 
     async def list(self, request: Request) -> Response:
         """The account's payouts, the newest first."""
-        _, account = await self.access.authenticate(request)
+        _, account = await self.access.authenticate(request, "limit")
         found = await self.access.read(of_account, account.id, whole_number(request, "limit", 100, 1, MOST_LISTED))
         return JSONResponse({"object": "list", "data": [self._shown(payout) for payout in found]})
 
@@ -76,6 +76,7 @@ class PayoutsApi:
     async def list_all(self, request: Request) -> Response:
         """Every account's payouts, or those in one `state`."""
         self.access.accounts.authenticate(request.headers, "admin")
+        only(request, "state", "limit")
         state = request.query_params.get("state")
         if state is not None and state not in get_args(PayoutState):
             raise invalid("state", f"Invalid 'state': expected one of {', '.join(get_args(PayoutState))}.")
@@ -86,6 +87,7 @@ class PayoutsApi:
     async def decide(self, request: Request) -> Response:
         """Approve, refuse, call sent or take back one payout, with a note that its owner sees."""
         principal = self.access.accounts.authenticate(request.headers, "admin")
+        only(request)
         fields = Fields(load(await read_body(request)))
         decision = fields.choice("decision", tuple(DECISIONS))
         note = fields.text("note", high=ADDRESS) or ""

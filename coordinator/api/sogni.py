@@ -25,7 +25,7 @@ class SogniApi:
 
     async def balance(self, request: Request) -> Response:
         """Answer with the account's balances, as `account.refreshBalance()` reads them."""
-        _, account = await self.access.authenticate(request)
+        _, account = await self.access.authenticate(request, *request.query_params)  # an SDK of theirs may say more
         found = await self.access.read(balances_of, account.id)
         return JSONResponse({"status": "success", "data": balances_json(found, self.billing.units)})
 

@@ -16,7 +16,7 @@ from coordinator.api.errors import renamed
 from coordinator.api.intake import Admitted, Intake
 from coordinator.api.media_inputs import read_input
 from coordinator.api.media_ready import ready_now
-from coordinator.api.query import whole_number
+from coordinator.api.query import only, whole_number
 from coordinator.artefacts.artefacts import Artefacts
 from coordinator.artefacts.names import link
 from coordinator.media.job import MediaJob
@@ -94,6 +94,7 @@ class VideosApi:
 
     async def list(self, request: Request) -> Response:
         principal = self._principal(request)
+        only(request, "limit", "order", "after")
         limit = whole_number(request, "limit", PAGE, 1, MOST_ON_A_PAGE)
         order = request.query_params.get("order", "desc")
         if order not in ("asc", "desc"):
@@ -109,6 +110,7 @@ class VideosApi:
     async def content(self, request: Request) -> Response:
         """The file, or a part of it (Range)."""
         film = await self._find(request)
+        only(request, "variant")
         variant = request.query_params.get("variant", "video")
         if variant != "video":
             raise invalid("variant", "Invalid 'variant': the supported value is 'video'. No thumbnails are made.")
