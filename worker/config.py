@@ -102,6 +102,13 @@ class Config:
     models_dir: Path = setting(
         Path(), "where downloaded weights are kept", Path, "DIR", unset="~/.cache/supernet/models"
     )
+    models_cap_gib: float | None = setting(
+        None,
+        "most that --models-dir may take: before a download what was used least lately and nobody uses is removed",
+        number(0.001, 10**6),
+        "GIB",
+        unset="no limit",
+    )
     state_dir: Path = setting(
         Path(), "this worker's identity; one for each worker of a machine", Path, "DIR", unset="~/.local/state/supernet"
     )
@@ -143,6 +150,10 @@ class Config:
     visible_gpus: str | None = setting(
         None, "the GPUs that may be used, as CUDA reads it", variable="CUDA_VISIBLE_DEVICES", unset="all"
     )
+
+    @property
+    def models_cap_bytes(self) -> int | None:
+        return None if self.models_cap_gib is None else int(self.models_cap_gib * 2**30)
 
 
 def default_state_dir(env: Mapping[str, str]) -> Path:

@@ -22,6 +22,9 @@ class Row:
 ISSUES: dict[str, Row] = {
     # the model's files
     "disk_full": Row("error", "Free some space, or choose another folder with --models-dir."),
+    "models_cap": Row(
+        "error", "Raise --models-cap-gib, choose a smaller model, or end the other worker that uses the same folder."
+    ),
     "gated_repository": Row("error", "Accept the model's terms on the hub with your account and set HF_TOKEN."),
     "damaged_file": Row("error", "Fetch the file again: remove it and restart, or name another with --model-file."),
     "hub_unreachable": Row("error", "Check the network, a proxy (HTTPS_PROXY) and HF_ENDPOINT."),

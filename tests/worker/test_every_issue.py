@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import logging
 import os
@@ -10,6 +11,7 @@ import random
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -18,7 +20,7 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
-from tests.fakes.huggingface_hub import LoopbackHub, Reply
+from tests.fakes.huggingface_hub import COMMIT, Asked, LoopbackHub, Reply
 from tests.worker.bindings.planted import ANY_ROW, CRASH, MANY_ROWS, planted
 from tests.worker.daemon.fake_coordinator import (
     CATALOG,
@@ -49,6 +51,13 @@ from worker.subprocesses import parent
 FAKE_PIPELINE = "tests.worker.media_engine.fake_child"
 FILES = {("someone/tiny-GGUF", "tiny.gguf"): b"GGUF" + random.Random(1).randbytes(1000)}
 pynvml = sys.modules["pynvml"]
+
+
+def claims(size: int) -> Callable[[Asked], Reply | None]:
+    """The hub says that the file is so large."""
+    (content,) = FILES.values()
+    said = {"X-Linked-Size": str(size), "ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": COMMIT}
+    return lambda asked: Reply(200, said) if asked.method == "HEAD" else None
 
 
 ask_once = cache(probe.ask)  # it starts a process, and the answer is always the same
@@ -125,6 +134,16 @@ async def test_disk_full(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
             config = config_in(stage.folder, coordinator, hub=hub.endpoint)
             async with serving(config):
                 await everywhere(stage, coordinator, config, "disk_full")
+
+
+async def test_models_cap(stage: Stage) -> None:
+    with LoopbackHub(FILES) as hub:
+        hub.instead = claims(2**31)
+        async with Coordinator().listening() as coordinator:
+            config = config_in(stage.folder, coordinator, hub=hub.endpoint, models_cap_gib=1.0)
+            async with serving(config):
+                frame = await everywhere(stage, coordinator, config, "models_cap")
+                assert "2.0 GiB" in frame["message"] and "--models-cap-gib" in frame["remedy"]
 
 
 async def test_gated_repository(stage: Stage) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import sys
 import tempfile
 import time
@@ -22,7 +23,9 @@ from worker.media_engine.process import ProcessMediaEngine
 from worker.planning import benchmark, draft_loads, media_setup, media_speeds, model_setup, speed_curves
 from worker.planning.benchmark_jobs import BenchmarkError
 from worker.planning.draft_gain import Gain, gains
+from worker.planning.wanted import wanted
 from worker.weights.download import Report
+from worker.weights.uses import announced
 
 GIB = 2**30
 
@@ -64,9 +67,10 @@ def measure(config: Config, progress: AbstractContextManager[Report], as_json: b
     """Measure the speed of the model or of the pipeline, print it, and keep it for the offer."""
     if config.media is not None and media_setup.chats(config):
         raise ConfigError("--benchmark measures one thing at a time: give --model or --media, and then the other")
-    if config.media is not None:
-        return _measure_media(config, progress, as_json)
-    return _measure_chat(config, progress, as_json)
+    with announced(config.models_dir, wanted(config), f"a --benchmark, process {os.getpid()}"):
+        if config.media is not None:
+            return _measure_media(config, progress, as_json)
+        return _measure_chat(config, progress, as_json)
 
 
 def _measure_media(config: Config, progress: AbstractContextManager[Report], as_json: bool) -> int:

@@ -70,15 +70,16 @@ class Target:
 @dataclass(frozen=True)
 class Probes:
     """How to find out. `free_disk` takes a folder that may not exist yet; `gpu_problems`: why llama.cpp cannot use the
-    GPUs of the machine; `engine`: why it computes wrong or slowly; `hub`: will it give the files; `model`: what is
-    wrong with the files that are here, or how they do not fit, None where no chat is wanted; `vision`: whether it will
-    see pictures, None of a model that cannot; `media`: as `model`, of a pipeline; `daemon`: problems that the running
-    daemon has, or why it is not known."""
+    GPUs of the machine; `engine`: why it computes wrong or slowly; `cap`: whether the models fit under their owner's,
+    None where there is none; `hub`: will it give the files; `model`: what is wrong with the files that are here, or how
+    they do not fit, None where no chat is wanted; `vision`: whether it will see pictures, None of a model that cannot;
+    `media`: as `model`, of a pipeline; `daemon`: problems that the running daemon has, or why it is not known."""
 
     machine: Callable[[], Machine]
     gpu_problems: Callable[[Machine], tuple[Issue, ...]]
     engine: Callable[[Machine], Issue | None]
     free_disk: Callable[[Path], int]
+    cap: Callable[[], Issue | str | None]
     hub: Callable[[], Issue | str]
     model: Callable[[], Issue | str | None]
     vision: Callable[[], Issue | str | None]
@@ -99,6 +100,7 @@ def check(target: Target, probes: Probes) -> list[Finding]:
         _engine(probes.engine(machine)),
         _memory(machine, target.serving),
         _disk(target, probes.free_disk),
+        *_wanted("models cap", probes.cap()),
         _hub(target, probes.hub),
         *_wanted("model", probes.model()),
         *_wanted("vision", probes.vision()),

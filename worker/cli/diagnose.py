@@ -10,6 +10,7 @@ from program.gguf import GgufError
 from wire.catalog import ModelSpec
 from wire.messages import Issue
 from worker.cli import checks, media_findings
+from worker.cli.models import under_cap
 from worker.config import Config, api_url
 from worker.daemon import control_socket
 from worker.daemon.control_socket import ControlError
@@ -53,6 +54,7 @@ def findings(config: Config) -> list[checks.Finding]:
         gpu_problems=lambda machine: gpu_problems(machine, build, config.visible_gpus),
         engine=lambda machine: proven.on_this_machine(config.state_dir, machine).problem,
         free_disk=_free_disk,
+        cap=lambda: under_cap(config, target.needed_bytes),
         hub=lambda: chat.hub if chat.missing else pipeline.hub,
         model=lambda: chat.model,
         vision=lambda: chat.vision,

@@ -40,6 +40,8 @@ def parser() -> argparse.ArgumentParser:
     action.add_argument("--plan", action="store_true", help="say what fits on this machine and why, and leave")
     action.add_argument("--check", action="store_true", help="look at driver, model, disk, hub, coordinator and key")
     action.add_argument("--benchmark", action="store_true", help="measure speed at 1, 2, 4 ... streams, and leave")
+    action.add_argument("--models", action="store_true", help="the models on this disk, their sizes and who uses them")
+    action.add_argument("--models-remove", metavar="ID", help="remove one of them that no worker uses, and leave")
     action.add_argument("--show-config", action="store_true", help="every setting and where it comes from")
     action.add_argument("--health", action="store_true", help="leave with 0 if the daemon of --state-dir is registered")
     action.add_argument("--version", action=_Version, nargs=0, help="show which this is, and leave")
@@ -116,11 +118,15 @@ def _act(args: argparse.Namespace, found: Settings) -> int:
 def _work(args: argparse.Namespace, config: Config) -> int:
     """What needs the hub's client, drivers and llama.cpp, which take long to import: the actions above do without."""
     from wire.errors import ErrorCode, SupernetError
-    from worker.cli import actions
+    from worker.cli import actions, models
     from worker.planning.model_setup import Unready
     from worker.planning.plan import PlanError
 
     try:
+        if args.models or args.models_remove is not None:
+            return (
+                models.show(config, args.json) if args.models else models.remove(config, args.models_remove, args.json)
+            )
         if args.check:
             return actions.check(config, args.json)
         if args.plan:
@@ -153,14 +159,18 @@ def _serve(config: Config, args: argparse.Namespace) -> int:
     from worker.daemon.home import Home
     from worker.daemon.loadout import Scripts
     from worker.daemon.service import Service
+    from worker.planning.wanted import wanted
+    from worker.weights.uses import announced
 
     if not config.coordinator:
         raise ConfigError("no coordinator: give --coordinator wss://host or SUPERNET_COORDINATOR")
     if not config.key:
         raise ConfigError("no key: give --key-file FILE or SUPERNET_KEY; the account's API key is the one")
     home = Home(worker_url(config.coordinator), config.key)
-    with state_dir.hold(config.state_dir), _progress() as report:
-        scripts = Scripts(args.scripted, args.scripted_vision, args.scripted_media)
+    scripts = Scripts(args.scripted, args.scripted_vision, args.scripted_media)
+    used = () if scripts.any else wanted(config)
+    who = f"the worker of {config.state_dir}"
+    with state_dir.hold(config.state_dir), announced(config.models_dir, used, who), _progress() as report:
         service = Service(config, home, report, scripts, args.scripted_gpus, _attended())
         return asyncio.run(service.run())
 

@@ -91,7 +91,9 @@ class Projector:
         with self._trouble():
             found = self._here()
             if found is None:
-                found = download.ensure(self._entry, self._config.models_dir, self._report, self._hub)
+                found = download.ensure(
+                    self._entry, self._config.models_dir, self._report, self._hub, self._config.models_cap_bytes
+                )
             self._check(found.path, header_of(found))
             return found
 

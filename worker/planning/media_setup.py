@@ -66,7 +66,9 @@ def assemble_media(config: Config, report: Report) -> MediaAssembly:
     if missing := not_installed():
         raise Unready(missing, mistaken=True, machine=machine)
     try:
-        folder = folders.ensure_folder(spec, config.models_dir, report, HuggingFace(endpoint=config.hub))
+        folder = folders.ensure_folder(
+            spec, config.models_dir, report, HuggingFace(endpoint=config.hub), config.models_cap_bytes
+        )
     except WeightsError as error:
         raise Unready(issue(error.code, error.message, error.remedy), machine=machine) from error
     return MediaAssembly(spec, folder, machine, made, problems)

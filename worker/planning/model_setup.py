@@ -100,7 +100,8 @@ def assemble(config: Config, report: download.Report, media: MediaPlan | None = 
             if spec.package is None and download.present(spec, config.models_dir, report) is None:
                 # what a GPU or a build lacks is said before hours of download, not after
                 _prove(config, look(config)[0])
-            files = download.ensure(spec, config.models_dir, report, download.HuggingFace(endpoint=config.hub))
+            hub = download.HuggingFace(endpoint=config.hub)
+            files = download.ensure(spec, config.models_dir, report, hub, config.models_cap_bytes)
         header = header_of(files)
         doubts = identify(config, spec, files, header)
         ground = _ground(config, spec, files.path, header, media)

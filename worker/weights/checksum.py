@@ -28,14 +28,28 @@ def sha256_of(path: Path, records: Path, on_progress: Callable[[int], None]) -> 
     `on_progress` gets the bytes read so far.
     """
     before = path.stat()
-    known = _read(_note(path, records))
-    if known and (known.size, known.mtime_ns, known.inode) == (before.st_size, before.st_mtime_ns, before.st_ino):
-        return known.sha256
+    if (known := remembered(path, records)) is not None:
+        return known
     found = digest(path, on_progress)
     after = path.stat()
     if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):  # else it was written to meanwhile
         remember(path, records, found)
     return found
+
+
+def remembered(path: Path, records: Path) -> str | None:
+    """The sha256 that was computed of `path` as it is now; None: none was."""
+    known, now = _read(_note(path, records)), path.stat()
+    return (
+        known.sha256
+        if known and (known.size, known.mtime_ns, known.inode) == (now.st_size, now.st_mtime_ns, now.st_ino)
+        else None
+    )
+
+
+def forget(path: Path, records: Path) -> None:
+    """Drop what was recorded of a file that is gone."""
+    _note(path, records).unlink(missing_ok=True)
 
 
 def digest(path: Path, on_progress: Callable[[int], None]) -> str:

@@ -23,6 +23,7 @@ from worker.weights import identity
 from worker.weights.checksum import digest, remember
 from worker.weights.files import Phase, Progress, Report, Weights, WeightsError, checksum, local, shipped
 from worker.weights.hugging_face import HuggingFace, Repository
+from worker.weights.removal import make_room
 from worker.weights.store import Pin, Pinned, Store, size_of
 
 __all__ = [
@@ -45,11 +46,14 @@ DAMAGED_PAUSE_S = 6 * 3600.0  # before a file that arrived damaged twice is fetc
 log = logging.getLogger("supernet.weights")
 
 
-def ensure(spec: ModelSpec, folder: Path, report: Report, hub: HuggingFace | None = None) -> Weights:
+def ensure(
+    spec: ModelSpec, folder: Path, report: Report, hub: HuggingFace | None = None, cap_bytes: int | None = None
+) -> Weights:
     """Return the checked files of `spec`: from `folder` if they are there (no network then), else from the hub.
 
     Blocks as long as the download takes and calls `report` from this thread. A second process that wants the same
-    model waits for the first instead of fetching it too. Raises WeightsError.
+    model waits for the first instead of fetching it too. Raises WeightsError. `cap_bytes`: so much may lie in `folder`;
+    models that nobody uses are removed for it before the download.
     """
     if spec.package is not None:
         return shipped(spec, folder, report)
@@ -59,9 +63,9 @@ def ensure(spec: ModelSpec, folder: Path, report: Report, hub: HuggingFace | Non
         store.folder.mkdir(parents=True, exist_ok=True)
         with download.locked(store.pin_path.stem):
             pin = _pin(store, download.repository)
-            if pin != store.read_pin():
-                store.write_pin(pin)
+            store.keep_pin(pin)
             missing = [file for file in pin.files if not store.is_checked(store.place(pin, file), file)]
+            make_room(store, pin, missing, cap_bytes)
             store.check_space(missing)
             for file in missing:
                 with download.locked(file.sha256):

@@ -6,9 +6,6 @@ at the first download; what is not plain weights and descriptions is not fetched
 
 import hashlib
 import importlib.util
-import json
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +16,10 @@ from wire.media_catalog import MediaSpec
 from worker.weights.download import Download, HuggingFace
 from worker.weights.files import Report, WeightsError, checksum
 from worker.weights.hugging_face import Listed
-from worker.weights.store import Pin, Pinned, Store, read_pin
+from worker.weights.inventory import PLAIN
+from worker.weights.removal import make_room
+from worker.weights.store import Pin, Pinned, Store, identity_of, pin_of, read_pin
 
-# One to four plain names: nothing absolute, no "..", nothing hidden; descriptions and weights, no pickle, no Python.
-PLAIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*/){0,3}[A-Za-z0-9][A-Za-z0-9._-]*\.(json|safetensors|txt|model)")
 MOST_FILES = 512
 SMALL_BYTES = 32 * 2**20  # of a file for which the hub declares no SHA-256: it is read whole to be checked
 
@@ -55,26 +52,27 @@ class _FolderStore(Store):
 
     @property
     def pin_path(self) -> Path:
-        wanted = ["folder", str(self.spec.repository), self.spec.revision, *self.allow]
-        return self.folder / "pins" / f"{hashlib.sha256(json.dumps(wanted).encode()).hexdigest()}.json"
+        return self.folder / pin_of("folder", str(self.spec.repository), self.spec.revision, *self.allow)
 
     def read_pin(self) -> Pin | None:
         pin = read_pin(self.pin_path)
         return pin if pin and all(PLAIN.fullmatch(file.name) for file in pin.files) else None
 
     def place(self, pin: Pin, file: Pinned) -> Path:
-        return self.folder / _identity(pin.files) / file.name
+        return self.folder / identity_of(pin.files) / file.name
 
     def made(self, pin: Pin) -> Folder:
-        identity = _identity(pin.files)
+        identity = identity_of(pin.files)
         return Folder(self.folder / identity, identity, sum(file.size for file in pin.files), pin.commit)
 
 
-def ensure_folder(spec: MediaSpec, folder: Path, report: Report, hub: HuggingFace | None = None) -> Folder:
+def ensure_folder(
+    spec: MediaSpec, folder: Path, report: Report, hub: HuggingFace | None = None, cap_bytes: int | None = None
+) -> Folder:
     """Return the checked folder of `spec`: from `folder` if all is there (no network then), else from the hub.
 
     Blocks as long as the download takes and calls `report` from this thread; what has arrived is gone on with. Raises
-    WeightsError.
+    WeightsError. `cap_bytes`: as of download.ensure.
     """
     if spec.package is not None:
         return shipped_folder(spec, folder, report)
@@ -84,10 +82,10 @@ def ensure_folder(spec: MediaSpec, folder: Path, report: Report, hub: HuggingFac
         store.folder.mkdir(parents=True, exist_ok=True)
         with download.locked(store.pin_path.stem):
             pin = store.read_pin()
-            if pin is None:
-                pin = _pin(download, store)
-                store.write_pin(pin)
+            pin = store.read_pin() or _pin(download, store)
+            store.keep_pin(pin)
             missing = [file for file in pin.files if not store.is_checked(store.place(pin, file), file)]
+            make_room(store, pin, missing, cap_bytes)
             store.check_space(missing)
             for file in missing:
                 with download.locked(file.sha256):
@@ -126,17 +124,12 @@ def shipped_folder(spec: MediaSpec, folder: Path, report: Report) -> Folder:
     names = [path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()]
     wanted = sorted(filter_repo_objects(names, allow_patterns=list(spec.allow)))
     files = [Pinned(name, (place / name).stat().st_size, checksum(place / name, folder, report)) for name in wanted]
-    return Folder(place, _identity(files), sum(file.size for file in files))
+    return Folder(place, identity_of(files), sum(file.size for file in files))
 
 
 def _store(spec: MediaSpec, folder: Path, report: Report) -> _FolderStore:
     entry = _Entry(spec.id, spec.repository, spec.revision)
     return _FolderStore(entry, folder.resolve(), report, tuple(spec.allow))
-
-
-def _identity(files: Iterable[Pinned]) -> str:
-    lines = sorted(f"{file.name} {file.sha256}\n" for file in files)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _pin(download: Download, store: _FolderStore) -> Pin:

@@ -3,7 +3,7 @@
     <sha256>.gguf             a checked file              <sha256>.part   as much of it as has arrived
     <hash of all>/*           a split model, a pipeline   <sha256>.damaged   it arrived damaged, when
     pins/<hash>.json          commit, sizes, hashes       records/        hashes that were computed before
-    locks/                    one for each model and file
+    locks/                    one for each model and file  uses/         who serves from it now (uses.py)
 
 Names come from hashes, never from the network; only the parts of a split model and the files of a pipeline keep theirs,
 because they find each other by them.
@@ -14,8 +14,9 @@ import errno
 import hashlib
 import json
 import logging
+import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -77,8 +78,7 @@ class Store:
         return self._pin_of(self.spec.files)
 
     def _pin_of(self, files: tuple[File, ...]) -> Path:
-        wanted = [str(self.spec.repository), self.spec.revision, *(file.name for file in files)]
-        return self.folder / "pins" / f"{hashlib.sha256(json.dumps(wanted).encode()).hexdigest()}.json"
+        return self.folder / pin_of(str(self.spec.repository), self.spec.revision, *(file.name for file in files))
 
     def read_pin(self) -> Pin | None:
         """Return the pin of the first download; None: there is none, or the catalog now says something else."""
@@ -97,14 +97,20 @@ class Store:
         return pin if agrees else None
 
     def write_pin(self, pin: Pin) -> None:
-        write_json(self.pin_path, asdict(pin))
+        write_json(self.pin_path, {**asdict(pin), "repository": self.spec.repository})
+
+    def keep_pin(self, pin: Pin) -> None:
+        """Write it if it is another one. How old its file is says when the model was used last."""
+        if read_pin(self.pin_path) == pin:
+            os.utime(self.pin_path)
+        else:
+            self.write_pin(pin)
 
     def place(self, pin: Pin, file: Pinned) -> Path:
         """The path of a file in the store; the parts of a split model lie in a folder under their own names."""
         if len(pin.files) == 1:
             return self.folder / f"{file.sha256}.gguf"
-        whole = hashlib.sha256("".join(part.sha256 for part in pin.files).encode()).hexdigest()
-        return self.folder / whole / Path(file.name).name
+        return self.folder / split_folder(pin.files) / Path(file.name).name
 
     def part(self, file: Pinned) -> Path:
         return self.folder / f"{file.sha256}.part"
@@ -156,6 +162,22 @@ class Store:
             return WeightsError("disk_full", message, "Choose a folder on another one with --models-dir.")
         remedy = "Check the folder's rights, or choose another with --models-dir."
         return WeightsError("not_found", f"cannot use {self.folder}: {error.strerror or error}", remedy)
+
+
+def pin_of(*words: str) -> str:
+    """Where in a store the pin of an entry is; `words`: its repository, its revision, and its files' names."""
+    return f"pins/{hashlib.sha256(json.dumps(words).encode()).hexdigest()}.json"
+
+
+def split_folder(files: Sequence[Pinned]) -> str:
+    """The folder of a model of several parts."""
+    return hashlib.sha256("".join(part.sha256 for part in files).encode()).hexdigest()
+
+
+def identity_of(files: Iterable[Pinned]) -> str:
+    """The name of a pipeline's folder: of the names and hashes of all its files."""
+    lines = sorted(f"{file.name} {file.sha256}\n" for file in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def read_pin(path: Path) -> Pin | None:

@@ -35,6 +35,7 @@ def findings(
     gpu_problems: tuple[Issue, ...] = (),
     free: int = 100 * GIB,
     answers: dict[str, Answer] | None = None,
+    cap: Issue | str | None = None,
     hub: Issue | str = "can be fetched",
     model: Issue | str | None = "fits",
     vision: Issue | str | None = None,
@@ -55,6 +56,7 @@ def findings(
         gpu_problems=lambda machine: gpu_problems,
         engine=lambda machine: engine,
         free_disk=lambda folder: free,
+        cap=lambda: cap,
         hub=lambda: hub,
         model=lambda: model,
         vision=lambda: vision,
@@ -137,6 +139,13 @@ def test_too_little_memory_or_disk_is_a_failure() -> None:
     assert short.ok is False and "10.0 GiB free in /models, 18.0 GiB to download" in short.message
     unknown = findings(replace(TARGET, needed_bytes=0), free=10 * GIB)["disk"]
     assert unknown.ok and "not known" in unknown.message
+
+
+def test_a_cap_is_only_spoken_of_where_there_is_one() -> None:
+    assert "models cap" not in findings()
+    assert findings(cap="20 of 40 GiB")["models cap"].ok
+    small = findings(cap=issue("models_cap", "30 of 20 GiB"))["models cap"]
+    assert small.ok is False and small.code == "models_cap" and "--models-cap-gib" in small.remedy
 
 
 def test_a_disk_without_room_for_the_projector_alone_costs_pictures_and_is_no_failure() -> None:

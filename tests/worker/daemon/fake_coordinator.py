@@ -175,6 +175,7 @@ async def command(config: Config, *argv: str) -> int:
         "SUPERNET_MODEL_FILE": str(config.model_file or ""),
         "SUPERNET_PROJECTOR_FILE": str(config.projector_file or ""),
         "SUPERNET_VISION": config.vision,
+        "SUPERNET_MODELS_CAP_GIB": str(config.models_cap_gib or ""),
         "SUPERNET_SLOTS": str(config.slots),
         "SUPERNET_CONTEXT": str(config.context),
         "HF_ENDPOINT": config.hub,
