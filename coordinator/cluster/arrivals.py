@@ -1,11 +1,12 @@
 """Workers that come to this cell, and who is told of it.
 
 One that brings jobs of another cell is kept waiting for a moment: the edges of these jobs are asked which of them it
-may go on with. Then it is welcomed, with what they gave in time; what comes later waits here for any worker.
+may go on with. Then it is welcomed, with what they gave in time; what comes later waits here for any worker. The name
+of a job tells its edge, but for one that another replica has taken up when its edge had died: which, all are asked.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from coordinator.cluster.jobs import Brought, Jobs
@@ -49,7 +50,7 @@ class _Present:
 class Arrivals:
     """The workers of this cell, as the other cells are told of them. What follows goes to the post.
 
-    `is_known`: whether a replica was ever there, as far as we have heard.
+    `who_has`: who may have the jobs of an edge that is not us; None: of one that was never heard of.
     """
 
     def __init__(self, dispatch: Dispatch, post: Post, presence: Presence, jobs: Jobs) -> None:
@@ -58,7 +59,7 @@ class Arrivals:
         self._present: dict[str, _Present] = {}  # by worker key
         self._away: dict[str, _Present] = {}  # their sockets have ended, and they may come back here or elsewhere
         self._keys: dict[str, str] = {}  # session -> worker key
-        self.is_known: Callable[[ReplicaId], bool] = lambda edge: False
+        self.who_has: Callable[[ReplicaId], Sequence[ReplicaId] | None] = lambda edge: None
 
     def joined(self, hello: Hello, peer: Peer, now: float) -> None:
         """A socket said Hello."""
@@ -154,8 +155,8 @@ class Arrivals:
             self._let_in(session, now)
 
     def _foreign(self, key: str, hello: Hello) -> dict[ReplicaId, list[RunningJob]]:
-        """The jobs that it brings from another cell, by their edge; none of a session that is known here, and of edges
-        that may not exist only the first."""
+        """The jobs that it brings from another cell, by who may have their clients; none of a session that is known
+        here, and of edges that may not exist only the first."""
         known = self._dispatch.worker(key)
         jobs: defaultdict[ReplicaId, list[RunningJob]] = defaultdict(list)
         if hello.resume is None:
@@ -167,11 +168,14 @@ class Arrivals:
             edge = edge_of(job.job)
             if edge is None:
                 continue
-            if edge not in jobs and edge != self._post.me and not self.is_known(edge):
+            asked = [edge] if edge == self._post.me or edge in jobs else self.who_has(edge)
+            if asked is None:
                 strangers += 1
                 if strangers > MOST_STRANGERS:
                     continue
-            jobs[edge].append(job)
+                asked = [edge]
+            for replica in asked:
+                jobs[replica].append(job)
         return jobs
 
     def _ask_edge(self, held: _Held, edge: ReplicaId, question: Reclaim, now: float) -> None:
@@ -179,7 +183,8 @@ class Arrivals:
 
         def answered(messages: tuple[Message, ...], now: float) -> None:
             kept = [one for message in messages if isinstance(message, Reclaimed) for one in message.jobs]
-            brought = [(edge, one) for one in kept if edge_of(one.job) == edge]
+            named, known = {item[0] for item in question.items}, {one.job for _, one in held.brought}
+            brought = [(edge, one) for one in kept if one.job in named - known]
             if self._held.get(session) is not held:
                 self._jobs.settle(brought, now)
                 return

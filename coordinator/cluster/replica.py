@@ -63,7 +63,7 @@ class Replica(Prospect):
         self.arrivals = Arrivals(self.dispatch, self.post, self.presence, self.jobs)
         self.network = Network(self.post, self.pictures, self.presence, self.gossip, self.jobs, self.arrivals)
         self.jobs.is_dark = self.network.peers.is_dark
-        self.arrivals.is_known = self.network.peers.is_known
+        self.arrivals.who_has = self.network.peers.who_has
         self.departure = Departure(self.dispatch, self.arrivals.age_s)
         self.lag_s = 0.0  # how late the shell's loop runs, by its own measure
         self._now = 0.0

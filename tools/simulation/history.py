@@ -207,12 +207,10 @@ class History:
 
     def none_failed(self, but: frozenset[ErrorCode]) -> Iterator[str]:
         """One slot behind a line that is cut every two seconds serves little: who waited as long as anybody may, and
-        for whom nothing had begun, is told so, by one of these errors. Not asked of a job that was taken up after its
-        replica had died: its name is that one's, so a worker that is sent away cannot take it along."""
+        for whom nothing had begun, is told so, by one of these errors."""
         for job, story in self.stories.items():
             _, _, event = story.ends[0]
-            taken_up = f"{job} before" in self.stories
-            if isinstance(event, Failed) and not taken_up and (event.error.code not in but or event.report.attempts):
+            if isinstance(event, Failed) and (event.error.code not in but or event.report.attempts):
                 yield f"{job}: failed: {event}"
 
 

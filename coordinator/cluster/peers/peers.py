@@ -45,9 +45,13 @@ class Peers:
     def __contains__(self, peer: ReplicaId) -> bool:
         return peer in self._peers and not self._peers[peer].dead
 
-    def is_known(self, peer: ReplicaId) -> bool:
-        """Whether the replica is there, or was lately."""
-        return peer in self._peers
+    def who_has(self, edge: ReplicaId) -> list[ReplicaId] | None:
+        """Who may have the clients of an edge: itself, or, if it is dead, any that lives: they may have come back
+        there. None: it is not there, and was not lately."""
+        known = self._peers.get(edge)
+        if known is None:
+            return None
+        return [self._me, *self.alive()] if known.dead else [edge]
 
     def gave_up(self, peer: ReplicaId, now: float) -> bool:
         """Whether the replica was there and is dead, as far as the bus tells now."""

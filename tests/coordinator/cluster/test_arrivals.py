@@ -2,6 +2,7 @@
 
 from coordinator.cluster.arrivals import MOST_STRANGERS
 from coordinator.cluster.protocol.effects import Ask
+from coordinator.cluster.protocol.messages import Attach
 from coordinator.dispatch.effects import CloseWorker, Stopped
 from coordinator.scheduler.state import Peer
 from tests.coordinator.cluster.town import Town, whole
@@ -181,3 +182,36 @@ def test_a_client_of_another_replica_that_leaves_meanwhile_has_left() -> None:
     town.passes(0.5)
     assert [key[0] for key in box.jobs] == [other]
     assert [type(end) for end in town.ends(job)] == [Stopped]
+
+
+def test_a_job_whose_edge_is_dead_goes_with_its_worker_though_its_name_is_that_ones() -> None:
+    town = Town("a", "b", "c", "d")
+    box = town.box("w", "b")
+    job = town.ask("a", tokens=20, stays=True)
+    town.steps(3)
+    town.takes("a", job)
+    town.kill("a")
+    town.passes(4)
+    town.told[job].clear()
+    answer = town.replicas["b"].jobs.lodging.attach(Attach(job, "client"), town.replicas["c"].me, town.now)
+    town.call("c", "attached", answer, town.replicas["b"].me)
+    town.steps(3)
+    assert town.tokens(job) == list(range(6))
+    town.takes("c", job)
+    box.hangs_up()
+    box.dial("d")
+    assert (job, 1) in box.jobs
+    town.steps(21)
+    assert whole(town, job, 20)
+
+
+def test_a_worker_that_brings_jobs_of_dead_edges_asks_each_replica_once() -> None:
+    town = Town("a", "b", "c", "d")
+    for name in "ab":
+        town.kill(name)
+    town.passes(4)
+    jobs = tuple(RunningJob(job=f"j{n}.0.0000000{'ab'[n % 2]}", attempt=1, next_seq=0) for n in range(20))
+    town.effects.clear()
+    hello = Hello(worker="w", instance="1", models=(), resume=Resume(session="s", jobs=jobs))
+    town.call("c", "worker_joined", hello, Peer("x", "owner", "key"))
+    assert sum(isinstance(effect, Ask) for effect in town.effects["c"]) == 1
