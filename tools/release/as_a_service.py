@@ -7,6 +7,7 @@ from dataclasses import replace
 from tools.local_network import Network
 from tools.release.box import GET, Box
 
+SMI = "#!/bin/sh\nprintf '0\\n1\\n'\n"
 SYSTEMCTL = '#!/bin/sh\necho "$*" >>/systemctl.log\n'
 LEFT = ("systemctl.log", "etc/shadow-", "etc/gshadow-", "etc/passwd-", "etc/group-")  # Debian's own copies of before
 
@@ -37,7 +38,29 @@ def live(box: Box, network: Network, say: Callable[[str], None]) -> None:
     told = (box.root / "systemctl.log").read_text().splitlines()
     assert told.count("restart --no-block supernet-worker") == 2 and "enable supernet-worker" in told
     say("as root: a service of its own user, upgraded without being asked for the key again")
+    _second_gpu(box, network, script)
+    say("as root: a second GPU is a second service, and goes by itself")
     box.run("sh", script, "--remove", "--purge")
     left = box.files() - before - {str(box.root / name) for name in LEFT}
     assert not left, f"left behind: {sorted(left)[:10]}"
     say("as root: removed, and nothing is left")
+
+
+def _second_gpu(box: Box, network: Network, script: str) -> None:
+    smi = box.root / "usr" / "bin" / "nvidia-smi"
+    smi.write_text(SMI)
+    smi.chmod(0o755)
+    before = box.files()
+    box.run("sh", script, network.url, "--engine", "cpu", "--gpu", "1")
+    settings = (box.root / "etc" / "supernet" / "worker@1.toml").read_text()
+    assert network.url in settings and "/var/lib/supernet-1" in settings
+    told = (box.root / "systemctl.log").read_text().splitlines()
+    assert told[-1] == "restart --no-block supernet-worker supernet-worker@1"
+    others = box.root / "etc" / "systemd" / "system" / "supernet-worker.service.d" / "gpus.conf"
+    assert "CUDA_VISIBLE_DEVICES=0 " in others.read_text()
+    assert box.run("supernet-worker@1", "--version") == box.run("supernet-worker", "--version")
+    box.run("sh", script, "--remove", "--purge", "--gpu", "1")
+    assert not others.exists() and (box.root / "opt" / "supernet" / "current").exists()
+    new = {path for path in box.files() - before if "/opt/supernet/" not in path}  # the release is another one
+    assert not new, f"left behind: {sorted(new)[:10]}"
+    smi.unlink()

@@ -1,5 +1,6 @@
 """install.sh as a stranger runs it, against releases that are not what they should be, and its parts."""
 
+import argparse
 import hashlib
 import http.server
 import json
@@ -17,7 +18,7 @@ import pytest
 
 from tests.coordinator.a_release import release
 from tools.release import build, manifest
-from tools.release.installer import environment, machine, served
+from tools.release.installer import environment, machine, served, service
 from tools.release.installer import home as installer_home
 from tools.release.installer.home import Home
 from tools.release.installer.served import InstallError, Release
@@ -207,6 +208,31 @@ def test_a_command_of_that_name_that_is_somebody_elses_is_left_alone(tmp_path: P
     home.command.write_text("#!/bin/sh\n")
     home.remove(purge=True)
     assert home.command.exists() and not home.folder.exists()
+
+
+def test_a_second_gpu_is_a_service_and_that_takes_root(served_at: tuple[str, Path], tmp_path: Path) -> None:
+    url, folder = served_at
+    status, said = install(folder, tmp_path / "home", url, "--user", "--gpu", "1")
+    assert status == 1 and "needs root" in said and "CUDA_VISIBLE_DEVICES" in said
+    status, said = install(folder, tmp_path / "home", url, "--gpu", "1,2")
+    assert status == 2 and "--gpu is a number" in said
+
+
+def test_the_gpu_that_is_asked_for_is_that_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is made and what is removed: scripts/install_service does the rest."""
+    ran: list[list[str]] = []
+    monkeypatch.setattr("tools.release.installer.service.subprocess.run", lambda command, check: ran.append(command))
+    monkeypatch.setattr(service, "KEPT_SERVICE", tmp_path / "opt" / "install_service")
+    found = Release.__new__(Release)
+    found.folder = tmp_path
+    monkeypatch.setattr(found, "fetch", lambda name: build.ROOT / "scripts" / name)
+    args = argparse.Namespace(url="https://net.example", model=None, gpu="1", dry_run=False)
+    service.serve(found, "cpu", args, "")
+    service.stop_serving(False, True, "1")
+    service.stop_serving(False, False, None)
+    made, dry, gone = ran
+    assert made[-2:] == ["--gpu", "1"] and dry[2:] == ["--uninstall", "--dry-run", "--gpu", "1"]
+    assert gone[2:] == ["--uninstall"]
 
 
 def test_a_file_larger_than_it_should_be_is_not_read_to_its_end(served_at: tuple[str, Path], tmp_path: Path) -> None:

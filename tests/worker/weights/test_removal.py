@@ -15,16 +15,15 @@ import pytest
 
 from tests.fakes.huggingface_hub import LoopbackHub
 from tests.thoroughness import at_most
-from tests.worker.weights.a_store import bytes_of, entry, hold, hold_eyes, pinned, store_of
+from tests.worker.weights.a_store import bytes_of, entry, hold, hold_eyes, pinned, spec, store_of
 from tests.worker.weights.test_uses import ROOT, another_worker
-from worker.weights import removal
 from worker.weights.download import HuggingFace, ensure
 from worker.weights.entries import Entry
-from worker.weights.files import WeightsError
+from worker.weights.files import Weights, WeightsError
 from worker.weights.inventory import look
 from worker.weights.removal import Busy, make_room, remove
 from worker.weights.store import Pin
-from worker.weights.uses import announced
+from worker.weights.uses import alone, announced
 
 ONE, TWO, THREE, NEW = entry("one"), entry("two"), entry("three"), entry("new")
 PIPELINE = entry("z", "model_index.json", "unet/weights.safetensors", pipeline=True)
@@ -243,8 +242,10 @@ def test_a_model_whose_removal_died_is_fetched_whole_again(
     one = entry("a", *parts)
     hub = LoopbackHub({(one.repository, name): bytes_of(name, 5000) for name in parts})
     with hub:
-        spec = store_of(tmp_path, one).spec
-        get = lambda: ensure(spec, tmp_path, lambda _: None, HuggingFace(endpoint=hub.endpoint, pause_s=0))  # type: ignore[arg-type]  # noqa: E731
+
+        def get() -> Weights:
+            return ensure(spec("a", *parts), tmp_path, lambda _: None, HuggingFace(endpoint=hub.endpoint, pause_s=0))
+
         before = get()
         with dying_after(steps, monkeypatch):
             remove(tmp_path, one.pins(tmp_path))
@@ -254,14 +255,14 @@ def test_a_model_whose_removal_died_is_fetched_whole_again(
 FETCHER = """
 import sys
 from pathlib import Path
-from tests.worker.weights.a_store import entry, store_of
+from tests.worker.weights.a_store import entry, spec
 from worker.weights.download import HuggingFace, ensure
 from worker.weights.files import WeightsError
 from worker.weights.uses import announced
 folder, endpoint, id, cap = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 with announced(folder, [entry(id)], id):
     try:
-        ensure(store_of(folder, entry(id)).spec, folder, lambda _: None, HuggingFace(endpoint=endpoint), cap)
+        ensure(spec(id), folder, lambda _: None, HuggingFace(endpoint=endpoint), cap)
         print("here", flush=True)
     except WeightsError as error:
         print(error.code, flush=True)
@@ -325,6 +326,6 @@ def test_whatever_happens_nothing_in_use_goes_and_no_cap_is_passed(tmp_path: Pat
 
 def test_the_store_must_be_free_within_some_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("worker.weights.uses.TURN_S", 0.1)
-    with removal.uses.alone(tmp_path), pytest.raises(WeightsError, match="for itself") as caught:
+    with alone(tmp_path), pytest.raises(WeightsError, match="for itself") as caught:
         room_for(tmp_path, 100, 1000)
     assert caught.value.code == "locked"

@@ -48,6 +48,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--key-file", type=Path, metavar="FILE", help="the key's file; else SUPERNET_KEY, else it asks")
     parser.add_argument("--model", metavar="ID", help="which model to serve; else the network's default")
     parser.add_argument("--engine", metavar="NAME", help="cpu, vulkan or cuda; else what suits this machine")
+    parser.add_argument(
+        "--gpu", metavar="N", help="a second service, for this GPU alone (nvidia-smi -L has its number)"
+    )
     where = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     parser.add_argument("--folder", type=Path, default=Path(where) / "supernet-worker", help="(default: %(default)s)")
     parser.add_argument("--user", action="store_true", help="for one user, as root too")
@@ -58,6 +61,8 @@ def parse() -> argparse.Namespace:
     args = parser.parse_args()
     if args.purge and not args.remove:
         parser.error("--purge goes with --remove")
+    if args.gpu and not re.fullmatch("0|[1-9][0-9]?", args.gpu):
+        parser.error("--gpu is a number: 0, 1, 2")
     if not args.url and not args.remove:
         parser.error("say which coordinator: sh install.sh https://net.example")
     args.folder = args.folder.absolute()
@@ -67,9 +72,13 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     args = parse()
     service = os.geteuid() == 0 and not args.user and not args.into and Path("/run/systemd/system").exists()
+    if args.gpu and not service:
+        raise InstallError(
+            "--gpu makes a service of systemd, so it needs root: for one user CUDA_VISIBLE_DEVICES chooses"
+        )
     home = Home(args.folder, args.dry_run)
     if args.remove:
-        return stop_serving(args.purge, args.dry_run) if service else home.remove(args.purge)
+        return stop_serving(args.purge, args.dry_run, args.gpu) if service else home.remove(args.purge)
     with tempfile.TemporaryDirectory(prefix="supernet-install-") as folder:
         release = Release(args.url, Path(folder))
         engine = choose_engine(release, args.engine)

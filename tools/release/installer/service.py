@@ -27,6 +27,7 @@ def serve(release: Release, engine: str, args: argparse.Namespace, key: str) -> 
     filler.chmod(0o700)
     command = ["bash", str(scripts / "install_service"), "--fill-with", str(filler), "--coordinator", args.url]
     command += ["--model", args.model] if args.model else []
+    command += ["--gpu", args.gpu] if args.gpu else []
     if key:
         secret = release.folder / "key"
         secret.touch(0o600)
@@ -40,8 +41,10 @@ def serve(release: Release, engine: str, args: argparse.Namespace, key: str) -> 
     shutil.copy(scripts / "install_service", KEPT_SERVICE)
 
 
-def stop_serving(purge: bool, dry: bool) -> None:
+def stop_serving(purge: bool, dry: bool, gpu: str | None) -> None:
+    """Have the script that made the service take it away; `gpu`: that card's alone."""
     if not KEPT_SERVICE.exists():
         raise InstallError(f"there is no service that this script installed in {SERVICE}")
     options = [option for option, on in (("--purge", purge), ("--dry-run", dry)) if on]
+    options += ["--gpu", gpu] if gpu else []
     subprocess.run(["bash", str(KEPT_SERVICE), "--uninstall", *options], check=True)
