@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 from wire.errors import ErrorCode
 from worker.engine.mailbox import Mailbox
+from worker.engine.patience import Patience
 from worker.engine.pipe import FROM_ENGINE, MAX_EVENT_BYTES, TO_ENGINE
-from worker.engine.port import Command, Down, Ended, EngineSpec, Event, Loading, Ready, Stepped, Submit
+from worker.engine.port import Command, Down, Ended, EngineSpec, Event, Loading, Pulse, Ready, Stepped, Submit
 from worker.engine.restart import RestartPolicy, machines_fault
 from worker.issues import ISSUES
 from worker.subprocesses.codec import Garbled
@@ -28,7 +29,7 @@ class Timeouts:
     """Seconds of silence after which the engine counts as hung, and seconds that it has to end by itself."""
 
     loading_s: float = 300.0  # a child that computes says so meanwhile (child.Progress), while kernels are compiled too
-    silent_s: float = 20.0  # a step cannot pulse; the loop keeps each under 5 s (scheduler.LONGEST_STEP_S)
+    silent_s: float = 20.0  # a step cannot pulse; the loop keeps each under 5 s. On a GPU Patience may give it more
     close_s: float = 5.0
 
 
@@ -67,6 +68,8 @@ class ProcessEngine:
         self._pid: int | None = None
         self._life: Life | None = None  # the last one
         self._ready_since: float | None = None
+        self._patience = Patience(0.0, False, 0.0)  # of this life
+        self._steps = 0  # that it has made in this life
         self._proven = False  # a job got a token, in any life
         self._at_eyes = False  # this life has loaded the model, and tries the projector
         self._blind = ""  # what the child died of that tried it; since then there is none
@@ -158,7 +161,8 @@ class ProcessEngine:
     async def _live(self) -> tuple[str, str]:
         """One life of the child; returns how it ended, and the row of issues.py if that is the machine's fault. Raises
         Unkillable."""
-        self._fault, self._problem, self._at_eyes = "", "", False
+        self._fault, self._problem, self._at_eyes, self._steps = "", "", False, 0
+        self._patience = Patience(self._timeouts.silent_s, bool(self._spec.devices), self._clock())
         try:
             child = await ChildProcess.start(self._command, log, MAX_EVENT_BYTES)
         except OSError as error:
@@ -195,6 +199,8 @@ class ProcessEngine:
                 event = replace(event, blind=event.blind or self._blind)
             case Stepped():
                 self._proven = True
+            case Pulse():
+                self._steps = event.steps
             case Ended():
                 self._jobs.pop(event.job, None)
             case _:
@@ -203,6 +209,12 @@ class ProcessEngine:
 
     def _overdue(self, life: Life) -> str | float:
         """A child that is silent for too long is killed; the limit is another once it is ready."""
-        limit = self._timeouts.loading_s if self._ready_since is None else self._timeouts.silent_s
-        left = life.silent_for(limit)
+        if self._ready_since is None:
+            limit, left = self._timeouts.loading_s, life.silent_for(self._timeouts.loading_s)
+        else:
+            limit = self._timeouts.silent_s
+            silent_s = limit - life.silent_for(limit)
+            left = self._patience.look(silent_s, self._clock(), life.child.processor_s, self._steps)
+            if silent_s >= limit and left > 0:
+                log.info("the engine has been silent for %.0f s, and computes: kernels may be compiled", silent_s)
         return left if left > 0 else f"it was silent for {limit:.0f} s"

@@ -229,6 +229,31 @@ async def test_loading_may_be_silent_for_longer() -> None:
     await bench.engine.close()
 
 
+@pytest.mark.parametrize(
+    ("devices", "share", "patience_s"), [(("GPU",), 0.5, 320), (("GPU",), 0.01, 20), ((), 0.5, 20)]
+)
+async def test_an_engine_on_a_gpu_that_compiles_in_its_first_job_is_waited_for_and_one_that_hangs_is_not(
+    devices: tuple[str, ...], share: float, patience_s: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`share`: of a processor that it has meanwhile."""
+    bench = Bench(spec=replace(SPEC, devices=devices))
+    await bench.until(Ready)
+    began = bench.time.clock()
+    monkeypatch.setattr(
+        parent.ChildProcess, "processor_s", property(lambda child: share * (bench.time.clock() - began))
+    )
+    bench.engine.send(submit("hangs"))
+    for _ in range(0, patience_s - 5, 5):
+        bench.time.pass_by(5)
+        for _ in range(3):
+            await asyncio.sleep(0)  # the watch looks, and sleeps again
+    assert bench.engine.pid is not None, "it is still waited for"
+    bench.time.pass_by(5)
+    down = await bench.until(Down)
+    assert down.jobs == ("hangs",) and "silent for 20 s" in down.message
+    await bench.engine.close()
+
+
 async def test_the_fifth_crash_in_ten_minutes_is_the_last() -> None:
     bench = Bench()
     pauses = []
@@ -456,7 +481,7 @@ async def test_a_request_that_fits_no_line_is_refused_by_itself(bench: Bench) ->
 async def test_pictures_without_end_go_through_when_each_waits_for_the_one_before(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parent, "UNREAD_BYTES", 1 << 20)
+    monkeypatch.setattr(parent, "UNREAD_BYTES", 1 << 21)  # a picture, and what was not read of the one before
     for number in range(8):
         await bench.engine.drained()
         bench.engine.send(Picture(str(number), 512, 512, bytes(3 * 512 * 512)))
