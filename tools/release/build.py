@@ -33,17 +33,28 @@ def version_of(source: Path) -> str:
     return version[1]
 
 
+def about_to_be(folder: Path, as_version: str | None) -> str:
+    """The version that `build` would make there. Raises ReleaseError."""
+    if folder.exists():
+        raise ReleaseError(f"{folder} is there already: give a new folder")
+    return as_version or version_of(ROOT)
+
+
 def build(folder: Path, wheels: dict[str, Path], pythons: list[str], *, as_version: str | None = None) -> str:
     """Fill the folder, which must not exist, and return the version. `wheels`: engines by name. Raises ReleaseError,
-    NotPortable."""
+    NotPortable, and leaves nothing then."""
+    version = about_to_be(folder, as_version)
     folder.mkdir(parents=True)
-    version = as_version or version_of(ROOT)
-    _distribution(folder, version)
-    _packages(folder, pythons)
-    for name in SERVICE:
-        shutil.copy(ROOT / "scripts" / name, folder / name)
-    engines = {name: engine.add(wheel, name, folder) for name, wheel in wheels.items()}
-    _installer(folder, version, manifest.write(folder, version, pythons, engines))
+    try:
+        _distribution(folder, version)
+        _packages(folder, pythons)
+        for name in SERVICE:
+            shutil.copy(ROOT / "scripts" / name, folder / name)
+        engines = {name: engine.add(wheel, name, folder) for name, wheel in wheels.items()}
+        _installer(folder, version, manifest.write(folder, version, pythons, engines))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return version
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.release import build, manifest
+from tools.release import __main__, build, manifest
 from tools.release.build import ReleaseError
 
 
@@ -31,3 +31,31 @@ def test_a_pin_has_the_hash_of_each_of_its_wheels_and_one_for_other_systems_is_l
     assert line.startswith("some-thing==1.0 ; sys_platform != 'win32' --hash=sha256:") and line.count("--hash") == 2
     assert manifest.digest(tmp_path / "Some_Thing-1.0-cp311-x.whl") in line
     assert build._hashed(tmp_path, "colorama==0.4.6 ; sys_platform == 'win32'") == ""
+
+
+def test_what_cannot_be_a_release_is_said_before_anything_is_compiled_or_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def asked(*options: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["release", "--ask", *options])
+        return __main__.main(), capsys.readouterr().err
+
+    monkeypatch.setattr(build, "ROOT", source(tmp_path, "0.3.0", "0.3.0 (not released yet)"))
+    code, said = asked(str(tmp_path / "new"))
+    assert code == 1 and "write the day there" in said
+    assert asked(str(tmp_path / "new"), "--as", "0.3.1") == (0, f"release: 0.3.1 into {tmp_path / 'new'}\n")
+    code, said = asked(str(tmp_path), "--as", "0.3.1")
+    assert code == 1 and "give a new folder" in said and not (tmp_path / "new").exists()
+
+
+def test_a_release_that_failed_leaves_no_folder_that_stands_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(folder: Path, version: str) -> None:
+        (folder / "half").write_text("of it")
+        raise ReleaseError("no network")
+
+    monkeypatch.setattr(build, "_distribution", broken)
+    with pytest.raises(ReleaseError, match="no network"):
+        build.build(tmp_path / "new", {}, ["3.11"], as_version="0.3.1")
+    assert not (tmp_path / "new").exists()

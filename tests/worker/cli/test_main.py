@@ -7,7 +7,9 @@ import pytest
 from program import sources
 from worker import state_dir
 from worker.cli import main
-from worker.exits import EXIT_CONFIG
+from worker.daemon.service import Service
+from worker.exits import EXIT_CONFIG, EXIT_OK
+from worker.weights.uses import Use, alone, living
 
 
 @pytest.fixture(autouse=True)
@@ -101,3 +103,24 @@ def test_a_terminal_is_watched_and_a_service_is_not(
     if systemd:
         monkeypatch.setenv("INVOCATION_ID", "0123")
     assert main._attended() is attended
+
+
+def test_a_worker_says_what_it_uses_of_the_models_folder_while_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Use] = []
+
+    async def run(self: Service) -> int:
+        with alone(tmp_path / "m"):
+            seen.extend(living(tmp_path / "m"))
+        return EXIT_OK
+
+    monkeypatch.setattr(Service, "run", run)
+    env = {"SUPERNET_STATE_DIR": str(tmp_path / "s"), "SUPERNET_MODELS_DIR": str(tmp_path / "m")}
+    env |= {"SUPERNET_COORDINATOR": "ws://127.0.0.1:9", "SUPERNET_KEY": "sk"}
+    assert main.main(["--model", "qwen3.6-35b-a3b-gguf-iq4xs", "--media", "z_image_turbo_bf16"], env) == EXIT_OK
+    (use,) = seen
+    assert use.who == f"the worker of {tmp_path / 's'}" and use.pins is not None and len(use.pins) >= 3
+    with alone(tmp_path / "m"):
+        assert living(tmp_path / "m") == ()
+    assert main.main(["--scripted"], env) == EXIT_OK and len(seen) == 1, "who plays from a script uses no model"
