@@ -155,6 +155,7 @@ async def serve(running: Running, server: Server, listener: socket.socket) -> No
         side = [
             tasks.create_task(_named("timer", services.hub.run())),
             tasks.create_task(_named("keys", services.accounts.run())),
+            tasks.create_task(_named("last use", services.accounts.last_use.run(services.hub.connected_keys))),
             tasks.create_task(_named("ledger", services.ledger.run())),
             tasks.create_task(_named("billing", services.billing.run(services.hub.dispatch.progress))),
             tasks.create_task(_named("maintenance", running.maintenance.run())),

@@ -207,6 +207,7 @@ PURE = [
     "coordinator/ledger/claims.py",
     "coordinator/ledger/orders.py",
     "coordinator/ledger/pricing.py",
+    "coordinator/ledger/spend.py",
 ]
 IMPURE_MODULES = set(
     "asyncio concurrent fcntl http io logging multiprocessing os pathlib queue random secrets select selectors shutil "

@@ -9,12 +9,14 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field, replace
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from coordinator.accounts.api_keys import bearer, hash_key, make_key, well_formed
-from coordinator.accounts.chains import Counter, chains, heirs_parent
+from coordinator.accounts.chains import Counter, heirs_place
 from coordinator.accounts.errors import AccountError
 from coordinator.accounts.keys_in_use import KeysInUse, Principal
+from coordinator.accounts.last_use import LastUse
+from coordinator.accounts.loading import Loaded, load
 from coordinator.accounts.rows import (
     AccountRow,
     KeyLimits,
@@ -27,12 +29,11 @@ from coordinator.accounts.rows import (
     find_account,
     get_account,
     get_key,
-    list_accounts,
-    list_in_place,
     list_keys,
     lock_account,
     revision_of,
     revoke_key,
+    set_key,
 )
 from coordinator.accounts.scopes import DEFAULT_ACCOUNT, DEFAULT_SCOPES, SCOPES
 from coordinator.clock import now_ms
@@ -79,7 +80,8 @@ def new_account_id() -> str:
 @dataclass(frozen=True)
 class KeyRequest:
     """A key to make. The account `default` is made when it is first asked for. `parent`: the name of the counters of
-    the key that asks, None for the operator's. `most`: keys that the account may have in use, this one included."""
+    the key that asks, None for the operator's; `by_person`: it is a browser's session that asks. `most`: keys that the
+    account may have in use, this one included."""
 
     name: str
     account: str = DEFAULT_ACCOUNT
@@ -89,6 +91,7 @@ class KeyRequest:
     parent: str | None = None
     most: int | None = None
     platform_tools: bool = True
+    by_person: bool = False
 
 
 def create_key(
@@ -99,7 +102,7 @@ def create_key(
     if unknown or not request.scopes:
         raise AccountError(f"unknown scope {', '.join(unknown) or 'nothing'}: use some of {', '.join(SCOPES)}")
     if any(limit is not None and limit < 1 for limit in astuple(request.limits)):
-        raise AccountError("a limit is at least 1: leave it out for the operator's default")
+        raise AccountError("a limit is at least 1: leave it out for the operator's default, a cap for none")
     if request.expires_ms is not None and request.expires_ms <= at_ms:
         raise AccountError("the key would have expired already: give a time to come")
     _checked(request.name)
@@ -124,12 +127,11 @@ def regenerate_key(
     Returns what `create_key` does. `by`: the counters of the key that asks, none for the operator.
     """
     old = get_key(database, key_id)
-    parent = heirs_parent(old, list_keys(database, old.account), by) if by else old.parent
-    request = KeyRequest(
-        old.name, old.account, old.scopes, old.limits, old.expires_ms, parent, platform_tools=old.platform_tools
-    )
+    place = heirs_place(old, list_keys(database, old.account), by) if by else (old.parent, old.by_person)
+    request = KeyRequest(old.name, old.account, old.scopes, old.limits, old.expires_ms)
     key, row = made_key(pepper, request, old.account, at_ms)
-    row = replace(row, counted_as=old.counters)
+    parent, by_person = place
+    row = replace(row, counted_as=old.counters, parent=parent, by_person=by_person, platform_tools=old.platform_tools)
     with database.transaction() as connection:
         lock_account(connection, row.account)
         if by:
@@ -154,6 +156,7 @@ def made_key(pepper: bytes, request: KeyRequest, account: str, at_ms: int) -> tu
         expires_ms=request.expires_ms,
         parent=request.parent,
         platform_tools=request.platform_tools,
+        by_person=request.by_person,
     )
     return key, row
 
@@ -174,7 +177,9 @@ class Accounts:
         self._store = store
         self._pepper = pepper
         self._revision = revision_of(store.database)
-        self._keys = KeysInUse(_load(store.database), now_ms())
+        loaded = load(store.database, now_ms())
+        self._keys, self._disabled = KeysInUse(loaded.in_use, now_ms()), loaded.disabled
+        self.last_use = LastUse(store)
         self.healthy = True
         self.revoked: Callable[[frozenset[str]], None] = lambda keys: None  # told the ids of keys that have ended
         self.changed: Callable[[], None] = lambda: None  # told that this process has changed keys: others may look now
@@ -191,13 +196,18 @@ class Accounts:
         if not well_formed(key):
             message = "Incorrect API key provided: it is mistyped, cut short, or no key of a Supernet."
             raise SupernetError(ErrorCode.INVALID_API_KEY, message)
-        principal = self._keys.by_hash(hash_key(self._pepper, key))
+        hashed = hash_key(self._pepper, key)
+        principal = self._keys.by_hash(hashed)
+        if hashed in self._disabled:
+            message = "This API key is disabled: its owner enables it again on the account page, or the operator does."
+            raise SupernetError(ErrorCode.INVALID_API_KEY, message)
         if principal is None or principal.expired(now_ms()):
             message = (
                 "Incorrect API key provided: it is whole, but not in use here: expired, revoked, or made in another"
                 " coordinator's database (`key create` and the coordinator's log both name theirs)."
             )
             raise SupernetError(ErrorCode.INVALID_API_KEY, message)
+        self.last_use.mark(principal.key, now_ms())
         return _allowed(principal, scopes)
 
     def session(self, hashed: str) -> Principal | None:
@@ -212,7 +222,7 @@ class Accounts:
         return _allowed(principal, scopes)
 
     def in_use(self, key_id: str) -> bool:
-        """Whether the key still works: neither revoked nor expired, its account not disabled."""
+        """Whether the key still works: neither revoked nor expired, it and its account not disabled."""
         principal = self._keys.by_id(key_id)
         return principal is not None and not principal.expired(now_ms())
 
@@ -223,6 +233,10 @@ class Accounts:
     async def regenerate(self, key_id: str, by: tuple[Counter, ...]) -> tuple[str, KeyRow]:
         """Replace a key; the old one has ended when this returns. Returns what `create_key` does. Raises StoreError."""
         return await self.change(regenerate_key, self._pepper, key_id, now_ms(), by)
+
+    async def set(self, key_id: str, **values: Any) -> KeyRow:
+        """Change a key; the change holds when this returns. Returns what the key is then. Raises StoreError."""
+        return await self.change(lambda database: set_key(database, key_id, **values))
 
     async def revoke(self, key_id: str) -> None:
         """End a key, which works no more when this returns. Raises StoreError."""
@@ -259,17 +273,18 @@ class Accounts:
     async def refresh(self) -> None:
         """Take changes over from the database, and tell `revoked` the keys that have ended. Raises StoreError."""
         fresh = await self._store.run(self._look)
-        ended = set() if fresh is None else self._keys.replace(fresh, now_ms())
+        ended = set() if fresh is None else self._keys.replace(fresh.in_use, now_ms())
+        self._disabled = self._disabled if fresh is None else fresh.disabled
         ended |= self._keys.expire(now_ms())
         if ended:
             self.revoked(frozenset(ended))
 
-    def _look(self, database: Database) -> dict[str, Principal] | None:
+    def _look(self, database: Database) -> Loaded | None:
         """Read the keys anew if a process has changed any; None if none has."""
         number = revision_of(database)
         if number == self._revision:
             return None
-        fresh = _load(database)
+        fresh = load(database, now_ms())
         self._revision = number
         return fresh
 
@@ -280,21 +295,3 @@ def _allowed(principal: Principal, scopes: tuple[str, ...]) -> Principal:
         message = f"This API key lacks the scope {wanted}; it has {', '.join(principal.scopes)}."
         raise SupernetError(ErrorCode.PERMISSION_DENIED, message)
     return principal
-
-
-def _load(database: Database) -> dict[str, Principal]:
-    """All keys in use, by their hash."""
-    owners = {account.id: account for account in list_accounts(database) if not account.disabled}
-    rows = list_in_place(database, now_ms())
-    counters = chains(rows)
-    return {
-        row.hash: _principal(row, owners[row.account], counters[row.id])
-        for row in rows
-        if row.revoked_ms is None and row.account in owners
-    }
-
-
-def _principal(row: KeyRow, owner: AccountRow, counters: tuple[Counter, ...]) -> Principal:
-    return Principal(
-        row.id, owner.id, row.scopes, counters, owner.weight, row.expires_ms, row.platform_tools, row.session_ends_ms
-    )

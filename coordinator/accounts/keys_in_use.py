@@ -32,6 +32,11 @@ class Principal:
         """The limits of the key itself, without those of the keys that it is counted with."""
         return self.counters[0].limits
 
+    @property
+    def paying(self) -> tuple[Counter, ...]:
+        """For which keys it counts what this one spends, its own first; none for a browser's session."""
+        return tuple(counter for counter in self.counters if counter.pays)
+
     def expired(self, now_ms: int) -> bool:
         return self.expires_ms is not None and self.expires_ms <= now_ms
 

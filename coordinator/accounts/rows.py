@@ -1,9 +1,10 @@
 """Accounts and keys in the database."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, false, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, false, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from coordinator.accounts.errors import AccountError, NotFound
@@ -26,11 +27,14 @@ class AccountRow:
 
 @dataclass(frozen=True)
 class KeyLimits:
-    """Limits of one key: requests and tokens a minute, requests at a time. None: the operator's default."""
+    """Limits of one key: requests and tokens a minute, requests at a time; None: the operator's default. And its caps,
+    the nano-dollars that may be spent with it on a day and in a month (UTC); None: as much as there is."""
 
     rpm: int | None = None
     tpm: int | None = None
     concurrency: int | None = None
+    cap_day_nano: int | None = None
+    cap_month_nano: int | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class KeyRow:
 
     `counted_as`: the first of the keys that this one replaces, None: it replaces none. `parent`: the `counters` of the
     key that it was made with, None: the operator made it. `platform_tools`: whether models may be told of them.
-    `session_ends_ms`: it is a browser's session, and ends then at the latest; None: it is a key.
+    `session_ends_ms`: it is a browser's session, and ends then at the latest; None: it is a key. `by_person`: a person
+    who was signed in made it, and no other key's cap holds for it. `used_ms`: last, within a minute.
     """
 
     id: str
@@ -58,6 +63,9 @@ class KeyRow:
     parent: str | None = None
     platform_tools: bool = True
     session_ends_ms: int | None = None
+    disabled: bool = False
+    by_person: bool = False
+    used_ms: int | None = None
 
     @property
     def counters(self) -> str:
@@ -180,13 +188,14 @@ def get_key(database: Database, key_id: str) -> KeyRow:
     return _key(rows[0]._mapping)
 
 
-def set_key(database: Database, key_id: str, **values: Any) -> None:
-    """Change a key. Raises NotFound if it is not in use."""
-    in_use = (keys.c.id == key_id, keys.c.revoked_ms.is_(None))
+def set_key(database: Database, key_id: str, **values: Any) -> KeyRow:
+    """Change a key, and return what it is now. Raises NotFound if it is revoked, or is a browser's session."""
+    is_key = (keys.c.id == key_id, keys.c.revoked_ms.is_(None), keys.c.session_ends_ms.is_(None))
     with database.transaction() as connection:
-        if connection.execute(update(keys).where(*in_use).values(**values)).rowcount != 1:
+        if values and connection.execute(update(keys).where(*is_key).values(**values)).rowcount != 1:
             raise _no_key(key_id)
         changed(connection)
+    return get_key(database, key_id)
 
 
 def end_key(connection: Connection, key_id: str, at_ms: int) -> None:
@@ -204,14 +213,28 @@ def revoke_key(database: Database, key_id: str, at_ms: int) -> None:
         end_key(connection, key_id, at_ms)
 
 
+def set_used(database: Database, used: Mapping[str, int]) -> None:
+    """Write down when keys (their ids) were used last. Nobody reads all keys anew for that."""
+    rows = [{"_id": key_id, "used_ms": at_ms} for key_id, at_ms in sorted(used.items())]
+    database.transact(lambda connection: connection.execute(_USED, rows))
+
+
 def _no_key(key_id: str) -> NotFound:
     return NotFound(f"no key {key_id!r} is in use: see `key list`")
 
 
 def _key(row: Any) -> KeyRow:
     values = dict(row)
-    limits = KeyLimits(values.pop("rpm"), values.pop("tpm"), values.pop("concurrency"))
+    limits = KeyLimits(**{name: values.pop(name) for name in _LIMITS})
     return KeyRow(**{**values, "scopes": tuple(values["scopes"].split(",")), "limits": limits})
+
+
+_LIMITS = tuple(each.name for each in fields(KeyLimits))
+_USED = (
+    update(keys)
+    .where(keys.c.id == bindparam("_id"), func.coalesce(keys.c.used_ms, 0) < bindparam("used_ms"))
+    .values(used_ms=bindparam("used_ms"))
+)
 
 
 # ---- the pepper ------------------------------------------------------------------------------------------------------

@@ -48,14 +48,17 @@ class AccountAccess:
     quota: Quota
     rates: Rates = field(default_factory=Rates)  # of these calls, by account
 
-    async def authenticate(self, request: Request, *query: str) -> tuple[Principal, AccountRow]:
+    async def authenticate(
+        self, request: Request, *query: str, also: tuple[str, ...] = ()
+    ) -> tuple[Principal, AccountRow]:
         """The caller, and the account that the call is about: the caller's, or with scope `admin` that of `?account=`.
-        `query`: the names that the endpoint knows besides.
+        `query`: the names that the endpoint knows besides. `also`: scopes that are enough where no account is named.
 
         Raises invalid_api_key, permission_denied, not_found, RateLimited, invalid_request for another name.
         """
         name = request.query_params.get(ADMINS)
-        principal = self.accounts.authenticate(request.headers, *(("client", "admin") if name is None else ("admin",)))
+        scopes = ("client", "admin", *also) if name is None else ("admin",)
+        principal = self.accounts.authenticate(request.headers, *scopes)
         if self.quota.rpm and "admin" not in principal.scopes:
             self.rates.request(((principal.account, Quota(LOOKUPS, 0, 0)),), time.monotonic())
         only(request, ADMINS, *query)

@@ -97,6 +97,8 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
         ("GET", "/v1/account/keys", keys.list),
         ("POST", "/v1/account/keys", keys.create),
         ("POST", "/v1/account/keys/{key_id}/regenerate", keys.regenerate),
+        ("GET", "/v1/account/keys/{key_id}", keys.show),
+        ("PATCH", "/v1/account/keys/{key_id}", keys.change),
         ("DELETE", "/v1/account/keys/{key_id}", keys.revoke),
         *_people(services),
         ("GET", "/v1/network", network.show),

@@ -8,7 +8,7 @@ call, without credentials: it can do no more than a program that has the key. Wh
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-METHODS = ("GET", "HEAD", "POST", "DELETE")
+METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 MAX_AGE_S = 7200  # Chromium's own bound: for so long no page asks again before each request
 
 # What a page may read of an answer's headers besides the content's type and length.

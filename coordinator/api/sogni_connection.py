@@ -17,6 +17,7 @@ from coordinator.api.account_access import AccountAccess
 from coordinator.api.intake import Admitted
 from coordinator.api.platform import PlatformTools
 from coordinator.api.sogni_job import answered
+from coordinator.hub.hub import ENDED
 from coordinator.ledger.grants import balances_of
 from coordinator.openai.json_body import Json
 from coordinator.request import ChatJob
@@ -125,7 +126,7 @@ class Connection:
         await self._say("balanceUpdate", balances)
         while True:
             if not self._access.accounts.in_use(self._principal.key):
-                self.close(CLOSE_UNAUTHORIZED, "the key has been revoked")
+                self.close(CLOSE_UNAUTHORIZED, ENDED)
                 return
             if self._subscriptions.wants("swarmLLMModels") and (now := self._models()) != models:
                 models = now

@@ -16,7 +16,7 @@ from coordinator.accounts.keys_in_use import Principal
 from coordinator.admission.dials import Dials
 from coordinator.admission.useless_frames import AccountBudgets, Waits, useless_share
 from coordinator.hub.buffers import Close, Outbox
-from coordinator.hub.hub import Hub
+from coordinator.hub.hub import ENDED, Hub
 from coordinator.openai.chat_response import error_body
 from coordinator.scheduler.offers import taken
 from coordinator.scheduler.state import Peer
@@ -115,7 +115,7 @@ class WorkerSocket:
             raise WebSocketDisconnect(event["code"])
         hello = self._decode_hello(_frame(event))
         if not self.accounts.in_use(principal.key):
-            error = SupernetError(ErrorCode.INVALID_API_KEY, "the key has been revoked")
+            error = SupernetError(ErrorCode.INVALID_API_KEY, ENDED)
             raise Refusal(error, CLOSE_UNAUTHORIZED)
         hello, left_out = taken(hello, self.catalog)
         for sentence in left_out:

@@ -13,11 +13,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from coordinator.accounts.keys_in_use import Principal
+from coordinator.billing.refusals import capped, insufficient
 from coordinator.clock import now_ms
 from coordinator.cluster.protocol.ids import job_id
 from coordinator.dispatch.effects import Failed, Finished, JobEnd, Progress, Report, Stopped
-from coordinator.ledger.orders import Checkpoint, Claim, Done, Held, Hold, Insufficient, Settle, Taken, UsageRow
-from coordinator.ledger.pricing import Bill, Quote, Served, Tariff, Units, bill, decimal
+from coordinator.ledger.orders import (
+    Capped,
+    Checkpoint,
+    Claim,
+    Counted,
+    Done,
+    Held,
+    Hold,
+    Insufficient,
+    Settle,
+    Taken,
+    UsageRow,
+)
+from coordinator.ledger.pricing import Bill, Quote, Served, Tariff, Units, bill
 from coordinator.ledger.writer import LedgerWriter
 from coordinator.request import ClientRequest
 from coordinator.scheduler.state import JobSpec
@@ -123,6 +136,10 @@ class Billing:
             deadline_ms=at_ms + DEADLINE_MS,
             kind=None if job.piece is None else job.piece.kind,
             claim=claim,
+            counted=tuple(
+                Counted(counter.name, counter.limits.cap_day_nano, counter.limits.cap_month_nano)
+                for counter in principal.paying
+            ),
         )
         held = await self._held(hold)
         jobs = tuple(job_id(name, choice, self._edge) for choice in range(job.n))
@@ -141,7 +158,9 @@ class Billing:
             if answer is None:  # it may have been carried out, or will be
                 self._ledger.put(Settle(hold.job, 0, (), (), hold.at_ms))
         if isinstance(answer, Insufficient):
-            raise _insufficient(hold, answer.available)
+            raise insufficient(hold, answer.available)
+        if isinstance(answer, Capped):
+            raise capped(hold, answer)
         if isinstance(answer, Done):
             raise Ended(answer.charge)
         if isinstance(answer, Taken):
@@ -266,16 +285,6 @@ def _row(open_bill: OpenBill, spec: JobSpec, end: JobEnd, cost: int, at_ms: int)
         kind=None if piece is None else piece.kind,
         units=None if piece is None else piece.units if _billed(end) else 0,
     )
-
-
-def _insufficient(hold: Hold, available: int) -> SupernetError:
-    counted = "its spark and sogni are" if hold.token_type == "auto" else f"its {hold.token_type} are"
-    less = "fewer max_tokens" if hold.kind is None else "fewer, smaller or shorter ones"
-    message = (
-        f"This request can cost up to ${decimal(hold.nano)}, and the account has ${decimal(available)} ({counted} "
-        f"counted): ask for {less}, claim the daily bonus with POST /v1/account/bonus, or top up."
-    )
-    return SupernetError(ErrorCode.INSUFFICIENT_QUOTA, message)
 
 
 def behind() -> SupernetError:

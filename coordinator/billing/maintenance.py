@@ -1,6 +1,6 @@
 """The regular work of the ledger: end forgotten holds, let earnings mature, share out the promotion budget, add up
-what was used, and forget old answers to requests with an Idempotency-Key, old starts, and sessions of browsers that are
-over."""
+what was used, and forget old answers to requests with an Idempotency-Key, old starts, sessions of browsers that are
+over, and what keys spent in months that are past."""
 
 import asyncio
 import logging
@@ -10,6 +10,7 @@ from coordinator.admission.idempotency import KEPT_MS
 from coordinator.billing.billing import Billing
 from coordinator.clock import DAY_MS, now_ms
 from coordinator.identity import sessions
+from coordinator.ledger import spend_rows
 from coordinator.ledger.budget import Budget
 from coordinator.ledger.claim_rows import forget
 from coordinator.ledger.escrow import Terms, mature
@@ -55,6 +56,7 @@ class Maintenance:
         while await self.store.run(roll, now_ms()):
             pass
         await self.store.run(forget, now_ms() - KEPT_MS)
+        await self.store.run(spend_rows.forget, now_ms())
         await self.store.run(_clean, now_ms() - replicas.KEPT_MS)
         await self.store.run(sessions.clean, now_ms() - DAY_MS)
         promoted = await self.store.run(promote, self.promotions, now_ms())

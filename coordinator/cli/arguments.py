@@ -1,6 +1,7 @@
 """The command line: which commands there are, and what they take."""
 
 from argparse import ArgumentTypeError
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from importlib.metadata import version
@@ -16,6 +17,10 @@ from program.arguments import Parser
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _INIT = "make the database first, and its pepper, if there is none"
 _KEY_ID = "of the key, as `key list` has it: key_..."
+_CAPS = {
+    "day": "what may be spent with it, and with the keys made with it, on a day (UTC)",
+    "month": "what may be spent so in a month (UTC)",
+}
 _DATABASE = ("db", "pepper")  # what every command that works on the database may be given
 
 
@@ -48,12 +53,22 @@ def _keys(actions: Any) -> None:
         create.add_argument(
             f"--{limit}", type=SOURCES.settings[limit].read_flag, help=f"{what} (default: the server's)"
         )
+    for name, text in _CAPS.items():
+        create.add_argument(f"--cap-{name}", type=amount, metavar="DOLLARS", help=f"{text} (default: all there is)")
     _platform_tools(create, default="on")
     _settings(create, "starter_spark")
     _command(actions, "list", "all keys; what is secret of them is not to be had")
     change = _command(actions, "set", "change a key; running coordinators know within a second")
     change.add_argument("id", help=_KEY_ID)
-    _platform_tools(change, required=True)
+    change.add_argument(
+        "--state", choices=("enabled", "disabled"), help="a disabled key works when it is enabled again"
+    )
+    for limit, what in limits.items():
+        read = _or("default", SOURCES.settings[limit].read_flag)
+        change.add_argument(f"--{limit}", type=read, metavar="N", help=f"{what}; `default`: the server's")
+    for name, text in _CAPS.items():
+        change.add_argument(f"--cap-{name}", type=_or("none", amount), metavar="DOLLARS", help=f"{text}; or `none`")
+    _platform_tools(change)
     for name, text in (
         ("revoke", "end a key; running coordinators know within a second"),
         ("regenerate", "a new key in the place of an old one, which ends at once"),
@@ -192,6 +207,11 @@ def amount(text: str) -> Fraction:
     if not 0 < value <= 10**9 or "/" in text:
         raise ArgumentTypeError(f"{text!r} is no amount: write 100 or 0.5")
     return value
+
+
+def _or(word: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A reader that takes the word as it is."""
+    return lambda text: word if text == word else read(text)
 
 
 def days(text: str) -> int:

@@ -7,20 +7,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from coordinator.accounts.accounts import KeyRequest, create_account, create_key, regenerate_key
+from coordinator.accounts.accounts import create_account
 from coordinator.accounts.pepper import open_pepper, pepper_file
-from coordinator.accounts.rows import (
-    KeyLimits,
-    KeyRow,
-    get_account,
-    list_accounts,
-    list_keys,
-    revoke_key,
-    set_account,
-    set_key,
-)
+from coordinator.accounts.rows import get_account, list_accounts, list_keys, set_account
 from coordinator.artefacts.rows import block, end_all, list_reports
-from coordinator.cli import decisions, inviting
+from coordinator.cli import decisions, inviting, keys
 from coordinator.cli.moving import move_database
 from coordinator.cli.tables import day, print_table
 from coordinator.clock import day_start_ms, now_ms
@@ -88,46 +79,23 @@ def _pepper(database: Database, config: Config, *, make: bool) -> bytes:
 
 
 def _key_create(call: _Call) -> None:
-    asked = call.arguments
-    scopes = tuple(scope.strip() for scope in asked.scope.split(",") if scope.strip())
-    limits = KeyLimits(asked.rpm, asked.tpm, asked.concurrency)
-    on = asked.platform_tools == "on"
-    request = KeyRequest(asked.name, asked.account, scopes, limits, asked.expires, platform_tools=on)
-    _show_once(call, *create_key(call.database, call.pepper, request, now_ms(), call.starter_nano))
+    keys.create(call.database, call.pepper, call.arguments, call.starter_nano)
 
 
 def _key_regenerate(call: _Call) -> None:
-    _show_once(call, *regenerate_key(call.database, call.pepper, call.arguments.id, now_ms()))
-    print(f"{call.arguments.id} is revoked; a running coordinator knows within a second", file=sys.stderr)
-
-
-def _show_once(call: _Call, key: str, row: KeyRow) -> None:
-    if call.arguments.json:
-        print(json.dumps({"key": key, "id": row.id, "account": row.account, "scopes": row.scopes}))
-    else:
-        print(key)
-        print(f"made in {call.database.name}; this is the only time that the key is shown", file=sys.stderr)
+    keys.regenerate(call.database, call.pepper, call.arguments)
 
 
 def _key_list(call: _Call) -> None:
-    names = {account.id: account.name for account in list_accounts(call.database)}
-    rows = [
-        {**asdict(key), **asdict(key.limits), "account": names[key.account], "scopes": ",".join(key.scopes)}
-        for key in list_keys(call.database)
-    ]
-    columns = ("id", "name", "account", "scopes", "hint", "rpm", "tpm", "concurrency", "platform_tools")
-    print_table(rows, (*columns, "expires_ms", "revoked_ms"), as_json=call.arguments.json)
+    print_table(keys.rows(call.database), keys.COLUMNS, as_json=call.arguments.json)
 
 
 def _key_set(call: _Call) -> None:
-    set_key(call.database, call.arguments.id, platform_tools=call.arguments.platform_tools == "on")
-    switched = f"has the platform tools {call.arguments.platform_tools}"
-    print(f"{call.arguments.id} {switched}; a running coordinator knows within a second", file=sys.stderr)
+    keys.change(call.database, call.arguments)
 
 
 def _key_revoke(call: _Call) -> None:
-    revoke_key(call.database, call.arguments.id, now_ms())
-    print(f"{call.arguments.id} is revoked; a running coordinator knows within a second", file=sys.stderr)
+    keys.revoke(call.database, call.arguments)
 
 
 # ---- accounts --------------------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def finished(job: Job, done: wire.Done, now: float) -> Finished:
 
 def revoked() -> SupernetError:
     """What is said of a job whose key has ended."""
-    message = "The API key of this request has ended: it expired or was revoked."
+    message = "The API key of this request has ended: it expired, or was disabled or revoked."
     return SupernetError(ErrorCode.INVALID_API_KEY, message)
 
 

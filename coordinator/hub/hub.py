@@ -47,6 +47,7 @@ log = logging.getLogger("supernet.hub")
 LOGGED_CHARS = 300  # of a detail
 SLOW_CLIENT_S = 30.0
 CLOSE_TOO_SLOW = 1013
+ENDED = "the key has been revoked or disabled, or has expired"
 
 
 @dataclass
@@ -127,12 +128,17 @@ class Hub:
             socket.outbox.close(CLOSE_TOO_SLOW, "the worker does not read")
             self.left(session, resumable=True)
 
+    def connected_keys(self) -> set[str]:
+        """The keys that workers' sockets were opened with."""
+        return {socket.peer.key for socket in self._sockets.values()}
+
     def revoke(self, keys: frozenset[str]) -> None:
-        """Close the sockets that were opened with these keys, and end the jobs that were asked for with them."""
+        """These keys have ended, or are disabled: close the sockets that were opened with them, and end the jobs that
+        were asked for with them."""
         for session, socket in list(self._sockets.items()):
             if socket.peer.key in keys:
-                socket.outbox.put(Error(code=ErrorCode.INVALID_API_KEY, message="the key has been revoked"))
-                socket.outbox.close(CLOSE_UNAUTHORIZED, "the key has been revoked")
+                socket.outbox.put(Error(code=ErrorCode.INVALID_API_KEY, message=ENDED))
+                socket.outbox.close(CLOSE_UNAUTHORIZED, ENDED)
                 self.left(session, resumable=False)
         self.perform(self.dispatch.revoked(keys, self.now()))
 

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Select, and_, case, func, null, or_, select
 
 from coordinator.ledger.audit_given import check_given
+from coordinator.ledger.audit_spend import check_spend
 from coordinator.ledger.orders import SOURCES
 from coordinator.ledger.pricing import CURRENCIES
 from coordinator.ledger.usage_days import NAME, by_day
@@ -30,6 +31,7 @@ def check(database: Database) -> list[str]:
         *_payouts(database),
         *_days(database),
         *check_given(database, SHOWN),
+        *check_spend(database, SHOWN),
     ]
 
 

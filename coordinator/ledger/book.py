@@ -31,6 +31,7 @@ from coordinator.ledger.orders import (
     UsageRow,
 )
 from coordinator.ledger.pricing import CURRENCIES, Currency, Payee, paying, split, take
+from coordinator.ledger.spend import Spend
 
 State = Literal["held", "settled", "void"]
 SPENT: tuple[Kind, Kind] = ("available", "funded")  # what a client's jobs are paid with, in this order
@@ -46,7 +47,8 @@ class Paid(NamedTuple):
 @dataclass
 class HoldState:
     """What was set aside for a job, and what has become of it. `funded`: what of it was paid in; the rest was given.
-    `served` and `prompts`: its last checkpoint. `owner`: the replica that will end it."""
+    `served` and `prompts`: its last checkpoint. `owner`: the replica that will end it. `counted`: the keys for which it
+    counts, since `at_ms`."""
 
     account: str
     held: dict[Currency, int]
@@ -57,6 +59,8 @@ class HoldState:
     served: tuple[tuple[str, int], ...] = ()
     prompts: tuple[tuple[str, int], ...] = ()
     owner: str = ""
+    at_ms: int = 0
+    counted: tuple[str, ...] = ()
     order: Hold | None = None  # that made it; None: it was there before this group
 
 
@@ -96,14 +100,15 @@ class Book:
     known: set[str]  # ids of transfers that have been carried out
     claims: Claims = field(default_factory=lambda: Claims("", frozenset({""})))
     platform: str = PLATFORM
+    spend: Spend = field(default_factory=Spend)
     journals: list[Journal] = field(default_factory=list)
     earnings: list[Earning] = field(default_factory=list)
     usage: list[UsageRow] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)  # jobs whose hold is new or different
 
     def carry_out(self, order: Order) -> Answer:
-        """Decide on one order and book it. Returns Held for a hold that was made, Insufficient or Taken for what was
-        refused, Done for all else. Any exception is a bug of this file."""
+        """Decide on one order and book it. Returns Held for a hold that was made, Insufficient, Capped or Taken for
+        what was refused, Done for all else. Any exception is a bug of this file."""
         match order:
             case Hold():
                 return self._hold(order)
@@ -126,6 +131,8 @@ class Book:
             return Taken()
         if known is not None:
             return self._held_again(order, known)
+        if capped := self.spend.refusal(order):
+            return capped
         given, funded = (
             {currency: self._balance(SubAccount(order.account, currency, kind)) for currency in CURRENCIES}
             for kind in SPENT
@@ -141,7 +148,11 @@ class Book:
             entries += _move(order.account, currency, "funded", -beyond[currency])
             entries += _move(order.account, currency, "held", nano)
         self._post(f"hold:{order.job}", order.at_ms, entries)
-        self.holds[order.job] = HoldState(order.account, taken, beyond, owner=self.claims.owner, order=order)
+        counted = tuple(each.name for each in order.counted)
+        self.spend.add(counted, order.at_ms, order.nano)
+        self.holds[order.job] = HoldState(
+            order.account, taken, beyond, owner=self.claims.owner, at_ms=order.at_ms, counted=counted, order=order
+        )
         self.changed.add(order.job)
         if order.claim is not None:
             self.claims.take(order.claim, order.job)
@@ -181,6 +192,7 @@ class Book:
         entries += self._pay(order, paid)
         hold.state = "settled" if order.charge else "void"
         hold.charge, hold.ended_ms = order.charge, order.at_ms
+        self.spend.add(hold.counted, hold.at_ms, order.charge - sum(hold.held.values()))
         self._post(f"{'settle' if order.charge else 'void'}:{order.job}", order.at_ms, entries)
         self.usage += order.usage
         self.changed.add(order.job)

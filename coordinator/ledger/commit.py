@@ -1,7 +1,8 @@
 """A group of orders as one transaction: what they touch is read and locked, the book decides, all of it is written.
 
 A group of 64 costs about as much as one order: one fsync, and one statement for each table. Several replicas may commit
-at once: each locks keys, holds and balances, in this order and each of them sorted, and only what its group needs.
+at once: each locks Idempotency-Keys, holds, balances and what API keys spend, in this order and each of them sorted,
+and only what its group needs.
 """
 
 import json
@@ -29,6 +30,8 @@ from coordinator.ledger.orders import (
     Transfer,
 )
 from coordinator.ledger.pricing import CURRENCIES
+from coordinator.ledger.spend import Purse, purses
+from coordinator.ledger.spend_rows import read_spend, write_spend
 from coordinator.store.database import Database
 from coordinator.store.errors import Contended, Unstorable
 from coordinator.store.replicas import Identity
@@ -65,11 +68,13 @@ def apply(connection: Connection, orders: Sequence[Order], identity: Identity = 
 def _read(connection: Connection, orders: Iterable[Order], identity: Identity) -> Book:
     """All writers lock in one order, so that none waits for another in a circle."""
     jobs, owners, names, keys = set[str](), set[str](), set[str](), set[tuple[str, str]]()
+    counted = set[Purse]()
     for order in orders:
         match order:
             case Hold():
                 jobs.add(order.job)
                 owners.add(order.account)
+                counted |= purses((each.name for each in order.counted), order.at_ms)
                 if order.claim is not None:
                     keys.add((order.claim.account, order.claim.key))
             case Settle():
@@ -90,11 +95,13 @@ def _read(connection: Connection, orders: Iterable[Order], identity: Identity) -
     claims = read_claims(connection, keys, identity)
     found = {row.job: _hold(row) for row in _all(connection, _HOLDS, jobs)}
     owners |= {hold.account for hold in found.values()}
+    counted = counted.union(*(purses(hold.counted, hold.at_ms) for hold in found.values()))
     platform = PLATFORM if identity.purse is None else f"{PLATFORM}/{identity.purse}"
-    purses = {platform if owner == PLATFORM else owner for owner in owners}
-    money = {SubAccount(row.owner, row.currency, row.kind): row.nano for row in _all(connection, _BALANCES, purses)}
+    among = {platform if owner == PLATFORM else owner for owner in owners}
+    money = {SubAccount(row.owner, row.currency, row.kind): row.nano for row in _all(connection, _BALANCES, among)}
+    spend = read_spend(connection, counted)
     known = {row.id for row in _all(connection, _JOURNALS, names)}
-    return Book(money, found, known, claims, platform)
+    return Book(money, found, known, claims, platform, spend)
 
 
 def _all(connection: Connection, statement: Select[Any], among: set[str]) -> Sequence[Any]:
@@ -106,7 +113,9 @@ def _hold(row: Any) -> HoldState:
     funded = {currency: getattr(row, f"{currency}_funded") or 0 for currency in CURRENCIES}
     served = tuple(json.loads(row.served).items())
     prompts = tuple((worker, tokens) for worker, tokens in json.loads(row.prompts))
-    return HoldState(row.account, held, funded, row.state, row.charge, row.ended_ms, served, prompts, row.owner)
+    counted = tuple(json.loads(row.counted or "[]"))
+    state = (row.state, row.charge, row.ended_ms, served, prompts, row.owner)
+    return HoldState(row.account, held, funded, *state, row.at_ms, counted)
 
 
 # ---- writing ---------------------------------------------------------------------------------------------------------
@@ -124,6 +133,7 @@ def _write(connection: Connection, book: Book, before: dict[SubAccount, int], se
     ]
     if moved:
         connection.execute(_BALANCE, moved)
+    write_spend(connection, book.spend)
     _insert(connection, journals, [{"id": j.id, "at_ms": j.at_ms, "note": j.note} for j in book.journals])
     lines = [
         {"journal": journal.id, **sub_account._asdict(), "nano": nano}
@@ -158,6 +168,7 @@ def _new_hold(hold: HoldState, server: int | None) -> dict[str, Any]:
         **{f"{currency}_funded": hold.funded.get(currency, 0) for currency in CURRENCIES},
         "made_by": server,
         "owner": hold.owner,
+        "counted": json.dumps(hold.counted),
         **_state(hold, server),
     }
 

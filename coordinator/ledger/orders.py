@@ -13,6 +13,7 @@ PLATFORM = (
 )
 Reason = Literal["grant", "deposit", "payout"]  # why an operator moves money
 PayoutState = Literal["asked", "approved", "sent", "refused", "withdrawn", "returned"]
+Period = Literal["day", "month"]  # UTC
 Decision = Literal["approve", "sent", "refuse", "return"]  # what an operator says of a payout
 # Of all money the books know where it came from: it was given (starter tokens, bonuses, presents), or paid in. What is
 # bought with given tokens is paid to workers in given tokens. Only the operator makes money of them, its own (Promote).
@@ -80,10 +81,20 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """A key for which a hold counts, by the name of its counters. `day_nano`, `month_nano`: what it may spend on a day
+    and in a month (UTC); None: as much as there is."""
+
+    name: str
+    day_nano: int | None = None
+    month_nano: int | None = None
+
+
+@dataclass(frozen=True)
 class Hold:
     """Set `nano` aside for a job, or refuse. `streamed`: the client gets the tokens, or one piece after the other, as
     they come, and owes those that came if the job is cut off. `bound`: most tokens that its prompt can have. `claim`:
-    of the Idempotency-Key that it came with."""
+    of the Idempotency-Key that it came with. `counted`: the key that asks, and those that it was made with."""
 
     job: str
     account: str
@@ -98,6 +109,7 @@ class Hold:
     deadline_ms: int
     kind: str | None = None  # of what is to be made; None: a chat
     claim: Claim | None = None
+    counted: tuple[Counted, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -185,6 +197,16 @@ class Insufficient:
 
 
 @dataclass(frozen=True)
+class Capped:
+    """Refused: the key of that name may spend `cap` nano-dollars in the `period`, and `spent` are spent or held."""
+
+    name: str
+    period: Period
+    cap: int
+    spent: int
+
+
+@dataclass(frozen=True)
 class Done:
     """Carried out; `again`: it had been already, and nothing was done now. `charge`: what an ended job had cost."""
 
@@ -197,4 +219,4 @@ class Taken:
     """Refused: a request of that name, or with that Idempotency-Key, runs at another replica."""
 
 
-Answer = Held | Insufficient | Done | Taken
+Answer = Held | Insufficient | Capped | Done | Taken

@@ -59,8 +59,8 @@ class LedgerWriter:
         self._add(_Waiting(order))
 
     async def ask(self, order: Order) -> Answer:
-        """Queue an order and wait until it is durable. Returns Held for a hold that was made, Insufficient or Taken for
-        what was refused, Done for all else. Raises CannotBeBooked.
+        """Queue an order and wait until it is durable. Returns Held for a hold that was made, Insufficient, Capped or
+        Taken for what was refused, Done for all else. Raises CannotBeBooked.
 
         A database that is away is waited for. A caller that gives up must reckon with the order being carried out.
         """

@@ -53,6 +53,22 @@ keys = Table(
     Column("parent", Text),  # where the use of the key that made it is counted; null: the operator made it
     Column("platform_tools", Boolean, nullable=False, server_default="1"),  # whether models are told of them
     Column("session_ends_ms", BigInteger),  # it is no key: a browser has it in a cookie, until then at most
+    Column("disabled", Boolean, nullable=False, server_default="0"),  # it does not work until it is enabled again
+    Column("by_person", Boolean, nullable=False, server_default="0"),  # made in a browser's session, not with a key
+    Column("cap_day_nano", BigInteger),  # what it and all that is made with it may spend on a day (UTC); null: all
+    Column("cap_month_nano", BigInteger),
+    Column("used_ms", BigInteger),  # last, within a minute; null: never, or before this was written down
+    Index("keys_of_account", "account"),
+)
+
+# What was spent with a key, and with those made with it or in its place, or is held for it: on a day (2026-12-01) and
+# in a month (2026-12), UTC, of the time when it was asked for. `counter` is as `counted_as` and `parent` of keys.
+key_spend = Table(
+    "key_spend",
+    metadata,
+    Column("period", Text, primary_key=True),
+    Column("counter", Text, primary_key=True),
+    Column("nano", BigInteger, nullable=False),
 )
 
 # One row. It grows with every change of an account or a key: a process that holds them in memory looks at nothing else.
@@ -223,6 +239,7 @@ holds = Table(
     Column("ended_by", BigInteger),
     Column("kind", Text),  # of what is to be made; null: it is a chat
     Column("owner", Text, nullable=False, server_default=""),  # the replica that will end it; "": the one server
+    Column("counted", Text),  # for which keys it counts in key_spend, as JSON; null: a version that did not count
     CheckConstraint("spark >= 0 AND sogni >= 0 AND charge >= 0 AND charge <= spark + sogni", name="within_the_hold"),
     CheckConstraint(
         "(state = 'held' AND charge IS NULL AND ended_ms IS NULL) OR (state IN ('settled', 'void')"

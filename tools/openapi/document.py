@@ -225,6 +225,7 @@ def document() -> Schema:
                 "Message": answers.MESSAGE,
                 **drawn.schemas(*MEDIA),
                 "KeyRequest": money.KEY_REQUEST,
+                "KeyChange": money.KEY_CHANGE,
                 "PayoutRequest": payouts.PAYOUT_REQUEST,
                 "PayoutDecision": payouts.PAYOUT_DECISION,
                 "DepositRequest": payouts.DEPOSIT_REQUEST,

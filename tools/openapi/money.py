@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from coordinator.api.account import MAX_DAYS
-from coordinator.api.keys import MAX_LIMIT
+from coordinator.api.keys import MAX_CAP, MAX_LIMIT
 from tools.openapi.answers import COUNT, TEXT, listed, thing
 from tools.openapi.estimate import AMOUNT, ESTIMATE, ESTIMATED
 
@@ -16,15 +16,36 @@ _WHEN: Schema = {"type": ["integer", "null"], "description": "Unix seconds."}
 _SPARK = thing({**AMOUNT, "spark": TEXT})
 _AMOUNTS = {kind: thing({**AMOUNT, "spark": TEXT, "sogni": TEXT}, "spark", "sogni") for kind in ("available", "held")}
 _AMOUNTS |= {kind: _AMOUNTS["held"] for kind in ("given", "escrow", "credit", "earned")}
+_CAPS = {
+    f"cap_{period}_nano_usd": {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "maximum": MAX_CAP,
+        "description": f"What may be spent in a {period} (UTC) with the key and with those made with it; null: all.",
+    }
+    for period in ("day", "month")
+}
+_RATES = dict.fromkeys(("rpm", "tpm", "concurrency"), _LIMIT)
+_TOOLS = {"type": "boolean", "description": "Whether the models that it asks are told of them."}
 _KEY: Schema = {
     "object": {"const": "account.key"},
     **dict.fromkeys(("id", "name", "hint"), TEXT),
     "scopes": listed(TEXT),
-    **dict.fromkeys(("rpm", "tpm", "concurrency"), _LIMIT),
-    "platform_tools": {"type": "boolean", "description": "Whether the models that it asks are told of them."},
+    **_RATES,
+    **_CAPS,
+    **dict.fromkeys(("spent_day_nano_usd", "spent_month_nano_usd"), COUNT),
+    "platform_tools": _TOOLS,
+    "disabled": {"type": "boolean"},
     "created": COUNT,
+    "last_used": {**_WHEN, "description": "Unix seconds, within a minute; null: never."},
     "expires": _WHEN,
     "revoked": _WHEN,
+}
+# What only the key that asks is told of itself.
+_CURRENT: Schema = {
+    "limits": thing(dict.fromkeys(("rpm", "tpm", "concurrency"), COUNT)),
+    "remaining_nano_usd": {"type": ["integer", "null"], "description": "Until a cap holds; null: there is none."},
+    **dict.fromkeys(("day_ends", "month_ends"), COUNT),
 }
 ACCOUNT = thing(
     {
@@ -67,11 +88,24 @@ KEY_REQUEST: Schema = {
             "description": "Some of the caller's own, which are the default.",
         },
         "expires_in_s": {"type": ["integer", "null"], "minimum": 60, "maximum": 10 * 366 * 86_400},
-        **dict.fromkeys(("rpm", "tpm", "concurrency"), _LIMIT),
+        **_RATES,
+        **_CAPS,
         "platform_tools": {"type": ["boolean", "null"], "description": "Absent: as with the caller's own key."},
     },
     "required": ["name"],
     "additionalProperties": False,
+}
+KEY_CHANGE: Schema = {
+    "type": "object",
+    "properties": {
+        **{name: KEY_REQUEST["properties"][name] for name in ("name", "expires_in_s", "platform_tools")},
+        **_RATES,
+        **_CAPS,
+        "disabled": {"type": ["boolean", "null"], "description": "Whether the key does not work, for now."},
+    },
+    "minProperties": 1,
+    "additionalProperties": False,
+    "description": "What changes. A limit, a cap or an expiry that is null is taken away.",
 }
 
 _ME: Schema = {
@@ -115,6 +149,7 @@ def paths(do: Do) -> Schema:
         return whole
 
     create = do("post", "Make a key; it is shown once.", made, 201, 400, 404, 413, 429, body="KeyRequest")
+    show = "One key; `current` is the one that asks, of any scope, and is told what holds for it."
     replace = "A new key in the place of this one, which ends at once."
     ended = thing({"object": {"const": "account.deleted"}, "id": TEXT, "deleted": {"const": True}})
     spend = "What was earned with workers becomes spendable."
@@ -139,7 +174,12 @@ def paths(do: Do) -> Schema:
             do("get", "All keys, without their secrets.", _list(thing(_KEY)), 200, 404, 429), create
         ),
         "/v1/account/keys/{key_id}/regenerate": path(do("post", replace, made, 201, 404, 429), parameters=[other, key]),
-        "/v1/account/keys/{key_id}": path(do("delete", "End a key.", deleted, 200, 404, 429), parameters=[other, key]),
+        "/v1/account/keys/{key_id}": path(
+            do("get", show, thing({**_KEY, **_CURRENT}, *_CURRENT), 200, 404, 429),
+            do("patch", "Change a key.", thing(_KEY), 200, 400, 404, 413, 429, body="KeyChange"),
+            do("delete", "End a key.", deleted, 200, 404, 429),
+            parameters=[other, key],
+        ),
         "/v1/estimate": path(
             do(
                 "get",

@@ -8,7 +8,7 @@ from coordinator.accounts.accounts import Accounts, KeyRequest, create_account, 
 from coordinator.accounts.api_keys import hash_key, make_key
 from coordinator.accounts.chains import Counter
 from coordinator.accounts.errors import AccountError
-from coordinator.accounts.rows import KeyLimits, list_keys, revoke_key, set_account
+from coordinator.accounts.rows import KeyLimits, list_keys, revoke_key, set_account, set_key
 from coordinator.clock import DAY_MS
 from coordinator.store.database import Database
 from coordinator.store.store import Store
@@ -182,4 +182,37 @@ async def test_a_change_is_announced_and_who_is_told_looks_at_once(
         with pytest.raises(SupernetError):
             there.authenticate({"api-key": key}, "client")
         polling.cancel()
+    database.close()
+
+
+async def test_a_disabled_key_ends_as_a_revoked_one_says_so_and_comes_back(database_file: Path) -> None:
+    database = Database(database_file)
+    key, row = create_key(database, b"p" * 32, KeyRequest("x"), 1)
+    with Store(database) as store:
+        accounts = Accounts(store, b"p" * 32)
+        told: list[frozenset[str]] = []
+        accounts.revoked = told.append
+        assert (await accounts.set(row.id, disabled=True)).disabled
+        assert told == [frozenset({row.id})] and not accounts.in_use(row.id)
+        with pytest.raises(SupernetError, match="is disabled: its owner enables it again") as caught:
+            accounts.authenticate({"api-key": key}, "client")
+        assert caught.value.code is ErrorCode.INVALID_API_KEY
+        set_key(database, row.id, disabled=False)  # another process
+        await accounts.refresh()
+        assert accounts.authenticate({"api-key": key}, "client").key == row.id
+        assert accounts.last_use.due(0).keys() == {row.id}
+        await accounts.set(row.id, disabled=True)
+        again, _ = await accounts.regenerate(row.id, ())
+        assert accounts.authenticate({"api-key": again}, "client")
+        with pytest.raises(AccountError, match="see `key list`"):
+            await accounts.set(row.id, disabled=False)
+    database.close()
+
+
+def test_a_regenerated_key_keeps_its_caps_and_whose_it_is(database_file: Path) -> None:
+    database = Database(database_file)
+    wanted = KeyRequest("x", parent="p", by_person=True, limits=KeyLimits(cap_day_nano=5, cap_month_nano=6))
+    _, row = create_key(database, b"p" * 32, wanted, 1)
+    _, new = regenerate_key(database, b"p" * 32, row.id, 2, (Counter(row.id, row.limits),))
+    assert (new.limits, new.counted_as, new.parent, new.by_person) == (row.limits, row.id, "p", True)
     database.close()

@@ -44,7 +44,7 @@ SERVED: dict[str, dict[str, int]] = {
     "/v1/account/bonus": {"POST": 401},
     "/v1/account/earnings/spend": {"POST": 401},
     "/v1/account/keys": {"GET": 401, "POST": 401},
-    "/v1/account/keys/key_1": {"DELETE": 401},
+    "/v1/account/keys/key_1": {"GET": 401, "PATCH": 401, "DELETE": 401},
     "/v1/account/keys/key_1/regenerate": {"POST": 401},
     "/v1/account/payouts": {"GET": 401, "POST": 401},
     "/v1/account/payouts/payout_1/withdraw": {"POST": 401},

@@ -25,6 +25,7 @@ LIMITS = ("rpm", "tpm", "concurrency")
 def run(db: Path, command: str, action: str | None, **arguments: object) -> None:
     defaults = {"json": True, "account": "default", "scope": "client,worker", "expires": None}
     defaults |= {"rpm": None, "tpm": None, "concurrency": None, "init": action == "create", "platform_tools": "on"}
+    defaults |= {"cap_day": None, "cap_month": None, "state": None}
     commands.run(Namespace(command=command, action=action, **(defaults | arguments)), Config(db=db))
 
 
@@ -54,7 +55,8 @@ def test_lists_are_tables_for_people(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "alice" in capsys.readouterr().out
     run(tmp_path / "c.db", "key", "list", json=False)
     head, row = capsys.readouterr().out.splitlines()
-    assert head.split() == ["id", "name", "account", "scopes", "hint", *LIMITS, "platform_tools", "expires", "revoked"]
+    new = ("cap_day", "cap_month", "platform_tools", "disabled", "used", "expires", "revoked")
+    assert head.split() == ["id", "name", "account", "scopes", "hint", *LIMITS, *new]
     assert row.split()[1:4] == ["laptop", "alice", "client,worker"]
 
 

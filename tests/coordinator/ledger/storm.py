@@ -6,7 +6,7 @@ forgets every job that runs; the recovery at its next start bills what the check
 """
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import event, func, select
 
@@ -16,15 +16,28 @@ from coordinator.ledger.budget import Budget
 from coordinator.ledger.commit import commit
 from coordinator.ledger.escrow import Terms, mature
 from coordinator.ledger.grants import balances_of, bonus, grant, spend_credit, spend_earned
-from coordinator.ledger.orders import Answer, Checkpoint, Done, Held, Hold, Insufficient, Order, Settle, Transfer
+from coordinator.ledger.orders import (
+    Answer,
+    Capped,
+    Checkpoint,
+    Counted,
+    Done,
+    Held,
+    Hold,
+    Insufficient,
+    Order,
+    Settle,
+    Transfer,
+)
 from coordinator.ledger.pricing import Served, TokenType, bill
 from coordinator.ledger.promotions import promote
 from coordinator.ledger.recovery import recover
 from coordinator.store.database import Database
-from coordinator.store.tables import entries, holds, promotion_days
+from coordinator.store.tables import entries, holds, key_spend, promotion_days
 from tests.coordinator.ledger.builders import TARIFF, Client, client, usage
 
 SHARE = 7000
+CAPS = {"day": 1_200_000, "month": 4_000_000}  # of nano-dollars, of the first two clients
 GROUPS = (1, 1, 2, 5, 20, 60)
 BUDGET = Budget(40_000)
 
@@ -55,7 +68,7 @@ class Storm:
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self.armed = False
-        self.count = self.crashed = 0
+        self.count = self.crashed = self.capped = 0
         self.now = 1000
         self.running: dict[str, Job] = {}
         self.charges: dict[str, int] = {}  # what every ended job was charged
@@ -161,7 +174,10 @@ class Storm:
         kind: TokenType = self.random.choice(("auto", "auto", "spark", "sogni"))
         nano = 50 * TARIFF.prompt + tokens * TARIFF.completion
         streamed = self.random.random() < 0.7
-        return Hold(name, who.account, who.key, "m", streamed, TARIFF, 50, kind, nano, self.now, self.now + 10**9)
+        capped = who in self.clients[:2]
+        counted = (Counted(who.key), Counted("all", *CAPS.values())) if capped else (Counted(who.key),)
+        plain = Hold(name, who.account, who.key, "m", streamed, TARIFF, 50, kind, nano, self.now, self.now + 10**9)
+        return replace(plain, counted=counted)
 
     def _checkpoint(self, name: str) -> Checkpoint:
         job = self.running[name]
@@ -191,7 +207,8 @@ class Storm:
                     assert sum(answer.amounts.values()) == order.nano
                     self.running.setdefault(order.job, Job(who, order))
                 else:
-                    assert isinstance(answer, Insufficient | Done)
+                    assert isinstance(answer, Insufficient | Capped | Done)
+                    self.capped += isinstance(answer, Capped)
             case Checkpoint():
                 if order.job in self.running:
                     job = self.running[order.job]
@@ -246,6 +263,8 @@ class Storm:
             for balance in balances_of(self.database, each.account).values():
                 assert min(balance.given, balance.held, balance.escrow, balance.credit, balance.earned) >= 0
                 assert balance.available >= balance.given
+        for row in self.database.query(select(key_spend).where(key_spend.c.counter == "all")):
+            assert 0 <= row.nano <= CAPS["day" if len(row.period) == 10 else "month"], row
         assert self._booked("payout:%", "earned") <= self._booked("deposit:%", "funded") + self._promotions()
 
     def _booked(self, journal: str, kind: str) -> int:

@@ -8,7 +8,7 @@ over what it was asked under an Idempotency-Key. All of them mature, promote and
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock, Thread
 from typing import Any, TypeVar
 
@@ -21,7 +21,21 @@ from coordinator.ledger.claim_rows import find
 from coordinator.ledger.commit import commit
 from coordinator.ledger.escrow import Terms, mature
 from coordinator.ledger.grants import bonus, grant, spend_credit, spend_earned
-from coordinator.ledger.orders import Answer, Checkpoint, Claim, Done, Held, Hold, Keep, Order, Release, Settle, Taken
+from coordinator.ledger.orders import (
+    Answer,
+    Capped,
+    Checkpoint,
+    Claim,
+    Counted,
+    Done,
+    Held,
+    Hold,
+    Keep,
+    Order,
+    Release,
+    Settle,
+    Taken,
+)
 from coordinator.ledger.pricing import Served, bill
 from coordinator.ledger.promotions import promote
 from coordinator.ledger.recovery import bury
@@ -32,6 +46,7 @@ from tests.coordinator.ledger.builders import TARIFF, Client, client, usage
 
 SHARE = 7000
 KEYS = 40
+CAP_DAY, CAP_MONTH = 1_200_000, 4_000_000
 BUDGET = Budget(40_000)
 DEADLOCK = "DO $$ BEGIN RAISE EXCEPTION 'deadlock' USING ERRCODE = '40P01'; END $$"
 
@@ -208,7 +223,9 @@ class Storming:
             claim = Claim(who.account, key, "f", attempt, now, dead)
             tokens = 100
         nano = 50 * TARIFF.prompt + tokens * TARIFF.completion
-        return Hold(name, who.account, who.key, "m", True, TARIFF, 50, "auto", nano, now, now + 10**9, claim=claim)
+        counted = (Counted(who.key), Counted("all", CAP_DAY, CAP_MONTH)) if who in self.world.clients[:2] else ()
+        plain = Hold(name, who.account, who.key, "m", True, TARIFF, 50, "auto", nano, now, now + 10**9, claim=claim)
+        return replace(plain, counted=counted)
 
     def _gone(self, account: str, key: str) -> str | None:
         """The replica whose client asked under the key, if it is dead: as the next one that is asked finds it."""
@@ -253,6 +270,8 @@ class Storming:
             self._first(order)
         elif isinstance(answer, Taken):
             self.world.seen["taken"] += 1
+        elif isinstance(answer, Capped):
+            self.world.seen["capped"] += 1
         elif isinstance(answer, Done) and order.claim is not None:
             self.world.seen["over"] += 1
 
@@ -295,6 +314,8 @@ def storm(url: str, seed: int, operations: int, crashes: int = 4, places: int = 
     bury(setup, SHARE, world.now, ())
     found = check(setup)
     assert found == [], found
+    for row in setup.query(select(tables.key_spend).where(tables.key_spend.c.counter == "all")):
+        assert 0 <= row.nano <= (CAP_DAY if len(row.period) == 10 else CAP_MONTH), row
     for row in setup.query(select(tables.holds)):
         assert row.state != "held", row
         assert row.charge in world.due.get(row.job, {0}), (row, world.due.get(row.job))

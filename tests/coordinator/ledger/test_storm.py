@@ -16,4 +16,5 @@ def test_money_adds_up_whatever_dies_when(address: str, seed: int) -> None:
     promoted = storm._booked("promote:%", "earned")
     storm.close()
     assert promoted > 0
+    assert storm.capped > 0
     assert storm.count >= ORDERS
