@@ -130,17 +130,35 @@ def _list(items: Schema) -> Schema:
     return thing({"object": {"const": "list"}, "data": listed(items)})
 
 
+def _keys(do: Do, path: Do, other: Schema) -> Schema:
+    key: Schema = {"name": "key_id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+    made = thing({**_KEY, "key": TEXT})
+    deleted = thing({"object": {"const": "account.key.deleted"}, "id": TEXT, "deleted": {"const": True}})
+    create = do("post", "Make a key; it is shown once.", made, 201, 400, 404, 413, 429, body="KeyRequest")
+    show = "One key; `current` is the one that asks, of any scope, and is told what holds for it."
+    replace = "A new key in the place of this one, which ends at once."
+    return {
+        "/v1/account/keys": path(
+            do("get", "All keys, without their secrets.", _list(thing(_KEY)), 200, 404, 429), create
+        ),
+        "/v1/account/keys/{key_id}/regenerate": path(do("post", replace, made, 201, 404, 429), parameters=[other, key]),
+        "/v1/account/keys/{key_id}": path(
+            do("get", show, thing({**_KEY, **_CURRENT}, *_CURRENT), 200, 404, 429),
+            do("patch", "Change a key.", thing(_KEY), 200, 400, 404, 413, 429, body="KeyChange"),
+            do("delete", "End a key.", deleted, 200, 404, 429),
+            parameters=[other, key],
+        ),
+    }
+
+
 def paths(do: Do) -> Schema:
     """`do`: (method, words, schema of the answer, its status, statuses of errors) -> operation. `account` names another
     account, for keys with the scope `admin`."""
     other: Schema = {"name": "account", "in": "query", "schema": {"type": "string", "minLength": 1}}
-    key: Schema = {"name": "key_id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     days: Schema = {"name": "days", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": MAX_DAYS}}
     earned_as: Schema = {"name": "kind", "in": "query", "schema": {"enum": ["credit", "earned"]}}
-    made = thing({**_KEY, "key": TEXT})
     moved = thing({"object": {"const": "account.earnings"}, "moved": {"type": "object"}})
     bonus = thing({"object": {"const": "account.bonus"}, **AMOUNT, "spark": TEXT})
-    deleted = thing({"object": {"const": "account.key.deleted"}, "id": TEXT, "deleted": {"const": True}})
 
     def path(*operations: Schema, parameters: list[Schema] | None = None) -> Schema:
         whole: Schema = {"parameters": [other] if parameters is None else parameters}
@@ -148,9 +166,6 @@ def paths(do: Do) -> Schema:
             whole |= operation
         return whole
 
-    create = do("post", "Make a key; it is shown once.", made, 201, 400, 404, 413, 429, body="KeyRequest")
-    show = "One key; `current` is the one that asks, of any scope, and is told what holds for it."
-    replace = "A new key in the place of this one, which ends at once."
     ended = thing({"object": {"const": "account.deleted"}, "id": TEXT, "deleted": {"const": True}})
     spend = "What was earned with workers becomes spendable."
     return {
@@ -170,16 +185,7 @@ def paths(do: Do) -> Schema:
         "/v1/account/earnings/spend": path(
             do("post", spend, moved, 200, 400, 402, 404, 429), parameters=[other, earned_as]
         ),
-        "/v1/account/keys": path(
-            do("get", "All keys, without their secrets.", _list(thing(_KEY)), 200, 404, 429), create
-        ),
-        "/v1/account/keys/{key_id}/regenerate": path(do("post", replace, made, 201, 404, 429), parameters=[other, key]),
-        "/v1/account/keys/{key_id}": path(
-            do("get", show, thing({**_KEY, **_CURRENT}, *_CURRENT), 200, 404, 429),
-            do("patch", "Change a key.", thing(_KEY), 200, 400, 404, 413, 429, body="KeyChange"),
-            do("delete", "End a key.", deleted, 200, 404, 429),
-            parameters=[other, key],
-        ),
+        **_keys(do, path, other),
         "/v1/estimate": path(
             do(
                 "get",
