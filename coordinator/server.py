@@ -155,7 +155,9 @@ async def serve(running: Running, server: Server, listener: socket.socket) -> No
         side = [
             tasks.create_task(_named("timer", services.hub.run())),
             tasks.create_task(_named("keys", services.accounts.run())),
-            tasks.create_task(_named("last use", services.accounts.last_use.run(services.hub.connected_keys))),
+            tasks.create_task(
+                _named("last use", services.accounts.last_use.run(lambda: _keys_of_workers(services.hub)))
+            ),
             tasks.create_task(_named("ledger", services.ledger.run())),
             tasks.create_task(_named("billing", services.billing.run(services.hub.dispatch.progress))),
             tasks.create_task(_named("maintenance", running.maintenance.run())),
@@ -180,6 +182,10 @@ async def serve(running: Running, server: Server, listener: socket.socket) -> No
             services.joined.leave()
         for task in side:
             task.cancel()
+
+
+def _keys_of_workers(hub: Hub) -> set[str]:
+    return {worker.peer.key for worker in hub.dispatch.workers if worker.connected}
 
 
 async def _named(name: str, loop: Coroutine[Any, Any, None]) -> None:

@@ -128,10 +128,6 @@ class Hub:
             socket.outbox.close(CLOSE_TOO_SLOW, "the worker does not read")
             self.left(session, resumable=True)
 
-    def connected_keys(self) -> set[str]:
-        """The keys that workers' sockets were opened with."""
-        return {socket.peer.key for socket in self._sockets.values()}
-
     def revoke(self, keys: frozenset[str]) -> None:
         """These keys have ended, or are disabled: close the sockets that were opened with them, and end the jobs that
         were asked for with them."""
