@@ -5,11 +5,14 @@ import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from coordinator.accounts.accounts import Accounts
 from coordinator.accounts.pepper import open_pepper, pepper_file
 from coordinator.admission.idempotency import Idempotency
 from coordinator.admission.rate_limits import Rates
+from coordinator.alerts.alerts import Alerts
+from coordinator.alerts.sender import OperatorAddress, Sender
 from coordinator.api.account_access import AccountAccess
 from coordinator.api.downloads import DownloadsApi
 from coordinator.api.network import NetworkApi
@@ -37,6 +40,7 @@ from coordinator.ledger.writer import LedgerWriter
 from coordinator.prompt_count.counter import PromptCounter
 from coordinator.prompt_count.vocabulary_files import VocabularyFiles
 from coordinator.store.database import Database
+from coordinator.store.engines import sqlite_file
 from coordinator.store.store import Store
 from coordinator.telemetry.tracing import SERVICE, Tracing
 from coordinator.videos.films import Films
@@ -116,7 +120,8 @@ def assembled(config: Config) -> Iterator[Running]:
             Attempts(hub, joined.asks if joined else None),
             Idempotency(store, ledger, pepper, *([joined.is_dead] if joined else [])),
             DownloadsApi(downloads, identity, config.worker_image),
-            _deposit_secret(config),
+            _alerts(config, hub, store, ledger, pepper),
+            _secret("deposit_secret", config.deposit_secret),
             joined,
             config.role,
         )
@@ -130,14 +135,33 @@ def _identity(config: Config, store: Store, accounts: Accounts, pepper: bytes) -
     return Identity(store, accounts, Tokens(pepper), config.signup, config.invites, given, config.proxies)
 
 
-def _deposit_secret(config: Config) -> bytes | None:
-    """Raises ConfigError if there is a hook and its secret cannot be read."""
-    if config.deposit_secret is None:
+def _alerts(config: Config, hub: Hub, store: Store, ledger: LedgerWriter, pepper: bytes) -> Alerts:
+    secret = _secret("alert_secret", config.alert_secret)
+    operator = OperatorAddress(config.alert_kind, config.alert_url, secret) if config.alert_url else None
+    tokens = Tokens(pepper)  # so no copy of the database has what messages are signed with
+
+    def signed_with(address: str) -> bytes:
+        return bytes.fromhex(tokens.hash("alerts", address))
+
+    sender = Sender(store, signed_with, config.alert_networks, operator)
+    file = sqlite_file(config.db)
+    folders = [file.absolute().parent] if file else []
+    folders += [config.artefacts] if isinstance(config.artefacts, Path) else []
+    alerts = Alerts(
+        hub, store, ledger, sender, config.alerts, config.alert_after_s, config.replica_name, tuple(folders)
+    )
+    hub.parted = alerts.parted
+    return alerts
+
+
+def _secret(name: str, file: Path | None) -> bytes | None:
+    """The secret that a setting names, None: it names none. Raises ConfigError if it cannot be read."""
+    if file is None:
         return None
     try:
-        return read_secret(config.deposit_secret)
+        return read_secret(file)
     except ValueError as error:
-        raise ConfigError(f"--deposit-secret: {error}") from None
+        raise ConfigError(f"--{name.replace('_', '-')}: {error}") from None
 
 
 def _billing(config: Config, database: Database, catalog: Catalog, ledger: LedgerWriter) -> Billing:

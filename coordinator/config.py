@@ -26,7 +26,9 @@ from coordinator.ledger.pricing import SHARE, SPARK_NANO, STARTER_SPARK
 from coordinator.rounds.offer import Mode
 from coordinator.scheduler.state import Limits
 from coordinator.store import home
-from program.settings import ConfigError, number, setting, switch, whole
+from program.alert_formats import SERVICES, Service
+from program.post import own_target
+from program.settings import ConfigError, number, one_of, setting, switch, whole
 from program.sources import Sources
 
 HOUR_S = 3600
@@ -167,6 +169,37 @@ class Config:
         Path,
         "FILE",
         unset="there is no such hook",
+    )
+    alerts: bool = setting(
+        False,
+        "tell accounts that want it, at addresses on the internet that they name, when something is wrong",
+        switch,
+    )
+    alert_networks: Networks = setting(
+        (),
+        "addresses beside the internet where accounts' messages may go too, such as your own ntfy's: 10.1.2.3",
+        read_networks,
+        "ADDRESSES",
+        unset="none",
+    )
+    alert_after_s: float = setting(
+        300.0, "how long a worker is away before its owner is told", number(0, 86_400), "SECONDS"
+    )
+    alert_url: str | None = setting(
+        None, "where you are told when something is wrong with the network", own_target, "URL", unset="nowhere"
+    )
+    alert_kind: Service = setting(
+        "webhook",
+        "what --alert-url is: `webhook` (JSON), `ntfy`, `discord` or `slack`",
+        one_of(*SERVICES),
+        "KIND",
+    )
+    alert_secret: Path | None = setting(
+        None,
+        "file of a secret (whsec_...) with which a webhook's messages are signed",
+        Path,
+        "FILE",
+        unset="they are not",
     )
     sogni_nano: int = setting(10_000_000, "what one sogni is worth, in nano-dollars", whole(1, 10**15), "NANO")
     worker_share_bps: int = setting(

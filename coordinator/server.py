@@ -163,6 +163,7 @@ async def serve(running: Running, server: Server, listener: socket.socket) -> No
             tasks.create_task(_named("maintenance", running.maintenance.run())),
             tasks.create_task(_named("earnings", EarningsFeed(services.hub, running.store, services.promotions).run())),
             tasks.create_task(_named("network", services.network.feed.run())),
+            tasks.create_task(_named("alerts", services.alerts.run())),
             tasks.create_task(_named("artefacts", Sweeper(services.artefacts).run())),
         ]
         if running.store.database.shared:

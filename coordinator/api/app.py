@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from coordinator.admission.admission import Admission
 from coordinator.api.account import AccountApi
 from coordinator.api.account_people import PeopleApi
+from coordinator.api.alerts import AlertsApi
 from coordinator.api.artefact_links import ArtefactLinks
 from coordinator.api.artefact_uploads import ArtefactUploads
 from coordinator.api.chat import ChatApi
@@ -43,6 +44,8 @@ from coordinator.api.sogni import SogniApi
 from coordinator.api.sogni_socket import SogniSocket
 from coordinator.api.videos import VideosApi
 from coordinator.api.worker_socket import WorkerSocket
+from coordinator.dispatch.effects import JobEnd
+from coordinator.scheduler.state import JobSpec
 from coordinator.sogni.paths import ESTIMATE_PATH, SOCKET_PATH
 from coordinator.telemetry.cluster_metrics import ClusterMetrics
 from coordinator.telemetry.metrics import Metrics
@@ -56,7 +59,12 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 def create_app(services: Services) -> ASGIApp:
     metrics = Metrics(services.hub.dispatch, services.catalog, services.ledger, services.artefacts.counted)
-    services.hub.ended = metrics.job_ended
+
+    def ended(spec: JobSpec, end: JobEnd) -> None:
+        metrics.job_ended(spec, end)
+        services.alerts.job_ended(spec, end)
+
+    services.hub.ended = ended
     if services.joined is not None:
         metrics.register(ClusterMetrics(services.joined.replica, services.joined.bus))
     pages = Pages()
@@ -101,6 +109,7 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
         ("PATCH", "/v1/account/keys/{key_id}", keys.change),
         ("DELETE", "/v1/account/keys/{key_id}", keys.revoke),
         *_people(services),
+        *_alerts(services),
         ("GET", "/v1/network", network.show),
         ("GET", "/v1/network/events", network.events),
         ("GET", "/v1/network/workers/{worker}", network.worker),
@@ -116,6 +125,7 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
         ("GET", "/playground", pages.page),
         ("GET", "/account", pages.page),
         ("GET", "/add-worker", pages.page),
+        ("GET", "/alerts", pages.page),
         ("GET", "/workers/{worker}", pages.page),
         ("GET", "/web/{name:path}", pages.file),
     ]
@@ -148,6 +158,17 @@ def _people(services: Services) -> list[tuple[str, str, Endpoint]]:
         ("DELETE", "/v1/account/invites/{invite_id}", people.revoke_invite),
         ("GET", "/v1/account/export", people.export),
         ("DELETE", "/v1/account", people.delete),
+    ]
+
+
+def _alerts(services: Services) -> list[tuple[str, str, Endpoint]]:
+    """Where an account is told that something is wrong."""
+    alerts = AlertsApi(services.access, services.alerts, services.billing.units)
+    return [
+        ("GET", "/v1/account/alerts", alerts.list),
+        ("POST", "/v1/account/alerts", alerts.create),
+        ("DELETE", "/v1/account/alerts/{alert_id}", alerts.delete),
+        ("POST", "/v1/account/alerts/{alert_id}/test", alerts.test),
     ]
 
 

@@ -6,6 +6,7 @@ from coordinator.accounts.accounts import Accounts
 from coordinator.accounts.quota import Quota
 from coordinator.admission.idempotency import Idempotency
 from coordinator.admission.rate_limits import Rates
+from coordinator.alerts.alerts import Alerts
 from coordinator.api.account_access import AccountAccess
 from coordinator.api.downloads import DownloadsApi
 from coordinator.api.network import NetworkApi
@@ -50,6 +51,7 @@ class Services:
     attempts: Attempts
     idempotency: Idempotency
     downloads: DownloadsApi
+    alerts: Alerts
     deposit_secret: bytes | None = None
     joined: Joined | None = None
     role: Role = "both"

@@ -62,6 +62,7 @@ class _Route:
 @dataclass
 class _Socket:
     peer: Peer
+    worker: str  # its id within the account
     outbox: Outbox = field(default_factory=Outbox)
 
 
@@ -80,6 +81,9 @@ class Hub:
         self.drained = asyncio.Event()
         self._tracing = tracing or Tracing()
         self.ended: Callable[[JobSpec, JobEnd], None] = lambda spec, end: None  # told of every end, for the metrics
+        self.parted: Callable[[str, str], None] = lambda account, worker: (
+            None
+        )  # told of workers that left by themselves
         self._clock = Clock()
         self._log_bounds = LogBounds()
         self._routes: dict[str, _Route] = {}
@@ -103,7 +107,7 @@ class Hub:
 
     def join(self, hello: Hello, peer: Peer) -> Outbox:
         """Take a worker whose socket is open and has said hello; what is in the outbox must be written to it."""
-        socket = self._sockets[peer.session] = _Socket(peer)
+        socket = self._sockets[peer.session] = _Socket(peer, hello.worker)
         self.perform(self.dispatch.worker_joined(hello, peer, self.now()))
         return socket.outbox
 
@@ -119,6 +123,8 @@ class Hub:
         socket = self._sockets.pop(session, None)
         if socket is not None:
             socket.outbox.forget_files()
+            if not resumable:
+                self.parted(socket.peer.account, socket.worker)
         self.perform(self.dispatch.worker_left(session, resumable, self.now()))
 
     def tell(self, session: str, message: ToWorker) -> None:

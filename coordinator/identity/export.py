@@ -6,6 +6,8 @@ from typing import Any
 from sqlalchemy import select
 
 from coordinator.accounts.rows import AccountRow, list_keys
+from coordinator.alerts.address_rows import Address, addresses_of
+from coordinator.alerts.outbox_rows import deliveries_of
 from coordinator.artefacts.rows import page
 from coordinator.identity.rows import list_invites, passkeys_of
 from coordinator.ledger.escrow import workers
@@ -41,6 +43,8 @@ def exported(database: Database, account: AccountRow, since_ms: int) -> dict[str
         "usage": [asdict(row) for row in sums(database, account.id, since_ms)],
         "workers": [asdict(row) for row in workers(database, account.id)],
         "payouts": [asdict(row) for row in of_account(database, account.id, MOST_PAYOUTS)],
+        "alerts": [_without_url(row) for row in addresses_of(database, account.id)],
+        "messages": [asdict(row) for row in deliveries_of(database, account.id)],
         "files": [asdict(row) for row in page(database, account.id, None, MOST_FILES, 0)],
         "bookings": bookings[:MOST_BOOKINGS],
         "bookings_left_out": len(bookings) > MOST_BOOKINGS,
@@ -49,3 +53,8 @@ def exported(database: Database, account: AccountRow, since_ms: int) -> dict[str
 
 def _told(row: Any) -> dict[str, Any]:
     return {name: value for name, value in asdict(row).items() if name not in _SECRET}
+
+
+def _without_url(row: Address) -> dict[str, Any]:
+    """As it is shown everywhere: the rest of the address is as good as a password."""
+    return {**asdict(row), "url": row.shown}

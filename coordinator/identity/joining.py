@@ -6,6 +6,7 @@ from sqlalchemy import Connection, delete, update
 
 from coordinator.accounts.accounts import KeyRequest, made_key
 from coordinator.accounts.rows import AccountRow, add_account, add_key, changed, get_account, list_keys, lock_account
+from coordinator.alerts.address_rows import forget_account
 from coordinator.artefacts.rows import end_within
 from coordinator.identity.errors import Refused
 from coordinator.identity.passkeys import Passkey
@@ -122,6 +123,7 @@ def delete_account(database: Database, account: str, at_ms: int) -> None:
         forget(connection, account, at_ms)
         end_within(connection, account, at_ms)
         close_payouts(connection, account, at_ms)
+        forget_account(connection, account)
         mine = (keys.c.account == account, keys.c.revoked_ms.is_(None))
         connection.execute(update(keys).where(*mine).values(revoked_ms=at_ms))
         connection.execute(update(keys).where(keys.c.account == account).values(name="", hint=""))

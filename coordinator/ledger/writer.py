@@ -40,6 +40,7 @@ class LedgerWriter:
         self._written = asyncio.Event()
         self._written.set()
         self.healthy = True  # the last commit went well
+        self.lost = 0  # orders that can never be carried out
 
     @property
     def full(self) -> bool:
@@ -113,6 +114,7 @@ class LedgerWriter:
             if len(group) > 1:
                 return all([await self._write([waiting]) for waiting in group])
             log.critical("the ledger cannot carry out %r: %s", group[0].order, error)
+            self.lost += 1
             self._tell(group[0], error)
             return True
         except Overtaken:

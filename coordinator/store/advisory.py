@@ -20,6 +20,7 @@ class Lock(IntEnum):
     PROMOTE = 0x5EAD
     SWEEP = 0x5EAE
     USAGE_DAYS = 0x5EAF
+    ALERTS = 0x5EB0
 
 
 def wait(connection: Connection, lock: Lock) -> None:

@@ -1,6 +1,13 @@
 """All tables at once: whoever copies, empties or compares them must have imported each file that declares some."""
 
-from coordinator.store import identity_tables, media_tables, operator_tables, rollup_tables, tables
+from coordinator.store import (
+    alert_tables,
+    identity_tables,
+    media_tables,
+    operator_tables,
+    rollup_tables,
+    tables,
+)
 
-DECLARED_IN = (tables, identity_tables, media_tables, operator_tables, rollup_tables)
+DECLARED_IN = (tables, alert_tables, identity_tables, media_tables, operator_tables, rollup_tables)
 metadata = tables.metadata

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from tools.compat.fields import CHATS, MEDIA
-from tools.openapi import answers, drawn, media, money, network, payouts, people, raw, samples, sogni
+from tools.openapi import alerts, answers, drawn, media, money, network, payouts, people, raw, samples, sogni
 from tools.openapi.requests import Describer
 from wire.errors import ERRORS
 
@@ -152,6 +152,7 @@ def _paths() -> Schema:
         },
         **money.paths(_operation),
         **payouts.paths(_operation),
+        **alerts.paths(_operation),
         **people.paths(_operation),
         **media.paths(_operation),
         **drawn.paths(_ask, _operation),
@@ -226,6 +227,7 @@ def document() -> Schema:
                 **drawn.schemas(*MEDIA),
                 "KeyRequest": money.KEY_REQUEST,
                 "KeyChange": money.KEY_CHANGE,
+                "AlertRequest": alerts.ALERT_REQUEST,
                 "PayoutRequest": payouts.PAYOUT_REQUEST,
                 "PayoutDecision": payouts.PAYOUT_DECISION,
                 "DepositRequest": payouts.DEPOSIT_REQUEST,

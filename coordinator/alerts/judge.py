@@ -1,0 +1,58 @@
+"""Whether something is wrong by what was seen of it, and what is told of that. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from coordinator.alerts.kinds import Kind
+from coordinator.alerts.subjects import WORKER, Subject
+from program.alerts import News, step
+
+STALE_S = 60.0  # a sighting of something wrong is worth so long: a replica repeats it every few seconds
+SILENT_S = 180.0  # a worker that nobody has seen for so long is away: the replica that had it is dead
+KEPT_S = 7 * 86_400.0  # a worker that does not come back
+
+
+@dataclass(frozen=True)
+class Judged:
+    """`subject` as it is to be remembered, None: not at all. `news`: what is to be told, if anything."""
+
+    before: Subject
+    subject: Subject | None
+    news: News | None
+
+
+def judge(subjects: Iterable[Subject], kinds: Mapping[str, Kind], steady_since_s: float, now_s: float) -> list[Judged]:
+    """Look at all of them. `steady_since_s`: since then somebody has looked without a long pause; what was missed
+    before says nothing, as whoever is missed had no chance to be seen."""
+    return [_judged(one, kinds[one.key.kind], steady_since_s, now_s) for one in subjects if one.key.kind in kinds]
+
+
+def wrong_since(subject: Subject, steady_since_s: float, now_s: float) -> float | None:
+    """Since when it is wrong; None: it is well."""
+    if subject.key.kind != WORKER:
+        return now_s if now_s - subject.seen_s < STALE_S else None
+    if subject.parted or not (subject.away or now_s - subject.seen_s >= SILENT_S):
+        return None
+    return min(now_s, max(subject.seen_s, steady_since_s))
+
+
+def _judged(subject: Subject, kind: Kind, steady_since_s: float, now_s: float) -> Judged:
+    wrong = wrong_since(subject, steady_since_s, now_s)
+    standing = subject.standing
+    if subject.key.kind == WORKER and standing.since is not None and not standing.open and wrong is not None:
+        standing = replace(standing, since=max(standing.since, wrong))
+    if subject.key.kind == WORKER and subject.parted:
+        # Its owner took it away: what was told of it is settled, and needs no second message.
+        after, news = replace(standing, since=None, gone=None, open=False), None
+    else:
+        after, news = step(kind.rule, standing, wrong, now_s)
+    if news == "over" and not kind.ends:
+        news = None
+    kept = replace(subject, standing=after)
+    return Judged(subject, None if _forgotten(kept, kind, now_s) else kept, news)
+
+
+def _forgotten(subject: Subject, kind: Kind, now_s: float) -> bool:
+    if subject.key.kind != WORKER:
+        return subject.standing.forgettable(kind.rule, now_s) and now_s - subject.seen_s >= STALE_S
+    return now_s - subject.seen_s >= KEPT_S
