@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from coordinator.accounts.rows import list_keys
 from coordinator.api.account_access import AccountAccess
 from coordinator.api.query import whole_number
+from coordinator.api.spreadsheet import MEDIA_TYPE, cells, headers, lines
 from coordinator.clock import DAY_MS, day_start_ms, now_ms
 from coordinator.ledger.budget import Budget
 from coordinator.ledger.escrow import workers
@@ -22,6 +23,10 @@ from coordinator.ledger.usage import sums
 from wire.errors import ErrorCode, SupernetError, invalid
 
 MAX_DAYS = 366
+USAGE_COLUMNS = (
+    *("day", "model", "key", "key_name", "requests", "prompt_tokens", "cached_tokens", "completion_tokens"),
+    *("reasoning_tokens", "units", "cost_nano_usd", "cost_usd"),
+)
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,11 @@ class AccountApi:
         return JSONResponse({"status": "success", "data": data})
 
     async def usage(self, request: Request) -> Response:
-        """Sums by day (UTC), model and key."""
-        _, account = await self.access.authenticate(request, "days")
+        """Sums by day (UTC), model and key; `model` and `key` are all or one. With `format=csv` as a file."""
+        _, account = await self.access.authenticate(request, "days", "model", "key", "format")
+        query = request.query_params
+        if query.get("format", "json") not in ("json", "csv"):
+            raise invalid("format", "Invalid 'format': expected 'json' or 'csv'.")
         days = whole_number(request, "days", 30, 1, MAX_DAYS)
         since_ms = day_start_ms(now_ms(), days - 1)
         rows = await self.access.read(sums, account.id, since_ms)
@@ -94,7 +102,11 @@ class AccountApi:
                 "cost_usd": decimal(row.cost_nano),
             }
             for row in rows
+            if query.get("model", row.model) == row.model and query.get("key", row.key) == row.key
         ]
+        if query.get("format") == "csv":
+            table = lines([USAGE_COLUMNS, *(cells(row, USAGE_COLUMNS) for row in data)])
+            return Response(table, media_type=MEDIA_TYPE, headers=headers("usage"))
         return JSONResponse({"object": "list", "data": data})
 
     async def workers(self, request: Request) -> Response:

@@ -20,6 +20,7 @@ from coordinator.billing.billing import behind
 from coordinator.identity.errors import Refused
 from coordinator.ledger.orders import Done, Transfer
 from coordinator.ledger.payouts import NoSuchPayout
+from coordinator.ledger.requests import NoSuchRequest
 from coordinator.ledger.writer import LedgerWriter
 from coordinator.store.database import Database
 from coordinator.store.errors import StoreError, Unavailable
@@ -94,7 +95,7 @@ async def translated(work: Awaitable[T]) -> T:
         raise behind() from None
     except Refused as error:
         raise SupernetError(error.code, str(error)) from None
-    except (NotFound, NoSuchPayout) as error:
+    except (NotFound, NoSuchPayout, NoSuchRequest) as error:
         raise SupernetError(ErrorCode.NOT_FOUND, str(error)) from None
     except StoreError as error:
         raise SupernetError(ErrorCode.INVALID_REQUEST, str(error)) from None

@@ -4,8 +4,6 @@ A path with a slash too many is served as the path without: Starlette's redirect
 with TLS, where a client then sends its prompt and its key in the clear.
 """
 
-import re
-import secrets
 from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
@@ -37,6 +35,8 @@ from coordinator.api.monitoring import Monitoring
 from coordinator.api.pages import Pages, openapi
 from coordinator.api.payouts import PayoutsApi
 from coordinator.api.platform import PlatformTools
+from coordinator.api.request_ids import request_id
+from coordinator.api.requests import RequestsApi
 from coordinator.api.responses import ResponsesApi
 from coordinator.api.services import Services
 from coordinator.api.session_gate import SessionGate
@@ -52,7 +52,8 @@ from coordinator.telemetry.metrics import Metrics
 from wire.media import UPLOAD_PATH
 from wire.messages import WORKER_PATH
 
-HARMLESS_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+# Of the dashboard.
+PAGES = ("/", "/playground", "/account", "/requests", "/alerts", "/add-worker", "/docs", "/workers/{worker}")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -79,6 +80,7 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
     intake = _intake(services)
     platform = PlatformTools(intake, services.artefacts, services.platform_tools)
     account = AccountApi(services.access, services.billing.units, services.bonus_nano, services.promotions)
+    requests = RequestsApi(services.access, services.billing.units)
     keys, network = KeysApi(services.access), services.network
     models = ModelsApi(services.hub, services.accounts, services.catalog)
     monitoring = Monitoring(services.hub, services.accounts, services.ledger, metrics, services.joined)
@@ -98,6 +100,8 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
         ("GET", "/v4/account/balance", sogni.balance),
         ("GET", ESTIMATE_PATH, sogni.estimate),
         ("GET", "/v1/account/usage", account.usage),
+        ("GET", "/v1/account/requests", requests.list),
+        ("GET", "/v1/account/requests/{request_id}", requests.show),
         ("GET", "/v1/account/workers", account.workers),
         ("POST", "/v1/account/bonus", account.claim),
         ("POST", "/v1/account/earnings/spend", account.spend),
@@ -121,12 +125,7 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
         ("GET", "/metrics", monitoring.scrape),
         ("GET", "/openapi.json", openapi),
         *_downloads(services.downloads),
-        ("GET", "/", pages.page),
-        ("GET", "/playground", pages.page),
-        ("GET", "/account", pages.page),
-        ("GET", "/add-worker", pages.page),
-        ("GET", "/alerts", pages.page),
-        ("GET", "/workers/{worker}", pages.page),
+        *(("GET", path, pages.page) for path in PAGES),
         ("GET", "/web/{name:path}", pages.file),
     ]
     served = [Route(path, endpoint, methods=[method]) for method, path, endpoint in table]
@@ -255,8 +254,7 @@ class _Edge:
             await self._app(scope, receive, send)
             return
         given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-        name = given if HARMLESS_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
-        scope["request_id"] = name
+        name = scope["request_id"] = request_id(given)
 
         async def sender(message: Message) -> None:
             if message["type"] == "http.response.start":

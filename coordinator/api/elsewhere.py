@@ -8,7 +8,10 @@ _OLLAMA = "Ollama's own API is not served. Here: {}, and the base URL that ends 
 _NO_RAW = f"Completions of raw text are not offered: a request is a conversation. Here: {CHAT}."
 _NO_VECTORS = "Embeddings are not offered: no model of this network makes any. Ask a server of your own for them."
 
+_BASE = "This is the base URL for OpenAI's clients: GET /v1/models lists what is served, and /docs describes all of it."
+
 INSTEAD: Mapping[str, str] = {
+    "/v1": _BASE,
     "/v1/completions": _NO_RAW,
     "/completion": _NO_RAW,
     "/completions": _NO_RAW,

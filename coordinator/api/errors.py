@@ -157,7 +157,9 @@ class _LastWord(JSONResponse):
 def _wants_a_page(request: Request) -> bool:
     """Whether a person typed the address into a browser. Programs of the API are told in JSON."""
     accept, path = request.headers.get("accept", ""), request.url.path
-    return request.method in ("GET", "HEAD") and "text/html" in accept and not path.startswith(("/v1/", "/web/"))
+    return (
+        request.method in ("GET", "HEAD") and "text/html" in accept and not (path + "/").startswith(("/v1/", "/web/"))
+    )
 
 
 def _allowed_methods(request: Request) -> str:

@@ -23,6 +23,7 @@ from coordinator.api.answering import KEEP_ALIVE_S, JobStream, Submission, choic
 from coordinator.api.body import read_body
 from coordinator.api.client_headers import client_timeout_s, idempotency_key, session_name, traceparent
 from coordinator.api.filled_response import FilledResponse, Read
+from coordinator.api.request_ids import own_name
 from coordinator.artefacts.artefacts import Artefacts
 from coordinator.artefacts.filter import MediaFilter
 from coordinator.billing.billing import Billing, Ended, OpenBill, RunsElsewhere, behind
@@ -47,10 +48,12 @@ ASIDE_BYTES = 256 * 1024  # a larger body is read in a thread: 20 MiB take 0.2 s
 
 @dataclass(frozen=True)
 class Admitted:
-    """A request of a known caller. `run`: what its Idempotency-Key stands for, if it has one."""
+    """A request of a known caller. `run`: what its Idempotency-Key stands for, if it has one. `request_id`: what its
+    answer is called in `x-request-id`; None over a socket."""
 
     principal: Principal
     run: Run | None = None
+    request_id: str | None = None
 
 
 T = TypeVar("T")
@@ -111,7 +114,7 @@ class Intake:
                 job = await self.aside(len(body), partial(parse, body, self.catalog, request.headers))
                 del body  # an answer can take long
                 await places.aclose()
-                response = await answer(request, job, Admitted(principal, run))
+                response = await answer(request, job, Admitted(principal, run, request.scope["request_id"]))
             except BaseException:
                 ended(None)
                 raise
@@ -232,14 +235,19 @@ class Intake:
         A run of the same key that came to nothing has used its name up. One whose client has been answered may still
         run: a worker has yet to say that it has let go of a choice.
         """
-        run = admitted.run
-        if name is not None or run is None:
-            return await self.billing.open(name or secrets.token_hex(16), job, admitted.principal)
+        run, given = admitted.run, admitted.request_id
+        if name is not None:
+            return await self.billing.open(name, job, admitted.principal, None, None)
+        if run is None:
+            own = given and own_name(given)
+            new = own or secrets.token_hex(16)
+            return await self.billing.open(new, job, admitted.principal, None, None if own else given)
         while run.attempt < MOST_RUNS:
             if self.billing.runs(run.name()):
                 raise still_runs()
             try:
-                return await self.billing.open(run.name(), job, admitted.principal, self.idempotency.claim(run))
+                claim = self.idempotency.claim(run)
+                return await self.billing.open(run.name(), job, admitted.principal, claim, given)
             except RunsElsewhere:
                 raise still_runs() from None
             except Ended as ended:

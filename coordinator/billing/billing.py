@@ -115,8 +115,10 @@ class Billing:
             raise SupernetError(ErrorCode.MODEL_NOT_FOUND, message, param="model")
         return self._tariffs[model]
 
-    async def open(self, name: str, job: ClientRequest, principal: Principal, claim: Claim | None = None) -> OpenBill:
-        """Set aside the most that the request can cost, and open its bill; `claim` is of its Idempotency-Key. Raises
+    async def open(
+        self, name: str, job: ClientRequest, principal: Principal, claim: Claim | None, request_id: str | None
+    ) -> OpenBill:
+        """Set aside the most that the request can cost, and open its bill; `claim`, `request_id`: see Hold. Raises
         insufficient_quota; overloaded if the ledger is behind, or away; Ended if a request of that name is over,
         RunsElsewhere if another replica runs it."""
         if self._ledger.full or not self._ledger.healthy:
@@ -140,6 +142,7 @@ class Billing:
                 Counted(counter.name, counter.limits.cap_day_nano, counter.limits.cap_month_nano)
                 for counter in principal.paying
             ),
+            request_id=request_id,
         )
         held = await self._held(hold)
         jobs = tuple(job_id(name, choice, self._edge) for choice in range(job.n))
@@ -226,7 +229,8 @@ def settled(open_bill: OpenBill, share_bps: int, at_ms: int) -> Settle:
         for (spec, end), cost in zip(ends, found.costs, strict=True)
         if end.report.attempts  # what no worker ever had is not worth a row
     )
-    return Settle(open_bill.name, found.charge, found.payees, rows, at_ms)
+    codes = [] if rows else [end.error.code.value for _, end in ends if isinstance(end, Failed)]
+    return Settle(open_bill.name, found.charge, found.payees, rows, at_ms, *codes[:1])
 
 
 def _billed(end: JobEnd) -> bool:

@@ -25,7 +25,7 @@ from coordinator.ledger.commit import apply
 from coordinator.ledger.grants import starter
 from coordinator.ledger.payouts import close_payouts
 from coordinator.store.database import Database
-from coordinator.store.tables import DELETED, accounts, keys, requests
+from coordinator.store.tables import DELETED, accounts, holds, keys, requests
 from wire.errors import ErrorCode
 
 
@@ -115,9 +115,9 @@ def _enter(database: Database, connection: Connection, account: str, session: st
 
 
 def delete_account(database: Database, account: str, at_ms: int) -> None:
-    """End an account: its keys, sessions, passkeys and codes, its name, its files, the payouts that it asks for, and
-    its answers that are kept. What stays are the rows of the books, under an id that says nothing; and the address of a
-    payout that is approved, until it is sent or returned."""
+    """End an account: its keys, sessions, passkeys and codes, its name, its files, the payouts that it asks for, its
+    answers that are kept, and what its clients called their requests. What stays are the rows of the books, under an id
+    that says nothing; and the address of a payout that is approved, until it is sent or returned."""
     with database.transaction() as connection:
         lock_account(connection, account)
         forget(connection, account, at_ms)
@@ -127,6 +127,8 @@ def delete_account(database: Database, account: str, at_ms: int) -> None:
         mine = (keys.c.account == account, keys.c.revoked_ms.is_(None))
         connection.execute(update(keys).where(*mine).values(revoked_ms=at_ms))
         connection.execute(update(keys).where(keys.c.account == account).values(name="", hint=""))
+        called = (holds.c.account == account, holds.c.request_id.is_not(None))
+        connection.execute(update(holds).where(*called).values(request_id=None))
         connection.execute(delete(requests).where(requests.c.account == account))
         gone = {"name": DELETED + account, "disabled": True}
         connection.execute(update(accounts).where(accounts.c.id == account).values(**gone))

@@ -61,6 +61,7 @@ class HoldState:
     owner: str = ""
     at_ms: int = 0
     counted: tuple[str, ...] = ()
+    failure: str | None = None
     order: Hold | None = None  # that made it; None: it was there before this group
 
 
@@ -191,7 +192,7 @@ class Book:
             entries += _move(hold.account, currency, "funded", funded - (charge - given))
         entries += self._pay(order, paid)
         hold.state = "settled" if order.charge else "void"
-        hold.charge, hold.ended_ms = order.charge, order.at_ms
+        hold.charge, hold.ended_ms, hold.failure = order.charge, order.at_ms, order.failure
         self.spend.add(hold.counted, hold.at_ms, order.charge - sum(hold.held.values()))
         self._post(f"{'settle' if order.charge else 'void'}:{order.job}", order.at_ms, entries)
         self.usage += order.usage

@@ -158,7 +158,7 @@ def _write_holds(connection: Connection, book: Book, server: int | None) -> None
 def _new_hold(hold: HoldState, server: int | None) -> dict[str, Any]:
     order = hold.order
     assert order is not None
-    same = ("job", "account", "key", "model", "streamed", "bound", "at_ms", "deadline_ms", "kind")
+    same = ("job", "account", "key", "model", "streamed", "bound", "at_ms", "deadline_ms", "kind", "request_id")
     return {
         **{name: getattr(order, name) for name in same},
         "price_version": order.tariff.version,
@@ -175,7 +175,7 @@ def _new_hold(hold: HoldState, server: int | None) -> dict[str, Any]:
 
 def _state(hold: HoldState, server: int | None) -> dict[str, Any]:
     served, prompts = json.dumps(dict(hold.served)), json.dumps(hold.prompts)
-    ended = {"state": hold.state, "charge": hold.charge, "ended_ms": hold.ended_ms}
+    ended = {"state": hold.state, "charge": hold.charge, "ended_ms": hold.ended_ms, "failure": hold.failure}
     ended_by = None if hold.state == "held" else server
     return {**ended, "served": served, "prompts": prompts, "ended_by": ended_by}
 
@@ -185,7 +185,7 @@ def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) ->
         connection.execute(_INSERT[table], rows)
 
 
-_CHANGES = ("state", "charge", "ended_ms", "served", "prompts", "ended_by", "owner")
+_CHANGES = ("state", "charge", "ended_ms", "served", "prompts", "ended_by", "owner", "failure")
 # Statements are made once: SQLAlchemy takes longer to make one and its key in the cache than SQLite to carry it out.
 _AMONG: BindParameter[Any] = bindparam("among", expanding=True)
 _HOLDS = select(holds).where(holds.c.job.in_(_AMONG)).order_by(holds.c.job).with_for_update()

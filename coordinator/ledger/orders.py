@@ -110,6 +110,7 @@ class Hold:
     kind: str | None = None  # of what is to be made; None: a chat
     claim: Claim | None = None
     counted: tuple[Counted, ...] = ()
+    request_id: str | None = None  # the x-request-id of its answer; None: it is made of `job`
 
 
 @dataclass(frozen=True)
@@ -125,13 +126,15 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Settle:
-    """The job has ended: `charge` of what is held is paid, the rest goes back. A charge of 0 voids the hold."""
+    """The job has ended: `charge` of what is held is paid, the rest goes back. A charge of 0 voids the hold.
+    `failure`: the code of the error that ended it before any worker had it."""
 
     job: str
     charge: int
     payees: tuple[Payee, ...]
     usage: tuple[UsageRow, ...]
     at_ms: int
+    failure: str | None = None
 
 
 @dataclass(frozen=True)

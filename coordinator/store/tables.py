@@ -1,6 +1,8 @@
 """The tables as the program reads and writes them; `media_tables.py` and `operator_tables.py` have more (schema.py),
 and `migrations/` makes them. Money is whole nano-dollars, time Unix milliseconds."""
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -15,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
@@ -210,6 +213,9 @@ entries = Table(
     Index("entries_of_owner", "owner", "id"),
 )
 
+_NAMED = text("request_id IS NOT NULL")
+_WHERE_NAMED: Any = {"sqlite_where": _NAMED, "postgresql_where": _NAMED}
+
 # One row for each job, from its hold on. Its last checkpoint: `served` is {worker key: delivered tokens}, `prompts` has
 # [worker key, tokens of the prompt] for each choice that has a token.
 holds = Table(
@@ -240,6 +246,8 @@ holds = Table(
     Column("kind", Text),  # of what is to be made; null: it is a chat
     Column("owner", Text, nullable=False, server_default=""),  # the replica that will end it; "": the one server
     Column("counted", Text),  # for which keys it counts in key_spend, as JSON; null: a version that did not count
+    Column("request_id", Text),  # the x-request-id of its answer; null where that is made of `job`
+    Column("failure", Text),  # the code of the error that ended it before a worker had it; null: one had it
     CheckConstraint("spark >= 0 AND sogni >= 0 AND charge >= 0 AND charge <= spark + sogni", name="within_the_hold"),
     CheckConstraint(
         "(state = 'held' AND charge IS NULL AND ended_ms IS NULL) OR (state IN ('settled', 'void')"
@@ -248,6 +256,8 @@ holds = Table(
     ),
     Index("holds_by_state", "state", "deadline_ms"),
     Index("holds_of_key", "key"),
+    Index("holds_of_account", "account", "at_ms", "job"),
+    Index("holds_by_request_id", "account", "request_id", **_WHERE_NAMED),
 )
 
 # What a worker earned with a job; it waits in escrow until `matured_ms` says otherwise. `given`: what of it was paid

@@ -145,3 +145,13 @@ def test_lists_are_bounded_as_the_readers_bound_them() -> None:
     tools = [{"type": "function", "function": {"name": f"f{i}"}} for i in range(MAX_TOOLS + 1)]
     assert refusal(CHATS[0], {"tools": tools[:-1]}) is None
     assert refusal(CHATS[0], {"tools": tools}) is not None
+
+
+def test_every_operation_has_a_group_and_a_name_of_its_own() -> None:
+    operations = [one for item in DOCUMENT["paths"].values() for name, one in item.items() if name != "parameters"]
+    names = [one["operationId"] for one in operations]
+    assert len(set(names)) == len(names)
+    groups = [tag["name"] for tag in DOCUMENT["tags"]]
+    assert {one["tags"][0] for one in operations} == set(groups), "none is empty"
+    assert DOCUMENT["paths"]["/v1/account/requests"]["get"]["tags"] == ["Account"]
+    assert DOCUMENT["paths"]["/metrics"]["get"]["tags"] == ["Operator"]

@@ -13,6 +13,7 @@ from typing import Any
 from tools.compat.fields import CHATS, MEDIA
 from tools.openapi import alerts, answers, drawn, media, money, network, payouts, people, raw, samples, sogni
 from tools.openapi.requests import Describer
+from tools.openapi.tags import tagged, tags
 from wire.errors import ERRORS
 
 Schema = dict[str, Any]
@@ -28,7 +29,10 @@ Errors have OpenAI's envelope, below `/v1/messages` Anthropic's (`MessagesError`
 connect to `/v1/worker`, a websocket, which is described in the documentation of the protocol."""
 
 _HEADERS: Schema = {
-    "x-request-id": {"schema": {"type": "string"}, "description": "The client's own, if it sent a harmless one."},
+    "x-request-id": {
+        "schema": {"type": "string"},
+        "description": "The client's own, if harmless. `/v1/account/requests/{id}` finds a request by it.",
+    },
 }
 _TIMING: Schema = {
     name: {"schema": {"type": "string"}, "description": words}
@@ -206,7 +210,8 @@ def document() -> Schema:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "security": [{"bearer": []}, {"header": []}],
-        "paths": {**_paths(), **_network()},
+        "tags": tags(),
+        "paths": tagged({**_paths(), **_network()}),
         "components": {
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from coordinator.api.account import MAX_DAYS
+from coordinator.api.account import MAX_DAYS, USAGE_COLUMNS
 from coordinator.api.keys import MAX_CAP, MAX_LIMIT
 from tools.openapi.answers import COUNT, TEXT, listed, thing
+from tools.openapi.asked import FORMAT, as_csv, query
+from tools.openapi.asked import paths as asked
 from tools.openapi.estimate import AMOUNT, ESTIMATE, ESTIMATED
 
 Schema = dict[str, Any]
@@ -175,9 +177,10 @@ def paths(do: Do) -> Schema:
         ),
         "/v1/account/me": path(do("get", "Who the account is, in the envelope of Sogni's API.", _ME, 200, 404, 429)),
         "/v1/account/usage": path(
-            do("get", "What was used, by day, model and key.", _list(USED), 200, 400, 404, 429),
-            parameters=[other, days],
+            as_csv(do("get", "What was used, by day, model and key.", _list(USED), 200, 400, 404, 429), USAGE_COLUMNS),
+            parameters=[other, days, query("model", "Of one model."), query("key", "Of one key."), FORMAT],
         ),
+        **asked(do, other),
         "/v1/account/workers": path(
             do("get", "What each worker has earned, those that are gone too.", _list(_WORKER), 200, 404, 429)
         ),

@@ -91,7 +91,7 @@ class Books:
 
     def open(self, name: str, job: ClientRequest, account: str) -> OpenBill:
         principal = Principal(self._keys[account], account, ("client",), ())
-        return self._runner.run(self._billing.open(name, job, principal))
+        return self._runner.run(self._billing.open(name, job, principal, None, None))
 
     def look(self, progress: ProgressOf, now: float) -> None:
         self._billing.look(progress, now)

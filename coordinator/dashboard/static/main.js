@@ -4,6 +4,8 @@ import { accountPage } from "./account/account.js";
 import { addWorkerPage } from "./owner/add_worker.js";
 import { ApiError, key, session } from "./parts/api.js";
 import { h } from "./parts/dom.js";
+import { docsPage } from "./docs/docs.js";
+import { requestsPage } from "./account/requests.js";
 import { recall, signOut as endSession } from "./account/identity.js";
 import { networkPage } from "./network/network.js";
 import { forget, playgroundPage } from "./playground/playground.js";
@@ -21,6 +23,8 @@ const PAGES = [
   [/^\/$/, "Network", networkPage],
   [/^\/playground$/, "Playground", playgroundPage],
   [/^\/account$/, "Account", accountPage],
+  [/^\/requests$/, "My requests", requestsPage],
+  [/^\/docs$/, "API", docsPage],
   [/^\/add-worker$/, "Add a worker", addWorkerPage],
   [/^\/workers\/([0-9a-f]{12})$/, "Worker", workerPage],
 ];

@@ -40,6 +40,8 @@ SERVED: dict[str, dict[str, int]] = {
     "/v4/account/balance": {"GET": 401},
     "/api/v1/job-llm/estimate/spark/tiny/1/1": {"GET": 401},
     "/v1/account/usage": {"GET": 401},
+    "/v1/account/requests": {"GET": 401},
+    "/v1/account/requests/req_1": {"GET": 401},
     "/v1/account/workers": {"GET": 401},
     "/v1/account/bonus": {"POST": 401},
     "/v1/account/earnings/spend": {"POST": 401},
@@ -72,6 +74,8 @@ SERVED: dict[str, dict[str, int]] = {
     "/downloads/simple/cpu": {"GET": 404},
     "/downloads/simple/cpu/supernet": {"GET": 404},
     "/add-worker": {"GET": 200},
+    "/requests": {"GET": 200},
+    "/docs": {"GET": 200},
     "/": {"GET": 200},
     "/playground": {"GET": 200},
     "/account": {"GET": 200},
@@ -92,7 +96,7 @@ UNKNOWN = [
     "/web/",
     "/workers",
     "/v1/account/keys/a/b",
-    "/docs",
+    "/docs/x",
 ]
 
 

@@ -97,7 +97,7 @@ class MediaStorm(Storm):
         """As intake does it."""
         self.submitted += 1
         name = f"j{self.submitted}"
-        bill = self._runner.run(self._billing.open(name, job, self.principal))
+        bill = self._runner.run(self._billing.open(name, job, self.principal, None, None))
         specs = [
             JobSpec(f"{name}.{n}", self.principal.account, job.model.id, job.request, n, upload_secret=f"{name}.{n}")
             for n in range(job.n)

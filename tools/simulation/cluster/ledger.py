@@ -134,7 +134,7 @@ class Desk:
         """Raises SupernetError, and what tells that it is paid for already."""
         edge = None if instead_of is None else self.ledger.owners[instead_of]
         claim = Claim(spec.account, name, "", 0, 1, edge) if spec.stays else None
-        return self.ledger.run(self.billing.open(name, job, self.ledger.principal(spec.account), claim))
+        return self.ledger.run(self.billing.open(name, job, self.ledger.principal(spec.account), claim, None))
 
     def look(self, progress: ProgressOf, now: float) -> None:
         self.billing.look(progress, now)

@@ -2,7 +2,7 @@
 
 import { ApiError, json, key, session } from "../parts/api.js";
 import { daysChart, sumsChart } from "../parts/charts.js";
-import { h } from "../parts/dom.js";
+import { h, link } from "../parts/dom.js";
 import { compact, dollars, plural } from "../parts/format.js";
 import { keysCard } from "./keys.js";
 import { invitesCard, leavingCard, passkeysCard } from "./people.js";
@@ -115,5 +115,5 @@ function usageCard(rows) {
   const parts = rows.length
     ? [daysChart(rows, DAYS), h("div", { class: "halves" }, sumsChart("By model", rows, (row) => row.model), sumsChart("By key", rows, (row) => row.key_name || row.key))]
     : [];
-  return h("section", { class: "card usage" }, h("h2", {}, "Usage"), head, parts);
+  return h("section", { class: "card usage" }, h("h2", {}, "Usage"), head, parts, h("p", {}, link("/requests", {}, "Each request by itself")));
 }
