@@ -7,8 +7,9 @@ not: so in its first steps an engine that computes is given more time, once. End
 """
 
 FIRST_STEPS = 2000  # about a minute of answers; a GPU that hangs later is no driver that compiles
-COMPILING_S = 300.0  # for all that an engine compiles in a life
-BUSY = 0.2  # of a processor: less is a process that waits
+COMPILING_S = 300.0  # of processor time, for all that an engine compiles in a life
+MOST_S = 1800.0  # that this may take on a machine that has other work
+BUSY = 0.02  # of a processor: one that waits for its driver has next to nothing, one among many others little
 LOOK_S = 5.0
 
 
@@ -17,7 +18,7 @@ class Patience:
 
     def __init__(self, silent_s: float, on_gpu: bool, now: float) -> None:
         self._silent_s = silent_s
-        self._left_s = COMPILING_S if on_gpu else 0.0
+        self._left = 1.0 if on_gpu else 0.0  # of the patience with compilers
         self._looked, self._computed = now, 0.0
 
     def look(self, silent_s: float, now: float, computed_s: float, steps: int) -> float:
@@ -29,8 +30,7 @@ class Patience:
         self._looked, self._computed = now, computed_s
         if silent_s < self._silent_s:
             return self._silent_s - silent_s
-        if steps >= FIRST_STEPS or busy < BUSY * since or self._left_s <= 0:
+        if steps >= FIRST_STEPS or busy < BUSY * since or self._left <= 0:
             return 0.0
-        more = min(LOOK_S, self._left_s)
-        self._left_s -= more
-        return more
+        self._left -= max(busy / COMPILING_S, since / MOST_S)
+        return LOOK_S

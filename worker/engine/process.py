@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from wire.errors import ErrorCode
 from worker.engine.mailbox import Mailbox
-from worker.engine.patience import Patience
+from worker.engine.patience import LOOK_S, Patience
 from worker.engine.pipe import FROM_ENGINE, MAX_EVENT_BYTES, TO_ENGINE
 from worker.engine.port import Command, Down, Ended, EngineSpec, Event, Loading, Pulse, Ready, Stepped, Submit
 from worker.engine.restart import RestartPolicy, machines_fault
@@ -215,6 +215,6 @@ class ProcessEngine:
             limit = self._timeouts.silent_s
             silent_s = limit - life.silent_for(limit)
             left = self._patience.look(silent_s, self._clock(), life.child.processor_s, self._steps)
-            if silent_s >= limit and left > 0:
+            if left > 0 and limit <= silent_s < limit + LOOK_S:  # once for each silence
                 log.info("the engine has been silent for %.0f s, and computes: kernels may be compiled", silent_s)
         return left if left > 0 else f"it was silent for {limit:.0f} s"
