@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from program.alert_formats import SERVICES, Service
+from program.post import own_target
 from program.settings import ConfigError, number, one_of, setting, switch, whole
 from program.sources import home_folder
 from wire.media_tools import TOOLS, Tool
@@ -144,6 +146,24 @@ class Config:
     drain_s: float = setting(120.0, "how long running jobs may take to finish on SIGTERM", whole(0), "SECONDS")
     metrics: tuple[str, int] | None = setting(
         None, "serve /metrics there for Prometheus", address, "ADDRESS:PORT", unset="off"
+    )
+    alert_url: str | None = setting(
+        None,
+        "where this machine tells you when it cannot serve, or is hot",
+        own_target,
+        "URL",
+        unset="nowhere",
+        secret=True,
+    )
+    alert_kind: Service = setting(
+        "webhook", "what --alert-url is: webhook (JSON), ntfy, discord or slack", one_of(*SERVICES), "KIND"
+    )
+    alert_secret: Path | None = setting(
+        None,
+        "file of a secret (whsec_...) with which a webhook's messages are signed",
+        Path,
+        "FILE",
+        unset="they are not",
     )
     log_json: bool = setting(False, "log lines as JSON", switch)
     hub: str = setting(HUB, "where models are downloaded from", hub_url, variable="HF_ENDPOINT")

@@ -12,6 +12,7 @@ from coordinator.accounts.pepper import open_pepper, pepper_file
 from coordinator.accounts.rows import get_account, list_accounts, list_keys, set_account
 from coordinator.artefacts.rows import block, end_all, list_reports
 from coordinator.cli import decisions, inviting, keys
+from coordinator.cli.alerting import send_test
 from coordinator.cli.moving import move_database
 from coordinator.cli.tables import day, print_table
 from coordinator.clock import day_start_ms, now_ms
@@ -244,6 +245,7 @@ _COMMANDS: dict[tuple[str, str | None], Callable[[_Call], None]] = {
     ("ledger", "check"): _ledger_check,
     **dict.fromkeys(decisions.COMMANDS, _decision),
     ("database", "move"): _database_move,
+    ("alert", "test"): lambda call: print(send_test(call.config)),
     ("key", "create"): _key_create,
     ("key", "list"): _key_list,
     ("key", "set"): _key_set,

@@ -17,7 +17,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import Any
 
 from program import garbage, logs
 from program.otel import tracer
+from program.secret_files import read_secret
 from program.settings import ConfigError
 from wire.messages import Issue
 from wire.offers import Hardware
@@ -34,6 +35,7 @@ from worker.daemon import control_socket, loadout
 from worker.daemon.daemon import Daemon, Owner
 from worker.daemon.home import Home
 from worker.daemon.loadout import NONE, Loadout, Scripts
+from worker.daemon.owner_alerts import OwnerAddress, OwnerAlerts
 from worker.daemon.scratch import Scratch
 from worker.daemon.session_driver import Identity
 from worker.daemon.threads import in_thread, until_signal
@@ -90,6 +92,7 @@ class Service:
         self._use = OwnersUse(config.quiet_s)
         self._machine: Machine | None = None  # as it was when it was looked at last
         self._used: tuple[Device, ...] = ()  # its GPUs that the model is on
+        self._alerts = _alerts(config, self.status)
         self._released = False  # the model has left the GPU for as long as the owner wants it
 
     async def run(self) -> int:
@@ -99,7 +102,7 @@ class Service:
         """
         logs.name_worker(self._worker)
         (self._config.state_dir / state_dir.LAST_PROBLEM).unlink(missing_ok=True)
-        async with control_socket.listening(self._config.state_dir, self._answer), self._metrics():
+        async with control_socket.listening(self._config.state_dir, self._answer), self._metrics(), self._telling():
             pause_s = AGAIN_FIRST_S
             while True:
                 began = time.monotonic()
@@ -115,6 +118,8 @@ class Service:
                     pause_s = min(pause_s * 2, AGAIN_MOST_S)
                 if code == EXIT_CONFIG:
                     self._leave_word()
+                    if self._alerts is not None and self._last is not None:
+                        await self._alerts.last_word(self._last)
                 if code != EXIT_AGAIN:
                     return code
 
@@ -270,3 +275,26 @@ class Service:
             yield
         finally:
             await in_thread(server.close, "metrics")
+
+    @contextlib.asynccontextmanager
+    async def _telling(self) -> AsyncIterator[None]:
+        """The owner is told meanwhile of what lasts."""
+        if self._alerts is None:
+            yield
+            return
+        task = asyncio.create_task(self._alerts.run(), name="alerts")
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+def _alerts(config: Config, status: Callable[[], Status]) -> OwnerAlerts | None:
+    """Raises ConfigError if the secret cannot be read."""
+    if config.alert_url is None:
+        return None
+    try:
+        secret = read_secret(config.alert_secret) if config.alert_secret else None
+    except ValueError as error:
+        raise ConfigError(f"--alert-secret: {error}") from None
+    return OwnerAlerts(OwnerAddress(config.alert_kind, config.alert_url, secret), config.name, status)

@@ -44,7 +44,7 @@ export function accountPage(root, { askForKey, again }) {
 
 function page(account, usage, keys, workers, again, payouts) {
   return [
-    h("header", { class: "pagehead" }, h("h1", {}, account.name), h("p", { class: "muted" }, account.id)),
+    h("header", { class: "pagehead" }, h("h1", {}, account.name), h("p", { class: "muted" }, account.id, " · ", link("/alerts", {}, "Tell me when something is wrong"))),
     h("section", { class: "card" }, h("h2", {}, "Balance"), balance(account), actions(account, again)),
     usageCard(usage),
     ...(workers.length ? [workersCard(workers)] : []),
