@@ -27,6 +27,7 @@ from coordinator.clock import now_ms
 from coordinator.config import Config
 from coordinator.dashboard.feed import Feed
 from coordinator.downloads import read_downloads
+from coordinator.history.recorder import Recorder
 from coordinator.hub.attempts import Attempts
 from coordinator.hub.hub import Hub
 from coordinator.identity.identity import Identity
@@ -121,6 +122,7 @@ def assembled(config: Config) -> Iterator[Running]:
             Idempotency(store, ledger, pepper, *([joined.is_dead] if joined else [])),
             DownloadsApi(downloads, identity, config.worker_image),
             _alerts(config, hub, store, ledger, pepper),
+            Recorder(store, hub, catalog),
             _secret("deposit_secret", config.deposit_secret),
             joined,
             config.role,

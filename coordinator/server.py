@@ -164,6 +164,7 @@ async def serve(running: Running, server: Server, listener: socket.socket) -> No
             tasks.create_task(_named("earnings", EarningsFeed(services.hub, running.store, services.promotions).run())),
             tasks.create_task(_named("network", services.network.feed.run())),
             tasks.create_task(_named("alerts", services.alerts.run())),
+            tasks.create_task(_named("history", services.recorder.run())),
             tasks.create_task(_named("artefacts", Sweeper(services.artefacts).run())),
         ]
         if running.store.database.shared:
@@ -179,6 +180,7 @@ async def serve(running: Running, server: Server, listener: socket.socket) -> No
         await server.serve(sockets=[listener])
         await services.films.close()
         await services.ledger.flushed(FLUSH_S)
+        await services.recorder.close()
         if services.joined is not None:
             services.joined.leave()
         for task in side:

@@ -81,6 +81,8 @@ OWNERS = {
         "coordinator/alerts",
         "coordinator/identity",
         "coordinator/videos/rows.py",
+        "coordinator/history/rows.py",
+        "coordinator/history/reading.py",
     ],
     "alembic": ["coordinator/store"],
     "nats": ["coordinator/cluster/bus/nats_bus.py", "coordinator/cluster/bus/nats_line.py"],  # needless for one process
@@ -208,6 +210,10 @@ PURE = [
     "coordinator/hub/log_bounds.py",
     "coordinator/dashboard/view.py",
     "coordinator/dashboard/watch.py",
+    "coordinator/history/figures.py",
+    "coordinator/history/minutes.py",
+    "coordinator/history/uptime.py",
+    "coordinator/history/words.py",
     "coordinator/ledger/book.py",
     "coordinator/ledger/budget.py",
     "coordinator/ledger/claims.py",
@@ -271,6 +277,7 @@ UNTESTED = {
     "coordinator/store/identity_tables.py": "tests/coordinator/store/test_migrate.py holds it against the steps",
     "coordinator/store/rollup_tables.py": "tests/coordinator/store/test_migrate.py holds it against the steps",
     "coordinator/store/operator_tables.py": "tests/coordinator/store/test_migrate.py holds it against the steps",
+    "coordinator/store/history_tables.py": "tests/coordinator/store/test_migrate.py holds it against the steps",
     "coordinator/store/schema.py": "tests/coordinator/store/test_migrate.py holds it against the steps",
     "coordinator/store/migrations/*": "tests/coordinator/store/test_migrate.py goes through all steps",
 }

@@ -24,6 +24,7 @@ from coordinator.api.deposits import DepositsApi
 from coordinator.api.downloads import DownloadsApi
 from coordinator.api.errors import MESSAGES_PATH, ErrorAnswers
 from coordinator.api.estimate import EstimateApi
+from coordinator.api.history import HistoryApi
 from coordinator.api.identity import IdentityApi
 from coordinator.api.images import ImagesApi
 from coordinator.api.intake import Intake, not_counted
@@ -45,6 +46,7 @@ from coordinator.api.sogni_socket import SogniSocket
 from coordinator.api.videos import VideosApi
 from coordinator.api.worker_socket import WorkerSocket
 from coordinator.dispatch.effects import JobEnd
+from coordinator.history.reader import Reader
 from coordinator.scheduler.state import JobSpec
 from coordinator.sogni.paths import ESTIMATE_PATH, SOCKET_PATH
 from coordinator.telemetry.cluster_metrics import ClusterMetrics
@@ -53,7 +55,18 @@ from wire.media import UPLOAD_PATH
 from wire.messages import WORKER_PATH
 
 # Of the dashboard.
-PAGES = ("/", "/playground", "/account", "/requests", "/alerts", "/add-worker", "/docs", "/workers/{worker}")
+PAGES = (
+    "/",
+    "/playground",
+    "/account",
+    "/requests",
+    "/alerts",
+    "/add-worker",
+    "/docs",
+    "/workers/{worker}",
+    "/models",
+    "/models/{model}",
+)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -64,6 +77,7 @@ def create_app(services: Services) -> ASGIApp:
     def ended(spec: JobSpec, end: JobEnd) -> None:
         metrics.job_ended(spec, end)
         services.alerts.job_ended(spec, end)
+        services.recorder.job_ended(spec, end)
 
     services.hub.ended = ended
     if services.joined is not None:
@@ -81,7 +95,7 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
     platform = PlatformTools(intake, services.artefacts, services.platform_tools)
     account = AccountApi(services.access, services.billing.units, services.bonus_nano, services.promotions)
     requests = RequestsApi(services.access, services.billing.units)
-    keys, network = KeysApi(services.access), services.network
+    keys = KeysApi(services.access)
     models = ModelsApi(services.hub, services.accounts, services.catalog)
     monitoring = Monitoring(services.hub, services.accounts, services.ledger, metrics, services.joined)
     workers = WorkerSocket(services.hub, services.accounts, services.catalog, serves=services.role != "edge")
@@ -114,10 +128,7 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
         ("DELETE", "/v1/account/keys/{key_id}", keys.revoke),
         *_people(services),
         *_alerts(services),
-        ("GET", "/v1/network", network.show),
-        ("GET", "/v1/network/events", network.events),
-        ("GET", "/v1/network/workers/{worker}", network.worker),
-        ("GET", "/v1/network/workers/{worker}/earnings", network.earnings),
+        *_network(services, models),
         ("GET", WORKER_PATH, workers.check_key),
         ("GET", "/health", monitoring.alive),
         ("GET", "/livez", monitoring.alive),
@@ -134,6 +145,22 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
         WebSocketRoute(SOCKET_PATH, SogniSocket(platform, services.access).connect),
     ]
     return [*served, *sockets]
+
+
+def _network(services: Services, models: ModelsApi) -> list[tuple[str, str, Endpoint]]:
+    """The network as it is, and as it was."""
+    network = services.network
+    past = HistoryApi(network, models, Reader(services.recorder.store.ask), services.billing.units)
+    return [
+        ("GET", "/v1/network", network.show),
+        ("GET", "/v1/network/events", network.events),
+        ("GET", "/v1/network/history", past.history),
+        ("GET", "/v1/network/models", past.overview),
+        ("GET", "/v1/network/models/{model}", past.show),
+        ("GET", "/v1/network/workers/{worker}", network.worker),
+        ("GET", "/v1/network/workers/{worker}/history", past.worker),
+        ("GET", "/v1/network/workers/{worker}/earnings", network.earnings),
+    ]
 
 
 def _people(services: Services) -> list[tuple[str, str, Endpoint]]:

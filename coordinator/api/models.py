@@ -45,7 +45,11 @@ class ModelsApi:
         self.accounts.authenticate(request.headers, "client")
         name = request.path_params["model_id"]
         media = next((spec for spec in self.catalog.media if spec.id == name), None)
-        return JSONResponse(self._media_object(media) if media else self._object(self.catalog.get(name)))
+        return JSONResponse(self.told(media or self.catalog.get(name)))
+
+    def told(self, spec: ModelSpec | MediaSpec) -> dict[str, Any]:
+        """The object of one model, whatever it makes."""
+        return self._media_object(spec) if isinstance(spec, MediaSpec) else self._object(spec)
 
     def _media_object(self, spec: MediaSpec) -> dict[str, Any]:
         online = self.hub.dispatch.online(spec.id)

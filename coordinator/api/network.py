@@ -35,7 +35,7 @@ class NetworkApi:
     public: bool = False
 
     async def show(self, request: Request) -> Response:
-        viewer = self._viewer(request)[0]
+        viewer = self.viewer(request)
         await self.feed.look_around()
         return Response(self.feed.snapshot(viewer), media_type=JSON, headers=PRIVATE)
 
@@ -46,13 +46,13 @@ class NetworkApi:
         return EventStream(self._pieces(viewer, principal), PRIVATE)
 
     async def worker(self, request: Request) -> Response:
-        viewer = self._viewer(request)[0]
+        viewer = self.viewer(request)
         await self.feed.look_around()
         found = self.feed.worker(request.path_params["worker"], viewer)
         return JSONResponse(found, headers=PRIVATE)
 
     async def earnings(self, request: Request) -> Response:
-        viewer = self._viewer(request)[0]
+        viewer = self.viewer(request)
         await self.feed.look_around()
         worker = self.feed.find(request.path_params["worker"], viewer)
         whole, young = await self.earned(worker.account, worker.key)
@@ -71,11 +71,14 @@ class NetworkApi:
         finally:
             self.feed.leave(viewer)
 
-    def _viewer(self, request: Request) -> tuple[Viewer, Principal | None]:
-        """Raises invalid_api_key, or permission_denied."""
+    def viewer(self, request: Request, *known: str) -> Viewer:
+        """Who reads; `known`: what the query may name. Raises invalid_api_key, permission_denied, invalid_request."""
+        return self._viewer(request, *known)[0]
+
+    def _viewer(self, request: Request, *known: str) -> tuple[Viewer, Principal | None]:
         if self.public and bearer(request.headers) is None:
-            only(request)
+            only(request, *known)
             return Viewer(None), None
         principal = self.accounts.authenticate(request.headers, *READERS)
-        only(request)
+        only(request, *known)
         return Viewer(principal.account, "admin" in principal.scopes), principal

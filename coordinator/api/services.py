@@ -14,6 +14,7 @@ from coordinator.artefacts.artefacts import Artefacts
 from coordinator.artefacts.filter import MediaFilter
 from coordinator.billing.billing import Billing
 from coordinator.config_readers import Role
+from coordinator.history.recorder import Recorder
 from coordinator.hub.attempts import Attempts
 from coordinator.hub.hub import Hub
 from coordinator.identity.identity import Identity
@@ -52,6 +53,7 @@ class Services:
     idempotency: Idempotency
     downloads: DownloadsApi
     alerts: Alerts
+    recorder: Recorder
     deposit_secret: bytes | None = None
     joined: Joined | None = None
     role: Role = "both"

@@ -13,7 +13,7 @@ from typing import Any
 
 from coordinator.clock import now_ms
 from coordinator.dashboard.looks import Look, from_text, to_text, together
-from coordinator.dashboard.view import NetworkSnapshot, Viewer, change, network_json, worker_id, worker_json
+from coordinator.dashboard.view import NetworkSnapshot, Viewer, change, network_json, tile, worker_id, worker_json
 from coordinator.dashboard.watch import Watch, WorkerSnapshot
 from coordinator.hub.hub import Hub
 from wire.catalog import Catalog, ModelSpec
@@ -105,6 +105,12 @@ class Feed:
                 return worker
         message = "No worker of this account has that id at the moment: it is not connected, or belongs to another."
         raise SupernetError(ErrorCode.UNKNOWN_WORKER, message)
+
+    def serving(self, model: str, viewer: Viewer, most: int) -> tuple[int, list[dict[str, Any]]]:
+        """How many workers serve the model now, and some of them as the viewer sees them, the own ones first."""
+        found = [worker for worker in self._fresh().workers if worker.serves(model)]
+        shown = sorted(found, key=lambda worker: not viewer.owns(worker))[:most]
+        return len(found), [tile(worker, viewer) for worker in shown]
 
     def admit(self, viewer: Viewer) -> None:
         """Refuse the viewer if too many watch already, in all or of this account. Raises rate_limit_exceeded."""

@@ -63,7 +63,7 @@ def worker_id(key: str) -> str:
 
 def network_json(snapshot: NetworkSnapshot, models: Sequence[ModelSpec | MediaSpec], viewer: Viewer) -> Json:
     """The whole document, which the dashboard draws."""
-    workers = [_tile(worker, viewer) for worker in snapshot.workers]
+    workers = [tile(worker, viewer) for worker in snapshot.workers]
     online = [replica for worker in snapshot.workers for replica in worker.serves()]
     return {
         "object": "network",
@@ -112,8 +112,9 @@ def _model(snapshot: NetworkSnapshot, spec: ModelSpec | MediaSpec) -> Json:
     }
 
 
-def _tile(worker: WorkerSnapshot, viewer: Viewer) -> Json:
-    tile: Json = {
+def tile(worker: WorkerSnapshot, viewer: Viewer) -> Json:
+    """One worker among others, as far as the viewer may see it."""
+    told: Json = {
         "id": worker_id(worker.key),
         "status": worker.status,
         "since_ms": worker.since_ms,
@@ -122,11 +123,11 @@ def _tile(worker: WorkerSnapshot, viewer: Viewer) -> Json:
         "models": [_state(replica) for replica in worker.replicas],
     }
     if viewer.sees(worker):
-        tile["name"] = worker.name[:NAME_CHARS]
-        tile["problems"] = len(worker.issues)
+        told["name"] = worker.name[:NAME_CHARS]
+        told["problems"] = len(worker.issues)
     if viewer.owns(worker):
-        tile["mine"] = True
-    return tile
+        told["mine"] = True
+    return told
 
 
 def _state(replica: ReplicaSnapshot) -> Json:
@@ -214,7 +215,7 @@ def _sentence(severity: str, code: str, message: str, remedy: str = "") -> Json:
 def worker_json(worker: WorkerSnapshot, viewer: Viewer, newest: str = "") -> Json:
     """One worker in full, for its owner and the operator."""
     return {
-        **_tile(worker, viewer),
+        **tile(worker, viewer),
         "object": "network.worker",
         "worker": worker.key.partition("/")[2],
         "account": worker.account,

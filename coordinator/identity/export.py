@@ -15,9 +15,11 @@ from coordinator.ledger.grants import balances_of
 from coordinator.ledger.payouts import of_account
 from coordinator.ledger.usage import sums
 from coordinator.store.database import Database
+from coordinator.store.history_tables import history_workers
 from coordinator.store.tables import entries, journals
 
 MOST_BOOKINGS = 10_000  # the latest; `bookings_left_out` says whether there were more
+MOST_WORKER_DAYS = 10_000  # the latest: of 300 workers a month
 MOST_PAYOUTS = 10_000  # the latest: of 20 a day, those of more than a year
 MOST_FILES = 10_000  # the latest: an account has some 2,000 at a time, and ended ones stay for a month
 _SECRET = ("hash", "public_key")
@@ -32,6 +34,8 @@ def exported(database: Database, account: AccountRow, since_ms: int) -> dict[str
         .order_by(entries.c.id.desc())
         .limit(MOST_BOOKINGS + 1)
     )
+    by_day = select(history_workers).where(history_workers.c.account == account.id)
+    by_day = by_day.order_by(history_workers.c.day.desc(), history_workers.c.worker).limit(MOST_WORKER_DAYS)
     bookings = [dict(row._mapping) for row in database.query(booked)]
     return {
         "object": "account.export",
@@ -42,6 +46,7 @@ def exported(database: Database, account: AccountRow, since_ms: int) -> dict[str
         "invites": [_told(row) for row in list_invites(database, account.id)],
         "usage": [asdict(row) for row in sums(database, account.id, since_ms)],
         "workers": [asdict(row) for row in workers(database, account.id)],
+        "workers_by_day": [dict(row._mapping) for row in database.query(by_day)],
         "payouts": [asdict(row) for row in of_account(database, account.id, MOST_PAYOUTS)],
         "alerts": [_without_url(row) for row in addresses_of(database, account.id)],
         "messages": [asdict(row) for row in deliveries_of(database, account.id)],

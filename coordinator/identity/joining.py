@@ -25,6 +25,7 @@ from coordinator.ledger.commit import apply
 from coordinator.ledger.grants import starter
 from coordinator.ledger.payouts import close_payouts
 from coordinator.store.database import Database
+from coordinator.store.history_tables import history_workers
 from coordinator.store.tables import DELETED, accounts, holds, keys, requests
 from wire.errors import ErrorCode
 
@@ -116,8 +117,9 @@ def _enter(database: Database, connection: Connection, account: str, session: st
 
 def delete_account(database: Database, account: str, at_ms: int) -> None:
     """End an account: its keys, sessions, passkeys and codes, its name, its files, the payouts that it asks for, its
-    answers that are kept, and what its clients called their requests. What stays are the rows of the books, under an id
-    that says nothing; and the address of a payout that is approved, until it is sent or returned."""
+    answers that are kept, what its clients called their requests, and the days of its workers. What stays are the rows
+    of the books, under an id that says nothing; and the address of a payout that is approved, until it is sent or
+    returned."""
     with database.transaction() as connection:
         lock_account(connection, account)
         forget(connection, account, at_ms)
@@ -130,6 +132,7 @@ def delete_account(database: Database, account: str, at_ms: int) -> None:
         called = (holds.c.account == account, holds.c.request_id.is_not(None))
         connection.execute(update(holds).where(*called).values(request_id=None))
         connection.execute(delete(requests).where(requests.c.account == account))
+        connection.execute(delete(history_workers).where(history_workers.c.account == account))
         gone = {"name": DELETED + account, "disabled": True}
         connection.execute(update(accounts).where(accounts.c.id == account).values(**gone))
         changed(connection)

@@ -21,6 +21,7 @@ class Lock(IntEnum):
     SWEEP = 0x5EAE
     USAGE_DAYS = 0x5EAF
     ALERTS = 0x5EB0
+    HISTORY = 0x5EB1
 
 
 def wait(connection: Connection, lock: Lock) -> None:

@@ -2,6 +2,7 @@
 
 from coordinator.store import (
     alert_tables,
+    history_tables,
     identity_tables,
     media_tables,
     operator_tables,
@@ -9,5 +10,5 @@ from coordinator.store import (
     tables,
 )
 
-DECLARED_IN = (tables, alert_tables, identity_tables, media_tables, operator_tables, rollup_tables)
+DECLARED_IN = (tables, alert_tables, history_tables, identity_tables, media_tables, operator_tables, rollup_tables)
 metadata = tables.metadata

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from tools.compat.fields import CHATS, MEDIA
-from tools.openapi import alerts, answers, drawn, media, money, network, payouts, people, raw, samples, sogni
+from tools.openapi import alerts, answers, drawn, media, money, network, past, payouts, people, raw, samples, sogni
 from tools.openapi.requests import Describer
 from tools.openapi.tags import tagged, tags
 from wire.errors import ERRORS
@@ -180,6 +180,7 @@ def _network() -> Schema:
     return {
         "/v1/network": _get("The network now: workers, slots, queue, speed, problems; of others no names.", network),
         "/v1/network/events": events,
+        **past.paths(_get),
         "/v1/network/workers/{worker}": {
             "parameters": [worker],
             **_get("One worker, for its owner and the operator.", one, 404),

@@ -11,6 +11,7 @@ from coordinator.identity.export import exported
 from coordinator.identity.joining import Answered, Newcomer, sign_up
 from coordinator.identity.passkeys import Passkey
 from coordinator.store.database import Database
+from coordinator.store.history_tables import history_workers
 from coordinator.store.operator_tables import payouts
 
 
@@ -30,12 +31,18 @@ def test_all_of_the_account_and_no_secret_is_exported(database: Database) -> Non
             }
             over = {"state": "refused", "address": "bank 7", "asked_ms": 6, "changed_ms": 6}
             connection.execute(insert(payouts).values(**row, **over))
+            mine = {"worker": f"acc_{name}/w", "account": f"acc_{name}"}
+            connection.execute(insert(history_workers), [{**mine, "day": day, "online": 60} for day in (5, 6)])
     told = exported(database, get_account(database, "member-1"), 0)
     text = json.dumps(told)
     assert "acc_2" not in text and "secret1" not in text and "public" not in text
     assert {row["name"] for row in told["keys_and_sessions"]} == {"first key", "browser"}
     assert [(row["journal"], row["nano"]) for row in told["bookings"]] == [("starter:acc_1", 700)]
     assert told["bookings_left_out"] is False
+    assert [(row["worker"], row["day"], row["online"]) for row in told["workers_by_day"]] == [
+        ("acc_1/w", 6, 60),
+        ("acc_1/w", 5, 60),
+    ]
     assert [(row["id"], row["address"]) for row in told["payouts"]] == [("payout_1", "bank 7")]
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select
 
 from coordinator.accounts.rows import list_accounts, list_keys
 from coordinator.identity.errors import Refused
@@ -24,6 +24,7 @@ from coordinator.ledger.grants import balances_of
 from coordinator.ledger.orders import PayoutState
 from coordinator.ledger.payouts import decide, of_account
 from coordinator.store.database import Database
+from coordinator.store.history_tables import history_workers
 from coordinator.store.operator_tables import payouts
 
 NEW = Newcomer("acc_1", "member-1", Passkey("pk", b"key", 0))
@@ -66,7 +67,11 @@ def test_of_a_deleted_account_only_the_books_are_left(database: Database) -> Non
     sign_up(database, b"p", NEW, answered(1), 700, 5)
     replace_codes(database, "acc_1", ["code"], "", 6)
     add_invite(database, new_invite(Tokens(b"p"), 6, 1, "", made_by="acc_1")[1])
+    with database.transaction() as connection:
+        days = [{"worker": f"{owner}/w", "day": 5, "account": owner} for owner in ("acc_1", "acc_2")]
+        connection.execute(insert(history_workers), days)
     delete_account(database, "acc_1", 7)
+    assert [row.account for row in database.query(select(history_workers))] == ["acc_2"]
     assert passkeys_of(database, "acc_1") == [] and list_invites(database)[0].state(8) == "revoked"
     assert all(row.revoked_ms is not None and not row.name for row in list_keys(database, "acc_1"))
     (account,) = list_accounts(database)
