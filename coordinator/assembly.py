@@ -87,7 +87,6 @@ def assembled(config: Config) -> Iterator[Running]:
         billing = _billing(config, database, catalog, ledger)
         feed = Feed(hub, catalog, lambda: ledger.healthy and accounts.healthy, *([joined.looks] if joined else []))
         network = NetworkApi(feed, accounts, lambda *worker: store.ask(earned_by, *worker), config.public_network)
-        bonus_nano = config.bonus_spark * SPARK_NANO
         quota = config.quota()
         downloads = read_downloads(config.downloads) if config.downloads else None
         feed.newest = downloads.version if downloads else ""
@@ -95,7 +94,6 @@ def assembled(config: Config) -> Iterator[Running]:
         access = AccountAccess(accounts, store, ledger, quota)
         counter = PromptCounter(catalog, VocabularyFiles(config.vocabularies)) if config.count_prompts else None
         identity = _identity(config, store, accounts, pepper)
-        promotions = config.promotions()
         kept = opened(config.artefacts, config.db, database, me)
         media_filter = MediaFilter(config.media_filter) if config.media_filter else None
         artefacts = Artefacts(store, *kept, Checker(), config.artefact_days)
@@ -109,8 +107,8 @@ def assembled(config: Config) -> Iterator[Running]:
             rates,
             access,
             identity,
-            bonus_nano,
-            promotions,
+            config.bonus_spark * SPARK_NANO,
+            config.promotions(),
             network,
             counter,
             config.origins,
