@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, delete, or_, select, tuple_, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from coordinator.ledger.claims import Claimed, Claims
@@ -19,8 +19,9 @@ MOST_KEPT = 100_000  # answers, of all accounts together
 
 def read_claims(connection: Connection, keys: Iterable[tuple[str, str]], identity: Identity) -> Claims:
     """What these keys stand for, locked until the transaction ends. Answers are not read."""
-    among = sorted(keys)
-    rows = connection.execute(_CLAIMS, {"among": among}).all() if among else ()
+    among = set(keys)
+    asked = {"accounts": sorted({account for account, _ in among}), "names": sorted({key for _, key in among})}
+    rows = connection.execute(_CLAIMS, asked).all() if among else ()
     known = {(row.account, row.key): _claimed(row) for row in rows}
     return Claims(identity.owner, identity.own, known)
 
@@ -112,12 +113,12 @@ def _forget(connection: Connection, before_ms: int) -> int:
     return connection.execute(delete(requests).where(old)).rowcount
 
 
-_AMONG: BindParameter[Any] = bindparam("among", expanding=True)
-_NAME = tuple_(requests.c.account, requests.c.key)
+_ACCOUNTS: BindParameter[Any] = bindparam("accounts", expanding=True)
+_NAMES: BindParameter[Any] = bindparam("names", expanding=True)
 _COLUMNS = ("account", "key", "fingerprint", "attempt", "job", "state", "edge", "at_ms")
 _CLAIMS = (
     select(*(requests.c[name] for name in _COLUMNS))
-    .where(_NAME.in_(_AMONG))
+    .where(requests.c.account.in_(_ACCOUNTS), requests.c.key.in_(_NAMES))  # of pairs SQLite would read all rows
     .order_by(requests.c.account, requests.c.key)
     .with_for_update()
 )

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,3 +66,14 @@ def test_two_replicas_that_claim_one_key_at_the_same_moment(
     assert found is not None and not found.own and not found.lives
     one.close()
     other.close()
+
+
+def test_the_keys_of_a_group_are_found_by_their_index(database_file: Path) -> None:
+    """Asked for pairs, SQLite read all answers that are kept, 100,000 at most, for each request with a key."""
+    database = Database(database_file)
+    asked = claim_rows._CLAIMS.params(accounts=["a", "b"], names=["k"])
+    statement = asked.compile(database._connection, compile_kwargs={"literal_binds": True})
+    with database.transaction() as connection:
+        plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}").all())
+    assert "SEARCH requests USING INDEX" in plan and "SCAN" not in plan
+    database.close()

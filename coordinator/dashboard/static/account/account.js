@@ -4,7 +4,7 @@ import { ApiError, json, key, session } from "../parts/api.js";
 import { daysChart, sumsChart } from "../parts/charts.js";
 import { h, link } from "../parts/dom.js";
 import { compact, dollars, plural } from "../parts/format.js";
-import { keysCard } from "./keys.js";
+import { keysCards } from "./keys.js";
 import { invitesCard, leavingCard, passkeysCard } from "./people.js";
 import { payoutsCard } from "./payouts.js";
 
@@ -49,7 +49,7 @@ function page(account, usage, keys, workers, again, payouts) {
     usageCard(usage),
     ...(workers.length ? [workersCard(workers)] : []),
     payouts,
-    keysCard(keys, again),
+    ...keysCards(keys, again),
   ];
 }
 
