@@ -32,6 +32,7 @@ log = logging.getLogger("supernet.alerts")
 
 LOOK_S, SEND_S = 5.0, 2.0
 AGAIN_S = 60.0  # between two looks at the addresses, and two signs of life of a worker that is there
+MONEY_S = 20.0  # between two looks at balances, keys and payouts
 SWEEP_S = 3600.0
 MOST_PARTED = 4096
 LOST_S = 600.0  # an order that could not be booked is news for so long
@@ -60,6 +61,7 @@ class Alerts:
     _lost: tuple[int, float] = (0, float("-inf"))
     _steady_ms: int = 0
     _looked: float = float("-inf")
+    _counted: float = float("-inf")
     _swept: float = float("-inf")
     _database: Standing = field(default_factory=Standing)
     _direct: set["asyncio.Task[None]"] = field(default_factory=set)
@@ -134,9 +136,11 @@ class Alerts:
             self.sender.operator is not None,
             self._steady_ms / 1000,
             now_ms(),
+            money=now - self._counted >= MONEY_S,
         )
         queued = await self.store.run(look.look, mine)
         self._here, self._looked = here, now
+        self._counted = now if mine.money else self._counted
         self._parted -= settled
         if now - self._swept >= SWEEP_S:
             self._swept = now

@@ -8,6 +8,7 @@ from program.alerts import Level, Rule
 OPERATOR = "operator"  # stands where an account would
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 KEY_DAYS = 7  # before a key ends
+CAP_SHARE = 0.9  # of what a key may spend
 FAILING_SHARE = 0.1  # of the workers, before their problems are the operator's
 FULL_SHARE, FULL_BYTES = 0.05, 2 * 2**30  # of a disk that is nearly full, whichever is more
 
@@ -28,6 +29,7 @@ ACCOUNT: Mapping[str, Kind] = {
     "worker_hot": Kind("a worker of mine is too hot", "warning", Rule(MINUTE, 10 * MINUTE, 4 * HOUR)),
     "balance_low": Kind("my balance is low", "warning", Rule(0, 10 * MINUTE, 12 * HOUR)),
     "key_expires": Kind(f"a key ends within {KEY_DAYS} days", "warning", Rule(0, 0, 30 * DAY), ends=False),
+    "cap_near": Kind("a key has spent nearly all of its cap", "warning", Rule(0, 0, 40 * DAY), ends=False),
 }
 OF_OPERATOR: Mapping[str, Kind] = {
     "no_worker": Kind("a model is asked for and nobody serves it", "error", Rule(2 * MINUTE, 10 * MINUTE, HOUR)),

@@ -10,7 +10,7 @@ from coordinator.alerts.address_rows import Address, all_addresses
 from coordinator.alerts.judge import KEPT_S, Judged, judge
 from coordinator.alerts.kinds import Kind
 from coordinator.alerts.messages import Told, messages
-from coordinator.alerts.money import asked_payouts, ending_keys, low_balances
+from coordinator.alerts.money import asked_payouts, ending_keys, low_balances, near_caps
 from coordinator.alerts.subjects import Sighting
 from coordinator.store.advisory import Lock, free
 from coordinator.store.database import Database
@@ -18,7 +18,8 @@ from coordinator.store.database import Database
 
 @dataclass(frozen=True)
 class Look:
-    """What one replica brings to it. `operator`: whether the operator is told of anything; `steady_s`: see judge."""
+    """What one replica brings to it. `operator`: whether the operator is told of anything; `money`: whether balances,
+    keys and payouts are looked at this time; `steady_s`: see judge."""
 
     sightings: Sequence[Sighting]
     addresses: Sequence[Address]
@@ -26,6 +27,7 @@ class Look:
     operator: bool
     steady_s: float
     now_ms: int
+    money: bool = True
 
 
 def addresses(database: Database) -> list[Address]:
@@ -42,11 +44,16 @@ def _look(connection: Connection, mine: Look) -> int:
     subject_rows.see(connection, mine.sightings, mine.now_ms)
     if not free(connection, Lock.ALERTS):
         return 0
-    shared = [
-        *low_balances(connection, mine.addresses),
-        *ending_keys(connection, mine.addresses, mine.now_ms),
-        *(asked_payouts(connection) if mine.operator else ()),
-    ]
+    shared = (
+        list[Sighting]()
+        if not mine.money
+        else [
+            *low_balances(connection, mine.addresses),
+            *ending_keys(connection, mine.addresses, mine.now_ms),
+            *near_caps(connection, mine.addresses, mine.now_ms),
+            *(asked_payouts(connection) if mine.operator else ()),
+        ]
+    )
     subject_rows.see(connection, shared, mine.now_ms)
     now_s = mine.now_ms / 1000
     judged = judge(subject_rows.interesting(connection, mine.now_ms), mine.kinds, mine.steady_s, now_s)

@@ -23,6 +23,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "worker_hot": ("{name} is too hot", "{name} has cooled down"),
     "balance_low": ("Your balance is low", "Your balance is up again"),
     "key_expires": ("The key {name} ends soon", ""),
+    "cap_near": ("The key {name} has nearly spent its cap", ""),
     "no_worker": ("Nobody serves {name}", "{name} is served again"),
     "workers_failing": ("Many workers have problems ({name})", "Fewer workers have problems ({name})"),
     "queue_full": ("The queue is full ({name})", "There is room in the queue again ({name})"),

@@ -1,4 +1,4 @@
-"""Balances that are low, keys that end soon, payouts that are asked for: read by whoever judges."""
+"""Balances that are low, keys that end soon or near their caps, payouts: read by whoever judges."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, func, select
 
 from coordinator.alerts.address_rows import Address
-from coordinator.alerts.kinds import DAY, KEY_DAYS, OPERATOR
+from coordinator.alerts.kinds import CAP_SHARE, DAY, KEY_DAYS, OPERATOR
 from coordinator.alerts.subjects import Key, Sighting
+from coordinator.ledger.orders import Period
 from coordinator.ledger.pricing import decimal
+from coordinator.ledger.spend import periods
 from coordinator.store.alert_tables import alert_subjects
 from coordinator.store.operator_tables import payouts
-from coordinator.store.tables import accounts, balances, keys
+from coordinator.store.tables import accounts, balances, key_spend, keys
 from program.printable import printable
 
 AT_ONCE = 500  # accounts in one query
@@ -49,6 +51,34 @@ def ending_keys(connection: Connection, addresses: Sequence[Address], now_ms: in
             words = f"It ends at {at}, and requests with it are refused from then on. Make another one before that."
             name = printable(row.name)[:60]
             found.append(Sighting(Key(row.account, "key_expires", row.id), f"{name}\n{words}"))
+    return found
+
+
+def near_caps(connection: Connection, addresses: Sequence[Address], now_ms: int) -> list[Sighting]:
+    """Keys of accounts that ask which have spent nearly all that they may, today or this month: once in each."""
+    now, found = periods(now_ms), list[Sighting]()
+    counter = func.coalesce(keys.c.counted_as, keys.c.id).label("counter")
+    capped = (keys.c.cap_day_nano.is_not(None) | keys.c.cap_month_nano.is_not(None), keys.c.revoked_ms.is_(None))
+    for some in _some({one.account for one in addresses if "cap_near" in one.alerts}):
+        theirs = connection.execute(select(keys, counter).where(keys.c.account.in_(some), *capped)).all()
+        spent = dict[tuple[str, str], int]()
+        for names in _some({row.counter for row in theirs}):
+            counted = (key_spend.c.period.in_(now.values()), key_spend.c.counter.in_(names))
+            spent |= {
+                (row.period, row.counter): row.nano for row in connection.execute(select(key_spend).where(*counted))
+            }
+        for row in theirs:
+            caps: dict[Period, int | None] = {"day": row.cap_day_nano, "month": row.cap_month_nano}
+            for period, cap in caps.items():
+                nano = spent.get((now[period], row.counter), 0)
+                if cap is not None and nano >= CAP_SHARE * cap:
+                    words = (
+                        f"${decimal(nano)} of the ${decimal(cap)} that it may spend in this {period} are spent or held."
+                    )
+                    subject = f"{row.id}/{now[period]}"
+                    found.append(
+                        Sighting(Key(row.account, "cap_near", subject), f"{printable(row.name)[:60]}\n{words}")
+                    )
     return found
 
 

@@ -71,6 +71,6 @@ def test_a_kind_of_a_newer_version_is_left_alone() -> None:
 
 
 def test_silence_is_longer_than_signs_of_life_are_apart() -> None:
-    from coordinator.alerts.alerts import AGAIN_S, LOOK_S
+    from coordinator.alerts.alerts import AGAIN_S, LOOK_S, MONEY_S
 
-    assert 2 * AGAIN_S + LOOK_S < SILENT_S and STALE_S > 4 * LOOK_S
+    assert 2 * AGAIN_S + LOOK_S < SILENT_S and STALE_S > 2 * (MONEY_S + LOOK_S)

@@ -1,17 +1,21 @@
 """Balances that are low, keys that end, payouts that are asked for."""
 
 import pytest
+from sqlalchemy import delete, insert, update
 
 from coordinator.accounts.accounts import KeyRequest, create_account, create_key
 from coordinator.alerts.address_rows import Address
 from coordinator.alerts.judge import judge
 from coordinator.alerts.kinds import DAY, KEY_DAYS, OPERATOR, kinds
-from coordinator.alerts.money import asked_payouts, ending_keys, low_balances
+from coordinator.alerts.money import asked_payouts, ending_keys, low_balances, near_caps
 from coordinator.alerts.subject_rows import interesting, remember, see
 from coordinator.ledger.escrow import Terms, mature
+from coordinator.ledger.orders import Period
 from coordinator.ledger.payouts import Wanted, ask
 from coordinator.ledger.pricing import Payee
+from coordinator.ledger.spend import periods
 from coordinator.store.database import Database
+from coordinator.store.tables import key_spend, keys
 from tests.coordinator.alerts.test_address_rows import made
 from tests.coordinator.ledger.builders import do, hold, payer, settle
 
@@ -52,6 +56,24 @@ def test_keys_that_end_soon_and_no_sessions(database: Database) -> None:
         found = ending_keys(connection, [made(account, alerts=EVERYTHING)], NOW)
         assert [one.words.partition("\n")[0] for one in found] == ["soon"]
         assert ending_keys(connection, [made(account)], NOW) == []
+
+
+@pytest.mark.parametrize(("nano", "found"), [(89, []), (90, ["day"]), (900, ["day", "month"])])
+def test_a_key_that_has_nearly_spent_its_cap_is_told_in_each_period(
+    database: Database, nano: int, found: list[Period]
+) -> None:
+    account = create_account(database, "alice", 1, 0).id
+    _, key = create_key(database, b"p" * 32, KeyRequest("agent", account), 1)
+    now = periods(NOW)
+    with database.transaction() as connection:
+        connection.execute(update(keys).where(keys.c.id == key.id).values(cap_day_nano=100, cap_month_nano=1000))
+        rows = [{"period": period, "counter": key.id, "nano": nano} for period in now.values()]
+        connection.execute(insert(key_spend), rows)
+        seen = near_caps(connection, [made(account, alerts=("cap_near",))], NOW)
+        assert [one.key.subject for one in seen] == [f"{key.id}/{now[period]}" for period in found]
+        assert all(one.words.startswith("agent\n$") for one in seen)
+        assert near_caps(connection, [made(account)], NOW) == []
+        connection.execute(delete(key_spend))  # which no hold bears out
 
 
 @pytest.mark.parametrize("nano", [12_000])
