@@ -31,6 +31,8 @@ from coordinator.history.recorder import Recorder
 from coordinator.hub.attempts import Attempts
 from coordinator.hub.hub import Hub
 from coordinator.identity.identity import Identity
+from coordinator.identity.oidc import Provider
+from coordinator.identity.providers import read_providers, safe
 from coordinator.identity.tokens import Tokens
 from coordinator.joined import Joined, nats_bus
 from coordinator.ledger.escrow import Terms, earned_by
@@ -132,7 +134,20 @@ def assembled(config: Config) -> Iterator[Running]:
 
 def _identity(config: Config, store: Store, accounts: Accounts, pepper: bytes) -> Identity:
     given = config.signup_spark * SPARK_NANO
-    return Identity(store, accounts, Tokens(pepper), config.signup, config.invites, given, config.proxies)
+    tokens, providers = Tokens(pepper), _providers(config)
+    return Identity(store, accounts, tokens, config.signup, config.invites, given, config.proxies, providers)
+
+
+def _providers(config: Config) -> dict[str, Provider]:
+    """Raises ConfigError if they cannot be read, or would send people and codes back over the internet in the clear."""
+    if config.oidc is None:
+        return {}
+    if config.public_url is not None and not safe(config.public_url):
+        raise ConfigError(f"--oidc: people come back from a provider to an address with https: {config.public_url}")
+    try:
+        return {one.id: Provider(one) for one in read_providers(config.oidc)}
+    except ValueError as error:
+        raise ConfigError(f"--oidc: {error}") from None
 
 
 def _alerts(config: Config, hub: Hub, store: Store, ledger: LedgerWriter, pepper: bytes) -> Alerts:

@@ -148,6 +148,12 @@ class Config:
         "MODE",
     )
     signup_spark: int = setting(0, "what such an account is given", whole(0, MOST_SPARK), "SPARK")
+    oidc: Path | None = setting(
+        None,
+        "file of the OpenID Connect providers with whose accounts people may sign in, and up as --signup allows",
+        Path,
+        "FILE",
+    )
     invites: int = setting(0, "how many invites each account may make in all", whole(0, 10_000), "N")
     proxies: Networks = setting(
         (),

@@ -87,6 +87,9 @@ OWNERS = {
     "alembic": ["coordinator/store"],
     "nats": ["coordinator/cluster/bus/nats_bus.py", "coordinator/cluster/bus/nats_line.py"],  # needless for one process
     "nacl": ["coordinator/admission/seals.py"],  # seals the answers that are kept
+    "authlib": ["coordinator/identity/oidc.py", "coordinator/identity/id_token.py"],
+    "joserfc": ["coordinator/identity/oidc.py", "coordinator/identity/id_token.py"],  # Authlib's own, by its maker
+    "httpx2": ["coordinator/identity/fetching.py"],
     "webauthn": ["coordinator/identity/passkeys.py"],
     "nkeys": ["coordinator/cluster/bus/nats_line.py"],
     "opentelemetry": [

@@ -83,6 +83,16 @@ class AccountAccess:
         return answer
 
 
+async def person(access: AccountAccess, request: Request) -> tuple[Principal, AccountRow]:
+    """Who is signed in, and their account: a key is not enough where it would become a way in. Raises what
+    `authenticate` does."""
+    principal, account = await access.authenticate(request)
+    if principal.session_ends_ms is None or account.id != principal.account:
+        message = "This is for who has signed in on the account page: a key is not enough."
+        raise SupernetError(ErrorCode.PERMISSION_DENIED, message)
+    return principal, account
+
+
 async def translated(work: Awaitable[T]) -> T:
     """The result of the work. Its StoreError becomes not_found, invalid_request, or what `behind` makes.
 

@@ -11,10 +11,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from coordinator.accounts.keys_in_use import Principal
-from coordinator.accounts.rows import AccountRow
 from coordinator.admission.rate_limits import RateLimited
-from coordinator.api.account_access import AccountAccess, translated
+from coordinator.api.account_access import AccountAccess, person, translated
 from coordinator.api.body import read_body
 from coordinator.api.identity import CHALLENGE_BYTES, taken_object
 from coordinator.api.session_gate import CHALLENGE_S
@@ -60,7 +58,7 @@ class PeopleApi:
 
     async def passkeys(self, request: Request) -> Response:
         """The passkeys of the account, and how many recovery codes are left."""
-        _, account = await self._person(request)
+        _, account = await person(self.access, request)
         rows = await self.access.read(passkeys_of, account.id)
         left = await self.access.read(codes_left, account.id)
         data = [
@@ -77,22 +75,22 @@ class PeopleApi:
 
     async def ask_for_passkey(self, request: Request) -> Response:
         """What the browser asks its authenticator for one passkey more, and what it has to bring back with it."""
-        person, account = await self._person(request)
+        who, account = await person(self.access, request)
         known = [row.id for row in await self.access.read(passkeys_of, account.id)]
         challenge = secrets.token_bytes(CHALLENGE_BYTES)
         options = registration(self.identity.origin, challenge, account.id, account.name, known)
-        content = {"challenge": encode(challenge), "session": person.key}
+        content = {"challenge": encode(challenge), "session": who.key}
         sealed = self.identity.tokens.seal("passkey", content, now_ms() + CHALLENGE_S * 1000)
         return JSONResponse({"options": options, "sealed": sealed})
 
     async def add_passkey(self, request: Request) -> Response:
-        person, account = await self._person(request)
+        who, account = await person(self.access, request)
         fields = Fields(load(await read_body(request)))
         credential, sealed = taken_object(fields, "credential"), fields.text("sealed", high=SEALED_CHARS) or ""
         name = fields.text("name", low=1, high=NOTE_CHARS, printable=True) or "passkey"
         fields.finish()
         kept = self.identity.tokens.open("passkey", sealed, now_ms())
-        if kept is None or kept["session"] != person.key:
+        if kept is None or kept["session"] != who.key:
             raise SupernetError(ErrorCode.PERMISSION_DENIED, "This took too long, or was asked elsewhere: begin again.")
         made = registered(self.identity.origin, decode(kept["challenge"]), credential)
         spent = self.identity.tokens.hash("challenge", kept["challenge"])
@@ -102,29 +100,30 @@ class PeopleApi:
 
     async def remove_passkey(self, request: Request) -> Response:
         """Take it away, and end all sessions but this one."""
-        person, account = await self._person(request)
+        who, account = await person(self.access, request)
         name = request.path_params["passkey_id"]
-        await translated(self.access.accounts.change(remove_passkey, account.id, name, person.key, now_ms()))
+        removed = (account.id, name, who.key, now_ms(), self.identity.issuers)
+        await translated(self.access.accounts.change(remove_passkey, *removed))
         return JSONResponse({"object": "account.passkey.deleted", "id": name, "deleted": True})
 
     async def make_codes(self, request: Request) -> Response:
         """New recovery codes in the place of all before; all other sessions end. They are shown in the answer alone."""
-        person, account = await self._person(request)
+        who, account = await person(self.access, request)
         codes = [recovery_code(secrets.token_bytes(CODE_BYTES)) for _ in range(CODES)]
         hashes = [self.identity.tokens.hash("recovery", plain_code(code)) for code in codes]
-        await translated(self.access.accounts.change(replace_codes, account.id, hashes, person.key, now_ms()))
+        await translated(self.access.accounts.change(replace_codes, account.id, hashes, who.key, now_ms()))
         return JSONResponse({"object": "account.recovery_codes", "codes": codes}, 201)
 
     async def invites(self, request: Request) -> Response:
         """The invites that the account has made, and how many more it may make."""
-        _, account = await self._person(request)
+        _, account = await person(self.access, request)
         rows = await self.access.read(list_invites, account.id)
         data = [_invite(row) for row in rows]
         return JSONResponse({"object": "list", "data": data, "left": max(0, self.identity.invites - len(rows))})
 
     async def make_invite(self, request: Request) -> Response:
         """An invite, which is shown here alone."""
-        _, account = await self._person(request)
+        _, account = await person(self.access, request)
         fields = Fields(load(await read_body(request)))
         note = fields.text("note", high=NOTE_CHARS, printable=True) or ""
         fields.finish()
@@ -134,14 +133,14 @@ class PeopleApi:
         return JSONResponse({**_invite(row), "code": code, "link": link}, 201)
 
     async def revoke_invite(self, request: Request) -> Response:
-        _, account = await self._person(request)
+        _, account = await person(self.access, request)
         name = request.path_params["invite_id"]
         await self.access.read(revoke_invite, name, now_ms(), account.id)
         return JSONResponse({"object": "account.invite.deleted", "id": name, "deleted": True})
 
     async def export(self, request: Request) -> Response:
         """All that is stored of the account, as JSON. Raises RateLimited."""
-        _, account = await self._person(request)
+        _, account = await person(self.access, request)
         if not self._exports.take(account.id, 1, time.monotonic()):
             message = f"An account is exported {EXPORTS} times an hour: use the last one, or try again later."
             raise RateLimited(message, EXPORT_EVERY_S, {})
@@ -152,16 +151,9 @@ class PeopleApi:
 
     async def delete(self, request: Request) -> Response:
         """End the account for good. The rows of the books stay, and say nothing of a person."""
-        _, account = await self._person(request)
+        _, account = await person(self.access, request)
         await translated(self.access.accounts.change(delete_account, account.id, now_ms()))
         return JSONResponse({"object": "account.deleted", "id": account.id, "deleted": True})
-
-    async def _person(self, request: Request) -> tuple[Principal, AccountRow]:
-        principal, account = await self.access.authenticate(request)
-        if principal.session_ends_ms is None or account.id != principal.account:
-            message = "This is for who has signed in with a passkey, on the account page: a key is not enough."
-            raise SupernetError(ErrorCode.PERMISSION_DENIED, message)
-        return principal, account
 
 
 def _invite(row: InviteRow) -> dict[str, Any]:

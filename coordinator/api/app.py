@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coordinator.admission.admission import Admission
 from coordinator.api.account import AccountApi
+from coordinator.api.account_links import LinksApi
 from coordinator.api.account_people import PeopleApi
 from coordinator.api.alerts import AlertsApi
 from coordinator.api.artefact_links import ArtefactLinks
@@ -26,6 +27,7 @@ from coordinator.api.errors import MESSAGES_PATH, ErrorAnswers
 from coordinator.api.estimate import EstimateApi
 from coordinator.api.history import HistoryApi
 from coordinator.api.identity import IdentityApi
+from coordinator.api.identity_oidc import BACK_PATH, OidcApi
 from coordinator.api.images import ImagesApi
 from coordinator.api.intake import Intake, not_counted
 from coordinator.api.keys import KeysApi
@@ -136,7 +138,7 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
         ("GET", "/metrics", monitoring.scrape),
         ("GET", "/openapi.json", openapi),
         *_downloads(services.downloads),
-        *(("GET", path, pages.page) for path in PAGES),
+        *(("GET", path, pages.page) for path in (*PAGES, BACK_PATH + "/{provider}")),
         ("GET", "/web/{name:path}", pages.file),
     ]
     served = [Route(path, endpoint, methods=[method]) for method, path, endpoint in table]
@@ -166,6 +168,8 @@ def _network(services: Services, models: ModelsApi) -> list[tuple[str, str, Endp
 def _people(services: Services) -> list[tuple[str, str, Endpoint]]:
     """How people come in, and what only they may do."""
     coming, people = IdentityApi(services.identity), PeopleApi(services.access, services.identity)
+    provider = OidcApi(services.identity)
+    links = LinksApi(services.access, provider)
     return [
         ("GET", "/identity", coming.show),
         ("POST", "/identity/signup/options", coming.ask_to_sign_up),
@@ -174,6 +178,11 @@ def _people(services: Services) -> list[tuple[str, str, Endpoint]]:
         ("POST", "/identity/signin", coming.sign_in),
         ("POST", "/identity/recover", coming.recover),
         ("POST", "/identity/signout", coming.sign_out),
+        ("POST", "/identity/provider/start", provider.start),
+        ("POST", "/identity/provider/finish", provider.finish),
+        ("GET", "/v1/account/links", links.list),
+        ("POST", "/v1/account/links", links.start),
+        ("DELETE", "/v1/account/links/{link_id}", links.remove),
         ("GET", "/v1/account/passkeys", people.passkeys),
         ("POST", "/v1/account/passkey-options", people.ask_for_passkey),
         ("POST", "/v1/account/passkeys", people.add_passkey),

@@ -21,7 +21,7 @@ from wire.errors import ErrorCode, SupernetError
 PREFIX = "/session"
 CSRF_HEADER = "x-csrf-token"
 CHALLENGE_PATH = "/identity"
-CHALLENGE_S = 300
+CHALLENGE_S, PROVIDER_S = 300, 900
 _OURS = SESSION_HEADER.encode()
 
 Headers = list[tuple[bytes, bytes]]
@@ -93,17 +93,22 @@ def challenge_cookie(identity: Identity) -> str:
     return "__Secure-supernet-challenge" if identity.secure else "supernet-challenge"
 
 
+def provider_cookie(identity: Identity) -> str:
+    """Of who is on the way to a provider and back, which may take them longer than to touch a key."""
+    return "__Secure-supernet-provider" if identity.secure else "supernet-provider"
+
+
 def keep_session(response: Response, identity: Identity, token: str) -> None:
     _keep(response, identity, session_cookie(identity), token, "/", WHOLE_MS // 1000)
 
 
-def keep_challenge(response: Response, identity: Identity, sealed: str) -> None:
-    _keep(response, identity, challenge_cookie(identity), sealed, CHALLENGE_PATH, CHALLENGE_S)
+def keep_challenge(response: Response, identity: Identity, name: str, sealed: str, seconds: int) -> None:
+    _keep(response, identity, name, sealed, CHALLENGE_PATH, seconds)
 
 
 def drop_cookies(response: Response, identity: Identity, names: Iterable[str]) -> None:
     for name in names:
-        _keep(response, identity, name, "", CHALLENGE_PATH if name == challenge_cookie(identity) else "/", 0)
+        _keep(response, identity, name, "", "/" if name == session_cookie(identity) else CHALLENGE_PATH, 0)
 
 
 def _keep(response: Response, identity: Identity, name: str, value: str, path: str, seconds: int) -> None:

@@ -9,6 +9,7 @@ from coordinator.accounts.rows import AccountRow, list_keys
 from coordinator.alerts.address_rows import Address, addresses_of
 from coordinator.alerts.outbox_rows import deliveries_of
 from coordinator.artefacts.rows import page
+from coordinator.identity.links import links_of
 from coordinator.identity.rows import list_invites, passkeys_of
 from coordinator.ledger.escrow import workers
 from coordinator.ledger.grants import balances_of
@@ -43,6 +44,7 @@ def exported(database: Database, account: AccountRow, since_ms: int) -> dict[str
         "balances": {currency: asdict(balance) for currency, balance in balances_of(database, account.id).items()},
         "keys_and_sessions": [_told(row) for row in list_keys(database, account.id)],
         "passkeys": [_told(row) for row in passkeys_of(database, account.id)],
+        "links": [_told(row) for row in links_of(database, account.id)],
         "invites": [_told(row) for row in list_invites(database, account.id)],
         "usage": [asdict(row) for row in sums(database, account.id, since_ms)],
         "workers": [asdict(row) for row in workers(database, account.id)],

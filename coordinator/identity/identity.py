@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from coordinator.accounts.accounts import Accounts
@@ -10,6 +11,7 @@ from coordinator.accounts.quota import Quota
 from coordinator.admission.rate_limits import Rates
 from coordinator.clock import now_ms
 from coordinator.identity.addresses import Networks, client_address, place_of
+from coordinator.identity.oidc import Provider
 from coordinator.identity.sessions import IDLE_MS, KEPT_MS, renew_session
 from coordinator.identity.signup import Signup
 from coordinator.identity.tokens import Tokens
@@ -23,7 +25,8 @@ CODES = Quota(6, 0, 0)  # recovery codes and invites that it tries
 @dataclass
 class Identity:
     """`origin`: under which browsers reach this coordinator, and for which passkeys are made. `invites`: that one
-    account may make in all. `starter_nano`: what a new account is given."""
+    account may make in all. `starter_nano`: what a new account is given. `providers`: by their ids, those that people
+    may come in with."""
 
     store: Store
     accounts: Accounts
@@ -32,6 +35,7 @@ class Identity:
     invites: int
     starter_nano: int
     proxies: Networks
+    providers: Mapping[str, Provider] = field(default_factory=dict)
     origin: str = "http://localhost"
     rates: Rates = field(default_factory=Rates)
 
@@ -39,6 +43,11 @@ class Identity:
     def secure(self) -> bool:
         """Whether cookies go over TLS alone; not at localhost, which has none."""
         return self.origin.startswith("https://")
+
+    @property
+    def issuers(self) -> tuple[str, ...]:
+        """Whose word lets people in now."""
+        return tuple(one.settings.issuer for one in self.providers.values())
 
     def place(self, peer: str, forwarded: list[str]) -> str:
         """The range of addresses that a request comes from, as it is counted and stored: hashed. `forwarded`: all lines

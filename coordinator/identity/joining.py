@@ -5,10 +5,20 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, update
 
 from coordinator.accounts.accounts import KeyRequest, made_key
-from coordinator.accounts.rows import AccountRow, add_account, add_key, changed, get_account, list_keys, lock_account
+from coordinator.accounts.rows import (
+    AccountRow,
+    KeyRow,
+    add_account,
+    add_key,
+    changed,
+    get_account,
+    list_keys,
+    lock_account,
+)
 from coordinator.alerts.address_rows import forget_account
 from coordinator.artefacts.rows import end_within
 from coordinator.identity.errors import Refused
+from coordinator.identity.links import LinkRow, Who, add_link, link_used
 from coordinator.identity.passkeys import Passkey
 from coordinator.identity.rows import (
     PasskeyRow,
@@ -41,12 +51,12 @@ class Answered:
 
 @dataclass(frozen=True)
 class Newcomer:
-    """Who comes. `invite`: the id of the one that is used; `place`: the hash of a range that is counted where there is
-    none; `account`: the account that is made, or, with `exists`, entered."""
+    """Who comes. `way`: how they come in from now on. `invite`: the id of the one that is used; `place`: the hash of a
+    range that is counted where there is none; `account`: the account that is made, or, with `exists`, entered."""
 
     account: str
     name: str
-    passkey: Passkey
+    way: Passkey | Who
     invite: str | None = None
     place: str | None = None
     exists: bool = False
@@ -55,7 +65,7 @@ class Newcomer:
 def sign_up(
     database: Database, pepper: bytes, new: Newcomer, answered: Answered, starter_nano: int, at_ms: int
 ) -> str | None:
-    """Make the account with its first key, passkey and session; or add the passkey to the account that the invite is
+    """Make the account with its first key, way in and session; or add the way in to the account that the invite is
     for. Returns the key, which nobody can look up later; None where no account was made. Raises Refused."""
 
     def work(connection: Connection) -> str | None:
@@ -72,8 +82,11 @@ def sign_up(
             add_key(connection, row)
         if new.invite is not None:
             use_invite(connection, new.invite, new.account, at_ms)
-        add_passkey(connection, passkey_row(new.account, "passkey", new.passkey, at_ms))
-        _enter(database, connection, new.account, answered.session, at_ms)
+        session = _enter(database, connection, new.account, answered.session, at_ms)
+        if isinstance(new.way, Who):
+            add_link(connection, new.account, new.way, session.id, at_ms)
+        else:
+            add_passkey(connection, passkey_row(new.account, "passkey", new.way, at_ms))
         return key
 
     return database.transact(work)
@@ -90,6 +103,23 @@ def sign_in(database: Database, row: PasskeyRow, counter: int, answered: Answere
         spend_challenge(connection, answered.challenge, answered.expires_ms, at_ms)
         passkey_used(connection, row.id, counter, at_ms)
         _enter(database, connection, row.account, answered.session, at_ms)
+
+
+def sign_in_by_link(database: Database, row: LinkRow, answered: Answered, at_ms: int) -> None:
+    """Open a session for whom the provider has named. Raises Refused."""
+    with database.transaction() as connection:
+        lock_account(connection, row.account)
+        spend_challenge(connection, answered.challenge, answered.expires_ms, at_ms)
+        link_used(connection, row.id, at_ms)
+        _enter(database, connection, row.account, answered.session, at_ms)
+
+
+def link_another(database: Database, account: str, who: Who, session: str, answered: Answered, at_ms: int) -> None:
+    """One link more for who is signed in; `session`: its id. Raises Refused."""
+    with database.transaction() as connection:
+        lock_account(connection, account)
+        spend_challenge(connection, answered.challenge, answered.expires_ms, at_ms)
+        add_link(connection, account, who, session, at_ms)
 
 
 def add_another(database: Database, row: PasskeyRow, answered: Answered, at_ms: int) -> None:
@@ -109,16 +139,16 @@ def recover(database: Database, code: str, session: str, at_ms: int) -> None:
         _enter(database, connection, account, session, at_ms)
 
 
-def _enter(database: Database, connection: Connection, account: str, session: str, at_ms: int) -> None:
+def _enter(database: Database, connection: Connection, account: str, session: str, at_ms: int) -> KeyRow:
     if get_account(database, account).disabled:
         raise Refused(ErrorCode.PERMISSION_DENIED, "This account is disabled: ask the operator.")
-    open_session(connection, account, session, list_keys(database, account), at_ms)
+    return open_session(connection, account, session, list_keys(database, account), at_ms)
 
 
 def delete_account(database: Database, account: str, at_ms: int) -> None:
-    """End an account: its keys, sessions, passkeys and codes, its name, its files, the payouts that it asks for, its
-    answers that are kept, what its clients called their requests, and the days of its workers. What stays are the rows
-    of the books, under an id that says nothing; and the address of a payout that is approved, until it is sent or
+    """End an account: its keys, sessions, passkeys, links and codes, its name, its files, the payouts that it asks for,
+    its answers that are kept, what its clients called their requests, and the days of its workers. What stays are the
+    rows of the books, under an id that says nothing; and the address of a payout that is approved, until it is sent or
     returned."""
     with database.transaction() as connection:
         lock_account(connection, account)

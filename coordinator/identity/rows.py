@@ -1,7 +1,7 @@
 """Passkeys, recovery codes, invites, answered challenges and counted sign-ups in the database."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
@@ -10,10 +10,18 @@ from sqlalchemy.exc import IntegrityError
 from coordinator.accounts.rows import lock_account
 from coordinator.clock import DAY_MS
 from coordinator.identity.errors import Refused
+from coordinator.identity.links import ways_in
 from coordinator.identity.sessions import end_sessions
 from coordinator.identity.tokens import Tokens, plain_code, recovery_code
 from coordinator.store.database import Database
-from coordinator.store.identity_tables import invites, passkeys, recovery_codes, signups, spent_challenges
+from coordinator.store.identity_tables import (
+    invites,
+    passkeys,
+    provider_links,
+    recovery_codes,
+    signups,
+    spent_challenges,
+)
 from wire.errors import ErrorCode
 
 MOST_PASSKEYS = 20  # of one account
@@ -89,16 +97,18 @@ def passkey_used(connection: Connection, credential: str, counter: int, at_ms: i
     connection.execute(update(passkeys).where(passkeys.c.id == credential).values(counter=counter, used_ms=at_ms))
 
 
-def remove_passkey(database: Database, account: str, credential: str, session: str, at_ms: int) -> None:
-    """All sessions but this one (its id) end with it, as whoever had the passkey may be in one. Raises Refused if the
-    account has no such passkey, or no way in without it."""
+def remove_passkey(
+    database: Database, account: str, credential: str, session: str, at_ms: int, issuers: Collection[str] = ()
+) -> None:
+    """All sessions but this one (its id) end with it, as whoever had the passkey may be in one. `issuers`: of the
+    providers that people come in with now. Raises Refused if the account has no such passkey, or no way in without
+    it."""
     mine = (passkeys.c.account == account, passkeys.c.id == credential)
     with database.transaction() as connection:
         lock_account(connection, account)
         if connection.execute(delete(passkeys).where(*mine)).rowcount != 1:
             raise Refused(ErrorCode.NOT_FOUND, "This account has no such passkey.")
-        left = select(func.count()).select_from(passkeys).where(passkeys.c.account == account)
-        if not connection.execute(left).scalar_one():
+        if not ways_in(connection, account, issuers):
             raise Refused(ErrorCode.INVALID_REQUEST, "This is the only passkey: add another one first.")
         end_sessions(connection, account, at_ms, but=session)
 
@@ -224,6 +234,7 @@ def count_signup(connection: Connection, place: str, at_ms: int) -> None:
 def forget(connection: Connection, account: str, at_ms: int) -> None:
     """Delete how the people of an account sign in, revoke what it has invited, and blank what notes say of them."""
     connection.execute(delete(passkeys).where(passkeys.c.account == account))
+    connection.execute(delete(provider_links).where(provider_links.c.account == account))
     connection.execute(delete(recovery_codes).where(recovery_codes.c.account == account))
     theirs = or_(invites.c.made_by == account, invites.c.account == account)
     unused = (theirs, invites.c.used_ms.is_(None), invites.c.revoked_ms.is_(None))

@@ -1,7 +1,7 @@
 """The tables of people: how they sign in, and who brought them. Time is Unix milliseconds; what opens something stands
 here only as a hash under the pepper. A browser's session is a row of `keys`."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, Table, Text, UniqueConstraint
 
 from coordinator.store.tables import metadata
 
@@ -16,6 +16,20 @@ passkeys = Table(
     Column("counter", BigInteger, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("used_ms", BigInteger),
+)
+
+# Who a provider (OpenID Connect) says that somebody is lets them into one account. `subject`: the issuer's name for
+# them, and all that is kept of what it says.
+provider_links = Table(
+    "provider_links",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account", Text, ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("used_ms", BigInteger),
+    UniqueConstraint("issuer", "subject", name="one_account_a_subject"),
 )
 
 # Each lets its owner in once.

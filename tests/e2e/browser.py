@@ -65,10 +65,10 @@ class Visit:
 
 @contextmanager
 def visit(
-    browser: Browser, url: str, *, phone: bool = False, dark: bool = False, calm: bool = False
+    browser: Browser, url: str, *others: str, phone: bool = False, dark: bool = False, calm: bool = False
 ) -> Iterator[Visit]:
     """A page in a context of its own. Fails at the end if anything went wrong on it: an error or a warning in the
-    console (a breach of the content policy is one), an exception, a request to anybody else."""
+    console (a breach of the content policy is one), an exception, a request to anybody else but `others`."""
     context = browser.new_context(
         viewport=PHONE if phone else DESK,  # type: ignore[arg-type]
         color_scheme="dark" if dark else "light",
@@ -80,7 +80,8 @@ def visit(
     here.page.on("pageerror", lambda error: here.wrong.append(f"exception: {error}"))
     here.page.on("dialog", lambda dialog: here.wrong.append(f"dialog: {dialog.message}"))
     context.on(
-        "request", lambda asked: None if asked.url.startswith(url) else here.wrong.append(f"request to {asked.url}")
+        "request",
+        lambda asked: None if asked.url.startswith((url, *others)) else here.wrong.append(f"request to {asked.url}"),
     )
     try:
         yield here

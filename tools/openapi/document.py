@@ -238,6 +238,7 @@ def document() -> Schema:
                 "PayoutDecision": payouts.PAYOUT_DECISION,
                 "DepositRequest": payouts.DEPOSIT_REQUEST,
                 "PasskeyRequest": people.PASSKEY_REQUEST,
+                "LinkRequest": people.LINK_REQUEST,
                 "InviteRequest": people.INVITE_REQUEST,
                 "MediaReport": media.REPORT,
                 "Models": answers.MODELS,

@@ -3,6 +3,7 @@
 import { accountPage } from "./account/account.js";
 import { addWorkerPage } from "./owner/add_worker.js";
 import { alertsPage } from "./owner/alerts.js";
+import { arrivalPage } from "./account/provider.js";
 import { ApiError, key, session } from "./parts/api.js";
 import { h } from "./parts/dom.js";
 import { docsPage } from "./docs/docs.js";
@@ -26,6 +27,7 @@ const PAGES = [
   [/^\/account$/, "Account", accountPage],
   [/^\/requests$/, "My requests", requestsPage],
   [/^\/docs$/, "API", docsPage],
+  [/^\/account\/provider\/([a-z0-9-]{1,32})$/, "Sign in", arrivalPage],
   [/^\/add-worker$/, "Add a worker", addWorkerPage],
   [/^\/alerts$/, "Alerts", alertsPage],
   [/^\/workers\/([0-9a-f]{12})$/, "Worker", workerPage],

@@ -6,6 +6,7 @@ import { h, link } from "../parts/dom.js";
 import { compact, dollars, plural } from "../parts/format.js";
 import { keysCards } from "./keys.js";
 import { invitesCard, leavingCard, passkeysCard } from "./people.js";
+import { linksCard } from "./provider.js";
 import { payoutsCard } from "./payouts.js";
 
 const DAYS = 30;
@@ -20,8 +21,8 @@ export function accountPage(root, { askForKey, again }) {
     try {
       const paths = ["/v1/account", `/v1/account/usage?days=${DAYS}`, "/v1/account/keys", "/v1/account/workers", "/v1/account/payouts"];
       const [account, usage, keys, workers, payouts] = await Promise.all(paths.map((path) => json(path)));
-      const people = session.get() && !key.get() ? await Promise.all([json("/v1/account/passkeys"), json("/v1/account/invites")]) : null;
-      const own = people ? [passkeysCard(people[0], load), invitesCard(people[1], load), leavingCard(left)] : [];
+      const people = session.get() && !key.get() ? await Promise.all([json("/v1/account/passkeys"), json("/v1/account/invites"), json("/v1/account/links")]) : null;
+      const own = people ? [passkeysCard(people[0], people[2], load), linksCard(people[2], people[0].data.length, load), invitesCard(people[1], load), leavingCard(left)] : [];
       const all = [...page(account, usage.data, keys.data, workers.data, load, payoutsCard(account, payouts.data, load)), ...own];
       if (!gone) body.replaceChildren(...all.filter((card) => card !== null));
     } catch (error) {

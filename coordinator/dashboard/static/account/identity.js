@@ -1,9 +1,10 @@
-// Who is signed in with a passkey, and the ways in: what the browser's authenticator is asked and what it answers.
+// Who is signed in, and the ways in with a passkey or a code: what the browser's authenticator is asked and what it answers.
 
 import { ApiError, json, session } from "../parts/api.js";
 
-/** @typedef {{signup: "off" | "invite" | "open", origin: string, session: null | {account: string, name: string, csrf_token: string}}} Told */
+/** @typedef {{signup: "off" | "invite" | "open", origin: string, providers: {id: string, name: string}[], session: null | {account: string, name: string, csrf_token: string}}} Told */
 
+const ADDRESS = /^[\d.]+$|:/; // as a host: nobody has a passkey for one
 const BATCH = 2000; // hashes between two looks at the clock: the page stays usable
 
 /** Asks the coordinator who is signed in here. Returns what it says. */
@@ -17,6 +18,7 @@ export async function recall() {
 /** Why there can be no passkeys in this page; "" if there can. */
 export function hindrance(/** @type {Told} */ told) {
   if (location.origin !== told.origin) return `Passkeys belong to a name, not to an address: they work at ${told.origin}.`;
+  if (ADDRESS.test(location.hostname)) return "Passkeys belong to a name, and this network has only an address.";
   if (!globalThis.PublicKeyCredential?.parseCreationOptionsFromJSON) return "This browser is too old for passkeys.";
   return "";
 }
@@ -86,7 +88,7 @@ async function asked(ask) {
  * A number that makes the hash of `seed.number` begin with `bits` zeros: the price of an account without an invite.
  * @param {{seed: string, bits: number}} work
  */
-async function solved({ seed, bits }) {
+export async function solved({ seed, bits }) {
   const encoder = new TextEncoder();
   for (let from = 0; ; from += BATCH) {
     const numbers = Array.from({ length: BATCH }, (_, place) => String(from + place));

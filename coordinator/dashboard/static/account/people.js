@@ -23,8 +23,8 @@ async function trying(said, act) {
 
 const alert = () => h("p", { class: "problem-line", role: "alert" });
 
-/** @param {Passkeys} passkeys @param {() => void} again */
-export function passkeysCard({ data, recovery_codes }, again) {
+/** @param {Passkeys} passkeys @param {import("./provider.js").Links} links other ways in @param {() => void} again */
+export function passkeysCard({ data, recovery_codes }, links, again) {
   const said = alert();
   const news = h("div", { role: "status" });
   const name = h("input", { id: "passkey-name", required: true, maxlength: 128, placeholder: "phone" });
@@ -41,7 +41,7 @@ export function passkeysCard({ data, recovery_codes }, again) {
   return h("section", { class: "card keys" }, h("h2", {}, "Signing in"), news, said,
     h("ul", { class: "keylist" }, data.map((one) => h("li", {},
       h("div", {}, h("strong", {}, one.name), h("p", { class: "muted" }, `made ${day(one.created)}${one.used ? ` · last used ${day(one.used)}` : ""}`)),
-      data.length > 1 ? twice("Remove", "Remove for good?", () => remove(one.id)) : null))),
+      data.length + links.data.filter((link) => link.provider).length > 1 ? twice("Remove", "Remove for good?", () => remove(one.id)) : null))),
     h("p", { class: "muted" }, `Without your passkeys you come in with a recovery code: ${recovery_codes} left.`),
     h("div", { class: "row" }, twice("Make new recovery codes", "The old ones end: sure?", codes)),
     h("form", { class: "makekey", onsubmit: add }, h("label", { for: "passkey-name" }, "Another passkey, on"),
@@ -81,6 +81,6 @@ export function leavingCard(gone) {
   });
   const end = () => trying(said, () => json("/v1/account", { method: "DELETE" }).then(gone));
   return h("section", { class: "card" }, h("h2", {}, "Your data"), said,
-    h("p", { class: "muted" }, "Deleting ends all keys, sessions, passkeys, codes and invites, your files, and what is left of your balance. The rows of the books stay, as money must add up: amounts, models and times under an id, without a name."),
+    h("p", { class: "muted" }, "Deleting ends all keys, sessions, passkeys, links, codes and invites, your files, and what is left of your balance. The rows of the books stay, as money must add up: amounts, models and times under an id, without a name."),
     h("div", { class: "row" }, h("button", { type: "button", onclick: save }, "Export as JSON"), twice("Delete account", "Delete for good, with its balance?", end)));
 }

@@ -1,9 +1,12 @@
-// The ways in: a passkey, a recovery code, a new account, or a key that somebody has.
+// The ways in: a passkey, an account elsewhere, a recovery code, a new account, or a key that somebody has.
 
 import { ApiError, json, key, session } from "../parts/api.js";
 import { h } from "../parts/dom.js";
 import { hindrance, recall, recover, signIn, signUp } from "./identity.js";
+import { leaveFor } from "./provider.js";
 import { secret } from "../parts/secret.js";
+
+/** @typedef {import("./provider.js").Provider} Provider */
 
 const INVITE = "#invite=";
 
@@ -40,7 +43,7 @@ function decoded(text) {
  */
 function ways(told, invite, root, entered) {
   const why = hindrance(told);
-  if (why) return h("p", { class: "note ways" }, why, " ", told.origin !== location.origin ? h("a", { href: `${told.origin}${location.pathname}${location.hash}` }, "Open it there") : null);
+  if (told.origin !== location.origin) return h("p", { class: "note ways" }, why, " ", h("a", { href: `${told.origin}${location.pathname}${location.hash}` }, "Open it there"));
   const said = h("p", { class: "problem-line", role: "alert" });
   const busy = h("p", { class: "muted", role: "status" });
   const act = (/** @type {string} */ words, /** @type {() => Promise<void>} */ work) => async (/** @type {Event} */ event) => {
@@ -64,18 +67,23 @@ function ways(told, invite, root, entered) {
     else entered();
   });
   const code = h("input", { id: "recovery", autocomplete: "off", spellcheck: "false", required: true });
+  const going = (/** @type {Provider} */ one) => `Going to ${one.name}…`;
+  const joining = (/** @type {Provider} */ one) => h("button", { type: "button", onclick: (/** @type {Event} */ event) => {
+    if (field.form?.reportValidity() ?? true) act(going(one), () => leaveFor(one, "signup", field.value.trim()))(event);
+  } }, `Make an account with ${one.name}`);
   return h("div", { class: "ways" },
-    h("button", { type: "button", class: "primary", onclick: act("Signing in…", () => signIn().then(entered)) }, "Sign in with a passkey"),
-    told.signup === "off" && !invite ? null : h("form", { onsubmit: join },
+    why ? h("p", { class: "note" }, why) : h("button", { type: "button", class: "primary", onclick: act("Signing in…", () => signIn().then(entered)) }, "Sign in with a passkey"),
+    told.providers.map((one) => h("button", { type: "button", class: why ? "primary" : "", onclick: act(going(one), () => leaveFor(one, "signin", "")) }, `Sign in with ${one.name}`)),
+    (told.signup === "off" && !invite) || (why && !told.providers.length) ? null : h("form", { onsubmit: why ? (/** @type {Event} */ event) => event.preventDefault() : join },
       told.signup === "open" && !invite ? null : [h("label", { for: "invite" }, "Invite"), field],
-      h("button", { type: "submit" }, "Make an account with a passkey")),
+      h("div", { class: "row" }, why ? null : h("button", { type: "submit" }, "Make an account with a passkey"), told.providers.map(joining))),
     h("details", {}, h("summary", {}, "My passkey is lost"), h("form", { onsubmit: act("Signing in…", () => recover(code.value).then(entered)) },
       h("label", { for: "recovery" }, "Recovery code"), code, h("button", { type: "submit" }, "Sign in with the code"))),
     busy, said);
 }
 
 /** @param {HTMLElement} root @param {string} made @param {() => void} entered */
-function firstKey(root, made, entered) {
+export function firstKey(root, made, entered) {
   const on = h("button", { type: "button", class: "primary", onclick: entered }, "I have it");
   root.replaceChildren(h("section", { class: "card narrow newkey" }, h("h1", {}, "Your API key"),
     h("p", {}, "Programs and workers use the network with it. Copy it now: it is not shown again, but you can always regenerate it on the account page, where you should also make recovery codes."),

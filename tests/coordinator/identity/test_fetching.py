@@ -1,0 +1,67 @@
+"""A question has an end, and an answer a size."""
+
+import asyncio
+
+import pytest
+
+from coordinator.identity.fetching import AT_ONCE, Fetcher, Unanswered
+from tests.fakes.oidc_provider import OidcProvider, standing
+
+OPEN = b"HTTP/1.1 200 X\r\n\r\n"
+
+
+async def test_an_object_comes_with_its_status() -> None:
+    async with standing(OidcProvider(raw={"/x": b'HTTP/1.1 404 X\r\n\r\n{"a": 1}'})) as provider:
+        assert await Fetcher().ask("GET", provider.issuer + "/x") == (404, {"a": 1})
+
+
+async def test_an_answer_without_end_is_left() -> None:
+    sent = 0
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(OPEN + b'{"a": "')
+        try:
+            while True:
+                writer.write(b"x" * 1000)
+                sent += 1000
+                await writer.drain()
+                await asyncio.sleep(0)
+        except ConnectionError:
+            writer.close()
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    with pytest.raises(Unanswered, match="more than"):
+        await Fetcher().ask("GET", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    server.close()
+    assert sent < 20_000_000
+
+
+async def test_who_sends_a_byte_now_and_then_is_left_in_time() -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                writer.write(b"H")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+        except ConnectionError:
+            writer.close()
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    with pytest.raises(Unanswered, match="no whole answer within"):
+        await Fetcher(0.3).ask("GET", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    server.close()
+
+
+async def test_so_many_questions_wait_and_no_more() -> None:
+    async with standing(OidcProvider(delay_s=3600)) as provider:
+        fetcher = Fetcher(0.5)
+        asked = [fetcher.ask("GET", provider.issuer + "/x") for _ in range(AT_ONCE + 1)]
+        done = await asyncio.gather(*asked, return_exceptions=True)
+        assert [str(error) for error in done if "wait for an answer" in str(error)] == [str(done[-1])]
+
+
+@pytest.mark.parametrize("url", ["", "x", "http://", "http://127.0.0.1:0/", "http://x\n/", "http://no.invalid/"])
+async def test_what_is_no_address_is_no_answer(url: str) -> None:
+    with pytest.raises(Unanswered):
+        await Fetcher().ask("GET", url)
