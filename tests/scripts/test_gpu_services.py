@@ -199,6 +199,13 @@ def test_a_broken_driver_makes_no_service(two: Checkout) -> None:
     assert "no GPU 1 here" in refused(two, "--gpu", "1")
 
 
+def test_an_upgrade_while_the_driver_is_away_leaves_everybody_the_same_gpu(two: Checkout) -> None:
+    root, _ = done(two, "--gpu", "1")
+    executable(two.standins / "nvidia-smi", "#!/bin/sh\nexit 9\n")
+    done(two)
+    assert visible((root / OTHERS).read_text()) == ["0"], "with none it would serve from the CPU"
+
+
 def test_a_dry_run_shows_all_that_would_be_done(two: Checkout) -> None:
     before = tree(two)
     env = {"root": str(two.folder / "root")}
