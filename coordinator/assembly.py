@@ -158,7 +158,7 @@ def _alerts(config: Config, hub: Hub, store: Store, ledger: LedgerWriter, pepper
     def signed_with(address: str) -> bytes:
         return bytes.fromhex(tokens.hash("alerts", address))
 
-    sender = Sender(store, signed_with, config.alert_networks, operator)
+    sender = Sender(store, signed_with, config.alerts, config.alert_networks, operator)
     file = sqlite_file(config.db)
     folders = [file.absolute().parent] if file else []
     folders += [config.artefacts] if isinstance(config.artefacts, Path) else []

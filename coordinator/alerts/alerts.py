@@ -24,7 +24,7 @@ from coordinator.hub.hub import Hub
 from coordinator.ledger.writer import LedgerWriter
 from coordinator.scheduler.state import JobSpec
 from coordinator.store.errors import StoreError
-from coordinator.store.store import Store
+from coordinator.store.store import ANSWER_S, Store
 from program.alerts import Alert, Standing, step
 from wire.errors import ErrorCode
 
@@ -79,15 +79,25 @@ class Alerts:
             tasks.create_task(self._sending())
 
     async def _looking(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_S)
-            away = False
-            try:
-                await self.once()
-            except StoreError as error:
-                away = True
-                log.error("what is wrong cannot be looked at: %s", error)
-            self._tell_of_database(away)
+        """A look that does not end is waited for, and is as good as a database that is away."""
+        looking: asyncio.Task[int] | None = None
+        try:
+            while True:
+                await asyncio.sleep(LOOK_S)
+                looking = looking or asyncio.create_task(self.once(), name="look")
+                done, _ = await asyncio.wait({looking}, timeout=ANSWER_S)
+                away = not done
+                if done:
+                    try:
+                        looking.result()
+                    except StoreError as error:
+                        away = True
+                        log.error("what is wrong cannot be looked at: %s", error)
+                    looking = None
+                self._tell_of_database(away)
+        finally:
+            if looking is not None:
+                looking.cancel()
 
     async def _sending(self) -> None:
         while True:

@@ -53,7 +53,10 @@ class Delivery:
 def put(connection: Connection, messages: Iterable[Message], addresses: Sequence[Address], now_ms: int) -> int:
     """Queue each message for every address that wants it, and the operator's own; returns how many that makes. Of what
     is too much for a day the last says so, and the rest is left out."""
-    wanted = [(message, address) for message in messages for address in _wanting(message, addresses)]
+    mine = dict[str, list[Address]]()
+    for one in addresses:
+        mine.setdefault(one.account, []).append(one)
+    wanted = [(message, where) for message in messages for where in _wanting(message, mine.get(message.account, ()))]
     left = {
         account: (MOST_A_DAY * 10 if account == OPERATOR else MOST_A_DAY) - _sent(connection, account, now_ms)
         for account in {message.account for message, _ in wanted}
@@ -119,9 +122,10 @@ def sweep(connection: Connection, now_ms: int) -> None:
 
 
 def _wanting(message: Message, addresses: Sequence[Address]) -> list[str]:
+    """`addresses`: of its account."""
     if message.account == OPERATOR:
         return [""]
-    mine = [one for one in addresses if one.account == message.account and not one.paused]
+    mine = [one for one in addresses if not one.paused]
     if message.kind == "balance_low":  # each address has a bound of its own
         mine = [one for one in mine if one.id == message.subject]
     return [one.id for one in mine if message.kind in one.alerts]

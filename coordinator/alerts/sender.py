@@ -49,11 +49,13 @@ class OperatorAddress:
 
 @dataclass(frozen=True)
 class Sender:
-    """`secret`: of an address, what messages to a webhook there are signed with. `networks`: beside the internet, where
-    accounts' addresses may lead too, at any port. `tls`: for tests."""
+    """`secret`: of an address, what messages to a webhook there are signed with. `accounts`: whether the operator lets
+    accounts be told. `networks`: beside the internet, where their addresses may lead too, at any port. `tls`: for
+    tests."""
 
     store: Store
     secret: Callable[[str], bytes]
+    accounts: bool = True
     networks: Sequence[IPv4Network | IPv6Network] = ()
     operator: OperatorAddress | None = None
     lookup: Lookup = addresses_of
@@ -66,7 +68,9 @@ class Sender:
         return len(claimed)
 
     async def _deliver(self, one: Delivery, address: Address | None) -> None:
-        if address is not None:
+        if address is not None and not self.accounts:
+            verdict = Verdict(False, "the operator has switched messages to accounts off")
+        elif address is not None:
             verdict = await self.to_account(address, one.alert)
         else:
             verdict = await self.to_operator(one.alert)

@@ -185,6 +185,31 @@ async def test_a_failing_database_does_not_end_the_task(
         task.cancel()
 
 
+async def test_a_database_that_hangs_is_as_good_as_away(
+    start_coordinator: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiving() as own:
+        async with start_coordinator(alert_url=own.url) as coordinator:
+            alerts, told, looks = coordinator.running.services.alerts, list[bool](), 0
+
+            async def hangs() -> int:
+                nonlocal looks
+                looks += 1
+                await asyncio.sleep(3600)
+                return 0
+
+            monkeypatch.setattr("coordinator.alerts.alerts.LOOK_S", 0.0)
+            monkeypatch.setattr("coordinator.alerts.alerts.ANSWER_S", 0.01)
+            monkeypatch.setattr(alerts, "once", hangs)
+            monkeypatch.setattr(alerts, "_tell_of_database", told.append)
+            task = asyncio.create_task(alerts._looking())
+            async with asyncio.timeout(10):
+                while len(told) < 5:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            task.cancel()
+            assert all(told) and looks == 1, "no second one is begun"
+
+
 async def test_nothing_is_looked_at_where_nobody_is_told(start_coordinator: Start) -> None:
     async with start_coordinator() as coordinator:
         await asyncio.wait_for(coordinator.running.services.alerts.run(), 1)

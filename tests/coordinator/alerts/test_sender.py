@@ -5,19 +5,24 @@ from typing import Any, cast
 
 import pytest
 
+from coordinator.accounts.accounts import create_account
+from coordinator.alerts.address_rows import add_address
+from coordinator.alerts.messages import Message
+from coordinator.alerts.outbox_rows import deliveries_of, put
 from coordinator.alerts.sender import OperatorAddress, Sender, checked_url
+from coordinator.store.database import Database
 from coordinator.store.store import Store
 from program.alerts import Alert
 from program.post import Lookup
 from tests.coordinator.alerts.test_address_rows import made
-from tests.fakes.receiver import Answer, receiving, silent, status
+from tests.fakes.receiver import Answer, receiving, status
 
 ALERT = Alert("msg_1", "test", "", "info", False, "title", "text", 1)
 NO_STORE = cast(Store, None)
 
 
 def sender(**settings: Any) -> Sender:
-    return Sender(NO_STORE, lambda address: b"s" * 32, **settings)
+    return Sender(settings.pop("store", NO_STORE), lambda address: b"s" * 32, **settings)
 
 
 @pytest.mark.parametrize(
@@ -78,17 +83,15 @@ async def test_what_is_said_of_a_try(answer: Answer, delivered: bool, again: boo
     assert words in verdict.words
 
 
-async def test_who_does_not_answer_holds_up_a_try_for_its_time_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("program.post.post.__kwdefaults__", {**post_defaults(), "timeout_s": 0.2})
-    with receiving(silent) as here:
-        verdict = await sender(operator=OperatorAddress("slack", here.url)).to_operator(ALERT)
-    assert "no answer" in verdict.words and verdict.again
-
-
-def post_defaults() -> dict[str, Any]:
-    from program.post import post
-
-    return dict(post.__kwdefaults__ or {})
+async def test_what_still_waits_when_accounts_are_told_no_more_is_not_sent(database: Database) -> None:
+    with receiving() as here, Store(database) as store:
+        one = made(create_account(database, "alice", 1, 0).id, url=here.url)
+        add_address(database, one)
+        with database.transaction() as connection:
+            put(connection, [Message(one.account, "worker_down", "w", "error", False, "t", "x")], [one], 1)
+        assert await sender(store=store, accounts=False).once() == 1
+        assert here.dialled == 0
+        assert deliveries_of(database, one.account)[0].state == "failed"
 
 
 async def test_without_an_operators_address_nothing_is_sent() -> None:
