@@ -97,7 +97,6 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
     platform = PlatformTools(intake, services.artefacts, services.platform_tools)
     account = AccountApi(services.access, services.billing.units, services.bonus_nano, services.promotions)
     requests = RequestsApi(services.access, services.billing.units)
-    keys = KeysApi(services.access)
     models = ModelsApi(services.hub, services.accounts, services.catalog)
     monitoring = Monitoring(services.hub, services.accounts, services.ledger, metrics, services.joined)
     workers = WorkerSocket(services.hub, services.accounts, services.catalog, serves=services.role != "edge")
@@ -122,12 +121,7 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
         ("POST", "/v1/account/bonus", account.claim),
         ("POST", "/v1/account/earnings/spend", account.spend),
         *_money(services),
-        ("GET", "/v1/account/keys", keys.list),
-        ("POST", "/v1/account/keys", keys.create),
-        ("POST", "/v1/account/keys/{key_id}/regenerate", keys.regenerate),
-        ("GET", "/v1/account/keys/{key_id}", keys.show),
-        ("PATCH", "/v1/account/keys/{key_id}", keys.change),
-        ("DELETE", "/v1/account/keys/{key_id}", keys.revoke),
+        *_keys(services),
         *_people(services),
         *_alerts(services),
         *_network(services, models),
@@ -162,6 +156,19 @@ def _network(services: Services, models: ModelsApi) -> list[tuple[str, str, Endp
         ("GET", "/v1/network/workers/{worker}", network.worker),
         ("GET", "/v1/network/workers/{worker}/history", past.worker),
         ("GET", "/v1/network/workers/{worker}/earnings", network.earnings),
+    ]
+
+
+def _keys(services: Services) -> list[tuple[str, str, Endpoint]]:
+    """The keys of an account."""
+    keys = KeysApi(services.access)
+    return [
+        ("GET", "/v1/account/keys", keys.list),
+        ("POST", "/v1/account/keys", keys.create),
+        ("POST", "/v1/account/keys/{key_id}/regenerate", keys.regenerate),
+        ("GET", "/v1/account/keys/{key_id}", keys.show),
+        ("PATCH", "/v1/account/keys/{key_id}", keys.change),
+        ("DELETE", "/v1/account/keys/{key_id}", keys.revoke),
     ]
 
 
