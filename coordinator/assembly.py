@@ -40,10 +40,12 @@ from coordinator.ledger.price_list import pin
 from coordinator.ledger.pricing import SPARK_NANO, Units
 from coordinator.ledger.recovery import recover
 from coordinator.ledger.writer import LedgerWriter
+from coordinator.operating.orders_feed import OrdersFeed
 from coordinator.prompt_count.counter import PromptCounter
 from coordinator.prompt_count.vocabulary_files import VocabularyFiles
 from coordinator.store.database import Database
 from coordinator.store.engines import sqlite_file
+from coordinator.store.reading import Reader
 from coordinator.store.store import Store
 from coordinator.telemetry.tracing import SERVICE, Tracing
 from coordinator.videos.films import Films
@@ -78,6 +80,7 @@ def assembled(config: Config) -> Iterator[Running]:
     with (
         closing(Database(config.db, serve=True, shared=shared, name=config.replica_name)) as database,
         Store(database) as store,
+        closing(Reader(database)) as reader,
     ):
         pepper = open_pepper(database, config.pepper or pepper_file(config.db), make=True)
         rates, me = Rates(), database.replica
@@ -93,12 +96,11 @@ def assembled(config: Config) -> Iterator[Running]:
         downloads = read_downloads(config.downloads) if config.downloads else None
         feed.newest = downloads.version if downloads else ""
         hub.cell.give_out(feed.newest)
-        access = AccountAccess(accounts, store, ledger, quota)
+        access = AccountAccess(accounts, store, ledger, quota, reader)
         counter = PromptCounter(catalog, VocabularyFiles(config.vocabularies)) if config.count_prompts else None
         identity = _identity(config, store, accounts, pepper)
-        kept = opened(config.artefacts, config.db, database, me)
         media_filter = MediaFilter(config.media_filter) if config.media_filter else None
-        artefacts = Artefacts(store, *kept, Checker(), config.artefact_days)
+        artefacts = _artefacts(config, store, me)
         services = Services(
             hub,
             accounts,
@@ -123,6 +125,7 @@ def assembled(config: Config) -> Iterator[Running]:
             DownloadsApi(downloads, identity, config.worker_image),
             _alerts(config, hub, store, ledger, pepper),
             Recorder(store, hub, catalog),
+            OrdersFeed(hub, store),
             _secret("deposit_secret", config.deposit_secret),
             joined,
             config.role,
@@ -130,6 +133,11 @@ def assembled(config: Config) -> Iterator[Running]:
         if joined is not None:
             joined.connect(hub, accounts, feed.look)
         yield Running(config, services, store)
+
+
+def _artefacts(config: Config, store: Store, me: str) -> Artefacts:
+    kept = opened(config.artefacts, config.db, store.database, me)
+    return Artefacts(store, *kept, Checker(), config.artefact_days)
 
 
 def _identity(config: Config, store: Store, accounts: Accounts, pepper: bytes) -> Identity:

@@ -165,6 +165,7 @@ async def serve(running: Running, server: Server, listener: socket.socket) -> No
             tasks.create_task(_named("network", services.network.feed.run())),
             tasks.create_task(_named("alerts", services.alerts.run())),
             tasks.create_task(_named("history", services.recorder.run())),
+            tasks.create_task(_named("orders", services.orders.run())),
             tasks.create_task(_named("artefacts", Sweeper(services.artefacts).run())),
         ]
         if running.store.database.shared:

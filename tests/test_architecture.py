@@ -83,6 +83,7 @@ OWNERS = {
         "coordinator/videos/rows.py",
         "coordinator/history/rows.py",
         "coordinator/history/reading.py",
+        "coordinator/operating",
     ],
     "alembic": ["coordinator/store"],
     "nats": ["coordinator/cluster/bus/nats_bus.py", "coordinator/cluster/bus/nats_line.py"],  # needless for one process
@@ -197,6 +198,7 @@ PURE = [
     "coordinator/accounts/quota.py",
     "coordinator/identity/addresses.py",
     "coordinator/identity/signup.py",
+    "coordinator/operating/cursor.py",
     "coordinator/identity/tokens.py",
     "coordinator/artefacts/facts.py",
     "coordinator/artefacts/magic.py",
@@ -270,6 +272,7 @@ UNTESTED = {
     "coordinator/accounts/errors.py": "types only",
     "coordinator/artefacts/errors.py": "types only",
     "coordinator/identity/errors.py": "types only",
+    "coordinator/operating/errors.py": "types only",
     "coordinator/artefacts/objects.py": "types only",
     "coordinator/ledger/errors.py": "types only",
     "coordinator/store/errors.py": "types only",

@@ -40,6 +40,7 @@ from coordinator.clock import now_ms
 from coordinator.ledger.commit import apply
 from coordinator.ledger.grants import starter
 from coordinator.ledger.pricing import SPARK_NANO, STARTER_SPARK
+from coordinator.store.audit_log import Act, audited
 from coordinator.store.database import Database
 from coordinator.store.errors import StoreError
 from coordinator.store.store import Store
@@ -226,21 +227,21 @@ class Accounts:
         principal = self._keys.by_id(key_id)
         return principal is not None and not principal.expired(now_ms())
 
-    async def create(self, request: KeyRequest) -> tuple[str, KeyRow]:
-        """Make a key, which works when this returns. Returns what `create_key` does. Raises StoreError."""
-        return await self.change(create_key, self._pepper, request, now_ms())
+    async def create(self, request: KeyRequest, act: Act | None = None) -> tuple[str, KeyRow]:
+        """Make a key, which works when this returns. `act`: an operator's. As `create_key`. Raises StoreError."""
+        return await self.change(audited, act, now_ms(), create_key, self._pepper, request, now_ms())
 
-    async def regenerate(self, key_id: str, by: tuple[Counter, ...]) -> tuple[str, KeyRow]:
+    async def regenerate(self, key_id: str, by: tuple[Counter, ...], act: Act | None = None) -> tuple[str, KeyRow]:
         """Replace a key; the old one has ended when this returns. Returns what `create_key` does. Raises StoreError."""
-        return await self.change(regenerate_key, self._pepper, key_id, now_ms(), by)
+        return await self.change(audited, act, now_ms(), regenerate_key, self._pepper, key_id, now_ms(), by)
 
-    async def set(self, key_id: str, **values: Any) -> KeyRow:
+    async def set(self, key_id: str, act: Act | None = None, **values: Any) -> KeyRow:
         """Change a key; the change holds when this returns. Returns what the key is then. Raises StoreError."""
-        return await self.change(lambda database: set_key(database, key_id, **values))
+        return await self.change(audited, act, now_ms(), lambda database: set_key(database, key_id, **values))
 
-    async def revoke(self, key_id: str) -> None:
+    async def revoke(self, key_id: str, act: Act | None = None) -> None:
         """End a key, which works no more when this returns. Raises StoreError."""
-        await self.change(revoke_key, key_id, now_ms())
+        await self.change(audited, act, now_ms(), revoke_key, key_id, now_ms())
 
     async def change(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do what changes accounts, keys or sessions, and take it over. Returns and raises what it does."""
@@ -254,10 +255,8 @@ class Accounts:
         self._look_now.set()
 
     async def run(self) -> None:
-        """Look for changes by other processes every REFRESH_S seconds, until cancelled.
-
-        When the database fails the keys stay as they were last seen.
-        """
+        """Look for changes by other processes every REFRESH_S seconds, until cancelled. When the database fails the
+        keys stay as they were last seen."""
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._look_now.wait(), REFRESH_S)

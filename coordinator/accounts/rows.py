@@ -122,10 +122,10 @@ def lock_account(connection: Connection, account: str) -> None:
     connection.execute(select(accounts.c.id).where(accounts.c.id == account).with_for_update(key_share=True))
 
 
-def set_account(database: Database, account_id: str, **values: Any) -> None:
-    with database.transaction() as connection:
-        connection.execute(update(accounts).where(accounts.c.id == account_id).values(**values))
-        changed(connection)
+def set_within(connection: Connection, account_id: str, **values: Any) -> None:
+    """Change an account, in the caller's transaction."""
+    connection.execute(update(accounts).where(accounts.c.id == account_id).values(**values))
+    changed(connection)
 
 
 # ---- keys ------------------------------------------------------------------------------------------------------------

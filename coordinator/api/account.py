@@ -112,7 +112,7 @@ class AccountApi:
     async def workers(self, request: Request) -> Response:
         """What each worker of the account has done and earned since it was first seen, those that are gone too."""
         _, account = await self.access.authenticate(request)
-        rows = await self.access.read(workers, account.id)
+        rows = await self.access.look(workers, account.id)
         data = [
             {
                 "object": "account.worker",
@@ -128,9 +128,10 @@ class AccountApi:
 
     async def claim(self, request: Request) -> Response:
         """Book the daily bonus, once a day (UTC). Raises rate_limit_exceeded when it was claimed before."""
-        _, account = await self.access.authenticate(request)
+        principal, account = await self.access.authenticate(request)
         at_ms = now_ms()
-        done = await self.access.book(bonus(account.id, self.bonus_nano, at_ms))
+        act = self.access.act(principal, account, "bonus claim")
+        done = await self.access.book(bonus(account.id, self.bonus_nano, at_ms), act)
         if done.again or not self.bonus_nano:
             wait_s = (next_day_ms(at_ms) - at_ms) / 1000
             message = "Today's bonus has been claimed: the next one is there after midnight UTC."
@@ -140,7 +141,7 @@ class AccountApi:
     async def spend(self, request: Request) -> Response:
         """Move all that the account's workers have earned and that has matured to its spendable balance, or with
         `?kind=credit` only what cannot be paid out."""
-        _, account = await self.access.authenticate(request, "kind")
+        principal, account = await self.access.authenticate(request, "kind")
         kind = request.query_params.get("kind")
         if kind not in (None, "credit", "earned"):
             raise invalid("kind", "Invalid 'kind': expected 'credit' or 'earned'.")
@@ -152,7 +153,8 @@ class AccountApi:
                 ("earned", balance.earned, spend_earned),
             ):
                 if nano and kind in (None, name):
-                    await self.access.book(order(account.id, currency, nano, now_ms()))
+                    act = self.access.act(principal, account, "earnings spend", f"{name}: {nano} nano, {currency}")
+                    await self.access.book(order(account.id, currency, nano, now_ms()), act)
                     moved[currency] += nano
         shown = {currency: self.units.shown(nano, currency) for currency, nano in moved.items()}
         return JSONResponse({"object": "account.earnings", "moved": shown})

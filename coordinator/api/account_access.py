@@ -17,13 +17,17 @@ from coordinator.accounts.rows import AccountRow, get_account
 from coordinator.admission.rate_limits import Rates
 from coordinator.api.query import ADMINS, only
 from coordinator.billing.billing import behind
+from coordinator.clock import now_ms
 from coordinator.identity.errors import Refused
 from coordinator.ledger.orders import Done, Transfer
 from coordinator.ledger.payouts import NoSuchPayout
 from coordinator.ledger.requests import NoSuchRequest
 from coordinator.ledger.writer import LedgerWriter
+from coordinator.operating.changes import book
+from coordinator.store.audit_log import Act, audited
 from coordinator.store.database import Database
 from coordinator.store.errors import StoreError, Unavailable
+from coordinator.store.reading import Reader
 from coordinator.store.store import Store
 from wire.errors import ErrorCode, SupernetError
 
@@ -47,6 +51,7 @@ class AccountAccess:
     store: Store
     ledger: LedgerWriter
     quota: Quota
+    reader: Reader
     rates: Rates = field(default_factory=Rates)  # of these calls, by account
 
     async def authenticate(
@@ -69,13 +74,29 @@ class AccountAccess:
         """Run a query in the store. Raises what `translated` makes of a StoreError."""
         return await translated(self.store.ask(work, *args, **kwargs))
 
-    async def book(self, order: Transfer) -> Done:
+    async def look(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a query that may take a while, beside the store: nobody's money waits for it. Raises as `read` does."""
+        return await translated(self.reader.ask(work, *args, **kwargs))
+
+    def act(self, principal: Principal, account: AccountRow, action: str, detail: str = "") -> Act | None:
+        """What the audit log says of a change at another account than the caller's own, which only an operator's key
+        makes; None for one's own."""
+        return None if account.id == principal.account else Act(principal.key, action, account.id, detail)
+
+    async def do(
+        self, act: Act | None, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As `read`, of work that changes something; the act stands in the audit log with it, or neither is there."""
+        return await self.read(lambda database: audited(database, act, now_ms(), work, *args, **kwargs))
+
+    async def book(self, order: Transfer, act: Act | None = None) -> Done:
         """Have the ledger carry out a transfer. Raises insufficient_quota if the balance has become too small."""
         if self.ledger.full:
             raise behind()
         try:
             async with asyncio.timeout(BOOK_S):
-                answer = await translated(self.ledger.ask(order))
+                booked = self.ledger.ask(order) if act is None else self.store.run(book, order, act, now_ms())
+                answer = await translated(booked)
         except TimeoutError:
             raise behind() from None
         if not isinstance(answer, Done):

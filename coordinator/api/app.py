@@ -35,6 +35,7 @@ from coordinator.api.media import MediaApi
 from coordinator.api.messages import MessagesApi
 from coordinator.api.models import ModelsApi
 from coordinator.api.monitoring import Monitoring
+from coordinator.api.operator_routes import operator_routes
 from coordinator.api.pages import Pages, openapi
 from coordinator.api.payouts import PayoutsApi
 from coordinator.api.platform import PlatformTools
@@ -125,6 +126,7 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
         *_people(services),
         *_alerts(services),
         *_network(services, models),
+        *operator_routes(services, pages.page),
         ("GET", WORKER_PATH, workers.check_key),
         ("GET", "/health", monitoring.alive),
         ("GET", "/livez", monitoring.alive),

@@ -24,7 +24,7 @@ from coordinator.accounts.key_rules import (
 )
 from coordinator.accounts.keys_in_use import Principal
 from coordinator.accounts.quota import quota_of
-from coordinator.accounts.rows import KeyRow, get_key, list_keys
+from coordinator.accounts.rows import AccountRow, KeyRow, get_key, list_keys
 from coordinator.accounts.scopes import SCOPES
 from coordinator.api.account_access import AccountAccess, translated
 from coordinator.api.body import read_body
@@ -34,6 +34,7 @@ from coordinator.ledger.spend import ends_ms
 from coordinator.ledger.spend_rows import Spent, spent_of
 from coordinator.openai.fields import Fields, camel
 from coordinator.openai.json_body import load
+from coordinator.store.audit_log import Act
 from wire.errors import ErrorCode, SupernetError, invalid
 
 MAX_KEYS = 100  # in use, of one account
@@ -53,13 +54,13 @@ class KeysApi:
         _, account = await self.access.authenticate(request)
         rows = await self.access.read(list_keys, account.id)
         spent = await self._spent(account.id)
-        data = [_key(row, spent.get(row.counters)) for row in rows if row.session_ends_ms is None]
+        data = [key_json(row, spent.get(row.counters)) for row in rows if row.session_ends_ms is None]
         return JSONResponse({"object": "list", "data": data})
 
     async def show(self, request: Request) -> Response:
         """One key; `current` is the one that asks, whatever its scopes, and is also told what holds for it."""
         if request.path_params["key_id"] != CURRENT:
-            _, row = await self._addressed(request)
+            _, _, row = await self._addressed(request)
             return JSONResponse(await self._told(row))
         principal, account = await self.access.authenticate(request, also=SCOPES)
         if principal.session_ends_ms is not None:
@@ -71,7 +72,7 @@ class KeysApi:
             "remaining_nano_usd": _remaining(principal, spent),
             **{f"{period}_ends": ends_ms(period, now_ms()) // 1000 for period in _PERIODS},
         }
-        return JSONResponse({**_key(row, spent.get(row.counters)), **holds})
+        return JSONResponse({**key_json(row, spent.get(row.counters)), **holds})
 
     async def create(self, request: Request) -> Response:
         """Make a key. The answer is the only place where the key itself is shown."""
@@ -79,50 +80,57 @@ class KeysApi:
         fields = Fields(load(await read_body(request)))
         wanted = self._wanted(fields, account.id, principal)
         fields.finish()
-        key, row = await translated(self.access.accounts.create(wanted))
-        return JSONResponse({**_key(row, None), "key": key}, 201)
+        may = f"{wanted.name}: {', '.join(wanted.scopes)}"
+        act = self.access.act(principal, account, "key create", may)
+        if act is None and "admin" in wanted.scopes:
+            act = Act(principal.key, "key create", account.id, may)
+        key, row = await translated(self.access.accounts.create(wanted, act))
+        return JSONResponse({**key_json(row, None), "key": key}, 201)
 
     async def change(self, request: Request) -> Response:
         """Change what the body names of a key; a limit, a cap or an expiry that is null is taken away."""
-        principal, row = await self._addressed(request)
+        principal, account, row = await self._addressed(request)
         body = load(await read_body(request))
         fields = Fields(body)
         values = self._changes(fields, body, principal, row)
         fields.finish()
-        return JSONResponse(await self._told(await translated(self.access.accounts.set(row.id, **values))))
+        act = self.access.act(principal, account, "key set", f"{row.id} {' '.join(sorted(values))}")
+        return JSONResponse(await self._told(await translated(self.access.accounts.set(row.id, act, **values))))
 
     async def regenerate(self, request: Request) -> Response:
         """Make a new key like the old one, which has ended when this is answered."""
-        principal, row = await self._addressed(request)
+        principal, account, row = await self._addressed(request)
         check_limits(principal, row.limits, self.access.quota)
         check_expiry(principal, row.expires_ms)
         check_platform_tools(principal, row.platform_tools)
         check_heir(principal, row)
         if row.id != principal.key:
             check_depth(principal)
-        key, new = await translated(self.access.accounts.regenerate(row.id, _counted(principal)))
+        act = self.access.act(principal, account, "key regenerate", row.id)
+        key, new = await translated(self.access.accounts.regenerate(row.id, _counted(principal), act))
         return JSONResponse({**await self._told(new), "key": key}, 201)
 
     async def revoke(self, request: Request) -> Response:
-        _, row = await self._addressed(request)
-        await translated(self.access.accounts.revoke(row.id))
+        principal, account, row = await self._addressed(request)
+        act = self.access.act(principal, account, "key revoke", row.id)
+        await translated(self.access.accounts.revoke(row.id, act))
         return JSONResponse({"object": "account.key.deleted", "id": row.id, "deleted": True})
 
-    async def _addressed(self, request: Request) -> tuple[Principal, KeyRow]:
-        """The caller, and the key that the path names. Raises not_found unless it is in use and of this account,
-        permission_denied if it can do more than the caller's."""
+    async def _addressed(self, request: Request) -> tuple[Principal, AccountRow, KeyRow]:
+        """The caller, the account, and the key that the path names. Raises not_found unless it is in use and of this
+        account, permission_denied if it can do more than the caller's."""
         principal, account = await self.access.authenticate(request)
         row = await self.access.read(get_key, request.path_params["key_id"])
         if row.account != account.id:
             raise SupernetError(ErrorCode.NOT_FOUND, "This account has no such key.")
         check_scopes(principal, row.scopes)
-        return principal, row
+        return principal, account, row
 
     async def _spent(self, account: str) -> dict[str, Spent]:
         return await self.access.read(spent_of, account, now_ms())
 
     async def _told(self, row: KeyRow) -> dict[str, Any]:
-        return _key(row, (await self._spent(row.account)).get(row.counters))
+        return key_json(row, (await self._spent(row.account)).get(row.counters))
 
     def _wanted(self, fields: Fields, account: str, principal: Principal) -> KeyRequest:
         """The key that the body describes. What the body leaves out is as with the key that makes it."""
@@ -213,7 +221,7 @@ def _remaining(principal: Principal, spent: dict[str, Spent]) -> int | None:
     return max(0, min(left)) if left else None
 
 
-def _key(row: KeyRow, spent: Spent | None) -> dict[str, Any]:
+def key_json(row: KeyRow, spent: Spent | None) -> dict[str, Any]:
     """`spent`: with the key, those that it replaces and those that were made with it; None: nothing."""
     return {
         "object": "account.key",

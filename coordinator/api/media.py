@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message
 
+from coordinator.accounts.keys_in_use import Principal
+from coordinator.accounts.rows import AccountRow
 from coordinator.admission.large_bodies import LargeBodies
 from coordinator.api.account_access import AccountAccess
 from coordinator.api.body import read_body
@@ -20,9 +22,11 @@ from coordinator.artefact import Artefact
 from coordinator.artefacts.artefacts import INPUT_BYTES, Artefacts
 from coordinator.artefacts.names import EXTENSIONS, ID, kind_of, media_type_of
 from coordinator.artefacts.staging import too_large
+from coordinator.clock import now_ms
 from coordinator.openai.fields import Fields
 from coordinator.openai.json_body import load
 from coordinator.openai.media.form import is_form
+from coordinator.store.audit_log import write_down
 from wire.errors import ErrorCode, SupernetError, invalid
 
 FORM_S = 900.0  # for a form, whose file may have 100 MiB: a line of 1 Mbit/s
@@ -42,7 +46,7 @@ class MediaApi:
     async def create(self, request: Request) -> Response:
         """Take a file: the body itself with its Content-Type, or the part `file` of a form. Raises invalid_request,
         invalid_media, request_too_large, media_quota_exceeded, overloaded."""
-        _, account = await self.access.authenticate(request)
+        principal, account = await self.access.authenticate(request)
         await self.artefacts.check_room(account.id)
         async with AsyncExitStack() as opened:
             await self.large_bodies.enter(account.id, opened)
@@ -51,11 +55,13 @@ class MediaApi:
             sent = await self.artefacts.staging.receive(chunks, path, INPUT_BYTES[kind_of(media_type)])
             verified = await opened.enter_async_context(self.artefacts.verified(sent, media_type, account.id, "upload"))
             artefact = await self.artefacts.add(verified, account.id, "upload")
+        await self._written_down(principal, account, "media create", artefact.id)
         return JSONResponse(self._shown(artefact, "upload"), 201)
 
     async def list(self, request: Request) -> Response:
         """What the account has, newest first; behind the one that `after` names, `limit` at most."""
-        _, account = await self.access.authenticate(request, "limit", "after")
+        principal, account = await self.access.authenticate(request, "limit", "after")
+        await self._written_down(principal, account, "media read", "the list, with links")
         limit = whole_number(request, "limit", 20, 1, MOST_LISTED)
         after = request.query_params.get("after")
         if after is not None and not ID.fullmatch(after):
@@ -67,17 +73,20 @@ class MediaApi:
 
     async def show(self, request: Request) -> Response:
         """One of them. Raises not_found, also for another account's, and expired."""
-        _, account = await self.access.authenticate(request)
+        principal, account = await self.access.authenticate(request)
         artefact_id = _named(request)
+        await self._written_down(principal, account, "media read", artefact_id)
         artefact = await self.artefacts.get(account.id, artefact_id)
         row = await self.artefacts.find(artefact_id)
         return JSONResponse(self._shown(artefact, row.origin))
 
     async def delete(self, request: Request) -> Response:
         """Delete one at once. Raises not_found."""
-        _, account = await self.access.authenticate(request)
+        principal, account = await self.access.authenticate(request)
         artefact_id = _named(request)
-        await self.artefacts.delete(account.id, artefact_id)
+        await self.artefacts.delete(
+            account.id, artefact_id, self.access.act(principal, account, "media delete", artefact_id)
+        )
         return JSONResponse({"object": "media.deleted", "id": artefact_id, "deleted": True})
 
     async def report(self, request: Request) -> Response:
@@ -93,6 +102,11 @@ class MediaApi:
         artefact_id = _named(request)
         await self.artefacts.report(artefact_id, principal.account, reason)
         return JSONResponse({"object": "media.report", "id": artefact_id}, 201)
+
+    async def _written_down(self, principal: Principal, account: AccountRow, action: str, detail: str) -> None:
+        """An operator that looks at what is another's leaves a trace."""
+        if (act := self.access.act(principal, account, action, detail)) is not None:
+            await self.access.read(write_down, act, now_ms())
 
     async def _sent(self, request: Request, opened: AsyncExitStack) -> tuple[str, AsyncIterator[bytes]]:
         """The media type of the file, and its bytes as they come. Raises invalid_request, request_too_large."""

@@ -62,13 +62,16 @@ class PayoutsApi:
         else:
             nano = self.units.read(amount, currency)
         wanted = Wanted(account.id, currency, nano, printable(address).strip(), principal.key)
-        payout = await self.access.read(ask, wanted, now_ms())
+        act = self.access.act(principal, account, "payout ask", f"{nano} nano, {currency}, to {wanted.address}")
+        payout = await self.access.do(act, ask, wanted, now_ms())
         return JSONResponse(self._shown(payout), 201)
 
     async def withdraw(self, request: Request) -> Response:
         """Take back what was asked for, as long as it is not approved."""
-        _, account = await self.access.authenticate(request)
-        payout = await self.access.read(withdraw, account.id, request.path_params["payout_id"], now_ms())
+        principal, account = await self.access.authenticate(request)
+        name = request.path_params["payout_id"]
+        act = self.access.act(principal, account, "payout withdraw", name)
+        payout = await self.access.do(act, withdraw, account.id, name, now_ms())
         return JSONResponse(self._shown(payout))
 
     # ---- for the operator --------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from coordinator.identity.identity import Identity
 from coordinator.joined import Joined
 from coordinator.ledger.budget import Budget
 from coordinator.ledger.writer import LedgerWriter
+from coordinator.operating.orders_feed import OrdersFeed
 from coordinator.prompt_count.counter import PromptCounter
 from coordinator.rounds.offer import Mode
 from coordinator.videos.films import Films
@@ -54,6 +55,7 @@ class Services:
     downloads: DownloadsApi
     alerts: Alerts
     recorder: Recorder
+    orders: OrdersFeed
     deposit_secret: bytes | None = None
     joined: Joined | None = None
     role: Role = "both"

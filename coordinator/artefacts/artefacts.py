@@ -26,6 +26,7 @@ from coordinator.artefacts.objects import Objects, ObjectsError
 from coordinator.artefacts.rows import Room, Row
 from coordinator.artefacts.staging import Sent, Staging, too_large
 from coordinator.clock import DAY_MS, now_ms
+from coordinator.store.audit_log import Act, audited
 from coordinator.store.database import Database
 from coordinator.store.errors import StoreError
 from coordinator.store.store import Store
@@ -214,12 +215,12 @@ class Artefacts:
 
     # ---- gone ----------------------------------------------------------------------------------------------------
 
-    async def delete(self, account: str, name: str) -> None:
-        """Delete an artefact of this account, at once. Raises not_found."""
+    async def delete(self, account: str, name: str, act: Act | None = None) -> None:
+        """Delete an artefact of this account, at once. `act`: an operator's. Raises not_found."""
         artefact_id = names.id_of(name, self.base)
         if artefact_id is None:
             raise _not_found()
-        await self.release(await self.run(rows.remove, account, artefact_id))
+        await self.release(await self.run(audited, act, now_ms(), rows.remove, account, artefact_id))
 
     async def report(self, artefact_id: str, account: str, reason: str) -> None:
         """Note for the operator what an account says of an artefact. Raises not_found, invalid_request."""

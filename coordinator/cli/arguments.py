@@ -119,7 +119,7 @@ def _money(commands: Any) -> None:
     usage.add_argument("account", help="its name or id")
     usage.add_argument("--days", type=days, default=30, help="so many, with today (default: %(default)s)")
     worker = commands.add_parser("worker", help="workers").add_subparsers(dest="action", required=True)
-    _command(worker, "list", "all workers that have earned; who is connected now stands on the dashboard")
+    _workers(worker)
     _media(commands.add_parser("media", help="pictures, films and music").add_subparsers(dest="action", required=True))
     database = commands.add_parser("database", help="the database").add_subparsers(dest="action", required=True)
     move = _command(database, "move", "make a PostgreSQL database of the file; a coordinator that runs goes on with it")
@@ -148,8 +148,28 @@ def _decisions(commands: Any) -> None:
         command.add_argument("id", help="of the payout: payout_...")
         command.add_argument("--note", default="", help="the owner sees it, such as the transfer's number")
     audit = commands.add_parser("audit", help="what operators did").add_subparsers(dest="action", required=True)
-    log = _command(audit, "list", "decisions on payouts, and commands that changed something, the newest first")
+    log = _command(audit, "list", "what operators changed over HTTP, on the page and here, the newest first")
     log.add_argument("--limit", type=count, default=100, help="so many (default: %(default)s)")
+    log.add_argument("--before", type=natural, metavar="ID", help="those with a smaller id: the next page")
+    log.add_argument("--actor", help="the id of the key that did it, or `command line`")
+    log.add_argument("--act", metavar="ACTION", help="what was done: `grant`, `key revoke`, or all of a kind: `key`")
+    log.add_argument("--target", help="the id of the account, key, invite or worker that it was done to")
+    log.add_argument("--days", type=days, help="of so many days, with today (default: all)")
+
+
+def _workers(actions: Any) -> None:
+    listed = _command(actions, "list", "all workers that have earned, and with --coordinator those that are connected")
+    url = "ask the one that runs there what they do now, with the key in SUPERNET_API_KEY (scope admin)"
+    listed.add_argument("--coordinator", metavar="URL", help=url)
+    for name, text in (
+        ("rest", "it gets no jobs for a time; those that it has it finishes"),
+        ("away", "it is disconnected once its jobs have ended, and turned away for a time"),
+    ):
+        command = _command(actions, name, text)
+        command.add_argument("worker", help="ACCOUNT/WORKER, as `worker list` has it")
+        command.add_argument("--for", type=span, default=span("1h"), dest="time", metavar="TIME", help="(default: 1h)")
+        command.add_argument("--note", default="", help="why: its owner sees it")
+    _command(actions, "end", "end such an order").add_argument("worker", help="ACCOUNT/WORKER")
 
 
 def _media(actions: Any) -> None:
@@ -199,6 +219,23 @@ def expiry(text: str) -> int:
     if when <= now:
         raise ArgumentTypeError(f"{text!r} is over already")
     return int(when.timestamp() * 1000)
+
+
+def span(text: str) -> int:
+    """`90d`, `12h`, `30m`, `2w` -> milliseconds, of at most 366 days."""
+    if text[-1:] not in _UNITS or not text[:-1].isascii() or not text[:-1].isdigit() or len(text) > 8:
+        raise ArgumentTypeError(f"{text!r} is no time: write 30m, 12h, 7d or 2w")
+    lasting = timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+    if not timedelta(0) < lasting <= timedelta(days=366):
+        raise ArgumentTypeError(f"{text!r} is too long, or no time at all: write up to 366d")
+    return round(lasting.total_seconds() * 1000)
+
+
+def natural(text: str) -> int:
+    """Read a number from 1 on."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:18]):
+        raise ArgumentTypeError(f"{text!r} is no id: write a number")
+    return int(text[:18])
 
 
 def amount(text: str) -> Fraction:

@@ -5,26 +5,23 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from coordinator.accounts.accounts import create_account
 from coordinator.accounts.pepper import open_pepper, pepper_file
-from coordinator.accounts.rows import get_account, list_accounts, list_keys, set_account
+from coordinator.accounts.rows import get_account, list_accounts, list_keys
 from coordinator.artefacts.rows import block, end_all, list_reports
-from coordinator.cli import decisions, inviting, keys
+from coordinator.cli import accounts, decisions, inviting, keys, workers
 from coordinator.cli.alerting import send_test
 from coordinator.cli.moving import move_database
 from coordinator.cli.tables import day, print_table
 from coordinator.clock import day_start_ms, now_ms
 from coordinator.config import Config
 from coordinator.ledger.audit import check
-from coordinator.ledger.commit import commit
 from coordinator.ledger.errors import LedgerError
-from coordinator.ledger.escrow import workers
-from coordinator.ledger.grants import Balance, grant, totals
-from coordinator.ledger.orders import Insufficient
+from coordinator.ledger.grants import grant
 from coordinator.ledger.pricing import SPARK_NANO, Units, decimal
 from coordinator.ledger.usage import sums
+from coordinator.operating.changes import give
+from coordinator.store.audit_log import COMMAND_LINE, Act, audited
 from coordinator.store.database import Database
 from coordinator.store.engines import sqlite_file
 from coordinator.store.errors import StoreError
@@ -65,11 +62,13 @@ def run(arguments: Namespace, config: Config) -> None:
         if init:
             _pepper(database, config, make=True)
         command = arguments.command, getattr(arguments, "action", None)
-        _COMMANDS[command](_Call(arguments, config, database))
-        if command in decisions.CHANGES:
-            decisions.write_down(database, arguments, now_ms())
+        audited(database, decisions.act_of(command, arguments), now_ms(), _run, arguments, config)
     finally:
         database.close()
+
+
+def _run(database: Database, arguments: Namespace, config: Config) -> None:
+    _COMMANDS[arguments.command, getattr(arguments, "action", None)](_Call(arguments, config, database))
 
 
 def _pepper(database: Database, config: Config, *, make: bool) -> bytes:
@@ -99,43 +98,25 @@ def _key_revoke(call: _Call) -> None:
     keys.revoke(call.database, call.arguments)
 
 
+def _changed(call: _Call, **values: object) -> None:
+    """For programs, what has been changed about the thing of this id."""
+    if call.arguments.json:
+        print(json.dumps({"id": call.arguments.id, **values}))
+
+
 # ---- accounts --------------------------------------------------------------------------------------------------------
 
 
 def _account_create(call: _Call) -> None:
-    account = create_account(call.database, call.arguments.name, now_ms(), call.starter_nano)
-    print(json.dumps(asdict(account)) if call.arguments.json else account.id)
+    accounts.create(call.database, call.arguments, call.starter_nano)
 
 
 def _account_list(call: _Call) -> None:
-    have = totals(call.database)
-    rows = []
-    for account in list_accounts(call.database):
-        money = have.get(account.id, Balance())
-        rows.append(asdict(account) | {f"{kind}_nano": amount for kind, amount in asdict(money).items()})
-    amounts = ("available_nano", "earned_nano", "escrow_nano", "credit_nano")
-    columns = ("id", "name", "weight", "disabled", *amounts, "created_ms")
-    print_table(rows, columns, as_json=call.arguments.json)
+    accounts.show(call.database, as_json=call.arguments.json)
 
 
-def _account_set(call: _Call) -> None:
-    _change_account(call, weight=call.arguments.weight)
-
-
-def _account_disable(call: _Call) -> None:
-    _change_account(call, disabled=True)
-
-
-def _account_enable(call: _Call) -> None:
-    _change_account(call, disabled=False)
-
-
-def _change_account(call: _Call, **values: Any) -> None:
-    account = get_account(call.database, call.arguments.account)
-    set_account(call.database, account.id, **values)
-    if call.arguments.json:
-        print(json.dumps({**asdict(account), **values}))
-    print(f"{account.name} is changed; a running coordinator knows within a second", file=sys.stderr)
+def _account_change(call: _Call) -> None:
+    accounts.change(call.database, call.arguments)
 
 
 # ---- invites ---------------------------------------------------------------------------------------------------------
@@ -151,6 +132,7 @@ def _invite_list(call: _Call) -> None:
 
 def _invite_revoke(call: _Call) -> None:
     inviting.revoke(call.database, call.arguments.id)
+    _changed(call, revoked=True)
     print(f"{call.arguments.id} is revoked", file=sys.stderr)
 
 
@@ -164,9 +146,8 @@ def _grant(call: _Call) -> None:
     if nano.denominator != 1:
         raise LedgerError(f"{asked.amount} {asked.currency} is no whole number of nano-dollars")
     order = grant(account.id, asked.currency, int(nano), now_ms(), asked.reason, asked.note)
-    (answer,) = commit(call.database, [order])
-    if isinstance(answer, Insufficient):
-        raise LedgerError(f"{account.name} has earned ${decimal(answer.available)} that can be paid out, and no more")
+    said = f"{asked.reason} {asked.amount} {asked.currency} {printable(asked.note)}".strip()
+    give(call.database, order, (), Act(COMMAND_LINE, "grant", account.id, said), now_ms())
     if call.arguments.json:
         print(json.dumps({"id": order.id, "account": account.id, "currency": asked.currency, "nano_usd": order.nano}))
     print(f"booked: {asked.reason} of ${decimal(order.nano)} in {asked.currency}, {account.name}", file=sys.stderr)
@@ -185,12 +166,8 @@ def _usage(call: _Call) -> None:
     print_table(rows, columns, as_json=call.arguments.json)
 
 
-def _worker_list(call: _Call) -> None:
-    names = {account.id: account.name for account in list_accounts(call.database)}
-    rows = [{**asdict(row), "account": names.get(row.account, row.account)} for row in workers(call.database)]
-    print_table(
-        rows, ("worker", "account", "jobs", "earned_nano", "escrow_nano", "last_ms"), as_json=call.arguments.json
-    )
+def _worker(call: _Call) -> None:
+    workers.run(call.database, call.arguments)
 
 
 def _ledger_check(call: _Call) -> None:
@@ -214,17 +191,21 @@ def _media_reports(call: _Call) -> None:
 
 def _media_block(call: _Call) -> None:
     block(call.database, call.arguments.id, True)
+    _changed(call, blocked=True)
     print(f"{call.arguments.id} is blocked", file=sys.stderr)
 
 
 def _media_unblock(call: _Call) -> None:
     block(call.database, call.arguments.id, False)
+    _changed(call, blocked=False)
     print(f"{call.arguments.id} is no longer blocked", file=sys.stderr)
 
 
 def _media_delete(call: _Call) -> None:
     account = get_account(call.database, call.arguments.account)
     count = end_all(call.database, account.id, now_ms())
+    if call.arguments.json:
+        print(json.dumps({"account": account.id, "ended": count}))
     print(
         f"{count} files of {account.name} have ended; a running coordinator deletes them in a minute", file=sys.stderr
     )
@@ -241,7 +222,7 @@ def _decision(call: _Call) -> None:
 _COMMANDS: dict[tuple[str, str | None], Callable[[_Call], None]] = {
     ("grant", None): _grant,
     ("usage", None): _usage,
-    ("worker", "list"): _worker_list,
+    **{("worker", action): _worker for action in ("list", "rest", "away", "end")},
     ("ledger", "check"): _ledger_check,
     **dict.fromkeys(decisions.COMMANDS, _decision),
     ("database", "move"): _database_move,
@@ -260,7 +241,5 @@ _COMMANDS: dict[tuple[str, str | None], Callable[[_Call], None]] = {
     ("media", "delete"): _media_delete,
     ("account", "create"): _account_create,
     ("account", "list"): _account_list,
-    ("account", "set"): _account_set,
-    ("account", "disable"): _account_disable,
-    ("account", "enable"): _account_enable,
+    **{("account", action): _account_change for action in ("set", "disable", "enable")},
 }

@@ -7,19 +7,19 @@ from dataclasses import asdict
 
 from coordinator.accounts.rows import list_accounts
 from coordinator.cli.tables import print_table
+from coordinator.clock import day_start_ms, now_ms
 from coordinator.ledger.orders import PayoutState
 from coordinator.ledger.payouts import DECISIONS, MOST_LISTED, decide, in_state
 from coordinator.ledger.pricing import decimal
-from coordinator.store.audit_log import COMMAND_LINE, read, record
+from coordinator.store.audit_log import COMMAND_LINE, Act, Sought, read
 from coordinator.store.database import Database
 from program.printable import printable
 
-# What these commands change is written down; those of payouts write it with the decision itself.
+# What these commands change is written down with it; payouts, grants, accounts and orders to workers do it themselves.
 CHANGES = frozenset(
     {
-        ("grant", None),
         *(("key", action) for action in ("create", "set", "revoke", "regenerate")),
-        *(("account", action) for action in ("create", "set", "disable", "enable")),
+        ("account", "create"),
         *(("invite", action) for action in ("create", "revoke")),
         *(("media", action) for action in ("block", "unblock", "delete")),
     }
@@ -32,19 +32,21 @@ COMMANDS: tuple[tuple[str, str | None], ...] = (
 )
 
 
-def write_down(database: Database, asked: Namespace, at_ms: int) -> None:
-    """Put a command of CHANGES that was carried out into the audit log. Raises StoreError."""
+def act_of(command: tuple[str, str | None], asked: Namespace) -> Act | None:
+    """What the audit log says of a command; None: it changes nothing, or writes that down itself."""
+    if command not in CHANGES:
+        return None
     given = {name: value for name, value in vars(asked).items() if name not in _NO_PART and value is not None}
     detail = " ".join(f"{name}={printable(str(value))}" for name, value in sorted(given.items()))
     what = " ".join(filter(None, (asked.command, getattr(asked, "action", None))))
     target = str(getattr(asked, "id", None) or getattr(asked, "account", None) or "")
-    database.transact(lambda connection: record(connection, COMMAND_LINE, what, printable(target), detail, at_ms))
+    return Act(COMMAND_LINE, what, printable(target), detail)
 
 
 def run(database: Database, asked: Namespace, at_ms: int) -> None:
     """Carry out one of COMMANDS and print its result. Raises StoreError."""
     if asked.command == "audit":
-        _audit_list(database, asked.limit, as_json=asked.json)
+        _audit_list(database, asked)
     elif asked.action == "list":
         _payout_list(database, asked.state, as_json=asked.json)
     else:
@@ -74,6 +76,8 @@ def _payout_decide(database: Database, asked: Namespace, at_ms: int) -> None:
     print(f"{payout.id} of ${decimal(payout.nano)} in {payout.currency} is {payout.state}", file=sys.stderr)
 
 
-def _audit_list(database: Database, most: int, *, as_json: bool) -> None:
-    rows = [{**asdict(deed), "detail": printable(deed.detail)} for deed in read(database, most)]
-    print_table(rows, ("id", "at_ms", "actor", "action", "target", "detail"), as_json=as_json)
+def _audit_list(database: Database, asked: Namespace) -> None:
+    since_ms = None if asked.days is None else day_start_ms(now_ms(), asked.days - 1)
+    found = read(database, asked.limit, asked.before, Sought(asked.actor, asked.act, asked.target, since_ms))
+    rows = [{**asdict(deed), "detail": printable(deed.detail)} for deed in found]
+    print_table(rows, ("id", "at_ms", "actor", "action", "target", "detail"), as_json=asked.json)

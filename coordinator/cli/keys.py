@@ -72,12 +72,16 @@ def change(database: Database, asked: Namespace) -> None:
     if not values:
         raise AccountError("nothing to change: `key set --help` lists what can be")
     set_key(database, asked.id, **values)
+    if asked.json:
+        print(json.dumps({"id": asked.id, **values}))
     print(f"{asked.id} is changed; {KNOWN}", file=sys.stderr)
 
 
 def revoke(database: Database, asked: Namespace) -> None:
     """Raises StoreError."""
     revoke_key(database, asked.id, now_ms())
+    if asked.json:
+        print(json.dumps({"id": asked.id, "revoked": True}))
     print(f"{asked.id} is revoked; {KNOWN}", file=sys.stderr)
 
 

@@ -13,7 +13,16 @@ from typing import Any
 
 from coordinator.clock import now_ms
 from coordinator.dashboard.looks import Look, from_text, to_text, together
-from coordinator.dashboard.view import NetworkSnapshot, Viewer, change, network_json, tile, worker_id, worker_json
+from coordinator.dashboard.view import (
+    NetworkSnapshot,
+    Viewer,
+    change,
+    network_json,
+    problems,
+    tile,
+    worker_id,
+    worker_json,
+)
 from coordinator.dashboard.watch import Watch, WorkerSnapshot
 from coordinator.hub.hub import Hub
 from wire.catalog import Catalog, ModelSpec
@@ -112,6 +121,16 @@ class Feed:
         shown = sorted(found, key=lambda worker: not viewer.owns(worker))[:most]
         return len(found), [tile(worker, viewer) for worker in shown]
 
+    async def everyone(self) -> tuple[WorkerSnapshot, ...]:
+        """All workers, at most a second old, for the operator."""
+        await self.look_around()
+        return self._fresh().workers
+
+    async def problems(self) -> list[dict[str, Any]]:
+        """All problems of the network, for the operator."""
+        await self.look_around()
+        return problems(self._fresh(), Viewer(None, True), None)
+
     def admit(self, viewer: Viewer) -> None:
         """Refuse the viewer if too many watch already, in all or of this account. Raises rate_limit_exceeded."""
         most = MAX_VIEWERS_WITHOUT_KEY if viewer.account is None else MAX_VIEWERS_OF_ONE
@@ -151,7 +170,9 @@ class Feed:
     def _own_look(self) -> Look:
         dispatch, now, wall_ms = self._hub.cell, self._hub.now(), now_ms()
         if self._own is None or not 0 <= wall_ms - self._own[0] < SNAPSHOT_S * 500:
-            workers = self._watch.snapshot(dispatch.workers, dispatch.resting(now), now, wall_ms)
+            workers = self._watch.snapshot(
+                dispatch.workers, dispatch.resting(now), now, wall_ms, dispatch.orders.standing()
+            )
             waiting = {spec.id: dispatch.online(spec.id).waiting for spec in self._models}
             self._own = wall_ms, Look(workers, waiting, tuple(self._watch.history))
         return self._own[1]

@@ -155,14 +155,18 @@ def gpu_words(hardware: Hardware) -> str:
 # ---- problems --------------------------------------------------------------------------------------------------------
 
 
-def problems(snapshot: NetworkSnapshot, viewer: Viewer) -> list[Json]:
-    """Problems that workers report and that the coordinator sees, the worst first."""
+def problems(snapshot: NetworkSnapshot, viewer: Viewer, most: int | None = MAX_PROBLEMS) -> list[Json]:
+    """Problems that workers report and that the coordinator sees, the worst first; at most so many."""
     found = _own(snapshot) if viewer.admin else []
     for worker in snapshot.workers:
         if viewer.sees(worker):
-            found += [_problem(worker, issue) for issue in worker.issues]
-            found += [_problem(worker, issue) for issue in _seen(worker, snapshot.newest)]
-    return sorted(found, key=lambda problem: SEVERITIES.index(problem["severity"]))[:MAX_PROBLEMS]
+            found += problems_of(worker, snapshot.newest)
+    return sorted(found, key=lambda problem: SEVERITIES.index(problem["severity"]))[:most]
+
+
+def problems_of(worker: WorkerSnapshot, newest: str) -> list[Json]:
+    """What the worker says is wrong with it, and what is seen from here."""
+    return [_problem(worker, issue) for issue in (*worker.issues, *_seen(worker, newest))]
 
 
 def _own(snapshot: NetworkSnapshot) -> list[Json]:
@@ -181,7 +185,10 @@ def _own(snapshot: NetworkSnapshot) -> list[Json]:
 
 def _seen(worker: WorkerSnapshot, newest: str) -> list[Issue]:
     """What the coordinator itself sees of a worker."""
-    found = [RESTING] if worker.status == "resting" else []
+    found = [RESTING] if worker.status == "resting" and not worker.order else []
+    if worker.order:
+        message = f"The operator {ORDERED[worker.order]} for {round(worker.rest_s or 0.0)} s more{worker.order_note}."
+        found.append(Issue(code="operators_order", severity="info", message=message, remedy=ASK))
     if newer(newest, worker.version):
         message = f"A newer version of the worker is out: {newest}. This one is {worker.version}."
         remedy = "Run its installer again, as the page Add a worker says. Until then this one goes on serving."
@@ -189,6 +196,8 @@ def _seen(worker: WorkerSnapshot, newest: str) -> list[Issue]:
     return found
 
 
+ORDERED = {"rest": "has this worker rest", "away": "sends this worker away, once its jobs have ended,"}
+ASK = "Ask the operator. It serves again by itself once that time is over."
 RESTING = Issue(
     code="resting",
     severity="warning",

@@ -4,10 +4,10 @@ Pure: clocks and the state of dispatch are arguments; a snapshot holds no refere
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from coordinator.scheduler.state import Lease
+from coordinator.scheduler.state import Lease, WorkerOrder
 from coordinator.scheduler.workers import Replica, Worker
 from wire.blobs import VISION
 from wire.guesses import Guesses
@@ -82,6 +82,8 @@ class WorkerSnapshot:
     issues: tuple[Issue, ...]
     finished: int
     faults: int
+    order: str = ""  # the operator's, `rest` or `away`
+    order_note: str = ""  # why, in words that follow others
 
     def serves(self, model: str | None = None) -> list[ReplicaSnapshot]:
         """Its replicas for the model (None: for any) that take jobs now."""
@@ -135,10 +137,19 @@ class Watch:
         self.history.append(round(self._total.sample(now, tokens), 1))
 
     def snapshot(
-        self, workers: Sequence[Worker], resting: dict[str, float], now: float, wall_ms: int
+        self,
+        workers: Sequence[Worker],
+        resting: dict[str, float],
+        now: float,
+        wall_ms: int,
+        orders: Mapping[str, WorkerOrder] | None = None,
     ) -> tuple[WorkerSnapshot, ...]:
-        """All workers as they are now. `resting`: worker key -> seconds without jobs that are left after a fault."""
-        snapshots = tuple(self._worker(worker, resting.get(worker.key), now, wall_ms) for worker in workers)
+        """All workers as they are now. `resting`: worker key -> seconds without jobs that are left after a fault, or by
+        one of the operator's `orders`."""
+        snapshots = tuple(
+            _ordered(self._worker(worker, resting.get(worker.key), now, wall_ms), (orders or {}).get(worker.key))
+            for worker in workers
+        )
         alive = {worker.key for worker in workers}
         self._memory = {key: memory for key, memory in self._memory.items() if key in alive}
         self._rates = {pair: rate for pair, rate in self._rates.items() if pair[0] in alive}
@@ -186,6 +197,12 @@ class Watch:
             tokens_per_step=replica.tokens_per_step,
             guesses=replica.guesses,
         )
+
+
+def _ordered(worker: WorkerSnapshot, order: WorkerOrder | None) -> WorkerSnapshot:
+    if order is None:
+        return worker
+    return replace(worker, order=order.kind, order_note=f": {order.note}" if order.note else "")
 
 
 def _seen(name: str) -> str:

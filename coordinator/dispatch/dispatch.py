@@ -16,6 +16,7 @@ from coordinator.dispatch import (
     health_check,
     leases,
     membership,
+    orders,
     placing,
     takeover,
     unservable,
@@ -45,6 +46,7 @@ class Dispatch(Outlook):
         self.limits = limits or Limits()
         self._state = State(self.limits, replica)
         self.learned = Learned(self._state)
+        self.orders = orders.Orders(self._state)
 
     def give_out(self, version: str) -> None:
         """Tell workers from now on that this is the newest version of theirs which can be had here."""
@@ -197,6 +199,7 @@ class Dispatch(Outlook):
     def tick(self, now: float) -> list[Effect]:
         """To be called four times a second: deadlines, and acknowledgements that have waited long enough."""
         state = self._state
+        orders.step(state, now)
         for job in list(state.jobs.values()):
             deadlines.check_client(state, job, now)
         for worker in list(state.fleet.workers.values()):

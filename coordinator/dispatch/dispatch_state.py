@@ -10,7 +10,7 @@ from coordinator.scheduler import candidates
 from coordinator.scheduler.fleet import Fleet
 from coordinator.scheduler.job_queue import JobQueue
 from coordinator.scheduler.quarantine import Quarantine
-from coordinator.scheduler.state import Counters, Job, Lease, Limits
+from coordinator.scheduler.state import Counters, Job, Lease, Limits, WorkerOrder
 from coordinator.scheduler.workers import Worker
 from wire.messages import ToWorker
 
@@ -30,10 +30,11 @@ class State:
     test_numbers: Iterator[int] = field(default_factory=lambda: count(1))  # of the tests in health_check.py
     drain_until: float | None = None  # no more jobs are taken; None: they are
     drained: bool = False
+    orders: dict[str, WorkerOrder] = field(default_factory=dict)  # the operator's, by worker
 
     def __post_init__(self) -> None:
         self.queue = JobQueue(self.limits)
-        self.quarantine = Quarantine(self.limits)
+        self.quarantine = Quarantine(self.limits, self.orders)
         self.fleet = Fleet(self.quarantine)
         self._effects: list[Effect] = []
 

@@ -11,7 +11,7 @@ from coordinator.dispatch.dispatch_state import State
 from coordinator.dispatch.effects import Accepted, CloseWorker, Send
 from coordinator.dispatch.so_far import Claim
 from coordinator.scheduler.fleet import key_of
-from coordinator.scheduler.state import Lease, Peer
+from coordinator.scheduler.state import Lease, Peer, WorkerOrder
 from coordinator.scheduler.workers import Worker
 from wire.errors import CLOSE_DUPLICATE, ErrorCode
 from wire.job_state import JobState
@@ -32,6 +32,10 @@ def joined(state: State, hello: Hello, peer: Peer, now: float, claims: Sequence[
 
 def _joined(state: State, hello: Hello, peer: Peer, now: float, claims: Sequence[Claim]) -> None:
     old = state.fleet.workers.get(key_of(hello, peer))
+    order = state.orders.get(key_of(hello, peer))
+    if order is not None and order.kind == "away" and (old is None or not old.leases):  # else it finishes those first
+        _turn_away(state, peer, ErrorCode.PERMISSION_DENIED, away(order, now), CLOSE_TRY_AGAIN_LATER)
+        return
     if old is None:
         _newcomer(state, hello, peer, now, claims)
         return
@@ -165,6 +169,12 @@ def _welcome(state: State, worker: Worker, kept: tuple[KeptJob, ...]) -> None:
     )
     state.send(worker, welcome)
     state.note("worker joined", worker.key, detail=", ".join(worker.replicas))
+
+
+def away(order: WorkerOrder, now: float) -> str:
+    """What a worker is told that the operator has sent away."""
+    note = f": {order.note}" if order.note else ""
+    return f"the operator has sent this worker away for {max(order.until - now, 0.0):.0f} s more{note}"
 
 
 def _turn_away(state: State, peer: Peer, code: ErrorCode, message: str, close: int) -> None:

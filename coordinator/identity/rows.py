@@ -3,8 +3,9 @@
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from coordinator.accounts.rows import lock_account
@@ -167,11 +168,16 @@ def add_invite(database: Database, row: InviteRow, most: int | None = None) -> N
         connection.execute(insert(invites).values(**asdict(row)))
 
 
-def list_invites(database: Database, made_by: str | None = None) -> list[InviteRow]:
-    """Those that an account made, or all, newest first."""
-    wanted = select(invites).order_by(invites.c.made_ms.desc(), invites.c.id)
+def list_invites(
+    database: Database, made_by: str | None = None, after: tuple[Any, str] | None = None, most: int | None = None
+) -> list[InviteRow]:
+    """Those that an account made, or all, newest first; at most so many behind the one of that `made_ms` and id."""
+    wanted = select(invites).order_by(invites.c.made_ms.desc(), invites.c.id).limit(most)
     if made_by is not None:
         wanted = wanted.where(invites.c.made_by == made_by)
+    if after is not None:
+        made_ms, name = after
+        wanted = wanted.where(or_(invites.c.made_ms < made_ms, and_(invites.c.made_ms == made_ms, invites.c.id > name)))
     return [InviteRow(**row._mapping) for row in database.query(wanted)]
 
 

@@ -72,10 +72,12 @@ def next_day_ms(at_ms: int) -> int:
     return day_start_ms(at_ms) + DAY_MS
 
 
-def grant(account: str, currency: Currency, nano: int, at_ms: int, reason: Reason, note: str) -> Transfer:
+def grant(
+    account: str, currency: Currency, nano: int, at_ms: int, reason: Reason, note: str, token: str | None = None
+) -> Transfer:
     """An operator's order: a present (`grant`), money paid in (`deposit`), earnings paid out (`payout`). Each call is
-    an order of its own."""
-    name = f"{reason}:{account}:{secrets.token_hex(8)}"
+    an order of its own, or each `token`."""
+    name = granted(account, reason, token or secrets.token_hex(8))
     match reason:
         case "grant":
             return _given(name, account, currency, nano, at_ms, note)
@@ -84,6 +86,11 @@ def grant(account: str, currency: Currency, nano: int, at_ms: int, reason: Reaso
         case "payout":
             source, target = SubAccount(account, currency, "earned"), SubAccount(PLATFORM, currency, "deposits")
     return Transfer(name, source, target, nano, at_ms, note)
+
+
+def granted(account: str, reason: Reason, token: str) -> str:
+    """The name of such an order."""
+    return f"{reason}:{account}:{token}"
 
 
 def hooked_deposit(message: str, account: str, currency: Currency, nano: int, at_ms: int, note: str) -> Transfer:

@@ -8,9 +8,10 @@ Replicas tell each other who rests, so that to dial another one is no way around
 the rest that ends later counts.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from coordinator.scheduler.state import Lease, Limits
+from coordinator.scheduler.state import Lease, Limits, WorkerOrder
 
 KEEP_S = 3600.0  # a worker that came back later than that after its rest starts anew
 SAME_S = 1.0  # two rests that end so close to each other are one, of which two replicas speak
@@ -43,10 +44,13 @@ class RestNews:
 
 
 class Quarantine:
-    """Who rests, by the worker's key. What is asked of a worker in its test is the business of `health_check.py`."""
+    """Who rests, by the worker's key. What is asked of a worker in its test is the business of `health_check.py`.
 
-    def __init__(self, limits: Limits) -> None:
+    `orders`: the operator's, which dispatch keeps; a worker with one rests as well, whatever it finishes meanwhile."""
+
+    def __init__(self, limits: Limits, orders: Mapping[str, WorkerOrder] | None = None) -> None:
         self._limits = limits
+        self._orders = {} if orders is None else orders
         self._rests: dict[str, Rest] = {}
         self._untold: dict[str, Rest] = {}  # what changed since the other replicas were told, at most MOST_UNTOLD
 
@@ -141,13 +145,16 @@ class Quarantine:
     # ---- questions -----------------------------------------------------------------------------------------------
 
     def may_serve(self, worker: str) -> bool:
-        """The worker has no fault since its last success, or has passed its test."""
+        """The worker has no fault since its last success, or has passed its test; and the operator lets it."""
         rest = self._rests.get(worker)
-        return rest is None or rest.passed
+        return (rest is None or rest.passed) and worker not in self._orders
 
     def waiting(self, now: float) -> dict[str, float]:
         """Workers that may not serve yet -> seconds of their rest that are left; 0: the test decides."""
-        return {key: max(0.0, rest.until - now) for key, rest in self._rests.items() if not rest.passed}
+        left = {key: max(0.0, rest.until - now) for key, rest in self._rests.items() if not rest.passed}
+        for key, order in self._orders.items():
+            left[key] = max(left.get(key, 0.0), order.until - now)
+        return left
 
     def model(self, worker: str) -> str:
         """Where its last fault was; empty: at no model, or there is none."""
@@ -161,7 +168,8 @@ class Quarantine:
 
     def due(self, now: float) -> list[str]:
         """Workers that have rested and not been tested."""
-        return [key for key, rest in self._rests.items() if rest.until <= now and rest.test is None and not rest.passed]
+        due = (key for key, rest in self._rests.items() if rest.until <= now and rest.test is None and not rest.passed)
+        return [key for key in due if key not in self._orders]
 
     def tests(self) -> list[tuple[str, Lease]]:
         """The tests that are running, by worker."""

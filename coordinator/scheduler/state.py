@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Literal
 
 from coordinator.scheduler.work import PromptCount, Work, work
 from wire.errors import SupernetError
@@ -42,6 +43,17 @@ class Limits:
     ack_s: float = 1.0  # fewer: together, after so long, unless they are much of the window
     window_tokens: int = WINDOW_TOKENS  # of one attempt on the way to the client; then its slot pauses
     workers_per_account: int = 256
+
+
+@dataclass(frozen=True)
+class WorkerOrder:
+    """What the operator says of one worker: it gets no jobs, or is to be away, from `since` until `until`, in seconds
+    of dispatch's clock. `note`: why; the worker's owner is told."""
+
+    kind: Literal["rest", "away"]
+    since: float
+    until: float
+    note: str = ""
 
 
 @dataclass(frozen=True)

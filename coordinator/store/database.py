@@ -57,12 +57,14 @@ class Database:
                 f"replicas share one database, and {file} is a file: give --db postgresql://USER@HOST/NAME"
             )
         url = url_of(address)
+        self.address = address
         self.name = str(file) if file else named(url)
         self._exclusive: Callable[[], AbstractContextManager[None]] = nullcontext
         self._begin = "BEGIN" if file is None else "BEGIN IMMEDIATE"
         self.shared, self._replica_name = serve and shared, name
         self.identity = Identity()
         self._moved_to: str | None = None  # the database that this one has become, once that is known
+        self._along: Callable[[Connection], None] | None = None
         with ExitStack() as opened:
             try:
                 if file is not None:
@@ -111,7 +113,7 @@ class Database:
     def _follow(self, address: str) -> None:
         """Go on in the database that this one has become, as the one server there."""
         there, left = Database(address, serve=True), self._opened
-        self.name, self.identity, self._moved_to = there.name, there.identity, None
+        self.name, self.identity, self._moved_to, self.address = there.name, there.identity, None, address
         self._exclusive, self._begin, self._connection = there._exclusive, there._begin, there._connection
         self._opened = there._opened
         left.close()
@@ -147,7 +149,10 @@ class Database:
                 overtaken = self._overtaken(self._connection)
                 if not overtaken:
                     yield self._connection
+                    if self._along is not None:
+                        self._along(self._connection)
                 self._connection.commit()
+                self._along = None
                 if overtaken:
                     raise Overtaken(f"another coordinator has taken {self.name}: this one may not write any more")
             except BaseException as error:
@@ -161,6 +166,16 @@ class Database:
                         raise Contended(f"{self.name} has other writers in the way: {error.orig}") from error
                     raise Unavailable(f"{self.name} cannot be written: {error.orig}") from error
                 raise
+
+    @contextmanager
+    def along(self, work: Callable[[Connection], None]) -> Iterator[None]:
+        """The first transaction of the block that is committed does this too, at its end: neither is there without the
+        other."""
+        self._along = work
+        try:
+            yield
+        finally:
+            self._along = None
 
     def _come_back(self, connection: Connection) -> None:
         """A replica that the others have taken for dead goes on as a new one; what it held before, they end."""

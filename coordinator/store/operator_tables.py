@@ -24,7 +24,19 @@ payouts = Table(
     Index("payouts_by_state", "state", "asked_ms"),
 )
 
-# Append-only: what operators decided on payouts, and what was changed at the command line.
+# What an operator said of a worker, by its key: it is to `rest`, or to be `away`, until `until_ms`; at most one of each
+# worker. `note`: why, which the worker's owner is told.
+worker_orders = Table(
+    "worker_orders",
+    metadata,
+    Column("worker", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger, nullable=False, index=True),
+    Column("note", Text, nullable=False),
+)
+
+# Append-only: what operators did over HTTP and at the command line, each in the transaction of the act.
 audit_log = Table(
     "audit_log",
     metadata,
@@ -34,4 +46,6 @@ audit_log = Table(
     Column("action", Text, nullable=False),
     Column("target", Text, nullable=False),
     Column("detail", Text, nullable=False),
+    Index("audit_of_actor", "actor", "id"),
+    Index("audit_of_target", "target", "id"),
 )

@@ -11,7 +11,21 @@ from importlib.metadata import version
 from typing import Any
 
 from tools.compat.fields import CHATS, MEDIA
-from tools.openapi import alerts, answers, drawn, media, money, network, past, payouts, people, raw, samples, sogni
+from tools.openapi import (
+    alerts,
+    answers,
+    drawn,
+    media,
+    money,
+    network,
+    operator,
+    past,
+    payouts,
+    people,
+    raw,
+    samples,
+    sogni,
+)
 from tools.openapi.requests import Describer
 from tools.openapi.tags import tagged, tags
 from wire.errors import ERRORS
@@ -157,6 +171,7 @@ def _paths() -> Schema:
         **money.paths(_operation),
         **payouts.paths(_operation),
         **alerts.paths(_operation),
+        **operator.paths(_operation),
         **people.paths(_operation),
         **media.paths(_operation),
         **drawn.paths(_ask, _operation),
@@ -237,6 +252,7 @@ def document() -> Schema:
                 "PayoutRequest": payouts.PAYOUT_REQUEST,
                 "PayoutDecision": payouts.PAYOUT_DECISION,
                 "DepositRequest": payouts.DEPOSIT_REQUEST,
+                **operator.BODIES,
                 "PasskeyRequest": people.PASSKEY_REQUEST,
                 "LinkRequest": people.LINK_REQUEST,
                 "InviteRequest": people.INVITE_REQUEST,

@@ -4,11 +4,12 @@ import { accountPage } from "./account/account.js";
 import { addWorkerPage } from "./owner/add_worker.js";
 import { alertsPage } from "./owner/alerts.js";
 import { arrivalPage } from "./account/provider.js";
-import { ApiError, key, session } from "./parts/api.js";
+import { ApiError, json, key, session } from "./parts/api.js";
 import { h } from "./parts/dom.js";
 import { docsPage } from "./docs/docs.js";
 import { requestsPage } from "./account/requests.js";
 import { recall, signOut as endSession } from "./account/identity.js";
+import { operatorPage } from "./operator/operator.js";
 import { networkPage } from "./network/network.js";
 import { forget, playgroundPage } from "./playground/playground.js";
 import { signInPage } from "./account/signin.js";
@@ -30,6 +31,7 @@ const PAGES = [
   [/^\/account\/provider\/([a-z0-9-]{1,32})$/, "Sign in", arrivalPage],
   [/^\/add-worker$/, "Add a worker", addWorkerPage],
   [/^\/alerts$/, "Alerts", alertsPage],
+  [/^\/operator(?:\/([^/]+|accounts\/[^/]+))?$/, "Operator", operatorPage],
   [/^\/workers\/([0-9a-f]{12})$/, "Worker", workerPage],
 ];
 
@@ -43,13 +45,25 @@ const signOut = part("signout");
 /** @type {() => void} */
 let leave = () => {};
 
+let asked = ""; // the key of which it is known whether it is an operator's
+
+/** The way to the operator's page is for a key with the scope admin; a session has none. */
+async function showOperator() {
+  const now = key.get();
+  asked = now ?? "";
+  const way = part("operator");
+  way.hidden = true;
+  if (now) way.hidden = !(await json("/v1/account/keys/current").catch(() => ({ scopes: [] }))).scopes.includes("admin");
+}
+
 function show() {
   leave();
+  if ((key.get() ?? "") !== asked) showOperator();
   const path = location.pathname.replace(/(.)\/$/, "$1");
   const { title, page, found } = match(path);
   document.title = `${title} · Supernet`;
   for (const anchor of document.querySelectorAll("nav a")) {
-    if (anchor.getAttribute("href") === path) anchor.setAttribute("aria-current", "page");
+    if (anchor.getAttribute("href") === path || (anchor.id === "operator" && path.startsWith("/operator/"))) anchor.setAttribute("aria-current", "page");
     else anchor.removeAttribute("aria-current");
   }
   signOut.hidden = !key.get() && !session.get();

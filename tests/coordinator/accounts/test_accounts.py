@@ -8,8 +8,9 @@ from coordinator.accounts.accounts import Accounts, KeyRequest, create_account, 
 from coordinator.accounts.api_keys import hash_key, make_key
 from coordinator.accounts.chains import Counter
 from coordinator.accounts.errors import AccountError
-from coordinator.accounts.rows import KeyLimits, list_keys, revoke_key, set_account, set_key
+from coordinator.accounts.rows import KeyLimits, list_keys, revoke_key, set_key
 from coordinator.clock import DAY_MS
+from coordinator.operating.changes import change_account
 from coordinator.store.database import Database
 from coordinator.store.store import Store
 from wire.errors import ErrorCode, SupernetError
@@ -97,12 +98,12 @@ async def test_keys_of_a_disabled_account_end_and_come_back_with_it(database_fil
         accounts = Accounts(store, b"p" * 32)
         told: list[frozenset[str]] = []
         accounts.revoked = told.append
-        set_account(database, alice.id, disabled=True)
+        change_account(database, alice.id, {"disabled": True}, "me", 1)
         await accounts.refresh()
         assert told == [frozenset({row.id})]
         with pytest.raises(SupernetError):
             accounts.authenticate({"api-key": key}, "client")
-        set_account(database, alice.id, disabled=False, weight=3.0)
+        change_account(database, alice.id, {"disabled": False, "weight": 3.0}, "me", 2)
         await accounts.refresh()
         principal = accounts.authenticate({"api-key": key}, "client")
     assert (principal.weight, principal.limits) == (3.0, KeyLimits(7, 8, 9))

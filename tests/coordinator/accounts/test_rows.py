@@ -17,8 +17,8 @@ from coordinator.accounts.rows import (
     list_keys,
     revision_of,
     revoke_key,
-    set_account,
 )
+from coordinator.operating.changes import change_account
 from coordinator.store.database import Database
 
 ALICE = AccountRow("acc_1", "alice", 10)
@@ -71,7 +71,7 @@ def test_every_change_is_counted_whoever_makes_it(database_file: Path) -> None:
     numbers.append(revision_of(other))
     _add(database, add_key, KEY)
     numbers.append(revision_of(other))
-    set_account(database, ALICE.id, weight=2.0)
+    change_account(database, ALICE.id, {"weight": 2.0}, "me", 1)
     numbers.append(revision_of(other))
     revoke_key(database, KEY.id, 1)
     numbers.append(revision_of(other))

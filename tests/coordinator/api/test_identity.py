@@ -1,17 +1,17 @@
 """Signing up, in and out in a browser, and what an attacker is refused."""
 
 import asyncio
-from functools import partial
 
 import httpx
 import pytest
 
-from coordinator.accounts.rows import list_accounts, set_account
+from coordinator.accounts.rows import list_accounts
 from coordinator.clock import now_ms
 from coordinator.identity.addresses import read_networks
 from coordinator.identity.errors import Refused
 from coordinator.identity.rows import A_DAY, add_invite, count_signup, new_invite, revoke_invite
 from coordinator.ledger.grants import balances_of
+from coordinator.operating.changes import change_account
 from coordinator.store.database import Database
 from tests.coordinator.api.browser import Browser
 from tests.coordinator.conftest import Coordinator, Start
@@ -302,7 +302,7 @@ async def test_a_disabled_account_lets_nobody_in(start_coordinator: Start) -> No
         await browser.sign_up()
         account = (await browser.ask("GET", "account")).json()["id"]
         services = coordinator.running.services
-        await services.accounts.change(partial(set_account, account_id=account, disabled=True))
+        await services.accounts.change(change_account, account, {"disabled": True}, "me", 1)
         assert (await browser.ask("GET", "account")).status_code == 401
         assert (await browser.sign_in()).status_code == 403
         assert balances_of(coordinator.running.store.database, account)["spark"].available == 0

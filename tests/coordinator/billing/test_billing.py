@@ -10,7 +10,7 @@ import pytest
 from coordinator.accounts.accounts import create_account
 from coordinator.accounts.chains import Counter
 from coordinator.accounts.keys_in_use import Principal
-from coordinator.accounts.rows import KeyLimits, set_account
+from coordinator.accounts.rows import KeyLimits
 from coordinator.billing import billing
 from coordinator.billing.billing import Billing, OpenBill, settled
 from coordinator.dispatch.effects import Failed, Finished, Report, Stopped
@@ -20,6 +20,7 @@ from coordinator.ledger.pricing import Quote, Tariff, Units, most
 from coordinator.ledger.usage import read
 from coordinator.ledger.writer import LedgerWriter
 from coordinator.openai.chat_request import parse
+from coordinator.operating.changes import change_account
 from coordinator.prompt_count.bound import prompt_bound
 from coordinator.prompt_count.likely import likely_most
 from coordinator.scheduler.state import JobSpec
@@ -199,7 +200,9 @@ async def test_who_ends_the_own_key_in_mid_stream_pays_the_prompt(
                 elif how == "regenerated":
                     await http.post(f"/v1/account/keys/{own['id']}/regenerate")
                 else:
-                    await in_ledger(coordinator, lambda database: set_account(database, account, disabled=True))
+                    await in_ledger(
+                        coordinator, lambda database: change_account(database, account, {"disabled": True}, "me", 1)
+                    )
                     await accounts.refresh()
                 async for _ in lines:
                     pass

@@ -25,7 +25,9 @@ LIMITS = ("rpm", "tpm", "concurrency")
 def run(db: Path, command: str, action: str | None, **arguments: object) -> None:
     defaults = {"json": True, "account": "default", "scope": "client,worker", "expires": None}
     defaults |= {"rpm": None, "tpm": None, "concurrency": None, "init": action == "create", "platform_tools": "on"}
-    defaults |= {"cap_day": None, "cap_month": None, "state": None}
+    defaults |= dict.fromkeys(
+        ("cap_day", "cap_month", "state", "coordinator", "before", "actor", "act", "target", "days")
+    )
     commands.run(Namespace(command=command, action=action, **(defaults | arguments)), Config(db=db))
 
 
@@ -106,7 +108,7 @@ def test_accounts_are_listed_with_what_they_have(tmp_path: Path, capsys: pytest.
     assert (alice["available_nano"], alice["earned_nano"], alice["escrow_nano"]) == (starter + 25_000_000, 0, 0)
     run(db, "account", "list", json=False)
     head, row = capsys.readouterr().out.splitlines()
-    assert head.split()[4:7] == ["available", "earned", "escrow"]
+    assert head.split()[4:7] == ["available", "owed", "earned"]
     assert row.split()[4:7] == ["$5.025", "$0", "$0"]
 
 
@@ -156,6 +158,7 @@ def test_the_platform_tools_of_a_key_are_switched(tmp_path: Path, capsys: pytest
     assert switches() == {on: True, off: False}
     run(db, "key", "set", id=on, platform_tools="off")
     run(db, "key", "set", id=off, platform_tools="on")
+    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == [on, off]
     assert switches() == {on: False, off: True}
     run(db, "key", "revoke", id=on)
     with pytest.raises(NotFound):

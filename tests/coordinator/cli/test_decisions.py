@@ -53,7 +53,7 @@ def test_what_a_command_changes_is_written_down_and_what_it_only_reads_is_not(
     out = capsys.readouterr().out
     assert [(deed["action"], deed["target"]) for deed in json.loads(out)] == [
         ("key revoke", key["id"]),
-        ("grant", "default"),
+        ("grant", key["account"]),
         ("key create", "default"),
     ]
-    assert "reason=deposit" in out and "scope=admin" in out and key["key"] not in out
+    assert "deposit 5 spark bank" in out and "scope=admin" in out and key["key"] not in out

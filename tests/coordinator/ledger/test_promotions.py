@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from sqlalchemy import insert
 
-from coordinator.accounts.rows import set_account
 from coordinator.clock import DAY_MS
 from coordinator.ledger.budget import Budget
 from coordinator.ledger.escrow import Terms, mature
@@ -12,6 +11,7 @@ from coordinator.ledger.grants import Balance, grant, spend_credit, spend_earned
 from coordinator.ledger.orders import Done, Insufficient, Promote
 from coordinator.ledger.pricing import Currency, Payee
 from coordinator.ledger.promotions import _oldest_first, _shares, promote
+from coordinator.operating.changes import change_account
 from coordinator.store.database import Database
 from coordinator.store.tables import promotion_days
 from tests.coordinator.ledger.builders import Client, client, do, hold, settle, spark
@@ -40,7 +40,7 @@ def test_an_account_that_is_disabled_or_deleted_takes_no_part_of_the_budget(data
     alice, bob, carol = client(database, spark_nano=2000), client(database, "bob", 0), client(database, "carol", 0)
     earn(database, alice, bob, "j", 400)
     earn(database, alice, carol, "k", 400)
-    set_account(database, bob.account, disabled=True)
+    change_account(database, bob.account, {"disabled": True}, "me", 1)
     assert promote(database, Budget(400), DAY_MS) == 100
     assert (spark(database, bob).credit, spark(database, carol).earned) == (400, 100)
 

@@ -1,0 +1,118 @@
+"""A second connection to the database that only reads, on a thread of its own: for what may take long.
+
+What is asked of the store waits in the thread that books everybody's money, so it has to take milliseconds. Sums over
+all accounts or all usage take longer, and one that takes too long is broken off.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from functools import partial
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Select
+from sqlalchemy.exc import DatabaseError
+
+from coordinator.store.database import Database
+from coordinator.store.engines import named, postgres, sqlite, sqlite_file, url_of
+from coordinator.store.errors import StoreError, Unavailable
+from coordinator.store.replicas import Identity
+
+log = logging.getLogger("supernet.store")
+
+ANSWER_S = 10.0
+MOST_WAITING = 16  # questions at once: each waits for those before
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Reading(Database):
+    """Another connection of this process to the database of `first`, which stays open meanwhile. It takes no locks, as
+    SQLite reads beside its one writer, and it can be broken off from another thread."""
+
+    def __init__(self, first: Database) -> None:
+        self.address, self.name = first.address, first.name
+        self.shared, self.identity = False, Identity()
+        self._exclusive, self._along, self._moved_to = nullcontext, None, None
+        self._stopped = False
+        file = sqlite_file(self.address)
+        engine = postgres(url_of(self.address), False, False) if file is None else sqlite(file)
+        with ExitStack() as opened:
+            try:
+                self._connection = engine.connect()
+                opened.callback(self._connection.close)
+                if file is not None:
+                    self._connection.exec_driver_sql("PRAGMA query_only=ON")
+            except DatabaseError as error:
+                raise Unavailable(f"{named(url_of(self.address))} cannot be read: {error.orig}") from None
+            self._opened = opened.pop_all()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        raise StoreError("this connection only reads")
+        yield self._connection
+
+    def query(self, select: Select[Any]) -> Sequence[Any]:
+        if self._stopped:
+            raise Unavailable("this took too long, and was broken off")
+        return super().query(select)
+
+    def stop(self) -> None:
+        """Break off what runs, from any thread: it raises Unavailable, and so does all that comes after."""
+        self._stopped = True
+        driver: Any = self._connection.connection.driver_connection
+        with suppress(
+            Exception
+        ):  # whatever the driver says of a connection that has just ended: there is nothing to stop
+            (driver.interrupt if hasattr(driver, "interrupt") else driver.cancel)()
+
+
+class Reader:
+    """Asks the database beside the store. Its connection is made when it is first needed."""
+
+    def __init__(self, database: Database) -> None:
+        self._first = database
+        self._thread = ThreadPoolExecutor(1, "reading")
+        self._reading: Reading | None = None
+        self._waiting = 0
+
+    async def ask(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`work(database, ...)`, after the questions before; return or raise what it does. Raises Unavailable where it
+        takes longer than ANSWER_S, or too many wait."""
+        if self._waiting >= MOST_WAITING:
+            raise Unavailable("too many questions wait for the database")
+        self._waiting += 1
+        call = partial(self._ask, work, *args, **kwargs)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        except TimeoutError:
+            if self._reading is not None:
+                self._reading.stop()
+            raise Unavailable("this took too long, and was broken off") from None
+        finally:
+            self._waiting -= 1
+
+    def _ask(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        reading = self._reading
+        if reading is None or reading._stopped or reading.name != self._first.name:
+            if reading is not None:
+                reading.close()
+            reading = self._reading = None
+            reading = self._reading = Reading(self._first)
+        try:
+            return work(reading, *args, **kwargs)
+        except Unavailable:
+            reading._stopped = True  # a connection that failed is made anew the next time
+            raise
+
+    def close(self) -> None:
+        """End it, and whatever it is at."""
+        if self._reading is not None:
+            self._reading.stop()
+        self._thread.shutdown()
+        if self._reading is not None:
+            self._reading.close()
