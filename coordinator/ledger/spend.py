@@ -31,7 +31,8 @@ def ends_ms(period: Period, at_ms: int) -> int:
 
 def purses(names: Iterable[str], at_ms: int) -> set[Purse]:
     """Where it counts when so called keys spend at that time."""
-    return {(period, name) for name in names for period in periods(at_ms).values()}
+    now = periods(at_ms).values()
+    return {(period, name) for name in names for period in now}
 
 
 @dataclass
@@ -48,8 +49,9 @@ class Spend:
         """The first cap that the hold would pass, its own key's before those of the keys that this was made with."""
         if not hold.nano:
             return None
+        now = periods(hold.at_ms)
         for counted in hold.counted:
-            for period, name in periods(hold.at_ms).items():
+            for period, name in now.items():
                 cap, spent = _cap(counted, period), self.nano.get((name, counted.name), 0)
                 if cap is not None and spent + hold.nano > cap:
                     return Capped(counted.name, period, cap, spent)
