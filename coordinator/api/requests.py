@@ -19,13 +19,13 @@ from coordinator.api.request_ids import PREFIX, names
 from coordinator.api.request_rows import COLUMNS, request_json, request_row, request_whole
 from coordinator.api.spreadsheet import MEDIA_TYPE, headers, lines
 from coordinator.ledger.pricing import Units
-from coordinator.ledger.requests import STATUSES, Place, Wanted, between, called, find, horizon, page, place
+from coordinator.ledger.requests import STATUSES, Place, Wanted, called, chunk, find, horizon, page, place
 from program.allowance import Allowances
 from wire.errors import invalid
 
 MOST_LISTED = 100
 PART = 50_000  # requests that one file of CSV looks at
-CHUNK = 500  # of them, read at once: in between others are answered
+CHUNK = 250  # of them, looked at at once: in between others are answered
 FILES, FILE_EVERY_S = 10, 30.0  # files of an account at once, and one more each so many seconds
 FILTERS = ("model", "key", "from", "to", "status", "finish", "request_id")
 NAME = re.compile(r"[A-Za-z0-9._:/-]{1,128}")  # of models, keys and codes
@@ -88,12 +88,11 @@ class RequestsApi:
     ) -> AsyncGenerator[bytes]:
         yield lines([COLUMNS])
         while True:
-            found = await self.access.read(between, account, wanted, after, end, CHUNK)
+            found, after = await self.access.read(chunk, account, wanted, after, end, CHUNK)
             if found:
                 yield lines(request_row(asked, keys, self.units) for asked in found)
-            if len(found) < CHUNK:
+            if after is None:
                 return
-            after = found[-1].place
 
     async def _wanted(self, account: str, query: Mapping[str, str]) -> Wanted:
         wanted = read_wanted(query)

@@ -18,7 +18,7 @@ from coordinator.ledger.recovery import FINISH as LOST
 from coordinator.store.database import Database
 from coordinator.store.tables import holds, usage
 
-MOST_SEEN = 20_000  # requests that one call looks at: of those, none may fit
+MOST_SEEN = 10_000  # requests that one call looks at: of those, none may fit
 MOST_CALLED = 1000  # requests of one id that a client gave
 ROUNDS, CALLS = 5, 16  # of one request, the most that there can be
 Status = Literal["running", "finished", "failed", "cancelled"]
@@ -153,6 +153,15 @@ def horizon(database: Database, account: str, wanted: Wanted, after: Place | Non
     places = select(holds.c.at_ms, holds.c.job).where(*_among(account, wanted, after))
     found = database.query(places.order_by(*_NEWEST).offset(seen - 1).limit(1))
     return Place(*found[0]) if found else None
+
+
+def chunk(
+    database: Database, account: str, wanted: Wanted, after: Place | None, end: Place | None, seen: int
+) -> tuple[list[Asked], Place | None]:
+    """Those that are wanted among the next `seen`, to `end` at most, and where to go on; None: that was all."""
+    stop = horizon(database, account, wanted, after, seen)
+    last = stop is None or (end is not None and stop <= end)
+    return between(database, account, wanted, after, end if last else stop, seen), None if last else stop
 
 
 def between(

@@ -257,7 +257,7 @@ holds = Table(
     Index("holds_by_state", "state", "deadline_ms"),
     Index("holds_of_key", "key"),
     Index("holds_of_account", "account", "at_ms", "job"),
-    Index("holds_by_request_id", "account", "request_id", **_WHERE_NAMED),
+    Index("holds_by_request_id", "account", "request_id", "at_ms", "job", **_WHERE_NAMED),
 )
 
 # What a worker earned with a job; it waits in escrow until `matured_ms` says otherwise. `given`: what of it was paid

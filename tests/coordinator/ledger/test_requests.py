@@ -14,6 +14,7 @@ from coordinator.ledger.requests import (
     Wanted,
     between,
     called,
+    chunk,
     find,
     horizon,
     page,
@@ -129,9 +130,16 @@ def test_a_file_is_read_in_chunks_to_where_it_ends(database: Database) -> None:
     for n in range(9):
         ask(database, alice, name(n), 100)  # all at once: the name decides
     end = horizon(database, alice.account, Wanted(), None, 7)
-    first = between(database, alice.account, Wanted(), None, end, 4)
-    second = between(database, alice.account, Wanted(), first[-1].place, end, 4)
-    assert [asked.held.name for asked in first + second] == [name(n) for n in (8, 7, 6, 5, 4, 3, 2)]
+    read, after = list[str](), None
+    for _ in range(9):
+        found, after = chunk(database, alice.account, Wanted(), after, end, 3)
+        read += [asked.held.name for asked in found]
+        if after is None:
+            break
+    assert read == [name(n) for n in (8, 7, 6, 5, 4, 3, 2)]
+    rest, after = chunk(database, alice.account, Wanted(), end, None, 3)
+    assert ([asked.held.name for asked in rest], after) == ([name(1), name(0)], None)
+    assert between(database, alice.account, Wanted(finish="length"), None, end, 9) == []
 
 
 def test_each_query_goes_along_an_index(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,5 +169,6 @@ def test_each_query_goes_along_an_index(database: Database, monkeypatch: pytest.
     assert scans == []
     if database._connection.dialect.name == "sqlite":
         assert any("holds_of_account" in plan for plan in plans)
+        assert any("holds_by_request_id (account=? AND request_id=?)" in plan for plan in plans), plans
         sorts = [plan for plan in plans if "TEMP B-TREE" in plan]
         assert len(sorts) <= 3, "only what is sorted by the id of a few rows"

@@ -93,7 +93,7 @@ class Reference {
   #article(entry) {
     const { id, method, path, operation } = entry;
     const node = h("details", { class: "operation", id },
-      h("summary", {}, h("span", { class: `method ${method}` }, method.toUpperCase()), h("code", {}, path), h("span", { class: "words" }, operation.summary)));
+      h("summary", {}, h("span", { class: `method ${method}` }, method.toUpperCase()), h("code", {}, path), h("span", { class: "words" }, prose(operation.summary))));
     node.addEventListener("toggle", () => {
       if (!node.open) return;
       if (node.childElementCount === 1) node.append(this.#drawn(entry));
@@ -111,9 +111,10 @@ class Reference {
     /** @type {(HTMLElement | null)[]} */
     const parts = [operation.description ? h("p", {}, prose(operation.description)) : null];
     if (operation.security && !operation.security.length) parts.push(h("p", { class: "muted" }, "Needs no key."));
+    parts.push(h("h3", {}, "Examples"), tabs(entry.id, examples(call)));
     if (parameters.length) parts.push(h("h3", {}, "Parameters"), this.#parameters(parameters));
     for (const [type, content] of Object.entries(operation.requestBody?.content ?? {})) parts.push(h("h3", {}, "Body ", h("small", { class: "muted" }, type)), this.schemas.fields(content.schema));
-    parts.push(h("h3", {}, "Examples"), tabs(entry.id, examples(call)), h("h3", {}, "Answers"), this.#answers(operation.responses));
+    parts.push(h("h3", {}, "Answers"), this.#answers(operation.responses));
     if (method === "get" && operation.responses[200]?.content?.["application/json"]) parts.push(h("h3", {}, "Try it"), tryIt(entry, this.model));
     return h("div", { class: "drawn" }, parts);
   }
@@ -126,14 +127,20 @@ class Reference {
   /** @param {Record<string, any>} responses */
   #answers(responses) {
     const shared = this.document.components.responses;
-    return h("ul", { class: "answers" }, Object.entries(responses).map(([status, one]) => {
-      const found = one.$ref ? shared[one.$ref.split("/").pop()] : one;
+    /** @type {Map<string, string[]>} */
+    const statuses = new Map(); // of each answer: errors are all alike
+    for (const [status, one] of Object.entries(responses)) {
+      const what = one.$ref ?? status;
+      statuses.set(what, [...(statuses.get(what) ?? []), status]);
+    }
+    return h("ul", { class: "answers" }, [...statuses].map(([what, same]) => {
+      const found = shared[what.split("/").pop() ?? ""] ?? responses[what];
       const content = Object.entries(found.content ?? {}), headers = Object.entries(found.headers ?? {});
       const inside = later("what is in it", () => [
-        ...headers.map(([name, header]) => h("p", {}, h("code", {}, name), ` ${header.description ?? ""}`)),
+        ...headers.map(([name, header]) => h("p", {}, h("code", {}, name), " ", prose(header.description ?? ""))),
         ...content.flatMap(([type, { schema }]) => [h("p", { class: "muted" }, `${type}: ${this.schemas.kind(schema)}`), schema ? this.schemas.fields(schema) : null]),
       ]);
-      return h("li", {}, h("b", { class: status < "300" ? "fine" : "bad" }, status), " ", prose(found.description), inside);
+      return h("li", {}, h("b", { class: same[0] < "300" ? "fine" : "bad" }, same.join(", ")), " ", prose(found.description), inside);
     }));
   }
 

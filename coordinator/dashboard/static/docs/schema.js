@@ -45,8 +45,11 @@ export class Schemas {
   fields(schema) {
     const found = this.found(schema), required = new Set(found.required ?? []);
     const all = Object.entries(this.#properties(found));
-    const ordered = [...all.filter(([name]) => required.has(name)), ...all.filter(([name]) => !required.has(name))];
-    return h("ul", { class: "fields" }, ordered.map(([name, one]) => this.field(name, one, required.has(name))));
+    const idle = all.filter(([, one]) => this.found(one).description?.startsWith("No effect"));
+    const ordered = [...all.filter(([name]) => required.has(name)), ...all.filter((one) => !required.has(one[0]) && !idle.includes(one))];
+    const shown = (/** @type {[string, Schema][]} */ some) => some.map(([name, one]) => this.field(name, one, required.has(name)));
+    const others = idle.length ? h("li", {}, later(`${idle.length} more that are taken and change nothing`, () => [h("ul", { class: "fields" }, shown(idle))])) : null;
+    return h("ul", { class: "fields" }, shown(ordered), others);
   }
 
   /** @param {Schema} found */

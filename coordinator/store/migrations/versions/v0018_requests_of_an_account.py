@@ -14,6 +14,5 @@ def upgrade() -> None:
     op.add_column("holds", sa.Column("failure", sa.Text))
     op.create_index("holds_of_account", "holds", ["account", "at_ms", "job"])
     named = sa.text("request_id IS NOT NULL")
-    op.create_index(
-        "holds_by_request_id", "holds", ["account", "request_id"], sqlite_where=named, postgresql_where=named
-    )
+    columns = ["account", "request_id", "at_ms", "job"]
+    op.create_index("holds_by_request_id", "holds", columns, sqlite_where=named, postgresql_where=named)
