@@ -14,8 +14,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coordinator.admission.admission import Admission
 from coordinator.api.account import AccountApi
-from coordinator.api.account_links import LinksApi
-from coordinator.api.account_people import PeopleApi
 from coordinator.api.alerts import AlertsApi
 from coordinator.api.artefact_links import ArtefactLinks
 from coordinator.api.artefact_uploads import ArtefactUploads
@@ -26,8 +24,8 @@ from coordinator.api.downloads import DownloadsApi
 from coordinator.api.errors import MESSAGES_PATH, ErrorAnswers
 from coordinator.api.estimate import EstimateApi
 from coordinator.api.history import HistoryApi
-from coordinator.api.identity import IdentityApi
-from coordinator.api.identity_oidc import BACK_PATH, OidcApi
+from coordinator.api.identity_oidc import BACK_PATH
+from coordinator.api.identity_routes import people
 from coordinator.api.images import ImagesApi
 from coordinator.api.intake import Intake, not_counted
 from coordinator.api.keys import KeysApi
@@ -123,7 +121,7 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
         ("POST", "/v1/account/earnings/spend", account.spend),
         *_money(services),
         *_keys(services),
-        *_people(services),
+        *people(services),
         *_alerts(services),
         *_network(services, models),
         *operator_routes(services, pages.page),
@@ -171,37 +169,6 @@ def _keys(services: Services) -> list[tuple[str, str, Endpoint]]:
         ("GET", "/v1/account/keys/{key_id}", keys.show),
         ("PATCH", "/v1/account/keys/{key_id}", keys.change),
         ("DELETE", "/v1/account/keys/{key_id}", keys.revoke),
-    ]
-
-
-def _people(services: Services) -> list[tuple[str, str, Endpoint]]:
-    """How people come in, and what only they may do."""
-    coming, people = IdentityApi(services.identity), PeopleApi(services.access, services.identity)
-    provider = OidcApi(services.identity)
-    links = LinksApi(services.access, provider)
-    return [
-        ("GET", "/identity", coming.show),
-        ("POST", "/identity/signup/options", coming.ask_to_sign_up),
-        ("POST", "/identity/signup", coming.sign_up),
-        ("POST", "/identity/signin/options", coming.ask_to_sign_in),
-        ("POST", "/identity/signin", coming.sign_in),
-        ("POST", "/identity/recover", coming.recover),
-        ("POST", "/identity/signout", coming.sign_out),
-        ("POST", "/identity/provider/start", provider.start),
-        ("POST", "/identity/provider/finish", provider.finish),
-        ("GET", "/v1/account/links", links.list),
-        ("POST", "/v1/account/links", links.start),
-        ("DELETE", "/v1/account/links/{link_id}", links.remove),
-        ("GET", "/v1/account/passkeys", people.passkeys),
-        ("POST", "/v1/account/passkey-options", people.ask_for_passkey),
-        ("POST", "/v1/account/passkeys", people.add_passkey),
-        ("DELETE", "/v1/account/passkeys/{passkey_id}", people.remove_passkey),
-        ("POST", "/v1/account/recovery-codes", people.make_codes),
-        ("GET", "/v1/account/invites", people.invites),
-        ("POST", "/v1/account/invites", people.make_invite),
-        ("DELETE", "/v1/account/invites/{invite_id}", people.revoke_invite),
-        ("GET", "/v1/account/export", people.export),
-        ("DELETE", "/v1/account", people.delete),
     ]
 
 
