@@ -20,6 +20,7 @@ from coordinator.api.app import create_app
 from coordinator.artefacts.sweeper import Sweeper
 from coordinator.assembly import Running, assembled
 from coordinator.billing.earnings_feed import EarningsFeed
+from coordinator.billing.energy_feed import EnergyFeed
 from coordinator.billing.replicas import Replicas
 from coordinator.config import Config
 from coordinator.http_limits import BoundedHttp
@@ -161,6 +162,7 @@ async def serve(running: Running, server: Server, listener: socket.socket) -> No
             tasks.create_task(_named("ledger", services.ledger.run())),
             tasks.create_task(_named("billing", services.billing.run(services.hub.dispatch.progress))),
             tasks.create_task(_named("maintenance", running.maintenance.run())),
+            tasks.create_task(_named("energy", EnergyFeed(services.hub, running.store).run())),
             tasks.create_task(_named("earnings", EarningsFeed(services.hub, running.store, services.promotions).run())),
             tasks.create_task(_named("network", services.network.feed.run())),
             tasks.create_task(_named("alerts", services.alerts.run())),

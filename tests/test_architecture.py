@@ -213,6 +213,7 @@ PURE = [
     "program/useless_frames.py",
     "program/websocket_bounds.py",
     "coordinator/hub/log_bounds.py",
+    "coordinator/dashboard/idle.py",
     "coordinator/dashboard/view.py",
     "coordinator/dashboard/watch.py",
     "coordinator/history/figures.py",

@@ -13,6 +13,8 @@ class Earnings(Frozen):
 
     `credit_nano` was earned with tokens that the network gave away, and is spent there; at most `promotion_day_nano` of
     all owners' a day becomes free, `promotion_account_nano` of one's. An older coordinator says none of the three.
+    `power_today_nano`: what the energy cost since midnight that the account's workers said they drew, at the price that
+    their owner gave; None: that is not known.
     """
 
     type: Literal["earnings"] = "earnings"
@@ -22,3 +24,4 @@ class Earnings(Frozen):
     credit_nano: Nano | None = None
     promotion_day_nano: Nano | None = None
     promotion_account_nano: Nano | None = None
+    power_today_nano: Nano | None = None

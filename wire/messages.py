@@ -16,7 +16,7 @@ from wire.chat import MAX_CALLS, MAX_LOGPROBS, FinishReason, Part, StopText, Tim
 from wire.earnings import Earnings
 from wire.errors import ErrorCode
 from wire.media import MediaOffer, Progress, Upload
-from wire.offers import Hardware, ModelOffer, ModelState
+from wire.offers import Hardware, ModelOffer, ModelState, Power
 from wire.request import Request
 from wire.scalars import AttemptNumber, Count, Frozen, Id, Logprob, Seconds, Sentence, Text, Traceparent
 
@@ -77,10 +77,11 @@ class Hello(Frozen):
 
 class Capacity(Frozen):
     """The heartbeat: how every model is now. It is sent at once too when a status, the slots, or a slot that the
-    coordinator thinks taken changes."""
+    coordinator thinks taken changes. `power`: in the regular ones of a worker with sensors."""
 
     type: Literal["capacity"] = "capacity"
     models: tuple[ModelState, ...] = Field((), max_length=32, fail_fast=True)
+    power: Power | None = None
 
 
 class Accepted(Frozen):

@@ -7,6 +7,8 @@ from pydantic import Field
 from wire.guesses import SomeGuesses
 from wire.scalars import Count, Frozen, Id, Rate, Text
 
+MOST_JOULES = 1e15  # a megawatt for thirty years
+
 
 class Gpu(Frozen):
     """One graphics card. `backend` is the one of llama.cpp that drives it, "CUDA" or "Vulkan"; `shared` says that its
@@ -67,3 +69,11 @@ class ModelState(Frozen):
     free: int = Field(ge=0, le=256)
     tokens_per_step: Rate = 0
     guesses: SomeGuesses = ()
+
+
+class Power(Frozen):
+    """What the cards that the worker computes on drew since its process began, by their own sensors: all of it, also
+    what their owner used them for. `seconds`: for how long they were measured, so that a gap is no zero."""
+
+    joules: float = Field(ge=0, le=MOST_JOULES, allow_inf_nan=False)
+    seconds: float = Field(ge=0, le=1e10, allow_inf_nan=False)

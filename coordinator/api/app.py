@@ -21,6 +21,7 @@ from coordinator.api.chat import ChatApi
 from coordinator.api.cross_origin import CrossOrigin
 from coordinator.api.deposits import DepositsApi
 from coordinator.api.downloads import DownloadsApi
+from coordinator.api.earnings import EarningsApi
 from coordinator.api.errors import MESSAGES_PATH, ErrorAnswers
 from coordinator.api.estimate import EstimateApi
 from coordinator.api.history import HistoryApi
@@ -61,6 +62,7 @@ PAGES = (
     "/playground",
     "/account",
     "/requests",
+    "/earnings",
     "/alerts",
     "/add-worker",
     "/docs",
@@ -203,7 +205,10 @@ def _money(services: Services) -> list[tuple[str, str, Endpoint]]:
     """What goes into the network and out of it."""
     payouts = PayoutsApi(services.access, services.billing.units)
     deposits = DepositsApi(services.access, services.billing.units, services.deposit_secret)
+    earnings = EarningsApi(services.access)
     return [
+        ("GET", "/v1/account/earnings", earnings.show),
+        ("POST", "/v1/account/electricity", earnings.set_price),
         ("GET", "/v1/account/payouts", payouts.list),
         ("POST", "/v1/account/payouts", payouts.create),
         ("POST", "/v1/account/payouts/{payout_id}/withdraw", payouts.withdraw),

@@ -10,14 +10,15 @@ from coordinator.admission.idempotency import KEPT_MS
 from coordinator.billing.billing import Billing
 from coordinator.clock import DAY_MS, now_ms
 from coordinator.identity import sessions
-from coordinator.ledger import spend_rows
+from coordinator.ledger import energy_days, spend_rows
 from coordinator.ledger.budget import Budget
 from coordinator.ledger.claim_rows import forget
+from coordinator.ledger.earning_days import EARNING_DAYS
 from coordinator.ledger.escrow import Terms, mature
 from coordinator.ledger.pricing import decimal
 from coordinator.ledger.promotions import promote
 from coordinator.ledger.recovery import sweep
-from coordinator.ledger.usage_days import roll
+from coordinator.ledger.usage_days import USAGE_DAYS
 from coordinator.store import replicas
 from coordinator.store.database import Database
 from coordinator.store.errors import StoreError
@@ -53,11 +54,13 @@ class Maintenance:
             log.warning("%d holds that nobody ended were ended", ended)
         while await self.store.run(mature, self.terms, now_ms()):
             pass
-        while await self.store.run(roll, now_ms()):
-            pass
+        for roll_up in (USAGE_DAYS, EARNING_DAYS):
+            while await self.store.run(roll_up.roll, now_ms()):
+                pass
         await self.store.run(forget, now_ms() - KEPT_MS)
         await self.store.run(spend_rows.forget, now_ms())
         await self.store.run(_clean, now_ms() - replicas.KEPT_MS)
+        await self.store.run(energy_days.clean, now_ms())
         await self.store.run(sessions.clean, now_ms() - DAY_MS)
         promoted = await self.store.run(promote, self.promotions, now_ms())
         if promoted:

@@ -7,11 +7,12 @@ the others while somebody looks at it.
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from coordinator.clock import now_ms
+from coordinator.dashboard.idle import Network, why_idle
 from coordinator.dashboard.looks import Look, from_text, to_text, together
 from coordinator.dashboard.view import (
     NetworkSnapshot,
@@ -72,6 +73,7 @@ class Feed:
         self._views: dict[Viewer, _View] = {}
         self._next = asyncio.Event()
         self._others = others
+        self.refused: Mapping[str, int] = {}  # today, for want of a worker or of room, by model
         self.newest = ""  # of the worker's versions that this coordinator gives out
         self._asking = asyncio.Lock()
         self._looks: list[Look] = []  # of the other replicas
@@ -105,7 +107,9 @@ class Feed:
 
     def worker(self, name: str, viewer: Viewer) -> dict[str, Any]:
         """One worker in full. Raises unknown_worker, as `find` does."""
-        return worker_json(self.find(name, viewer), viewer, self.newest)
+        worker, seen = self.find(name, viewer), self._fresh()
+        why = why_idle(worker, Network(seen.workers, seen.waiting, self.refused))
+        return worker_json(worker, viewer, self.newest, why)
 
     def find(self, name: str, viewer: Viewer) -> WorkerSnapshot:
         """One worker by its public id. Raises unknown_worker if it is not connected, or not this viewer's to see."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from coordinator.dashboard.idle import Why
 from coordinator.dashboard.watch import ReplicaSnapshot, WorkerSnapshot
 from program.versions import newer
 from wire.catalog import ModelSpec
@@ -221,8 +222,8 @@ def _sentence(severity: str, code: str, message: str, remedy: str = "") -> Json:
 # ---- one worker ------------------------------------------------------------------------------------------------------
 
 
-def worker_json(worker: WorkerSnapshot, viewer: Viewer, newest: str = "") -> Json:
-    """One worker in full, for its owner and the operator."""
+def worker_json(worker: WorkerSnapshot, viewer: Viewer, newest: str = "", why: Why | None = None) -> Json:
+    """One worker in full, for its owner and the operator. `why`: it has no jobs."""
     return {
         **tile(worker, viewer),
         "object": "network.worker",
@@ -234,6 +235,7 @@ def worker_json(worker: WorkerSnapshot, viewer: Viewer, newest: str = "") -> Jso
         "hardware": worker.hardware.model_dump(),
         "finished": worker.finished,
         "faults": worker.faults,
+        "idle": None if why is None else vars(why),
         "tokens": worker.tokens,
         "models": [_replica(replica) for replica in worker.replicas],
         "issues": [

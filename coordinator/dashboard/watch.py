@@ -67,7 +67,8 @@ class ReplicaSnapshot:
 
 @dataclass(frozen=True)
 class WorkerSnapshot:
-    """One worker. Times are Unix milliseconds. `rest_s`: seconds without jobs that are left after a fault, or None."""
+    """One worker. Times are Unix milliseconds. `rest_s`: seconds without jobs that are left after a fault, or None.
+    `proven`: its owner has shown what it can; `held_back`: it is new, and has as many jobs as it may."""
 
     key: str
     account: str
@@ -84,6 +85,8 @@ class WorkerSnapshot:
     faults: int
     order: str = ""  # the operator's, `rest` or `away`
     order_note: str = ""  # why, in words that follow others
+    proven: bool = True
+    held_back: bool = False
 
     def serves(self, model: str | None = None) -> list[ReplicaSnapshot]:
         """Its replicas for the model (None: for any) that take jobs now."""
@@ -176,6 +179,8 @@ class Watch:
             issues=tuple(worker.issues.values()),
             finished=worker.finished,
             faults=worker.faults,
+            proven=worker.owner.proven,
+            held_back=not worker.owner.within_bound,
         )
 
     def _replica(self, worker: Worker, model: str, replica: Replica, now: float) -> ReplicaSnapshot:

@@ -29,6 +29,7 @@ def received(state: State, worker: Worker, message: wire.ToCoordinator, now: flo
         case wire.Hello():
             state.send(worker, wire.Error(code=ErrorCode.PROTOCOL_ERROR, message="hello is said once"))
         case wire.Capacity():
+            worker.meter.read(message.power, now)
             for model in state.fleet.capacity(worker, message, now):
                 placing.place(state, model, now)
         case wire.Draining():

@@ -9,8 +9,10 @@ from coordinator.accounts.rows import AccountRow, list_keys
 from coordinator.alerts.address_rows import Address, addresses_of
 from coordinator.alerts.outbox_rows import deliveries_of
 from coordinator.artefacts.rows import page
+from coordinator.clock import DAY_MS
 from coordinator.identity.links import links_of
 from coordinator.identity.rows import list_invites, passkeys_of
+from coordinator.ledger import energy_days
 from coordinator.ledger.escrow import workers
 from coordinator.ledger.grants import balances_of
 from coordinator.ledger.payouts import of_account
@@ -49,6 +51,8 @@ def exported(database: Database, account: AccountRow, since_ms: int) -> dict[str
         "usage": [asdict(row) for row in sums(database, account.id, since_ms)],
         "workers": [asdict(row) for row in workers(database, account.id)],
         "workers_by_day": [dict(row._mapping) for row in database.query(by_day)],
+        "energy": [asdict(row) for row in energy_days.read(database, account.id, since_ms // DAY_MS)],
+        "electricity_nano_kwh": energy_days.price(database, account.id),
         "payouts": [asdict(row) for row in of_account(database, account.id, MOST_PAYOUTS)],
         "alerts": [_without_url(row) for row in addresses_of(database, account.id)],
         "messages": [asdict(row) for row in deliveries_of(database, account.id)],

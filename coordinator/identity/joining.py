@@ -31,6 +31,7 @@ from coordinator.identity.rows import (
     use_invite,
 )
 from coordinator.identity.sessions import end_sessions, open_session
+from coordinator.ledger import energy_days
 from coordinator.ledger.commit import apply
 from coordinator.ledger.grants import starter
 from coordinator.ledger.payouts import close_payouts
@@ -156,6 +157,7 @@ def delete_account(database: Database, account: str, at_ms: int) -> None:
         end_within(connection, account, at_ms)
         close_payouts(connection, account, at_ms)
         forget_account(connection, account)
+        energy_days.forget(connection, account)
         mine = (keys.c.account == account, keys.c.revoked_ms.is_(None))
         connection.execute(update(keys).where(*mine).values(revoked_ms=at_ms))
         connection.execute(update(keys).where(keys.c.account == account).values(name="", hint=""))

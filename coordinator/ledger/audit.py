@@ -2,16 +2,15 @@
 
 from typing import Any
 
-from sqlalchemy import Select, and_, case, func, null, or_, select
+from sqlalchemy import Select, and_, case, func, or_, select
 
+from coordinator.ledger.audit_days import check_days
 from coordinator.ledger.audit_given import check_given
 from coordinator.ledger.audit_spend import check_spend
 from coordinator.ledger.orders import SOURCES
 from coordinator.ledger.pricing import CURRENCIES
-from coordinator.ledger.usage_days import NAME, by_day
 from coordinator.store.database import Database
 from coordinator.store.operator_tables import payouts
-from coordinator.store.rollup_tables import marks, usage_days
 from coordinator.store.tables import balances, earnings, entries, holds, journals, replicas, servers, usage
 
 SHOWN = 10  # of each kind
@@ -29,7 +28,7 @@ def check(database: Database) -> list[str]:
         *_charges(database),
         *_earnings(database),
         *_payouts(database),
-        *_days(database),
+        *check_days(database, SHOWN),
         *check_given(database, SHOWN),
         *check_spend(database, SHOWN),
     ]
@@ -196,26 +195,6 @@ def _payouts(database: Database) -> list[str]:
         journals.c.id.not_in(select("payout-back:" + payouts.c.account + ":" + payouts.c.id)),
     )
     return found + [f"journal {name} gives back what is no payout" for (name,) in _some(database, stray)]
-
-
-def _days(database: Database) -> list[str]:
-    """The sums by day are those of the rows that they say they have."""
-    mark = select(marks.c.rolled).where(marks.c.name == NAME).scalar_subquery()
-    by = ("account", "day", "model", "key")
-    rows = by_day(usage.c.id <= mark).subquery()
-    same = and_(*(usage_days.c[name] == rows.c[name] for name in by))
-    kept, cost = usage_days.c.requests, usage_days.c.cost_nano
-    odd = (
-        select(*(usage_days.c[name] for name in by), cost, rows.c.cost_nano)
-        .outerjoin(rows, same)
-        .where(or_(kept != func.coalesce(rows.c.requests, 0), cost != func.coalesce(rows.c.cost_nano, 0)))
-    )
-    lost = select(*(rows.c[name] for name in by), null(), rows.c.cost_nano).outerjoin(usage_days, same)
-    return [
-        f"day {day} of {account} with {model} and {key} is kept as {nano or 0}, its rows cost {said or 0}"
-        for statement in (odd, lost.where(usage_days.c.account.is_(None)))
-        for account, day, model, key, nano, said in _some(database, statement)
-    ]
 
 
 def _some(database: Database, odd: Select[Any]) -> list[tuple[Any, ...]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, case, func, select, update
 
 from coordinator.ledger.commit import apply
+from coordinator.ledger.earning_days import EARNING_DAYS
 from coordinator.ledger.errors import LedgerError
 from coordinator.ledger.orders import Done, Kind, SubAccount, Transfer
 from coordinator.ledger.pricing import Currency
@@ -83,20 +84,23 @@ class Earned:
     today: int
 
 
-def earned(database: Database, accounts: list[str], since_ms: int) -> dict[str, Earned]:
-    """What each of the accounts has of its earnings. `today`: all that it earned since `since_ms`, spent or not."""
+def earned(database: Database, accounts: list[str], today: int) -> dict[str, Earned]:
+    """What each of the accounts has of its earnings. `today`: the day (from 1970, UTC) of which is told all that it
+    earned since it began, spent or not."""
     kept = select(balances.c.owner, balances.c.kind, func.sum(balances.c.nano))
     kept = kept.where(balances.c.owner.in_(accounts), balances.c.kind.in_(("escrow", "earned", "credit")))
     have = {(row[0], row[1]): int(row[2]) for row in database.query(kept.group_by(balances.c.owner, balances.c.kind))}
-    recent = select(earnings.c.account, func.sum(earnings.c.nano))
-    recent = recent.where(earnings.c.account.in_(accounts), earnings.c.at_ms >= since_ms).group_by(earnings.c.account)
-    today = {row[0]: int(row[1]) for row in database.query(recent)}
+    days = EARNING_DAYS.since(today, accounts).subquery()
+    recent = {
+        row[0]: int(row[1])
+        for row in database.query(select(days.c.account, func.sum(days.c.nano)).group_by(days.c.account))
+    }
     return {
         account: Earned(
             escrow=have.get((account, "escrow"), 0),
             available=have.get((account, "earned"), 0),
             credit=have.get((account, "credit"), 0),
-            today=today.get(account, 0),
+            today=recent.get(account, 0),
         )
         for account in accounts
     }
@@ -116,15 +120,15 @@ class WorkerRow:
 
 def workers(database: Database, account: str | None = None) -> list[WorkerRow]:
     """Every worker that has earned, those that are gone too, the one that earned last first; of an account, or all."""
-    last = func.max(earnings.c.at_ms)
-    fresh = case((earnings.c.matured_ms.is_(None), earnings.c.nano), else_=0)
-    done = (func.count(earnings.c.job.distinct()), func.sum(earnings.c.nano), func.sum(fresh), last)
-    by = (earnings.c.worker, earnings.c.account)
-    wanted = select(*by, *done).group_by(*by).order_by(last.desc(), earnings.c.worker)
+    days = EARNING_DAYS.since(0, None if account is None else [account]).subquery()
+    by, last = (days.c.worker, days.c.account), func.max(days.c.last_ms)
+    wanted = select(*by, func.sum(days.c.jobs), func.sum(days.c.nano), last).group_by(*by)
+    rows = database.query(wanted.order_by(last.desc(), days.c.worker))
+    fresh = select(earnings.c.worker, func.sum(earnings.c.nano)).where(earnings.c.matured_ms.is_(None))
     if account is not None:
-        wanted = wanted.where(earnings.c.account == account)
-    rows = database.query(wanted)
-    return [WorkerRow(row[0], row[1], *(int(value) for value in row[2:])) for row in rows]
+        fresh = fresh.where(earnings.c.account == account)
+    young = {row[0]: int(row[1]) for row in database.query(fresh.group_by(earnings.c.worker))}
+    return [WorkerRow(row[0], row[1], int(row[2]), int(row[3]), young.get(row[0], 0), int(row[4])) for row in rows]
 
 
 def earned_by(database: Database, account: str, worker: str) -> tuple[int, int]:

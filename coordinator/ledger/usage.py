@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 
 from coordinator.clock import DAY_MS
 from coordinator.ledger.orders import UsageRow
-from coordinator.ledger.usage_days import since
+from coordinator.ledger.usage_days import USAGE_DAYS
 from coordinator.store.database import Database
 from coordinator.store.tables import usage
 
@@ -38,7 +38,7 @@ def read(database: Database) -> list[UsageRow]:
 
 def sums(database: Database, account: str, since_ms: int) -> list[UsageSum]:
     """What one account used from the day (UTC) of `since_ms` on, by day, model and key, the newest day first."""
-    parts = since(account, since_ms // DAY_MS).subquery()
+    parts = USAGE_DAYS.since(since_ms // DAY_MS, [account]).subquery()
     by = (parts.c.day, parts.c.model, parts.c.key)
     counted = ("requests", "prompt", "cached", "completion", "reasoning", "cost_nano", "units")
     statement = select(*by, *(func.sum(parts.c[name]) for name in counted)).group_by(*by)

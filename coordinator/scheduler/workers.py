@@ -3,6 +3,7 @@
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
+from coordinator.scheduler.energy import Meter
 from coordinator.scheduler.owners import Owner
 from coordinator.scheduler.prefix_affinity import PrefixIndex
 from coordinator.scheduler.speed_curve import SpeedCurve
@@ -88,6 +89,7 @@ class Worker:
     tokens: Counter[str] = field(default_factory=Counter)  # received from it, by model
     finished: int = 0  # jobs
     faults: int = 0  # each was followed by a rest
+    meter: Meter = field(default_factory=Meter)  # of the energy that its GPUs draw
 
     @property
     def connected(self) -> bool:

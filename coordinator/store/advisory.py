@@ -22,6 +22,7 @@ class Lock(IntEnum):
     USAGE_DAYS = 0x5EAF
     ALERTS = 0x5EB0
     HISTORY = 0x5EB1
+    EARNING_DAYS = 0x5EB2
 
 
 def wait(connection: Connection, lock: Lock) -> None:

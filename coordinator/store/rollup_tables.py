@@ -23,6 +23,23 @@ usage_days = Table(
     Column("units", BigInteger, nullable=False),
 )
 
+# What a worker earned on a day: the sums of the rows of `earnings` up to `rolled` of `marks`, all currencies together.
+# `given`: what of `nano` was paid with given tokens.
+earning_days = Table(
+    "earning_days",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("worker", Text, primary_key=True),
+    Column("jobs", BigInteger, nullable=False),
+    Column("prompt", BigInteger, nullable=False),
+    Column("completion", BigInteger, nullable=False),
+    Column("units", BigInteger, nullable=False),
+    Column("nano", BigInteger, nullable=False),
+    Column("given", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+)
+
 # How far a table of sums has got. `rolled`: the last id that is in it; `seen`: the last that was there at `seen_ms`.
 marks = Table(
     "marks",

@@ -6,9 +6,13 @@ from coordinator.store import (
     identity_tables,
     media_tables,
     operator_tables,
+    owner_tables,
     rollup_tables,
     tables,
 )
 
-DECLARED_IN = (tables, alert_tables, history_tables, identity_tables, media_tables, operator_tables, rollup_tables)
+DECLARED_IN = (
+    *(tables, alert_tables, history_tables, identity_tables, media_tables),
+    *(operator_tables, owner_tables, rollup_tables),
+)
 metadata = tables.metadata

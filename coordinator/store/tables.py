@@ -277,6 +277,7 @@ earnings = Table(
     UniqueConstraint("job", "worker", "currency", name="one_earning_a_job"),
     Index("earnings_in_escrow", "account", "matured_ms"),
     Index("earnings_of_worker", "worker", "nano"),
+    Index("earnings_of_account", "account", "id"),  # what is not in earning_days yet
 )
 
 # What could be paid out of the operator's promotion budget on one day: to all accounts, and to each. One row for each

@@ -106,7 +106,8 @@ def _earned(earnings: Earnings) -> str:
     credit, part = earnings.credit_nano, earnings.promotion_account_nano
     paid_out = f"up to {dollars(part)} a day of it paid out" if part else "not paid out"
     given = "" if credit is None else f", {dollars(credit)} credit to spend there ({paid_out})"
-    return f"earned          {dollars(today)} today, {dollars(free)} available, {dollars(held)} held back{given}"
+    power = "" if earnings.power_today_nano is None else f", power {dollars(earnings.power_today_nano)}"
+    return f"earned          {dollars(today)} today{power}, {dollars(free)} available, {dollars(held)} held back{given}"
 
 
 def _problems(status: Status) -> Iterator[str]:

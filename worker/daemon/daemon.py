@@ -29,6 +29,7 @@ from worker.machine.nvml import Sensors
 from worker.machine.owners_use import OwnersUse
 from worker.session.effects import GiveUp, Leave
 from worker.telemetry.counters import Counters
+from worker.telemetry.energy import EnergyMeter
 from worker.telemetry.status import Problem, Status, with_session
 from worker.telemetry.tracing import Tracing
 
@@ -98,6 +99,7 @@ class Daemon:
         counts = [model.offer.slots for model in models] + [one.offer.slots for one in media]
         slots = max(counts, default=0)
         self._offer = CurrentOffer(owner.rules, slots, owner.use, paused)
+        self._energy = EnergyMeter()
         self._outage = Outage()
         self._signalled = False
         self._stop = asyncio.Event()
@@ -182,7 +184,7 @@ class Daemon:
             if now - sent_at >= self._session.line.heartbeat_s - TICK_S:
                 sent_at = now
                 if self._session.line.welcomed:
-                    self._driver.link.send(self._session.capacity())
+                    self._driver.link.send(self._session.capacity().model_copy(update={"power": self._energy.power()}))
             if now - looked_at >= LOOK_S:
                 looked_at = now
                 notify("WATCHDOG=1")
@@ -193,7 +195,9 @@ class Daemon:
         """Read in a thread: a driver may take its time, or hang for good."""
         while True:
             asked_at = time.monotonic()
-            self._offer.sensed(await in_thread(sensors.read, "sensors"), asked_at)
+            readings = await in_thread(sensors.read, "sensors")
+            self._offer.sensed(readings, asked_at)
+            self._energy.read(readings, time.monotonic())
             await asyncio.sleep(LOOK_S)
 
     # ---- the end -------------------------------------------------------------------------------------------------

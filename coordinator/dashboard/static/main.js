@@ -1,6 +1,7 @@
 // Which page is shown, who is signed in, light or dark.
 
 import { accountPage } from "./account/account.js";
+import { earningsPage } from "./owner/earnings.js";
 import { addWorkerPage } from "./owner/add_worker.js";
 import { alertsPage } from "./owner/alerts.js";
 import { arrivalPage } from "./account/provider.js";
@@ -29,6 +30,7 @@ const PAGES = [
   [/^\/requests$/, "My requests", requestsPage],
   [/^\/docs$/, "API", docsPage],
   [/^\/account\/provider\/([a-z0-9-]{1,32})$/, "Sign in", arrivalPage],
+  [/^\/earnings$/, "Earnings", earningsPage],
   [/^\/add-worker$/, "Add a worker", addWorkerPage],
   [/^\/alerts$/, "Alerts", alertsPage],
   [/^\/operator(?:\/([^/]+|accounts\/[^/]+))?$/, "Operator", operatorPage],

@@ -12,7 +12,7 @@ async def get(coordinator: Coordinator, path: str, **headers: str) -> httpx.Resp
         return await http.get(path, headers=headers)
 
 
-@pytest.mark.parametrize("path", ["/", "/playground", "/account", "/add-worker", "/workers/0123456789ab"])
+@pytest.mark.parametrize("path", ["/", "/playground", "/account", "/earnings", "/add-worker", "/workers/0123456789ab"])
 async def test_every_page_is_the_document_under_a_strict_policy(coordinator: Coordinator, path: str) -> None:
     response = await get(coordinator, path)
     assert response.status_code == 200 and response.text.startswith("<!doctype html>")

@@ -1,3 +1,4 @@
+from coordinator.clock import DAY_MS
 from coordinator.ledger.escrow import Earned, Terms, WorkerRow, earned, mature, workers
 from coordinator.ledger.grants import Balance
 from coordinator.ledger.pricing import Payee
@@ -18,8 +19,10 @@ def test_earnings_are_the_owners_after_a_while(database: Database) -> None:
     assert mature(database, Terms(2.0, 0), 4000) == 2
     assert spark(database, bob) == Balance(escrow=6, earned=12)
     assert mature(database, Terms(2.0, 0), 4000) == 0
-    assert earned(database, [bob.account, alice.account], 2000) == {
-        bob.account: Earned(6, 12, 0, 12),
+    earn(database, alice, bob, "tomorrow", DAY_MS + 1)
+    assert earned(database, [bob.account, alice.account], 0)[bob.account].today == 24
+    assert earned(database, [bob.account, alice.account], 1) == {
+        bob.account: Earned(12, 12, 0, 6),
         alice.account: Earned(0, 0, 0, 0),
     }
 

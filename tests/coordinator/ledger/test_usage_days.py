@@ -1,15 +1,15 @@
 """The sums of a month by day: a reader gets the same, however far they have been added up."""
 
 import random
+from dataclasses import replace
 
-import pytest
 from sqlalchemy import func, insert, select
 
 from coordinator.clock import DAY_MS
-from coordinator.ledger import usage_days
 from coordinator.ledger.orders import Settle
+from coordinator.ledger.roll_up import SETTLED_MS
 from coordinator.ledger.usage import UsageSum, sums
-from coordinator.ledger.usage_days import SETTLED_MS, roll
+from coordinator.ledger.usage_days import USAGE_DAYS
 from coordinator.store.database import Database
 from coordinator.store.rollup_tables import usage_days as table
 from coordinator.store.tables import usage as rows
@@ -24,8 +24,8 @@ def rolled(database: Database) -> int:
     return int(database.query(select(func.coalesce(func.sum(table.c.requests), 0)))[0][0])
 
 
-def test_sums_stay_the_same_while_rows_move_into_them(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usage_days, "BATCH", 3)
+def test_sums_stay_the_same_while_rows_move_into_them(database: Database) -> None:
+    small = replace(USAGE_DAYS, batch=3)
     draw, people = random.Random(5), [client(database), client(database, "bob")]
     expected: dict[tuple[str, int, str], int] = {}
     at_ms = 40 * DAY_MS
@@ -35,15 +35,15 @@ def test_sums_stay_the_same_while_rows_move_into_them(database: Database, monkey
         expected[who.account, day, model] = expected.get((who.account, day, model), 0) + 1
         at_ms += draw.choice((0, SETTLED_MS))
         for _ in range(draw.choice((0, 1, 5))):
-            roll(database, at_ms)
+            small.roll(database, at_ms)
         for each in people:
             found = {(each.account, row.day, row.model): row.requests for row in sums(database, each.account, 0)}
             assert found == {name: number for name, number in expected.items() if name[0] == each.account}
     assert 0 < rolled(database) < 40
     # Once for what has been seen, once for what is there now.
-    while roll(database, at_ms + SETTLED_MS):
+    while small.roll(database, at_ms + SETTLED_MS):
         pass
-    while roll(database, at_ms + 2 * SETTLED_MS):
+    while small.roll(database, at_ms + 2 * SETTLED_MS):
         pass
     assert rolled(database) == 40
     (row,) = [row for row in sums(database, people[0].account, 40 * DAY_MS) if row.model == "m"]
@@ -59,10 +59,10 @@ def test_a_row_that_is_committed_late_is_in_no_sum_before_it_is_there(database: 
     (late,) = database.query(select(rows).where(rows.c.job == "first.0"))
     with database.transaction() as connection:
         connection.execute(rows.delete().where(rows.c.id == late.id))
-    roll(database, 2 * DAY_MS)
+    USAGE_DAYS.roll(database, 2 * DAY_MS)
     with database.transaction() as connection:
         connection.execute(insert(rows).values(**late._mapping))
-    while roll(database, 2 * DAY_MS + SETTLED_MS):
+    while USAGE_DAYS.roll(database, 2 * DAY_MS + SETTLED_MS):
         pass
     assert [row.requests for row in sums(database, alice.account, 0)] == [2]
     assert rolled(database) == 2
@@ -70,9 +70,11 @@ def test_a_row_that_is_committed_late_is_in_no_sum_before_it_is_there(database: 
 
 def test_nothing_is_added_up_before_an_hour_has_settled_it(database: Database) -> None:
     alice = client(database)
-    assert roll(database, DAY_MS) == 0
+    assert USAGE_DAYS.roll(database, DAY_MS) == 0
     used(database, alice, "j", DAY_MS)
-    assert roll(database, DAY_MS + SETTLED_MS - 1) == 0 and roll(database, DAY_MS + SETTLED_MS) == 0
+    assert (
+        USAGE_DAYS.roll(database, DAY_MS + SETTLED_MS - 1) == 0 and USAGE_DAYS.roll(database, DAY_MS + SETTLED_MS) == 0
+    )
     assert rolled(database) == 0 and [row.requests for row in sums(database, alice.account, 0)] == [1]
-    assert roll(database, DAY_MS + SETTLED_MS) == 1
+    assert USAGE_DAYS.roll(database, DAY_MS + SETTLED_MS) == 1
     assert rolled(database) == 1 and [row.requests for row in sums(database, alice.account, 0)] == [1]

@@ -6,6 +6,7 @@ import { bytes, compact, dollars, plural, since, speed, whole } from "../parts/f
 import { legend, Strip } from "./cells.js";
 import { speedCurve } from "./curve.js";
 import { Flow } from "./flow.js";
+import { Idle } from "../owner/idle.js";
 import { Makings, toolWords } from "./makings.js";
 import { Problems } from "../parts/problems.js";
 import { STATUS } from "./tiles.js";
@@ -53,6 +54,7 @@ class WorkerView {
     this.note = h("p", { class: "note", role: "status", hidden: true });
     this.problems = new Problems();
     this.problems.node.hidden = true;
+    this.idle = new Idle();
     this.flow = new Flow(90);
     this.points = [];
     this.figures = new Figures();
@@ -66,6 +68,7 @@ class WorkerView {
     this.body = h(
       "div", { class: "network" },
       this.problems.node,
+      this.idle.node,
       h("section", { class: "card hero", "aria-label": "Now" }, this.figures.node, this.flow.node),
       h("section", { class: "card" }, h("h2", {}, "Slots"), legend(), this.replicas),
       h("div", { class: "halves" },
@@ -86,6 +89,7 @@ class WorkerView {
     const steady = ["busy", "ready"].includes(worker.status) ? "" : ` for ${since(worker.since_ms)}`;
     say(this.status, `${STATUS[worker.status] ?? worker.status}${steady}`);
     this.problems.show(worker.issues);
+    this.idle.show(worker.idle);
     this.points = [...this.points, worker.tokens_per_second].slice(-180);
     this.flow.show(this.points);
     this.figures.show(worker);

@@ -1,0 +1,172 @@
+"""Why a worker has no jobs: one plain sentence for its owner, out of what the coordinator sees. Pure.
+
+It names nobody: of others it says how many they are and how fast. Demand is what waits now (`waiting`) and what was
+refused lately for want of a worker or of room (`refused`), by model.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from coordinator.dashboard.watch import ReplicaSnapshot, WorkerSnapshot
+from wire.offers import ModelOffer
+
+OWNERS_WORD = ("paused", "off_schedule", "owner_uses_gpu", "too_hot", "too_much_power")  # issues that close slots
+SLOWER = 0.8  # of the others' speed
+MOST_WANTED = 3
+
+
+@dataclass(frozen=True)
+class Why:
+    """`code` is for programs; `remedy`: what the owner can do, if anything."""
+
+    code: str
+    message: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Network:
+    """What is known of all: the workers, and demand by model."""
+
+    workers: Sequence[WorkerSnapshot]
+    waiting: Mapping[str, int]
+    refused: Mapping[str, int]
+
+
+def why_idle(worker: WorkerSnapshot, network: Network) -> Why | None:
+    """The first reason that holds; None: it has jobs."""
+    if worker.status == "busy":
+        return None
+    return _closed(worker) or _unfit(worker, network) or _unwanted(worker, network) or _others_first(worker, network)
+
+
+# ---- it takes none ---------------------------------------------------------------------------------------------------
+
+
+def _closed(worker: WorkerSnapshot) -> Why | None:
+    match worker.status:
+        case "away":
+            return Why("away", "Its line is down: it is not connected.", "Look at its machine and its log.")
+        case "draining":
+            return Why("draining", "It takes no new jobs: it is about to leave.")
+        case "resting":
+            left_s = worker.rest_s or 0.0
+            when = f"in {left_s:.0f} s" if left_s >= 1 else "now"
+            message = f"Jobs failed on it, so it rests; {when} it is tested with a job that nobody waits for."
+            return Why(
+                "resting", message, "Its problems and its log say what failed. Each further fault doubles the rest."
+            )
+        case "loading":
+            return Why("loading", "Its model is still being loaded.", "Nothing: it takes jobs once it is there.")
+        case "down":
+            remedy = "Its problems say why; `supernet-worker --check` looks for more."
+            return Why("not_ready", "Nothing is ready on it: its engine is down.", remedy)
+        case "paused":
+            for issue in worker.issues:
+                if issue.code in OWNERS_WORD:
+                    return Why(issue.code, f"It offers no slots: {issue.message}.", issue.remedy)
+            return Why("no_slots", "It offers no slots now.")
+    return None
+
+
+# ---- nobody wants it -------------------------------------------------------------------------------------------------
+
+
+def _unfit(worker: WorkerSnapshot, network: Network) -> Why | None:
+    """Requests wait for its model, and still it stands idle."""
+    if worker.held_back:
+        return None
+    for replica in worker.serves():
+        count = network.waiting.get(replica.offer.id, 0)
+        if not count:
+            continue
+        if not isinstance(replica.offer, ModelOffer):
+            message = f"{_requests(count)} for {replica.offer.id} that it cannot make: another kind, or larger ones."
+            return Why("cannot_serve", message)
+        longest = max(each.offer.context for each in _same(replica, network) if isinstance(each.offer, ModelOffer))
+        more = f" (others have {longest:,})" if longest > replica.offer.context else ""
+        message = (
+            f"{_requests(count)} for {replica.offer.id} that it may not have: they need more context than its "
+            f"{replica.offer.context:,} tokens{more} or see pictures, or their clients' limits are reached."
+        )
+        return Why("cannot_serve", message, "A longer context (--context) takes longer prompts." if more else "")
+    return None
+
+
+def _unwanted(worker: WorkerSnapshot, network: Network) -> Why | None:
+    """Nobody asks for what it serves: neither of it nor of others."""
+    mine = worker.serves()
+    if any(each.busy for replica in mine for each in _same(replica, network)):
+        return None
+    names = ", ".join(replica.offer.id for replica in mine)
+    wanted = _wanted(network, {replica.offer.id for replica in mine})
+    if not wanted:
+        return Why("no_demand", f"Nobody asks for {names} now, and nothing waits for another model.")
+    return Why(
+        "others_wanted",
+        f"Nobody asks for {names} now. Others wait for {wanted}.",
+        "Serve what is wanted, if it fits: the page Models says what does.",
+    )
+
+
+def _wanted(network: Network, but: set[str]) -> str:
+    """What waits or was refused, the most wanted first, in words."""
+    score = {
+        model: network.waiting.get(model, 0) + network.refused.get(model, 0)
+        for model in network.waiting.keys() | network.refused.keys()
+        if model not in but
+    }
+    best = sorted((model for model, count in score.items() if count), key=lambda model: (-score[model], model))
+    return "; ".join(
+        f"{model}: {network.waiting.get(model, 0):,} waiting, {network.refused.get(model, 0):,} refused today"
+        for model in best[:MOST_WANTED]
+    )
+
+
+# ---- others have them ------------------------------------------------------------------------------------------------
+
+
+def _others_first(worker: WorkerSnapshot, network: Network) -> Why:
+    if not worker.proven and (worker.held_back or not any(replica.tokens for replica in worker.replicas)):
+        message = (
+            "Its owner is new here: beside proven ones all workers of a new owner get two jobs at once, and two more "
+            "for each that they finish."
+        )
+        return Why("probation", message, "Nothing: leave it running, it grows with each finished job.")
+    for replica in worker.serves():
+        others = [each for each in _same(replica, network) if each is not replica and each.busy]
+        if not others:
+            continue
+        busy = f"{len(others):,} other{'s' if len(others) > 1 else ''} now"
+        own, theirs = _tps(replica), [tps for tps in map(_tps, others) if tps is not None]
+        if isinstance(replica.offer, ModelOffer) and own is None:
+            message = (
+                f"{replica.offer.id} is served by {busy}. This one has not measured its speed, and counts as slow."
+            )
+            return Why("not_measured", message, "`supernet-worker --benchmark` measures it.")
+        if own is not None and theirs and own < SLOWER * median(theirs):
+            message = (
+                f"{replica.offer.id} is served by {busy}, with {median(theirs):,.0f} tokens a second for one chat "
+                f"where this one has {own:,.0f}: a job goes where its answer is there soonest."
+            )
+            return Why("slower", message, "A smaller model is faster on this machine.")
+        message = f"{replica.offer.id} is served by {busy}: there are more slots than requests, and it waits its turn."
+        return Why("enough_workers", message)
+    return Why("waiting", "It is ready and waits for its next job.")
+
+
+def _same(replica: ReplicaSnapshot, network: Network) -> list[ReplicaSnapshot]:
+    return [each for one in network.workers for each in one.serves(replica.offer.id)]
+
+
+def _tps(replica: ReplicaSnapshot) -> float | None:
+    """Tokens a second of one chat alone, as it measured itself."""
+    if not isinstance(replica.offer, ModelOffer) or not replica.offer.speed:
+        return None
+    first = min(replica.offer.speed, key=lambda point: point.streams)
+    return first.decode_tps / first.streams
+
+
+def _requests(count: int) -> str:
+    return "1 request waits" if count == 1 else f"{count:,} requests wait"
