@@ -100,7 +100,7 @@ def test_a_month_is_shown_as_the_ledger_has_it_and_every_act_is_done(network: Ne
         here.picture("operator-money")
         page.get_by_role("button", name="Approve…").click()
         page.get_by_role("dialog").get_by_role("button", name="Approve", exact=True).press("Enter")
-        expect(page.get_by_role("button", name="Sent…")).to_be_visible()
+        expect(page.get_by_role("button", name="Sent…", exact=True)).to_be_visible()
 
         page.get_by_role("link", name="Accounts", exact=True).click()
         rows = page.locator(".oprows > li")

@@ -1,6 +1,7 @@
 from coordinator.accounts.accounts import KeyRequest, create_account, create_key
 from coordinator.accounts.loading import load
-from coordinator.accounts.rows import set_account, set_key
+from coordinator.accounts.rows import set_key
+from coordinator.operating.changes import change_account
 from coordinator.store.database import Database
 
 
@@ -11,5 +12,5 @@ def test_what_is_held_in_memory_are_the_keys_that_work_and_the_hashes_of_disable
     loaded = load(database, 2)
     assert [principal.key for principal in loaded.in_use.values()] == [rows[0].id]
     assert loaded.disabled == {rows[1].hash}
-    set_account(database, rows[0].account, disabled=True)
+    change_account(database, rows[0].account, {"disabled": True}, "me", 1)
     assert load(database, 2).disabled == set()

@@ -4,7 +4,6 @@ import pytest
 
 from coordinator.accounts.accounts import create_account
 from coordinator.accounts.errors import AccountError, NotFound
-from coordinator.accounts.rows import set_account
 from coordinator.alerts.address_rows import (
     MOST_ADDRESSES,
     MOST_FAILURES,
@@ -22,6 +21,7 @@ from coordinator.alerts.address_rows import (
 )
 from coordinator.alerts.subject_rows import interesting, see
 from coordinator.alerts.subjects import Key, Sighting
+from coordinator.operating.changes import change_account
 from coordinator.store.database import Database
 
 URL = "https://discord.com/api/webhooks/123456/averysecrettoken"
@@ -71,7 +71,7 @@ def test_with_the_last_address_what_was_wrong_is_forgotten(database: Database, a
 
 def test_a_disabled_account_is_told_nothing(database: Database, account: str) -> None:
     add_address(database, made(account))
-    set_account(database, account, disabled=True)
+    change_account(database, account, {"disabled": True}, "me", 1)
     with database.transaction() as connection:
         assert all_addresses(connection) == []
 

@@ -25,7 +25,7 @@ def test_every_account_is_on_one_page(database: Database, sort: Sort, descending
         values += [line.sorted_by for line in lines]
         after = (lines[-1].sorted_by, lines[-1].id)
     assert sorted(found) == sorted(account.id for account in list_accounts(database))
-    assert values == sorted(values, reverse=descending)  # type: ignore[type-var]
+    assert values == sorted(values, reverse=descending)
 
 
 def test_a_line_says_what_the_ledger_says(database: Database) -> None:

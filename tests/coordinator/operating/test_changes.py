@@ -42,7 +42,7 @@ def test_a_grant_is_booked_once_for_its_token_and_another_under_it_is_refused(da
 
     def given(nano: int, reason: str = "grant") -> bool:
         order = grant(account, "spark", nano, 5, "deposit" if reason == "deposit" else "grant", "", "t")
-        rivals = tuple(granted(account, other, "t") for other in ("grant", "deposit", "payout") if other != reason)  # type: ignore[arg-type]
+        rivals = tuple(granted(account, other, "t") for other in ("grant", "deposit", "payout") if other != reason)
         return give(database, order, rivals, act, 5)
 
     assert (given(5), given(5)) == (False, True)
