@@ -63,14 +63,20 @@ def _mature(connection: Connection, terms: Terms, at_ms: int) -> int:
 
 
 def _due(connection: Connection, terms: Terms, at_ms: int) -> list[tuple[int, str, Currency, int, int]]:
-    old = earnings.c.at_ms <= at_ms - round(terms.seconds * 1000)
-    statement = select(*(earnings.c[name] for name in ("id", "account", "currency", "nano", "given")))
-    statement = statement.where(earnings.c.matured_ms.is_(None), old).order_by(earnings.c.id).limit(BATCH)
+    """What is old enough, of accounts that have earned often enough; an index has what has not matured, by its time."""
+    old = (earnings.c.matured_ms.is_(None), earnings.c.at_ms <= at_ms - round(terms.seconds * 1000))
+    statement = select(*(earnings.c[name] for name in ("id", "account", "currency", "nano", "given"))).where(*old)
     if terms.jobs > 1:
-        jobs = func.count(earnings.c.job.distinct()) >= terms.jobs
-        proven = select(earnings.c.account).group_by(earnings.c.account).having(jobs)
-        statement = statement.where(earnings.c.account.in_(proven))
-    return [(row[0], row[1], row[2], row[3], row[4]) for row in connection.execute(statement).all()]
+        waiting = select(earnings.c.account).where(*old).distinct().subquery()
+        # No further than to the job that makes it enough: an account may have millions. And counted, as SQLite 3.40
+        # leaves out DISTINCT in EXISTS and OFFSET in a scalar subquery.
+        other = earnings.alias()
+        jobs = select(other.c.job).where(other.c.account == waiting.c.account).correlate(waiting).distinct()
+        first = jobs.limit(terms.jobs).subquery()
+        often = select(func.count()).select_from(first).scalar_subquery() >= terms.jobs
+        statement = statement.where(earnings.c.account.in_(select(waiting.c.account).where(often)))
+    rows = connection.execute(statement.order_by(earnings.c.at_ms, earnings.c.id).limit(BATCH)).all()
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
 
 
 @dataclass(frozen=True)

@@ -260,6 +260,8 @@ holds = Table(
     Index("holds_by_request_id", "account", "request_id", "at_ms", "job", **_WHERE_NAMED),
 )
 
+_YOUNG = text("matured_ms IS NULL")
+
 # What a worker earned with a job; it waits in escrow until `matured_ms` says otherwise. `given`: what of it was paid
 # with given tokens.
 earnings = Table(
@@ -278,6 +280,7 @@ earnings = Table(
     Index("earnings_in_escrow", "account", "matured_ms"),
     Index("earnings_of_worker", "worker", "nano"),
     Index("earnings_of_account", "account", "id"),  # what is not in earning_days yet
+    Index("earnings_by_age", "at_ms", "account", sqlite_where=_YOUNG, postgresql_where=_YOUNG),  # as far as they wait
 )
 
 # What could be paid out of the operator's promotion budget on one day: to all accounts, and to each. One row for each

@@ -1,8 +1,12 @@
+from sqlalchemy import select
+
 from coordinator.clock import DAY_MS
+from coordinator.ledger.audit import check
 from coordinator.ledger.escrow import Earned, Terms, WorkerRow, earned, mature, workers
-from coordinator.ledger.grants import Balance
+from coordinator.ledger.grants import Balance, grant
 from coordinator.ledger.pricing import Payee
 from coordinator.store.database import Database
+from coordinator.store.tables import earnings
 from tests.coordinator.ledger.builders import Client, client, do, hold, payer, settle, spark
 
 
@@ -33,6 +37,20 @@ def test_a_newcomer_waits_until_it_has_earned_with_enough_jobs(database: Databas
     assert mature(database, Terms(0.0, 2), 1000) == 0
     earn(database, alice, bob, "j1", 20)
     assert mature(database, Terms(0.0, 2), 1000) == 2
+
+
+def test_a_job_that_was_paid_in_two_currencies_is_one_and_a_newcomer_holds_up_nobody(database: Database) -> None:
+    alice, bob, carol = payer(database, spark_nano=500), client(database, "bob", 0), client(database, "carol", 0)
+    do(database, grant(alice.account, "sogni", 5000, 1, "deposit", ""))
+    for who, job in ((bob, "j"), (carol, "k"), (carol, "l")):
+        payee = Payee(f"{who.account}/w", who.account, 900)
+        do(database, hold(alice, job, 1000), settle(alice, job, 1000, (payee,), 10))
+    rows = database.query(select(earnings.c.job).where(earnings.c.account == bob.account))
+    assert [row.job for row in rows] == ["j", "j"]
+    assert mature(database, Terms(0.0, 2), 1000) == 2
+    assert [spark(database, who).escrow for who in (bob, carol)] == [500, 0]
+    assert mature(database, Terms(0.0, 2), 1000) == 0
+    assert check(database) == []
 
 
 def test_workers_that_earned_are_listed_the_last_one_first(database: Database) -> None:
