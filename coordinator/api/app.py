@@ -155,7 +155,7 @@ def _network(services: Services, models: ModelsApi) -> list[tuple[str, str, Endp
         ("GET", "/v1/network/history", past.history),
         ("GET", "/v1/network/models", past.overview),
         ("GET", "/v1/network/models/{model}", past.show),
-        ("GET", "/v1/network/workers/{worker}", network.worker),
+        ("GET", "/v1/network/workers/{worker}", past.now),
         ("GET", "/v1/network/workers/{worker}/history", past.worker),
         ("GET", "/v1/network/workers/{worker}/earnings", network.earnings),
     ]

@@ -1,6 +1,7 @@
 """What the network did: /v1/network/history, and each model as it is and was: /v1/network/models. Nobody is named in
 it, and who may see the network may see this."""
 
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,9 +20,12 @@ from coordinator.history.reader import MONTH_DAYS, Reader, days_ago, hours_ago
 from coordinator.history.reading import Row
 from coordinator.ledger.pricing import CURRENCIES, Units, decimal
 from coordinator.openai.media.models import UNITS, kinds
+from coordinator.store.errors import StoreError
 from wire.catalog import ModelSpec
 from wire.errors import ErrorCode, SupernetError, invalid
 from wire.media_catalog import MediaSpec
+
+log = logging.getLogger("supernet.history")
 
 Spec = ModelSpec | MediaSpec
 STEPS = (FIVE_MINUTES_MS, HOUR_MS, DAY_MS)
@@ -113,6 +117,17 @@ class HistoryApi:
         rows = {row["day"]: row for row in await self.reader.ask(reading.worker_days, worker.key, first)}
         told = [{"day": _day(day * DAY_MS), **words.of_worker(rows.get(day, {}))} for day in range(first, first + days)]
         return JSONResponse({"object": "network.worker.history", "data": told}, headers=PRIVATE)
+
+    async def now(self, request: Request) -> Response:
+        """One worker in full; why it has no jobs knows what was refused in a day, if the database can be asked."""
+        try:
+            day = await self.reader.day([spec.id for spec in self._specs()], now_ms())
+        except (StoreError, SupernetError) as error:
+            log.debug("what is wanted cannot be read: %s", error)
+        else:
+            feed = self.network.feed
+            feed.refused = {name: row.get("no_worker", 0) + row.get("turned_away", 0) for name, row in day.items()}
+        return await self.network.worker(request)
 
     # ---- inside --------------------------------------------------------------------------------------------------
 

@@ -73,7 +73,7 @@ class Feed:
         self._views: dict[Viewer, _View] = {}
         self._next = asyncio.Event()
         self._others = others
-        self.refused: Mapping[str, int] = {}  # today, for want of a worker or of room, by model
+        self.refused: Mapping[str, int] = {}  # in 24 hours, for want of a worker or of room, by model
         self.newest = ""  # of the worker's versions that this coordinator gives out
         self._asking = asyncio.Lock()
         self._looks: list[Look] = []  # of the other replicas

@@ -45,6 +45,8 @@ def why_idle(worker: WorkerSnapshot, network: Network) -> Why | None:
 
 
 def _closed(worker: WorkerSnapshot) -> Why | None:
+    if worker.order:
+        return Why("ordered", f"The operator of the network gives it none{worker.order_note}.", "Ask the operator.")
     match worker.status:
         case "away":
             return Why("away", "Its line is down: it is not connected.", "Look at its machine and its log.")
@@ -119,7 +121,7 @@ def _wanted(network: Network, but: set[str]) -> str:
     }
     best = sorted((model for model, count in score.items() if count), key=lambda model: (-score[model], model))
     return "; ".join(
-        f"{model}: {network.waiting.get(model, 0):,} waiting, {network.refused.get(model, 0):,} refused today"
+        f"{model}: {network.waiting.get(model, 0):,} waiting, {network.refused.get(model, 0):,} refused in 24 hours"
         for model in best[:MOST_WANTED]
     )
 

@@ -47,6 +47,7 @@ SCHEDULE = Issue(code="off_schedule", severity="info", message="outside of 22:00
     ("status", "more", "code", "words"),
     [
         ("away", {}, "away", "not connected"),
+        ("resting", {"order": "rest", "order_note": ": heat"}, "ordered", "gives it none: heat."),
         ("draining", {}, "draining", "about to leave"),
         ("resting", {"rest_s": 12.4}, "resting", "in 12 s it is tested"),
         ("resting", {"rest_s": 0.0}, "resting", "now it is tested"),
@@ -69,7 +70,7 @@ def test_a_worker_with_jobs_has_no_reason() -> None:
 def test_nobody_asks_for_its_model_and_others_are_wanted() -> None:
     found = why(mine(), waiting={"big": 4, "m": 0}, refused={"big": 12, "small": 30})
     assert found.code == "others_wanted"
-    assert "small: 0 waiting, 30 refused today; big: 4 waiting, 12 refused today" in found.message
+    assert "small: 0 waiting, 30 refused in 24 hours; big: 4 waiting, 12 refused in 24 hours" in found.message
     assert why(mine(), refused={"m": 5}).code == "no_demand", "its own model is what it serves"
     assert "Nobody asks for m" in why(mine()).message
 

@@ -7,6 +7,7 @@ import { h, link, say } from "../parts/dom.js";
 import { dollars, plural, whole } from "../parts/format.js";
 import { Problems } from "../parts/problems.js";
 import { toolWords } from "../network/makings.js";
+import { wantedCard } from "./wanted.js";
 
 const EVERY_MS = 2000;
 
@@ -20,7 +21,9 @@ export function addWorkerPage(root, { askForKey }) {
       const [served, network] = await Promise.all([json("/downloads", { signal: stop.signal }), json("/v1/network", { signal: stop.signal })]);
       if (network.viewer === "public") return askForKey();
       const arrival = new Arrival(network.workers, stop.signal);
-      body.replaceChildren(keyCard(), commandsCard(served), arrival.node);
+      const wanted = await wantedCard(stop.signal);
+      if (stop.signal.aborted) return;
+      body.replaceChildren(...(wanted ? [wanted] : []), keyCard(), commandsCard(served), arrival.node);
       arrival.watch();
     } catch (error) {
       if (stop.signal.aborted) return;
