@@ -11,6 +11,8 @@ import { docsPage } from "./docs/docs.js";
 import { requestsPage } from "./account/requests.js";
 import { recall, signOut as endSession } from "./account/identity.js";
 import { operatorPage } from "./operator/operator.js";
+import { modelPage } from "./models/model.js";
+import { modelsPage } from "./models/models.js";
 import { networkPage } from "./network/network.js";
 import { forget, playgroundPage } from "./playground/playground.js";
 import { signInPage } from "./account/signin.js";
@@ -25,6 +27,8 @@ import { workerPage } from "./network/worker.js";
 /** @type {[RegExp, string, Page][]} */
 const PAGES = [
   [/^\/$/, "Network", networkPage],
+  [/^\/models$/, "Models", modelsPage],
+  [/^\/models\/([^/]+)$/, "Model", modelPage],
   [/^\/playground$/, "Playground", playgroundPage],
   [/^\/account$/, "Account", accountPage],
   [/^\/requests$/, "My requests", requestsPage],

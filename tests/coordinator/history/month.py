@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,14 +28,22 @@ FINISHES = ("stop",) * 16 + (
 )
 
 
-def made_up(who: Client, count: int, days: float = 30, seed: int = 1, until_ms: int = NOW_MS) -> list[UsageRow]:
-    """Ended jobs in the order of their ends."""
+def made_up(
+    who: Client,
+    count: int,
+    days: float = 30,
+    seed: int = 1,
+    until_ms: int = NOW_MS,
+    models: Sequence[str] = MODELS,
+) -> list[UsageRow]:
+    """Ended jobs in the order of their ends; the last of the models draws."""
     die = random.Random(seed)
     rows: list[UsageRow] = []
     for at_ms in sorted(until_ms - round(die.random() * days * DAY_MS) for _ in range(count)):
-        model, finish = die.choice(MODELS), die.choice(FINISHES)
+        model, finish = die.choice(models), die.choice(FINISHES)
+        draws = model == models[-1]
         tokens = die.randrange(0, 500)
-        first_ms = None if finish == "coordinator_lost" or model == "draws" else round(die.lognormvariate(6, 1))
+        first_ms = None if finish == "coordinator_lost" or draws else round(die.lognormvariate(6, 1))
         row = usage(who, f"h{seed}-{len(rows)}", die.randrange(0, 10**6), at_ms, model=model, finish=finish)
         rows.append(
             replace(
@@ -43,13 +52,13 @@ def made_up(who: Client, count: int, days: float = 30, seed: int = 1, until_ms: 
                 attempts=die.choice((1, 1, 1, 2)),
                 prompt=die.randrange(1, 4000),
                 cached=die.randrange(0, 50),
-                completion=0 if model == "draws" else tokens,
+                completion=0 if draws else tokens,
                 reasoning=tokens // 3,
                 queued_ms=die.randrange(0, 5000),
                 first_token_ms=first_ms,
                 total_ms=(first_ms or 0) + tokens * die.randrange(1, 60),
-                kind="generate_image" if model == "draws" else None,
-                units=die.randrange(1, 5) if model == "draws" else None,
+                kind="generate_image" if draws else None,
+                units=die.randrange(1, 5) if draws else None,
             )
         )
     return rows

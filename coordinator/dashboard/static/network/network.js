@@ -6,6 +6,7 @@ import { legend } from "./cells.js";
 import { Flow } from "./flow.js";
 import { Lanes } from "./lanes.js";
 import { watchNetwork } from "./live.js";
+import { Ranges } from "./ranges.js";
 import { Problems } from "../parts/problems.js";
 import { Tiles } from "./tiles.js";
 
@@ -29,6 +30,8 @@ class NetworkView {
     this.lanes = new Lanes();
     this.tiles = new Tiles();
     this.problems = new Problems();
+    this.ranges = new Ranges();
+    this.shown = false;
     this.now = h("strong", { class: "big" }, "–");
     this.facts = h("ul", { class: "facts" });
     this.fact = { busy: this.#fact("slots busy"), workers: this.#fact("workers"), waiting: this.#fact("waiting") };
@@ -44,7 +47,7 @@ class NetworkView {
         this.flow.node, this.queue),
       this.problems.node,
       h("section", { class: "card", "aria-labelledby": "models-title" }, h("h2", { id: "models-title" }, "Models"), this.lanes.node),
-      this.empty, this.workers,
+      this.empty, this.ranges.node, this.workers,
     );
     this.problems.node.hidden = true;
     this.empty.hidden = true;
@@ -52,6 +55,8 @@ class NetworkView {
 
   show(network) {
     const { totals } = network;
+    if (!this.shown) this.ranges.choose(1); // who may not see the network is asked for a key first
+    this.shown = true;
     say(this.now, speed(totals.tokens_per_second));
     say(this.fact.busy, `${whole(totals.busy)} of ${whole(totals.slots)}`);
     say(this.fact.workers, whole(totals.workers));
