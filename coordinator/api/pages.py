@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from coordinator.api.elsewhere import instead
 from coordinator.dashboard.files import HEADERS, PAGE, File, read_files
 
 OPENAPI = Path(__file__).with_name("openapi.json").read_bytes()  # `scripts/openapi` reads it off the readers
@@ -19,6 +20,9 @@ class Pages:
     files: dict[str, File] = field(default_factory=read_files)
 
     async def page(self, request: Request) -> Response:
+        """Where a program may have meant another path it is told so in JSON: a page would only confuse it."""
+        if instead(request.url.path) and "text/html" not in request.headers.get("accept", ""):
+            raise HTTPException(404)
         return response(self.files[PAGE], request)
 
     async def file(self, request: Request) -> Response:

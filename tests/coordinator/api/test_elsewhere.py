@@ -17,6 +17,11 @@ async def test_the_404_says_what_to_use_whether_with_a_key_or_not(coordinator: C
     async with httpx.AsyncClient(base_url=coordinator.url) as http:
         for method in ("GET", "POST"):
             response = await http.request(method, path)
+            if (method, path) == ("POST", "/models"):
+                assert response.status_code == 405, "there is a page"
+                continue
             assert response.status_code == 404
             message = response.json()["error"]["message"]
             assert message == f"Unknown request URL: {method} {path}. {INSTEAD[path]}"
+        page = await http.get("/models", headers={"accept": "text/html,*/*"})
+        assert (page.status_code, page.headers["content-type"][:9]) == (200, "text/html")

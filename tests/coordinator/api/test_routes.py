@@ -82,7 +82,7 @@ SERVED: dict[str, dict[str, int]] = {
     "/v1/network/models": {"GET": 401},
     "/v1/network/models/m": {"GET": 401},
     "/v1/network/workers/w/history": {"GET": 401},
-    "/models": {"GET": 200},
+    "/models": {"GET": 404},
     "/models/tiny": {"GET": 200},
     "/v1/network/workers/w": {"GET": 401},
     "/v1/network/workers/w/earnings": {"GET": 401},
