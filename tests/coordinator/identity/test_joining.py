@@ -23,9 +23,11 @@ from coordinator.identity.tokens import Tokens
 from coordinator.ledger.grants import balances_of
 from coordinator.ledger.orders import PayoutState
 from coordinator.ledger.payouts import decide, of_account
+from coordinator.ledger.requests import called
 from coordinator.store.database import Database
 from coordinator.store.history_tables import history_workers
 from coordinator.store.operator_tables import payouts
+from tests.coordinator.ledger.builders import Client, client, do, hold
 
 NEW = Newcomer("acc_1", "member-1", Passkey("pk", b"key", 0))
 
@@ -144,3 +146,14 @@ def test_notes_of_invites_say_nothing_of_a_deleted_account(database: Database) -
     add_invite(database, new_invite(tokens, 6, 1, "Eve")[1])
     delete_account(database, "acc_1", 7)
     assert {row.note for row in list_invites(database)} == {"", "Eve"}
+
+
+def test_what_clients_called_the_requests_of_a_deleted_account_goes_with_it(database: Database) -> None:
+    sign_up(database, b"p", NEW, answered(1), 1000, 6)
+    mine, eve = Client("acc_1", list_keys(database, "acc_1")[0].id), client(database, "eve")
+    do(database, hold(mine, "a", request_id="ada@example.org"), hold(eve, "b", request_id="eve@example.org"))
+    assert called(database, "acc_1", None, "ada@example.org") == ("a",)
+    delete_account(database, "acc_1", 7)
+    assert called(database, "acc_1", None, "ada@example.org") == ()
+    assert called(database, "acc_1", "a", None) == ("a",), "the books stay"
+    assert called(database, eve.account, None, "eve@example.org") == ("b",)
