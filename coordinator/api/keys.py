@@ -62,11 +62,11 @@ class KeysApi:
         if request.path_params["key_id"] != CURRENT:
             _, _, row = await self._addressed(request)
             return JSONResponse(await self._told(row))
-        principal, account = await self.access.authenticate(request, also=SCOPES)
+        principal, _ = await self.access.authenticate(request, also=SCOPES)
         if principal.session_ends_ms is not None:
             raise SupernetError(ErrorCode.NOT_FOUND, "You are signed in, and ask with no key: name one by its id.")
         row = await self.access.read(get_key, principal.key)
-        spent = await self._spent(account.id)
+        spent = await self._spent(row.account)
         holds = {
             "limits": asdict(quota_of(principal.limits, self.access.quota)),
             "remaining_nano_usd": _remaining(principal, spent),
