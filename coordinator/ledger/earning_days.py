@@ -15,7 +15,7 @@ from coordinator.store.database import Database
 from coordinator.store.rollup_tables import earning_days
 from coordinator.store.tables import earnings, usage
 
-BATCH = 10_000  # each row looks for its job's usage
+BATCH = 2_000  # each row looks for its job's usage: 70 ms on a busy core, in which nobody books
 COUNTED = ("jobs", "prompt", "completion", "units")
 MONEY = ("nano", "given")
 

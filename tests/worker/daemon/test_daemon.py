@@ -109,6 +109,30 @@ class Gpu:
         return (Reading("RTX", 24, 12, temperature_c=50.0, others_utilisation=0.9 * self.playing, others_bytes=0),)
 
 
+class Meter:
+    """Sensors of a card that draws 180 W."""
+
+    def read(self) -> tuple[Reading, ...]:
+        return (Reading("RTX", 24, power_w=180.0),)
+
+
+async def test_a_heartbeat_tells_the_energy_that_the_cards_drew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon_module, "LOOK_S", 0.01)
+    monkeypatch.setattr(daemon_module, "TICK_S", 0.01)
+
+    async def play(they: Coordinator) -> None:
+        await they.until("hello")
+        await they.socket.send(encode(Welcome(session="s", heartbeat_s=0.05)))
+        while not (power := (await they.until("capacity")).get("power")) or power["seconds"] < 0.2:
+            pass
+        assert power["joules"] == pytest.approx(180.0 * power["seconds"], abs=180.0 * 0.05 + 0.05)  # both are rounded
+
+    async with coordinator(play) as (url, played):
+        running = Running(url, owner=Owner(sensors=Meter()))
+        await played
+        assert await finish(running) == EXIT_OK
+
+
 async def test_the_owners_game_lowers_the_slots_and_the_coordinator_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daemon_module, "LOOK_S", 0.02)
     monkeypatch.setattr(daemon_module, "TICK_S", 0.01)
