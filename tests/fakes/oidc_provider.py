@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -86,7 +86,16 @@ class OidcProvider:
             "id_token": self.token(subject, asked["nonce"], access),
         }
 
+    _closed: asyncio.Event = field(default_factory=asyncio.Event)
+    _serving: set["asyncio.Task[None] | None"] = field(default_factory=set)
+
+    async def close(self) -> None:
+        """Let whoever waits for an answer have it."""
+        self._closed.set()
+        await asyncio.gather(*filter(None, self._serving))
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._serving.add(asyncio.current_task())
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             path = head.split(" ")[1]
@@ -94,7 +103,8 @@ class OidcProvider:
             body = await reader.readexactly(int(lengths[0].partition(":")[2]) if lengths else 0)
             self.heard = head + body.decode() if path == "/token" else self.heard
             self.asked[path] = self.asked.get(path, 0) + 1
-            await asyncio.sleep(self.delay_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closed.wait(), self.delay_s)
             if path in self.raw:
                 writer.write(self.raw[path])
             else:
@@ -104,6 +114,9 @@ class OidcProvider:
             pass  # the client has left
         finally:
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+            self._serving.discard(asyncio.current_task())
 
     def _answer(self, path: str, body: str) -> tuple[int, dict[str, Any]]:
         if path == "/.well-known/openid-configuration":
@@ -127,3 +140,4 @@ async def standing(provider: OidcProvider) -> AsyncIterator[OidcProvider]:
         yield provider
     finally:
         server.close()
+        await provider.close()

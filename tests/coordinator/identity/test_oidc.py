@@ -111,7 +111,7 @@ async def test_a_provider_that_is_not_well_is_told_in_plain_words(path: str, ill
 async def test_a_slow_provider_hangs_nobody_and_is_not_asked_again_at_once() -> None:
     clock = Clock()
     async with standing(OidcProvider(delay_s=3600)) as provider:
-        one = known(provider, clock, whole_s=0.05)
+        one = known(provider, clock, whole_s=1)
         done = await asyncio.gather(*(one.authorization_url(HERE, MADE) for _ in range(20)), return_exceptions=True)
         assert all(isinstance(error, SupernetError) for error in done)
         assert provider.asked == {DOCUMENT: 1}

@@ -82,6 +82,6 @@ export function linksCard({ data, providers }, passkeys, again) {
     h("ul", { class: "keylist" }, data.map((one) => h("li", {},
       h("div", {}, h("strong", {}, one.name), h("p", { class: "muted" }, `linked ${day(one.created)}${one.used ? ` · last used ${day(one.used)}` : ""}${one.provider ? "" : " · nobody signs in with it here any more"}`)),
       ways > 1 || !one.provider ? twice("Unlink", "Unlink for good?", () => remove(one.id)) : h("small", { class: "muted" }, "your only way in")))),
-    h("p", { class: "muted" }, "All that is kept of it is who you are there, as a number: no name, no e-mail address."),
+    h("p", { class: "muted" }, "All that is kept is the id that you have there: no name, no e-mail address."),
     h("div", { class: "row" }, providers.map((one) => h("button", { type: "button", onclick: () => link(one) }, `Link ${one.name}`))));
 }
