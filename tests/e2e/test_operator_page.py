@@ -14,13 +14,14 @@ from coordinator.clock import DAY_MS
 from coordinator.ledger.audit import check
 from coordinator.ledger.escrow import Terms, mature
 from coordinator.ledger.grants import balances_of
+from coordinator.ledger.orders import Settle
 from coordinator.ledger.payouts import Wanted, ask
 from coordinator.ledger.pricing import SPARK_NANO, Payee
 from coordinator.operating.money import sums
 from coordinator.operating.worker_orders import standing
 from coordinator.store.audit_log import read
 from coordinator.store.database import Database
-from tests.coordinator.ledger.builders import do, hold, payer, settle
+from tests.coordinator.ledger.builders import do, hold, payer, usage
 from tests.e2e.browser import PATIENCE_MS, Visit, visit
 from tools.local_network import Network
 
@@ -49,7 +50,7 @@ def a_month(database: Database) -> tuple[str, str]:
         do(
             database,
             hold(alice, job, SPARK_NANO, at_ms=at_ms - 50, deadline_ms=at_ms + 50),
-            settle(alice, job, SPARK_NANO, paid, at_ms),
+            Settle(job, SPARK_NANO, paid, (usage(alice, job, SPARK_NANO, at_ms),), at_ms),
         )
     mature(database, Terms(0, 0), now_ms)
     do(database, hold(alice, "open", SPARK_NANO, at_ms=now_ms - 90_000, deadline_ms=now_ms + 900_000))
