@@ -71,26 +71,27 @@ class AlertsApi:
     async def create(self, request: Request) -> Response:
         """Add an address. The answer is the only place where the secret is shown that a webhook's messages are signed
         with."""
-        _, account = await self.access.authenticate(request)
+        principal, account = await self.access.authenticate(request)
         if not self.alerts.allowed:
             raise SupernetError(ErrorCode.PERMISSION_DENIED, NOT_ALLOWED)
         address = self._wanted(Fields(load(await read_body(request))), account.id)
-        await self.access.read(add_address, address)
+        await self.access.do(self.access.act(principal, account, "alert create", address.id), add_address, address)
         self.alerts.changed()
         secret = {"secret": shown(self.alerts.sender.secret(address.id))} if address.service == "webhook" else {}
         return JSONResponse({**_address(address), **secret}, 201)
 
     async def delete(self, request: Request) -> Response:
         """Remove an address, with all that waits to be sent there."""
-        _, account = await self.access.authenticate(request)
+        principal, account = await self.access.authenticate(request)
         name = request.path_params["alert_id"]
-        await self.access.read(remove_address, account.id, name)
+        act = self.access.act(principal, account, "alert delete", name)
+        await self.access.do(act, remove_address, account.id, name)
         self.alerts.changed()
         return JSONResponse({"object": "account.alert.deleted", "id": name, "deleted": True})
 
     async def test(self, request: Request) -> Response:
         """Send a message now, and say what became of it: that, and nothing of what the other side answered."""
-        _, account = await self.access.authenticate(request)
+        principal, account = await self.access.authenticate(request)
         if not self.alerts.allowed:
             raise SupernetError(ErrorCode.PERMISSION_DENIED, NOT_ALLOWED)
         address = await self.access.read(get_address, account.id, request.path_params["alert_id"])
@@ -98,7 +99,8 @@ class AlertsApi:
             message = f"An account sends {TESTS} test messages an hour: try again later."
             raise RateLimited(message, TEST_EVERY_S, {})
         verdict = await self.alerts.sender.to_account(address, _test_message())
-        await self.access.read(note_test, address.id, verdict.words, verdict.delivered, now_ms())
+        act = self.access.act(principal, account, "alert test", address.id)
+        await self.access.do(act, note_test, address.id, verdict.words, verdict.delivered, now_ms())
         self.alerts.changed()
         told = {"object": "account.alert.test", "id": address.id}
         return JSONResponse({**told, "delivered": verdict.delivered, "status": verdict.words})

@@ -154,3 +154,14 @@ async def test_what_an_admins_key_does_at_another_account_is_written_down_and_wh
         (deed,) = (await operator.get("/v1/admin/audit", params={"limit": "1"})).json()["data"]
         assert (deed["action"], deed["detail"]) == ("key create", "second: admin"), "a key that may do everything"
         assert another["key"] not in str(deed)
+
+
+async def test_an_address_for_messages_that_an_operator_adds_to_an_account_is_a_deed(start_coordinator: Start) -> None:
+    body = {"service": "ntfy", "url": "https://ntfy.example/a-long-secret-topic", "alerts": ["balance_low"]}
+    async with start_coordinator(alerts=True) as coordinator:
+        async with coordinator.http() as client, coordinator.http(await operators(coordinator)) as operator:
+            await client.post("/v1/account/alerts", json=body)
+            made = (await operator.post("/v1/account/alerts", params={"account": "default"}, json=body)).json()
+            await operator.delete(f"/v1/account/alerts/{made['id']}", params={"account": "default"})
+            assert await deeds(operator) == [("alert delete", "default"), ("alert create", "default")]
+            assert "a-long-secret" not in (await operator.get("/v1/admin/audit")).text
