@@ -161,7 +161,8 @@ def test_a_month_is_shown_as_the_ledger_has_it_and_every_act_is_done(network: Ne
         assert here.too_wide() <= 0
     with closing(Database(file)) as database:
         acts = [deed.action for deed in read(database, 20)]
-        assert acts == ["invite revoke", "invite create", "worker rest", "account disable", "grant", "payout approve"]
+        done = ["invite revoke", "invite create", "worker rest", "account disable", "grant", "payout approve"]
+        assert acts[: len(done)] == done
         assert balances_of(database, alice)["spark"].available == (40 - DAYS - 1 + 2) * SPARK_NANO, "pressed twice"
         assert [row.kind for row in standing(database, 1).values()] == ["rest"] and check(database) == []
 
