@@ -155,15 +155,19 @@ class OperatorWorkersApi:
         at_ms = now_ms()
         if kind == "end":
             await self.access.read(worker_orders.end, worker, principal.key, at_ms)
-            await self.orders.refresh()
+            await self._carried_out()
             return JSONResponse({"object": "operator.order", "worker": worker, "order": None})
         if duration is None:
             raise invalid("seconds", "Missing 'seconds': say for how long.")
         await self._known(worker)
         row = OrderRow(worker, "rest" if kind == "rest" else "away", at_ms, at_ms + duration * 1000, note)
         await self.access.read(worker_orders.order, row, principal.key)
-        await self.orders.refresh()
+        await self._carried_out()
         return JSONResponse(_order(row), 201)
+
+    async def _carried_out(self) -> None:
+        await self.orders.refresh()
+        self.feed.look_anew()
 
     async def _known(self, worker: str) -> None:
         """Raises unknown_worker for one that is not connected and has never earned: a name mistyped orders nothing."""

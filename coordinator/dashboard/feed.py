@@ -125,6 +125,10 @@ class Feed:
         shown = sorted(found, key=lambda worker: not viewer.owns(worker))[:most]
         return len(found), [tile(worker, viewer) for worker in shown]
 
+    def look_anew(self) -> None:
+        """Something was changed that who asks next is to see."""
+        self._snapshot = self._own = None
+
     async def everyone(self) -> tuple[WorkerSnapshot, ...]:
         """All workers, at most a second old, for the operator."""
         await self.look_around()

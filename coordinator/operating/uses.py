@@ -4,17 +4,19 @@ from typing import Any
 
 from sqlalchemy import Select, func, select
 
+from coordinator.clock import DAY_MS
+from coordinator.ledger.usage_days import USAGE_DAYS
 from coordinator.operating.accounts import SEEN
+from coordinator.operating.worker_money import totals
 from coordinator.store.database import Database
-from coordinator.store.tables import accounts, earnings, usage
+from coordinator.store.tables import accounts
 
 
 def used_since(database: Database, since_ms: int) -> dict[str, tuple[int, int]]:
-    """Choices of requests that ended since then, and their cost in nano-dollars, by account. It reads all of them."""
-    by = usage.c.account
-    summed: Select[Any] = select(by, func.count(), func.sum(usage.c.cost_nano))
-    rows = database.query(summed.where(usage.c.at_ms >= since_ms).group_by(by))
-    return {row[0]: (int(row[1]), int(row[2])) for row in rows}
+    """Choices of requests that ended from the day (UTC) of `since_ms` on, and their cost in nano-dollars."""
+    days = USAGE_DAYS.since(since_ms // DAY_MS).subquery()
+    summed: Select[Any] = select(days.c.account, func.sum(days.c.requests), func.sum(days.c.cost_nano))
+    return {row[0]: (int(row[1]), int(row[2])) for row in database.query(summed.group_by(days.c.account))}
 
 
 def last_seen(database: Database) -> dict[str, int]:
@@ -25,5 +27,4 @@ def last_seen(database: Database) -> dict[str, int]:
 
 def worker_keys(database: Database) -> list[str]:
     """The keys of all workers that have ever earned."""
-    found: Any = select(earnings.c.worker).distinct()
-    return [row[0] for row in database.query(found)]
+    return list(totals(database))

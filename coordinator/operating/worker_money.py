@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Select, func, select
 
+from coordinator.ledger.earning_days import EARNING_DAYS
 from coordinator.store.database import Database
 from coordinator.store.tables import earnings
 
@@ -18,5 +19,7 @@ def earned_of(database: Database, workers: Sequence[str]) -> dict[str, int]:
 
 
 def totals(database: Database) -> dict[str, int]:
-    """Of every worker that has earned: of millions of earnings it takes a second, so it is kept for a while."""
-    return {row[0]: int(row[1]) for row in database.query(_BY_WORKER)}
+    """Of every worker that has earned."""
+    days = EARNING_DAYS.since(0).subquery()
+    summed: Select[Any] = select(days.c.worker, func.sum(days.c.nano)).group_by(days.c.worker)
+    return {row[0]: int(row[1]) for row in database.query(summed)}

@@ -60,7 +60,7 @@ export function paged({ path, params = {}, search, choices = [], empty, more = "
     timer = setTimeout(() => load(true), 250);
   });
   load(true);
-  return h("div", { class: "oplist" }, box || selects.length ? h("div", { class: "opfilters" }, box, selects) : null, top, rows, next);
+  return h("div", { class: "oplist", onagain: () => load(true) }, box || selects.length ? h("div", { class: "opfilters" }, box, selects) : null, top, rows, next);
 }
 
 /**
@@ -92,6 +92,9 @@ export function ask({ title, words, fields = [], act, danger = false, doing, don
   document.body.append(dialog);
   dialog.showModal();
 }
+
+/** All lists of the page are asked for anew: what was done to one thing is seen in several. */
+export const listAnew = () => document.querySelectorAll(".oplist").forEach((list) => list.dispatchEvent(new Event("again")));
 
 /** A field with its name above it. @param {string} words @param {HTMLInputElement | HTMLSelectElement} input */
 export function field(words, input) {

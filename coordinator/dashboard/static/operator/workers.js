@@ -4,7 +4,7 @@ import { ApiError } from "../parts/api.js";
 import { h, link } from "../parts/dom.js";
 import { dollars, duration, plural, speed, whole } from "../parts/format.js";
 import { problemCard } from "../parts/problems.js";
-import { ask, button, field, moment, paged, post, spans } from "./pages.js";
+import { ask, button, field, listAnew, moment, paged, post, spans } from "./pages.js";
 
 const STATES = ["any", "troubled", "ready", "busy", "loading", "paused", "resting", "draining", "down", "away"];
 
@@ -19,15 +19,15 @@ export function workersPart(failed) {
         { name: "sort", label: "Sorted by", options: [["name&order=asc", "by name"], ["speed&order=desc", "fastest first"], ["earned&order=desc", "earned most"], ["jobs&order=desc", "most jobs"], ["problems&order=desc", "most problems"], ["joined&order=desc", "joined last"]] },
       ],
       empty: "No worker is like that.",
-      head: (page) => `${whole(page.found)} of ${plural(page.states.any, "worker")} · ${STATES.slice(2).filter((name) => page.states[name]).map((name) => `${whole(page.states[name])} ${name}`).join(", ")}`,
+      head: (page) => [`${whole(page.found)} of ${plural(page.states.any, "worker")}`, STATES.slice(2).filter((name) => page.states[name]).map((name) => `${whole(page.states[name])} ${name}`).join(", ")].filter(Boolean).join(" · "),
       row: workerRow,
       failed,
     })),
     h("section", { class: "card" }, h("h2", {}, "Orders that stand"), paged({ path: "/v1/admin/worker-orders", empty: "No worker rests or is away by an order.", row: orderRow, failed })));
 }
 
-/** @param {any} one @param {() => void} again */
-export function workerRow(one, again) {
+/** @param {any} one */
+export function workerRow(one) {
   const facts = [one.gpu, one.models.join(", "), `version ${one.version}`, plural(one.finished, "job"), one.faults ? plural(one.faults, "fault") : null, `connected ${duration((Date.now() - one.joined_ms) / 1000)}`];
   return h("li", { "data-id": one.id, "data-status": one.state },
     h("div", {},
@@ -36,12 +36,12 @@ export function workerRow(one, again) {
       one.problems.length ? h("ul", { class: "problems" }, one.problems.slice(0, 3).map(problemCard)) : null),
     h("dl", { class: "opfigures" }, h("div", {}, h("dt", {}, "tokens/s"), h("dd", {}, speed(one.tokens_per_second))), h("div", {}, h("dt", {}, "earned"), h("dd", {}, dollars(one.earned_nano_usd)))),
     h("div", { class: "row" }, one.order
-      ? button("End the order…", () => end(one.key, one.name, again))
-      : [button("Rest…", () => order("rest", one, again)), button("Send away…", () => order("away", one, again))]));
+      ? button("End the order…", () => end(one.key, one.name))
+      : [button("Rest…", () => order("rest", one)), button("Send away…", () => order("away", one))]));
 }
 
-/** @param {"rest" | "away"} kind @param {any} worker @param {() => void} again */
-function order(kind, worker, again) {
+/** @param {"rest" | "away"} kind @param {any} worker */
+function order(kind, worker) {
   const span = spans("3600");
   const note = h("input", { maxlength: 200, placeholder: "its owner reads this" });
   ask({
@@ -53,26 +53,26 @@ function order(kind, worker, again) {
     act: kind === "rest" ? "Have it rest" : "Send it away",
     danger: kind === "away",
     doing: () => post("/v1/admin/worker-orders", { worker: worker.key, order: kind, seconds: Number(span.value), note: note.value.trim() }),
-    done: again,
+    done: listAnew,
   });
 }
 
-/** @param {string} key @param {string} name @param {() => void} again */
-function end(key, name, again) {
+/** @param {string} key @param {string} name */
+function end(key, name) {
   ask({
     title: `End the order for ${name}?`,
     words: "It may serve again at once; one that is away may come back.",
     act: "End it",
     doing: () => post("/v1/admin/worker-orders", { worker: key, order: "end" }),
-    done: again,
+    done: listAnew,
   });
 }
 
-/** @param {any} one @param {() => void} again */
-function orderRow(one, again) {
+/** @param {any} one */
+function orderRow(one) {
   return h("li", {},
     h("div", {}, h("strong", {}, one.worker.split("/")[1]), ` ${one.order === "rest" ? "rests" : "is away"} until ${moment(one.until)}`, h("p", { class: "muted" }, `of ${one.account_name || one.worker.split("/")[0]}${one.note ? ` · ${one.note}` : ""}`)),
-    button("End the order…", () => end(one.worker, one.worker.split("/")[1], again)));
+    button("End the order…", () => end(one.worker, one.worker.split("/")[1])));
 }
 
 /** @param {(error: ApiError) => void} failed */
