@@ -16,7 +16,6 @@ from wire.messages import Error
 
 LEAVE_S = 300.0  # for the jobs of a worker that is sent away; what runs then goes on elsewhere
 SAME_S = 1.0  # the clock of the database and dispatch's differ by less
-OVER = "the operator's order is over"
 
 
 class Orders:
@@ -31,9 +30,10 @@ class Orders:
         for key, order in standing.items():
             before = self._state.orders.get(key)
             if before is None or before.kind != order.kind or abs(before.until - order.until) > SAME_S:
-                self._state.note(f"the operator orders: {order.kind}", key, detail=f"{order.until - now:.0f} s more")
+                left = f"{order.until - now:.0f} s more"
+                self._state.note("ordered away" if order.kind == "away" else "ordered to rest", key, detail=left)
         for key in self._state.orders.keys() - standing.keys():
-            self._state.note(OVER, key)
+            self._state.note("order is over", key)
         self._state.orders.clear()
         self._state.orders.update(standing)
 
@@ -45,7 +45,7 @@ def step(state: State, now: float) -> None:
     """Carry the orders out, and forget those whose time is over."""
     for key in [key for key, order in state.orders.items() if order.until <= now]:
         del state.orders[key]
-        state.note(OVER, key)
+        state.note("order is over", key)
     for key, order in list(state.orders.items()):
         worker = state.fleet.workers.get(key)
         if worker is not None and order.kind == "away":

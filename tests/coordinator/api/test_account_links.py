@@ -77,6 +77,7 @@ async def test_export_and_deletion_know_the_links(start_coordinator: Start, tmp_
             (link,) = (await ada.browser.ask("GET", "account/export")).json()["links"]
             assert (link["issuer"], link["subject"]) == (provider.issuer, "ada")
             account = await ada.account()
+            assert account is not None
             assert (await ada.browser.ask("DELETE", "account")).status_code == 200
             store = coordinator.running.services.identity.store
             assert await store.run(links_of, account) == []

@@ -25,7 +25,7 @@ async def test_what_was_earned_is_what_the_ledger_says(start_coordinator: Start)
             assert (row["worker"], row["completion_tokens"], row["prompt_tokens"]) == ("w1", 5, 5)
             assert told["totals"]["earned_nano_usd"] == 4200 and told["days"] == 7
             for worker, number in (("w1", 1), ("other", 0)):
-                asked = {"worker": worker, "days": 1}
+                asked = {"worker": worker, "days": "1"}
                 assert len((await owner.get("/v1/account/earnings", params=asked)).json()["data"]) == number
             text = await owner.get("/v1/account/earnings", params={"format": "csv"})
             assert text.headers["content-type"].startswith("text/csv")
