@@ -148,7 +148,7 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
 def _network(services: Services, models: ModelsApi) -> list[tuple[str, str, Endpoint]]:
     """The network as it is, and as it was."""
     network = services.network
-    past = HistoryApi(network, models, Reader(services.recorder.store.ask), services.billing.units)
+    past = HistoryApi(network, models, Reader(services.access.reader.ask), services.billing.units)
     return [
         ("GET", "/v1/network", network.show),
         ("GET", "/v1/network/events", network.events),
