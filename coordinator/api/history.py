@@ -71,7 +71,7 @@ class HistoryApi:
                 "from_ms": since_ms,
                 "to_ms": at_ms,
                 "step_s": step // 1000,
-                "began_ms": minutes.began_ms or None,
+                "began_ms": minutes.known[0] or None,
                 "totals": {
                     **words.figures(whole),
                     **words.state(whole, all_of_it.measured),

@@ -144,9 +144,10 @@ def bucket(name: str, value: float) -> str:
 def percentile(name: str, counts: list[int], part: float) -> float | None:
     """The value that `part` of those counted do not exceed, as if they lay evenly within each bucket; None: there are
     none. What is beyond the last bound is told as that."""
-    bounds, rank = BOUNDS[name], part * sum(counts)
-    if not sum(counts):
+    whole = sum(counts)
+    if not whole:
         return None
+    bounds, rank = BOUNDS[name], part * whole
     for place, count in enumerate(counts):
         if count and rank <= count:
             low = bounds[place - 1] if place else 0

@@ -11,7 +11,7 @@ from coordinator.clock import DAY_MS, day_start_ms
 from coordinator.history import reading
 from coordinator.history.figures import ALL, HOUR_MS
 from coordinator.history.reading import DEMAND, Row
-from coordinator.history.uptime import Masks, Uptime, first_ms, uptime
+from coordinator.history.uptime import Masks, Uptime, first_ms, last_ms, uptime
 from wire.errors import ErrorCode, SupernetError
 
 KEPT_S = 20.0
@@ -38,14 +38,14 @@ def days_ago(at_ms: int, days: int) -> int:
 
 @dataclass(frozen=True)
 class Minutes:
-    """The minutes of a month: of models, and of the whole network, whose history begins at `began_ms`."""
+    """The minutes of a month: of models, and of the whole network, which is `known` from when until when."""
 
-    began_ms: int
+    known: tuple[int, int]
     of: dict[str, Masks]
     measured: Masks
 
     def uptime(self, model: str, since_ms: int, until_ms: int) -> Uptime:
-        return uptime(self.of[model], self.measured, self.began_ms, since_ms, until_ms)
+        return uptime(self.of[model], self.measured, self.known, since_ms, until_ms)
 
 
 @dataclass
@@ -86,8 +86,9 @@ class Reader:
         for model in every:
             old = await self._once(("old", model, fresh_ms), reading.masks, [model], since_ms, kept_s=OLD_KEPT_S)
             found[model] = {name: {**masks, **fresh[model][name]} for name, masks in old[model].items()}
-        began_ms = first_ms(await self._once("began", reading.began))
-        return Minutes(began_ms, {model: found[model]["up"] for model in every}, found[ALL]["measured"])
+        measured = found[ALL]["measured"]
+        known = first_ms(await self._once("began", reading.began)), last_ms(measured)
+        return Minutes(known, {model: found[model]["up"] for model in every}, measured)
 
     async def _once(self, name: Any, work: Callable[..., T], *args: Any, kept_s: float = KEPT_S) -> T:
         kept = self._fresh(name)

@@ -19,7 +19,7 @@ from coordinator.store.database import Database
 from coordinator.store.history_tables import history, history_marks, history_workers
 from coordinator.store.tables import usage
 
-BATCH = 2000  # rows of usage that one transaction adds up
+BATCH = 500  # rows of usage that one transaction adds up
 GROUP = 500  # rows of workers that one transaction writes
 MOST_WORKERS = 10_000  # rows of a day; a worker beyond them has none
 MOST_SWEPT = 1000

@@ -23,11 +23,10 @@ class Uptime:
         return self.up / self.minutes if self.minutes else None
 
 
-def uptime(up: Masks, measured: Masks, began_ms: int, since_ms: int, until_ms: int) -> Uptime:
-    """Of the time from `since_ms` to `until_ms`. `measured`: all masks of the whole network since then, which say how
-    far the history has come; `began_ms`: where it begins."""
-    since_ms = max(since_ms, began_ms)
-    until_ms = min(until_ms, last_ms(measured))
+def uptime(up: Masks, measured: Masks, known: tuple[int, int], since_ms: int, until_ms: int) -> Uptime:
+    """Of the time from `since_ms` to `until_ms`. `measured`: the masks of the whole network; `known`: from when until
+    when there is a history."""
+    since_ms, until_ms = max(since_ms, known[0]), min(until_ms, known[1])
     minutes = max(0, until_ms - since_ms) // MINUTE_MS
     return Uptime(minutes, _count(measured, since_ms, until_ms), _count(up, since_ms, until_ms))
 
@@ -48,10 +47,11 @@ def last_ms(masks: Masks) -> int:
 
 
 def _count(masks: Masks, since_ms: int, until_ms: int) -> int:
-    return sum(_within(mask, at, since_ms, until_ms).bit_count() for at, mask in masks.items())
+    hours = range(since_ms - since_ms % HOUR_MS, until_ms, HOUR_MS)
+    return sum(_within(masks.get(at, 0), at, since_ms, until_ms).bit_count() for at in hours)
 
 
 def _within(mask: int, at_ms: int, since_ms: int, until_ms: int) -> int:
-    first = min(max(0, since_ms - at_ms) // MINUTE_MS, MINUTES)
+    first = max(0, since_ms - at_ms) // MINUTE_MS
     last = min(max(0, until_ms - at_ms) // MINUTE_MS, MINUTES)
     return mask >> first << first & (1 << last) - 1

@@ -7,7 +7,7 @@ from coordinator.history.figures import BOUNDS, percentile
 from coordinator.history.uptime import Uptime
 
 Json = dict[str, Any]
-BUCKETS = max(map(len, BOUNDS.values())) + 1
+BUCKETS = {name: tuple(f"{name}_{bucket}" for bucket in range(len(bounds) + 1)) for name, bounds in BOUNDS.items()}
 
 
 def jobs(row: Mapping[str, int]) -> Json:
@@ -41,7 +41,7 @@ def figures(row: Mapping[str, int]) -> Json:
 
 
 def _percentiles(row: Mapping[str, int], name: str, parts: Sequence[int]) -> Json:
-    counts = [row.get(f"{name}_{bucket}", 0) for bucket in range(BUCKETS)]
+    counts = [row.get(bucket, 0) for bucket in BUCKETS[name]]
     found = {f"p{part}": percentile(name, counts, part / 100) for part in parts}
     return {"count": sum(counts), **{part: None if value is None else round(value, 1) for part, value in found.items()}}
 

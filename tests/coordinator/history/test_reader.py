@@ -121,7 +121,7 @@ async def test_minutes_of_a_model_are_measured_by_those_of_the_network() -> None
     reader = Reader(asked)
     minutes = await reader.minutes(["m"], NOW_MS)
     assert minutes.uptime("m", HOUR - DAY_MS, NOW_MS) == Uptime(4, 4, 2)
-    assert minutes.began_ms == HOUR
+    assert minutes.known == (HOUR, HOUR + 4 * MINUTE_MS)
     assert [args for name, args in asked.questions if name == "masks"] == [
         ([ALL, "m"], HOUR - HOUR_MS),
         ([ALL], days_ago(NOW_MS, 31)),

@@ -33,6 +33,9 @@ PATHS = (
     "/v1/account/payouts",
     "/v1/models",
     "/v1/network",
+    "/v1/network/history?days=30",
+    "/v1/network/history?hours=24",
+    "/v1/network/models",
     "/v1/payouts",
 )
 
