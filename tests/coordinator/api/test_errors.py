@@ -13,7 +13,6 @@ from wire.errors import ErrorCode, SupernetError
     ("method", "path", "status", "code"),
     [
         ("GET", "/no/such/page", 404, "unknown_url"),
-        ("GET", "/docs", 404, "unknown_url"),
         ("POST", "/v1/embeddings", 404, "unknown_url"),
         ("GET", "/v1/chat/completions", 405, "method_not_allowed"),
         ("DELETE", "/v1/models/tiny", 405, "method_not_allowed"),
