@@ -1,12 +1,13 @@
 """What the operator orders of workers: to rest for a time, or to be away for one. Told anew whenever it changes.
 
 One that is to rest gets no jobs, finishes those that it has, and serves again when the time is over. One that is to be
-away finishes its jobs too, within LEAVE_S, is disconnected then, and turned away until the time is over.
+away finishes its jobs too, within LEAVE_S, is disconnected then, and turned away until the time is over. One whose
+order ends before it has gone stays, and serves.
 """
 
 from collections.abc import Mapping
 
-from coordinator.dispatch import membership
+from coordinator.dispatch import membership, placing
 from coordinator.dispatch.dispatch_state import State
 from coordinator.dispatch.effects import CloseWorker, Send
 from coordinator.scheduler.state import WorkerOrder
@@ -46,6 +47,9 @@ def step(state: State, now: float) -> None:
     for key in [key for key, order in state.orders.items() if order.until <= now]:
         del state.orders[key]
         state.note("order is over", key)
+    for key in [key for key in state.leaving if key not in state.orders or state.orders[key].kind != "away"]:
+        state.leaving.discard(key)
+        _stays(state, key, now)
     for key, order in list(state.orders.items()):
         worker = state.fleet.workers.get(key)
         if worker is not None and order.kind == "away":
@@ -55,6 +59,7 @@ def step(state: State, now: float) -> None:
 def _send_away(state: State, worker: Worker, order: WorkerOrder, now: float) -> None:
     if not worker.draining:
         state.fleet.drains(worker)
+        state.leaving.add(worker.key)
     if worker.leases and now - order.since < LEAVE_S:
         return
     if worker.connected:
@@ -62,3 +67,13 @@ def _send_away(state: State, worker: Worker, order: WorkerOrder, now: float) -> 
         state.emit(Send(worker.peer.session, Error(code=ErrorCode.PERMISSION_DENIED, message=reason)))
         state.emit(CloseWorker(worker.peer.session, membership.CLOSE_TRY_AGAIN_LATER, reason))
     membership.gone(state, worker, "the operator sent it away", now, blamed=False)
+    state.leaving.discard(worker.key)
+
+
+def _stays(state: State, key: str, now: float) -> None:
+    worker = state.fleet.workers.get(key)
+    if worker is None or worker.moved or not worker.draining:
+        return
+    state.fleet.stays(worker, now)
+    for model in worker.replicas:
+        placing.place(state, model, now)

@@ -152,6 +152,11 @@ class Fleet:
         worker.draining = True
         self._leave(worker)
 
+    def stays(self, worker: Worker, now: float) -> None:
+        """The worker takes jobs again: whoever had it leave has thought better of it."""
+        worker.draining = False
+        self._count(worker, now)
+
     def lease(self, worker: Worker, job: Job, now: float, attempt: int | None = None) -> Lease:
         """Begin the job's next attempt, or go on with one that the worker has brought along: it holds one of the
         worker's slots from now on."""

@@ -97,6 +97,37 @@ def test_a_job_that_does_not_end_in_time_goes_on_elsewhere() -> None:
     assert started[0] == "w2"
 
 
+@pytest.mark.parametrize("then", ["ended", "over", "rest"])
+def test_who_has_not_gone_when_the_order_ends_stays_and_serves(then: str) -> None:
+    driver = Driver()
+    driver.join()
+    driver.submit("j1")
+    _, start = driver.started()
+    ordered(driver, "away", 2 if then == "over" else 600)
+    driver.passes(1, alive=("w1",))
+    if then == "rest":
+        ordered(driver, "rest", 1)
+    if then == "ended":
+        driver.dispatch.orders.given({}, driver.now)
+    driver.passes(2, alive=("w1",))
+    driver.serves("w1", start)
+    driver.submit("j2")
+    assert driver.started()[0] == "w1"
+
+
+def test_who_drains_of_its_own_will_drains_on_when_the_order_ends() -> None:
+    driver = Driver()
+    driver.join()
+    driver.submit("j1")
+    ordered(driver, "away", 600)
+    driver.passes(1, alive=("w1",))
+    driver.says("w1", wire.Draining(deadline_s=60))
+    driver.dispatch.orders.given({}, driver.now)
+    driver.passes(1, alive=("w1",))
+    driver.submit("j2")
+    assert not driver.sent(wire.Start)
+
+
 @pytest.mark.parametrize("away", [True, False])
 def test_who_dropped_with_a_job_may_come_back_for_it(away: bool) -> None:
     driver = Driver()
