@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import Connection, delete, select, update
 
 from coordinator.accounts.accounts import KeyRequest, made_key
 from coordinator.accounts.rows import (
@@ -116,9 +116,13 @@ def sign_in_by_link(database: Database, row: LinkRow, answered: Answered, at_ms:
 
 
 def link_another(database: Database, account: str, who: Who, session: str, answered: Answered, at_ms: int) -> None:
-    """One link more for who is signed in; `session`: its id. Raises Refused."""
+    """One link more for who is signed in; `session`: its id. It may have ended while the provider was asked, and then
+    whoever was in it gets no way in that stays. Raises Refused."""
     with database.transaction() as connection:
         lock_account(connection, account)
+        alive = (keys.c.id == session, keys.c.account == account, keys.c.revoked_ms.is_(None))
+        if connection.execute(select(keys.c.id).where(*alive)).first() is None:
+            raise Refused(ErrorCode.PERMISSION_DENIED, "Your session has ended meanwhile: sign in, and begin again.")
         spend_challenge(connection, answered.challenge, answered.expires_ms, at_ms)
         add_link(connection, account, who, session, at_ms)
 

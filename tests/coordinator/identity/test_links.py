@@ -17,7 +17,7 @@ from coordinator.identity.joining import (
 )
 from coordinator.identity.links import MOST_LINKS, LinkRow, Who, link_of, links_of, remove_link
 from coordinator.identity.passkeys import Passkey
-from coordinator.identity.rows import passkey, passkeys_of, remove_passkey
+from coordinator.identity.rows import passkey, passkeys_of, remove_passkey, replace_codes
 from coordinator.store.audit_log import read
 from coordinator.store.database import Database
 
@@ -34,6 +34,11 @@ def joined(database: Database) -> LinkRow:
     link = link_of(database, ADA)
     assert link is not None
     return link
+
+
+def session(database: Database) -> str:
+    """The id of the first session of the account."""
+    return next(row.id for row in list_keys(database, "acc_1") if row.session_ends_ms is not None)
 
 
 def test_who_signs_up_by_a_link_signs_in_by_it_and_nobody_else_does(database: Database) -> None:
@@ -53,7 +58,7 @@ def test_a_link_is_removed_with_all_other_sessions_and_never_the_last_way_in(dat
     link = joined(database)
     with pytest.raises(Refused, match="only way in"):
         remove_link(database, "acc_1", link.id, "", [ISSUER], 6)
-    link_another(database, "acc_1", replace(ADA, subject="ada2"), "key_1", answered(2), 7)
+    link_another(database, "acc_1", replace(ADA, subject="ada2"), session(database), answered(2), 7)
     with pytest.raises(Refused, match="only way in"):  # with the other one nobody comes in here any more
         remove_link(database, "acc_1", link.id, "", [], 8)
     sign_in_by_link(database, link, answered(3), 9)
@@ -74,7 +79,7 @@ def test_a_passkey_may_go_where_a_link_is_left(database: Database) -> None:
     row = passkey(database, "pk")
     assert row is not None
     sign_in(database, row, 1, answered(2), 6)
-    link_another(database, "acc_1", ADA, "key_1", answered(3), 7)
+    link_another(database, "acc_1", ADA, session(database), answered(3), 7)
     with pytest.raises(Refused, match="only"):
         remove_passkey(database, "acc_1", "pk", "", 8, ["https://other.example"])
     remove_passkey(database, "acc_1", "pk", "", 8, [ISSUER])
@@ -84,8 +89,21 @@ def test_a_passkey_may_go_where_a_link_is_left(database: Database) -> None:
 def test_an_account_has_a_few_links_and_none_when_it_has_ended(database: Database) -> None:
     joined(database)
     for number in range(1, MOST_LINKS):
-        link_another(database, "acc_1", Who(ISSUER, f"ada{number}"), "key_1", answered(10 + number), 6)
+        link_another(database, "acc_1", Who(ISSUER, f"ada{number}"), session(database), answered(10 + number), 6)
     with pytest.raises(Refused, match="at most"):
-        link_another(database, "acc_1", Who(ISSUER, "one more"), "key_1", answered(99), 6)
+        link_another(database, "acc_1", Who(ISSUER, "one more"), session(database), answered(99), 6)
     delete_account(database, "acc_1", 7)
     assert links_of(database, "acc_1") == [] and link_of(database, ADA) is None
+
+
+@pytest.mark.parametrize("how", ["ended", "deleted"])
+def test_whose_session_ended_while_the_provider_was_asked_gets_no_link(database: Database, how: str) -> None:
+    joined(database)
+    stolen = session(database)
+    if how == "ended":
+        replace_codes(database, "acc_1", ["code"], "key_of_ada", 6)
+    else:
+        delete_account(database, "acc_1", 6)
+    with pytest.raises(Refused, match="ended meanwhile"):
+        link_another(database, "acc_1", Who(ISSUER, "eve"), stolen, answered(2), 7)
+    assert link_of(database, Who(ISSUER, "eve")) is None
