@@ -17,7 +17,7 @@ from coordinator.api.operator import MOST_LISTED, chosen, listed, operator, sear
 from coordinator.api.query import whole_number
 from coordinator.clock import now_ms
 from coordinator.dashboard.feed import Feed
-from coordinator.dashboard.view import SEVERITIES, gpu_words, problems_of, worker_id
+from coordinator.dashboard.view import NAME_CHARS, SEVERITIES, gpu_words, problems_of, worker_id
 from coordinator.dashboard.watch import WorkerSnapshot
 from coordinator.openai.fields import Fields
 from coordinator.openai.json_body import load
@@ -40,7 +40,7 @@ WORKER = re.compile(r"[A-Za-z0-9_]{1,64}/[A-Za-z0-9._-]{1,64}")  # the key of a 
 
 # By what the list can be sorted, and the value of a worker for it.
 SORTS: dict[str, Callable[[WorkerSnapshot], Value]] = {
-    "name": lambda worker: worker.name.lower(),
+    "name": lambda worker: worker.name[:NAME_CHARS].lower(),
     "speed": lambda worker: float(worker.tps),
     "jobs": lambda worker: worker.finished,
     "joined": lambda worker: worker.joined_ms,
@@ -184,7 +184,7 @@ class OperatorWorkersApi:
                 "object": "operator.worker",
                 "id": worker_id(worker.key),
                 "key": worker.key,
-                "name": worker.name[:80],
+                "name": worker.name[:NAME_CHARS],
                 "account": worker.account,
                 "account_name": names.get(worker.account, ""),
                 "state": worker.status,

@@ -10,7 +10,7 @@ from wire.errors import invalid
 
 Value = str | int | float
 Cursor = tuple[Value, str]
-MOST = 600  # characters
+MOST = 2400  # characters: a name of 128, each twelve as JSON, and an id
 
 Row = TypeVar("Row")
 

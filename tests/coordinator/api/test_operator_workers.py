@@ -1,9 +1,13 @@
 """All workers in pages, and what is ordered of them is done and told to their owners."""
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from coordinator.api.operator_workers import SORTS
+from coordinator.operating.cursor import decoded, encoded
 from tests.coordinator.api.test_operator import deeds, operators
 from tests.coordinator.conftest import Coordinator, until
 from wire import messages as wire
@@ -42,6 +46,12 @@ async def test_workers_are_listed_filtered_and_paged(coordinator: Coordinator) -
         ]
         assert await names(account="acc_none") == [] and {*await names(sort="joined")} == {"bee", "ant"}
         assert (await operator.get("/v1/admin/problems")).json()["data"] == []
+
+
+def test_a_name_as_long_as_a_frame_allows_breaks_no_page() -> None:
+    worker: Any = SimpleNamespace(name="🦙" * 4096)
+    name, key = SORTS["name"](worker), f"acc_{'0' * 60}/{'w' * 64}"
+    assert decoded(encoded(name, key), str) == (name, key)
 
 
 async def test_a_worker_rests_and_its_owner_reads_why_until_the_order_ends(coordinator: Coordinator) -> None:
