@@ -94,8 +94,9 @@ def challenge_cookie(identity: Identity) -> str:
 
 
 def provider_cookie(identity: Identity) -> str:
-    """Of who is on the way to a provider and back, which may take them longer than to touch a key."""
-    return "__Secure-supernet-provider" if identity.secure else "supernet-provider"
+    """Of who is on the way to a provider and back, which may take them longer than to touch a key. `__Host-`: else a
+    neighbour among the subdomains could give a browser their own, and so sign it in as themselves."""
+    return "__Host-supernet-provider" if identity.secure else "supernet-provider"
 
 
 def keep_session(response: Response, identity: Identity, token: str) -> None:
@@ -103,12 +104,17 @@ def keep_session(response: Response, identity: Identity, token: str) -> None:
 
 
 def keep_challenge(response: Response, identity: Identity, name: str, sealed: str, seconds: int) -> None:
-    _keep(response, identity, name, sealed, CHALLENGE_PATH, seconds)
+    _keep(response, identity, name, sealed, _path(identity, name), seconds)
 
 
 def drop_cookies(response: Response, identity: Identity, names: Iterable[str]) -> None:
     for name in names:
-        _keep(response, identity, name, "", "/" if name == session_cookie(identity) else CHALLENGE_PATH, 0)
+        _keep(response, identity, name, "", _path(identity, name), 0)
+
+
+def _path(identity: Identity, name: str) -> str:
+    """`__Host-` wants the root."""
+    return CHALLENGE_PATH if name == challenge_cookie(identity) else "/"
 
 
 def _keep(response: Response, identity: Identity, name: str, value: str, path: str, seconds: int) -> None:

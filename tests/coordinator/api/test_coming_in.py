@@ -9,7 +9,7 @@ from tests.coordinator.conftest import Start
 async def test_each_question_has_its_own_cookie_and_its_own_time(start_coordinator: Start) -> None:
     async with start_coordinator(public_url="https://net.example") as coordinator:
         way = ComingIn(coordinator.running.services.identity)
-        assert way._question(PROVIDER) == ("__Secure-supernet-provider", PROVIDER_S)
+        assert way._question(PROVIDER) == ("__Host-supernet-provider", PROVIDER_S)
         assert way._question("signin") == ("__Secure-supernet-challenge", CHALLENGE_S)
 
 

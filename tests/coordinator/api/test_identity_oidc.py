@@ -194,7 +194,7 @@ async def test_what_the_browser_keeps_on_the_way_is_hidden_and_says_no_secret(
         async with travelling(coordinator, provider) as ada:
             started = await ada.start()
             kept = started.headers["set-cookie"]
-            assert "HttpOnly" in kept and "SameSite=strict" in kept and "Path=/identity" in kept
+            assert "HttpOnly" in kept and "SameSite=strict" in kept and "Path=/;" in kept and "Domain" not in kept
             assert (
                 "verifier" not in started.text and ada.provider.allow(started.json()["url"], "ada")["state"] not in kept
             )
