@@ -29,7 +29,7 @@ from coordinator.store.advisory import Lock, free
 from coordinator.store.database import Database
 from coordinator.store.rollup_tables import marks
 
-SETTLED_MS = 3_600_000
+SETTLED_MS = 600_000  # PostgreSQL breaks off what waits or computes for a minute (store/engines.py)
 BATCH = 50_000  # rows that one transaction adds up
 
 Sums = Callable[..., Select[Any]]  # of the rows for which some conditions hold, in the columns of `sums`
@@ -70,11 +70,13 @@ class RollUp:
             first = {"name": self.sums.name, "rolled": 0, "seen": self._last(connection), "seen_ms": at_ms}
             connection.execute(insert(marks).values(**first))
             return 0
+        if at_ms - mark.seen_ms < SETTLED_MS:
+            return 0
         until: int = min(mark.seen, mark.rolled + self.batch)
         if until > mark.rolled:
             self._add(connection, mark.rolled, until)
         values = {"rolled": until}
-        if until == mark.seen and at_ms - mark.seen_ms >= SETTLED_MS:
+        if until == mark.seen:
             values |= {"seen": self._last(connection), "seen_ms": at_ms}
         connection.execute(update(marks).where(mine).values(**values))
         return until - int(mark.rolled)
