@@ -15,6 +15,7 @@ from coordinator.store.tables import accounts
 from program.alert_formats import Service
 
 MOST_ADDRESSES = 5  # of one account
+REMOVED = "its address was removed"
 MOST_FAILURES = 10  # messages in a row that did not arrive: then it is paused
 _T = alert_addresses
 
@@ -79,13 +80,14 @@ def get_address(database: Database, account: str, name: str) -> Address:
 
 
 def remove_address(database: Database, account: str, name: str) -> None:
-    """Remove it, with what waits to be sent there, and with the last one what is known of the account. Raises
+    """Remove it: what waits to be sent there is not, and with the last one what is known of the account is forgotten.
+    What was sent stays, as it counts for the day: else who removes and adds addresses could send without end. Raises
     NotFound."""
-    there = (alert_outbox.c.account == account, alert_outbox.c.address == name)
+    there = (alert_outbox.c.account == account, alert_outbox.c.address == name, alert_outbox.c.state == "waiting")
     with database.transaction() as connection:
         if not connection.execute(delete(_T).where(_T.c.id == name, _T.c.account == account)).rowcount:
             raise NotFound("this account has no such address for messages")
-        connection.execute(delete(alert_outbox).where(*there))
+        connection.execute(update(alert_outbox).where(*there).values(state="failed", status=REMOVED))
         if not connection.execute(select(_T.c.id).where(_T.c.account == account)).all():
             connection.execute(delete(alert_subjects).where(alert_subjects.c.account == account))
 

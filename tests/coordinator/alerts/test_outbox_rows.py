@@ -139,6 +139,17 @@ def test_a_day_has_a_bound_that_is_told(database: Database, there: Address) -> N
     assert queued(database, there, message(OPERATOR)) == 1, "others are not held up"
 
 
+def test_who_removes_an_address_and_adds_it_anew_is_sent_no_more_on_a_day(database: Database, there: Address) -> None:
+    queued(database, there, *(message(there.account, f"{number}") for number in range(MOST_A_DAY)))
+    for one in due(database, most=10):
+        settle(database, one, "arrived", True, False, NOW)
+    remove_address(database, there.account, there.id)
+    assert due(database, most=100) == []
+    add_address(database, there)
+    assert queued(database, there) == 0
+    assert queued(database, there, at_ms=NOW + DAY_MS + 1) == 1
+
+
 def test_what_waits_for_an_address_that_is_gone_or_paused_is_dropped(database: Database, there: Address) -> None:
     queued(database, there)
     remove_address(database, there.account, there.id)
