@@ -1,5 +1,6 @@
 """/v1/account/requests: what an account asked for: each request with its times, tokens, cost and end, and no text."""
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncGenerator, Mapping
@@ -40,6 +41,7 @@ class RequestsApi:
     access: AccountAccess
     units: Units
     _files: Allowances = field(default_factory=lambda: Allowances(FILES, 1 / FILE_EVERY_S))
+    _piece: asyncio.Lock = field(default_factory=asyncio.Lock)  # of all files one at a time: others ask in between
 
     async def list(self, request: Request) -> Response:
         """The account's requests, the newest first; behind the one that `after` names, `limit` at most. With
@@ -53,7 +55,7 @@ class RequestsApi:
             raise invalid("format", "Invalid 'format': expected 'json' or 'csv'.")
         if kind == "csv":
             return await self._file(request, account.id, wanted, after)
-        found = await self.access.read(page, account.id, wanted, after, limit)
+        found = await self.access.look(page, account.id, wanted, after, limit)
         keys = await self._keys(account.id)
         data = [request_json(asked, keys, self.units) for asked in found.entries]
         first, last = data[0]["id"] if data else None, PREFIX + found.last.name if found.last else None
@@ -72,7 +74,7 @@ class RequestsApi:
         if request.method == "GET" and not self._files.take(account, 1, time.monotonic()):
             message = f"An account has {FILES} such files at once: wait {FILE_EVERY_S:.0f} seconds for another one."
             raise RateLimited(message, FILE_EVERY_S, {})
-        end = await self.access.read(horizon, account, wanted, after, PART)
+        end = await self.access.look(horizon, account, wanted, after, PART)
         keys, told = await self._keys(account), headers("requests")
         if end is not None:
             query = {**request.query_params, "after": PREFIX + end.name}
@@ -88,7 +90,8 @@ class RequestsApi:
     ) -> AsyncGenerator[bytes]:
         yield lines([COLUMNS])
         while True:
-            found, after = await self.access.read(chunk, account, wanted, after, end, CHUNK)
+            async with self._piece:
+                found, after = await self.access.look(chunk, account, wanted, after, end, CHUNK)
             if found:
                 yield lines(request_row(asked, keys, self.units) for asked in found)
             if after is None:
