@@ -83,7 +83,7 @@ class AccountApi:
             raise invalid("format", "Invalid 'format': expected 'json' or 'csv'.")
         days = whole_number(request, "days", 30, 1, MAX_DAYS)
         since_ms = day_start_ms(now_ms(), days - 1)
-        rows = await self.access.read(sums, account.id, since_ms)
+        rows = await self.access.look(sums, account.id, since_ms)
         keys = await self.access.read(list_keys, account.id)
         names = {key.id: key.name for key in keys}
         data = [

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from coordinator.api.account_access import AccountAccess
 from coordinator.store.database import Database
 from coordinator.store.errors import Unavailable
 from tests.coordinator.conftest import Coordinator, Start, make_key
@@ -60,3 +61,19 @@ async def test_a_database_that_is_away_is_no_fault_of_the_client(
         assert answer.status_code == 503
         assert "retry-after" in answer.headers
         assert "secret" not in answer.text
+
+
+async def test_nobodys_money_waits_for_those_who_look_through_many(
+    coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside, look = set[str](), AccountAccess.look
+
+    async def seen(access: AccountAccess, work: Any, *args: Any) -> Any:
+        beside.add(work.__name__)
+        return await look(access, work, *args)
+
+    monkeypatch.setattr(AccountAccess, "look", seen)
+    async with coordinator.http() as http:
+        for path in ("requests?status=failed", "requests?format=csv", "usage", "earnings"):
+            assert (await http.get(f"/v1/account/{path}")).status_code == 200
+    assert beside == {"page", "horizon", "chunk", "sums", "_told"}

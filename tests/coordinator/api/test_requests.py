@@ -10,7 +10,6 @@ import pytest
 from starlette.datastructures import QueryParams
 
 from coordinator.api import requests as requests_module
-from coordinator.api.account_access import AccountAccess
 from coordinator.api.requests import read_wanted
 from tests.coordinator.conftest import Coordinator, Start, make_account, make_key
 from wire.errors import SupernetError
@@ -109,22 +108,6 @@ async def test_pages_and_files_have_each_request_once(
             url = answer.links["next"]["url"]
         assert filed == listed
         assert (await http.head(f"{LIST}?format=csv")).status_code == 200
-
-
-async def test_nobodys_money_waits_for_those_who_look_through_many(
-    coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    beside, look = set[str](), AccountAccess.look
-
-    async def seen(access: AccountAccess, work: Any, *args: Any) -> Any:
-        beside.add(work.__name__)
-        return await look(access, work, *args)
-
-    monkeypatch.setattr(AccountAccess, "look", seen)
-    async with coordinator.http() as http:
-        for query in ("status=failed", "format=csv"):
-            assert (await http.get(f"{LIST}?{query}")).status_code == 200
-    assert beside == {"page", "horizon", "chunk"}
 
 
 async def test_files_are_bounded_and_others_see_nothing(coordinator: Coordinator) -> None:
