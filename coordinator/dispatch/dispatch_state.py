@@ -31,7 +31,7 @@ class State:
     drain_until: float | None = None  # no more jobs are taken; None: they are
     drained: bool = False
     orders: dict[str, WorkerOrder] = field(default_factory=dict)  # the operator's, by worker
-    leaving: set[str] = field(default_factory=set)  # workers that drain by such an order, and by nothing else
+    leaving: set[str] = field(default_factory=set)  # the keys of those that were sent away
 
     def __post_init__(self) -> None:
         self.queue = JobQueue(self.limits)

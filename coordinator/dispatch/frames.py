@@ -34,7 +34,6 @@ def received(state: State, worker: Worker, message: wire.ToCoordinator, now: flo
                 placing.place(state, model, now)
         case wire.Draining():
             state.fleet.drains(worker)
-            state.leaving.discard(worker.key)  # of its own will now
             state.note("worker draining", worker.key)
         case wire.Issue():
             _issue(state, worker, message)

@@ -59,6 +59,7 @@ def step(state: State, now: float) -> None:
 def _send_away(state: State, worker: Worker, order: WorkerOrder, now: float) -> None:
     if not worker.draining:
         state.fleet.drains(worker)
+        worker.sent_away = True
         state.leaving.add(worker.key)
     if worker.leases and now - order.since < LEAVE_S:
         return
@@ -72,8 +73,9 @@ def _send_away(state: State, worker: Worker, order: WorkerOrder, now: float) -> 
 
 def _stays(state: State, key: str, now: float) -> None:
     worker = state.fleet.workers.get(key)
-    if worker is None or worker.moved or not worker.draining:
+    if worker is None or not worker.sent_away:
         return
-    state.fleet.stays(worker, now)
+    worker.draining = worker.sent_away = False
+    state.fleet.count(worker, now)
     for model in worker.replicas:
         placing.place(state, model, now)

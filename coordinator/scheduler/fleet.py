@@ -67,7 +67,7 @@ class Fleet:
         self.workers[worker.key] = worker
         self._of_account[peer.account] += 1
         self._sessions[peer.session] = worker.key
-        self._count(worker, now)
+        self.count(worker, now)
         return worker
 
     def reattach(self, worker: Worker, hello: Hello, peer: Peer, now: float) -> None:
@@ -76,7 +76,7 @@ class Fleet:
         self._sessions[peer.session] = worker.key
         worker.sessions.append(peer.session)
         worker.peer, worker.hello, worker.heard_at, worker.left_at, worker.draining = peer, hello, now, None, False
-        worker.moved = False
+        worker.moved = worker.sent_away = False
         worker.issues.clear()  # those that are left come again after the Welcome; one may have ended meanwhile
         self._leave(worker)
         before, worker.replicas = worker.replicas, _replicas(hello)
@@ -88,7 +88,7 @@ class Fleet:
         for lease in worker.leases.values():
             if lease.model in worker.replicas:
                 worker.replicas[lease.model].held += 1
-        self._count(worker, now)
+        self.count(worker, now)
 
     def settled(self, worker: Worker) -> None:
         """A frame came on the new socket, so the worker has read our Welcome: the sessions before are over."""
@@ -144,18 +144,13 @@ class Fleet:
             replica.taken_elsewhere = max(0, replica.slots - replica.held - state.free)
             if not had_room and replica.status == "ready" and replica.free > 0:
                 opened.add(state.id)
-        self._count(worker, now)
+        self.count(worker, now)
         return opened
 
     def drains(self, worker: Worker) -> None:
         """The worker takes no more jobs, and will leave."""
-        worker.draining = True
+        worker.draining, worker.sent_away = True, False
         self._leave(worker)
-
-    def stays(self, worker: Worker, now: float) -> None:
-        """The worker takes jobs again: whoever had it leave has thought better of it."""
-        worker.draining = False
-        self._count(worker, now)
 
     def lease(self, worker: Worker, job: Job, now: float, attempt: int | None = None) -> Lease:
         """Begin the job's next attempt, or go on with one that the worker has brought along: it holds one of the
@@ -173,7 +168,7 @@ class Fleet:
         self.headroom.take(lease, now)
         lease.expected_cached = replica.prefix_index.cached_tokens(job.work.prefixes)
         worker.last_used = now
-        self._count(worker, now)
+        self.count(worker, now)
         return lease
 
     def release(self, lease: Lease) -> None:
@@ -187,7 +182,7 @@ class Fleet:
         if replica is not None:
             replica.held -= 1
             replica.read += lease.unread
-        self._count(worker, worker.heard_at)
+        self.count(worker, worker.heard_at)
 
     # ---- what an engine has shown --------------------------------------------------------------------------------
 
@@ -216,7 +211,7 @@ class Fleet:
 
     # ---- what there is of each model -----------------------------------------------------------------------------
 
-    def _count(self, worker: Worker, now: float) -> None:
+    def count(self, worker: Worker, now: float) -> None:
         """Something of the worker has changed that its pools count."""
         if worker.left_at is not None or worker.draining:
             return

@@ -81,6 +81,7 @@ class Worker:
     owner: Owner = field(default_factory=Owner)  # the same for all workers of an account
     left_at: float | None = None  # when its socket dropped; None: it is connected
     draining: bool = False
+    sent_away: bool = False  # it drains by the operator's order, and by nothing else
     moved: bool = False  # it was sent to dial again
     last_used: float = 0.0  # when it was last given a job
     sessions: deque[str] = field(default_factory=lambda: deque(maxlen=SESSIONS))  # it may name any of them to resume
