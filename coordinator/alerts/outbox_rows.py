@@ -75,13 +75,15 @@ def put(connection: Connection, messages: Iterable[Message], addresses: Sequence
 
 def claim(database: Database, now_ms: int, most: int) -> list[tuple[Delivery, Address | None]]:
     """Messages that are due, for the caller alone during LEASE_MS, with where they go; None: to the operator. Of one
-    address those of one moment at a time, in order: that something is over is told after its beginning. What nobody
-    takes any more is dropped."""
+    address those of one moment at a time, in order: that something is over is told after its beginning. The operator's
+    go before accounts', and what was not tried yet before what did not arrive: else strangers' servers that never
+    answer hold up the others. What nobody takes any more is dropped."""
 
     def work(connection: Connection) -> list[tuple[Delivery, Address | None]]:
         same = (_BEFORE.c.account == _T.c.account) & (_BEFORE.c.address == _T.c.address)
         first = ~exists().where(same, _BEFORE.c.state == "waiting", _BEFORE.c.at_ms < _T.c.at_ms)
-        due = select(_T).where(_T.c.state == "waiting", _T.c.due_ms <= now_ms, first).order_by(_T.c.due_ms).limit(most)
+        due = select(_T).where(_T.c.state == "waiting", _T.c.due_ms <= now_ms, first)
+        due = due.order_by(_T.c.address != "", _T.c.tries, _T.c.due_ms).limit(most)
         if not free(connection, Lock.ALERTS):
             return []
         found = [Delivery(**row._mapping) for row in connection.execute(due)]

@@ -139,6 +139,17 @@ def test_a_day_has_a_bound_that_is_told(database: Database, there: Address) -> N
     assert queued(database, there, message(OPERATOR)) == 1, "others are not held up"
 
 
+def test_an_address_that_never_answers_holds_up_nobody(database: Database, there: Address) -> None:
+    other = made(there.account)
+    add_address(database, other)
+    queued(database, there, message(there.account, "slow"))
+    (slow,) = due(database)
+    settle(database, slow, "there was no answer within 10 s", False, True, NOW)
+    queued(database, other, message(there.account, "new"), at_ms=NOW + 60_000)
+    queued(database, other, message(OPERATOR, "the operator's", kind="disk"), at_ms=NOW + 60_001)
+    assert [due(database, NOW + 60_001, 1)[0].title for _ in range(3)] == ["the operator's", "new", "slow"]
+
+
 def test_who_removes_an_address_and_adds_it_anew_is_sent_no_more_on_a_day(database: Database, there: Address) -> None:
     queued(database, there, *(message(there.account, f"{number}") for number in range(MOST_A_DAY)))
     for one in due(database, most=10):
