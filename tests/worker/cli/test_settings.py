@@ -31,6 +31,7 @@ def found(*argv: str, file: str | None = None, tmp: Path | None = None, **env: s
 def test_every_setting_can_stand_in_each_place(tmp_path: Path) -> None:
     texts = {"schedule": "22:00-07:00", "metrics": "127.0.0.1:9100", "yield_to_owner": "yes", "log_json": "true"}
     texts |= {"vision": "on", "drafts": "off", "media_tools": "generate_music"}
+    texts |= {"alert_url": "https://ntfy.example/me", "alert_kind": "ntfy"}
     names = [field.name for field in fields(Config) if field.name not in ("key_file", "hub", "visible_gpus")]
     for name in names:
         text = texts.get(name, "7")
