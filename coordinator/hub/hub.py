@@ -81,9 +81,8 @@ class Hub:
         self.drained = asyncio.Event()
         self._tracing = tracing or Tracing()
         self.ended: Callable[[JobSpec, JobEnd], None] = lambda spec, end: None  # told of every end, for the metrics
-        self.parted: Callable[[str, str], None] = lambda account, worker: (
-            None
-        )  # told of workers that left by themselves
+        # Told of workers that left by themselves.
+        self.parted: Callable[[str, str], None] = lambda account, worker: None
         self._clock = Clock()
         self._log_bounds = LogBounds()
         self._routes: dict[str, _Route] = {}

@@ -15,7 +15,6 @@ from coordinator.store.database import Database
 from coordinator.store.rollup_tables import earning_days
 from coordinator.store.tables import earnings, usage
 
-BATCH = 2_000  # each row looks for its job's usage: 70 ms on a busy core, in which nobody books
 COUNTED = ("jobs", "prompt", "completion", "units")
 MONEY = ("nano", "given")
 
@@ -52,9 +51,7 @@ def _first() -> ColumnElement[bool]:
     return or_(earnings.c.currency == "spark", ~exists().where(*same))
 
 
-EARNING_DAYS = RollUp(
-    earnings, earning_days, by_day, Lock.EARNING_DAYS, money="nano", batch=BATCH, latest=frozenset({"last_ms"})
-)
+EARNING_DAYS = RollUp(earnings, earning_days, by_day, Lock.EARNING_DAYS, money="nano", latest=frozenset({"last_ms"}))
 
 
 @dataclass(frozen=True)

@@ -64,9 +64,8 @@ class Reading(Database):
         """Break off what runs, from any thread: it raises Unavailable, and so does all that comes after."""
         self._stopped = True
         driver: Any = self._connection.connection.driver_connection
-        with suppress(
-            Exception
-        ):  # whatever the driver says of a connection that has just ended: there is nothing to stop
+        # A driver says many things of a connection that has just ended: then there is nothing to stop.
+        with suppress(Exception):
             (driver.interrupt if hasattr(driver, "interrupt") else driver.cancel)()
 
 
