@@ -56,14 +56,6 @@ def worker_days(database: Database, worker: str, since_day: int) -> list[dict[st
     return [dict(row._mapping) for row in rows]
 
 
-def account_days(database: Database, account: str, since_day: int, most: int) -> list[dict[str, Any]]:
-    """The rows of all workers of an account, the last day first; `most` of them."""
-    mine = history_workers.c.account == account, history_workers.c.day >= since_day
-    newest = history_workers.c.day.desc(), history_workers.c.worker
-    rows = database.query(select(history_workers).where(*mine).order_by(*newest).limit(most))
-    return [dict(row._mapping) for row in rows]
-
-
 def _summed(name: str) -> Any:
     return func.max(history.c[name]) if name == MOST else func.sum(history.c[name])
 

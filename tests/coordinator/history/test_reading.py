@@ -51,12 +51,10 @@ def test_an_empty_history_says_nothing(database: Database) -> None:
     assert reading.worker_days(database, "acc/w", 0) == []
 
 
-def test_days_of_a_worker_and_of_an_account(database: Database) -> None:
+def test_days_of_a_worker(database: Database) -> None:
     workers = {WorkerKey(name, day): Counter(online=day) for name in ("acc/a", "acc/b", "ac/a") for day in (10, 20, 30)}
     write(database, "replica 1", 1, Sums({}, workers))
     assert [row["online"] for row in reading.worker_days(database, "acc/a", 20)] == [20, 30]
-    found = reading.account_days(database, "acc", 20, 3)
-    assert [(row["worker"], row["day"]) for row in found] == [("acc/a", 30), ("acc/b", 30), ("acc/a", 20)]
 
 
 class Explaining:
@@ -84,7 +82,6 @@ def test_every_question_is_answered_along_a_key(database_file: Path) -> None:
             lambda: reading.masks(database, MODELS, HOUR),
             lambda: reading.began(database),
             lambda: reading.worker_days(database, "acc/a", 5),
-            lambda: reading.account_days(database, "acc", 5, 10),
         ):
             question()
             (plan,) = explaining.plans
