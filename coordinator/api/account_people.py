@@ -95,7 +95,7 @@ class PeopleApi:
         made = registered(self.identity.origin, decode(kept["challenge"]), credential)
         spent = self.identity.tokens.hash("challenge", kept["challenge"])
         row = passkey_row(account.id, name, made, now_ms())
-        await self.access.read(add_another, row, Answered(spent, kept["expires_ms"], ""), now_ms())
+        await self.access.read(add_another, row, who.key, Answered(spent, kept["expires_ms"], ""), now_ms())
         return JSONResponse({"object": "account.passkey", "id": row.id, "name": row.name}, 201)
 
     async def remove_passkey(self, request: Request) -> Response:

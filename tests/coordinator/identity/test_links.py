@@ -9,8 +9,10 @@ from coordinator.identity.errors import Refused
 from coordinator.identity.joining import (
     Answered,
     Newcomer,
+    add_another,
     delete_account,
     link_another,
+    passkey_row,
     sign_in,
     sign_in_by_link,
     sign_up,
@@ -97,7 +99,7 @@ def test_an_account_has_a_few_links_and_none_when_it_has_ended(database: Databas
 
 
 @pytest.mark.parametrize("how", ["ended", "deleted"])
-def test_whose_session_ended_while_the_provider_was_asked_gets_no_link(database: Database, how: str) -> None:
+def test_whose_session_has_ended_gets_no_way_in_that_stays(database: Database, how: str) -> None:
     joined(database)
     stolen = session(database)
     if how == "ended":
@@ -106,4 +108,8 @@ def test_whose_session_ended_while_the_provider_was_asked_gets_no_link(database:
         delete_account(database, "acc_1", 6)
     with pytest.raises(Refused, match="ended meanwhile"):
         link_another(database, "acc_1", Who(ISSUER, "eve"), stolen, answered(2), 7)
+    with pytest.raises(Refused, match="ended meanwhile"):
+        row = passkey_row("acc_1", "eve's", Passkey("eve", b"key", 0), 7)
+        add_another(database, row, stolen, answered(3), 7)
+    assert passkey(database, "eve") is None
     assert link_of(database, Who(ISSUER, "eve")) is None
