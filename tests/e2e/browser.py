@@ -51,6 +51,14 @@ class Visit:
         self.page.get_by_label("API key").fill(key)
         self.page.get_by_role("button", name="Sign in").click()
 
+    def get_authenticator(self) -> None:
+        """One that the browser pretends to have, and that says yes to everything: for passkeys."""
+        session = self.page.context.new_cdp_session(self.page)
+        session.send("WebAuthn.enable")
+        device = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+        device |= {"isUserVerified": True, "automaticPresenceSimulation": True}
+        session.send("WebAuthn.addVirtualAuthenticator", {"options": device})
+
     def picture(self, name: str) -> None:
         """Kept where SUPERNET_SCREENSHOTS says, for people to look at."""
         folder = os.environ.get("SUPERNET_SCREENSHOTS")

@@ -2,7 +2,6 @@
 
 import random
 import re
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -27,13 +26,8 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture
-def network(tmp_path: Path) -> Iterator[Network]:
-    network = Network(tmp_path, Path("none"))
-    try:
-        network.start_coordinator()
-        yield network
-    finally:
-        network.close()
+def network(empty: Network) -> Network:
+    return empty
 
 
 def month(database: Database, me: str) -> None:

@@ -1,7 +1,6 @@
 """The operator's page in a real browser: it shows what the ledger says, and each act is done and written down."""
 
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -30,13 +29,8 @@ DAYS = 30
 
 
 @pytest.fixture
-def network(tmp_path: Path) -> Iterator[Network]:
-    network = Network(tmp_path, Path("none"))
-    try:
-        network.start_coordinator()
-        yield network
-    finally:
-        network.close()
+def network(empty: Network) -> Network:
+    return empty
 
 
 def a_month(database: Database) -> tuple[str, str]:

@@ -1,8 +1,6 @@
 """An owner asks for a payout on the account page and sees what the operator says of it."""
 
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -21,13 +19,8 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture
-def network(tmp_path: Path) -> Iterator[Network]:
-    network = Network(tmp_path, Path("none"))
-    try:
-        network.start_coordinator()
-        yield network
-    finally:
-        network.close()
+def network(empty: Network) -> Network:
+    return empty
 
 
 def test_what_was_earned_is_asked_for_withdrawn_asked_again_and_sent(network: Network, browser: Browser) -> None:

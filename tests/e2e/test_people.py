@@ -31,11 +31,7 @@ def arrived(browser: Browser, network: Network, *, phone: bool = False, dark: bo
     """At localhost, with an authenticator of the browser's own."""
     with visit(browser, f"http://localhost:{network.port}", phone=phone, dark=dark) as here:
         here.expected = ("401", "403")
-        session = here.page.context.new_cdp_session(here.page)
-        session.send("WebAuthn.enable")
-        device = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
-        device |= {"isUserVerified": True, "automaticPresenceSimulation": True}
-        session.send("WebAuthn.addVirtualAuthenticator", {"options": device})
+        here.get_authenticator()
         here.open("/account")
         yield here
 

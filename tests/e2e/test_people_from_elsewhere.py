@@ -36,11 +36,7 @@ def arrived(
     network, provider = met
     with visit(browser, f"http://localhost:{network.port}", provider.url, phone=phone, dark=dark) as here:
         here.expected = ("400", "401", "403")
-        session = here.page.context.new_cdp_session(here.page)
-        session.send("WebAuthn.enable")
-        device = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
-        device |= {"isUserVerified": True, "automaticPresenceSimulation": True}
-        session.send("WebAuthn.addVirtualAuthenticator", {"options": device})
+        here.get_authenticator()
         here.open("/account")
         yield here
 

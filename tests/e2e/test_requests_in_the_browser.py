@@ -25,13 +25,8 @@ MINUTE = 60_000
 
 
 @pytest.fixture
-def network(tmp_path: Path) -> Iterator[Network]:
-    network = Network(tmp_path, Path("none"))
-    try:
-        network.start_coordinator()
-        yield network
-    finally:
-        network.close()
+def network(empty: Network) -> Network:
+    return empty
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,14 +22,8 @@ RUN += ["get_v1_account_usage", "get_v1_account_requests", "get_readyz"]
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory, tiny_chat: Path) -> Iterator[Network]:
-    network = Network(tmp_path_factory.mktemp("network"), tiny_chat)
-    try:
-        network.start_coordinator()
-        network.start_worker()
-        yield network
-    finally:
-        network.close()
+def network(standing: Network) -> Network:
+    return standing
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
