@@ -48,6 +48,7 @@ SHARE = 7000
 KEYS = 40
 CAP_DAY, CAP_MONTH = 1_200_000, 4_000_000
 BUDGET = Budget(40_000)
+KINDS = ("crash", "deadlock", "fenced", "taken", "took over", "capped")  # what a storm is to have seen
 DEADLOCK = "DO $$ BEGIN RAISE EXCEPTION 'deadlock' USING ERRCODE = '40P01'; END $$"
 
 T = TypeVar("T")
@@ -138,7 +139,10 @@ class Storming:
             self.world.alive[self.name] = set(self.database.identity.own)
 
     def run(self, operations: int) -> None:
-        while self.world.count < operations:
+        """Goes on, ten times as long at most, while some kind of trouble has not come yet: they come by chance."""
+        while self.world.count < operations or (
+            self.world.count < 10 * operations and not all(self.world.seen[kind] for kind in KINDS)
+        ):
             self.world.now += self.random.randrange(500)
             draw = self.random.random()
             if draw < 0.06:
@@ -298,7 +302,7 @@ def storm(url: str, seed: int, operations: int, crashes: int = 4, places: int = 
             one.run(operations)
         except BaseException as error:
             failed.append(error)
-            world.count = operations
+            world.count = 10 * operations
             raise
 
     threads = [Thread(target=run, args=(one,)) for one in storming]
