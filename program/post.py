@@ -27,8 +27,7 @@ PORTS = {"https": 443, "http": 80}
 _SEEN = re.compile(r"[!-~]+")  # what may stand in the first line of a request
 _HOST = re.compile(r"[a-z0-9.:-]{1,253}")
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: [^\r\n]*)?\r?\n")
-# Looking up may take longer than anybody waits; so many strangers' names at a time do, and no other work.
-_NAMES = ThreadPoolExecutor(8, "names")
+NAMES_AT_ONCE = 32  # that are looked up: it may take longer than anybody waits, and nothing stops it
 
 Lookup = Callable[[str, int], Awaitable[list[str]]]
 
@@ -92,11 +91,20 @@ def _path(parts: SplitResult) -> str:
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-async def addresses_of(host: str, port: int) -> list[str]:
-    """What the system knows of the name. Raises OSError."""
-    loop = asyncio.get_running_loop()
-    found = await loop.run_in_executor(_NAMES, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+def looking_up(at_once: int, name: str) -> Lookup:
+    """What the system knows of names, on threads of its own: a server of names that never answers holds up who asks
+    for the others that are looked up with this, and nobody else. The lookup raises OSError."""
+    threads = ThreadPoolExecutor(at_once, name)
+
+    async def lookup(host: str, port: int) -> list[str]:
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+    return lookup
+
+
+addresses_of = looking_up(NAMES_AT_ONCE, "names")
 
 
 def anywhere(address: str) -> bool:

@@ -16,6 +16,7 @@ from program.alert_formats import Service
 
 MOST_ADDRESSES = 5  # of one account
 REMOVED = "its address was removed"
+PAUSED = "its address is paused, as nothing arrived there"
 MOST_FAILURES = 10  # messages in a row that did not arrive: then it is paused
 _T = alert_addresses
 

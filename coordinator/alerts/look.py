@@ -56,7 +56,9 @@ def _look(connection: Connection, mine: Look) -> int:
     )
     subject_rows.see(connection, shared, mine.now_ms)
     now_s = mine.now_ms / 1000
-    judged = judge(subject_rows.interesting(connection, mine.now_ms), mine.kinds, mine.steady_s, now_s)
+    subjects = subject_rows.interesting(connection, mine.now_ms)
+    workers = subject_rows.known(connection, filter(None, (one.key.worker for one in subjects)))
+    judged = judge(subjects, mine.kinds, mine.steady_s, now_s, workers)
     subject_rows.remember(connection, judged, mine.now_ms)
     news = [_told(one) for one in judged if one.news is not None]
     return outbox_rows.put(connection, messages(news, mine.kinds, now_s), mine.addresses, mine.now_ms)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
-from coordinator.alerts.address_rows import Address, by_ids, tried
+from coordinator.alerts.address_rows import PAUSED, REMOVED, Address, by_ids, tried
 from coordinator.alerts.kinds import OPERATOR
 from coordinator.alerts.messages import Message
 from coordinator.clock import DAY_MS
@@ -77,7 +77,7 @@ def claim(database: Database, now_ms: int, most: int) -> list[tuple[Delivery, Ad
     """Messages that are due, for the caller alone during LEASE_MS, with where they go; None: to the operator. Of one
     address those of one moment at a time, in order: that something is over is told after its beginning. The operator's
     go before accounts', and what was not tried yet before what did not arrive: else strangers' servers that never
-    answer hold up the others. What nobody takes any more is dropped."""
+    answer hold up the others. What nobody takes any more is dropped, and counts for the day as all else."""
 
     def work(connection: Connection) -> list[tuple[Delivery, Address | None]]:
         same = (_BEFORE.c.account == _T.c.account) & (_BEFORE.c.address == _T.c.address)
@@ -92,8 +92,10 @@ def claim(database: Database, now_ms: int, most: int) -> list[tuple[Delivery, Ad
         asked = by_ids(connection, [one.address for one in found if one.address])
         known = {name: address for name, address in asked.items() if not address.paused}
         taken = [one for one in found if not one.address or one.address in known]
-        lost = [one.id for one in found if one not in taken]
-        connection.execute(delete(_T).where(_T.c.id.in_(lost)))
+        why = {one.id: PAUSED if one.address in asked else REMOVED for one in found if one not in taken}
+        for status in set(why.values()):
+            lost = _T.c.id.in_([name for name in why if why[name] == status])
+            connection.execute(update(_T).where(lost).values(state="failed", status=status))
         mine = _T.c.id.in_([one.id for one in taken])
         connection.execute(update(_T).where(mine).values(due_ms=now_ms + LEASE_MS, tries=_T.c.tries + 1))
         return [(replace(one, tries=one.tries + 1), known.get(one.address)) for one in taken]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 
 from coordinator.alerts.kinds import FAILING_SHARE, FULL_BYTES, FULL_SHARE, OPERATOR
-from coordinator.alerts.subjects import WORKER, Key, Sighting
+from coordinator.alerts.subjects import OF_WORKERS, WORKER, Key, Sighting
 from coordinator.scheduler.workers import Worker
 from program.printable import printable
 
@@ -16,7 +16,8 @@ Wanted = Mapping[str, Set[str]]  # account -> the kinds that it wants to be told
 
 
 def of_workers(workers: Iterable[Worker], wanted: Wanted) -> list[Sighting]:
-    """The workers of these accounts that are connected, and what they say is wrong."""
+    """The workers of these accounts that are connected, and what they say is wrong: that is over when the worker is
+    there and says so no more, so it is noted that it is there where either is asked for."""
     found = list[Sighting]()
     for worker in workers:
         account = worker.peer.account
@@ -24,7 +25,7 @@ def of_workers(workers: Iterable[Worker], wanted: Wanted) -> list[Sighting]:
         if not asked or not worker.connected:
             continue
         name, own = name_of(worker), worker.hello.worker
-        if WORKER in asked:
+        if asked & {WORKER, *OF_WORKERS}:
             found.append(Sighting(Key(account, WORKER, own), name))
         for issue in list(worker.issues.values())[:MOST_ISSUES]:
             kind = "worker_hot" if issue.code == HOT else "worker_problem" if issue.severity == "error" else ""

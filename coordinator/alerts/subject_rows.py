@@ -60,6 +60,15 @@ def interesting(connection: Connection, now_ms: int) -> list[Subject]:
     return [_subject(row) for row in connection.execute(known)]
 
 
+def known(connection: Connection, keys: Iterable[Key]) -> dict[Key, Subject]:
+    """Those of these that are remembered."""
+    ordered, found = sorted(set(keys)), list[Subject]()
+    for start in range(0, len(ordered), 200):
+        each = [and_(*(_T.c[name] == value for name, value in key._asdict().items())) for key in ordered[start:][:200]]
+        found += [_subject(row) for row in connection.execute(select(_T).where(or_(*each)))]
+    return {one.key: one for one in found}
+
+
 def remember(connection: Connection, judged: Sequence[Judged], now_ms: int) -> None:
     """Write what has changed, forget the rest."""
     forgotten = [_named(one.before.key) for one in judged if one.subject is None]

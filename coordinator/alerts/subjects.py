@@ -6,6 +6,7 @@ from typing import NamedTuple
 from program.alerts import Standing
 
 WORKER = "worker_down"  # of this kind a row says that the worker is there, of all others that something is wrong
+OF_WORKERS = frozenset({"worker_problem", "worker_hot"})  # what a worker says is wrong with it
 
 
 class Key(NamedTuple):
@@ -14,6 +15,11 @@ class Key(NamedTuple):
     account: str
     kind: str
     subject: str
+
+    @property
+    def worker(self) -> "Key | None":
+        """The worker that says so; None: it is of no worker."""
+        return Key(self.account, WORKER, self.subject.partition("/")[0]) if self.kind in OF_WORKERS else None
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,10 @@ PROBLEM = Subject(Key("acc_1", "worker_problem", "w/disk_full"), "attic\nfull", 
 TOLD = Standing(since=NOW - 900, told=NOW - 600, open=True)
 
 
-def of(subject: Subject, steady: float = 0.0, now: float = NOW) -> Judged:
-    (one,) = judge([subject], KINDS, steady, now)
+def of(subject: Subject, steady: float = 0.0, now: float = NOW, worker: Subject | None = WORKER) -> Judged:
+    """`worker`: as it is known, None: it is not."""
+    seen = {} if worker is None else {worker.key: replace(worker, seen_s=now - (NOW - worker.seen_s))}
+    (one,) = judge([subject], KINDS, steady, now, seen)
     return one
 
 
@@ -66,8 +68,35 @@ def test_what_need_not_be_remembered_is_forgotten() -> None:
     assert of(replace(PROBLEM, seen_s=NOW - STALE_S, standing=Standing(told=NOW - 60))).subject is not None
 
 
+@pytest.mark.parametrize(
+    "worker",
+    [
+        replace(WORKER, away=True, seen_s=NOW - 60),
+        replace(WORKER, seen_s=NOW - SILENT_S),  # its replica is dead
+        None,
+    ],
+)
+def test_what_a_worker_said_is_not_over_because_it_is_down(worker: Subject | None) -> None:
+    said = replace(PROBLEM, seen_s=NOW - STALE_S, standing=replace(TOLD, gone=NOW - 120))
+    held = of(said, worker=worker)
+    assert (held.news, held.subject) == (None, said)
+    assert of(said).news == "over", "it is back, and says so no more"
+    assert of(replace(said, seen_s=NOW), worker=worker).news is None, "and it is still so"
+    assert of(replace(said, seen_s=NOW - KEPT_S), worker=worker).subject is None, "it never came back"
+
+
+@pytest.mark.parametrize("standing", [TOLD, Standing(since=NOW - 200)])
+def test_what_is_not_told_yet_or_of_a_worker_that_was_taken_away_is_settled(standing: Standing) -> None:
+    said = replace(PROBLEM, seen_s=NOW - STALE_S, standing=standing)
+    for worker in (replace(WORKER, parted=True), *(() if standing.open else (replace(WORKER, away=True),))):
+        one = of(said, worker=worker)
+        assert one.news is None and one.subject is not None
+        assert (one.subject.standing.since, one.subject.standing.open) == (None, False)
+        assert of(replace(one.subject, seen_s=NOW + 900), now=NOW + 900).news is None, "it begins anew"
+
+
 def test_a_kind_of_a_newer_version_is_left_alone() -> None:
-    assert judge([Subject(Key("acc_1", "spend_cap", "k"), "", NOW)], KINDS, 0.0, NOW) == []
+    assert judge([Subject(Key("acc_1", "spend_cap", "k"), "", NOW)], KINDS, 0.0, NOW, {}) == []
 
 
 def test_silence_is_longer_than_signs_of_life_are_apart() -> None:

@@ -28,8 +28,15 @@ def seen_by(database: Database) -> Look:
     account = create_account(database, "alice", 1, 0).id
     add_address(database, made(account, alerts=("worker_hot", "worker_problem")))
     found = addresses(database)
-    hot = Sighting(Key(account, "worker_problem", "w/x"), "w\nbad")
-    return Look([hot], found, kinds(0.0), operator=True, steady_s=0.0, now_ms=NOW)
+    bad = Sighting(Key(account, "worker_problem", "w/x"), "w\nbad")
+    return Look(
+        [Sighting(Key(account, "worker_down", "w"), "w"), bad],
+        found,
+        kinds(0.0),
+        operator=True,
+        steady_s=0.0,
+        now_ms=NOW,
+    )
 
 
 def test_what_is_wrong_is_queued_once(database: Database, mine: Look) -> None:
@@ -41,11 +48,20 @@ def test_what_is_wrong_is_queued_once(database: Database, mine: Look) -> None:
 def test_its_end_says_how_long_it_was(database: Database, mine: Look) -> None:
     look(database, mine)
     for seconds, queued in ((300, 0), (421, 1), (500, 0)):
-        nothing = replace(mine, sightings=[], now_ms=NOW + seconds * 1000)
-        assert look(database, nothing) == queued
+        well = replace(mine, sightings=mine.sightings[:1], now_ms=NOW + seconds * 1000)
+        assert look(database, well) == queued
     assert [one.text for one in deliveries_of(database, mine.addresses[0].account) if one.over] == [
         "It lasted 7 minutes."
     ]
+
+
+def test_a_worker_that_goes_down_with_a_problem_has_it_still(database: Database, mine: Look) -> None:
+    look(database, mine)
+    down = replace(mine.sightings[0], away=True)
+    for seconds in (5, 300, 900, 90_000):
+        assert look(database, replace(mine, sightings=[down], now_ms=NOW + seconds * 1000)) == 0
+    back = replace(mine, sightings=mine.sightings[:1])
+    assert [look(database, replace(back, now_ms=NOW + seconds * 1000)) for seconds in (90_100, 90_300)] == [0, 1]
 
 
 def test_who_finds_another_one_judging_only_writes(postgres: Callable[[], str]) -> None:

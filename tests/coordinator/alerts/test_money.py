@@ -42,7 +42,7 @@ def test_a_balance_that_was_low_is_so_until_it_is_well_above(database: Database)
     address = made(alice, alerts=EVERYTHING, below_nano=1001)
     with database.transaction() as connection:
         see(connection, low_balances(connection, [address]), NOW)
-        remember(connection, judge(interesting(connection, NOW), kinds(0), 0, NOW / 1000), NOW)
+        remember(connection, judge(interesting(connection, NOW), kinds(0), 0, NOW / 1000, {}), NOW)
     for bound, is_low in ((990, True), (840, True), (833, False)):
         assert bool(low(database, Address(**{**vars(address), "below_nano": bound}))) is is_low
 

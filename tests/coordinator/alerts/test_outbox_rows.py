@@ -6,7 +6,16 @@ from contextlib import closing
 import pytest
 
 from coordinator.accounts.accounts import create_account
-from coordinator.alerts.address_rows import MOST_FAILURES, Address, add_address, get_address, note_test, remove_address
+from coordinator.alerts.address_rows import (
+    MOST_FAILURES,
+    PAUSED,
+    REMOVED,
+    Address,
+    add_address,
+    get_address,
+    note_test,
+    remove_address,
+)
 from coordinator.alerts.kinds import OPERATOR
 from coordinator.alerts.messages import Message
 from coordinator.alerts.outbox_rows import (
@@ -176,7 +185,11 @@ def test_what_waits_for_an_address_that_is_gone_or_paused_is_dropped(database: D
         paused = get_address(database, there.account, there.id)
         assert put(connection, [message(there.account)], [paused], NOW) == 0
     queued(database, there)
+    before = len(deliveries_of(database, there.account))
     assert due(database) == []
+    told = deliveries_of(database, there.account)
+    assert len(told) == before, "it counts for the day: else who pauses and tests an address is sent without end"
+    assert [one.status for one in told if one.state == "failed" and one.tries == 0] == [PAUSED, REMOVED]
     note_test(database, there.id, "arrived", True, NOW)
     assert due(database) == [], "what was dropped does not come back"
 

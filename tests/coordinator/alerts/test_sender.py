@@ -1,5 +1,8 @@
 """What may be sent where, and what is said of it."""
 
+import asyncio
+import socket
+import threading
 from ipaddress import ip_network
 from typing import Any, cast
 
@@ -13,7 +16,7 @@ from coordinator.alerts.sender import OperatorAddress, Sender, checked_url
 from coordinator.store.database import Database
 from coordinator.store.store import Store
 from program.alerts import Alert
-from program.post import Lookup
+from program.post import NAMES_AT_ONCE, Lookup
 from tests.coordinator.alerts.test_address_rows import made
 from tests.fakes.receiver import Answer, receiving, status
 
@@ -117,3 +120,29 @@ def test_what_an_account_may_name(url: str, networks: bool, words: str) -> None:
         return
     with pytest.raises(ValueError, match=words):
         checked_url(url, known)
+
+
+async def test_names_of_strangers_that_hang_do_not_hold_up_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
+    known, let_go, hanging = socket.getaddrinfo, threading.Event(), threading.Semaphore(0)
+
+    def getaddrinfo(host: str, *args: Any, **settings: Any) -> Any:
+        if host.endswith(".hangs.example"):
+            hanging.release()
+            let_go.wait(60)
+            raise socket.gaierror("no such name")
+        return known(host, *args, **settings)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with receiving() as here:
+        mine = sender(operator=OperatorAddress("webhook", f"http://localhost:{here.port}/x"))
+        strangers = [
+            asyncio.create_task(mine.to_account(made("acc_1", url=f"https://n{number}.hangs.example/x"), ALERT))
+            for number in range(NAMES_AT_ONCE + 1)
+        ]
+        try:
+            for _ in range(NAMES_AT_ONCE):
+                assert await asyncio.to_thread(hanging.acquire, timeout=30)
+            assert (await mine.to_operator(ALERT)).delivered
+        finally:
+            let_go.set()
+            await asyncio.gather(*strangers)

@@ -30,6 +30,8 @@ def test_workers_of_accounts_that_ask_and_no_others() -> None:
     assert {one.key.subject for one in found if one.key.account == account} >= {"w1"}
     assert of_workers(driver.dispatch.workers, {"somebody else": ALL}) == []
     assert of_workers(driver.dispatch.workers, {account: {"balance_low"}}) == []
+    there = of_workers(driver.dispatch.workers, {account: {"worker_hot"}})
+    assert {one.key.kind for one in there} == {"worker_down"}, "else nobody knows that it is well again, or down"
 
 
 def test_what_a_worker_says_goes_to_its_kind_without_its_tricks() -> None:
@@ -39,9 +41,10 @@ def test_what_a_worker_says_goes_to_its_kind_without_its_tricks() -> None:
         code = f"code{number}"
         worker.issues[code] = wire.Issue(code=code, severity="error", message="bad\n\x1b[31m", remedy="r")
     found = of_workers([worker], {worker.peer.account: {"worker_problem"}})
-    assert len(found) == 8, "bounded"
-    assert found[0] == Sighting(Key(worker.peer.account, "worker_problem", "w1/code0"), found[0].words)
-    assert found[0].words.partition("\n")[2].isprintable()
+    said = found[1:]
+    assert len(said) == 8, "bounded"
+    assert said[0] == Sighting(Key(worker.peer.account, "worker_problem", "w1/code0"), said[0].words)
+    assert said[0].words.partition("\n")[2].isprintable()
 
 
 def test_workers_that_fail_are_the_operators_when_they_are_many() -> None:

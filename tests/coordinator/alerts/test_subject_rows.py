@@ -6,7 +6,7 @@ from coordinator.alerts import subject_rows
 from coordinator.alerts.judge import KEPT_S, SILENT_S, judge
 from coordinator.alerts.kinds import kinds
 from coordinator.alerts.subject_rows import interesting, remember, see, sweep
-from coordinator.alerts.subjects import Key, Sighting
+from coordinator.alerts.subjects import Key, Sighting, Subject
 from coordinator.store.database import Database
 
 NOW = 1_000_000_000
@@ -43,15 +43,16 @@ def test_what_was_judged_is_remembered_to_the_millisecond(database: Database) ->
     known = kinds(0.0)
     with database.transaction() as connection:
         see(connection, [Sighting(PROBLEM, "attic\nfull")], NOW)
-        (judged,) = judge(interesting(connection, NOW), known, 0.0, NOW / 1000)
+        (judged,) = judge(interesting(connection, NOW), known, 0.0, NOW / 1000, {})
         assert judged.news == "begun"
         remember(connection, [judged], NOW)
-        (again,) = judge(interesting(connection, NOW), known, 0.0, NOW / 1000)
+        (again,) = judge(interesting(connection, NOW), known, 0.0, NOW / 1000, {})
         assert (again.news, again.subject) == (None, judged.subject)
         later = NOW + 90_000_000
-        gone = judge(interesting(connection, later), known, 0.0, later / 1000)
+        there = {WORKER: Subject(WORKER, "attic", later / 1000 + 100)}
+        gone = judge(interesting(connection, later), known, 0.0, later / 1000, there)
         remember(connection, gone, later)
-        over = judge(interesting(connection, later + 200_000), known, 0.0, later / 1000 + 200)
+        over = judge(interesting(connection, later + 200_000), known, 0.0, later / 1000 + 200, there)
         assert [one.news for one in over] == ["over"]
         remember(connection, over, later)
         assert interesting(connection, later + 200_000) == []
