@@ -1,7 +1,5 @@
 """GET /v1/account/earnings: what an account's workers earned, by day and worker, beside the power that it took."""
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from coordinator.api.account_access import AccountAccess
 from coordinator.api.body import read_body
 from coordinator.api.query import whole_number
+from coordinator.api.spreadsheet import MEDIA_TYPE, cells, headers, lines
 from coordinator.clock import DAY_MS, now_ms
 from coordinator.dashboard.view import worker_id
 from coordinator.ledger import earning_days, energy_days
@@ -65,8 +64,8 @@ class EarningsApi:
         told = await self.access.look(_told, account.id, first, worker)
         rows = _rows(told)
         if form == "csv":
-            headers = {"content-disposition": f'attachment; filename="earnings-{days}-days.csv"'}
-            return Response(_csv(rows), media_type="text/csv; charset=utf-8", headers=headers)
+            table = lines([COLUMNS, *(cells(row, COLUMNS) for row in rows)])
+            return Response(table, media_type=MEDIA_TYPE, headers=headers(f"earnings-{days}-days"))
         price = {
             "usd_per_kwh": None if told.kwh_nano is None else decimal(told.kwh_nano),
             "nano_usd_per_kwh": told.kwh_nano,
@@ -137,7 +136,7 @@ def _row(day: int, worker: str, earned: WorkerDay | None, drawn: WorkerEnergy | 
 def _totals(rows: Iterable[Json]) -> Json:
     """The sums of the rows; of what no row knows, nothing."""
     rows = list(rows)
-    names = [name for name in _row(0, "", None, None, None) if name not in ("day", "worker", "worker_id")]
+    names = [name for name in COLUMNS if name not in ("day", "worker", "worker_id")]
     sums: Json = {}
     for name in names:
         known = [row[name] for row in rows if row[name] is not None]
@@ -147,16 +146,8 @@ def _totals(rows: Iterable[Json]) -> Json:
     return sums
 
 
-def _csv(rows: Sequence[Json]) -> str:
-    """Ids of workers hold no character that a spreadsheet would take for a formula, but may begin with a minus."""
-    file = io.StringIO()
-    writer = csv.DictWriter(file, list(_row(0, "", None, None, None)))
-    writer.writeheader()
-    for row in rows:
-        name = row["worker"]
-        writer.writerow({**row, "worker": f"'{name}" if name.startswith("-") else name})
-    return file.getvalue()
-
-
 def _date(day: int) -> str:
     return datetime.fromtimestamp(day * DAY_MS / 1000, UTC).strftime("%Y-%m-%d")
+
+
+COLUMNS = tuple(_row(0, "", None, None, None))

@@ -2,12 +2,14 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 MEDIA_TYPE = "text/csv; charset=utf-8; header=present"
-Cell = str | int | None
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+Cell = str | int | float | None
+_FORMULA = ("=", "+", "-", "@")
+_BREAKS = ("\t", "\r", "\n")  # programs that split a cell there begin the next one with what follows
 
 
 def lines(rows: Iterable[Sequence[Cell]]) -> bytes:
@@ -23,13 +25,20 @@ def cells(told: Mapping[str, Any], columns: Sequence[str]) -> list[Cell]:
 
 
 def _safe(cell: Cell) -> Cell:
-    if isinstance(cell, str) and cell.lstrip(" ").startswith(_FORMULA):
+    if isinstance(cell, str) and (cell.startswith(_BREAKS) or _first(cell) in _FORMULA):
         return "'" + cell
     return cell
 
 
+def _first(text: str) -> str:
+    """The first character that is seen, as the one that it is another form of: spreadsheets of East Asia compute what
+    begins with a fullwidth ＝＋－＠ too."""
+    seen = next((char for char in text if char.isprintable() and not char.isspace()), "")
+    return unicodedata.normalize("NFKC", seen)
+
+
 def headers(name: str) -> dict[str, str]:
-    """Of an answer that a browser keeps as a file."""
+    """Of an answer that a browser keeps as a file. `name`: without its end."""
     return {
         "content-disposition": f'attachment; filename="{name}.csv"',
         "cache-control": "no-store",
