@@ -28,6 +28,7 @@ from coordinator.config import Config
 from coordinator.dashboard.feed import Feed
 from coordinator.downloads import read_downloads
 from coordinator.history.recorder import Recorder
+from coordinator.history.rows import HISTORY
 from coordinator.hub.attempts import Attempts
 from coordinator.hub.hub import Hub
 from coordinator.identity.identity import Identity
@@ -35,10 +36,12 @@ from coordinator.identity.oidc import Provider
 from coordinator.identity.providers import read_providers, safe
 from coordinator.identity.tokens import Tokens
 from coordinator.joined import Joined, nats_bus
+from coordinator.ledger.earning_days import EARNING_DAYS
 from coordinator.ledger.escrow import Terms, earned_by
 from coordinator.ledger.price_list import pin
 from coordinator.ledger.pricing import SPARK_NANO, Units
 from coordinator.ledger.recovery import recover
+from coordinator.ledger.usage_days import USAGE_DAYS
 from coordinator.ledger.writer import LedgerWriter
 from coordinator.operating.orders_feed import OrdersFeed
 from coordinator.prompt_count.counter import PromptCounter
@@ -46,6 +49,7 @@ from coordinator.prompt_count.vocabulary_files import VocabularyFiles
 from coordinator.store.database import Database
 from coordinator.store.engines import sqlite_file
 from coordinator.store.reading import Reader
+from coordinator.store.rolling import Rolling
 from coordinator.store.store import Store
 from coordinator.telemetry.tracing import SERVICE, Tracing
 from coordinator.videos.films import Films
@@ -70,6 +74,10 @@ class Running:
     def maintenance(self) -> Maintenance:
         terms = Terms(self.config.escrow_s, self.config.escrow_jobs)
         return Maintenance(self.store, self.services.billing, terms, self.config.promotions())
+
+    @property
+    def rolling(self) -> Rolling:
+        return Rolling(self.store, (USAGE_DAYS.roll_up, EARNING_DAYS.roll_up, HISTORY))
 
 
 @contextmanager

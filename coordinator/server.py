@@ -162,6 +162,7 @@ async def serve(running: Running, server: Server, listener: socket.socket) -> No
             tasks.create_task(_named("ledger", services.ledger.run())),
             tasks.create_task(_named("billing", services.billing.run(services.hub.dispatch.progress))),
             tasks.create_task(_named("maintenance", running.maintenance.run())),
+            tasks.create_task(_named("sums", running.rolling.run())),
             tasks.create_task(_named("energy", EnergyFeed(services.hub, running.store).run())),
             tasks.create_task(_named("earnings", EarningsFeed(services.hub, running.store, services.promotions).run())),
             tasks.create_task(_named("network", services.network.feed.run())),

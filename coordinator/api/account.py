@@ -16,10 +16,12 @@ from coordinator.api.query import whole_number
 from coordinator.api.spreadsheet import MEDIA_TYPE, cells, headers, lines
 from coordinator.clock import DAY_MS, day_start_ms, now_ms
 from coordinator.ledger.budget import Budget
+from coordinator.ledger.earning_days import EARNING_DAYS
 from coordinator.ledger.escrow import workers
 from coordinator.ledger.grants import balances_of, bonus, bonus_claimed, next_day_ms, spend_credit, spend_earned
 from coordinator.ledger.pricing import CURRENCIES, Currency, Units, decimal
 from coordinator.ledger.usage import sums
+from coordinator.ledger.usage_days import USAGE_DAYS
 from wire.errors import ErrorCode, SupernetError, invalid
 
 MAX_DAYS = 366
@@ -107,7 +109,8 @@ class AccountApi:
         if query.get("format") == "csv":
             table = lines([USAGE_COLUMNS, *(cells(row, USAGE_COLUMNS) for row in data)])
             return Response(table, media_type=MEDIA_TYPE, headers=headers("usage"))
-        return JSONResponse({"object": "list", "data": data})
+        until = await self.access.look(USAGE_DAYS.counted_until)
+        return JSONResponse({"object": "list", "data": data, "counted_until": until})
 
     async def workers(self, request: Request) -> Response:
         """What each worker of the account has done and earned since it was first seen, those that are gone too."""
@@ -124,7 +127,8 @@ class AccountApi:
             }
             for row in rows
         ]
-        return JSONResponse({"object": "list", "data": data})
+        until = await self.access.look(EARNING_DAYS.counted_until)
+        return JSONResponse({"object": "list", "data": data, "counted_until": until})
 
     async def claim(self, request: Request) -> Response:
         """Book the daily bonus, once a day (UTC). Raises rate_limit_exceeded when it was claimed before."""

@@ -17,7 +17,7 @@ from coordinator.api.spreadsheet import MEDIA_TYPE, cells, headers, lines
 from coordinator.clock import DAY_MS, now_ms
 from coordinator.dashboard.view import worker_id
 from coordinator.ledger import earning_days, energy_days
-from coordinator.ledger.earning_days import WorkerDay
+from coordinator.ledger.earning_days import EARNING_DAYS, WorkerDay
 from coordinator.ledger.energy_days import WorkerEnergy, cost_nano
 from coordinator.ledger.pricing import NANO, decimal
 from coordinator.openai.fields import Fields
@@ -39,6 +39,7 @@ class Told:
     earned: Sequence[WorkerDay]
     drawn: Sequence[WorkerEnergy]
     kwh_nano: int | None
+    counted_until: int | None
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,8 @@ class EarningsApi:
             "nano_usd_per_kwh": told.kwh_nano,
         }
         totals = _totals(rows)
-        return JSONResponse(
-            {"object": "list", "days": days, "first_day": _date(first), **price, "totals": totals, "data": rows}
-        )
+        span = {"days": days, "first_day": _date(first), "counted_until": told.counted_until}
+        return JSONResponse({"object": "list", **span, **price, "totals": totals, "data": rows})
 
     async def set_price(self, request: Request) -> Response:
         """Keep what a kilowatt-hour costs the owner; null forgets it."""
@@ -97,6 +97,7 @@ def _told(database: Database, account: str, day: int, worker: str | None) -> Tol
         earning_days.read(database, account, day, worker),
         energy_days.read(database, account, day, worker),
         energy_days.price(database, account),
+        EARNING_DAYS.counted_until(database),
     )
 
 

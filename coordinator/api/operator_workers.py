@@ -19,6 +19,7 @@ from coordinator.clock import now_ms
 from coordinator.dashboard.feed import Feed
 from coordinator.dashboard.view import NAME_CHARS, SEVERITIES, gpu_words, problems_of, worker_id
 from coordinator.dashboard.watch import WorkerSnapshot
+from coordinator.ledger.earning_days import EARNING_DAYS
 from coordinator.openai.fields import Fields
 from coordinator.openai.json_body import load
 from coordinator.operating import worker_orders
@@ -61,11 +62,13 @@ class Totals:
     """What all workers have earned, by which the list is sorted; a minute old at most."""
 
     known: dict[str, int] = field(default_factory=dict)
+    until: int | None = None  # as of DaySums.counted_until
     at_ms: int | None = None
 
     async def get(self, access: AccountAccess) -> dict[str, int]:
         if self.at_ms is None or not 0 <= now_ms() - self.at_ms < KEPT_MS:
-            self.known, self.at_ms = await access.look(totals), now_ms()
+            self.known = await access.look(totals)
+            self.until, self.at_ms = await access.look(EARNING_DAYS.counted_until), now_ms()
         return self.known
 
 
@@ -112,6 +115,7 @@ class OperatorWorkersApi:
                 "next": following,
                 "found": len(found),
                 "states": {"any": len(everyone), **counts},
+                "counted_until": self.totals.until if sort == "earned" else None,
             }
         )
 

@@ -1,5 +1,5 @@
-"""The regular work of the ledger: end forgotten holds, let earnings mature, share out the promotion budget, add up
-what was used, and forget old answers to requests with an Idempotency-Key, old starts, sessions of browsers that are
+"""The regular work of the ledger: end forgotten holds, let earnings mature, share out the promotion budget, and
+forget old answers to requests with an Idempotency-Key, old starts, sessions of browsers that are
 over, and what keys spent in months that are past."""
 
 import asyncio
@@ -13,12 +13,10 @@ from coordinator.identity import sessions
 from coordinator.ledger import energy_days, spend_rows
 from coordinator.ledger.budget import Budget
 from coordinator.ledger.claim_rows import forget
-from coordinator.ledger.earning_days import EARNING_DAYS
 from coordinator.ledger.escrow import Terms, mature
 from coordinator.ledger.pricing import decimal
 from coordinator.ledger.promotions import promote
 from coordinator.ledger.recovery import sweep
-from coordinator.ledger.usage_days import USAGE_DAYS
 from coordinator.store import replicas
 from coordinator.store.database import Database
 from coordinator.store.errors import StoreError
@@ -54,9 +52,6 @@ class Maintenance:
             log.warning("%d holds that nobody ended were ended", ended)
         while await self.store.run(mature, self.terms, now_ms()):
             pass
-        for roll_up in (USAGE_DAYS, EARNING_DAYS):
-            while await self.store.run(roll_up.roll, now_ms()):
-                pass
         await self.store.run(forget, now_ms() - KEPT_MS)
         await self.store.run(spend_rows.forget, now_ms())
         await self.store.run(_clean, now_ms() - replicas.KEPT_MS)

@@ -5,6 +5,7 @@ import sys
 from argparse import Namespace
 from collections import Counter
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from coordinator.accounts.accounts import create_account
@@ -12,6 +13,7 @@ from coordinator.accounts.rows import get_account, list_accounts
 from coordinator.cli.tables import print_table
 from coordinator.clock import day_start_ms, now_ms
 from coordinator.ledger.grants import Balance, totals
+from coordinator.ledger.usage_days import USAGE_DAYS
 from coordinator.operating.changes import change_account
 from coordinator.operating.uses import last_seen, used_since, worker_keys
 from coordinator.store.audit_log import COMMAND_LINE
@@ -54,6 +56,9 @@ def show(database: Database, *, as_json: bool) -> None:
             | {"workers": has_workers[account.id], "seen_ms": seen.get(account.id)}
         )
     print_table(rows, COLUMNS, as_json=as_json)
+    if until := USAGE_DAYS.counted_until(database):
+        at = f"{datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M} UTC"
+        print(f"what was used is still being added up: the table has what was booked up to {at}", file=sys.stderr)
 
 
 def change(database: Database, asked: Namespace) -> None:

@@ -1,4 +1,5 @@
-"""Beside the server: looks at the cell, and at the end of each minute writes what was seen and what was used."""
+"""Beside the server: looks at the cell, and at the end of each minute writes what was seen. What was used is added to
+that by store/rolling.py."""
 
 import asyncio
 import logging
@@ -11,7 +12,7 @@ from coordinator.clock import now_ms
 from coordinator.dispatch.effects import Failed, JobEnd, Stopped
 from coordinator.history.figures import ALL, HOUR_MS, MINUTE_MS, Sums
 from coordinator.history.minutes import WORKERS_MINUTES, Minutes, Seen
-from coordinator.history.rows import in_groups, roll_up, sweep, write
+from coordinator.history.rows import in_groups, sweep, write
 from coordinator.hub.hub import Hub
 from coordinator.scheduler.state import JobSpec
 from coordinator.scheduler.workers import Worker
@@ -79,7 +80,6 @@ class Recorder:
     async def minute(self, at_ms: int) -> None:
         """What the end of a minute wants. Raises StoreError: what was not written is kept for the next time."""
         await self.write(at_ms)
-        await self._steps(roll_up, at_ms)
         if at_ms // HOUR_MS != self._swept_hour:
             await self._steps(sweep, at_ms)
             self._swept_hour = at_ms // HOUR_MS

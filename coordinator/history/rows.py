@@ -1,8 +1,4 @@
-"""The rows of the history: usage is added up into them, samples are added, old ones go. Each in bounded steps.
-
-What was used is read off the rows of `usage` behind a mark, by one replica at a time: whoever wrote them, and whatever
-died meanwhile, each is counted once.
-"""
+"""The rows of the history: usage is added up into them, samples are added, old ones go. Each in bounded steps."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,20 +6,20 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, case, delete, func, select, text, tuple_, update
+from sqlalchemy import Column, Connection, Table, case, delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from coordinator.history.figures import DAY_MS, KEPT_MS, MASKS, MOST, WORKERS_KEPT_DAYS, Sums, WorkerKey, fold
-from coordinator.store.advisory import Lock, free, wait
+from coordinator.store.advisory import Lock, wait
 from coordinator.store.database import Database
 from coordinator.store.history_tables import history, history_marks, history_workers
+from coordinator.store.roll_up import RollUp
 from coordinator.store.tables import usage
 
 BATCH = 500  # rows of usage that one transaction adds up
 GROUP = 500  # rows of workers that one transaction writes
 MOST_WORKERS = 10_000  # rows of a day; a worker beyond them has none
 MOST_SWEPT = 1000
-USAGE = "usage"  # the mark of what is in the sums
 Workers = Mapping[WorkerKey, Counter[str]]
 _READ = (
     *("id", "at_ms", "model", "worker", "attempts", "finish", "prompt", "cached", "completion", "reasoning"),
@@ -31,36 +27,12 @@ _READ = (
 )
 
 
-def roll_up(database: Database, at_ms: int) -> int:
-    """Add what has been used since the last time, at most BATCH rows. Returns how many; call again until it is none:
-    there is none either where another replica is at it. Raises StoreError."""
-    last = database.transact(_complete)
-    return 0 if last is None else database.transact(partial(_roll_up, last=last, at_ms=at_ms))
+def _add_used(connection: Connection, after: int, until: int, at_ms: int) -> None:
+    wanted = select(*(usage.c[name] for name in _READ)).where(usage.c.id > after, usage.c.id <= until)
+    _add(connection, fold(connection.execute(wanted.order_by(usage.c.id)).all(), at_ms))
 
 
-def _complete(connection: Connection) -> int | None:
-    """The last row of usage before which none will come any more; None: nothing to do.
-
-    PostgreSQL gives numbers out before they are committed: a moment in which nobody writes shows which those are.
-    """
-    if not free(connection, Lock.HISTORY):
-        return None
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("LOCK TABLE usage IN SHARE MODE"))
-    last: int | None = connection.execute(select(func.max(usage.c.id))).scalar()
-    return None if last is None or last <= _mark(connection, USAGE) else last
-
-
-def _roll_up(connection: Connection, last: int, at_ms: int) -> int:
-    if not free(connection, Lock.HISTORY):
-        return 0
-    behind = usage.c.id > _mark(connection, USAGE), usage.c.id <= last
-    wanted = select(*(usage.c[name] for name in _READ)).where(*behind).order_by(usage.c.id).limit(BATCH)
-    rows = connection.execute(wanted).all()
-    if rows:
-        _add(connection, fold(rows, at_ms))
-        _set_mark(connection, USAGE, rows[-1].id)
-    return len(rows)
+HISTORY = RollUp("history", usage, Lock.HISTORY, _add_used, BATCH)
 
 
 def write(database: Database, writer: str, number: int, sums: Sums) -> None:
@@ -102,7 +74,7 @@ def _sweep(connection: Connection, at_ms: int) -> int:
     days = history_workers.c.day <= at_ms // DAY_MS - WORKERS_KEPT_DAYS
     gone += _delete(connection, history_workers, days)
     least = at_ms - WORKERS_KEPT_DAYS * DAY_MS  # the numbers of replicas' marks are times
-    return gone + _delete(connection, history_marks, history_marks.c.name != USAGE, history_marks.c.number < least)
+    return gone + _delete(connection, history_marks, history_marks.c.number < least)
 
 
 def _delete(connection: Connection, table: Table, *among: Any) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, Select, case, cast, exists, func, literal, or_, select, union_all
 
 from coordinator.clock import DAY_MS
-from coordinator.ledger.roll_up import RollUp
+from coordinator.ledger.day_sums import DaySums
 from coordinator.store.advisory import Lock
 from coordinator.store.database import Database
 from coordinator.store.rollup_tables import earning_days
@@ -51,7 +51,7 @@ def _first() -> ColumnElement[bool]:
     return or_(earnings.c.currency == "spark", ~exists().where(*same))
 
 
-EARNING_DAYS = RollUp(earnings, earning_days, by_day, Lock.EARNING_DAYS, money="nano", latest=frozenset({"last_ms"}))
+EARNING_DAYS = DaySums(earnings, earning_days, by_day, Lock.EARNING_DAYS, money="nano", latest=frozenset({"last_ms"}))
 
 
 @dataclass(frozen=True)

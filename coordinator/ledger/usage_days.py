@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, Select, cast, func, select
 
 from coordinator.clock import DAY_MS
-from coordinator.ledger.roll_up import RollUp
+from coordinator.ledger.day_sums import DaySums
 from coordinator.store.advisory import Lock
 from coordinator.store.rollup_tables import usage_days
 from coordinator.store.tables import usage
@@ -22,4 +22,4 @@ def by_day(*where: ColumnElement[bool]) -> Select[Any]:
     return select(*named, *counted).where(*where).group_by(*by)
 
 
-USAGE_DAYS = RollUp(usage, usage_days, by_day, Lock.USAGE_DAYS, money="cost_nano")
+USAGE_DAYS = DaySums(usage, usage_days, by_day, Lock.USAGE_DAYS, money="cost_nano")

@@ -20,10 +20,9 @@ def earned_of(database: Database, workers: Sequence[str]) -> dict[str, int]:
 
 
 def totals(database: Database) -> dict[str, int]:
-    """Of every worker that has earned: the sums by day, and the rows behind them. Where none are summed up yet it reads
-    all rows: of millions that takes seconds."""
+    """Of every worker that has earned: the sums by day, and the rows behind them (EARNING_DAYS.counted_until)."""
     summed = select(earning_days.c.worker, earning_days.c.nano)
-    behind = select(earnings.c.worker, earnings.c.nano).where(earnings.c.id > EARNING_DAYS.rolled)
+    behind = select(earnings.c.worker, earnings.c.nano).where(*EARNING_DAYS.behind())
     both = union_all(summed, behind).subquery()
     whole: Select[Any] = select(both.c.worker, func.sum(both.c.nano)).group_by(both.c.worker)
     return {row[0]: int(row[1]) for row in database.query(whole)}

@@ -49,8 +49,7 @@ history_workers = Table(
     Index("history_workers_by_day", "day"),
 )
 
-# How far the history has come: `usage`, the last row of that table that is in the sums; `replica N`, what the server of
-# that number wrote last (writing twice is writing once).
+# `replica N`: what the server of that number wrote last (writing twice is writing once).
 history_marks = Table(
     "history_marks",
     metadata,

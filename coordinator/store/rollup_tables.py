@@ -40,12 +40,10 @@ earning_days = Table(
     Column("last_ms", BigInteger, nullable=False),
 )
 
-# How far a table of sums has got. `rolled`: the last id that is in it; `seen`: the last that was there at `seen_ms`.
+# How far sums have got. `rolled`: the last id that is in them.
 marks = Table(
     "marks",
     metadata,
     Column("name", Text, primary_key=True),
     Column("rolled", BigInteger, nullable=False),
-    Column("seen", BigInteger, nullable=False),
-    Column("seen_ms", BigInteger, nullable=False),
 )

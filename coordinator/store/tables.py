@@ -107,7 +107,6 @@ usage = Table(
     CheckConstraint("prompt >= 0 AND completion >= 0 AND cost_nano >= 0", name="usage_counts"),
     Index("usage_of_account", "account", "at_ms"),
     Index("usage_of_key", "key"),
-    Index("usage_of_account_by_id", "account", "id"),  # what is not in usage_days yet
 )
 
 # What the database itself must know. `pepper`: a hash under the pepper of its keys, by which that is known again.
@@ -279,7 +278,6 @@ earnings = Table(
     UniqueConstraint("job", "worker", "currency", name="one_earning_a_job"),
     Index("earnings_in_escrow", "account", "matured_ms"),
     Index("earnings_of_worker", "worker", "nano"),
-    Index("earnings_of_account", "account", "id"),  # what is not in earning_days yet
     Index("earnings_by_age", "at_ms", "account", sqlite_where=_YOUNG, postgresql_where=_YOUNG),  # as far as they wait
 )
 

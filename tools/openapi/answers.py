@@ -11,6 +11,12 @@ TEXT: Schema = {"type": "string"}
 TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 
+COUNTED_UNTIL: Schema = {
+    "type": ["integer", "null"],
+    "minimum": 0,
+    "description": "Unix seconds: the sums hold what was booked up to then, and grow. Null: they are whole.",
+}
+
 
 def thing(properties: Schema, *optional: str) -> Schema:
     """More keys may come in later versions: clients ignore what they do not know."""

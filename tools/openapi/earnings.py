@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from coordinator.api.earnings import MAX_DAYS, PRICE, WORKER_CHARS
-from tools.openapi.answers import COUNT, TEXT, listed, thing
+from tools.openapi.answers import COUNT, COUNTED_UNTIL, TEXT, listed, thing
 
 Schema = dict[str, Any]
 Do = Callable[..., Schema]
@@ -26,6 +26,7 @@ EARNED = thing(
         "object": {"const": "list"},
         "days": COUNT,
         "first_day": TEXT,
+        "counted_until": COUNTED_UNTIL,
         **_PRICE,
         "totals": thing(_SUMS),
         "data": listed(thing({"day": TEXT, "worker": TEXT, "worker_id": TEXT, **_SUMS})),

@@ -5,7 +5,7 @@ from typing import Any
 
 from coordinator.api.account import MAX_DAYS, USAGE_COLUMNS
 from coordinator.api.keys import MAX_CAP, MAX_LIMIT
-from tools.openapi.answers import COUNT, TEXT, listed, thing
+from tools.openapi.answers import COUNT, COUNTED_UNTIL, TEXT, listed, thing
 from tools.openapi.asked import FORMAT, as_csv, query
 from tools.openapi.asked import paths as asked
 from tools.openapi.estimate import AMOUNT, ESTIMATE, ESTIMATED
@@ -128,8 +128,8 @@ _ME: Schema = {
 }
 
 
-def _list(items: Schema) -> Schema:
-    return thing({"object": {"const": "list"}, "data": listed(items)})
+def _list(items: Schema, **more: Schema) -> Schema:
+    return thing({"object": {"const": "list"}, "data": listed(items), **more})
 
 
 def _keys(do: Do, path: Do, other: Schema) -> Schema:
@@ -169,6 +169,7 @@ def paths(do: Do) -> Schema:
         return whole
 
     ended = thing({"object": {"const": "account.deleted"}, "id": TEXT, "deleted": {"const": True}})
+    earned, used = (_list(each, counted_until=COUNTED_UNTIL) for each in (_WORKER, USED))
     spend = "What was earned with workers becomes spendable."
     return {
         "/v1/account": path(
@@ -177,12 +178,12 @@ def paths(do: Do) -> Schema:
         ),
         "/v1/account/me": path(do("get", "Who the account is, in the envelope of Sogni's API.", _ME, 200, 404, 429)),
         "/v1/account/usage": path(
-            as_csv(do("get", "What was used, by day, model and key.", _list(USED), 200, 400, 404, 429), USAGE_COLUMNS),
+            as_csv(do("get", "What was used, by day, model and key.", used, 200, 400, 404, 429), USAGE_COLUMNS),
             parameters=[other, days, query("model", "Of one model."), query("key", "Of one key."), FORMAT],
         ),
         **asked(do, other),
         "/v1/account/workers": path(
-            do("get", "What each worker has earned, those that are gone too.", _list(_WORKER), 200, 404, 429)
+            do("get", "What each worker has earned, those that are gone too.", earned, 200, 404, 429)
         ),
         "/v1/account/bonus": path(do("post", "Claim the daily bonus.", bonus, 200, 404, 429)),
         "/v1/account/earnings/spend": path(

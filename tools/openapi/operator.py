@@ -8,7 +8,7 @@ from coordinator.api.operator_changes import MOST_DAYS, NOTE_CHARS, REASONS
 from coordinator.api.operator_workers import KINDS_OF, MOST_S, ORDERS, STATES, WORKER
 from coordinator.dashboard.view import SEVERITIES
 from coordinator.operating.accounts import SORTS
-from tools.openapi.answers import COUNT, TEXT, listed, thing
+from tools.openapi.answers import COUNT, COUNTED_UNTIL, TEXT, listed, thing
 from tools.openapi.estimate import AMOUNT
 
 Schema = dict[str, Any]
@@ -201,12 +201,14 @@ def _workers(do: Do) -> Schema:
     standing = do("get", "The orders that stand.", _page(_ORDER), 200, 400, 503)
     standing["get"]["parameters"] = [_LIMIT, _AFTER]
     named = [_query(name, TEXT) for name in ("model", "account")]
+    everyone = _page(_ANY, "states")
+    everyone["properties"]["counted_until"] = COUNTED_UNTIL
     state, sort = _query("state", {"enum": ["any", "troubled", *STATES]}), _query("sort", {"enum": [*KINDS_OF]})
     severity = _query("severity", {"enum": ["any", *SEVERITIES]})
     return {
         "/v1/admin/workers": {
             "parameters": [_SEARCH, state, *named, sort, _ORDERED, _LIMIT, _AFTER],
-            **do("get", "All workers that are connected, in pages.", _page(_ANY, "states"), 200, 400, 503),
+            **do("get", "All workers that are connected, in pages.", everyone, 200, 400, 503),
         },
         "/v1/admin/worker-orders": {**order, **standing},
         "/v1/admin/problems": {

@@ -76,4 +76,4 @@ async def test_nobodys_money_waits_for_those_who_look_through_many(
     async with coordinator.http() as http:
         for path in ("requests?status=failed", "requests?format=csv", "usage", "earnings"):
             assert (await http.get(f"/v1/account/{path}")).status_code == 200
-    assert beside == {"page", "horizon", "chunk", "sums", "_told"}
+    assert beside == {"page", "horizon", "chunk", "sums", "_told", "counted_until"}

@@ -10,11 +10,12 @@ from sqlalchemy import func, insert, select
 
 from coordinator.clock import DAY_MS
 from coordinator.history.figures import HOUR_MS, MINUTE_MS
-from coordinator.history.rows import roll_up
+from coordinator.history.rows import HISTORY
 from coordinator.ledger.orders import UsageRow
 from coordinator.store.database import Database
 from coordinator.store.tables import usage as usage_table
 from tests.coordinator.ledger.builders import Client, usage
+from tests.coordinator.store import rolled_up as store
 
 NOW_MS = 20_800 * DAY_MS + 15 * HOUR_MS + 7 * MINUTE_MS + 12_345  # in the middle of a day
 MODELS = ("tiny", "other", "draws")
@@ -71,10 +72,7 @@ def put(database: Database, rows: list[UsageRow]) -> None:
 
 
 def rolled_up(database: Database, at_ms: int = NOW_MS) -> int:
-    counted = 0
-    while done := roll_up(database, at_ms):
-        counted += done
-    return counted
+    return store.rolled_up(database, HISTORY, at_ms)
 
 
 def used(database: Database, since_ms: int, model: str | None = None) -> Counter[str]:

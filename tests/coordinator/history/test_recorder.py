@@ -25,7 +25,7 @@ from coordinator.store.database import Database
 from coordinator.store.errors import Unavailable
 from coordinator.store.history_tables import history_workers
 from coordinator.store.store import Store
-from tests.coordinator.history.month import NOW_MS, made_up, used
+from tests.coordinator.history.month import NOW_MS, made_up, rolled_up, used
 from tests.coordinator.ledger.builders import client, do, hold, payer
 from tests.coordinator.media_catalog import CATALOG
 from wire.chat import ChatRequest, Message, Usage
@@ -85,8 +85,10 @@ async def test_a_made_up_month_is_that_of_the_table_of_usage(recorder: Recorder,
             up.add(at_ms)
         if looked and die.random() < 0.5:  # the database is away now and then
             await recorder.minute(at_ms)
+            rolled_up(serving, at_ms)
     recorder.look(NOW_MS)
     await recorder.minute(NOW_MS)
+    rolled_up(serving)
 
     for days in (1, 7, 30):
         since_ms = days_ago(NOW_MS, days)
@@ -219,11 +221,11 @@ async def test_the_end_of_a_server_with_a_database_that_is_away_is_its_end(
 async def test_what_was_used_by_a_client_that_has_no_name_here_is_counted_too(
     recorder: Recorder, serving: Database
 ) -> None:
-    """A year of use of before there was a history is added up in the steps of a minute, and what is old is left out."""
+    """Of use of before there was a history what is old is left out."""
     who = client(serving, "old", 10**9)
     for row in made_up(who, 30, days=90):
         assert row.request is not None
         do(serving, hold(who, row.request, 10**6), Settle(row.request, 5, (), (row,), row.at_ms))
-    await recorder.minute(NOW_MS)
+    rolled_up(serving)
     found, expected = await told(recorder, ALL, days_ago(NOW_MS, 30)), used(serving, days_ago(NOW_MS, 30))
     assert {name: found[name] for name in expected} == expected

@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select
@@ -12,10 +13,9 @@ from coordinator.clock import DAY_MS
 from coordinator.history import rows as module
 from coordinator.history.figures import ALL, FIVE_MINUTES_MS, HOUR_MS, KEPT_MS, Key, Sums, WorkerKey
 from coordinator.history.reading import totals
-from coordinator.history.rows import in_groups, roll_up, sweep, write
+from coordinator.history.rows import HISTORY, in_groups, sweep, write
 from coordinator.store.database import Database
 from coordinator.store.history_tables import history, history_marks, history_workers
-from coordinator.store.tables import usage
 from tests.coordinator.history.month import MODELS, NOW_MS, made_up, put, rolled_up, used
 from tests.coordinator.ledger.builders import client
 
@@ -49,14 +49,14 @@ def test_what_came_since_is_added_and_nothing_twice(database: Database) -> None:
     for seed in range(4):
         put(database, made_up(who, 300, seed=seed))
         rolled_up(database)
-        assert roll_up(database, NOW_MS) == 0
+        assert rolled_up(database) == 0
         assert told(database, ALL) == used(database, 0)
 
 
-def test_one_step_takes_so_many_rows_and_no_more(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BATCH", 100)
+def test_one_step_takes_so_many_rows_and_no_more(database: Database) -> None:
     put(database, made_up(client(database), 250))
-    assert [roll_up(database, NOW_MS) for _ in range(4)] == [100, 100, 50, 0]
+    small = replace(HISTORY, batch=100)
+    assert [small.roll(database, 250, NOW_MS) for _ in range(4)] == [100, 100, 50, 0]
     assert told(database, ALL) == used(database, 0)
 
 
@@ -151,7 +151,7 @@ def test_the_mark_of_what_is_in_the_sums_stays(database: Database) -> None:
     put(database, made_up(client(database), 10))
     rolled_up(database)
     sweep(database, NOW_MS + 90 * DAY_MS)
-    assert roll_up(database, NOW_MS) == 0
+    assert rolled_up(database) == 0
 
 
 # ---- several replicas ------------------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ def test_replicas_that_add_up_at_once_count_each_row_once(both: tuple[Database, 
     def work(database: Database, seed: int) -> None:
         for turn in range(6):
             put(database, made_up(who, 40, seed=seed + turn))
-            roll_up(database, NOW_MS)
+            rolled_up(database)
             key = Key(FIVE_MINUTES_MS, ALL, HOUR)
             write(database, f"replica {seed}", turn + 1, Sums({key: Counter(workers=1)}, {}))
 
@@ -192,21 +192,3 @@ def test_replicas_that_add_up_at_once_count_each_row_once(both: tuple[Database, 
         )
     )
     assert five[0] == 12
-
-
-def test_a_row_whose_writer_has_not_finished_is_not_passed_over(both: tuple[Database, Database]) -> None:
-    """PostgreSQL numbers rows before they are committed: the later number may be there first."""
-    one, other = both
-    who = client(one)
-    first, second = made_up(who, 1, seed=7), made_up(who, 1, seed=8)
-    adding = threading.Thread(target=rolled_up, args=(other,))
-    with one.transaction() as connection:
-        connection.execute(usage.insert(), [vars(row) for row in first])
-        with closing(Database(other._connection.engine.url.render_as_string(hide_password=False))) as third:
-            put(third, second)
-        adding.start()
-        adding.join(0.3)
-        assert adding.is_alive(), "it waits for the one that writes"
-    adding.join()
-    rolled_up(other)
-    assert told(one, ALL) == used(one, 0) and told(one, ALL)["requests"] == 2

@@ -5,10 +5,10 @@ from sqlalchemy import text
 
 from coordinator.ledger.audit import check
 from coordinator.ledger.pricing import Payee
-from coordinator.ledger.roll_up import SETTLED_MS
 from coordinator.ledger.usage_days import USAGE_DAYS
 from coordinator.store.database import Database
 from tests.coordinator.ledger.builders import client, do, hold, payer, settle
+from tests.coordinator.store.rolled_up import rolled_up
 
 BROKEN = {
     "adds up to": "UPDATE entries SET nano = nano + 1 WHERE journal = 'hold:j' AND kind = 'held'",
@@ -34,7 +34,7 @@ def test_a_broken_promise_is_found(address: str, sentence: str) -> None:
     alice, bob = payer(database), client(database, "bob", 0)
     payees = (Payee(f"{bob.account}/w", bob.account, 30),)
     do(database, hold(alice), hold(alice, "open"), settle(alice, payees=payees))
-    assert USAGE_DAYS.roll(database, 0) == 0 and USAGE_DAYS.roll(database, SETTLED_MS) == 1
+    assert rolled_up(database, USAGE_DAYS.roll_up) == 1
     assert check(database) == []
     with database.transaction() as connection:
         for statement in BROKEN[sentence].split(";"):

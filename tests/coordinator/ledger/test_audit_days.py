@@ -4,10 +4,10 @@ from sqlalchemy import text
 from coordinator.clock import DAY_MS
 from coordinator.ledger.audit import check
 from coordinator.ledger.earning_days import EARNING_DAYS
-from coordinator.ledger.roll_up import SETTLED_MS
 from coordinator.store.database import Database
 from tests.coordinator.ledger.builders import client
 from tests.coordinator.ledger.test_earning_days import served
+from tests.coordinator.store.rolled_up import rolled_up
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,7 @@ def test_a_sum_that_is_not_that_of_its_rows_is_found(address: str, statement: st
     database = Database(address)
     alice, bob = client(database), client(database, "bob", 0)
     served(database, alice, bob, "j", DAY_MS)
-    for hour in range(4):
-        EARNING_DAYS.roll(database, DAY_MS + hour * SETTLED_MS)
+    assert rolled_up(database, EARNING_DAYS.roll_up)
     assert check(database) == []
     with database.transaction() as connection:
         connection.execute(text(statement))

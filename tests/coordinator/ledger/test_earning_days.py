@@ -11,10 +11,11 @@ from coordinator.ledger.escrow import Terms, mature
 from coordinator.ledger.grants import balances_of, grant
 from coordinator.ledger.orders import Settle
 from coordinator.ledger.pricing import Payee
-from coordinator.ledger.roll_up import SETTLED_MS
 from coordinator.store.database import Database
-from coordinator.store.tables import entries
+from coordinator.store.roll_up import look
+from coordinator.store.tables import earnings, entries
 from tests.coordinator.ledger.builders import Client, client, do, hold, usage
+from tests.coordinator.store.rolled_up import rolled_up
 
 
 def served(database: Database, who: Client, owner: Client, job: str, at_ms: int, worker: str = "w") -> None:
@@ -35,13 +36,11 @@ def test_the_days_are_the_ledgers_while_rows_mature_and_move_into_the_sums(datab
     owners = [client(database, "bob", 0), client(database, "eve", 0)]
     alice = client(database, spark_nano=1500)
     do(database, grant(alice.account, "sogni", 90_000, 1, "deposit", ""))  # some jobs are paid in both
-    at_ms = 40 * DAY_MS
     for n in range(40):
         at = draw.choice((38, 39, 40)) * DAY_MS + draw.randrange(DAY_MS)
         served(database, alice, draw.choice(owners), f"j{n}", at, draw.choice(("w", "gone")))
-        at_ms += draw.choice((0, SETTLED_MS))
         for _ in range(draw.choice((0, 1, 5))):
-            small.roll(database, at_ms)
+            small.roll_up.roll(database, look(database, earnings).last, 0)
         if n % 9 == 0:
             mature(database, Terms(0.0, 0), 39 * DAY_MS)
         for owner in owners:
@@ -53,8 +52,7 @@ def test_the_days_are_the_ledgers_while_rows_mature_and_move_into_the_sums(datab
             assert matured == sum(each.credit for each in have.values())
     rows = [day for owner in owners for day in read(database, owner.account, 0)]
     assert (sum(row.jobs for row in rows), sum(row.completion for row in rows)) == (40, 120)
-    while small.roll(database, at_ms + SETTLED_MS) or small.roll(database, at_ms + 2 * SETTLED_MS):
-        pass
+    rolled_up(database, small.roll_up)
     assert [day for owner in owners for day in read(database, owner.account, 0)] == rows
 
 

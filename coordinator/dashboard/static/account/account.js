@@ -1,6 +1,7 @@
 // An account: what it has, what it has used, by day, model and key, and its keys.
 
 import { ApiError, json, key, session } from "../parts/api.js";
+import { countingNote } from "../parts/counting.js";
 import { daysChart, sumsChart } from "../parts/charts.js";
 import { h, link } from "../parts/dom.js";
 import { compact, dollars, plural } from "../parts/format.js";
@@ -23,7 +24,7 @@ export function accountPage(root, { askForKey, again }) {
       const [account, usage, keys, workers, payouts] = await Promise.all(paths.map((path) => json(path)));
       const people = session.get() && !key.get() ? await Promise.all([json("/v1/account/passkeys"), json("/v1/account/invites"), json("/v1/account/links")]) : null;
       const own = people ? [passkeysCard(people[0], people[2], load), linksCard(people[2], people[0].data.length, load), invitesCard(people[1], load), leavingCard(left)] : [];
-      const all = [...page(account, usage.data, keys.data, workers.data, load, payoutsCard(account, payouts.data, load)), ...own];
+      const all = [...page(account, usage, keys.data, workers, load, payoutsCard(account, payouts.data, load)), ...own];
       if (!gone) body.replaceChildren(...all.filter((card) => card !== null));
     } catch (error) {
       if (gone) return;
@@ -47,8 +48,9 @@ function page(account, usage, keys, workers, again, payouts) {
   return [
     h("header", { class: "pagehead" }, h("h1", {}, account.name), h("p", { class: "muted" }, account.id, " · ", link("/alerts", {}, "Tell me when something is wrong"))),
     h("section", { class: "card" }, h("h2", {}, "Balance"), balance(account), actions(account, again)),
-    usageCard(usage),
-    ...(workers.length ? [workersCard(workers)] : []),
+    countingNote(usage.counted_until ?? workers.counted_until),
+    usageCard(usage.data),
+    ...(workers.data.length ? [workersCard(workers.data)] : []),
     payouts,
     ...keysCards(keys, again),
   ];

@@ -1,6 +1,7 @@
 // One account as its operator sees it: money, use, keys, workers, payouts, holds, and what was done to it.
 
 import { ApiError, json } from "../parts/api.js";
+import { countingNote } from "../parts/counting.js";
 import { daysChart, sumsChart } from "../parts/charts.js";
 import { h } from "../parts/dom.js";
 import { dollars, plural } from "../parts/format.js";
@@ -25,6 +26,7 @@ export function accountPart(failed, name) {
       body.replaceChildren(
         head(account, path, load),
         keysCard(account, load),
+        countingNote(usage.counted_until ?? workers.counted_until) ?? "",
         usageCard(usage.data),
         earnedCard(workers.data),
         h("section", { class: "card" }, h("h2", {}, "Connected now"), paged({ path: "/v1/admin/workers", params: { account: account.id }, empty: "No worker of this account is connected.", row: workerRow, failed })),

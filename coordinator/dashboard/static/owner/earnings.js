@@ -2,6 +2,7 @@
 
 import { payoutsCard } from "../account/payouts.js";
 import { ApiError, json, request } from "../parts/api.js";
+import { countingNote } from "../parts/counting.js";
 import { h, link, s } from "../parts/dom.js";
 import { compact, dollars, duration, plural, whole } from "../parts/format.js";
 
@@ -23,6 +24,7 @@ export function earningsPage(root, { askForKey }) {
       const show = () => { all = true; load(); };
       body.replaceChildren(...[
         head(days, choose),
+        countingNote(told.counted_until),
         sumsCard(told),
         told.data.length ? chartCard(told) : emptyCard(),
         told.data.length ? workersCard(told.data) : null,

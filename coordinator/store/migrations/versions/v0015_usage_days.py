@@ -24,4 +24,3 @@ def upgrade() -> None:
         sa.Column("name", sa.Text, primary_key=True),
         *(sa.Column(name, sa.BigInteger, nullable=False) for name in ("rolled", "seen", "seen_ms")),
     )
-    op.create_index("usage_of_account_by_id", "usage", ["account", "id"])

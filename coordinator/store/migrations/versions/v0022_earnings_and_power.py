@@ -18,7 +18,6 @@ def upgrade() -> None:
         sa.Column("worker", sa.Text, primary_key=True),
         *(sa.Column(name, sa.BigInteger, nullable=False) for name in summed),
     )
-    op.create_index("earnings_of_account", "earnings", ["account", "id"])
     op.create_table(
         "energy_days",
         sa.Column("account", sa.Text, sa.ForeignKey("accounts.id"), primary_key=True),
