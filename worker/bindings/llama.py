@@ -55,6 +55,7 @@ class Model:
         self.rollback = int(lib.llama_n_rs_seq(self._context))  # tokens that a hybrid model's state can go back
         self._rolled: set[int] = set()  # sequences whose state has gone back, and has not been computed from since
         self._outputs = 0
+        self._logits_at, self._logits = (0, 0), np.empty((0, self.vocab.size), np.float32)
         self.inside_s = 0.0  # seconds that llama_decode and llama_synchronize have taken, for all decodes
         self._batch = TokenBatch(spec.batch)
         head = self._loaded.head
@@ -151,7 +152,11 @@ class Model:
         self.inside_s += time.perf_counter() - began
         if not self._outputs:
             return np.empty((0, self.vocab.size), np.float32)
-        return np.ctypeslib.as_array(lib.llama_get_logits(self._context), (self._outputs, self.vocab.size))
+        rows = lib.llama_get_logits(self._context)
+        at = ctypes.addressof(rows.contents), self._outputs
+        if at != self._logits_at:  # a view takes 40 us to make, and they mostly stand where they stood
+            self._logits_at, self._logits = at, np.ctypeslib.as_array(rows, (self._outputs, self.vocab.size))
+        return self._logits
 
     # ---- memory of sequences -----------------------------------------------------------------------------------
 

@@ -34,8 +34,8 @@ SLOW_TO_SEE = f"{BLIND} a CPU is slow to see; --vision on has it tried"
 # for 512 rows of a prompt, whose mask also costs 1 ns a row and cell on the host. So much buys the prefixes that a
 # shared cache keeps and forks for nothing.
 MOST_SHARED_CELLS = 65_536
-# On a CPU: 0.4 ms for 1,000 cells on SmolLM2, whose token takes 9 ms. Up to so many slots that buys the kept prefixes.
-MOST_SHARED_ON_CPU = 2
+# On a CPU there is no such trade: one row of SmolLM2, 64 tokens deep, took 18.2 ms of a busy AMD EPYC's thread by itself, 20.8
+# beside 300 cells of an ended chat, 23.8 beside 700, and 18.5 in a cache of its own beside another of 600.
 # On a CPU flash attention goes row by row where a sequence has fewer than 64 in a batch; the plain kind multiplies
 # matrices. On SmolLM2 at depth 1,024, in processor time of one thread of an AMD EPYC, 31 rows take 356 ms with it and
 # 245 without, 8 rows 99 and 70, one row 18.1 and 17.7, 128 rows 975 and 955; on an Intel 31 rows take 628 and 363. Of
@@ -211,11 +211,10 @@ def _default_slots(shape: Shape, machine: Machine) -> int:
 
 
 def _engine(model: Footprint, shape: Shape, slots: int, anchors: int, machine: Machine, wishes: Wishes) -> EngineSpec:
-    if shape.gpus:
-        unified = slots == 1 or slots * shape.context <= MOST_SHARED_CELLS
-    else:
-        unified = slots <= MOST_SHARED_ON_CPU
-    anchors = anchors if unified else 0  # with separate caches a spare sequence would cost a whole context
+    unified = bool(shape.gpus) and (slots == 1 or slots * shape.context <= MOST_SHARED_CELLS)
+    if not unified:
+        # a spare sequence costs a whole context: a single slot has one, for two conversations that take turns
+        anchors = min(anchors, 1) if slots == 1 else 0
     cells = slots * shape.context if unified else shape.context
     draft_rows = drafts.ROWS if wishes.drafts and not any(model.state_bytes) else 0
     batch = max(_batch(model, shape, cells), slots + anchors + draft_rows)

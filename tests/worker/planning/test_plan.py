@@ -142,7 +142,15 @@ def test_without_a_gpu_everything_is_in_main_memory_with_all_cores() -> None:
     engine = planned(machine(cores=6), header=dense(4)).engine
     assert (engine.gpu_layers, engine.slots, engine.threads, engine.devices) == (0, 2, 6, ())
     assert engine.batch == 128
-    assert engine.unified and engine.anchors == 2
+    assert not engine.unified and engine.anchors == 0  # a row would attend to what ended chats have left
+
+
+def test_a_single_slot_of_a_cpu_keeps_a_second_conversation_where_there_is_memory() -> None:
+    model = dense(4)
+    engine = planned(machine(), header=model, wishes=Wishes(slots=1, context=32768)).engine
+    assert not engine.unified and (engine.slots, engine.anchors) == (1, 1)
+    tight = planned(machine(ram_gib=7.5), header=model, wishes=Wishes(slots=1, context=32768)).engine
+    assert (tight.slots, tight.anchors) == (1, 0)
 
 
 def test_on_a_cpu_more_than_two_slots_have_caches_of_their_own() -> None:

@@ -28,6 +28,7 @@ class Case:
 # ---- steady decode -------------------------------------------------------------------------------------------------
 
 DECODED = 64
+SHORT, DEEP = 24, 400  # words of a question
 
 
 def steady(answers: list[Answer]) -> float:
@@ -39,16 +40,19 @@ def steady(answers: list[Answer]) -> float:
     return tokens / (end - begin)
 
 
-def decode(widths: Sequence[int], slots: int, tokens: int = DECODED) -> Case:
-    """Each number of chats in `widths` in turn, on sides that have `slots`."""
-    names = {chats: f"decode, {chats} chat" + ("s" if chats > 1 else "") for chats in widths}
+def decode(widths: Sequence[int], slots: int, tokens: int = DECODED, words: int = SHORT) -> Case:
+    """Each number of chats in `widths` in turn, on sides that have `slots`, behind a question of so many `words`."""
+    behind = f" behind {words} words" if words != SHORT else ""
+    names = {chats: f"decode, {chats} chat{'s' if chats > 1 else ''}{behind}" for chats in widths}
     units = {name: "tokens/s" for name in names.values()}
     units |= {f"{name}: processor time": "ms/token" for name in names.values()}
 
     async def measure(side: Side, texts: Texts) -> Numbers:
         numbers = Numbers()
         for chats, name in names.items():
-            answers = [side.ask(texts.chat(texts.message("user", texts.words(24)), most=tokens)) for _ in range(chats)]
+            answers = [
+                side.ask(texts.chat(texts.message("user", texts.words(words)), most=tokens)) for _ in range(chats)
+            ]
             await asyncio.gather(*(answer.begun.wait() for answer in answers))
             before, done = side.cpu_s(), sum(len(answer.times) for answer in answers)
             await ends(answers)
@@ -154,6 +158,7 @@ def lone_prompt(tokens: int) -> Case:
 
 CASES = (
     *(decode((chats,), chats) for chats in (1, 4, 8, 16)),
+    decode((1,), 1, words=DEEP),
     Case(
         "shared-prefix",
         NEW_CHATS,

@@ -154,7 +154,8 @@ class Eyes:
 
     def turn(self, streams: bool) -> None:
         """A step begins: with streams in it, the encoder gets no more than its share."""
-        self._gate.turn(streams)
+        if self._thread:
+            self._gate.turn(streams)
 
     def close(self) -> None:
         """End the thread; the encode in hand is given up behind its next layer. The encoder may be closed after it."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from worker.engine.child.batch import Slice, Want, guesses_last, pictures_first, plan, prompts_first
 from worker.engine.child.drafts.drafts import Drafts
 from worker.engine.child.job import Job
-from worker.engine.child.step_budget import StepBudget, WarmUpTimes
+from worker.engine.child.step_budget import NO_ROOM, StepBudget, WarmUpTimes
 from worker.engine.port import EngineSpec
 
 LONGEST_STEP_S = 5.0  # without streams: a step cannot pulse, and 20 s of silence are a hang
@@ -71,7 +71,7 @@ class Scheduler:
         budget = self._alone if reading and len(jobs) == 1 else self._beside_others
         depth = max((jobs[seq].computed for seq in reading), default=0)
         streams = len(jobs) - len(reading)
-        slices = plan(wants, self._batch, budget.room(depth, streams))
+        slices = plan(wants, self._batch, budget.room(depth, streams) if reading else NO_ROOM)
         if not slices:
             return None
         if not reading and self._drafts:

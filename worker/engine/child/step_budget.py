@@ -45,6 +45,9 @@ class Room(NamedTuple):
     ending: int
 
 
+NO_ROOM = Room(0, 0)  # of a step that has no prompt to read
+
+
 class StepBudget:
     """Learns from `record` what steps take, and says with `room` how many prompt rows the next one may have.
 
