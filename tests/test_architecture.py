@@ -128,6 +128,7 @@ PURE = [
     "coordinator/scheduler",
     "program/alert_formats.py",
     "program/alerts.py",
+    "program/fits.py",
     "program/signatures.py",
     "program/versions.py",
     "program/printable.py",

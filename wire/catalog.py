@@ -16,6 +16,7 @@ TaskProfile = Literal["general", "coding", "reasoning"]
 FileName = Annotated[
     str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9._+-]{0,99}/){0,3}[A-Za-z0-9][A-Za-z0-9._+-]{0,199}\.gguf$")
 ]
+Size = Annotated[int, Field(ge=0, lt=2**50)]
 SPLIT = re.compile(r"^(?P<stem>.+)-(?P<part>\d{5})-of-(?P<count>\d{5})\.gguf$")
 
 
@@ -35,6 +36,25 @@ class Shape(Strict):
     layers: Annotated[int, Field(ge=1, le=65_536)] | None = None
     embedding: Annotated[int, Field(ge=1, le=2**24)] | None = None
     experts: Annotated[int, Field(ge=0, le=65_536)] | None = None
+
+
+class Sizes(Strict):
+    """About how many bytes the model takes, for who asks what fits before its files are here: the plan that it is
+    served by reads their header. `input`: of the files, what stays in main memory, the embedding of tokens; `experts`:
+    what can; `token`: of the cache in 16 bits, for each token; `job`: the state of each job, of a hybrid model."""
+
+    files: Size
+    projector: Size = 0
+    input: Size = 0
+    experts: Size = 0
+    token: Annotated[int, Field(ge=1, lt=2**40)]
+    job: Size = 0
+
+    @model_validator(mode="after")
+    def _parts_of_the_whole(self) -> Self:
+        if not self.files or self.input + self.experts > self.files:
+            raise ValueError("`input` and `experts` are parts of `files`, and together cannot be more")
+        return self
 
 
 class Preset(Strict):
@@ -84,6 +104,7 @@ class ModelSpec(Strict):
     files: Annotated[tuple[File, ...], Field(min_length=1, max_length=64)]  # more than one: a split GGUF, in order
     projector: File | None = None
     shape: Shape | None = None
+    sizes: Sizes | None = None
     context: Annotated[int, Field(ge=256, le=2**24)]
     max_output: Annotated[int, Field(ge=1)]
     thinking: bool = False  # the model can think; requests say whether it should

@@ -190,3 +190,12 @@ def test_a_shape_says_what_the_header_must_say(shape: str, says: str | None) -> 
         assert found is not None and found.architecture == "qwen3"
     else:
         assert says in refusal(text)
+
+
+def test_sizes_are_parts_of_a_whole() -> None:
+    line = "    sizes: {{files: {files}, input: 40, experts: {experts}, token: 8}}\n"
+    sizes = parse(ENTRY + line.format(files=100, experts=60), "models.yaml").models[0].sizes
+    assert sizes is not None and (sizes.files, sizes.experts, sizes.job, sizes.projector) == (100, 60, 0, 0)
+    for files, experts in ((100, 61), (0, 0)):
+        assert "together cannot be more" in refusal(ENTRY + line.format(files=files, experts=experts))
+    assert "sizes" in refusal(ENTRY + "    sizes: {files: 100}\n")

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 
 from program.settings import ConfigError
-from worker.cli import checks, diagnose, speed_table
+from worker.cli import checks, diagnose, fits, speed_table
 from worker.config import Config
 from worker.engine.port import EngineSpec
 from worker.engine.process import ProcessEngine
@@ -38,7 +38,10 @@ def check(config: Config, as_json: bool) -> int:
 
 
 def plan(config: Config, progress: AbstractContextManager[Report], as_json: bool) -> int:
-    """Print the plan. Without the model, what is known of the machine. Raises as model_setup.preview does."""
+    """Print the plan; if none was named, what of the catalog fits. Without the model, what is known of the machine.
+    Raises as model_setup.preview does."""
+    if config.model is None and config.model_file is None and config.media is None:
+        return fits.show(config, as_json)
     try:
         with progress as report:
             media = None if config.media is None else media_setup.preview_media(config, report)

@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     action.add_argument("--status", action="store_true", help="show the running daemon, live on a terminal")
     action.add_argument("--pause", action="store_true", help="the daemon finishes what runs and takes no more")
     action.add_argument("--resume", action="store_true", help="it takes jobs again")
-    action.add_argument("--plan", action="store_true", help="say what fits on this machine and why, and leave")
+    action.add_argument("--plan", action="store_true", help="say which models fit here, or how --model does, and leave")
     action.add_argument("--check", action="store_true", help="look at driver, model, disk, hub, coordinator and key")
     action.add_argument("--benchmark", action="store_true", help="measure speed at 1, 2, 4 ... streams, and leave")
     action.add_argument("--models", action="store_true", help="the models on this disk, their sizes and who uses them")

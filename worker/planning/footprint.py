@@ -9,14 +9,11 @@ the real ones.
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from program.fits import EYES_COMPUTE_BYTES
 from program.gguf import GgufError, Header
 
 KvType = Literal["f16", "q8_0"]
 MIB = 2**20
-# libmtmd reserves at load what a picture of 46 x 46 tokens takes: 248 MiB of a GPU for the projector of Qwen3.5-27B,
-# and 25 of main memory; on a CPU the first picture of 1,024 tokens took 136 MiB.
-EYES_COMPUTE_BYTES = 320 * MIB
-
 _F32 = 4
 _KV_BYTES: dict[KvType, tuple[int, int]] = {"f16": (2, 1), "q8_0": (34, 32)}  # bytes, values of a block
 # Of the hybrids that we serve; llama-arch.cpp, llm_arch_supports_rs_rollback, has more.

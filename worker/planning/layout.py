@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from program.fits import RAM_RESERVE_BYTES, runtime_bytes
 from worker.engine.port import EngineSpec
 from worker.machine.description import Machine
 from worker.planning.deal import deal
@@ -18,10 +19,6 @@ from worker.planning.footprint import (
 )
 
 GIB = 2**30
-RAM_RESERVE_BYTES = 1 * GIB  # for the daemon itself, the second process and the system
-# Of each GPU: CUDA context, kernels, cuBLAS workspaces; llama.cpp's log does not show them. A large card has more
-# multiprocessors, each with its part of the context, and cuBLAS takes 32 MiB there instead of 8.
-RUNTIME_BYTES, LARGE_RUNTIME_BYTES, LARGE_CARD_BYTES = 640 * MIB, 900 * MIB, 40 * GIB
 HEAD = "the model's own layer that guesses ahead, with a cache of its own; --drafts off does without"
 WSL_RESERVE = 10  # a tenth of the card: Windows moves what is over its own budget to main memory, and says nothing
 
@@ -176,4 +173,4 @@ def free(machine: Machine, index: int, reserve_bytes: int) -> int:
 
 
 def _runtime(machine: Machine, index: int) -> int:
-    return LARGE_RUNTIME_BYTES if machine.hardware.gpus[index].memory_bytes >= LARGE_CARD_BYTES else RUNTIME_BYTES
+    return runtime_bytes(machine.hardware.gpus[index].memory_bytes)

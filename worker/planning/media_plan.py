@@ -8,14 +8,14 @@ at once.
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from program.fits import MEDIA_RUNTIME_BYTES, RAM_RESERVE_BYTES
 from wire.media_catalog import MediaSpec
 from worker.machine.description import Machine
 from worker.planning.explain import PLACES, Line, Plan
 from worker.planning.footprint import MIB
-from worker.planning.layout import GIB, RAM_RESERVE_BYTES, free
+from worker.planning.layout import GIB, free
 from worker.planning.plan import DoesNotFit, PlanError
 
-RUNTIME_BYTES = 900 * MIB  # of a GPU: PyTorch's context, kernels and workspaces, a guess on the large side
 BACKENDS = ("CUDA", "ROCm")  # of ggml's devices, those that PyTorch calls cuda
 
 
@@ -71,7 +71,7 @@ def plan_media(spec: MediaSpec, machine: Machine, reserve_bytes: int, tools: tup
     if not cards:
         return _in_main_memory(spec, machine, need, tools)
     card = max(cards, key=lambda index: free(machine, index, reserve_bytes))
-    runtime = Line("runtime", "gpu", RUNTIME_BYTES, "the driver's and PyTorch's own")
+    runtime = Line("runtime", "gpu", MEDIA_RUNTIME_BYTES, "the driver's and PyTorch's own")
     room, gpu = free(machine, card, reserve_bytes), machine.hardware.gpus[card]
     if need.bytes + runtime.bytes > room:
         raise DoesNotFit(

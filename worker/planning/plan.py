@@ -9,6 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
+from program.fits import (
+    CPU_SLOTS,
+    ENOUGH_CONTEXT,
+    ENOUGH_SLOTS,
+    LEAST_CONTEXT,
+    MANY_MOVED,
+    MOST_SAVED_BYTES,
+    RAM_RESERVE_BYTES,
+    SAVED_STATES,
+    USEFUL_CONTEXT,
+    most_slots,
+)
 from program.gguf import Header
 from wire.catalog import ModelSpec
 from worker.engine.port import EngineSpec
@@ -16,17 +28,10 @@ from worker.machine.description import Machine
 from worker.planning import drafts
 from worker.planning.explain import Plan
 from worker.planning.footprint import MIB, Eyes, Footprint, footprint, scores_bytes
-from worker.planning.layout import GIB, RAM_RESERVE_BYTES, Shape, lines, split
+from worker.planning.layout import GIB, Shape, lines, split
 
-SAVED_STATES = 32  # of a hybrid model, in main memory: where conversations can be continued
-MOST_SAVED_BYTES = 2 * GIB  # about 32 of Qwen3.6-35B-A3B's 63 MiB
-LEAST_CONTEXT = 4096  # below this a smaller cache is no longer a service: say that it does not fit
 MAX_SEQUENCES = 256  # LLAMA_MAX_SEQ
 MAX_THREADS = 512  # GGML_MAX_N_THREADS: with more it crashes
-# What a GPU is to serve before all: so many jobs at once, each of a program that works on files. Context is given away
-# for that, then the exactness of the cache, then the experts of some layers: all of it costs less than waiting.
-ENOUGH_SLOTS, ENOUGH_CONTEXT = 4, 32_768
-USEFUL_CONTEXT = 16_384  # of a job: pictures are not worth less of it than this
 BLIND = "no pictures:"
 SLOW_TO_SEE = f"{BLIND} a CPU is slow to see; --vision on has it tried"
 # In a shared cache every row attends to every cell in use, those of others and of ended chats too; in one of its own to
@@ -47,7 +52,6 @@ MASK_BYTES = 256 * MIB  # a bigger batch is not worth a larger mask than this
 # Experts in main memory are copied to the GPU once for each batch of a prompt, however many rows it has: 11 GiB on a
 # card of 12. A batch four times as large reads a long prompt twice as fast, for 0.4 GiB of the card (reckoned).
 BATCH, LARGE_BATCH = 512, 2048
-MANY_MOVED = 4  # of so many parts of the experts one must be in main memory for that
 
 
 class PlanError(Exception):
@@ -202,12 +206,11 @@ def _with_most_slots(model: Footprint, shape: Shape, least: int, machine: Machin
 
 
 def _default_slots(shape: Shape, machine: Machine) -> int:
-    """Return the number of slots to try for: by memory, which goes with a card's speed. Main memory that a GPU shares
-    is slow, however much there is."""
+    """Return the number of slots to try for: by memory, which goes with a card's speed."""
     if shape.on_gpu == 0:
-        return 2
-    memory = sum(gpu.memory_bytes for gpu in (machine.hardware.gpus[i] for i in shape.gpus) if not gpu.shared)
-    return 32 if memory >= 78 * GIB else 16 if memory >= 40 * GIB else 8
+        return CPU_SLOTS
+    gpus = (machine.hardware.gpus[index] for index in shape.gpus)
+    return most_slots(sum(gpu.memory_bytes for gpu in gpus if not gpu.shared))
 
 
 def _engine(model: Footprint, shape: Shape, slots: int, anchors: int, machine: Machine, wishes: Wishes) -> EngineSpec:
@@ -240,7 +243,7 @@ def _engine(model: Footprint, shape: Shape, slots: int, anchors: int, machine: M
 def _batch(model: Footprint, shape: Shape, cells: int) -> int:
     if not shape.gpus:
         return 128
-    if shape.cpu_experts * MANY_MOVED > model.layers:
+    if shape.cpu_experts > MANY_MOVED * model.layers:
         return LARGE_BATCH
     return 2 * BATCH if 2 * BATCH * cells * 2 <= MASK_BYTES else BATCH
 

@@ -50,12 +50,12 @@ def test_a_plan_is_printed(config: Config, tiny_qwen3: Path, capsys: pytest.Capt
 
 def test_a_plan_without_the_hub_says_what_the_machine_has(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(model_setup.Unready) as caught:
-        actions.plan(replace(config, hub="http://127.0.0.1:9"), nullcontext(ignore), False)
+        actions.plan(replace(config, model="tiny", hub="http://127.0.0.1:9"), nullcontext(ignore), False)
     assert caught.value.issue.code == "hub_unreachable"
     said = capsys.readouterr().out
     assert "GiB free" in said and "CPU cores" in said
     with pytest.raises(model_setup.Unready):
-        actions.plan(replace(config, hub="http://127.0.0.1:9"), nullcontext(ignore), True)
+        actions.plan(replace(config, model="tiny", hub="http://127.0.0.1:9"), nullcontext(ignore), True)
     assert capsys.readouterr().out == ""  # no JSON, and nothing in its place
 
 
@@ -73,7 +73,7 @@ def test_a_plan_of_a_model_that_is_not_here_takes_the_head_of_its_file(
     here = plan(with_file(config, tiny_qwen3))
     seen.clear()
     with LoopbackHub({TINY: tiny_qwen3.read_bytes()}) as hub:
-        away = plan(replace(config, hub=hub.endpoint, models_dir=config.models_dir / "away"))
+        away = plan(replace(config, model="tiny", hub=hub.endpoint, models_dir=config.models_dir / "away"))
     notes = away["notes"]
     assert isinstance(notes, list) and "not here yet: 0.0 GiB are to be downloaded" in notes.pop()
     assert away["memory"] == here["memory"] and notes == here["notes"]
@@ -88,7 +88,7 @@ def test_a_hub_that_ignores_ranges_is_not_listened_to_for_longer_than_the_head(
 ) -> None:
     content = tiny_qwen3.read_bytes() + bytes(64 * 2**20)
     with LoopbackHub({TINY: content}, ignore_range=True, hold_after=30 * 2**20) as hub:
-        assert actions.plan(replace(config, hub=hub.endpoint), nullcontext(ignore), False) == EXIT_OK
+        assert actions.plan(replace(config, model="tiny", hub=hub.endpoint), nullcontext(ignore), False) == EXIT_OK
     assert "not here yet: 0.1 GiB" in capsys.readouterr().out
 
 
@@ -100,7 +100,7 @@ def test_no_more_is_fetched_than_a_header_may_be_long(config: Config, monkeypatc
         LoopbackHub({TINY: gguf_file([words])}) as hub,
         pytest.raises(model_setup.Unready, match="longer than it may be"),
     ):
-        actions.plan(replace(config, hub=hub.endpoint), nullcontext(ignore), False)
+        actions.plan(replace(config, model="tiny", hub=hub.endpoint), nullcontext(ignore), False)
     assert hub.downloads == ["bytes=0-999", "bytes=0-3999", "bytes=0-4999"]
 
 
@@ -110,5 +110,5 @@ def test_a_file_on_the_hub_that_is_no_model_is_told(config: Config, content: byt
         LoopbackHub({TINY: content}) as hub,
         pytest.raises(model_setup.Unready, match=problem) as caught,
     ):
-        actions.plan(replace(config, hub=hub.endpoint), nullcontext(ignore), False)
+        actions.plan(replace(config, model="tiny", hub=hub.endpoint), nullcontext(ignore), False)
     assert caught.value.issue.code == "damaged_file" and len(hub.downloads) == 1

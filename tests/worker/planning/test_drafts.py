@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+from program.fits import ENOUGH_SLOTS
 from program.gguf import Header, Tensor
 from tests.worker.planning.test_plan import LARGE, dense, machine, planned
 from tools.docs.headline import header as large_header
 from worker.planning.drafts import ROLLBACK, ROWS
 from worker.planning.footprint import MIB, cache_bytes, footprint
-from worker.planning.plan import ENOUGH_SLOTS, Wishes
+from worker.planning.plan import Wishes
 
 
 def test_a_hybrid_model_keeps_states_to_go_back_to_where_they_fit() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from program.fits import EYES_COMPUTE_BYTES
 from program.settings import ConfigError
 from tests.fakes.huggingface_hub import COMMIT, LoopbackHub, Reply
 from tests.worker.daemon.fake_coordinator import CATALOG, of_its_own
@@ -16,7 +17,6 @@ from worker.config import Config
 from worker.engine.devices import Build, Device
 from worker.planning import model_setup
 from worker.planning.eyes import check
-from worker.planning.footprint import EYES_COMPUTE_BYTES
 from worker.planning.model_setup import Assembly
 from worker.weights.files import Progress
 

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from program.fits import LARGE_RUNTIME_BYTES, RUNTIME_BYTES
 from tests.worker.planning.test_plan import LARGE, MEDIUM, cards_of, machine, planned
 from tools.docs.headline import header as large_header
 from wire.catalog import ModelSpec
 from worker.engine.port import EngineSpec
 from worker.planning.footprint import MIB, cache_bytes, compute_bytes, footprint
-from worker.planning.layout import GIB, LARGE_RUNTIME_BYTES, RUNTIME_BYTES, Shape, lines, split
+from worker.planning.layout import GIB, Shape, lines, split
 from worker.planning.plan import Wishes
 
 

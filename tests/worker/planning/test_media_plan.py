@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from program.fits import MEDIA_RUNTIME_BYTES
 from tests.worker.daemon.media_catalog import written
 from wire.media_catalog import MediaSpec
 from wire.offers import Gpu, Hardware
@@ -12,7 +13,7 @@ from worker.engine.devices import Device
 from worker.engine.port import EngineSpec
 from worker.machine.description import Machine
 from worker.planning.explain import Line, Plan
-from worker.planning.media_plan import RUNTIME_BYTES, beside, check_both, plan_media
+from worker.planning.media_plan import beside, check_both, plan_media
 from worker.planning.media_setup import entry
 from worker.planning.plan import DoesNotFit, PlanError
 
@@ -34,7 +35,7 @@ def machine(*free: int, backend: str = "CUDA", ram: int = 32) -> Machine:
 
 def test_it_goes_to_the_gpu_with_the_most_room(spec: MediaSpec) -> None:
     made = plan_media(spec, machine(16, 24), GIB, TOOLS)
-    assert (made.card, made.device, made.bytes) == (1, "cuda:1", 13 * GIB + RUNTIME_BYTES)
+    assert (made.card, made.device, made.bytes) == (1, "cuda:1", 13 * GIB + MEDIA_RUNTIME_BYTES)
     assert "RTX 1 (CUDA1@0000:01:00.0)" in made.explain() and "13,312 MiB" in made.explain()
     assert made.to_dict()["gpu_bytes"] == made.bytes and made.to_dict()["ram_bytes"] == 0
 
@@ -59,7 +60,7 @@ def test_a_chat_s_model_gets_what_is_left(spec: MediaSpec) -> None:
     here = machine(16, 24)
     left = beside(plan_media(spec, here, GIB, TOOLS), here)
     assert left.hardware.gpus[0].free_bytes == 16 * GIB
-    assert left.hardware.gpus[1].free_bytes == 24 * GIB - 13 * GIB - RUNTIME_BYTES
+    assert left.hardware.gpus[1].free_bytes == 24 * GIB - 13 * GIB - MEDIA_RUNTIME_BYTES
     slow = machine()
     assert beside(plan_media(spec, slow, GIB, TOOLS), slow).available_bytes == 6 * GIB
     assert beside(None, here) is here

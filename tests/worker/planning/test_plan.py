@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from program.fits import ENOUGH_CONTEXT, ENOUGH_SLOTS, EYES_COMPUTE_BYTES, RAM_RESERVE_BYTES
 from program.gguf import Header, Tensor, read
 from tests.thoroughness import at_most
 from tools.docs.headline import header as large_header
@@ -18,9 +19,9 @@ from worker.engine.devices import Device
 from worker.engine.port import EngineSpec
 from worker.machine.description import Machine
 from worker.planning.explain import Plan
-from worker.planning.footprint import EYES_COMPUTE_BYTES, MIB, Eyes, footprint
-from worker.planning.layout import GIB, RAM_RESERVE_BYTES
-from worker.planning.plan import ENOUGH_CONTEXT, ENOUGH_SLOTS, PlanError, Wishes, plan
+from worker.planning.footprint import MIB, Eyes, footprint
+from worker.planning.layout import GIB
+from worker.planning.plan import PlanError, Wishes, plan
 
 CATALOG = parse((Path(__file__).parents[3] / "models.yaml").read_text(), "models.yaml")
 LARGE = CATALOG.get("qwen3.6-35b-a3b-gguf-iq4xs")  # 262144 tokens
