@@ -37,6 +37,7 @@ MANY_MOVED = 0.25  # of the experts: from there on larger batches read prompts
 EXPERT_PARTS, LAYER_PARTS = 40, 8  # so finely experts leave a card here, or where there are none layers do
 
 Place = Literal["gpu", "split", "cpu", "none"]
+RANK: tuple[Place, ...] = ("gpu", "split", "cpu", "none")
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,13 @@ def download_bytes(spec: ModelSpec | MediaSpec) -> int | None:
     files = (*spec.files, spec.projector) if spec.projector else spec.files
     known = [file.size_bytes for file in files if file.size_bytes is not None]
     return sum(known) if len(known) == len(files) else None
+
+
+def order(spec: ModelSpec | MediaSpec, found: Fit | None, missed: int) -> tuple[int, int, int]:
+    """A key that sorts the best first: where it runs, then what nobody else serves (`missed` requests wait or were
+    refused), then what earns most; of equals as the catalog has them."""
+    earns = spec.price.completion if isinstance(spec, ModelSpec) else 0
+    return len(RANK) if found is None else RANK.index(found.place), -missed, -earns
 
 
 # ---- inside ----------------------------------------------------------------------------------------------------------

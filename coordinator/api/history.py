@@ -4,7 +4,7 @@ it, and who may see the network may see this."""
 import logging
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from starlette.requests import Request
@@ -21,6 +21,7 @@ from coordinator.history.reading import Row
 from coordinator.ledger.pricing import CURRENCIES, Units, decimal
 from coordinator.openai.media.models import UNITS, kinds
 from coordinator.store.errors import StoreError
+from program.fits import GIB, Room, card, download_bytes, fit, order
 from wire.catalog import ModelSpec
 from wire.errors import ErrorCode, SupernetError, invalid
 from wire.media_catalog import MediaSpec
@@ -31,6 +32,8 @@ Spec = ModelSpec | MediaSpec
 STEPS = (FIVE_MINUTES_MS, HOUR_MS, DAY_MS)
 MOST_POINTS = 300
 MOST_HOURS, MOST_DAYS = 48, MONTH_DAYS
+MACHINE = ("gpu_gb", "ram_gb")  # of a query: a card as it is sold, and main memory, in GiB
+MOST_GPU_GB, MOST_RAM_GB, USUAL_RAM_GB = 4096, 65_536, 32
 MOST_WORKERS = 60  # of those that serve a model, one by one
 MILLION = 1_000_000
 QUANTISATION = re.compile(r"(?:^|[-_.])((?:I?Q[0-9]_[A-Z0-9_]+|TQ[0-9]_[0-9]|MXFP4|BF16|F16|F32))(?=[-_.])", re.I)
@@ -83,9 +86,24 @@ class HistoryApi:
         )
 
     async def overview(self, request: Request) -> Response:
-        """Every model of the catalog, with how much it is wanted, and how well it was served."""
-        self.network.viewer(request)
-        return JSONResponse({"object": "list", "data": await self._told(self._specs(), now_ms())}, headers=PRIVATE)
+        """Every model of the catalog, with how much it is wanted, and how well it was served; with `gpu_gb` also how
+        each would run on a machine with such a card, the best first."""
+        self.network.viewer(request, *MACHINE)
+        specs, room = self._specs(), _room(request)
+        told = await self._told(specs, now_ms())
+        if room is not None:
+            fits = {spec.id: fit(spec, room) for spec in specs}
+            keys = {
+                spec.id: order(spec, fits[spec.id], words.missed(row["demand"]))
+                for spec, row in zip(specs, told, strict=True)
+            }
+            told = [
+                {**row, "fit": found and {**asdict(found), "download_bytes": download_bytes(spec)}}
+                for spec, row in zip(specs, told, strict=True)
+                for found in (fits[spec.id],)
+            ]
+            told.sort(key=lambda row: keys[row["id"]])
+        return JSONResponse({"object": "list", "data": told}, headers=PRIVATE)
 
     async def show(self, request: Request) -> Response:
         """One model: the same, the last 30 days, and who serves it now."""
@@ -206,6 +224,17 @@ def _window(request: Request, at_ms: int) -> tuple[int, int]:
         raise invalid("step", f"Invalid 'step': seconds, and for so long a time one of {listed}.")
     since_ms = days_ago(at_ms, days) if "days" in given else hours_ago(at_ms, hours, step)
     return since_ms, step
+
+
+def _room(request: Request) -> Room | None:
+    """The machine that the query asks about; None: about none. Raises invalid_request."""
+    if not any(name in request.query_params for name in MACHINE):
+        return None
+    if "gpu_gb" not in request.query_params:
+        raise invalid("gpu_gb", "Missing 'gpu_gb': the memory of the card, 0 for a machine without one.")
+    gpu = whole_number(request, "gpu_gb", 0, 0, MOST_GPU_GB)
+    ram = whole_number(request, "ram_gb", USUAL_RAM_GB, 1, MOST_RAM_GB)
+    return Room((card(gpu * GIB),) if gpu else (), ram * GIB)
 
 
 def _day(at_ms: int) -> str:

@@ -74,6 +74,12 @@ def demand(waiting: int, day: Mapping[str, int], week: Mapping[str, int]) -> Jso
     return told
 
 
+def missed(told: Mapping[str, int]) -> int:
+    """Of a `demand`: the requests that a further worker would have, those that wait and those of a day that nobody
+    had room for."""
+    return told["waiting"] + told["no_worker_24h"] + told["turned_away_24h"]
+
+
 def of_worker(row: Mapping[str, Any]) -> Json:
     """One day of a worker."""
     return {

@@ -9,6 +9,10 @@ from playwright.sync_api import Browser, Page, expect
 from tests.coordinator.a_release import release
 from tests.e2e.browser import PATIENCE_MS, visit
 from tools.local_network import MODEL, Network
+from worker.cli.fits import demand
+from worker.config import Config
+
+ROOT = Path(__file__).parents[2]
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -64,6 +68,55 @@ def test_a_key_a_command_and_what_becomes_of_it(network: Network, browser: Brows
         here.picture("add-worker-earned")
         page.get_by_role("link", name="Its page has the rest").click()
         expect(page.get_by_role("heading", name="Measured speed")).to_be_visible()
+
+
+def price(prices: dict[str, dict[str, str]]) -> str:
+    if "per_unit" in prices:
+        return f"${prices['per_unit']['usd']} each"
+    return f"${prices['prompt_per_million']['usd']} in, ${prices['completion_per_million']['usd']} out"
+
+
+def test_which_models_fit_a_card_that_is_chosen_best_first_beside_how_wanted_each_is(
+    network: Network, browser: Browser
+) -> None:
+    network.start_coordinator("--catalog", str(ROOT / "models.yaml"))  # the real one: nothing of it is served here
+    asked = demand(Config(coordinator=network.url, key=network.key))
+    assert asked.models is not None and set(asked.models) == {
+        row["id"] for row in network.get("/v1/network/models")["data"]
+    }, "a worker's --plan understands it"
+    for phone, dark in ((True, True), (False, False)):
+        with visit(browser, network.url, phone=phone, dark=dark) as here:
+            here.expected = ("401",)
+            here.open("/add-worker")
+            here.sign_in(network.key)
+            page = here.page
+            card = page.get_by_label("Memory of the GPU")
+            expect(card).to_be_visible()
+            here.picture(f"add-worker-wanted{'-phone' if phone else ''}")
+            card.focus()
+            page.keyboard.type("12")  # by keyboard alone: a select takes the option that begins so
+            expect(card).to_have_value("12")
+            table = page.get_by_role("region", name="Models that fit")
+            rows = [row for row in network.get("/v1/network/models?gpu_gb=12&ram_gb=32")["data"]]
+            fitting = [row for row in rows if row["fit"] and row["fit"]["place"] != "none"]
+            expect(table.locator("tbody tr")).to_have_count(len(fitting))
+            shown = [line.split("\t") for line in table.locator("tbody").inner_text().splitlines() if line.strip()]
+            assert [cells[0] for cells in shown] == [row["id"] for row in fitting], "best first, as the API has them"
+            assert fitting[0]["fit"]["place"] == "gpu" and fitting[-1]["fit"]["place"] in ("split", "cpu", "gpu")
+            for cells, row in zip(shown, fitting, strict=True):
+                at_once = f"{row['fit']['slots']} chat" if row["fit"]["context"] else "one thing"
+                assert cells[2].startswith(at_once) and cells[4] == price(row["prices"]), cells
+                refused = row["demand"]["no_worker_24h"] + row["demand"]["turned_away_24h"]
+                assert cells[5:] == [str(row["demand"]["waiting"]), str(refused), str(row["workers_online"])]
+            expect(page.get_by_text(f"{len(rows) - len(fitting)} others do not")).to_be_visible()
+            assert here.too_wide() <= 0
+            here.picture(f"add-worker-fits{'-phone' if phone else ''}")
+            card.select_option("0")
+            page.get_by_label("Main memory").select_option("8")
+            expect(table.locator("tbody")).to_contain_text("on the CPU, slow")
+            expect(table.locator("tbody")).not_to_contain_text("on the GPU")
+            card.select_option("")
+            expect(table).to_have_count(0)
 
 
 def test_a_coordinator_that_gives_none_out_shows_the_way_from_a_checkout_and_an_image(

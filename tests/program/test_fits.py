@@ -18,6 +18,7 @@ from program.fits import (
     download_bytes,
     fit,
     most_slots,
+    order,
     runtime_bytes,
 )
 from program.gguf import read
@@ -138,6 +139,16 @@ def test_an_entry_without_sizes_is_unknown_and_one_says_what_is_to_be_fetched() 
     assert {spec.id: download_bytes(spec) for spec in CATALOG.media}["toy-emoji-64"] == 0
     named = tuple(file.model_copy(update={"size_bytes": 5}) for file in HEADLINE.files)
     assert download_bytes(HEADLINE.model_copy(update={"sizes": None, "projector": None, "files": named})) == 5
+
+
+def test_the_order_is_by_place_then_by_what_is_missed_then_by_price() -> None:
+    place: tuple[Place, ...] = ("gpu", "split", "cpu", "none")
+    fits = [Fit(one, 1, 1, 1, 1) for one in place]
+    keys = [order(HEADLINE, found, missed) for found in fits for missed in (9, 0)] + [order(HEADLINE, None, 99)]
+    assert keys == sorted(keys) and len(set(keys)) == 9
+    small = next(spec for spec in CATALOG.models if spec.id == "qwen3.5-0.8b-gguf-q4km")
+    assert order(HEADLINE, fits[0], 0) < order(small, fits[0], 0) < order(CATALOG.media[0], fits[0], 0)
+    assert order(small, fits[0], 1) < order(HEADLINE, fits[0], 0)
 
 
 def test_a_large_card_has_more_slots_and_a_larger_runtime() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from coordinator.api.history import MOST_DAYS, MOST_HOURS, STEPS
+from coordinator.api.history import MOST_DAYS, MOST_GPU_GB, MOST_HOURS, MOST_RAM_GB, STEPS, USUAL_RAM_GB
 
 Schema = dict[str, Any]
 _NUMBER: Schema = {"type": "number"}
@@ -40,6 +40,17 @@ _MODEL: Schema = {
     "demand": _thing(dict.fromkeys(("waiting", *_WANTED, *_REFUSED), _COUNT)),
     "day": _thing(_FIGURES),
     "uptime": _thing({"days": _COUNT, **_UPTIME}),
+}
+
+_FIT: Schema = {
+    "type": ["object", "null"],
+    "description": "Where `gpu_gb` was asked for; null: the catalog does not say how large the model is.",
+    "properties": {
+        "place": {"enum": ["gpu", "split", "cpu", "none"]},
+        **dict.fromkeys(("slots", "context", "gpu_bytes", "ram_bytes"), _COUNT),
+        "sees": {"type": "boolean"},
+        "download_bytes": _MAYBE,
+    },
 }
 
 
@@ -83,7 +94,13 @@ def paths(get: Callable[..., Schema]) -> Schema:
             "parameters": asked,
             **get("What the network or one model did: sums and means, in steps.", history, 400, 404, 429),
         },
-        "/v1/network/models": get("Every model: served by whom, how well, and how much wanted.", _list(_MODEL), 429),
+        "/v1/network/models": {
+            "parameters": [
+                _machine("gpu_gb", "A card's memory: each model says how it would run there.", 0, MOST_GPU_GB),
+                _machine("ram_gb", f"Main memory beside it, {USUAL_RAM_GB} if it is not named.", 1, MOST_RAM_GB),
+            ],
+            **get("Every model: served by whom, how well, and how much wanted.", _list(_MODEL, fit=_FIT), 400, 429),
+        },
         "/v1/network/models/{model}": {
             "parameters": [_place("model")],
             **get("One model, with its last 30 days and who serves it now.", one, 404, 429),
@@ -95,12 +112,19 @@ def paths(get: Callable[..., Schema]) -> Schema:
     }
 
 
+def _machine(name: str, words: str, low: int, high: int) -> Schema:
+    schema = {"type": "integer", "minimum": low, "maximum": high}
+    return {"name": name, "in": "query", "description": words, "schema": schema}
+
+
 def _place(name: str) -> Schema:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
 
 
-def _list(item: Schema) -> Schema:
-    return _thing({"object": {"const": "list"}, "data": {"type": "array", "items": _thing(item)}})
+def _list(item: Schema, **sometimes: Schema) -> Schema:
+    each = _thing(item)
+    each["properties"] = {**each["properties"], **sometimes}
+    return _thing({"object": {"const": "list"}, "data": {"type": "array", "items": each}})
 
 
 def _days(item: Schema) -> Schema:

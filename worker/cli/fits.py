@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
+from program.fits import order
 from program.printable import printable
 from wire.catalog import ModelSpec
 from worker.cli import checks
@@ -14,7 +15,6 @@ from worker.planning.fitting import Fitting, Fittings, fittings
 
 GIB = 2**30
 NANO, MILLION = 10**9, 10**6
-RANK = {"gpu": 0, "split": 1, "cpu": 2, "none": 3}
 WORDS = {"gpu": "on the GPU", "split": "partly", "cpu": "on the CPU", "none": "no"}
 UNKNOWN = "?"
 MANY = 10**9  # what is counted of requests; a coordinator that says more is not believed
@@ -37,7 +37,7 @@ class Wanted(NamedTuple):
 def show(config: Config, as_json: bool) -> int:
     """Print the table. Raises as fittings does."""
     found, wanted = fittings(config), demand(config)
-    rows = sorted(found.models, key=lambda row: order(row, wanted))
+    rows = sorted(found.models, key=lambda row: _key(row, wanted))
     print(json.dumps(told(found, rows, wanted)) if as_json else text(found, rows, wanted))
     return EXIT_OK
 
@@ -64,12 +64,8 @@ def _demand(said: Mapping[str, Any]) -> Demand:
     return Demand(min(MANY, max(0, waiting)), min(MANY, max(0, sum(refused))))
 
 
-def order(row: Fitting, wanted: Wanted) -> tuple[int, int, int]:
-    """Best first: where it runs, then what is wanted, then what earns most; of equals as the catalog has them."""
-    place = 4 if row.fit is None else RANK[row.fit.place]
-    of_it = (wanted.models or {}).get(row.spec.id, Demand(0, 0))
-    earns = row.spec.price.completion if isinstance(row.spec, ModelSpec) else 0
-    return place, -(of_it.waiting + of_it.refused), -earns
+def _key(row: Fitting, wanted: Wanted) -> tuple[int, int, int]:
+    return order(row.spec, row.fit, sum((wanted.models or {}).get(row.spec.id, ())))
 
 
 def told(found: Fittings, rows: list[Fitting], wanted: Wanted) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from contextlib import closing
+from dataclasses import asdict
 from typing import Any
 
 import httpx
@@ -12,9 +13,11 @@ from coordinator.clock import DAY_MS, now_ms
 from coordinator.history.figures import ALL, FIVE_MINUTES_MS, HOUR_MS, MINUTE_MS, Key, Sums, WorkerKey
 from coordinator.history.rows import write
 from coordinator.store.database import Database
+from program.fits import GIB, Room, card, fit
 from tests.coordinator.conftest import CATALOG, Coordinator, Start, make_key
 from tests.coordinator.history.month import made_up, put, rolled_up, used
 from tests.coordinator.ledger.builders import client
+from wire.catalog_text import parse
 
 MEDIA = """media:
   - {id: draws, name: Draws, tools: [generate_image], pipeline: StableDiffusionPipeline, repository: x/draws,
@@ -108,6 +111,33 @@ async def test_every_model_is_told_with_its_price_and_how_much_it_is_wanted(star
         assert told["tiny"]["prices"]["prompt_per_million"] == {"usd": "0.3", "spark": "60", "sogni": "30"}
         assert told["draws"]["kind"] == "image" and told["draws"]["prices"]["per_unit"]["usd"] == "0.003"
         assert told["tiny"]["day"]["ttft_ms"]["count"] <= told["tiny"]["demand"]["requests_24h"]
+
+
+SIZES = "thinking: true, sizes: {files: 6000000000, input: 500000000, token: 32768}"
+
+
+async def test_models_are_told_as_they_would_run_on_a_card_the_best_first(start_coordinator: Start) -> None:
+    catalog = CATALOG.replace("thinking: true", SIZES, 1) + MEDIA
+    async with start_coordinator(catalog) as coordinator:
+        a_month(coordinator)
+        plain = (await ask(coordinator, "/v1/network/models"))["data"]
+        assert all("fit" not in row for row in plain)
+        told = (await ask(coordinator, "/v1/network/models", gpu_gb=8))["data"]
+        spec = next(spec for spec in parse(catalog, "models.yaml").models if spec.sizes)
+        found = fit(spec, Room((card(8 * GIB),), 32 * GIB))
+        assert found is not None and told[0]["id"] == spec.id
+        assert told[0]["fit"] == {**asdict(found), "download_bytes": 6_000_000_000}
+        assert told[0]["demand"] == plain[0]["demand"]
+        without = {row["id"]: row["fit"] for row in told}
+        assert without["other"] is without["draws"] is None, "whose sizes nobody said come last, the dearer one first"
+        assert [row["id"] for row in told] == ["tiny", "other", "draws"]
+        assert told[0]["fit"]["place"] == "gpu" and found.slots > 0
+        none = (await ask(coordinator, "/v1/network/models", gpu_gb=0, ram_gb=2))["data"]
+        assert next(row for row in none if row["id"] == spec.id)["fit"]["place"] == "none"
+        headers = {"authorization": f"Bearer {coordinator.key}"}
+        async with httpx.AsyncClient(base_url=coordinator.url, headers=headers) as http:
+            for query in ("gpu_gb=-1", "gpu_gb=5000", "gpu_gb=x", "ram_gb=32", "gpu_gb=8&ram_gb=0", "gpu=8"):
+                assert (await http.get(f"/v1/network/models?{query}")).status_code == 400, query
 
 
 async def test_a_model_is_told_with_those_that_serve_it_named_as_the_network_names_them(

@@ -11,10 +11,10 @@ from tests.worker.cli.test_actions import ignore
 from tests.worker.planning.test_plan import machine
 from worker.cli import actions, checks, fits
 from worker.cli.checks import Answer
-from worker.cli.fits import Wanted, demand
+from worker.cli.fits import demand
 from worker.config import Config
 from worker.exits import EXIT_OK
-from worker.planning import fitting
+from worker.planning import fitting, model_setup
 
 FAST, SMALL, LARGE = "qwen3.5-9b-gguf-q4km", "qwen3.5-0.8b-gguf-q4km", "qwen3.5-35b-a3b-gguf-q4km"
 
@@ -124,14 +124,8 @@ def test_a_model_or_a_pipeline_that_was_named_is_planned_as_ever(
         raise AssertionError("no table")
 
     monkeypatch.setattr(fits, "show", no)
-    monkeypatch.setattr(actions.model_setup, "preview", lambda *_: (_ for _ in ()).throw(KeyError("planned")))
+    monkeypatch.setattr(model_setup, "preview", lambda *_: (_ for _ in ()).throw(KeyError("planned")))
     with pytest.raises(KeyError, match="planned"):
         actions.plan(replace(config, model=SMALL), nullcontext(ignore), True)
     with pytest.raises(AssertionError, match="no table"):
         actions.plan(config, nullcontext(ignore), True)
-
-
-def test_the_order_without_demand_is_by_place_and_price(config: Config) -> None:
-    rows = fitting.fittings(config).models
-    keys = sorted(fits.order(row, Wanted(None, "")) for row in rows)
-    assert [key[0] for key in keys] == sorted(key[0] for key in keys) and {key[1] for key in keys} == {0}
