@@ -39,8 +39,8 @@ SLOW_TO_SEE = f"{BLIND} a CPU is slow to see; --vision on has it tried"
 # for 512 rows of a prompt, whose mask also costs 1 ns a row and cell on the host. So much buys the prefixes that a
 # shared cache keeps and forks for nothing.
 MOST_SHARED_CELLS = 65_536
-# On a CPU there is no such trade: one row of SmolLM2, 64 tokens deep, took 18.2 ms of a busy AMD EPYC's thread by itself, 20.8
-# beside 300 cells of an ended chat, 23.8 beside 700, and 18.5 in a cache of its own beside another of 600.
+# On a CPU there is no such trade: one row of SmolLM2, 64 tokens deep, took 18.2 ms of a busy AMD EPYC thread by itself,
+# 20.8 beside 300 cells of an ended chat, 23.8 beside 700, and 18.5 in a cache of its own beside another of 600.
 # On a CPU flash attention goes row by row where a sequence has fewer than 64 in a batch; the plain kind multiplies
 # matrices. On SmolLM2 at depth 1,024, in processor time of one thread of an AMD EPYC, 31 rows take 356 ms with it and
 # 245 without, 8 rows 99 and 70, one row 18.1 and 17.7, 128 rows 975 and 955; on an Intel 31 rows take 628 and 363. Of
