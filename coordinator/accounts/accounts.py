@@ -12,6 +12,7 @@ from dataclasses import astuple, dataclass, field, replace
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from coordinator.accounts.api_keys import bearer, hash_key, make_key, well_formed
+from coordinator.accounts.asking import By, done_by
 from coordinator.accounts.chains import Counter, heirs_place
 from coordinator.accounts.errors import AccountError
 from coordinator.accounts.keys_in_use import KeysInUse, Principal
@@ -40,7 +41,6 @@ from coordinator.clock import now_ms
 from coordinator.ledger.commit import apply
 from coordinator.ledger.grants import starter
 from coordinator.ledger.pricing import SPARK_NANO, STARTER_SPARK
-from coordinator.store.audit_log import Act, audited
 from coordinator.store.database import Database
 from coordinator.store.errors import StoreError
 from coordinator.store.store import Store
@@ -51,9 +51,7 @@ log = logging.getLogger("supernet.accounts")
 REFRESH_S = 1.0
 MAX_NAME = 128
 MADE_A_DAY = 200  # keys of one account, by keys of its own; the operator may make more
-ACCOUNT_PREFIX = "acc_"
-STARTER_NANO = STARTER_SPARK * SPARK_NANO
-
+ACCOUNT_PREFIX, STARTER_NANO = "acc_", STARTER_SPARK * SPARK_NANO
 SESSION_HEADER = "x-supernet-session"  # api/session_gate.py alone writes it, and takes it off what comes from outside
 
 P = ParamSpec("P")
@@ -227,21 +225,27 @@ class Accounts:
         principal = self._keys.by_id(key_id)
         return principal is not None and not principal.expired(now_ms())
 
-    async def create(self, request: KeyRequest, act: Act | None = None) -> tuple[str, KeyRow]:
-        """Make a key, which works when this returns. `act`: an operator's. As `create_key`. Raises StoreError."""
-        return await self.change(audited, act, now_ms(), create_key, self._pepper, request, now_ms())
+    async def create(self, by: By | None, request: KeyRequest) -> tuple[str, KeyRow]:
+        """Make a key, which works when this returns. As `create_key`. Raises StoreError."""
+        return await self.done(by, create_key, self._pepper, request, now_ms())
 
-    async def regenerate(self, key_id: str, by: tuple[Counter, ...], act: Act | None = None) -> tuple[str, KeyRow]:
+    async def regenerate(self, by: By | None, key_id: str, counted: tuple[Counter, ...]) -> tuple[str, KeyRow]:
         """Replace a key; the old one has ended when this returns. Returns what `create_key` does. Raises StoreError."""
-        return await self.change(audited, act, now_ms(), regenerate_key, self._pepper, key_id, now_ms(), by)
+        return await self.done(by, regenerate_key, self._pepper, key_id, now_ms(), counted)
 
-    async def set(self, key_id: str, act: Act | None = None, **values: Any) -> KeyRow:
+    async def set(self, by: By | None, key_id: str, **values: Any) -> KeyRow:
         """Change a key; the change holds when this returns. Returns what the key is then. Raises StoreError."""
-        return await self.change(audited, act, now_ms(), lambda database: set_key(database, key_id, **values))
+        return await self.done(by, lambda database: set_key(database, key_id, **values))
 
-    async def revoke(self, key_id: str, act: Act | None = None) -> None:
+    async def revoke(self, by: By | None, key_id: str) -> None:
         """End a key, which works no more when this returns. Raises StoreError."""
-        await self.change(audited, act, now_ms(), revoke_key, key_id, now_ms())
+        await self.done(by, revoke_key, key_id, now_ms())
+
+    async def done(
+        self, by: By | None, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """`change` for somebody who may have ended meanwhile. Raises Ended."""
+        return await self.change(done_by, by, now_ms(), work, *args, **kwargs)
 
     async def change(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do what changes accounts, keys or sessions, and take it over. Returns and raises what it does."""
@@ -270,7 +274,7 @@ class Accounts:
             self.healthy = True
 
     async def refresh(self) -> None:
-        """Take changes over from the database, and tell `revoked` the keys that have ended. Raises StoreError."""
+        """Take changes over from the database, and tell `revoked` of keys that have ended. Raises StoreError."""
         fresh = await self._store.run(self._look)
         ended = set() if fresh is None else self._keys.replace(fresh.in_use, now_ms())
         self._disabled = self._disabled if fresh is None else fresh.disabled

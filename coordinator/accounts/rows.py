@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, false, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from coordinator.accounts.errors import AccountError, NotFound
+from coordinator.accounts.errors import AccountError, Ended, NotFound
 from coordinator.clock import DAY_MS
 from coordinator.store.advisory import Lock, wait
 from coordinator.store.database import Database
@@ -196,6 +196,15 @@ def set_key(database: Database, key_id: str, **values: Any) -> KeyRow:
             raise _no_key(key_id)
         changed(connection)
     return get_key(database, key_id)
+
+
+def check_in_use(connection: Connection, account: str, key_id: str, at_ms: int) -> None:
+    """Raises Ended unless the key, or the browser's session, of the account works now."""
+    works = (keys.c.id == key_id, keys.c.account == account, keys.c.revoked_ms.is_(None), keys.c.disabled == false())
+    in_time = keys.c.expires_ms.is_(None) | (keys.c.expires_ms > at_ms)
+    owner = (accounts.c.id == keys.c.account) & (accounts.c.disabled == false())
+    if connection.execute(select(keys.c.id).join(accounts, owner).where(*works, in_time)).first() is None:
+        raise Ended("Your session, or your API key, has ended meanwhile: sign in, and begin again.")
 
 
 def end_key(connection: Connection, key_id: str, at_ms: int) -> None:

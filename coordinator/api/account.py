@@ -134,8 +134,8 @@ class AccountApi:
         """Book the daily bonus, once a day (UTC). Raises rate_limit_exceeded when it was claimed before."""
         principal, account = await self.access.authenticate(request)
         at_ms = now_ms()
-        act = self.access.act(principal, account, "bonus claim")
-        done = await self.access.book(bonus(account.id, self.bonus_nano, at_ms), act)
+        by = self.access.by(principal, account, "bonus claim")
+        done = await self.access.book(bonus(account.id, self.bonus_nano, at_ms), by)
         if done.again or not self.bonus_nano:
             wait_s = (next_day_ms(at_ms) - at_ms) / 1000
             message = "Today's bonus has been claimed: the next one is there after midnight UTC."
@@ -157,8 +157,8 @@ class AccountApi:
                 ("earned", balance.earned, spend_earned),
             ):
                 if nano and kind in (None, name):
-                    act = self.access.act(principal, account, "earnings spend", f"{name}: {nano} nano, {currency}")
-                    await self.access.book(order(account.id, currency, nano, now_ms()), act)
+                    by = self.access.by(principal, account, "earnings spend", f"{name}: {nano} nano, {currency}")
+                    await self.access.book(order(account.id, currency, nano, now_ms()), by)
                     moved[currency] += nano
         shown = {currency: self.units.shown(nano, currency) for currency, nano in moved.items()}
         return JSONResponse({"object": "account.earnings", "moved": shown})

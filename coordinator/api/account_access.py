@@ -4,13 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Concatenate, ParamSpec, TypeVar
 
 from starlette.requests import Request
 
 from coordinator.accounts.accounts import Accounts
-from coordinator.accounts.errors import NotFound
+from coordinator.accounts.asking import By, done_by
+from coordinator.accounts.errors import Ended, NotFound
 from coordinator.accounts.keys_in_use import Principal
 from coordinator.accounts.quota import Quota
 from coordinator.accounts.rows import AccountRow, get_account
@@ -19,12 +20,12 @@ from coordinator.api.query import ADMINS, only
 from coordinator.billing.billing import behind
 from coordinator.clock import now_ms
 from coordinator.identity.errors import Refused
-from coordinator.ledger.orders import Done, Transfer
+from coordinator.ledger.orders import Answer, Done, Transfer
 from coordinator.ledger.payouts import NoSuchPayout
 from coordinator.ledger.requests import NoSuchRequest
 from coordinator.ledger.writer import LedgerWriter
 from coordinator.operating.changes import book
-from coordinator.store.audit_log import Act, audited
+from coordinator.store.audit_log import Act, write_down
 from coordinator.store.database import Database
 from coordinator.store.errors import StoreError, Unavailable
 from coordinator.store.reading import Reader
@@ -35,6 +36,7 @@ log = logging.getLogger("supernet.accounts")
 
 LOOKUPS = 120  # calls a minute of one account: each asks the thread that books everybody's money
 BOOK_S = 10.0  # a commit takes milliseconds
+LOOK_AGAIN_S, MOST_LOOKS = 3600.0, 4096  # an operator who looks at the same again within so long leaves no new trace
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,12 +55,14 @@ class AccountAccess:
     quota: Quota
     reader: Reader
     rates: Rates = field(default_factory=Rates)  # of these calls, by account
+    _looks: dict[tuple[str, str, str], float] = field(default_factory=dict)  # key, account, path -> when
 
     async def authenticate(
         self, request: Request, *query: str, also: tuple[str, ...] = ()
     ) -> tuple[Principal, AccountRow]:
         """The caller, and the account that the call is about: the caller's, or with scope `admin` that of `?account=`.
         `query`: the names that the endpoint knows besides. `also`: scopes that are enough where no account is named.
+        An operator who looks at another's stands in the audit log.
 
         Raises invalid_api_key, permission_denied, not_found, RateLimited, invalid_request for another name.
         """
@@ -68,7 +72,21 @@ class AccountAccess:
         if self.quota.rpm and "admin" not in principal.scopes:
             self.rates.request(((principal.account, Quota(LOOKUPS, 0, 0)),), time.monotonic())
         only(request, ADMINS, *query)
-        return principal, await self.read(get_account, name or principal.account)
+        account = await self.read(get_account, name or principal.account)
+        if account.id != principal.account and request.method in ("GET", "HEAD"):
+            await self.looks(principal, account.id, request.url.path)
+        return principal, account
+
+    async def looks(self, principal: Principal, account: str, path: str) -> None:
+        """Write down that an operator looks at what is somebody's, once an hour, before it is shown. Raises as `read`
+        does."""
+        look, now = (principal.key, account, path[:128]), time.monotonic()
+        if now - self._looks.get(look, -LOOK_AGAIN_S) < LOOK_AGAIN_S:
+            return
+        await self.read(write_down, Act(principal.key, "account read", account, look[2]), now_ms())
+        if len(self._looks) >= MOST_LOOKS:
+            self._looks.clear()
+        self._looks[look] = now
 
     async def read(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query in the store. Raises what `translated` makes of a StoreError."""
@@ -78,30 +96,44 @@ class AccountAccess:
         """Run a query that may take a while, beside the store: nobody's money waits for it. Raises as `read` does."""
         return await translated(self.reader.ask(work, *args, **kwargs))
 
-    def act(self, principal: Principal, account: AccountRow, action: str, detail: str = "") -> Act | None:
-        """What the audit log says of a change at another account than the caller's own, which only an operator's key
-        makes; None for one's own."""
-        return None if account.id == principal.account else Act(principal.key, action, account.id, detail)
+    def by(self, principal: Principal, account: AccountRow, action: str, detail: str = "") -> By:
+        """Who changes something of this account. At another account than the caller's own, which only an operator's key
+        does, the audit log says so."""
+        if account.id == principal.account:
+            return By(principal.key, principal.account)
+        return by_operator(principal, Act(principal.key, action, account.id, detail))
 
     async def do(
-        self, act: Act | None, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs
+        self, by: By | None, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """As `read`, of work that changes something; the act stands in the audit log with it, or neither is there."""
-        return await self.read(lambda database: audited(database, act, now_ms(), work, *args, **kwargs))
+        """As `read`, of work that changes something: not for who may not any more, and not without its entry in the
+        audit log."""
+        return await self.read(done_by, by, now_ms(), work, *args, **kwargs)
 
-    async def book(self, order: Transfer, act: Act | None = None) -> Done:
-        """Have the ledger carry out a transfer. Raises insufficient_quota if the balance has become too small."""
+    async def book(self, order: Transfer, by: By | None = None) -> Done:
+        """Have the ledger carry out a transfer. `by`: who asks, None: nobody with a key. Raises insufficient_quota if
+        the balance has become too small."""
         if self.ledger.full:
             raise behind()
         try:
             async with asyncio.timeout(BOOK_S):
-                booked = self.ledger.ask(order) if act is None else self.store.run(book, order, act, now_ms())
-                answer = await translated(booked)
+                answer = await translated(self._booked(order, by))
         except TimeoutError:
             raise behind() from None
         if not isinstance(answer, Done):
             raise SupernetError(ErrorCode.INSUFFICIENT_QUOTA, "There is less than that by now.")
         return answer
+
+    async def _booked(self, order: Transfer, by: By | None) -> Answer:
+        if by is None:
+            return await self.ledger.ask(order)
+        at_ms, who = now_ms(), replace(by, act=None)  # the booking writes the act down, unless it was booked before
+        return await self.store.run(done_by, who, at_ms, book, order, by.act, at_ms)
+
+
+def by_operator(principal: Principal, act: Act | None = None) -> By:
+    """Who does something as an operator, to whomever. `act`: None where the work itself writes it down."""
+    return By(principal.key, principal.account, own=False, act=act)
 
 
 async def person(access: AccountAccess, request: Request) -> tuple[Principal, AccountRow]:
@@ -126,6 +158,8 @@ async def translated(work: Awaitable[T]) -> T:
         raise behind() from None
     except Refused as error:
         raise SupernetError(error.code, str(error)) from None
+    except Ended as error:
+        raise SupernetError(ErrorCode.INVALID_API_KEY, str(error)) from None
     except (NotFound, NoSuchPayout, NoSuchRequest) as error:
         raise SupernetError(ErrorCode.NOT_FOUND, str(error)) from None
     except StoreError as error:

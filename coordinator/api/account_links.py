@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from coordinator.accounts.asking import By
 from coordinator.admission.rate_limits import RateLimited
 from coordinator.api.account_access import AccountAccess, person, translated
 from coordinator.api.body import read_body
@@ -65,7 +66,7 @@ class LinksApi:
         self._count(account.id)
         name = request.path_params["link_id"]
         removed = (account.id, name, who.key, self.coming.identity.issuers, now_ms())
-        await translated(self.access.accounts.change(remove_link, *removed))
+        await translated(self.access.accounts.done(By(who.key, account.id), remove_link, *removed))
         return JSONResponse({"object": "account.link.deleted", "id": name, "deleted": True})
 
     def _count(self, account: str) -> None:

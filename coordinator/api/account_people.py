@@ -11,6 +11,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from coordinator.accounts.asking import By
+from coordinator.accounts.keys_in_use import Principal
 from coordinator.admission.rate_limits import RateLimited
 from coordinator.api.account_access import AccountAccess, person, translated
 from coordinator.api.body import read_body
@@ -95,7 +97,7 @@ class PeopleApi:
         made = registered(self.identity.origin, decode(kept["challenge"]), credential)
         spent = self.identity.tokens.hash("challenge", kept["challenge"])
         row = passkey_row(account.id, name, made, now_ms())
-        await self.access.read(add_another, row, who.key, Answered(spent, kept["expires_ms"], ""), now_ms())
+        await self.access.do(_by(who), add_another, row, Answered(spent, kept["expires_ms"], ""), now_ms())
         return JSONResponse({"object": "account.passkey", "id": row.id, "name": row.name}, 201)
 
     async def remove_passkey(self, request: Request) -> Response:
@@ -103,7 +105,7 @@ class PeopleApi:
         who, account = await person(self.access, request)
         name = request.path_params["passkey_id"]
         removed = (account.id, name, who.key, now_ms(), self.identity.issuers)
-        await translated(self.access.accounts.change(remove_passkey, *removed))
+        await translated(self.access.accounts.done(_by(who), remove_passkey, *removed))
         return JSONResponse({"object": "account.passkey.deleted", "id": name, "deleted": True})
 
     async def make_codes(self, request: Request) -> Response:
@@ -111,7 +113,8 @@ class PeopleApi:
         who, account = await person(self.access, request)
         codes = [recovery_code(secrets.token_bytes(CODE_BYTES)) for _ in range(CODES)]
         hashes = [self.identity.tokens.hash("recovery", plain_code(code)) for code in codes]
-        await translated(self.access.accounts.change(replace_codes, account.id, hashes, who.key, now_ms()))
+        work = self.access.accounts.done(_by(who), replace_codes, account.id, hashes, who.key, now_ms())
+        await translated(work)
         return JSONResponse({"object": "account.recovery_codes", "codes": codes}, 201)
 
     async def invites(self, request: Request) -> Response:
@@ -123,19 +126,19 @@ class PeopleApi:
 
     async def make_invite(self, request: Request) -> Response:
         """An invite, which is shown here alone."""
-        _, account = await person(self.access, request)
+        who, account = await person(self.access, request)
         fields = Fields(load(await read_body(request)))
         note = fields.text("note", high=NOTE_CHARS, printable=True) or ""
         fields.finish()
         code, row = new_invite(self.identity.tokens, now_ms(), INVITE_DAYS, note, made_by=account.id)
-        await self.access.read(add_invite, row, self.identity.invites)
+        await self.access.do(_by(who), add_invite, row, self.identity.invites)
         link = f"{self.identity.origin}/account#invite={code}"
         return JSONResponse({**_invite(row), "code": code, "link": link}, 201)
 
     async def revoke_invite(self, request: Request) -> Response:
-        _, account = await person(self.access, request)
+        who, account = await person(self.access, request)
         name = request.path_params["invite_id"]
-        await self.access.read(revoke_invite, name, now_ms(), account.id)
+        await self.access.do(_by(who), revoke_invite, name, now_ms(), account.id)
         return JSONResponse({"object": "account.invite.deleted", "id": name, "deleted": True})
 
     async def export(self, request: Request) -> Response:
@@ -151,9 +154,13 @@ class PeopleApi:
 
     async def delete(self, request: Request) -> Response:
         """End the account for good. The rows of the books stay, and say nothing of a person."""
-        _, account = await person(self.access, request)
-        await translated(self.access.accounts.change(delete_account, account.id, now_ms()))
+        who, account = await person(self.access, request)
+        await translated(self.access.accounts.done(_by(who), delete_account, account.id, now_ms()))
         return JSONResponse({"object": "account.deleted", "id": account.id, "deleted": True})
+
+
+def _by(who: Principal) -> By:
+    return By(who.key, who.account)
 
 
 def _invite(row: InviteRow) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class AlertsApi:
         if not self.alerts.allowed:
             raise SupernetError(ErrorCode.PERMISSION_DENIED, NOT_ALLOWED)
         address = self._wanted(Fields(load(await read_body(request))), account.id)
-        await self.access.do(self.access.act(principal, account, "alert create", address.id), add_address, address)
+        await self.access.do(self.access.by(principal, account, "alert create", address.id), add_address, address)
         self.alerts.changed()
         secret = {"secret": shown(self.alerts.sender.secret(address.id))} if address.service == "webhook" else {}
         return JSONResponse({**_address(address), **secret}, 201)
@@ -84,8 +84,8 @@ class AlertsApi:
         """Remove an address, with all that waits to be sent there."""
         principal, account = await self.access.authenticate(request)
         name = request.path_params["alert_id"]
-        act = self.access.act(principal, account, "alert delete", name)
-        await self.access.do(act, remove_address, account.id, name)
+        by = self.access.by(principal, account, "alert delete", name)
+        await self.access.do(by, remove_address, account.id, name)
         self.alerts.changed()
         return JSONResponse({"object": "account.alert.deleted", "id": name, "deleted": True})
 
@@ -99,8 +99,8 @@ class AlertsApi:
             message = f"An account sends {TESTS} test messages an hour: try again later."
             raise RateLimited(message, TEST_EVERY_S, {})
         verdict = await self.alerts.sender.to_account(address, _test_message())
-        act = self.access.act(principal, account, "alert test", address.id)
-        await self.access.do(act, note_test, address.id, verdict.words, verdict.delivered, now_ms())
+        by = self.access.by(principal, account, "alert test", address.id)
+        await self.access.do(by, note_test, address.id, verdict.words, verdict.delivered, now_ms())
         self.alerts.changed()
         told = {"object": "account.alert.test", "id": address.id}
         return JSONResponse({**told, "delivered": verdict.delivered, "status": verdict.words})

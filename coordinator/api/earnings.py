@@ -77,7 +77,7 @@ class EarningsApi:
 
     async def set_price(self, request: Request) -> Response:
         """Keep what a kilowatt-hour costs the owner; null forgets it."""
-        _, account = await self.access.authenticate(request)
+        principal, account = await self.access.authenticate(request)
         fields = Fields(load(await read_body(request)))
         text = fields.text("usd_per_kwh", low=1, high=16)
         fields.finish()
@@ -87,7 +87,8 @@ class EarningsApi:
                 raise invalid(
                     "usd_per_kwh", f"Invalid 'usd_per_kwh': expected dollars, such as '0.32', {MOST_KWH} at most."
                 )
-        await self.access.read(energy_days.set_price, account.id, nano)
+        by = self.access.by(principal, account, "electricity", f"{text} dollars a kWh" if text else "forgotten")
+        await self.access.do(by, energy_days.set_price, account.id, nano)
         told = None if nano is None else decimal(nano)
         return JSONResponse({"object": "account.electricity", "usd_per_kwh": told, "nano_usd_per_kwh": nano})
 

@@ -12,6 +12,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from coordinator.accounts.asking import By, done_by
 from coordinator.api.account_access import translated
 from coordinator.api.coming_in import PROVIDER, TEXT_CHARS, ComingIn
 from coordinator.api.identity import CHALLENGE_BYTES
@@ -104,7 +105,9 @@ class OidcApi(ComingIn):
         if link is not None:
             where = "your account" if link.account == account else "another account here"
             raise SupernetError(ErrorCode.INVALID_REQUEST, f"This one is linked with {where} already.")
-        await translated(self.identity.store.run(link_another, account, who, session, answered, now_ms()))
+        by, at_ms = By(session, account), now_ms()  # it may have ended while the provider was asked
+        work = self.identity.store.run(done_by, by, at_ms, link_another, account, who, session, answered, at_ms)
+        await translated(work)
         response = JSONResponse({"object": "identity.linked", **back}, 201)
         drop_cookies(response, self.identity, (provider_cookie(self.identity),))
         return response

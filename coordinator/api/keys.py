@@ -81,10 +81,10 @@ class KeysApi:
         wanted = self._wanted(fields, account.id, principal)
         fields.finish()
         may = f"{wanted.name}: {', '.join(wanted.scopes)}"
-        act = self.access.act(principal, account, "key create", may)
-        if act is None and "admin" in wanted.scopes:
-            act = Act(principal.key, "key create", account.id, may)
-        key, row = await translated(self.access.accounts.create(wanted, act))
+        by = self.access.by(principal, account, "key create", may)
+        if by.own and "admin" in wanted.scopes:
+            by = replace(by, act=Act(principal.key, "key create", account.id, may))
+        key, row = await translated(self.access.accounts.create(by, wanted))
         return JSONResponse({**key_json(row, None), "key": key}, 201)
 
     async def change(self, request: Request) -> Response:
@@ -94,8 +94,8 @@ class KeysApi:
         fields = Fields(body)
         values = self._changes(fields, body, principal, row)
         fields.finish()
-        act = self.access.act(principal, account, "key set", f"{row.id} {' '.join(sorted(values))}")
-        return JSONResponse(await self._told(await translated(self.access.accounts.set(row.id, act, **values))))
+        by = self.access.by(principal, account, "key set", f"{row.id} {' '.join(sorted(values))}")
+        return JSONResponse(await self._told(await translated(self.access.accounts.set(by, row.id, **values))))
 
     async def regenerate(self, request: Request) -> Response:
         """Make a new key like the old one, which has ended when this is answered."""
@@ -106,14 +106,14 @@ class KeysApi:
         check_heir(principal, row)
         if row.id != principal.key:
             check_depth(principal)
-        act = self.access.act(principal, account, "key regenerate", row.id)
-        key, new = await translated(self.access.accounts.regenerate(row.id, _counted(principal), act))
+        by = self.access.by(principal, account, "key regenerate", row.id)
+        key, new = await translated(self.access.accounts.regenerate(by, row.id, _counted(principal)))
         return JSONResponse({**await self._told(new), "key": key}, 201)
 
     async def revoke(self, request: Request) -> Response:
         principal, account, row = await self._addressed(request)
-        act = self.access.act(principal, account, "key revoke", row.id)
-        await translated(self.access.accounts.revoke(row.id, act))
+        by = self.access.by(principal, account, "key revoke", row.id)
+        await translated(self.access.accounts.revoke(by, row.id))
         return JSONResponse({"object": "account.key.deleted", "id": row.id, "deleted": True})
 
     async def _addressed(self, request: Request) -> tuple[Principal, AccountRow, KeyRow]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from starlette.datastructures import UploadFile
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message
 
+from coordinator.accounts.asking import By
 from coordinator.accounts.keys_in_use import Principal
 from coordinator.accounts.rows import AccountRow
 from coordinator.admission.large_bodies import LargeBodies
@@ -22,11 +24,9 @@ from coordinator.artefact import Artefact
 from coordinator.artefacts.artefacts import INPUT_BYTES, Artefacts
 from coordinator.artefacts.names import EXTENSIONS, ID, kind_of, media_type_of
 from coordinator.artefacts.staging import too_large
-from coordinator.clock import now_ms
 from coordinator.openai.fields import Fields
 from coordinator.openai.json_body import load
 from coordinator.openai.media.form import is_form
-from coordinator.store.audit_log import write_down
 from wire.errors import ErrorCode, SupernetError, invalid
 
 FORM_S = 900.0  # for a form, whose file may have 100 MiB: a line of 1 Mbit/s
@@ -54,14 +54,13 @@ class MediaApi:
             path = opened.enter_context(self.artefacts.staging.place())
             sent = await self.artefacts.staging.receive(chunks, path, INPUT_BYTES[kind_of(media_type)])
             verified = await opened.enter_async_context(self.artefacts.verified(sent, media_type, account.id, "upload"))
-            artefact = await self.artefacts.add(verified, account.id, "upload")
-        await self._written_down(principal, account, "media create", artefact.id)
+            asked = partial(self._creates, principal, account)
+            artefact = await self.artefacts.add(verified, account.id, "upload", asked=asked)
         return JSONResponse(self._shown(artefact, "upload"), 201)
 
     async def list(self, request: Request) -> Response:
         """What the account has, newest first; behind the one that `after` names, `limit` at most."""
-        principal, account = await self.access.authenticate(request, "limit", "after")
-        await self._written_down(principal, account, "media read", "the list, with links")
+        _, account = await self.access.authenticate(request, "limit", "after")
         limit = whole_number(request, "limit", 20, 1, MOST_LISTED)
         after = request.query_params.get("after")
         if after is not None and not ID.fullmatch(after):
@@ -73,9 +72,8 @@ class MediaApi:
 
     async def show(self, request: Request) -> Response:
         """One of them. Raises not_found, also for another account's, and expired."""
-        principal, account = await self.access.authenticate(request)
+        _, account = await self.access.authenticate(request)
         artefact_id = _named(request)
-        await self._written_down(principal, account, "media read", artefact_id)
         artefact = await self.artefacts.get(account.id, artefact_id)
         row = await self.artefacts.find(artefact_id)
         return JSONResponse(self._shown(artefact, row.origin))
@@ -84,14 +82,13 @@ class MediaApi:
         """Delete one at once. Raises not_found."""
         principal, account = await self.access.authenticate(request)
         artefact_id = _named(request)
-        await self.artefacts.delete(
-            account.id, artefact_id, self.access.act(principal, account, "media delete", artefact_id)
-        )
+        by = self.access.by(principal, account, "media delete", artefact_id)
+        await self.artefacts.delete(account.id, artefact_id, by)
         return JSONResponse({"object": "media.deleted", "id": artefact_id, "deleted": True})
 
     async def report(self, request: Request) -> Response:
         """Tell the operator of a file that should not be: any account may whose key knows its id. Raises not_found."""
-        principal, _ = await self.access.authenticate(request)
+        principal, account = await self.access.authenticate(request)
         fields = Fields(load(await read_body(request)))
         reason = fields.text("reason", low=1, high=REASON_CHARS)
         fields.finish()
@@ -100,13 +97,12 @@ class MediaApi:
         if "\0" in reason:  # PostgreSQL keeps no such text
             raise invalid("reason", "Invalid 'reason': it holds a character of the code 0.")
         artefact_id = _named(request)
-        await self.artefacts.report(artefact_id, principal.account, reason)
+        by = self.access.by(principal, account, "media report", artefact_id)
+        await self.artefacts.report(artefact_id, account.id, reason, by)
         return JSONResponse({"object": "media.report", "id": artefact_id}, 201)
 
-    async def _written_down(self, principal: Principal, account: AccountRow, action: str, detail: str) -> None:
-        """An operator that looks at what is another's leaves a trace."""
-        if (act := self.access.act(principal, account, action, detail)) is not None:
-            await self.access.read(write_down, act, now_ms())
+    def _creates(self, principal: Principal, account: AccountRow, artefact: Artefact) -> By:
+        return self.access.by(principal, account, "media create", artefact.id)
 
     async def _sent(self, request: Request, opened: AsyncExitStack) -> tuple[str, AsyncIterator[bytes]]:
         """The media type of the file, and its bytes as they come. Raises invalid_request, request_too_large."""

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from coordinator.accounts.keys_in_use import Principal
 from coordinator.accounts.rows import AccountRow, get_account, list_keys
-from coordinator.api.account_access import AccountAccess
+from coordinator.api.account_access import AccountAccess, by_operator
 from coordinator.api.keys import key_json
 from coordinator.api.query import only, whole_number
 from coordinator.clock import now_ms
@@ -25,6 +25,7 @@ from coordinator.operating.cursor import decoded, encoded
 from coordinator.operating.ledger_check import LedgerCheck
 from coordinator.operating.names import names_of
 from coordinator.store import audit_log
+from coordinator.store.audit_log import Act, write_down
 from wire.errors import invalid
 
 MOST_LISTED = 200
@@ -75,9 +76,10 @@ class OperatorApi:
         return listed([_line(line) for line in found[:limit]], following)
 
     async def account(self, request: Request) -> Response:
-        """One account, with its balances and its keys."""
-        operator(self.access, request)
+        """One account, with its balances and its keys. That somebody looked stands in the audit log."""
+        principal = operator(self.access, request)
         account = await self._named(request)
+        await self.access.looks(principal, account.id, "/v1/admin/accounts")
         line = await self.access.look(accounts.one, account.id, now_ms())
         balances = await self.access.look(balances_of, account.id)
         keys = [row for row in await self.access.look(list_keys, account.id) if row.session_ends_ms is None]
@@ -98,9 +100,11 @@ class OperatorApi:
 
     async def holds(self, request: Request) -> Response:
         """Open holds, the oldest first; of all accounts, or of `account`."""
-        operator(self.access, request, "account", "limit", "after")
+        principal = operator(self.access, request, "account", "limit", "after")
         name = request.query_params.get("account")
         account = None if name is None else (await self.access.read(get_account, name)).id
+        if account is not None:
+            await self.access.looks(principal, account, "/v1/admin/holds")
         limit = whole_number(request, "limit", 50, 1, MOST_LISTED)
         after = decoded(request.query_params.get("after"), int)
         found = await self.access.look(money.open_holds, after, limit + 1, account)
@@ -158,7 +162,9 @@ class OperatorApi:
 
     async def check_ledger(self, request: Request) -> Response:
         """Begin a check of the books, unless one runs."""
-        operator(self.access, request)
+        principal = operator(self.access, request)
+        act = Act(principal.key, "ledger check", "books")
+        await self.access.do(by_operator(principal), write_down, act, now_ms())
         self.check.begin()
         return JSONResponse(self.check.state(), 202)
 

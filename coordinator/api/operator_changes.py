@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from coordinator.accounts.rows import AccountRow, get_account, get_key
-from coordinator.api.account_access import AccountAccess, translated
+from coordinator.api.account_access import AccountAccess, by_operator, translated
 from coordinator.api.body import read_body
 from coordinator.api.operator import MOST_LISTED, listed, operator, seconds
 from coordinator.api.query import whole_number
@@ -55,7 +55,8 @@ class OperatorChangesApi:
             raise invalid("disabled", "Missing 'disabled' or 'weight': say what is to change.")
         if values.get("disabled") and account.id == principal.account:
             raise invalid("disabled", "This is the account of the key that you use: it would shut you out.")
-        work = self.access.accounts.change(change_account, account.id, values, principal.key, now_ms())
+        by = by_operator(principal)
+        work = self.access.accounts.done(by, change_account, account.id, values, principal.key, now_ms())
         changed = await translated(work)
         shown = {"object": "operator.account", "id": changed.id, "name": changed.name}
         return JSONResponse({**shown, "disabled": changed.disabled, "weight": changed.weight})
@@ -79,7 +80,7 @@ class OperatorChangesApi:
         order = grant(account.id, currency, nano, at_ms, reason, note, token)
         rivals = tuple(granted(account.id, other, token) for other in REASONS if other != reason)
         act = Act(principal.key, "grant", account.id, f"{reason} {amount} {currency} {note}".strip())
-        again = await self.access.read(give, order, rivals, act, at_ms)
+        again = await self.access.do(by_operator(principal), give, order, rivals, act, at_ms)
         shown = {"object": "operator.grant", "id": order.id, "account": account.id, "reason": reason, "again": again}
         return JSONResponse({**shown, "currency": currency, **self.units.shown(nano, currency)}, 200 if again else 201)
 
@@ -90,7 +91,7 @@ class OperatorChangesApi:
         if row.id == principal.key:
             raise invalid("key_id", "This is the key that you use: revoke it with another one.")
         act = Act(principal.key, "key revoke", row.account, f"{row.id} {printable(row.name)}")
-        await translated(self.access.accounts.revoke(row.id, act))
+        await translated(self.access.accounts.revoke(by_operator(principal, act), row.id))
         return JSONResponse({"object": "account.key.deleted", "id": row.id, "deleted": True})
 
     async def invites(self, request: Request) -> Response:
@@ -121,7 +122,7 @@ class OperatorChangesApi:
         act = Act(
             principal.key, "invite create", row.id, f"{days} days {note}{f' into {into}' if into else ''}".strip()
         )
-        await self.access.do(act, add_invite, row)
+        await self.access.do(by_operator(principal, act), add_invite, row)
         link = f"{self.identity.origin}/account#invite={code}"
         return JSONResponse({**_invite(row, {}), "code": code, "link": link}, 201)
 
@@ -129,7 +130,8 @@ class OperatorChangesApi:
         """End an invite that is not used."""
         principal = operator(self.access, request)
         name = request.path_params["invite_id"]
-        await self.access.do(Act(principal.key, "invite revoke", name[:64]), revoke_invite, name, now_ms())
+        by = by_operator(principal, Act(principal.key, "invite revoke", name[:64]))
+        await self.access.do(by, revoke_invite, name, now_ms())
         return JSONResponse({"object": "account.invite.deleted", "id": name, "deleted": True})
 
     async def _account(self, request: Request) -> AccountRow:

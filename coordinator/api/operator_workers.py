@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from coordinator.api.account_access import AccountAccess
+from coordinator.api.account_access import AccountAccess, by_operator
 from coordinator.api.body import read_body
 from coordinator.api.operator import MOST_LISTED, chosen, listed, operator, searched
 from coordinator.api.query import whole_number
@@ -158,14 +158,14 @@ class OperatorWorkersApi:
             raise invalid(missing, f"Missing '{missing}': say which worker, and one of {', '.join(ORDERS)}.")
         at_ms = now_ms()
         if kind == "end":
-            await self.access.read(worker_orders.end, worker, principal.key, at_ms)
+            await self.access.do(by_operator(principal), worker_orders.end, worker, principal.key, at_ms)
             await self._carried_out()
             return JSONResponse({"object": "operator.order", "worker": worker, "order": None})
         if duration is None:
             raise invalid("seconds", "Missing 'seconds': say for how long.")
         await self._known(worker)
         row = OrderRow(worker, "rest" if kind == "rest" else "away", at_ms, at_ms + duration * 1000, note)
-        await self.access.read(worker_orders.order, row, principal.key)
+        await self.access.do(by_operator(principal), worker_orders.order, row, principal.key)
         await self._carried_out()
         return JSONResponse(_order(row), 201)
 

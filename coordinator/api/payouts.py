@@ -6,7 +6,7 @@ from typing import Any, cast, get_args
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from coordinator.api.account_access import AccountAccess
+from coordinator.api.account_access import AccountAccess, by_operator
 from coordinator.api.body import read_body
 from coordinator.api.query import only, whole_number
 from coordinator.clock import now_ms
@@ -62,16 +62,16 @@ class PayoutsApi:
         else:
             nano = self.units.read(amount, currency)
         wanted = Wanted(account.id, currency, nano, printable(address).strip(), principal.key)
-        act = self.access.act(principal, account, "payout ask", f"{nano} nano, {currency}, to {wanted.address}")
-        payout = await self.access.do(act, ask, wanted, now_ms())
+        by = self.access.by(principal, account, "payout ask", f"{nano} nano, {currency}, to {wanted.address}")
+        payout = await self.access.do(by, ask, wanted, now_ms())
         return JSONResponse(self._shown(payout), 201)
 
     async def withdraw(self, request: Request) -> Response:
         """Take back what was asked for, as long as it is not approved."""
         principal, account = await self.access.authenticate(request)
         name = request.path_params["payout_id"]
-        act = self.access.act(principal, account, "payout withdraw", name)
-        payout = await self.access.do(act, withdraw, account.id, name, now_ms())
+        by = self.access.by(principal, account, "payout withdraw", name)
+        payout = await self.access.do(by, withdraw, account.id, name, now_ms())
         return JSONResponse(self._shown(payout))
 
     # ---- for the operator --------------------------------------------------------------------------------------------
@@ -97,10 +97,8 @@ class PayoutsApi:
         fields.finish()
         if decision is None:
             raise invalid("decision", f"Missing 'decision': expected one of {', '.join(DECISIONS)}.")
-        payout_id, actor = request.path_params["payout_id"], principal.key
-        payout = await self.access.read(
-            decide, payout_id, cast(Decision, decision), printable(note).strip(), actor, now_ms()
-        )
+        wanted = (request.path_params["payout_id"], cast(Decision, decision), printable(note).strip())
+        payout = await self.access.do(by_operator(principal), decide, *wanted, principal.key, now_ms())
         return JSONResponse(self._shown(payout))
 
     def _shown(self, payout: Payout) -> dict[str, Any]:

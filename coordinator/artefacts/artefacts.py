@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
-from coordinator.accounts.errors import NotFound
+from coordinator.accounts.asking import By, done_by
+from coordinator.accounts.errors import Ended, NotFound
 from coordinator.artefact import Artefact
 from coordinator.artefacts import names, rows
 from coordinator.artefacts.errors import NoRoom, TooMany
@@ -26,7 +27,6 @@ from coordinator.artefacts.objects import Objects, ObjectsError
 from coordinator.artefacts.rows import Room, Row
 from coordinator.artefacts.staging import Sent, Staging, too_large
 from coordinator.clock import DAY_MS, now_ms
-from coordinator.store.audit_log import Act, audited
 from coordinator.store.database import Database
 from coordinator.store.errors import StoreError
 from coordinator.store.store import Store
@@ -43,6 +43,7 @@ AGAIN_MS = 3_600_000  # a file that is kept already is taken for the same if it 
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Asked = Callable[[Artefact], By]
 
 
 class Checker(Protocol):
@@ -148,16 +149,19 @@ class Artefacts:
             seconds=facts.seconds,
         )
 
-    async def add(self, file: Verified, account: str, origin: Origin, job: str | None = None) -> Artefact:
-        """Store a verified file for the account. `job`: the attempt that made it (JOB/ATTEMPT), which makes one. Raises
-        media_quota_exceeded, overloaded."""
+    async def add(
+        self, file: Verified, account: str, origin: Origin, job: str | None = None, *, asked: Asked | None = None
+    ) -> Artefact:
+        """Store a verified file for the account. `job`: the attempt that made it (JOB/ATTEMPT), which makes one.
+        `asked`: who sends it. Raises media_quota_exceeded, overloaded."""
         artefact = self.described(file)
+        by = asked(artefact) if asked else None
         row = Row(artefact, account, origin, file.sent_sha256, job)
         added = False
         async with self._lock(file.sha256):
             await _reached(self.objects.put(file.sha256, file.path, artefact.media_type))
             try:
-                await self.run(rows.add, row, self.room)
+                await self.run(done_by, by, now_ms(), rows.add, row, self.room)
                 added = True
             except NoRoom as error:
                 raise _no_room(error) from None
@@ -215,16 +219,16 @@ class Artefacts:
 
     # ---- gone ----------------------------------------------------------------------------------------------------
 
-    async def delete(self, account: str, name: str, act: Act | None = None) -> None:
-        """Delete an artefact of this account, at once. `act`: an operator's. Raises not_found."""
+    async def delete(self, account: str, name: str, by: By | None = None) -> None:
+        """Delete an artefact of this account, at once. `by`: whose key asks. Raises not_found."""
         artefact_id = names.id_of(name, self.base)
         if artefact_id is None:
             raise _not_found()
-        await self.release(await self.run(audited, act, now_ms(), rows.remove, account, artefact_id))
+        await self.release(await self.run(done_by, by, now_ms(), rows.remove, account, artefact_id))
 
-    async def report(self, artefact_id: str, account: str, reason: str) -> None:
+    async def report(self, artefact_id: str, account: str, reason: str, by: By | None = None) -> None:
         """Note for the operator what an account says of an artefact. Raises not_found, invalid_request."""
-        await self.run(rows.report, artefact_id, account, reason, now_ms())
+        await self.run(done_by, by, now_ms(), rows.report, artefact_id, account, reason, now_ms())
 
     async def release(self, name: str | None) -> None:
         """Delete an object, if there is one and no artefact has it by now."""
@@ -239,6 +243,8 @@ class Artefacts:
             return await self._store.run(work, *args, **kwargs)
         except NoRoom:
             raise
+        except Ended as error:
+            raise SupernetError(ErrorCode.INVALID_API_KEY, str(error)) from None
         except NotFound as error:
             raise SupernetError(ErrorCode.NOT_FOUND, str(error)) from None
         except TooMany as error:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, update
 
 from coordinator.accounts.accounts import KeyRequest, made_key
 from coordinator.accounts.rows import (
@@ -116,28 +116,19 @@ def sign_in_by_link(database: Database, row: LinkRow, answered: Answered, at_ms:
 
 
 def link_another(database: Database, account: str, who: Who, session: str, answered: Answered, at_ms: int) -> None:
-    """One link more for who is signed in; `session`: its id. It may have ended while the provider was asked, and then
-    whoever was in it gets no way in that stays. Raises Refused."""
+    """One link more for who is signed in; `session`: its id. Raises Refused."""
     with database.transaction() as connection:
-        _still_in(connection, account, session)
+        lock_account(connection, account)
         spend_challenge(connection, answered.challenge, answered.expires_ms, at_ms)
         add_link(connection, account, who, session, at_ms)
 
 
-def add_another(database: Database, row: PasskeyRow, session: str, answered: Answered, at_ms: int) -> None:
-    """One passkey more for who is signed in; `session`: its id. Raises Refused."""
+def add_another(database: Database, row: PasskeyRow, answered: Answered, at_ms: int) -> None:
+    """One passkey more for who is signed in. Raises Refused."""
     with database.transaction() as connection:
-        _still_in(connection, row.account, session)
+        lock_account(connection, row.account)
         spend_challenge(connection, answered.challenge, answered.expires_ms, at_ms)
         add_passkey(connection, row)
-
-
-def _still_in(connection: Connection, account: str, session: str) -> None:
-    """Lock the account. Raises Refused if the session has ended: another replica hears of that a moment later."""
-    lock_account(connection, account)
-    alive = (keys.c.id == session, keys.c.account == account, keys.c.revoked_ms.is_(None))
-    if connection.execute(select(keys.c.id).where(*alive)).first() is None:
-        raise Refused(ErrorCode.PERMISSION_DENIED, "Your session has ended meanwhile: sign in, and begin again.")
 
 
 def recover(database: Database, code: str, session: str, at_ms: int) -> None:

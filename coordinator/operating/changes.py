@@ -62,12 +62,13 @@ def give(database: Database, order: Transfer, rivals: tuple[str, ...], act: Act,
     return database.transact(work)
 
 
-def book(database: Database, order: Transfer, act: Act, at_ms: int) -> Answer:
-    """Carry out a transfer and write down who had it done. Carried out again, neither happens again."""
+def book(database: Database, order: Transfer, act: Act | None, at_ms: int) -> Answer:
+    """Carry out a transfer and write down who had it done, None: nobody else. Carried out again, neither happens
+    again."""
 
     def work(connection: Connection) -> Answer:
         (answer,) = apply(connection, [order], database.identity)
-        if answer == Done():
+        if act is not None and answer == Done():
             record(connection, act.actor, act.action, act.target, act.detail, at_ms)
         return answer
 

@@ -64,7 +64,8 @@ class Database:
         self.shared, self._replica_name = serve and shared, name
         self.identity = Identity()
         self._moved_to: str | None = None  # the database that this one has become, once that is known
-        self._along: Callable[[Connection], None] | None = None
+        self._along: Callable[[Connection], None] | None = None  # done at the end of the next transaction
+        self._before: Callable[[Connection], None] | None = None  # and at its beginning
         with ExitStack() as opened:
             try:
                 if file is not None:
@@ -148,11 +149,13 @@ class Database:
                 self._come_back(self._connection)
                 overtaken = self._overtaken(self._connection)
                 if not overtaken:
+                    if self._before is not None:
+                        self._before(self._connection)
                     yield self._connection
                     if self._along is not None:
                         self._along(self._connection)
                 self._connection.commit()
-                self._along = None
+                self._along = self._before = None
                 if overtaken:
                     raise Overtaken(f"another coordinator has taken {self.name}: this one may not write any more")
             except BaseException as error:
@@ -168,14 +171,16 @@ class Database:
                 raise
 
     @contextmanager
-    def along(self, work: Callable[[Connection], None]) -> Iterator[None]:
-        """The first transaction of the block that is committed does this too, at its end: neither is there without the
-        other."""
-        self._along = work
+    def along(
+        self, last: Callable[[Connection], None], first: Callable[[Connection], None] | None = None
+    ) -> Iterator[None]:
+        """The first transaction of the block that is committed does this too, at its end and at its beginning: nothing
+        of it is there without the other."""
+        self._along, self._before = last, first
         try:
             yield
         finally:
-            self._along = None
+            self._along = self._before = None
 
     def _come_back(self, connection: Connection) -> None:
         """A replica that the others have taken for dead goes on as a new one; what it held before, they end."""

@@ -36,7 +36,7 @@ class Reading(Database):
     def __init__(self, first: Database) -> None:
         self.address, self.name = first.address, first.name
         self.shared, self.identity = False, Identity()
-        self._exclusive, self._along, self._moved_to = nullcontext, None, None
+        self._exclusive, self._along, self._before, self._moved_to = nullcontext, None, None, None
         self._stopped = False
         file = sqlite_file(self.address)
         engine = postgres(url_of(self.address), False, False) if file is None else sqlite(file)

@@ -178,7 +178,7 @@ async def test_a_change_is_announced_and_who_is_told_looks_at_once(
         ended: asyncio.Future[frozenset[str]] = asyncio.get_running_loop().create_future()
         there.revoked = ended.set_result
         polling = asyncio.create_task(there.run())
-        await here.revoke(row.id)
+        await here.revoke(None, row.id)
         assert await ended == frozenset({row.id})
         with pytest.raises(SupernetError):
             there.authenticate({"api-key": key}, "client")
@@ -193,7 +193,7 @@ async def test_a_disabled_key_ends_as_a_revoked_one_says_so_and_comes_back(datab
         accounts = Accounts(store, b"p" * 32)
         told: list[frozenset[str]] = []
         accounts.revoked = told.append
-        assert (await accounts.set(row.id, disabled=True)).disabled
+        assert (await accounts.set(None, row.id, disabled=True)).disabled
         assert told == [frozenset({row.id})] and not accounts.in_use(row.id)
         with pytest.raises(SupernetError, match="is disabled: its owner enables it again") as caught:
             accounts.authenticate({"api-key": key}, "client")
@@ -202,11 +202,11 @@ async def test_a_disabled_key_ends_as_a_revoked_one_says_so_and_comes_back(datab
         await accounts.refresh()
         assert accounts.authenticate({"api-key": key}, "client").key == row.id
         assert accounts.last_use.due(0).keys() == {row.id}
-        await accounts.set(row.id, disabled=True)
-        again, _ = await accounts.regenerate(row.id, ())
+        await accounts.set(None, row.id, disabled=True)
+        again, _ = await accounts.regenerate(None, row.id, ())
         assert accounts.authenticate({"api-key": again}, "client")
         with pytest.raises(AccountError, match="see `key list`"):
-            await accounts.set(row.id, disabled=False)
+            await accounts.set(None, row.id, disabled=False)
     database.close()
 
 

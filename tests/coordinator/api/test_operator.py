@@ -142,7 +142,7 @@ async def test_what_an_admins_key_does_at_another_account_is_written_down_and_wh
         assert (await operator.post("/v1/account/bonus", params=of)).status_code == 429, "claimed today: no deed"
         await operator.get("/v1/media", params=of)
         assert await deeds(operator) == [
-            ("media read", "default"),
+            ("account read", "default"),
             ("key revoke", "default"),
             ("key regenerate", "default"),
             ("key create", "default"),

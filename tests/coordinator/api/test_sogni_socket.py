@@ -110,7 +110,7 @@ async def test_a_job_under_a_key_that_has_ended_closes_the_socket(coordinator: C
     await accounts.refresh()
     async with artist(coordinator, key=key) as client:
         await client.hear("swarmLLMModels")
-        await accounts.revoke(accounts.authenticate({"api-key": key}, "client").key)
+        await accounts.revoke(None, accounts.authenticate({"api-key": key}, "client").key)
         await client.ask("JOB-1")
         heard, code = await client.closing()
     assert code == 4021

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from coordinator.accounts.asking import By, done_by
+from coordinator.accounts.errors import Ended
 from coordinator.accounts.rows import list_keys
 from coordinator.identity.errors import Refused
 from coordinator.identity.joining import (
@@ -19,7 +21,7 @@ from coordinator.identity.joining import (
 )
 from coordinator.identity.links import MOST_LINKS, LinkRow, Who, link_of, links_of, remove_link
 from coordinator.identity.passkeys import Passkey
-from coordinator.identity.rows import passkey, passkeys_of, remove_passkey, replace_codes
+from coordinator.identity.rows import codes_left, passkey, passkeys_of, remove_passkey, replace_codes
 from coordinator.store.audit_log import read
 from coordinator.store.database import Database
 
@@ -106,10 +108,14 @@ def test_whose_session_has_ended_gets_no_way_in_that_stays(database: Database, h
         replace_codes(database, "acc_1", ["code"], "key_of_ada", 6)
     else:
         delete_account(database, "acc_1", 6)
-    with pytest.raises(Refused, match="ended meanwhile"):
-        link_another(database, "acc_1", Who(ISSUER, "eve"), stolen, answered(2), 7)
-    with pytest.raises(Refused, match="ended meanwhile"):
+    by = By(stolen, "acc_1")
+    with pytest.raises(Ended, match="ended meanwhile"):
+        done_by(database, by, 7, link_another, "acc_1", Who(ISSUER, "eve"), stolen, answered(2), 7)
+    with pytest.raises(Ended, match="ended meanwhile"):
         row = passkey_row("acc_1", "eve's", Passkey("eve", b"key", 0), 7)
-        add_another(database, row, stolen, answered(3), 7)
+        done_by(database, by, 7, add_another, row, answered(3), 7)
+    with pytest.raises(Ended, match="ended meanwhile"):
+        done_by(database, by, 7, replace_codes, "acc_1", ["mine"], stolen, 7)
+    assert codes_left(database, "acc_1") == (1 if how == "ended" else 0)
     assert passkey(database, "eve") is None
     assert link_of(database, Who(ISSUER, "eve")) is None
