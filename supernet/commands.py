@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 EXIT_CONFIG = 78  # of sysexits.h: trying again would not help, and scripts/supernet-worker.service does not
+OURS = frozenset({"supernet", "wire", "program", "worker", "coordinator"})
+EXTRAS = {"nats": "cluster", "opentelemetry": "otel"}  # what brings a library that a program does not always need
 
 
 def worker() -> int:
@@ -26,9 +28,27 @@ def coordinator() -> int:
 def _start(program: str, library: str) -> int:
     """`library` comes with the extra of the program's name, and with no other."""
     if find_spec(library) is None:
-        what = f"what it needs is not installed. Run: pip install 'supernet[{program}]'"
-        print(f"supernet-{program}: {what}", file=sys.stderr)
-        return EXIT_CONFIG
+        return _ended(program, f"what it needs is not installed. Run: pip install 'supernet[{program}]'")
     sys.path.insert(0, str(Path(__file__).parent))
-    status: int = import_module(f"{program}.__main__").main()
+    try:
+        status: int = import_module(f"{program}.__main__").main()
+    except ModuleNotFoundError as error:
+        words = missing(error, program)
+        if words is None:
+            raise
+        return _ended(program, words)
     return status
+
+
+def missing(error: ModuleNotFoundError, program: str) -> str | None:
+    """What to install for a module that could not be imported; None: it is one of ours, and that is a fault."""
+    name = (error.name or "").partition(".")[0]
+    if not name or name in OURS:
+        return None
+    extras = ",".join([program, *filter(None, [EXTRAS.get(name)])])
+    return f"a library is not installed, or too old: {name}. Run: pip install --upgrade 'supernet[{extras}]'"
+
+
+def _ended(program: str, words: str) -> int:
+    print(f"supernet-{program}: {words}", file=sys.stderr)
+    return EXIT_CONFIG
