@@ -7,12 +7,11 @@ it is looked up once more in the transaction of the act itself.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection
-
-from coordinator.accounts.rows import check_in_use, lock_account
-from coordinator.store.audit_log import Act, record
+from coordinator.accounts.rows import check_in_use
+from coordinator.store.audit_log import Act, record_act
 from coordinator.store.database import Database
 
 P = ParamSpec("P")
@@ -45,14 +44,6 @@ def done_by(
     if by is None:
         return work(database, *args, **kwargs)
 
-    def may(connection: Connection) -> None:
-        if by.own:  # an operator's own account is nothing that others wait for
-            lock_account(connection, by.account)
-        check_in_use(connection, by.account, by.key, at_ms)
-
-    def written_down(connection: Connection) -> None:
-        if (act := by.act) is not None:
-            record(connection, act.actor, act.action, act.target, act.detail, at_ms)
-
-    with database.along(written_down, may):
+    may = partial(check_in_use, account=by.account, key_id=by.key, at_ms=at_ms, lock=by.own)
+    with database.along(by.act and partial(record_act, act=by.act, at_ms=at_ms), may):
         return work(database, *args, **kwargs)

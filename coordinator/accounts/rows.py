@@ -198,8 +198,11 @@ def set_key(database: Database, key_id: str, **values: Any) -> KeyRow:
     return get_key(database, key_id)
 
 
-def check_in_use(connection: Connection, account: str, key_id: str, at_ms: int) -> None:
-    """Raises Ended unless the key, or the browser's session, of the account works now."""
+def check_in_use(connection: Connection, account: str, key_id: str, at_ms: int, lock: bool) -> None:
+    """Raises Ended unless the key, or the browser's session, of the account works now. `lock`: the account too, as it
+    is what is acted on; an operator's own is nothing that others wait for."""
+    if lock:
+        lock_account(connection, account)
     works = (keys.c.id == key_id, keys.c.account == account, keys.c.revoked_ms.is_(None), keys.c.disabled == false())
     in_time = keys.c.expires_ms.is_(None) | (keys.c.expires_ms > at_ms)
     owner = (accounts.c.id == keys.c.account) & (accounts.c.disabled == false())

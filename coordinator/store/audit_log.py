@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, insert, select
@@ -56,9 +57,13 @@ def record(connection: Connection, actor: str, action: str, target: str, detail:
     connection.execute(insert(audit_log).values(row))
 
 
+def record_act(connection: Connection, act: Act, at_ms: int) -> None:
+    record(connection, act.actor, act.action, act.target, act.detail, at_ms)
+
+
 def write_down(database: Database, act: Act, at_ms: int) -> None:
     """Write down what changes nothing here, in a transaction of its own."""
-    database.transact(lambda connection: record(connection, act.actor, act.action, act.target, act.detail, at_ms))
+    database.transact(lambda connection: record_act(connection, act, at_ms))
 
 
 def audited(
@@ -74,10 +79,7 @@ def audited(
     if act is None:
         return work(database, *args, **kwargs)
 
-    def written_down(connection: Connection) -> None:
-        record(connection, act.actor, act.action, act.target, act.detail, at_ms)
-
-    with database.along(written_down):
+    with database.along(partial(record_act, act=act, at_ms=at_ms)):
         return work(database, *args, **kwargs)
 
 

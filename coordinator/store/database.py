@@ -172,7 +172,7 @@ class Database:
 
     @contextmanager
     def along(
-        self, last: Callable[[Connection], None], first: Callable[[Connection], None] | None = None
+        self, last: Callable[[Connection], None] | None, first: Callable[[Connection], None] | None = None
     ) -> Iterator[None]:
         """The first transaction of the block that is committed does this too, at its end and at its beginning: nothing
         of it is there without the other."""
