@@ -215,6 +215,7 @@ PURE = [
     "program/websocket_bounds.py",
     "coordinator/hub/log_bounds.py",
     "coordinator/dashboard/idle.py",
+    "coordinator/dashboard/snapshots.py",
     "coordinator/dashboard/view.py",
     "coordinator/dashboard/watch.py",
     "coordinator/history/figures.py",

@@ -17,8 +17,8 @@ from coordinator.api.operator import MOST_LISTED, chosen, listed, operator, sear
 from coordinator.api.query import whole_number
 from coordinator.clock import now_ms
 from coordinator.dashboard.feed import Feed
+from coordinator.dashboard.snapshots import WorkerSnapshot
 from coordinator.dashboard.view import NAME_CHARS, SEVERITIES, gpu_words, problems_of, worker_id
-from coordinator.dashboard.watch import WorkerSnapshot
 from coordinator.ledger.earning_days import EARNING_DAYS
 from coordinator.openai.fields import Fields
 from coordinator.openai.json_body import load

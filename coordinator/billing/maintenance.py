@@ -25,6 +25,7 @@ from coordinator.store.store import Store
 log = logging.getLogger("supernet.ledger")
 
 EVERY_S = 30.0
+PAUSE_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,10 @@ class Maintenance:
         ended = await self.store.run(sweep, self.billing.share_bps, now_ms(), running)
         if ended:
             log.warning("%d holds that nobody ended were ended", ended)
-        while await self.store.run(mature, self.terms, now_ms()):
-            pass
+        while True:
+            if not await self.store.run(mature, self.terms, now_ms()):
+                break
+            await asyncio.sleep(PAUSE_S)  # who books meanwhile goes first
         await self.store.run(forget, now_ms() - KEPT_MS)
         await self.store.run(spend_rows.forget, now_ms())
         await self.store.run(_clean, now_ms() - replicas.KEPT_MS)

@@ -5,46 +5,57 @@ the others while somebody looks at it.
 """
 
 import asyncio
-import json
+import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from coordinator.clock import now_ms
 from coordinator.dashboard.idle import Network, why_idle
 from coordinator.dashboard.looks import Look, from_text, to_text, together
+from coordinator.dashboard.snapshots import Changes, NetworkSnapshot, WorkerSnapshot, changes
 from coordinator.dashboard.view import (
-    NetworkSnapshot,
     Viewer,
-    change,
-    network_json,
+    change_text,
     problems,
     tile,
+    tile_text,
+    whole_text,
     worker_id,
     worker_json,
 )
-from coordinator.dashboard.watch import Watch, WorkerSnapshot
+from coordinator.dashboard.watch import Watch
 from coordinator.hub.hub import Hub
 from wire.catalog import Catalog, ModelSpec
 from wire.errors import ErrorCode, SupernetError
 from wire.media_catalog import MediaSpec
 
 SNAPSHOT_S = 1.0
+SHARE = 0.05  # of a core that snapshots take, at most: where one costs more, the next comes later
+MOST_S = 5.0  # but no later than this
 MAX_VIEWERS = 256
 MAX_VIEWERS_OF_ONE = 32
 MAX_VIEWERS_WITHOUT_KEY = 128  # nobody tells them apart: they share a bound, and leave room for those with a key
 RETRY_S = 30.0
+PREPARED = 250  # workers a second that are looked at while nobody watches
+NOBODY = Viewer(None)
 
 
 @dataclass(frozen=True)
 class _View:
-    """One snapshot as one kind of viewer sees it."""
+    """One snapshot as one kind of viewer sees it. `changed`: since the one before; None if it was not shown that."""
 
     number: int
-    document: dict[str, Any]
-    whole: bytes
-    changed: bytes | None  # since the snapshot before; None if this kind of viewer was not shown that
+    snapshot: NetworkSnapshot
+    models: Sequence[ModelSpec | MediaSpec]
+    viewer: Viewer
+    changed: bytes | None
+
+    @cached_property
+    def whole(self) -> bytes:
+        return whole_text(self.snapshot, self.models, self.viewer)
 
 
 Others = Callable[[], Awaitable[list[str]]]
@@ -69,6 +80,10 @@ class Feed:
         self._watch = Watch()
         self._watching: Counter[str | None] = Counter()
         self._snapshot: NetworkSnapshot | None = None
+        self._shown: NetworkSnapshot | None = None  # the last one, even if another is to be taken for who asks next
+        self._prepared = 0  # workers, of all, since the last round of them began
+        self._every_s = 0.0  # until the next snapshot, where one has cost much
+        self._changes: Changes | None = None  # since the snapshot before
         self._number = 0
         self._views: dict[Viewer, _View] = {}
         self._next = asyncio.Event()
@@ -82,11 +97,15 @@ class Feed:
 
     async def run(self) -> None:
         """Take a snapshot every SNAPSHOT_S seconds while anybody watches, until cancelled."""
+        due = 0.0
         while True:
             self._watch.count(self._hub.now(), self._hub.cell.counters.tokens)
-            if self._watching:
+            if self._watching and time.monotonic() >= due:
                 await self.look_around()
                 self._take()
+                due = time.monotonic() + self._every_s - SNAPSHOT_S
+            elif not self._watching:
+                self._prepare()
             await asyncio.sleep(SNAPSHOT_S)
 
     async def look_around(self) -> None:
@@ -171,9 +190,18 @@ class Feed:
 
     def _fresh(self) -> NetworkSnapshot:
         at_ms = now_ms()
-        if self._snapshot is None or not 0 <= at_ms - self._snapshot.at_ms < SNAPSHOT_S * 1000:
+        most_ms = max(SNAPSHOT_S, self._every_s) * 1000
+        if self._snapshot is None or not 0 <= at_ms - self._snapshot.at_ms < most_ms:
             return self._take()
         return self._snapshot
+
+    def _prepare(self) -> None:
+        """Look at some of the workers, those after the last ones, and put them in the words that most are told."""
+        workers = self._hub.cell.workers
+        some = workers[self._prepared : self._prepared + PREPARED]
+        self._prepared = self._prepared + PREPARED if some else 0
+        for worker in self._watch.prepare(some, self._hub.now(), now_ms()):
+            tile_text(worker, NOBODY)
 
     def _own_look(self) -> Look:
         dispatch, now, wall_ms = self._hub.cell, self._hub.now(), now_ms()
@@ -186,6 +214,7 @@ class Feed:
         return self._own[1]
 
     def _take(self) -> NetworkSnapshot:
+        began = time.thread_time()
         dispatch, whole = self._hub.dispatch, together(self._own_look(), self._looks)
         self._snapshot = NetworkSnapshot(
             at_ms=now_ms(),
@@ -198,9 +227,13 @@ class Feed:
             database=self._healthy(),
             newest=self.newest,
         )
+        self._changes = None if self._shown is None else changes(self._shown, self._snapshot)
+        self._shown = self._snapshot
         self._number += 1
         # What was sent last is remembered for kinds of viewers that still watch.
         self._views = {who: view for who, view in self._views.items() if self._watching[who.account]}
+        _ = self._snapshot.sums, self._snapshot.troubled  # what all viewers are told, and a part of what it costs
+        self._every_s = min(MOST_S, (time.thread_time() - began) / SHARE)
         self._next.set()
         self._next = asyncio.Event()
         return self._snapshot
@@ -210,13 +243,8 @@ class Feed:
         if before is not None and before.number == self._number:
             return before
         assert self._snapshot is not None, "there is a snapshot first"
-        document = network_json(self._snapshot, self._models, viewer)
         changed = None
-        if before is not None and before.number == self._number - 1:
-            changed = _encoded(change(before.document, document))
-        view = self._views[viewer] = _View(self._number, document, _encoded(document), changed)
+        if before is not None and before.number == self._number - 1 and self._changes is not None:
+            changed = change_text(self._snapshot, self._changes, self._models, viewer)
+        view = self._views[viewer] = _View(self._number, self._snapshot, self._models, viewer, changed)
         return view
-
-
-def _encoded(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()

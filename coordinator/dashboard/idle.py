@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from coordinator.dashboard.watch import ReplicaSnapshot, WorkerSnapshot
+from coordinator.dashboard.snapshots import ReplicaSnapshot, WorkerSnapshot
 from wire.offers import ModelOffer
 
 OWNERS_WORD = ("paused", "off_schedule", "owner_uses_gpu", "too_hot", "too_much_power")  # issues that close slots

@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 from pydantic import TypeAdapter, ValidationError
 
-from coordinator.dashboard.watch import WorkerSnapshot
+from coordinator.dashboard.snapshots import WorkerSnapshot
 
 MOST_WORKERS = 1000  # of one replica that another's dashboard shows one by one
 
@@ -39,6 +39,8 @@ def from_text(text: str) -> Look | None:
 
 def together(own: Look, others: Sequence[Look]) -> Look:
     """All cells as one. A worker that goes from one to the other is in both for a moment, and counts where it is."""
+    if not others:
+        return own
     looks = (own, *others)
     workers: dict[str, WorkerSnapshot] = {}
     for look in looks:

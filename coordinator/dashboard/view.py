@@ -7,13 +7,14 @@ no workers.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from coordinator.dashboard.idle import Why
-from coordinator.dashboard.watch import ReplicaSnapshot, WorkerSnapshot
+from coordinator.dashboard.snapshots import Changes, NetworkSnapshot, ReplicaSnapshot, Serving, WorkerSnapshot
 from program.versions import newer
 from wire.catalog import ModelSpec
 from wire.media_catalog import MediaSpec
@@ -41,75 +42,76 @@ class Viewer:
         return self.admin or self.owns(worker)
 
 
-@dataclass(frozen=True)
-class NetworkSnapshot:
-    """The whole network at one moment. `waiting`: jobs in the queue, by model."""
-
-    at_ms: int
-    workers: tuple[WorkerSnapshot, ...]
-    waiting: Mapping[str, int]
-    queue_limit: int
-    tps: float
-    history: tuple[float, ...]
-    draining: bool
-    database: bool  # accounts and usage can be read and written
-    newest: str = ""  # of the worker's versions that this coordinator gives out
-
-
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=32_768)
 def worker_id(key: str) -> str:
     """The public id of a worker. It leads back neither to its account nor to its name."""
     return hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
-def network_json(snapshot: NetworkSnapshot, models: Sequence[ModelSpec | MediaSpec], viewer: Viewer) -> Json:
+def whole_text(snapshot: NetworkSnapshot, models: Sequence[ModelSpec | MediaSpec], viewer: Viewer) -> bytes:
     """The whole document, which the dashboard draws."""
-    workers = [tile(worker, viewer) for worker in snapshot.workers]
-    online = [replica for worker in snapshot.workers for replica in worker.serves()]
+    head = {"object": "network", **_head(snapshot, models, viewer), "history": list(snapshot.history)}
+    return _with_workers(head, (tile_text(worker, viewer) for worker in snapshot.workers))
+
+
+def change_text(
+    snapshot: NetworkSnapshot, changed: Changes, models: Sequence[ModelSpec | MediaSpec], viewer: Viewer
+) -> bytes:
+    """The document for a viewer who has the one before: without the history and the workers that have not changed."""
+    head = {"object": "network.change", **_head(snapshot, models, viewer)}
+    head["gone"] = [worker_id(key) for key in changed.gone]
+    texts = ((before, tile_text(worker, viewer)) for before, worker in changed.workers)
+    return _with_workers(head, (text for before, text in texts if before is None or tile_text(before, viewer) != text))
+
+
+def _with_workers(head: Json, texts: Iterable[str]) -> bytes:
+    return f'{_encoded(head)[:-1]},"workers":[{",".join(texts)}]}}'.encode()
+
+
+def tile_text(worker: WorkerSnapshot, viewer: Viewer) -> str:
+    """Its tile as JSON, as all see it who may see as much."""
+    kind = (viewer.sees(worker), viewer.owns(worker))
+    text = worker.texts.get(kind)
+    if text is None:
+        text = worker.texts[kind] = _encoded(tile(worker, viewer))
+    return text
+
+
+def _encoded(document: Json) -> str:
+    return json.dumps(document, separators=(",", ":"), allow_nan=False)
+
+
+def _head(snapshot: NetworkSnapshot, models: Sequence[ModelSpec | MediaSpec], viewer: Viewer) -> Json:
+    """All but the workers one by one."""
     return {
-        "object": "network",
         "at_ms": snapshot.at_ms,
         "viewer": "operator" if viewer.admin else "client" if viewer.account else "public",
         "totals": {
             "workers": sum(worker.status != "away" for worker in snapshot.workers),
-            "slots": sum(len(replica.cells) for replica in online),
-            "busy": sum(replica.busy for replica in online),
+            "slots": sum(own.slots for own in snapshot.sums.values()),
+            "busy": sum(own.busy for own in snapshot.sums.values()),
             "waiting": sum(snapshot.waiting.values()),
             "queue": snapshot.queue_limit,
             "tokens_per_second": snapshot.tps,
         },
-        "history": list(snapshot.history),
         "models": [_model(snapshot, spec) for spec in models],
         "problems": problems(snapshot, viewer),
-        "workers": workers,
-    }
-
-
-def change(before: Json, after: Json) -> Json:
-    """The document for a viewer who has `before`: without the history and the workers that have not changed."""
-    known = {worker["id"]: worker for worker in before["workers"]}
-    changed = [worker for worker in after["workers"] if known.pop(worker["id"], None) != worker]
-    return {
-        **{name: value for name, value in after.items() if name != "history"},
-        "object": "network.change",
-        "workers": changed,
-        "gone": list(known),  # what was not taken out above
     }
 
 
 def _model(snapshot: NetworkSnapshot, spec: ModelSpec | MediaSpec) -> Json:
-    replicas = [replica for worker in snapshot.workers for replica in worker.serves(spec.id)]
+    serving = snapshot.sums.get(spec.id, Serving())
     tools = {"tools": list(spec.tools)} if isinstance(spec, MediaSpec) else {}
     return {
         "id": spec.id,
         "name": spec.name,
         **tools,
-        "workers": len(replicas),
-        "seeing": sum(replica.sees for replica in replicas),
-        "slots": sum(len(replica.cells) for replica in replicas),
-        "busy": sum(replica.busy for replica in replicas),
+        "workers": serving.workers,
+        "seeing": serving.seeing,
+        "slots": serving.slots,
+        "busy": serving.busy,
         "waiting": snapshot.waiting.get(spec.id, 0),
-        "tokens_per_second": round(sum(replica.tps for replica in replicas), 1),
+        "tokens_per_second": round(serving.tps, 1),
     }
 
 
@@ -159,7 +161,7 @@ def gpu_words(hardware: Hardware) -> str:
 def problems(snapshot: NetworkSnapshot, viewer: Viewer, most: int | None = MAX_PROBLEMS) -> list[Json]:
     """Problems that workers report and that the coordinator sees, the worst first; at most so many."""
     found = _own(snapshot) if viewer.admin else []
-    for worker in snapshot.workers:
+    for worker in snapshot.troubled:
         if viewer.sees(worker):
             found += problems_of(worker, snapshot.newest)
     return sorted(found, key=lambda problem: SEVERITIES.index(problem["severity"]))[:most]
@@ -178,7 +180,7 @@ def _own(snapshot: NetworkSnapshot) -> list[Json]:
     if snapshot.draining:
         found.append(_sentence("info", "draining", "The coordinator stops and takes no new requests."))
     for model, waiting in snapshot.waiting.items():
-        if waiting and not any(worker.serves(model) for worker in snapshot.workers):
+        if waiting and model not in snapshot.sums:
             message = f"{waiting} wait for {model} and no worker serves it now."
             found.append(_sentence("warning", "no_worker", message, "Start a worker for it, or wait for one."))
     return found

@@ -4,103 +4,22 @@ Pure: clocks and the state of dispatch are arguments; a snapshot holds no refere
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+from coordinator.dashboard.snapshots import FREE, MakingSnapshot, ReplicaSnapshot, WorkerSnapshot
 from coordinator.scheduler.state import Lease, WorkerOrder
 from coordinator.scheduler.workers import Replica, Worker
-from wire.blobs import VISION
-from wire.guesses import Guesses
 from wire.job_state import JobState
-from wire.media import MediaOffer, Stage
-from wire.media_tools import TOOLS, Tool
-from wire.messages import Issue
-from wire.offers import Hardware, ModelOffer
+from wire.media import MediaOffer
 
 STREAM_S = 2.0  # a slot whose job gave no token for so long is shown as waiting
 RATE_SAMPLES = 4  # a speed is measured over the time between the last four
 HISTORY = 180  # points of the line of the whole network, one a second
 
-FREE, OFFERED, READING, STREAMING, WAITING, MAKING, STOPPING, OTHER = ".orswmcx"
+OFFERED, READING, STREAMING, WAITING, MAKING, STOPPING, OTHER = "orswmcx"
 Held = tuple[str, int]  # job, attempt
-
-
-@dataclass(frozen=True)
-class MakingSnapshot:
-    """One picture, film or piece of music on the way. `stage` None: its worker has not said anything yet."""
-
-    stage: Stage | None
-    percent: int
-
-
-@dataclass(frozen=True)
-class ReplicaSnapshot:
-    """One model or pipeline on one worker. `cells` has a letter for each slot (see FREE ... OTHER); `makings` are the
-    jobs of a pipeline, in the order of their slots. `tokens_per_step` (of one job; 0: not said) and `guesses` are the
-    worker's own words."""
-
-    offer: ModelOffer | MediaOffer
-    status: str
-    cells: str
-    tps: float
-    tokens: int
-    makings: tuple[MakingSnapshot, ...] = ()
-    tokens_per_step: float = 0.0
-    guesses: tuple[Guesses, ...] = ()
-
-    @property
-    def busy(self) -> int:
-        return len(self.cells) - self.cells.count(FREE)
-
-    @property
-    def sees(self) -> bool:
-        """Whether the model on this worker sees pictures."""
-        return isinstance(self.offer, ModelOffer) and VISION in self.offer.features
-
-    @property
-    def tools(self) -> tuple[Tool, ...]:
-        """What the pipeline is used for, whatever its modes are; nothing for a model."""
-        modes = self.offer.modes if isinstance(self.offer, MediaOffer) else ()
-        able = {mode.partition(".")[0] for mode in modes}
-        return tuple(tool for tool in TOOLS if tool in able)
-
-
-@dataclass(frozen=True)
-class WorkerSnapshot:
-    """One worker. Times are Unix milliseconds. `rest_s`: seconds without jobs that are left after a fault, or None.
-    `proven`: its owner has shown what it can; `held_back`: it is new, and has as many jobs as it may."""
-
-    key: str
-    account: str
-    name: str
-    version: str
-    hardware: Hardware
-    status: str
-    since_ms: int
-    joined_ms: int
-    rest_s: float | None
-    replicas: tuple[ReplicaSnapshot, ...]
-    issues: tuple[Issue, ...]
-    finished: int
-    faults: int
-    order: str = ""  # the operator's, `rest` or `away`
-    order_note: str = ""  # why, in words that follow others
-    proven: bool = True
-    held_back: bool = False
-
-    def serves(self, model: str | None = None) -> list[ReplicaSnapshot]:
-        """Its replicas for the model (None: for any) that take jobs now."""
-        if self.status in ("away", "draining"):
-            return []
-        return [replica for replica in self.replicas if replica.status == "ready" and model in (None, replica.offer.id)]
-
-    @property
-    def tps(self) -> float:
-        return sum(replica.tps for replica in self.replicas)
-
-    @property
-    def tokens(self) -> int:
-        return sum(replica.tokens for replica in self.replicas)
 
 
 class Rate:
@@ -108,6 +27,11 @@ class Rate:
 
     def __init__(self) -> None:
         self._samples: deque[tuple[float, int]] = deque(maxlen=RATE_SAMPLES)
+
+    def since(self, now: float, total: int) -> None:
+        """Begin anew: so much it was then."""
+        self._samples.clear()
+        self._samples.append((now, total))
 
     def sample(self, now: float, total: int) -> float:
         """Add a sample, and return the speed since the oldest that is remembered; 0 at the first."""
@@ -123,6 +47,8 @@ class _Memory:
     joined_ms: int
     status: str = ""
     since_ms: int = 0
+    snapshot: WorkerSnapshot | None = None  # the last one
+    made_of: tuple[Any, ...] | None = None  # it is the same as long as this is; None: not even then
 
 
 class Watch:
@@ -132,6 +58,7 @@ class Watch:
         self.history: deque[float] = deque(maxlen=HISTORY)  # tokens a second of the whole network
         self._total = Rate()
         self._memory: dict[str, _Memory] = {}
+        self._looked = 0.0  # when all were looked at last
         self._rates: dict[tuple[str, str], Rate] = {}  # by worker and model
         self._replicas: dict[tuple[str, str], list[Held | None]] = {}
 
@@ -148,20 +75,53 @@ class Watch:
         orders: Mapping[str, WorkerOrder] | None = None,
     ) -> tuple[WorkerSnapshot, ...]:
         """All workers as they are now. `resting`: worker key -> seconds without jobs that are left after a fault, or by
-        one of the operator's `orders`."""
+        one of the operator's `orders`. Of a worker that has no jobs and with which nothing has happened it is the same
+        one as before: most of ten thousand are like that, and cost a hundredth of the others."""
+        orders = orders or {}
+        told = resting.keys() | orders.keys()
         snapshots = tuple(
-            _ordered(self._worker(worker, resting.get(worker.key), now, wall_ms), (orders or {}).get(worker.key))
+            (None if worker.key in told else self._calm(worker))
+            or self._anew(worker, resting.get(worker.key), now, wall_ms, orders)
             for worker in workers
         )
-        alive = {worker.key for worker in workers}
-        self._memory = {key: memory for key, memory in self._memory.items() if key in alive}
-        self._rates = {pair: rate for pair, rate in self._rates.items() if pair[0] in alive}
-        self._replicas = {pair: replicas for pair, replicas in self._replicas.items() if pair[0] in alive}
+        if len(self._memory) > len(workers):
+            alive = {worker.key for worker in workers}
+            self._memory = {key: memory for key, memory in self._memory.items() if key in alive}
+            self._rates = {pair: rate for pair, rate in self._rates.items() if pair[0] in alive}
+            self._replicas = {pair: replicas for pair, replicas in self._replicas.items() if pair[0] in alive}
+        self._looked = now
         return snapshots
 
-    def _worker(self, worker: Worker, rest_s: float | None, now: float, wall_ms: int) -> WorkerSnapshot:
-        replicas = tuple(self._replica(worker, model, replica, now) for model, replica in worker.replicas.items())
+    def prepare(self, workers: Sequence[Worker], now: float, wall_ms: int) -> Iterator[WorkerSnapshot]:
+        """While nobody watches: look at some workers, so that the first who does need not wait for all to be new."""
+        for worker in workers:
+            if self._calm(worker) is None:
+                yield self._anew(worker, None, now, wall_ms, {})
+
+    def _calm(self, worker: Worker) -> WorkerSnapshot | None:
+        """The last snapshot, if one made now would be the same."""
+        memory = self._memory.get(worker.key)
+        if memory is None or memory.made_of is None or worker.leases or memory.made_of != _made_of(worker):
+            return None
+        return memory.snapshot
+
+    def _anew(
+        self, worker: Worker, rest_s: float | None, now: float, wall_ms: int, orders: Mapping[str, WorkerOrder]
+    ) -> WorkerSnapshot:
         memory = self._memory.setdefault(worker.key, _Memory(wall_ms))
+        if memory.made_of is not None and memory.snapshot is not None:  # nobody has sampled its tokens meanwhile
+            for replica in memory.snapshot.replicas:
+                self._rates.setdefault((worker.key, replica.offer.id), Rate()).since(self._looked, replica.tokens)
+        snapshot = _ordered(self._worker(worker, memory, rest_s, now, wall_ms), orders.get(worker.key))
+        # With a speed of 0 all samples of its tokens are the same, and so will be the next.
+        calm = not worker.leases and rest_s is None and not snapshot.order and not snapshot.tps
+        memory.snapshot, memory.made_of = snapshot, _made_of(worker) if calm else None
+        return snapshot
+
+    def _worker(
+        self, worker: Worker, memory: _Memory, rest_s: float | None, now: float, wall_ms: int
+    ) -> WorkerSnapshot:
+        replicas = tuple(self._replica(worker, model, replica, now) for model, replica in worker.replicas.items())
         status = status_of(worker, replicas, rest_s)
         if status != memory.status:
             memory.status, memory.since_ms = status, wall_ms
@@ -202,6 +162,17 @@ class Watch:
             tokens_per_step=replica.tokens_per_step,
             guesses=replica.guesses,
         )
+
+
+def _made_of(worker: Worker) -> tuple[Any, ...]:
+    """All that the snapshot of a worker without jobs depends on; `hello` and its offers are never changed in place."""
+    owner = worker.owner
+    own = (worker.hello, worker.left_at is None, worker.draining, worker.finished, worker.faults)
+    models = [
+        (model, each.offer, each.status, each.slots, each.taken_elsewhere, each.tokens_per_step, each.guesses)
+        for model, each in worker.replicas.items()
+    ]
+    return (*own, owner.proven, owner.within_bound, *worker.issues.values(), *worker.tokens.values(), *models)
 
 
 def _ordered(worker: WorkerSnapshot, order: WorkerOrder | None) -> WorkerSnapshot:

@@ -14,7 +14,7 @@ from coordinator.store.advisory import Lock, free
 from coordinator.store.database import Database
 from coordinator.store.tables import balances, earnings
 
-BATCH = 1000  # earnings of one transaction
+BATCH = 200  # earnings of one transaction: each may be of another account, and is then four rows in the books
 
 
 @dataclass(frozen=True)

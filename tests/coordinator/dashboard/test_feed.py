@@ -127,3 +127,48 @@ async def test_a_worker_is_shown_to_its_owner_alone(hub: Hub, feed: Feed) -> Non
         with pytest.raises(SupernetError) as caught:
             feed.worker(asked, viewer)
         assert caught.value.code is ErrorCode.UNKNOWN_WORKER
+
+
+async def test_what_a_snapshot_costs_decides_when_the_next_one_comes(
+    hub: Hub, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    join(hub, "me", "a")
+    first = feed.snapshot(ME)
+    feed._every_s = 60.0
+    join(hub, "me", "b")
+    await asyncio.sleep(0.05)
+    assert feed.snapshot(ME) is first, "who asks meanwhile is shown the last one"
+    feed.look_anew()
+    assert b'"name":"b"' in feed.snapshot(ME)
+    monkeypatch.setattr(module, "SHARE", 1e-12)
+    feed._take()
+    assert feed._every_s == module.MOST_S
+
+
+async def test_who_watches_is_told_only_the_difference_after_what_an_operator_did_at_once(hub: Hub, feed: Feed) -> None:
+    join(hub, "me", "a")
+    feed.enter(ME)
+    texts = feed.watch(ME)
+    await anext(texts)
+    feed.look_anew()
+    join(hub, "me", "b")
+    feed.snapshot(ME)
+    told = json.loads(await anext(texts))
+    assert told["object"] == "network.change" and [worker["name"] for worker in told["workers"]] == ["b"]
+    await texts.aclose()
+
+
+async def test_all_workers_have_their_turn_while_nobody_watches(
+    hub: Hub, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PREPARED", 2)
+    for name in "abcde":
+        join(hub, "me", name)
+    for _ in range(2):
+        for _ in range(4):
+            feed._prepare()
+        assert len(feed._watch._memory) == 5
+    join(hub, "me", "f")
+    for _ in range(4):
+        feed._prepare()
+    assert len(feed._watch._memory) == 6

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from coordinator.dashboard.idle import Network, Why, why_idle
-from coordinator.dashboard.watch import ReplicaSnapshot, WorkerSnapshot
+from coordinator.dashboard.snapshots import ReplicaSnapshot, WorkerSnapshot
 from tests.coordinator.dashboard.test_view import worker
 from wire.messages import Issue
 from wire.offers import ModelOffer, SpeedPoint

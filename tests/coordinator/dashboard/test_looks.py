@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from coordinator.dashboard.looks import MOST_WORKERS, Look, from_text, to_text, together
-from coordinator.dashboard.watch import MakingSnapshot, ReplicaSnapshot, WorkerSnapshot
+from coordinator.dashboard.snapshots import MakingSnapshot, ReplicaSnapshot, WorkerSnapshot
 from wire.messages import Issue
 from wire.offers import Hardware, ModelOffer
 

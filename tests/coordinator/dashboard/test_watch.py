@@ -1,9 +1,13 @@
 """What is seen of the network from second to second."""
 
+import random
+from dataclasses import replace
+
 import pytest
 
-from coordinator.dashboard.watch import MakingSnapshot, Rate, Watch, WorkerSnapshot, arranged
-from coordinator.scheduler.state import Peer
+from coordinator.dashboard.snapshots import MakingSnapshot, WorkerSnapshot
+from coordinator.dashboard.watch import Rate, Watch, arranged
+from coordinator.scheduler.state import Peer, WorkerOrder
 from tests.coordinator.dispatch.driver import Driver, M
 from tests.coordinator.dispatch.studio import Studio
 from wire import messages as wire
@@ -124,3 +128,80 @@ def test_a_worker_has_a_name_that_can_be_seen(name: str, shown: str) -> None:
     hello = wire.Hello(worker="w1", instance="a", name=name, models=(ModelOffer(id=M, context=4096, slots=1),))
     driver.dispatch.worker_joined(hello, Peer("s1", "gpus", "key-1"), driver.now)
     assert snapshot(watch, driver).name == shown
+
+
+def test_a_worker_with_which_nothing_happens_is_the_same_one_until_something_does() -> None:
+    driver, watch = Driver(), Watch()
+    driver.join()
+    seen = []
+    for _ in range(12):
+        driver.now += 1
+        seen.append(snapshot(watch, driver))
+    assert seen[-1] is seen[-2] is seen[-4]
+    driver.submit()
+    assert snapshot(watch, driver).replicas[0].cells == "o."
+    driver.accepts()
+    driver.delta(seq=0, tokens="x" * 10)
+    driver.now += 1
+    busy = snapshot(watch, driver)
+    assert (busy.replicas[0].cells, busy.tokens) == ("s.", 10)
+    assert busy.tps == 10.0, "measured since the last look, not since the worker grew calm"
+
+
+@pytest.mark.parametrize("what", ["issue", "drops", "capacity", "order", "finished", "doubted"])
+def test_whatever_is_told_of_a_calm_worker_is_seen_at_once(what: str) -> None:
+    driver, watch = Driver(), Watch()
+    driver.join()
+    for _ in range(12):
+        driver.now += 1
+        before = snapshot(watch, driver)
+    (worker,) = driver.dispatch.workers
+    orders: dict[str, WorkerOrder] = {}
+    match what:
+        case "issue":
+            worker.issues["x"] = wire.Issue(code="x", severity="error", message="m", remedy="r")
+        case "drops":
+            driver.drops()
+        case "capacity":
+            driver.capacity(slots=1, free=1)
+        case "order":
+            orders[worker.key] = WorkerOrder("away", 0.0, 100.0, "why")
+        case "finished":
+            worker.finished += 1
+        case "doubted":
+            worker.owner.credit = 64
+    now = (driver.dispatch.workers, driver.dispatch.resting(driver.now), driver.now, 0, orders)
+    (after,) = watch.snapshot(*now)
+    assert after != before
+    if what == "order":
+        assert watch.snapshot(*now[:-1], {})[0].order == "", "and seen to be over"
+
+
+def test_snapshots_of_calm_workers_are_those_that_would_be_made_anew() -> None:
+    """A storm of what happens to a worker: a watch that remembers and one that never does show the same."""
+    draw, driver, watch = random.Random(4), Driver(), Watch()
+    driver.join()
+    (worker,) = driver.dispatch.workers
+    for _ in range(400):
+        driver.now += 1
+        if draw.random() < 0.1:
+            worker.draining = not worker.draining
+        if draw.random() < 0.1:
+            worker.tokens[M] += draw.randrange(50)
+        if draw.random() < 0.1:
+            worker.faults += 1
+        if draw.random() < 0.1:
+            driver.capacity(slots=2, free=draw.randrange(3))
+        ours = snapshot(watch, driver)
+        anew = snapshot(Watch(), driver)
+        rates = tuple(replace(replica, tps=0.0) for replica in ours.replicas)
+        assert replace(ours, since_ms=anew.since_ms, joined_ms=anew.joined_ms, replicas=rates) == anew
+
+
+def test_who_is_looked_at_while_nobody_watches_is_not_looked_at_anew() -> None:
+    driver, watch = Driver(), Watch()
+    driver.join()
+    (prepared,) = watch.prepare(driver.dispatch.workers, driver.now, 0)
+    assert list(watch.prepare(driver.dispatch.workers, driver.now, 0)) == []
+    driver.now += 100
+    assert snapshot(watch, driver) is prepared
