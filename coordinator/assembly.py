@@ -89,6 +89,7 @@ def assembled(config: Config) -> Iterator[Running]:
         closing(Database(config.db, serve=True, shared=shared, name=config.replica_name)) as database,
         Store(database) as store,
         closing(Reader(database)) as reader,
+        closing(Reader(database)) as overseer,
     ):
         pepper = open_pepper(database, config.pepper or pepper_file(config.db), make=True)
         rates, me = Rates(), database.replica
@@ -104,7 +105,7 @@ def assembled(config: Config) -> Iterator[Running]:
         downloads = read_downloads(config.downloads) if config.downloads else None
         feed.newest = downloads.version if downloads else ""
         hub.cell.give_out(feed.newest)
-        access = AccountAccess(accounts, store, ledger, quota, reader)
+        access = AccountAccess(accounts, store, ledger, quota, reader, overseer)
         counter = PromptCounter(catalog, VocabularyFiles(config.vocabularies)) if config.count_prompts else None
         identity = _identity(config, store, accounts, pepper)
         media_filter = MediaFilter(config.media_filter) if config.media_filter else None

@@ -45,5 +45,5 @@ def done_by(
         return work(database, *args, **kwargs)
 
     may = partial(check_in_use, account=by.account, key_id=by.key, at_ms=at_ms, lock=by.own)
-    with database.along(by.act and partial(record_act, act=by.act, at_ms=at_ms), may):
+    with database.along(None if by.act is None else partial(record_act, act=by.act, at_ms=at_ms), may):
         return work(database, *args, **kwargs)

@@ -85,7 +85,7 @@ class AccountApi:
             raise invalid("format", "Invalid 'format': expected 'json' or 'csv'.")
         days = whole_number(request, "days", 30, 1, MAX_DAYS)
         since_ms = day_start_ms(now_ms(), days - 1)
-        rows = await self.access.look(sums, account.id, since_ms)
+        rows = await self.access.look(account.id, sums, account.id, since_ms)
         keys = await self.access.read(list_keys, account.id)
         names = {key.id: key.name for key in keys}
         data = [
@@ -109,13 +109,13 @@ class AccountApi:
         if query.get("format") == "csv":
             table = lines([USAGE_COLUMNS, *(cells(row, USAGE_COLUMNS) for row in data)])
             return Response(table, media_type=MEDIA_TYPE, headers=headers("usage"))
-        until = await self.access.look(USAGE_DAYS.counted_until)
+        until = await self.access.look(account.id, USAGE_DAYS.counted_until)
         return JSONResponse({"object": "list", "data": data, "counted_until": until})
 
     async def workers(self, request: Request) -> Response:
         """What each worker of the account has done and earned since it was first seen, those that are gone too."""
         _, account = await self.access.authenticate(request)
-        rows = await self.access.look(workers, account.id)
+        rows = await self.access.look(account.id, workers, account.id)
         data = [
             {
                 "object": "account.worker",
@@ -127,7 +127,7 @@ class AccountApi:
             }
             for row in rows
         ]
-        until = await self.access.look(EARNING_DAYS.counted_until)
+        until = await self.access.look(account.id, EARNING_DAYS.counted_until)
         return JSONResponse({"object": "list", "data": data, "counted_until": until})
 
     async def claim(self, request: Request) -> Response:

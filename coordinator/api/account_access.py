@@ -15,7 +15,7 @@ from coordinator.accounts.errors import Ended, NotFound
 from coordinator.accounts.keys_in_use import Principal
 from coordinator.accounts.quota import Quota
 from coordinator.accounts.rows import AccountRow, get_account
-from coordinator.admission.rate_limits import Rates
+from coordinator.admission.rate_limits import RateLimited, Rates
 from coordinator.api.query import ADMINS, only
 from coordinator.billing.billing import behind
 from coordinator.clock import now_ms
@@ -27,7 +27,7 @@ from coordinator.ledger.writer import LedgerWriter
 from coordinator.operating.changes import book
 from coordinator.store.audit_log import Act, write_down
 from coordinator.store.database import Database
-from coordinator.store.errors import StoreError, Unavailable
+from coordinator.store.errors import Busy, StoreError, Unavailable
 from coordinator.store.reading import Reader
 from coordinator.store.store import Store
 from wire.errors import ErrorCode, SupernetError
@@ -35,6 +35,7 @@ from wire.errors import ErrorCode, SupernetError
 log = logging.getLogger("supernet.accounts")
 
 LOOKUPS = 120  # calls a minute of one account: each asks the thread that books everybody's money
+BUSY_S = 2.0
 BOOK_S = 10.0  # a commit takes milliseconds
 LOOK_AGAIN_S, MOST_LOOKS = 3600.0, 4096  # an operator who looks at the same again within so long leaves no new trace
 
@@ -46,7 +47,8 @@ T = TypeVar("T")
 class AccountAccess:
     """Authenticates calls about an account, and holds them to a rate limit of their own.
 
-    `quota`: the operator's limits of a key.
+    `quota`: the operator's limits of a key. `reader`: for accounts and pages of the network; `overseer`: for the
+    operator.
     """
 
     accounts: Accounts
@@ -54,6 +56,7 @@ class AccountAccess:
     ledger: LedgerWriter
     quota: Quota
     reader: Reader
+    overseer: Reader
     rates: Rates = field(default_factory=Rates)  # of these calls, by account
     _looks: dict[tuple[str, str, str], float] = field(default_factory=dict)  # key, account, path -> when
 
@@ -92,9 +95,16 @@ class AccountAccess:
         """Run a query in the store. Raises what `translated` makes of a StoreError."""
         return await translated(self.store.ask(work, *args, **kwargs))
 
-    async def look(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a query that may take a while, beside the store: nobody's money waits for it. Raises as `read` does."""
-        return await translated(self.reader.ask(work, *args, **kwargs))
+    async def look(
+        self, account: str, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a query of an account that may take a while, beside the store: nobody's money waits for it. Raises as
+        `read` does, and rate_limit_exceeded."""
+        return await translated(self.reader.ask(account, work, *args, **kwargs))
+
+    async def oversee(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same for the operator, beside that: no stranger's questions are before it."""
+        return await translated(self.overseer.ask("operator", work, *args, **kwargs))
 
     def by(self, principal: Principal, account: AccountRow, action: str, detail: str = "") -> By:
         """Who changes something of this account. At another account than the caller's own, which only an operator's key
@@ -156,6 +166,9 @@ async def translated(work: Awaitable[T]) -> T:
     except Unavailable as error:
         log.error("the account API: %s", error)
         raise behind() from None
+    except Busy as error:
+        message = f"Try again in a moment: {error}."
+        raise RateLimited(message, BUSY_S, {}) from None
     except Refused as error:
         raise SupernetError(error.code, str(error)) from None
     except Ended as error:

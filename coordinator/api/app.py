@@ -5,6 +5,7 @@ with TLS, where a client then sends its prompt and its key in the clear.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -148,7 +149,7 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
 def _network(services: Services, models: ModelsApi) -> list[tuple[str, str, Endpoint]]:
     """The network as it is, and as it was."""
     network = services.network
-    past = HistoryApi(network, models, Reader(services.access.reader.ask), services.billing.units)
+    past = HistoryApi(network, models, Reader(partial(services.access.reader.ask, "history")), services.billing.units)
     return [
         ("GET", "/v1/network", network.show),
         ("GET", "/v1/network/events", network.events),

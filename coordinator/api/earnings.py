@@ -62,7 +62,7 @@ class EarningsApi:
             )
         first = now_ms() // DAY_MS - days + 1
         worker = None if name is None else f"{account.id}/{name}"
-        told = await self.access.look(_told, account.id, first, worker)
+        told = await self.access.look(account.id, _told, account.id, first, worker)
         rows = _rows(told)
         if form == "csv":
             table = lines([COLUMNS, *(cells(row, COLUMNS) for row in rows)])

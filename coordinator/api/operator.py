@@ -46,9 +46,9 @@ class OperatorApi:
     async def overview(self, request: Request) -> Response:
         """All money in a few sums, and how much waits: payouts and open holds."""
         operator(self.access, request)
-        sums = await self.access.look(money.sums)
-        waiting = await self.access.look(money.payouts_waiting)
-        number, oldest_ms = await self.access.look(money.count_holds)
+        sums = await self.access.oversee(money.sums)
+        waiting = await self.access.oversee(money.payouts_waiting)
+        number, oldest_ms = await self.access.oversee(money.count_holds)
         return JSONResponse(
             {
                 "object": "operator.overview",
@@ -70,7 +70,7 @@ class OperatorApi:
         sought = accounts.Sought(
             searched(request), None if disabled == "any" else disabled == "true", sort, descending, after
         )
-        found = await self.access.look(accounts.page, sought, now_ms(), limit + 1)
+        found = await self.access.oversee(accounts.page, sought, now_ms(), limit + 1)
         last = found[limit - 1] if len(found) > limit else None
         following = None if last is None else encoded(last.sorted_by, last.id)
         return listed([_line(line) for line in found[:limit]], following)
@@ -80,9 +80,9 @@ class OperatorApi:
         principal = operator(self.access, request)
         account = await self._named(request)
         await self.access.looks(principal, account.id, "/v1/admin/accounts")
-        line = await self.access.look(accounts.one, account.id, now_ms())
-        balances = await self.access.look(balances_of, account.id)
-        keys = [row for row in await self.access.look(list_keys, account.id) if row.session_ends_ms is None]
+        line = await self.access.oversee(accounts.one, account.id, now_ms())
+        balances = await self.access.oversee(balances_of, account.id)
+        keys = [row for row in await self.access.oversee(list_keys, account.id) if row.session_ends_ms is None]
         spent = await self.access.read(spent_of, account.id, now_ms())
         keys.sort(key=lambda row: (row.revoked_ms is not None, -row.created_ms))
         shown = {
@@ -107,8 +107,8 @@ class OperatorApi:
             await self.access.looks(principal, account, "/v1/admin/holds")
         limit = whole_number(request, "limit", 50, 1, MOST_LISTED)
         after = decoded(request.query_params.get("after"), int)
-        found = await self.access.look(money.open_holds, after, limit + 1, account)
-        names = await self.access.look(names_of, [hold.account for hold in found])
+        found = await self.access.oversee(money.open_holds, after, limit + 1, account)
+        names = await self.access.oversee(names_of, [hold.account for hold in found])
         at_ms = now_ms()
         data = [
             {
@@ -137,8 +137,8 @@ class OperatorApi:
         before = whole_number(request, "before", 1, 1, 10**10) if "before" in asked else None
         since = whole_number(request, "since", 0, 0, 10**10) * 1000 if "since" in asked else None
         sought = audit_log.Sought(asked.get("actor"), asked.get("action"), asked.get("target"), since)
-        found = await self.access.look(audit_log.read, limit + 1, before, sought)
-        names = await self.access.look(names_of, [name for deed in found for name in (deed.actor, deed.target)])
+        found = await self.access.oversee(audit_log.read, limit + 1, before, sought)
+        names = await self.access.oversee(names_of, [name for deed in found for name in (deed.actor, deed.target)])
         data = [
             {
                 "object": "operator.deed",

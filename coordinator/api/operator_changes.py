@@ -99,9 +99,9 @@ class OperatorChangesApi:
         operator(self.access, request, "limit", "after")
         limit = whole_number(request, "limit", 50, 1, MOST_LISTED)
         after = decoded(request.query_params.get("after"), int)
-        rows = await self.access.look(list_invites, None, after, limit + 1)
+        rows = await self.access.oversee(list_invites, None, after, limit + 1)
         wanted = [name for row in rows for name in (row.made_by, row.account, row.used_by) if name]
-        names = await self.access.look(names_of, wanted)
+        names = await self.access.oversee(names_of, wanted)
         last = rows[limit - 1] if len(rows) > limit else None
         following = None if last is None else encoded(last.made_ms, last.id)
         return listed([_invite(row, names) for row in rows[:limit]], following)

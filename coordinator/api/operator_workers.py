@@ -67,8 +67,8 @@ class Totals:
 
     async def get(self, access: AccountAccess) -> dict[str, int]:
         if self.at_ms is None or not 0 <= now_ms() - self.at_ms < KEPT_MS:
-            self.known = await access.look(totals)
-            self.until, self.at_ms = await access.look(EARNING_DAYS.counted_until), now_ms()
+            self.known = await access.oversee(totals)
+            self.until, self.at_ms = await access.oversee(EARNING_DAYS.counted_until), now_ms()
         return self.known
 
 
@@ -139,7 +139,7 @@ class OperatorWorkersApi:
         after = decoded(request.query_params.get("after"), int)
         rows = list((await self.access.read(worker_orders.standing, now_ms())).values())
         page, last = paged(rows, lambda row: row.until_ms, lambda row: row.worker, False, after, limit)
-        names = await self.access.look(names_of, [row.worker for row in page])
+        names = await self.access.oversee(names_of, [row.worker for row in page])
         data = [{**_order(row), "account_name": names.get(row.worker, "")} for row in page]
         return listed(data, None if last is None else encoded(last.until_ms, last.worker))
 
@@ -177,12 +177,12 @@ class OperatorWorkersApi:
         """Raises unknown_worker for one that is not connected and has never earned: a name mistyped orders nothing."""
         if any(one.key == worker for one in await self.feed.everyone()):
             return
-        if not await self.access.look(earned_of, [worker]):
+        if not await self.access.oversee(earned_of, [worker]):
             raise SupernetError(ErrorCode.UNKNOWN_WORKER, "No worker of that key is connected, or has ever earned.")
 
     async def _shown(self, page: Sequence[WorkerSnapshot]) -> Shown:
-        earned = await self.access.look(earned_of, [worker.key for worker in page])
-        names = await self.access.look(names_of, [worker.account for worker in page])
+        earned = await self.access.oversee(earned_of, [worker.key for worker in page])
+        names = await self.access.oversee(names_of, [worker.account for worker in page])
         return [
             {
                 "object": "operator.worker",

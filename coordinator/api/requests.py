@@ -55,7 +55,7 @@ class RequestsApi:
             raise invalid("format", "Invalid 'format': expected 'json' or 'csv'.")
         if kind == "csv":
             return await self._file(request, account.id, wanted, after)
-        found = await self.access.look(page, account.id, wanted, after, limit)
+        found = await self.access.look(account.id, page, account.id, wanted, after, limit)
         keys = await self._keys(account.id)
         data = [request_json(asked, keys, self.units) for asked in found.entries]
         first, last = data[0]["id"] if data else None, PREFIX + found.last.name if found.last else None
@@ -74,7 +74,7 @@ class RequestsApi:
         if request.method == "GET" and not self._files.take(account, 1, time.monotonic()):
             message = f"An account has {FILES} such files at once: wait {FILE_EVERY_S:.0f} seconds for another one."
             raise RateLimited(message, FILE_EVERY_S, {})
-        end = await self.access.look(horizon, account, wanted, after, PART)
+        end = await self.access.look(account, horizon, account, wanted, after, PART)
         keys, told = await self._keys(account), headers("requests")
         if end is not None:
             query = {**request.query_params, "after": PREFIX + end.name}
@@ -91,7 +91,7 @@ class RequestsApi:
         yield lines([COLUMNS])
         while True:
             async with self._piece:
-                found, after = await self.access.look(chunk, account, wanted, after, end, CHUNK)
+                found, after = await self.access.look(account, chunk, account, wanted, after, end, CHUNK)
             if found:
                 yield lines(request_row(asked, keys, self.units) for asked in found)
             if after is None:

@@ -9,6 +9,10 @@ class Unavailable(StoreError):
     """The database does not answer now; it may in a moment."""
 
 
+class Busy(StoreError):
+    """Whoever asks has too many questions under way."""
+
+
 class Contended(Unavailable):
     """Another writer was in the way, as they may be: the same again is likely to succeed."""
 

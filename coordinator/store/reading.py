@@ -6,10 +6,11 @@ all accounts or all usage take longer, and one that takes too long is broken off
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Select
@@ -17,13 +18,14 @@ from sqlalchemy.exc import DatabaseError
 
 from coordinator.store.database import Database
 from coordinator.store.engines import named, postgres, sqlite, sqlite_file, url_of
-from coordinator.store.errors import StoreError, Unavailable
+from coordinator.store.errors import Busy, StoreError, Unavailable
 from coordinator.store.replicas import Identity
 
 log = logging.getLogger("supernet.store")
 
 ANSWER_S = 10.0
-MOST_WAITING = 16  # questions at once: each waits for those before
+MOST_WAITING = 64  # questions in the line: each waits for those before
+MOST_OF_ONE = 8  # of one who asks: more than a page has
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -69,44 +71,86 @@ class Reading(Database):
             (driver.interrupt if hasattr(driver, "interrupt") else driver.cancel)()
 
 
+@dataclass
+class _Turn:
+    """The questions of one who asks: one at a time is put to the database."""
+
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waiting: int = 0
+
+
 class Reader:
-    """Asks the database beside the store. Its connection is made when it is first needed."""
+    """Asks the database beside the store. Its connection is made when it is first needed.
+
+    Whoever has many questions has one of them in the line, so that those of others come in between: nobody's slow
+    pages are all that is read.
+    """
 
     def __init__(self, database: Database) -> None:
         self._first = database
         self._thread = ThreadPoolExecutor(1, "reading")
         self._reading: Reading | None = None
-        self._waiting = 0
+        self._turns: dict[str, _Turn] = {}
+        self._waiting = 0  # in the line
+        self._running: object = None  # the question that the thread is at; it changes under the lock
+        self._lock = threading.Lock()
 
-    async def ask(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """`work(database, ...)`, after the questions before; return or raise what it does. Raises Unavailable where it
-        takes longer than ANSWER_S, or too many wait."""
+    async def ask(
+        self, whose: str, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """`work(database, ...)`, after the questions before; return or raise what it does. Raises Busy where too many
+        of `whose` wait, Unavailable where too many do in all, or it takes longer than ANSWER_S."""
+        turn = self._turns.setdefault(whose, _Turn())
+        if turn.waiting >= MOST_OF_ONE:
+            raise Busy("too many questions of yours wait for the database")
+        turn.waiting += 1
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await turn.asking.acquire()
+        except TimeoutError:
+            raise Busy("your questions before take too long") from None
+        else:
+            try:
+                return await self._in_line(lambda reading: work(reading, *args, **kwargs))
+            finally:
+                turn.asking.release()
+        finally:
+            turn.waiting -= 1
+            if not turn.waiting:
+                self._turns.pop(whose, None)
+
+    async def _in_line(self, work: Callable[[Database], T]) -> T:
         if self._waiting >= MOST_WAITING:
             raise Unavailable("too many questions wait for the database")
         self._waiting += 1
-        call = partial(self._ask, work, *args, **kwargs)
         try:
             async with asyncio.timeout(ANSWER_S):
-                return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+                return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, work)
         except TimeoutError:
-            if self._reading is not None:
-                self._reading.stop()
+            with self._lock:  # what runs may be another's question by now
+                if self._running is work and self._reading is not None:
+                    self._reading.stop()
             raise Unavailable("this took too long, and was broken off") from None
         finally:
             self._waiting -= 1
 
-    def _ask(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    def _ask(self, work: Callable[[Database], T]) -> T:
         reading = self._reading
         if reading is None or reading._stopped or reading.name != self._first.name:
             if reading is not None:
                 reading.close()
             reading = self._reading = None
             reading = self._reading = Reading(self._first)
+        with self._lock:
+            self._running = work
         try:
-            return work(reading, *args, **kwargs)
+            return work(reading)
         except Unavailable:
             reading._stopped = True  # a connection that failed is made anew the next time
             raise
+        finally:
+            with self._lock:
+                self._running = None
 
     def close(self) -> None:
         """End it, and whatever it is at."""

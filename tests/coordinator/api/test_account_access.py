@@ -8,6 +8,7 @@ import pytest
 from coordinator.api.account_access import AccountAccess
 from coordinator.store.database import Database
 from coordinator.store.errors import Unavailable
+from coordinator.store.reading import MOST_OF_ONE
 from tests.coordinator.conftest import Coordinator, Start, make_key
 
 ASK: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
@@ -63,14 +64,34 @@ async def test_a_database_that_is_away_is_no_fault_of_the_client(
         assert "secret" not in answer.text
 
 
+async def test_who_asks_too_much_at_once_is_told_to_wait_and_the_operator_is_not(
+    coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = make_key(coordinator.config, scopes=("admin",))
+    await coordinator.running.services.accounts.refresh()
+    monkeypatch.setattr(coordinator.running.services.access.reader, "_turns", {coordinator.account: Full()})
+    async with coordinator.http() as http, coordinator.http(admin) as root:
+        refused = await http.get("/v1/account/usage")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limit_exceeded")
+        assert int(refused.headers["retry-after"]) > 0
+        assert (await root.get("/v1/admin/accounts")).status_code == 200
+        assert (await http.get("/v1/network/models")).status_code == 200
+
+
+class Full:
+    """As many questions as one may have."""
+
+    waiting = MOST_OF_ONE
+
+
 async def test_nobodys_money_waits_for_those_who_look_through_many(
     coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     beside, look = set[str](), AccountAccess.look
 
-    async def seen(access: AccountAccess, work: Any, *args: Any) -> Any:
+    async def seen(access: AccountAccess, account: str, work: Any, *args: Any) -> Any:
         beside.add(work.__name__)
-        return await look(access, work, *args)
+        return await look(access, account, work, *args)
 
     monkeypatch.setattr(AccountAccess, "look", seen)
     async with coordinator.http() as http:
