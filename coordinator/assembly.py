@@ -83,8 +83,7 @@ class Running:
 @contextmanager
 def assembled(config: Config) -> Iterator[Running]:
     """Open everything; raises ConfigError, StoreError with a text for the operator."""
-    catalog = load_catalog(config.catalog)
-    shared = bool(config.cluster)
+    catalog, shared = load_catalog(config.catalog), bool(config.cluster)
     with (
         closing(Database(config.db, serve=True, shared=shared, name=config.replica_name)) as database,
         Store(database) as store,
