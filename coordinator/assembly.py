@@ -69,11 +69,12 @@ class Running:
     config: Config
     services: Services
     store: Store
+    reader: Reader
 
     @property
     def maintenance(self) -> Maintenance:
         terms = Terms(self.config.escrow_s, self.config.escrow_jobs)
-        return Maintenance(self.store, self.services.billing, terms, self.config.promotions())
+        return Maintenance(self.store, self.reader, self.services.billing, terms, self.config.promotions())
 
     @property
     def rolling(self) -> Rolling:
@@ -140,7 +141,7 @@ def assembled(config: Config) -> Iterator[Running]:
         )
         if joined is not None:
             joined.connect(hub, accounts, feed.look)
-        yield Running(config, services, store)
+        yield Running(config, services, store, reader)
 
 
 def _artefacts(config: Config, store: Store, me: str) -> Artefacts:

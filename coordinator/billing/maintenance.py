@@ -14,12 +14,14 @@ from coordinator.ledger import energy_days, spend_rows
 from coordinator.ledger.budget import Budget
 from coordinator.ledger.claim_rows import forget
 from coordinator.ledger.escrow import Terms, mature
+from coordinator.ledger.oldest_credit import OldestCredit
 from coordinator.ledger.pricing import decimal
-from coordinator.ledger.promotions import promote
+from coordinator.ledger.promotions import is_due, promote
 from coordinator.ledger.recovery import sweep
 from coordinator.store import replicas
 from coordinator.store.database import Database
 from coordinator.store.errors import StoreError
+from coordinator.store.reading import Reader
 from coordinator.store.store import Store
 
 log = logging.getLogger("supernet.ledger")
@@ -30,9 +32,11 @@ PAUSE_S = 0.2
 
 @dataclass(frozen=True)
 class Maintenance:
-    """Runs beside the server. `terms`: when an earning matures; `promotions`: what may be paid out of credit a day."""
+    """Runs beside the server. `terms`: when an earning matures; `promotions`: what may be paid out of credit a day.
+    `reader`: looks beside the store for what that is."""
 
     store: Store
+    reader: Reader
     billing: Billing
     terms: Terms
     promotions: Budget
@@ -60,7 +64,15 @@ class Maintenance:
         await self.store.run(_clean, now_ms() - replicas.KEPT_MS)
         await self.store.run(energy_days.clean, now_ms())
         await self.store.run(sessions.clean, now_ms() - DAY_MS)
-        promoted = await self.store.run(promote, self.promotions, now_ms())
+        await self._promote()
+
+    async def _promote(self) -> None:
+        if not await self.store.run(is_due, self.promotions, now_ms()):
+            return
+        oldest = OldestCredit(self.promotions)
+        while await self.reader.ask(oldest.step):
+            pass
+        promoted = await self.store.run(promote, self.promotions, oldest.lots, now_ms())
         if promoted:
             log.info("promotions: $%s of credit became earnings that may be paid out", decimal(promoted))
 

@@ -10,11 +10,11 @@ from coordinator.accounts.accounts import create_account
 from coordinator.clock import DAY_MS, now_ms
 from coordinator.identity.addresses import read_networks
 from coordinator.ledger.budget import Budget
-from coordinator.ledger.promotions import promote
 from coordinator.store.database import Database
 from tests.coordinator.api.browser import Browser
 from tests.coordinator.api.test_identity import invited
 from tests.coordinator.conftest import CATALOG, Coordinator, FakeWorker, Start, make_key
+from tests.coordinator.ledger.promoted import promote
 
 MANY = 50
 SPARK_NANO = 5_000_000

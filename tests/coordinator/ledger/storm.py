@@ -30,11 +30,11 @@ from coordinator.ledger.orders import (
     Transfer,
 )
 from coordinator.ledger.pricing import Served, TokenType, bill
-from coordinator.ledger.promotions import promote
 from coordinator.ledger.recovery import recover
 from coordinator.store.database import Database
 from coordinator.store.tables import entries, holds, key_spend, promotion_days
 from tests.coordinator.ledger.builders import TARIFF, Client, client, usage
+from tests.coordinator.ledger.promoted import promote
 
 SHARE = 7000
 CAPS = {"day": 1_200_000, "month": 4_000_000}  # of nano-dollars, of the first two clients

@@ -37,12 +37,12 @@ from coordinator.ledger.orders import (
     Taken,
 )
 from coordinator.ledger.pricing import Served, bill
-from coordinator.ledger.promotions import promote
 from coordinator.ledger.recovery import bury
 from coordinator.store import replicas, tables
 from coordinator.store.database import Database
 from coordinator.store.errors import Unavailable
 from tests.coordinator.ledger.builders import TARIFF, Client, client, usage
+from tests.coordinator.ledger.promoted import promote
 
 SHARE = 7000
 KEYS = 40

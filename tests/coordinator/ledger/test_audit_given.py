@@ -8,9 +8,9 @@ from coordinator.ledger.budget import Budget
 from coordinator.ledger.escrow import Terms, mature
 from coordinator.ledger.grants import grant
 from coordinator.ledger.pricing import Payee
-from coordinator.ledger.promotions import promote
 from coordinator.store.database import Database
 from tests.coordinator.ledger.builders import client, do, hold, settle
+from tests.coordinator.ledger.promoted import promote
 
 BROKEN = {
     # the budget of the day was smaller, there was none, or one account got more than its part

@@ -19,10 +19,10 @@ from coordinator.ledger.grants import Balance, bonus, grant, spend_credit, spend
 from coordinator.ledger.orders import Done, Insufficient, Order
 from coordinator.ledger.payouts import Wanted, ask, decide
 from coordinator.ledger.pricing import Payee
-from coordinator.ledger.promotions import promote
 from coordinator.store.database import Database
 from coordinator.store.tables import balances
 from tests.coordinator.ledger.builders import Client, client, do, hold, settle, spark
+from tests.coordinator.ledger.promoted import promote
 
 MANY = 50
 STARTER, BONUS = 997, 50  # odd, so that shares are rounded

@@ -8,13 +8,15 @@ from coordinator.clock import DAY_MS
 from coordinator.ledger.budget import Budget
 from coordinator.ledger.escrow import Terms, mature
 from coordinator.ledger.grants import Balance, grant, spend_credit, spend_earned
+from coordinator.ledger.oldest_credit import Lot
 from coordinator.ledger.orders import Done, Insufficient, Promote
-from coordinator.ledger.pricing import Currency, Payee
-from coordinator.ledger.promotions import _oldest_first, _shares, promote
+from coordinator.ledger.pricing import Payee
+from coordinator.ledger.promotions import _shares
 from coordinator.operating.changes import change_account
 from coordinator.store.database import Database
 from coordinator.store.tables import promotion_days
 from tests.coordinator.ledger.builders import Client, client, do, hold, settle, spark
+from tests.coordinator.ledger.promoted import oldest_lots, promote
 
 
 def earn(database: Database, who: Client, owner: Client, job: str, nano: int, at_ms: int = 20) -> None:
@@ -100,16 +102,15 @@ def test_a_days_budget_goes_to_the_oldest_credit_and_no_account_gets_more_than_i
 
 def test_what_is_left_of_credit_is_its_newest_part() -> None:
     """So it keeps no place in the queue that was spent."""
-    lots: list[tuple[str, Currency, int]] = [
-        ("a", "spark", 5),
-        ("b", "sogni", 90),
-        ("b", "spark", 9),
-        ("c", "spark", 99),
+    lots = [
+        Lot(1, 1, "a", "spark", 5),
+        Lot(1, 2, "b", "sogni", 90),
+        Lot(1, 3, "b", "spark", 9),
+        Lot(2, 4, "c", "spark", 99),
     ]
     assert _shares(lots, Budget(40)) == {("a", "spark"): 5, ("b", "sogni"): 10, ("c", "spark"): 10}
-    assert _shares([(f"{n}", "spark", 9) for n in range(9)], Budget(40)) == {(f"{n}", "spark"): 9 for n in range(4)} | {
-        ("4", "spark"): 4
-    }
+    many = [Lot(1, n, f"{n}", "spark", 9) for n in range(9)]
+    assert _shares(many, Budget(40)) == {**{(f"{n}", "spark"): 9 for n in range(4)}, ("4", "spark"): 4}
 
 
 def test_the_oldest_credit_of_two_accounts_is_what_they_have_not_spent(database: Database) -> None:
@@ -118,8 +119,8 @@ def test_the_oldest_credit_of_two_accounts_is_what_they_have_not_spent(database:
     earn(database, alice, carol, "j1", 10)
     earn(database, alice, bob, "j2", 10)
     do(database, spend_credit(bob.account, "spark", 15, 30))
-    with database.transaction() as connection:
-        assert _oldest_first(connection) == [(carol.account, "spark", 10), (bob.account, "spark", 5)]
+    found = oldest_lots(database, Budget(10_000))
+    assert [lot[2:] for lot in found] == [(carol.account, "spark", 10), (bob.account, "spark", 5)]
 
 
 def test_a_promotion_is_carried_out_once_and_never_beyond_the_credit(database: Database) -> None:
