@@ -70,7 +70,7 @@ class Maintenance:
         if not await self.store.run(is_due, self.promotions, now_ms()):
             return
         oldest = OldestCredit(self.promotions)
-        while await self.reader.ask(oldest.step):
+        while await self.reader.ask("", oldest.step):
             pass
         promoted = await self.store.run(promote, self.promotions, oldest.lots, now_ms())
         if promoted:
