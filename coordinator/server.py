@@ -23,6 +23,8 @@ from coordinator.billing.earnings_feed import EarningsFeed
 from coordinator.billing.energy_feed import EnergyFeed
 from coordinator.billing.replicas import Replicas
 from coordinator.config import Config
+from coordinator.dashboard.idle_feed import IdleFeed
+from coordinator.history.reader import Reader
 from coordinator.http_limits import BoundedHttp
 from coordinator.hub.hub import Hub
 from coordinator.websocket_limits import BoundedWebSocket
@@ -149,7 +151,7 @@ def make_server(running: Running, started: Callable[[], None]) -> Server:
 
 async def serve(running: Running, server: Server, listener: socket.socket) -> None:
     """Serve until a signal. A side task that dies stops the process, with its name in the log."""
-    services = running.services
+    services, reader = running.services, Reader(running.services.access.reader.ask)
     services.artefacts.base = running.config.public_url or url_of(listener)
     services.identity.origin = origin_of(running.config.public_url, listener)
     async with asyncio.TaskGroup() as tasks:
@@ -166,6 +168,7 @@ async def serve(running: Running, server: Server, listener: socket.socket) -> No
             tasks.create_task(_named("energy", EnergyFeed(services.hub, running.store).run())),
             tasks.create_task(_named("earnings", EarningsFeed(services.hub, running.store, services.promotions).run())),
             tasks.create_task(_named("network", services.network.feed.run())),
+            tasks.create_task(_named("idle", IdleFeed(services.hub, services.network.feed, reader).run())),
             tasks.create_task(_named("alerts", services.alerts.run())),
             tasks.create_task(_named("history", services.recorder.run())),
             tasks.create_task(_named("orders", services.orders.run())),

@@ -3,7 +3,6 @@
 The worker dials, says Hello and waits for Welcome. Then both talk freely. Tokens are the currency: a Delta carries the
 token ids of a step and what they meant. `seq` counts the frames of one attempt (deltas and its end) from 0, so that a
 reattached worker replays exactly what was not acknowledged and the coordinator drops what it has seen.
-
 Effects and commands share names with frames: a file that knows both says `from wire import messages as wire`.
 """
 
@@ -15,6 +14,7 @@ from wire.blobs import Blob, Need
 from wire.chat import MAX_CALLS, MAX_LOGPROBS, FinishReason, Part, StopText, Timings, TokenCount, TokenId, Usage
 from wire.earnings import Earnings
 from wire.errors import ErrorCode
+from wire.idle import Idle
 from wire.media import MediaOffer, Progress, Upload
 from wire.offers import Hardware, ModelOffer, ModelState, Power
 from wire.request import Request
@@ -198,7 +198,7 @@ class Error(Frozen):
     message: Sentence
 
 
-# ---- coordinator -> worker (Blob, of wire/blobs.py, and Earnings, of wire/earnings.py, too) --------------------------
+# ---- coordinator -> worker (Blob, Earnings and Idle, each of a file of its own, too) --------------------------
 
 
 class KeptJob(Frozen):
@@ -293,7 +293,7 @@ ToCoordinator = Annotated[
     Field(discriminator="type"),
 ]
 ToWorker = Annotated[
-    Welcome | Start | Cancel | Ack | Drain | Move | Earnings | Blob | Error, Field(discriminator="type")
+    Welcome | Start | Cancel | Ack | Drain | Move | Earnings | Idle | Blob | Error, Field(discriminator="type")
 ]
 
 TO_COORDINATOR: TypeAdapter[ToCoordinator] = TypeAdapter(ToCoordinator)

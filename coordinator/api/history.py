@@ -1,7 +1,6 @@
 """What the network did: /v1/network/history, and each model as it is and was: /v1/network/models. Nobody is named in
 it, and who may see the network may see this."""
 
-import logging
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -14,19 +13,17 @@ from coordinator.api.models import CHAT, ModelsApi
 from coordinator.api.network import PRIVATE, NetworkApi
 from coordinator.api.query import whole_number
 from coordinator.clock import DAY_MS, now_ms
+from coordinator.dashboard.idle_feed import refresh
 from coordinator.history import reading, words
 from coordinator.history.figures import ALL, FIVE_MINUTES_MS, HOUR_MS, MOST
 from coordinator.history.reader import MONTH_DAYS, Reader, days_ago, hours_ago
 from coordinator.history.reading import Row
 from coordinator.ledger.pricing import CURRENCIES, Units, decimal
 from coordinator.openai.media.models import UNITS, kinds
-from coordinator.store.errors import StoreError
 from program.fits import GIB, Room, card, download_bytes, fit, order
 from wire.catalog import ModelSpec
 from wire.errors import ErrorCode, SupernetError, invalid
 from wire.media_catalog import MediaSpec
-
-log = logging.getLogger("supernet.history")
 
 Spec = ModelSpec | MediaSpec
 STEPS = (FIVE_MINUTES_MS, HOUR_MS, DAY_MS)
@@ -138,13 +135,7 @@ class HistoryApi:
 
     async def now(self, request: Request) -> Response:
         """One worker in full; why it has no jobs knows what was refused in a day, if the database can be asked."""
-        try:
-            day = await self.reader.day([spec.id for spec in self._specs()], now_ms())
-        except (StoreError, SupernetError) as error:
-            log.debug("what is wanted cannot be read: %s", error)
-        else:
-            feed = self.network.feed
-            feed.refused = {name: row.get("no_worker", 0) + row.get("turned_away", 0) for name, row in day.items()}
+        await refresh(self.network.feed, self.reader)
         return await self.network.worker(request)
 
     # ---- inside --------------------------------------------------------------------------------------------------

@@ -7,13 +7,13 @@ the others while somebody looks at it.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from coordinator.clock import now_ms
-from coordinator.dashboard.idle import Network, why_idle
+from coordinator.dashboard.idle import Network, Why, why_idle
 from coordinator.dashboard.looks import Look, from_text, to_text, together
 from coordinator.dashboard.snapshots import Changes, NetworkSnapshot, WorkerSnapshot, changes
 from coordinator.dashboard.view import (
@@ -76,6 +76,7 @@ class Feed:
     ) -> None:
         self._hub = hub
         self._models: tuple[ModelSpec | MediaSpec, ...] = (*catalog.models, *catalog.media)
+        self.names = tuple(spec.id for spec in self._models)
         self._healthy = healthy
         self._watch = Watch()
         self._watching: Counter[str | None] = Counter()
@@ -129,6 +130,12 @@ class Feed:
         worker, seen = self.find(name, viewer), self._fresh()
         why = why_idle(worker, Network(seen.workers, seen.waiting, self.refused))
         return worker_json(worker, viewer, self.newest, why)
+
+    def idle(self, keys: Collection[str]) -> Iterator[tuple[str, Why | None]]:
+        """Why each of these workers has no jobs; None: it has some."""
+        seen = self._fresh()
+        network = Network(seen.workers, seen.waiting, self.refused)
+        return ((worker.key, why_idle(worker, network)) for worker in seen.workers if worker.key in keys)
 
     def find(self, name: str, viewer: Viewer) -> WorkerSnapshot:
         """One worker by its public id. Raises unknown_worker if it is not connected, or not this viewer's to see."""

@@ -4,8 +4,10 @@ It names nobody: of others it says how many they are and how fast. Demand is wha
 refused lately for want of a worker or of room (`refused`), by model.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
 
 from coordinator.dashboard.snapshots import ReplicaSnapshot, WorkerSnapshot
@@ -26,12 +28,42 @@ class Why:
 
 
 @dataclass(frozen=True)
+class _Served:
+    """One model over all that serve it: how many are busy and how fast those are for one chat, and the longest
+    context."""
+
+    busy: int
+    tps: float | None
+    context: int
+
+
+@dataclass(frozen=True)
 class Network:
     """What is known of all: the workers, and demand by model."""
 
     workers: Sequence[WorkerSnapshot]
     waiting: Mapping[str, int]
     refused: Mapping[str, int]
+
+    @cached_property
+    def served(self) -> Mapping[str, _Served]:
+        """Added up once: each of 10,000 workers is held against all of them."""
+        found = defaultdict[str, list[ReplicaSnapshot]](list)
+        for worker in self.workers:
+            for replica in worker.serves():
+                found[replica.offer.id].append(replica)
+        return {model: _served(replicas) for model, replicas in found.items()}
+
+    def of(self, replica: ReplicaSnapshot) -> _Served:
+        """Its model; of one that has come since these workers were looked at, nothing."""
+        return self.served.get(replica.offer.id, _Served(0, None, 0))
+
+
+def _served(replicas: Sequence[ReplicaSnapshot]) -> _Served:
+    busy = [replica for replica in replicas if replica.busy]
+    speeds = [tps for tps in map(_tps, busy) if tps is not None]
+    contexts = [replica.offer.context for replica in replicas if isinstance(replica.offer, ModelOffer)]
+    return _Served(len(busy), median(speeds) if speeds else None, max(contexts, default=0))
 
 
 def why_idle(worker: WorkerSnapshot, network: Network) -> Why | None:
@@ -86,7 +118,7 @@ def _unfit(worker: WorkerSnapshot, network: Network) -> Why | None:
         if not isinstance(replica.offer, ModelOffer):
             message = f"{_requests(count)} for {replica.offer.id} that it cannot make: another kind, or larger ones."
             return Why("cannot_serve", message)
-        longest = max(each.offer.context for each in _same(replica, network) if isinstance(each.offer, ModelOffer))
+        longest = network.of(replica).context
         more = f" (others have {longest:,})" if longest > replica.offer.context else ""
         message = (
             f"{_requests(count)} for {replica.offer.id} that it may not have: they need more context than its "
@@ -99,7 +131,7 @@ def _unfit(worker: WorkerSnapshot, network: Network) -> Why | None:
 def _unwanted(worker: WorkerSnapshot, network: Network) -> Why | None:
     """Nobody asks for what it serves: neither of it nor of others."""
     mine = worker.serves()
-    if any(each.busy for replica in mine for each in _same(replica, network)):
+    if any(network.of(replica).busy for replica in mine):
         return None
     names = ", ".join(replica.offer.id for replica in mine)
     wanted = _wanted(network, {replica.offer.id for replica in mine})
@@ -137,29 +169,26 @@ def _others_first(worker: WorkerSnapshot, network: Network) -> Why:
         )
         return Why("probation", message, "Nothing: leave it running, it grows with each finished job.")
     for replica in worker.serves():
-        others = [each for each in _same(replica, network) if each is not replica and each.busy]
+        served = network.of(replica)
+        others = served.busy - bool(replica.busy)
         if not others:
             continue
-        busy = f"{len(others):,} other{'s' if len(others) > 1 else ''} now"
-        own, theirs = _tps(replica), [tps for tps in map(_tps, others) if tps is not None]
+        busy = f"{others:,} other{'s' if others > 1 else ''} now"
+        own = _tps(replica)
         if isinstance(replica.offer, ModelOffer) and own is None:
             message = (
                 f"{replica.offer.id} is served by {busy}. This one has not measured its speed, and counts as slow."
             )
             return Why("not_measured", message, "`supernet-worker --benchmark` measures it.")
-        if own is not None and theirs and own < SLOWER * median(theirs):
+        if own is not None and served.tps is not None and own < SLOWER * served.tps:
             message = (
-                f"{replica.offer.id} is served by {busy}, with {median(theirs):,.0f} tokens a second for one chat "
+                f"{replica.offer.id} is served by {busy}, with {served.tps:,.0f} tokens a second for one chat "
                 f"where this one has {own:,.0f}: a job goes where its answer is there soonest."
             )
             return Why("slower", message, "A smaller model is faster on this machine.")
         message = f"{replica.offer.id} is served by {busy}: there are more slots than requests, and it waits its turn."
         return Why("enough_workers", message)
     return Why("waiting", "It is ready and waits for its next job.")
-
-
-def _same(replica: ReplicaSnapshot, network: Network) -> list[ReplicaSnapshot]:
-    return [each for one in network.workers for each in one.serves(replica.offer.id)]
 
 
 def _tps(replica: ReplicaSnapshot) -> float | None:

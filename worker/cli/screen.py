@@ -11,6 +11,7 @@ from worker.telemetry.status import MediaView, ModelView, Problem, Status
 
 GIB = 2**30
 BAR = 12
+WORDS = 400  # the most of a sentence of the coordinator's
 NANO = 10**9
 GUESSED = {"lookup": "from the text", "mtp": "by the model's own head"}
 
@@ -44,7 +45,16 @@ def _lines(status: Status) -> Iterator[str]:
         yield f"memory          {_filled(used, status.memory_bytes)}"
     if status.earnings is not None:
         yield _earned(status.earnings)
+    if status.idle is not None and status.registered and status.idle.code != status.reason:
+        yield f"no jobs now     {_short(status.idle.message)}"
+        if status.idle.remedy:
+            yield f"{'':15} -> {_short(status.idle.remedy)}"
     yield from _problems(status)
+
+
+def _short(words: str) -> str:
+    """Another machine's words, of which no more than a few lines belong on the page."""
+    return words if len(words) <= WORDS else f"{words[: WORDS - 1]}…"
 
 
 def _model(model: ModelView) -> Iterator[str]:

@@ -13,6 +13,7 @@ from wire import messages as wire
 from wire.blobs import Blob
 from wire.earnings import EARNINGS
 from wire.errors import ErrorCode, SupernetError
+from wire.idle import IDLE
 from wire.media import MEDIA
 from wire.offers import Hardware, ModelOffer
 from worker.daemon.home import Home
@@ -111,7 +112,7 @@ class SessionDriver:
             hardware=who.hardware,
             models=offers,
             media=media,
-            features=(EARNINGS, MEDIA) if media else (EARNINGS,),
+            features=(EARNINGS, IDLE, MEDIA) if media else (EARNINGS, IDLE),
             resume=self.session.resume(),
         )
 

@@ -10,6 +10,7 @@ from wire import messages as wire
 from wire.blobs import Blob
 from wire.earnings import Earnings
 from wire.errors import ErrorCode, SupernetError
+from wire.idle import Idle
 from wire.messages import Issue
 from worker.chat.prepared import Prepared
 from worker.engine import port
@@ -43,6 +44,9 @@ class Session:
         self.jobs = Jobs(models, media, self.line, self.leaving)
         self._engines = Engines(models, media, self.jobs, self.line, self.problems)
         self.earnings: Earnings | None = None  # the last that the coordinator said, for the owner's eyes
+        self.idle: Idle | None = (
+            None  # why there are no jobs, as it said last; None: there are some, or it says nothing
+        )
         self.newest = ""  # of this program's versions, as the coordinator says
 
     # ---- the link ------------------------------------------------------------------------------------------------
@@ -105,12 +109,17 @@ class Session:
             case Earnings():
                 self.earnings = message
                 return []
+            case Idle():
+                self.idle = message if message.code else None
+                return []
             case Blob():
                 return self.jobs.arrived(message)
             case wire.Error():
                 return []  # logged by the shell: nothing here depends on it
 
     def _welcome(self, welcome: wire.Welcome, now: float) -> list[Effect]:
+        if welcome.session != self.line.session_id:
+            self.idle = None
         self.line.up(welcome)
         self.newest = welcome.newest
         kept = {JobKey(job.job, job.attempt): job.next_seq for job in welcome.kept}

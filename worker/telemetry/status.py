@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from wire.earnings import Earnings
 from wire.guesses import Guesses
+from wire.idle import Idle
 from wire.messages import Issue
 from worker.machine.availability import SlotOffer
 from worker.machine.description import Reading
@@ -113,6 +114,7 @@ class Status(_Frozen):
     memory_bytes: int = 0  # of the machine
     available_bytes: int = 0
     earnings: Earnings | None = None
+    idle: Idle | None = None  # why there are no jobs, as the coordinator says; None: there are, or it says nothing
     newest: str = ""  # of this program's versions, as the coordinator says
     problems: tuple[Problem, ...] = ()  # that are not over
     last_problem: Problem | None = None  # over or not
@@ -202,6 +204,7 @@ def with_session(
             "models": model_views(session, counters),
             "media": media_views(session, media),
             "earnings": session.earnings,
+            "idle": session.idle,
             "newest": session.newest,
         }
     )

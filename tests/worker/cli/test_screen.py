@@ -5,6 +5,7 @@ import pytest
 from tests.worker.telemetry.test_status import base
 from wire.earnings import Earnings
 from wire.guesses import Guesses
+from wire.idle import Idle
 from worker.cli import screen
 from worker.issues import issue
 from worker.machine.description import Reading
@@ -98,6 +99,22 @@ def test_an_owner_sees_what_of_the_earnings_is_credit_and_how_much_of_that_is_pa
     assert "$2.0000 credit to spend there (not paid out)" in page(earnings=earned)
     budget = earned.model_copy(update={"promotion_account_nano": 500_000_000})
     assert "$2.0000 credit to spend there (up to $0.5000 a day of it paid out)" in page(earnings=budget)
+
+
+def test_why_there_are_no_jobs_is_said_in_the_coordinators_words_and_no_more_of_them_than_fit() -> None:
+    why = Idle(code="others_wanted", message="Nobody asks for qwen now. Others wait for m.", remedy="Serve m.")
+    lines = page(coordinator="registered", idle=why).splitlines()
+    place = lines.index("no jobs now     Nobody asks for qwen now. Others wait for m.")
+    assert lines[place + 1].strip() == "-> Serve m."
+    assert "no jobs now" not in page(coordinator="trying again in 3 s", idle=why), "it may be another by now"
+    assert "no jobs now" not in page(coordinator="registered")
+    hot = why.model_copy(update={"code": "too_hot"})
+    assert "no jobs now" not in page(coordinator="registered", idle=hot, reason="too_hot", words="84 °C")
+    hostile = Idle(code="x", message="\x1b[2J\x07\nroot: " + "x" * 4000, remedy="\r\x9b31m" + "y" * 4000)
+    text = page(coordinator="registered", idle=hostile)
+    assert not any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in text.replace("\n", ""))
+    assert len(text) < len(page(coordinator="registered")) + 1000
+    assert len(text.splitlines()) == len(lines), "no line of its own"
 
 
 def test_guesses_are_shown_once_there_were_any() -> None:

@@ -5,6 +5,7 @@ import pytest
 from tests.worker.session.transcript import M, commands, content, make, prepared, run, sent, start, stepped, types
 from wire.earnings import Earnings
 from wire.errors import ErrorCode
+from wire.idle import Idle
 from wire.messages import Ack, AckItem, Cancel, Drain, Error, Issue, KeptJob, Move, Welcome
 from worker.engine import port
 from worker.session import effects
@@ -159,6 +160,20 @@ def test_what_was_earned_is_kept_for_the_owner_and_answered_with_nothing() -> No
     earnings = Earnings(escrow_nano=3, available_nano=2, today_nano=1)
     assert session.received(earnings, 0.0) == []
     assert session.earnings == earnings
+
+
+def test_why_there_are_no_jobs_is_kept_until_there_are_or_another_coordinator_welcomes() -> None:
+    session = make()
+    why = Idle(code="no_demand", message="Nobody asks.")
+    assert session.idle is None and session.received(why, 0.0) == [] and session.idle == why
+    session.link_lost(1.0)
+    session.received(Welcome(session="s1"), 2.0)
+    assert session.idle == why, "it was told this session, and is not told again"
+    session.received(Idle(), 3.0)
+    assert session.idle is None
+    session.received(why, 4.0)
+    session.received(Welcome(session="another"), 5.0)
+    assert session.idle is None
 
 
 def test_what_is_of_no_use_to_a_worker() -> None:
