@@ -10,6 +10,7 @@ import json
 import logging
 import socket
 from collections.abc import Callable, Coroutine
+from functools import partial
 from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
@@ -151,7 +152,7 @@ def make_server(running: Running, started: Callable[[], None]) -> Server:
 
 async def serve(running: Running, server: Server, listener: socket.socket) -> None:
     """Serve until a signal. A side task that dies stops the process, with its name in the log."""
-    services, reader = running.services, Reader(running.services.access.reader.ask)
+    services, reader = running.services, Reader(partial(running.services.access.reader.ask, "idle"))
     services.artefacts.base = running.config.public_url or url_of(listener)
     services.identity.origin = origin_of(running.config.public_url, listener)
     async with asyncio.TaskGroup() as tasks:

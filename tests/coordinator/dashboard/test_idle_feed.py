@@ -1,5 +1,7 @@
 """Workers hear why they have no jobs: those that understand it, when it changes, and nothing of others."""
 
+from functools import partial
+
 import pytest
 
 from coordinator.dashboard.idle import Network, why_idle
@@ -13,7 +15,7 @@ from wire.idle import IDLE, Idle
 
 def feed_of(coordinator: Coordinator) -> IdleFeed:
     services = coordinator.running.services
-    return IdleFeed(services.hub, services.network.feed, Reader(services.access.reader.ask))
+    return IdleFeed(services.hub, services.network.feed, Reader(partial(services.access.reader.ask, "idle")))
 
 
 async def test_a_worker_that_asks_hears_what_its_page_says_when_it_changes(coordinator: Coordinator) -> None:
@@ -51,7 +53,7 @@ async def test_a_database_that_fails_leaves_what_was_known(coordinator: Coordina
     feed.refused = {"tiny": 5}
     await refresh(feed, Reader(ask))  # type: ignore[arg-type]
     assert feed.refused == {"tiny": 5}
-    await refresh(feed, Reader(coordinator.running.services.access.reader.ask))
+    await refresh(feed, Reader(partial(coordinator.running.services.access.reader.ask, "idle")))
     assert feed.refused.get("tiny", 0) == 0
 
 
