@@ -51,7 +51,7 @@ async def test_a_database_that_fails_leaves_what_was_known(coordinator: Coordina
 
     feed = coordinator.running.services.network.feed
     feed.refused = {"tiny": 5}
-    await refresh(feed, Reader(ask))  # type: ignore[arg-type]
+    await refresh(feed, Reader(ask))
     assert feed.refused == {"tiny": 5}
     await refresh(feed, Reader(partial(coordinator.running.services.access.reader.ask, "idle")))
     assert feed.refused.get("tiny", 0) == 0
