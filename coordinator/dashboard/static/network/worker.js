@@ -10,16 +10,18 @@ import { Idle } from "../owner/idle.js";
 import { Makings, toolWords } from "./makings.js";
 import { Problems } from "../parts/problems.js";
 import { STATUS } from "./tiles.js";
+import { WorkerDays } from "./worker_days.js";
 
 const EVERY_MS = 1000;
 const EARNED_EVERY_MS = 20_000;
+const DAYS_EVERY_MS = 60_000;
 const MAX_CELLS = 256;
 
 export function workerPage(root, { found, askForKey }) {
   const view = new WorkerView();
   const stop = new AbortController();
   let timer = 0;
-  let asked = -Infinity;
+  let asked = -Infinity, counted = -Infinity;
   root.append(view.node);
 
   async function look() {
@@ -28,6 +30,10 @@ export function workerPage(root, { found, askForKey }) {
       if (performance.now() - asked > EARNED_EVERY_MS && !document.hidden) {
         view.figures.earned = await json(`${path}/earnings`, { signal: stop.signal });
         asked = performance.now();
+      }
+      if (performance.now() - counted > DAYS_EVERY_MS && !document.hidden) {
+        counted = performance.now();
+        view.days.load(found, stop.signal);
       }
       if (!document.hidden) view.show(await json(path, { signal: stop.signal }));
     } catch (error) {
@@ -55,6 +61,7 @@ class WorkerView {
     this.problems = new Problems();
     this.problems.node.hidden = true;
     this.idle = new Idle();
+    this.days = new WorkerDays();
     this.flow = new Flow(90);
     this.points = [];
     this.figures = new Figures();
@@ -74,6 +81,7 @@ class WorkerView {
       h("div", { class: "halves" },
         this.speed,
         h("section", { class: "card" }, h("h2", {}, "Machine"), this.about)),
+      this.days.node,
     );
     this.body.hidden = true;
     this.node = h("div", { class: "network" }, h("p", {}, link("/", {}, "← Network")), h("header", { class: "pagehead" }, this.title, this.status), this.note, this.body);
