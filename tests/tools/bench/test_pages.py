@@ -8,6 +8,7 @@ from coordinator.clock import DAY_MS
 from coordinator.ledger.audit import check
 from coordinator.ledger.usage import read
 from coordinator.store.database import Database
+from tools.bench.pages import __main__ as module
 from tools.bench.pages.__main__ import PATHS, main
 from tools.bench.pages.month import Size, fill
 
@@ -34,4 +35,12 @@ def test_every_question_is_timed_and_the_database_kept(tmp_path: Path, monkeypat
     monkeypatch.setattr("sys.argv", ["bench", *size, "--keep", str(tmp_path), "--path", "/v1/account/usage?days=30"])
     main()
     (again,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    monkeypatch.setattr(module, "WATCHED_S", 0.1)
+    monkeypatch.setattr(module, "FIRST_LOOK_S", 0.1)
+    asked = ["--keep", str(tmp_path), "--connected", "4", "--path", "/v1/admin/workers"]
+    monkeypatch.setattr("sys.argv", ["bench", *size, *asked])
+    main()
+    told = capsys.readouterr()
+    assert json.loads(told.out)["bytes"] > 1000, "workers are there"
+    assert "nobody watches" in told.err and "one watches" in told.err
     assert again["bytes"] == next(each["bytes"] for each in figures if each["path"] == again["path"])

@@ -1,9 +1,11 @@
 """What each thing that a page asks for costs, after a month of 100,000 requests a day to 10,000 workers.
 
-    scripts/bench pages [--days N] [--requests N] [--workers N] [--keep FOLDER] [--rounds N] [--json]
+    scripts/bench pages [--days N] [--requests N] [--workers N] [--connected N] [--keep FOLDER] [--rounds N] [--json]
 
 A coordinator is started on a database that was filled by the ledger itself (month.py, about ten minutes; `--keep` keeps
 it for the next time). Every request is timed as a client sees it: the median of the rounds with the least and the most.
+With --connected so many of the workers are there (crowded.py), and it is told what processor time the coordinator takes
+while nobody watches the network and while one does.
 """
 
 import argparse
@@ -13,15 +15,18 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+
+import psutil
 
 from coordinator.accounts.pepper import open_pepper
 from coordinator.clock import now_ms
 from coordinator.ledger.audit import check
 from coordinator.store.database import Database
+from tools.bench.pages.crowded import CONNECTED
 from tools.bench.pages.month import Size, fill
 from tools.local_network import Network
 
@@ -37,7 +42,17 @@ PATHS = (
     "/v1/network/history?hours=24",
     "/v1/network/models",
     "/v1/payouts",
+    "/v1/account/requests",
+    "/v1/account/earnings?days=30",
+    "/v1/admin/overview",
+    "/v1/admin/accounts",
+    "/v1/admin/accounts?sort=owed&order=desc",
+    "/v1/admin/accounts?sort=seen&order=desc",
+    "/v1/admin/workers",
+    "/v1/admin/workers?sort=earned&order=desc",
 )
+WATCHED_S = 20.0
+FIRST_LOOK_S = 5.0  # of all workers, which is not what a second of watching costs
 
 
 @dataclass(frozen=True)
@@ -86,8 +101,35 @@ def prepare(network: Network, size: Size) -> None:
     kept.write_text(network.key)
 
 
+def watching(network: Network) -> Iterator[str]:
+    """What one who watches the network costs, in percent of a core."""
+    yield f"nobody watches: {_used(network, None):.1f} % of a core"
+    headers = {"Authorization": f"Bearer {network.key}"}
+    with urllib.request.urlopen(urllib.request.Request(f"{network.url}/v1/network/events", headers=headers)) as events:
+        _read(events, FIRST_LOOK_S)
+        yield f"one watches: {_used(network, events):.1f} % of a core"
+
+
+def _used(network: Network, events: Iterable[bytes] | None) -> float:
+    assert network.coordinator is not None
+    process = psutil.Process(network.coordinator.popen.pid)
+    before, began = sum(process.cpu_times()[:2]), time.monotonic()
+    if events is None:
+        time.sleep(WATCHED_S)
+    else:
+        _read(events, WATCHED_S)
+    return (sum(process.cpu_times()[:2]) - before) / (time.monotonic() - began) * 100
+
+
+def _read(events: Iterable[bytes], seconds: float) -> None:
+    """What comes in so long, or a little longer: something does every few seconds."""
+    until = time.monotonic() + seconds
+    for _ in events:
+        if time.monotonic() > until:
+            return
+
+
 def figures(network: Network, paths: list[str], rounds: int) -> Iterator[Figure]:
-    network.start_coordinator()
     for path in paths:
         yield measure(network, path, rounds)
 
@@ -99,6 +141,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=10_000, help="that have earned (default: %(default)s)")
     parser.add_argument("--clients", type=int, default=1000, help="other accounts that ask (default: %(default)s)")
     parser.add_argument("--keep", type=Path, help="folder of the database, which is made once")
+    parser.add_argument("--connected", type=int, default=0, help="workers that are there (default: none)")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--path", action="append", help="measure this one instead of all; more than once for several")
     parser.add_argument("--json", action="store_true")
@@ -109,9 +152,14 @@ def main() -> None:
         network = Network(folder, Path(__file__))
         try:
             prepare(network, Size(asked.days, asked.requests, asked.workers, asked.clients))
+            if asked.connected:
+                network.program, network.env = "tools.bench.pages.crowded", {CONNECTED: str(asked.connected)}
+            network.start_coordinator()
             for each in figures(network, asked.path or list(PATHS), asked.rounds):
                 words = f"{each.path}: {each.ms} ms ({each.least} to {each.most}), {each.status}, {each.bytes:,} bytes"
                 print(json.dumps(asdict(each)) if asked.json else words, flush=True)
+            for line in watching(network) if asked.connected else ():
+                print(line, file=sys.stderr if asked.json else sys.stdout, flush=True)
         finally:
             network.close()
 
