@@ -1,6 +1,7 @@
 """/v1/admin/workers: all workers of the network in pages, their problems, and what the operator orders of them.
 
-They are those of the last snapshot of the dashboard, of other replicas too: of each of these the first thousand.
+They are those of the last snapshot of the dashboard, of other replicas too: of each of these the first thousand, and
+`left_out` says how many there are besides.
 """
 
 import re
@@ -114,6 +115,7 @@ class OperatorWorkersApi:
                 "data": await self._shown(page),
                 "next": following,
                 "found": len(found),
+                "left_out": self.feed.left_out,
                 "states": {"any": len(everyone), **counts},
                 "counted_until": self.totals.until if sort == "earned" else None,
             }

@@ -1,6 +1,7 @@
 """What only a coordinator that runs knows, asked over HTTP with a key of the operator."""
 
 import json
+import sys
 from collections.abc import Iterator
 from http.client import HTTPException
 from typing import Any
@@ -28,6 +29,8 @@ def everyone(url: str, key: str) -> Iterator[dict[str, Any]]:
         page = _page(
             f"{url.rstrip('/')}/v1/admin/workers?limit={PAGE}" + (f"&after={quote(after)}" if after else ""), key
         )
+        if not after and page.get("left_out"):
+            print(f"{page['left_out']} more at other replicas: ask each with --coordinator", file=sys.stderr)
         yield from page["data"]
         after = page["next"]
 

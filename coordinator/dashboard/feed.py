@@ -156,9 +156,14 @@ class Feed:
         self._snapshot = self._own = None
 
     async def everyone(self) -> tuple[WorkerSnapshot, ...]:
-        """All workers, at most a second old, for the operator."""
+        """All workers, at most a second old, for the operator; but for those that `left_out` counts."""
         await self.look_around()
         return self._fresh().workers
+
+    @property
+    def left_out(self) -> int:
+        """Workers of other replicas that are too many to be told of one by one."""
+        return sum(look.left_out for look in self._looks)
 
     async def problems(self) -> list[dict[str, Any]]:
         """All problems of the network, for the operator."""

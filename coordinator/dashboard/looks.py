@@ -14,19 +14,22 @@ MOST_WORKERS = 1000  # of one replica that another's dashboard shows one by one
 
 @dataclass(frozen=True)
 class Look:
-    """One cell. `waiting`: jobs in its queue, by model. `history`: tokens a second, the newest last."""
+    """One cell. `waiting`: jobs in its queue, by model. `history`: tokens a second, the newest last. `left_out`:
+    workers that are there besides."""
 
     workers: tuple[WorkerSnapshot, ...]
     waiting: Mapping[str, int]
     history: tuple[float, ...]
+    left_out: int = 0
 
 
 _LOOKS = TypeAdapter(Look)
 
 
 def to_text(look: Look) -> str:
-    """The look as JSON, with some of its workers if they are very many."""
-    return _LOOKS.dump_json(replace(look, workers=look.workers[:MOST_WORKERS])).decode()
+    """The look as JSON, with some of its workers if they are very many, and how many there are besides."""
+    some = look.workers[:MOST_WORKERS]
+    return _LOOKS.dump_json(replace(look, workers=some, left_out=len(look.workers) - len(some))).decode()
 
 
 def from_text(text: str) -> Look | None:
@@ -50,7 +53,8 @@ def together(own: Look, others: Sequence[Look]) -> Look:
     waiting: Counter[str] = Counter()
     for look in looks:
         waiting.update(look.waiting)
-    return Look(tuple(workers.values()), waiting, _sums(look.history for look in looks))
+    left_out = sum(look.left_out for look in looks)
+    return Look(tuple(workers.values()), waiting, _sums(look.history for look in looks), left_out)
 
 
 def _sums(histories: Iterable[Sequence[float]]) -> tuple[float, ...]:

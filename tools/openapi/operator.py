@@ -203,6 +203,7 @@ def _workers(do: Do) -> Schema:
     named = [_query(name, TEXT) for name in ("model", "account")]
     everyone = _page(_ANY, "states")
     everyone["properties"]["counted_until"] = COUNTED_UNTIL
+    everyone["properties"]["left_out"] = {**COUNT, "description": "Workers of other replicas that are not listed."}
     state, sort = _query("state", {"enum": ["any", "troubled", *STATES]}), _query("sort", {"enum": [*KINDS_OF]})
     severity = _query("severity", {"enum": ["any", *SEVERITIES]})
     return {

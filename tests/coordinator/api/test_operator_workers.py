@@ -15,6 +15,11 @@ from wire import messages as wire
 ORDERS = "/v1/admin/worker-orders"
 
 
+async def others() -> list[str]:
+    """Another replica's cell."""
+    return ['{"workers": [], "waiting": {}, "history": [], "left_out": 7}']
+
+
 async def test_workers_are_listed_filtered_and_paged(coordinator: Coordinator) -> None:
     async with (
         coordinator.worker() as one,
@@ -29,6 +34,10 @@ async def test_workers_are_listed_filtered_and_paged(coordinator: Coordinator) -
         rest = (await operator.get("/v1/admin/workers", params={"limit": 1, "after": first["next"]})).json()
         assert [one["name"] for one in (*first["data"], *rest["data"])] == ["ant", "bee"] and rest["next"] is None
         assert (first["found"], first["states"]["any"], first["states"]["ready"]) == (2, 2, 2)
+        assert first["left_out"] == 0
+        feed = coordinator.running.services.network.feed
+        feed._others, feed._looked_ms = others, 0
+        assert (await operator.get("/v1/admin/workers")).json()["left_out"] == 7, "they are at another replica"
         worker = first["data"][0]
         assert (worker["key"], worker["account_name"], worker["models"]) == (
             f"{coordinator.account}/ant",

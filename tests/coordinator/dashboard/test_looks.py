@@ -34,7 +34,14 @@ def test_a_look_is_read_as_it_was_said() -> None:
 def test_of_very_many_workers_some_are_told() -> None:
     many = Look(tuple(replace(W1, key=f"a/{n}") for n in range(MOST_WORKERS + 5)), {}, ())
     told = from_text(to_text(many))
-    assert told is not None and len(told.workers) == MOST_WORKERS
+    assert told is not None and len(told.workers) == MOST_WORKERS and told.left_out == 5
+    whole = together(Look((W1,), {}, ()), [told, replace(told, workers=(), left_out=2)])
+    assert (len(whole.workers), whole.left_out) == (MOST_WORKERS + 1, 7)
+
+
+def test_what_the_version_before_says_leaves_nothing_out_as_far_as_is_known() -> None:
+    told = from_text('{"workers": [], "waiting": {}, "history": [], "said by a later one": 1}')
+    assert told == Look((), {}, ())
 
 
 def test_what_another_version_says_is_not_shown() -> None:

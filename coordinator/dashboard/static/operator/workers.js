@@ -19,7 +19,7 @@ export function workersPart(failed) {
         { name: "sort", label: "Sorted by", options: [["name&order=asc", "by name"], ["speed&order=desc", "fastest first"], ["earned&order=desc", "earned most"], ["jobs&order=desc", "most jobs"], ["problems&order=desc", "most problems"], ["joined&order=desc", "joined last"]] },
       ],
       empty: "No worker is like that.",
-      head: (page) => [`${whole(page.found)} of ${plural(page.states.any, "worker")}`, STATES.slice(2).filter((name) => page.states[name]).map((name) => `${whole(page.states[name])} ${name}`).join(", "), page.counted_until ? `earnings still counting, up to ${new Date(page.counted_until * 1000).toLocaleString()}` : ""].filter(Boolean).join(" · "),
+      head: (page) => [`${whole(page.found)} of ${plural(page.states.any, "worker")}`, page.left_out ? `${whole(page.left_out)} more at other replicas, which list them on their own pages` : "", STATES.slice(2).filter((name) => page.states[name]).map((name) => `${whole(page.states[name])} ${name}`).join(", "), page.counted_until ? `earnings still counting, up to ${new Date(page.counted_until * 1000).toLocaleString()}` : ""].filter(Boolean).join(" · "),
       row: workerRow,
       failed,
     })),
