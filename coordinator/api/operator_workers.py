@@ -92,7 +92,7 @@ class OperatorWorkersApi:
         after = decoded(asked.get("after"), KINDS_OF[sort])
         limit = whole_number(request, "limit", 50, 1, MOST_LISTED)
         search = searched(request).lower()
-        everyone = await self.feed.everyone()
+        everyone, left_out = await self.feed.everyone()
         counts = {name: sum(worker.status == name for worker in everyone) for name in STATES}
         found = [
             worker
@@ -115,7 +115,7 @@ class OperatorWorkersApi:
                 "data": await self._shown(page),
                 "next": following,
                 "found": len(found),
-                "left_out": self.feed.left_out,
+                "left_out": left_out,
                 "states": {"any": len(everyone), **counts},
                 "counted_until": self.totals.until if sort == "earned" else None,
             }
@@ -177,7 +177,7 @@ class OperatorWorkersApi:
 
     async def _known(self, worker: str) -> None:
         """Raises unknown_worker for one that is not connected and has never earned: a name mistyped orders nothing."""
-        if any(one.key == worker for one in await self.feed.everyone()):
+        if any(one.key == worker for one in (await self.feed.everyone())[0]):
             return
         if not await self.access.oversee(earned_of, [worker]):
             raise SupernetError(ErrorCode.UNKNOWN_WORKER, "No worker of that key is connected, or has ever earned.")

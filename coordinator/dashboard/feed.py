@@ -155,15 +155,10 @@ class Feed:
         """Something was changed that who asks next is to see."""
         self._snapshot = self._own = None
 
-    async def everyone(self) -> tuple[WorkerSnapshot, ...]:
-        """All workers, at most a second old, for the operator; but for those that `left_out` counts."""
+    async def everyone(self) -> tuple[tuple[WorkerSnapshot, ...], int]:
+        """All workers, at most a second old, for the operator, but for some of other replicas: how many."""
         await self.look_around()
-        return self._fresh().workers
-
-    @property
-    def left_out(self) -> int:
-        """Workers of other replicas that are too many to be told of one by one."""
-        return sum(look.left_out for look in self._looks)
+        return self._fresh().workers, sum(look.left_out for look in self._looks)
 
     async def problems(self) -> list[dict[str, Any]]:
         """All problems of the network, for the operator."""
