@@ -106,7 +106,7 @@ class Feed:
                 self._take()
                 due = time.monotonic() + self._every_s - SNAPSHOT_S
             elif not self._watching:
-                self._prepare()
+                self._prepared = _prepare(self._hub, self._watch, self._prepared)
             await asyncio.sleep(SNAPSHOT_S)
 
     async def look_around(self) -> None:
@@ -202,14 +202,6 @@ class Feed:
             return self._take()
         return self._snapshot
 
-    def _prepare(self) -> None:
-        """Look at some of the workers, those after the last ones, and put them in the words that most are told."""
-        workers = self._hub.cell.workers
-        some = workers[self._prepared : self._prepared + PREPARED]
-        self._prepared = self._prepared + PREPARED if some else 0
-        for worker in self._watch.prepare(some, self._hub.now(), now_ms()):
-            tile_text(worker, NOBODY)
-
     def _own_look(self) -> Look:
         dispatch, now, wall_ms = self._hub.cell, self._hub.now(), now_ms()
         if self._own is None or not 0 <= wall_ms - self._own[0] < SNAPSHOT_S * 500:
@@ -255,3 +247,12 @@ class Feed:
             changed = change_text(self._snapshot, self._changes, self._models, viewer)
         view = self._views[viewer] = _View(self._number, self._snapshot, self._models, viewer, changed)
         return view
+
+
+def _prepare(hub: Hub, watch: Watch, after: int) -> int:
+    """Look at some of the workers, those `after` so many, and put them in the words that most are told. Returns after
+    how many to go on."""
+    some = hub.cell.workers[after : after + PREPARED]
+    for worker in watch.prepare(some, hub.now(), now_ms()):
+        tile_text(worker, NOBODY)
+    return after + PREPARED if some else 0
