@@ -190,3 +190,37 @@ def _script(folder: Path) -> Path:
     script = folder / "script.json"
     script.write_text('[{"when": "\\n", "say": "hello"}]')
     return script
+
+
+def test_what_is_pressed_twice_is_made_once_and_a_broken_address_leads_nowhere(
+    network: Network, browser: Browser
+) -> None:
+    with closing(Database(network.folder / "coordinator.db")) as database:
+        create_account(database, "pressed twice", 1, 0)
+    with visit(browser, network.url) as here:
+        page = admin(network, here, "/operator/invites")
+        before = page.locator("[data-id]")
+        expect(page.get_by_role("button", name="Make invite")).to_be_visible()
+        page.get_by_label("A new invite").fill("for twice")
+        page.get_by_role("button", name="Make invite").dblclick()
+        expect(before.filter(has_text="for twice")).to_have_count(1)
+        expect(page.get_by_text("it is not shown again")).to_be_visible()
+        page.reload()
+        expect(before.filter(has_text="for twice")).to_have_count(1)
+
+        here.open("/operator/accounts")
+        page.get_by_role("link", name="pressed twice").click()
+        page.get_by_role("button", name="Invite into it…").click()
+        dialog = page.get_by_role("dialog")
+        go = dialog.get_by_role("button", name="Make the link")
+        go.dblclick()
+        expect(dialog.get_by_text("Copy the link now")).to_be_visible()
+        expect(go).to_be_disabled()
+        dialog.get_by_role("button", name="Close").press("Enter")
+        expect(dialog).to_have_count(0)
+        here.open("/operator/invites")
+        expect(before.filter(has_text="way back in")).to_have_count(1)
+
+        for broken in ("%E0", "%", "%E0%A4%A"):
+            here.open(f"/operator/accounts/{broken}")
+            expect(page.get_by_text("There is nothing here.")).to_be_visible()

@@ -1,7 +1,7 @@
 // The keys of an account: made, changed, disabled, renewed, ended. A new key is shown once.
 
 import { ApiError, json, key as own } from "../parts/api.js";
-import { h } from "../parts/dom.js";
+import { h, once } from "../parts/dom.js";
 import { dollars, since } from "../parts/format.js";
 import { secret, twice } from "../parts/secret.js";
 import { clientsCard } from "./clients.js";
@@ -83,10 +83,7 @@ function newKey(made, again) {
 
 function makeForm(make) {
   const { name, more, values } = keyFields("key");
-  return h("form", { class: "makekey", onsubmit: (event) => {
-    event.preventDefault();
-    make(values());
-  } }, h("label", { for: name.id }, "A new key for"), h("div", { class: "row" }, name, h("button", { class: "primary", type: "submit" }, "Create key")),
+  return h("form", { class: "makekey", onsubmit: once(() => make(values())) }, h("label", { for: name.id }, "A new key for"), h("div", { class: "row" }, name, h("button", { class: "primary", type: "submit" }, "Create key")),
   h("details", {}, h("summary", {}, "What it may do, limits and caps"), more));
 }
 

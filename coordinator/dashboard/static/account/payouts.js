@@ -1,7 +1,7 @@
 // Earnings in money: what can be asked for, and what became of what was.
 
 import { ApiError, json } from "../parts/api.js";
-import { h } from "../parts/dom.js";
+import { h, once } from "../parts/dom.js";
 import { dollars } from "../parts/format.js";
 
 const WORDS = {
@@ -39,10 +39,7 @@ function askForm(currency, earned, ask) {
   const address = h("input", { id: `payout-to-${currency}`, maxlength: 200, required: true, placeholder: "account or wallet" });
   return h("form", {
     class: "makekey",
-    onsubmit: (event) => {
-      event.preventDefault();
-      ask({ currency, amount: amount.value.trim(), address: address.value.trim() });
-    },
+    onsubmit: once(() => ask({ currency, amount: amount.value.trim(), address: address.value.trim() })),
   }, h("div", { class: "row" },
     h("label", { for: amount.id }, `Ask for ${currency}`), amount,
     h("label", { for: address.id }, "sent to"), address,

@@ -1,7 +1,7 @@
 // What only a person does who has signed in: passkeys and recovery codes, invites, the account's data and its end.
 
 import { ApiError, json, request } from "../parts/api.js";
-import { h } from "../parts/dom.js";
+import { h, once } from "../parts/dom.js";
 import { addPasskey } from "./identity.js";
 import { secret, twice } from "../parts/secret.js";
 
@@ -28,10 +28,7 @@ export function passkeysCard({ data, recovery_codes }, links, again) {
   const said = alert();
   const news = h("div", { role: "status" });
   const name = h("input", { id: "passkey-name", required: true, maxlength: 128, placeholder: "phone" });
-  const add = (/** @type {Event} */ event) => {
-    event.preventDefault();
-    trying(said, () => addPasskey(name.value.trim()).then(again));
-  };
+  const add = once(() => trying(said, () => addPasskey(name.value.trim()).then(again)));
   const remove = (/** @type {string} */ id) => trying(said, () => json(`/v1/account/passkeys/${id}`, { method: "DELETE" }).then(again));
   const codes = () => trying(said, async () => {
     const made = await json("/v1/account/recovery-codes", { method: "POST" });
@@ -54,14 +51,11 @@ export function invitesCard({ data, left }, again) {
   const said = alert();
   const news = h("div", { role: "status" });
   const note = h("input", { id: "invite-note", maxlength: 128, placeholder: "for Ada" });
-  const make = (/** @type {Event} */ event) => {
-    event.preventDefault();
-    trying(said, async () => {
-      const made = await json("/v1/account/invites", { method: "POST", body: { note: note.value.trim() } });
-      news.replaceChildren(h("div", { class: "note newkey" }, h("p", {}, "One person can make an account with this link; it is not shown again."),
-        secret("Invite", made.link), h("button", { type: "button", onclick: again }, "I have it")));
-    });
-  };
+  const make = once(() => trying(said, async () => {
+    const made = await json("/v1/account/invites", { method: "POST", body: { note: note.value.trim() } });
+    news.replaceChildren(h("div", { class: "note newkey" }, h("p", {}, "One person can make an account with this link; it is not shown again."),
+      secret("Invite", made.link), h("button", { type: "button", onclick: again }, "I have it")));
+  }));
   const revoke = (/** @type {string} */ id) => trying(said, () => json(`/v1/account/invites/${id}`, { method: "DELETE" }).then(again));
   return h("section", { class: "card keys" }, h("h2", {}, "Invites"), news, said,
     h("ul", { class: "keylist" }, data.map((one) => h("li", {},

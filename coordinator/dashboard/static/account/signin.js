@@ -1,7 +1,7 @@
 // The ways in: a passkey, an account elsewhere, a recovery code, a new account, or a key that somebody has.
 
 import { ApiError, json, key, session } from "../parts/api.js";
-import { h } from "../parts/dom.js";
+import { decoded, h } from "../parts/dom.js";
 import { hindrance, recall, recover, signIn, signUp } from "./identity.js";
 import { leaveFor } from "./provider.js";
 import { secret } from "../parts/secret.js";
@@ -22,17 +22,8 @@ export async function signInPage(root, error, entered) {
   place.append(form);
   form.querySelector("input")?.focus();
   const told = await recall().catch(() => null);
-  const invite = location.hash.startsWith(INVITE) ? decoded(location.hash.slice(INVITE.length)) : "";
+  const invite = location.hash.startsWith(INVITE) ? decoded(location.hash.slice(INVITE.length)) ?? location.hash.slice(INVITE.length) : "";
   if (told && place.isConnected) form.before(ways(told, invite, root, entered));
-}
-
-/** @param {string} text of an address; one that was cut in the middle stays as it is, and is no invite */
-function decoded(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /**

@@ -3,7 +3,7 @@
 
 import { ApiError, json, key, session } from "../parts/api.js";
 import { copied } from "../parts/copy.js";
-import { h, link } from "../parts/dom.js";
+import { decoded, h, link } from "../parts/dom.js";
 import { plural } from "../parts/format.js";
 import { examples } from "./examples.js";
 import { later, prose, Schemas } from "./schema.js";
@@ -19,7 +19,7 @@ export function docsPage(root) {
   const stop = new AbortController();
   /** @type {Reference | null} */
   let reference = null;
-  const jump = () => reference?.jump(decodeURIComponent(location.hash.slice(1)));
+  const jump = () => reference?.jump(decoded(location.hash.slice(1)) ?? "");
   root.append(body);
   addEventListener("hashchange", jump, { signal: stop.signal });
 

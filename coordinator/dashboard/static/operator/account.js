@@ -104,7 +104,7 @@ function inviteInto(account) {
     doing: async () => {
       const made = await post("/v1/admin/invites", { account: account.id, note: "way back in" });
       link_.textContent = made.link;
-      throw new ApiError(0, { message: "Copy the link now: it is not shown again." }); // the dialog stays open with it
+      return "Copy the link now: it is not shown again.";
     },
     done: () => {},
   });

@@ -1,7 +1,7 @@
 // Invites of everybody: made, listed, revoked.
 
 import { ApiError, json } from "../parts/api.js";
-import { h } from "../parts/dom.js";
+import { h, once } from "../parts/dom.js";
 import { secret } from "../parts/secret.js";
 import { ask, button, moment, paged, post } from "./pages.js";
 
@@ -17,8 +17,7 @@ export function invitesPart(failed) {
   return h("section", { class: "card keys" }, h("h2", {}, "Invites"), news, said,
     h("form", {
       class: "opline",
-      onsubmit: async (/** @type {Event} */ event) => {
-        event.preventDefault();
+      onsubmit: once(async () => {
         said.textContent = "";
         try {
           const made = await post("/v1/admin/invites", { note: note.value.trim(), days: Number(days.value) });
@@ -28,7 +27,7 @@ export function invitesPart(failed) {
           if (!(error instanceof ApiError)) throw error;
           said.textContent = error.message;
         }
-      },
+      }),
     }, h("label", { for: note.id }, "A new invite"), note, h("label", { for: days.id }, "good for days"), days, h("button", { type: "submit", class: "primary" }, "Make invite")),
     place);
 }

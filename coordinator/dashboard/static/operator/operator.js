@@ -1,7 +1,7 @@
 // What the operator of the network sees and does: money, accounts, workers, problems, invites, and who did what.
 
 import { ApiError } from "../parts/api.js";
-import { h, link } from "../parts/dom.js";
+import { decoded, h, link } from "../parts/dom.js";
 import { accountPart } from "./account.js";
 import { accountsPart } from "./accounts.js";
 import { auditPart } from "./audit.js";
@@ -34,6 +34,7 @@ export function operatorPage(root, { found, askForKey }) {
   };
   const tabs = h("nav", { class: "optabs", "aria-label": "Parts of the operator's page" },
     PARTS.map(([path, words]) => link(path ? `/operator/${path}` : "/operator", { class: "chip", "aria-current": path === name ? "page" : null }, words)));
-  const part = known && (!one || name === "accounts") ? (one ? accountPart : known[2])(failed, decodeURIComponent(one ?? "")) : h("p", { class: "note" }, "There is nothing here.");
+  const account = decoded(one ?? "");
+  const part = known && account !== null && (!one || name === "accounts") ? (one ? accountPart : known[2])(failed, account) : h("p", { class: "note" }, "There is nothing here.");
   root.append(h("div", { class: "network operator" }, h("header", { class: "pagehead" }, h("h1", {}, "Operator")), tabs, said, part));
 }

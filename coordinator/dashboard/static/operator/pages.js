@@ -70,6 +70,11 @@ export function paged({ path, params = {}, search, choices = [], empty, more = "
 export function ask({ title, words, fields = [], act, danger = false, doing, done }) {
   const said = h("p", { class: "problem-line", role: "alert" });
   const go = h("button", { type: "submit", class: danger ? "danger" : "primary" }, act);
+  const leave = h("button", { type: "button", onclick: () => dialog.close() }, "Cancel");
+  const finish = () => {
+    dialog.close();
+    done();
+  };
   const dialog = h("dialog", { class: "card opask", "aria-labelledby": "opask-title", onclose: () => dialog.remove() },
     h("form", {
       onsubmit: async (/** @type {Event} */ event) => {
@@ -77,18 +82,18 @@ export function ask({ title, words, fields = [], act, danger = false, doing, don
         said.textContent = "";
         go.disabled = true;
         try {
-          await doing();
-          dialog.close();
-          done();
+          const words = await doing();
+          if (typeof words !== "string") return finish();
+          said.textContent = words;
+          leave.textContent = "Close";
         } catch (error) {
           if (!(error instanceof ApiError)) throw error;
           said.textContent = error.message;
-        } finally {
           go.disabled = false;
         }
       },
     }, h("h2", { id: "opask-title" }, title), h("p", {}, words), fields, said,
-    h("div", { class: "row" }, go, h("button", { type: "button", onclick: () => dialog.close() }, "Cancel"))));
+    h("div", { class: "row" }, go, leave)));
   document.body.append(dialog);
   dialog.showModal();
 }

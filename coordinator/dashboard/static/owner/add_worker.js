@@ -3,7 +3,7 @@
 import { ApiError, json } from "../parts/api.js";
 import { commandsCard } from "./commands.js";
 import { copied } from "../parts/copy.js";
-import { h, link, say } from "../parts/dom.js";
+import { h, link, once, say } from "../parts/dom.js";
 import { dollars, plural, whole } from "../parts/format.js";
 import { Problems } from "../parts/problems.js";
 import { toolWords } from "../network/makings.js";
@@ -43,8 +43,7 @@ function keyCard() {
   const said = h("p", { class: "problem-line", role: "alert" });
   const made = h("div", { role: "status" });
   const form = h("form", {
-    onsubmit: async (event) => {
-      event.preventDefault();
+    onsubmit: once(async () => {
       said.textContent = "";
       try {
         const key = await json("/v1/account/keys", { method: "POST", body: { name: name.value.trim(), scopes: ["worker"] } });
@@ -54,7 +53,7 @@ function keyCard() {
         if (!(error instanceof ApiError)) throw error;
         said.textContent = error.message;
       }
-    },
+    }),
   }, h("label", { for: "worker-name" }, "What the machine is called"),
   h("div", { class: "row" }, name, h("button", { class: "primary", type: "submit" }, "Make its key")), said);
   return h("li", { class: "card" }, h("h2", {}, "1. A key for it"), form, made);

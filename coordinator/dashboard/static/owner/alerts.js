@@ -2,7 +2,7 @@
 
 import { ApiError, json } from "../parts/api.js";
 import { copied } from "../parts/copy.js";
-import { h, say } from "../parts/dom.js";
+import { h, once, say } from "../parts/dom.js";
 import { duration, words } from "../parts/format.js";
 import { twice } from "../parts/secret.js";
 
@@ -90,8 +90,7 @@ function addCard(known, made, again) {
   service.addEventListener("change", () => (url.placeholder = PLACES[service.value] ?? ""));
   return h("form", {
     class: "card",
-    onsubmit: async (event) => {
-      event.preventDefault();
+    onsubmit: once(async () => {
       say(said, "");
       const alerts = boxes.filter(([box]) => box.checked).map(([box]) => box.value);
       try {
@@ -102,7 +101,7 @@ function addCard(known, made, again) {
         if (!(error instanceof ApiError)) throw error;
         say(said, error.message);
       }
-    },
+    }),
   }, h("h2", {}, "Tell me here"),
   h("div", { class: "row" }, h("label", { for: service.id }, "What it is"), service),
   h("label", { for: url.id }, "Its address: whoever has it can write to you, so it is not shown again"), url,

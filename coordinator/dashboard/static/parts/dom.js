@@ -47,6 +47,37 @@ function fill(node, props, children) {
 }
 
 /**
+ * A listener that does one thing at a time: what is pressed while it works does nothing, so nothing is made twice. The
+ * button keeps the focus, and says that it waits. A form is not sent by the browser.
+ * @param {(event: Event) => unknown} work
+ */
+export function once(work) {
+  let working = false;
+  return async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    if (working) return;
+    working = true;
+    const pressed = event instanceof SubmitEvent ? event.submitter : event.currentTarget;
+    if (pressed instanceof Element) pressed.setAttribute("aria-disabled", "true");
+    try {
+      await work(event);
+    } finally {
+      working = false;
+      if (pressed instanceof Element) pressed.removeAttribute("aria-disabled");
+    }
+  };
+}
+
+/** What stands in an address, or null where an escape in it is broken. @param {string} text */
+export function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}
+
+/**
  * Sets the text only where it differs: an unchanged node is not laid out again.
  * @param {Node} node
  * @param {string} text
