@@ -155,7 +155,7 @@ def test_a_month_is_shown_as_the_ledger_has_it_and_every_act_is_done(network: Ne
         here.picture("operator-audit")
         assert here.too_wide() <= 0
     with closing(Database(file)) as database:
-        acts = [deed.action for deed in read(database, 20)]
+        acts = [deed.action for deed in read(database, 40) if not deed.action.endswith(" read")]  # looks are in it too
         done = ["invite revoke", "invite create", "worker rest", "account disable", "grant", "payout approve"]
         assert acts[: len(done)] == done
         assert balances_of(database, alice)["spark"].available == (40 - DAYS - 1 + 2) * SPARK_NANO, "pressed twice"
