@@ -6,7 +6,7 @@ workers do. Run like `python -m coordinator`; the environment's SUPERNET_BENCH_C
 
 import asyncio
 import os
-from typing import Any
+import socket
 
 from sqlalchemy import select
 
@@ -25,13 +25,13 @@ SLICES = 50  # of the time between two heartbeats of a worker
 _serve = server.serve
 
 
-async def _crowded(running: Running, *more: Any) -> None:
+async def _crowded(running: Running, process: server.Server, listener: socket.socket) -> None:
     hub, model = running.services.hub, running.services.catalog.default
     wanted = select(earnings.c.worker).distinct().limit(int(os.environ[CONNECTED]))
     sessions = [_join(hub, row[0], model) for row in running.store.database.query(wanted)]
     beating = asyncio.create_task(_beat(hub, sessions, model))
     try:
-        await _serve(running, *more)
+        await _serve(running, process, listener)
     finally:
         beating.cancel()
 
