@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from coordinator.accounts.accounts import Accounts
@@ -25,6 +26,7 @@ from coordinator.billing.billing import Billing
 from coordinator.billing.maintenance import Maintenance
 from coordinator.clock import now_ms
 from coordinator.config import Config
+from coordinator.current_catalog import CurrentCatalog, prices
 from coordinator.dashboard.feed import Feed
 from coordinator.downloads import read_downloads
 from coordinator.history.recorder import Recorder
@@ -46,6 +48,7 @@ from coordinator.ledger.writer import LedgerWriter
 from coordinator.operating.orders_feed import OrdersFeed
 from coordinator.prompt_count.counter import PromptCounter
 from coordinator.prompt_count.vocabulary_files import VocabularyFiles
+from coordinator.reload import Reload
 from coordinator.store.database import Database
 from coordinator.store.engines import sqlite_file
 from coordinator.store.reading import Reader
@@ -57,7 +60,6 @@ from program.catalog import load_catalog
 from program.otel import tracer
 from program.secret_files import read_secret
 from program.settings import ConfigError
-from wire.catalog import Catalog
 
 log = logging.getLogger("supernet.server")
 
@@ -70,6 +72,11 @@ class Running:
     services: Services
     store: Store
     reader: Reader
+
+    @cached_property
+    def reload(self) -> Reload:
+        parts = self.services
+        return Reload(self.config.catalog, parts.catalog, self.store, parts.billing, parts.hub, parts.network.feed)
 
     @property
     def maintenance(self) -> Maintenance:
@@ -84,7 +91,7 @@ class Running:
 @contextmanager
 def assembled(config: Config) -> Iterator[Running]:
     """Open everything; raises ConfigError, StoreError with a text for the operator."""
-    catalog, shared = load_catalog(config.catalog), bool(config.cluster)
+    catalog, shared = CurrentCatalog(load_catalog(config.catalog)), bool(config.cluster)
     with (
         closing(Database(config.db, serve=True, shared=shared, name=config.replica_name)) as database,
         Store(database) as store,
@@ -196,14 +203,11 @@ def _secret(name: str, file: Path | None) -> bytes | None:
         raise ConfigError(f"--{name.replace('_', '-')}: {error}") from None
 
 
-def _billing(config: Config, database: Database, catalog: Catalog, ledger: LedgerWriter) -> Billing:
+def _billing(config: Config, database: Database, catalog: CurrentCatalog, ledger: LedgerWriter) -> Billing:
     """Settle what an earlier process left open, record the catalog's prices, and make the Billing."""
     at_ms = now_ms()
     ended = recover(database, config.worker_share_bps, at_ms)
     if ended:
         log.warning("%d requests ran when the coordinator ended: what was delivered of them is billed", ended)
-    prices = {spec.id: (spec.price.prompt, spec.price.completion) for spec in catalog.models}
-    prices |= {spec.id: (0, spec.price) for spec in catalog.media}  # of a unit (media/price.py)
-    return Billing(
-        ledger, pin(database, prices, at_ms), Units(config.sogni_nano), config.worker_share_bps, database.replica
-    )
+    tariffs = pin(database, prices(catalog.now), at_ms)
+    return Billing(ledger, tariffs, Units(config.sogni_nano), config.worker_share_bps, database.replica)

@@ -1,13 +1,14 @@
 """The server process: its parts, uvicorn with its limits, side tasks, signals, and the order in which all of it ends.
 
 On SIGTERM the coordinator is no longer ready and takes no new jobs, running answers finish (within drain_s), workers
-are sent away, then connections close. A second signal ends the process at once.
+are sent away, then connections close. A second signal ends the process at once. On SIGHUP it reads the catalog again.
 """
 
 import asyncio
 import errno
 import json
 import logging
+import signal
 import socket
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -174,6 +175,7 @@ async def serve(running: Running, server: Server, listener: socket.socket) -> No
             tasks.create_task(_named("history", services.recorder.run())),
             tasks.create_task(_named("orders", services.orders.run())),
             tasks.create_task(_named("artefacts", Sweeper(services.artefacts).run())),
+            tasks.create_task(_named("catalog", running.reload.run())),
         ]
         if running.store.database.shared:
             upkeep = Replicas(
@@ -215,6 +217,7 @@ def run(config: Config, as_json: bool) -> int:
     before the rest is open waits for it.
     """
     config.check_cluster()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # one that comes too early waits
     with listen(config) as listener, assembled(config) as running:
         log.info("database: %s", running.store.database.name)
         if running.services.joined is not None:
@@ -227,5 +230,7 @@ def run(config: Config, as_json: bool) -> int:
         server = make_server(running, started)
         garbage.set_aside()
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+            runner.get_loop().add_signal_handler(signal.SIGHUP, running.reload.wanted.set)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
             runner.run(serve(running, server, listener))
         return 1 if server.force_exit or server.starts_anew else 0

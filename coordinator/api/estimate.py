@@ -10,11 +10,11 @@ from starlette.responses import JSONResponse, Response
 from coordinator.accounts.accounts import Accounts
 from coordinator.api.query import only, whole_number
 from coordinator.billing.billing import Billing
+from coordinator.current_catalog import CurrentCatalog
 from coordinator.ledger.pricing import CURRENCIES, TOKEN_TYPES, Tariff, cost, decimal
 from coordinator.media.price import units
 from coordinator.openai.images import DETAILS, Pictures
 from coordinator.openai.media.estimate import read_making
-from wire.catalog import Catalog
 from wire.errors import invalid
 from wire.media_catalog import MediaSpec
 from wire.pictures import MARK_TOKENS, MAX_PICTURES
@@ -28,13 +28,13 @@ class EstimateApi:
 
     accounts: Accounts
     billing: Billing
-    catalog: Catalog
+    catalog: CurrentCatalog
 
     async def show(self, request: Request) -> Response:
         self.accounts.authenticate(request.headers, "client")
         model = request.query_params.get("model", "")
-        tariff = self.billing.tariff(model)
-        if (spec := next((spec for spec in self.catalog.media if spec.id == model), None)) is not None:
+        tariff, catalog = self.billing.tariff(model), self.catalog.now
+        if (spec := next((spec for spec in catalog.media if spec.id == model), None)) is not None:
             return self._media(request, spec, tariff)
         only(request, "model", "input_tokens", "max_output_tokens", "images", "image_detail", "token_type")
         prompt = whole_number(request, "input_tokens", 0, 0, MAX_TOKENS)
@@ -43,7 +43,7 @@ class EstimateApi:
         detail = request.query_params.get("image_detail", "auto")
         if detail not in DETAILS:
             raise invalid("image_detail", f"Invalid 'image_detail': supported values are {_listed(DETAILS)}.")
-        if pictures and not (shown := Pictures(self.catalog.get(model), self.catalog)).seen:
+        if pictures and not (shown := Pictures(catalog.get(model), catalog)).seen:
             raise invalid("images", f"Invalid 'images': {shown.text_only}.")
         picture_tokens = pictures * (DETAILS[detail] + MARK_TOKENS)
         token_type = _token_type(request)

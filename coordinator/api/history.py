@@ -141,7 +141,7 @@ class HistoryApi:
     # ---- inside --------------------------------------------------------------------------------------------------
 
     def _specs(self) -> list[Spec]:
-        catalog = self.models.catalog
+        catalog = self.models.catalog.now
         return [*catalog.models, *catalog.media]
 
     def _spec(self, model: str) -> Spec:

@@ -41,11 +41,11 @@ class ImagesApi:
     artefacts: Artefacts
 
     async def generate(self, request: Request) -> Response:
-        ready = ready_now(self.intake.hub.dispatch, self.intake.catalog)
+        ready = ready_now(self.intake.hub.dispatch, self.intake.catalog.now)
         return await self.intake.once(request, partial(parse_generation, ready), self._answer)
 
     async def edit(self, request: Request) -> Response:
-        ready = ready_now(self.intake.hub.dispatch, self.intake.catalog)
+        ready = ready_now(self.intake.hub.dispatch, self.intake.catalog.now)
         return await self.intake.once(request, partial(parse_edit, ready), self._answer, MAX_FORM_BYTES)
 
     async def _answer(self, request: Request, drawing: Drawing, admitted: Admitted) -> Response:

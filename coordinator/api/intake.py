@@ -28,6 +28,7 @@ from coordinator.artefacts.artefacts import Artefacts
 from coordinator.artefacts.filter import MediaFilter
 from coordinator.billing.billing import Billing, Ended, OpenBill, RunsElsewhere, behind
 from coordinator.cluster.protocol.ids import job_id
+from coordinator.current_catalog import CurrentCatalog
 from coordinator.dispatch.effects import JobEnd
 from coordinator.filled import Filled
 from coordinator.hub.answers import Answers
@@ -70,7 +71,7 @@ class Intake:
 
     hub: Hub
     accounts: Accounts
-    catalog: Catalog
+    catalog: CurrentCatalog
     billing: Billing
     admission: Admission
     count: Count
@@ -111,7 +112,7 @@ class Intake:
                 return await self._replayed(run, principal.account)
             ended = partial(self._ended, run)
             try:
-                job = await self.aside(len(body), partial(parse, body, self.catalog, request.headers))
+                job = await self.aside(len(body), partial(parse, body, self.catalog.now, request.headers))
                 del body  # an answer can take long
                 await places.aclose()
                 response = await answer(request, job, Admitted(principal, run, request.scope["request_id"]))

@@ -9,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from coordinator.accounts.accounts import Accounts
+from coordinator.current_catalog import CurrentCatalog
 from coordinator.hub.hub import Hub
 from coordinator.openai.media.models import KINDS, Makers, kinds, media_model_object
 from coordinator.openai.models import Served, model_object
-from wire.catalog import Catalog, ModelSpec
+from wire.catalog import ModelSpec
 from wire.errors import invalid
 from wire.media_catalog import MediaSpec
 
@@ -28,7 +29,7 @@ class ModelsApi:
 
     hub: Hub
     accounts: Accounts
-    catalog: Catalog
+    catalog: CurrentCatalog
     created: int = field(default_factory=lambda: int(time.time()))
 
     async def list(self, request: Request) -> Response:
@@ -37,15 +38,15 @@ class ModelsApi:
         if wanted not in (CHAT, *KINDS):
             listed = ", ".join(map(repr, (CHAT, *KINDS)))
             raise invalid("type", f"Invalid 'type': supported values are {listed}.")
-        data = [self._object(spec) for spec in self.catalog.models if wanted == CHAT]
-        data += [self._media_object(spec) for spec in self.catalog.media if wanted in kinds(spec)]
+        data = [self._object(spec) for spec in self.catalog.now.models if wanted == CHAT]
+        data += [self._media_object(spec) for spec in self.catalog.now.media if wanted in kinds(spec)]
         return JSONResponse({"object": "list", "data": data})
 
     async def show(self, request: Request) -> Response:
         self.accounts.authenticate(request.headers, "client")
         name = request.path_params["model_id"]
-        media = next((spec for spec in self.catalog.media if spec.id == name), None)
-        return JSONResponse(self.told(media or self.catalog.get(name)))
+        media = next((spec for spec in self.catalog.now.media if spec.id == name), None)
+        return JSONResponse(self.told(media or self.catalog.now.get(name)))
 
     def told(self, spec: ModelSpec | MediaSpec) -> dict[str, Any]:
         """The object of one model, whatever it makes."""

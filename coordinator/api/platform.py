@@ -96,16 +96,16 @@ class PlatformTools:
 
     def ready(self) -> Ready:
         """What workers have ready now."""
-        return ready_now(self.intake.hub.dispatch, self.intake.catalog)
+        return ready_now(self.intake.hub.dispatch, self.intake.catalog.now)
 
     def _tools(self) -> frozenset[str]:
         """Names of the tools that somebody serves, looked up once a second at most: each chat asks."""
-        if self.mode == "off" or not self.intake.catalog.media:
+        if self.mode == "off" or not self.intake.catalog.now.media:
             return frozenset()
         now = self.intake.hub.now()
         if now - self._look.at >= LOOK_S:
             self._look.at, self._look.contexts = now, {}
-            self._look.tools = served(self.intake.catalog.media, self.ready())
+            self._look.tools = served(self.intake.catalog.now.media, self.ready())
         return self._look.tools
 
     def _context(self, job: ChatJob) -> int:
@@ -153,7 +153,7 @@ class _Request:
         workshop = Workshop(
             account=self._admitted.principal.account,
             token_type=self._job.token_type,
-            catalog=self._tools.intake.catalog.media,
+            catalog=self._tools.intake.catalog.now.media,
             ready=self._tools.ready,
             library=self._tools.artefacts,
             handles=self._handles,

@@ -14,6 +14,7 @@ from coordinator.artefacts.artefacts import Artefacts
 from coordinator.artefacts.filter import MediaFilter
 from coordinator.billing.billing import Billing
 from coordinator.config_readers import Role
+from coordinator.current_catalog import CurrentCatalog
 from coordinator.history.recorder import Recorder
 from coordinator.hub.attempts import Attempts
 from coordinator.hub.hub import Hub
@@ -25,7 +26,6 @@ from coordinator.operating.orders_feed import OrdersFeed
 from coordinator.prompt_count.counter import PromptCounter
 from coordinator.rounds.offer import Mode
 from coordinator.videos.films import Films
-from wire.catalog import Catalog
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Services:
 
     hub: Hub
     accounts: Accounts
-    catalog: Catalog
+    catalog: CurrentCatalog
     ledger: LedgerWriter
     billing: Billing
     quota: Quota

@@ -155,7 +155,7 @@ class Connection:
         return balances_json(found, self._intake.billing.units)
 
     def _models(self) -> Json:
-        online = {spec: self._intake.hub.dispatch.online(spec.id) for spec in self._intake.catalog.models}
+        online = {spec: self._intake.hub.dispatch.online(spec.id) for spec in self._intake.catalog.now.models}
         return {spec.id: model_info(spec, now.workers, now.context) for spec, now in online.items() if now.workers}
 
     # ---- what it says --------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ class Connection:
 
     async def _begin(self, said: Said) -> bool:
         """Begin a job, or say why not. Raises SupernetError where it has no id of its own to be told under."""
-        size, catalog = len(said.data), self._intake.catalog
+        size, catalog = len(said.data), self._intake.catalog.now
         body = await self._intake.aside(size, partial(loaded, said.data))
         job = job_id(body)
         if job in self._jobs:

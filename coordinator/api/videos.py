@@ -44,7 +44,7 @@ class VideosApi:
     films: Films
 
     async def create(self, request: Request) -> Response:
-        ready = ready_now(self.intake.hub.dispatch, self.intake.catalog)
+        ready = ready_now(self.intake.hub.dispatch, self.intake.catalog.now)
         return await self.intake.once(request, partial(parse_film, ready), self._create, MAX_FORM_BYTES)
 
     async def _create(self, request: Request, asked: video_request.Film, admitted: Admitted) -> Response:

@@ -15,13 +15,13 @@ from coordinator.accounts.accounts import Accounts
 from coordinator.accounts.keys_in_use import Principal
 from coordinator.admission.dials import Dials
 from coordinator.admission.useless_frames import AccountBudgets, Waits, useless_share
+from coordinator.current_catalog import CurrentCatalog
 from coordinator.hub.buffers import Close, Outbox
-from coordinator.hub.hub import ENDED, Hub
+from coordinator.hub.hub import ENDED, Hub, Said
 from coordinator.openai.chat_response import error_body
 from coordinator.scheduler.offers import taken
 from coordinator.scheduler.state import Peer
 from program.useless_frames import UselessFrames
-from wire.catalog import Catalog
 from wire.codec import MAX_BEFORE_WELCOME_BYTES, encode, to_coordinator
 from wire.errors import (
     CLOSE_HELLO_TIMEOUT,
@@ -57,7 +57,7 @@ class WorkerSocket:
 
     hub: Hub
     accounts: Accounts
-    catalog: Catalog
+    catalog: CurrentCatalog
     waits: Waits = field(default_factory=Waits)
     budgets: AccountBudgets = field(default_factory=AccountBudgets)
     dials: Dials = field(default_factory=Dials)
@@ -85,8 +85,8 @@ class WorkerSocket:
             return
         try:
             await socket.accept(SUBPROTOCOL)
-            hello = await self._hello(socket, principal)
-            await self._serve(socket, hello, Peer(secrets.token_hex(8), principal.account, principal.key))
+            said = await self._hello(socket, principal)
+            await self._serve(socket, said, Peer(secrets.token_hex(8), principal.account, principal.key))
         except Refusal as refusal:
             if refusal.code == CLOSE_PROTOCOL_ERROR:
                 self.waits.begin(principal.account, self.hub.now())
@@ -104,7 +104,7 @@ class WorkerSocket:
     # ---- hello ---------------------------------------------------------------------------------------------------
 
     async def _hello(self, socket: WebSocket, principal: Principal) -> Hello:
-        """Read the first frame, with the offers that this network takes. Raises Refusal, or WebSocketDisconnect."""
+        """Read the first frame. Raises Refusal, or WebSocketDisconnect."""
         try:
             async with asyncio.timeout(HELLO_TIMEOUT_S):
                 event = await socket.receive()
@@ -117,9 +117,6 @@ class WorkerSocket:
         if not self.accounts.in_use(principal.key):
             error = SupernetError(ErrorCode.INVALID_API_KEY, ENDED)
             raise Refusal(error, CLOSE_UNAUTHORIZED)
-        hello, left_out = taken(hello, self.catalog)
-        for sentence in left_out:
-            await _send_error(socket, SupernetError(ErrorCode.MODEL_NOT_FOUND, sentence))
         return hello
 
     def _decode_hello(self, frame: str | bytes) -> Hello:
@@ -142,9 +139,12 @@ class WorkerSocket:
 
     # ---- frames --------------------------------------------------------------------------------------------------
 
-    async def _serve(self, socket: WebSocket, hello: Hello, peer: Peer) -> None:
+    async def _serve(self, socket: WebSocket, said: Hello, peer: Peer) -> None:
         """Exchange frames until one direction ends. A socket that dropped may be resumed, a closed one may not."""
-        outbox = self.hub.join(hello, peer)
+        hello, told = taken(said, self.catalog.now, self.hub.cell.catalog.outgoing)
+        for sentence in told:
+            await _send_error(socket, SupernetError(ErrorCode.MODEL_NOT_FOUND, sentence))
+        outbox = self.hub.join(hello, peer, Said(said, told))
         reading = asyncio.create_task(self._read(socket, peer, outbox), name=f"read {peer.session}")
         writing = asyncio.create_task(self._write(socket, outbox), name=f"write {peer.session}")
         resumable = True

@@ -95,7 +95,7 @@ class Billing:
         self.units = units
         self.share_bps = share_bps
         self._ledger = ledger
-        self._tariffs = tariffs
+        self.tariffs = tariffs  # of the catalog as it is now
         self._edge = edge
         self._bills: dict[str, OpenBill] = {}
 
@@ -109,11 +109,11 @@ class Billing:
 
     def tariff(self, model: str) -> Tariff:
         """The price of a model. Raises model_not_found."""
-        if model not in self._tariffs:
-            known = ", ".join(self._tariffs)
+        if model not in self.tariffs:
+            known = ", ".join(self.tariffs)
             message = f"There is no model {model[:128]!r}. Models: {known}."
             raise SupernetError(ErrorCode.MODEL_NOT_FOUND, message, param="model")
-        return self._tariffs[model]
+        return self.tariffs[model]
 
     async def open(
         self, name: str, job: ClientRequest, principal: Principal, claim: Claim | None, request_id: str | None

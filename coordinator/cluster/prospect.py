@@ -17,6 +17,7 @@ class Prospect:
     dispatch: Dispatch
     pictures: Pictures
     jobs: Jobs
+    catalog: str
     _now: float
 
     @property
@@ -62,6 +63,11 @@ class Prospect:
         """What the whole network has for a model now."""
         stay, leave = (self.pictures.stocks(model, self._now, leaving=leaving) for leaving in (False, True))
         return together(self.dispatch.online(model), (stock for _, stock in stay + leave))
+
+    def catalogs_differing(self) -> int:
+        """How many other replicas have another catalog; of earlier versions nobody knows."""
+        theirs = (picture.catalog for _, picture, _ in self.pictures.all(self._now))
+        return sum(catalog not in ("", self.catalog) for catalog in theirs)
 
     def oldest_picture_s(self) -> float:
         """How long ago the quietest of the other replicas said how it is; 0 without others."""

@@ -66,6 +66,7 @@ class Replica(Prospect):
         self.arrivals.who_has = self.network.peers.who_has
         self.departure = Departure(self.dispatch, self.arrivals.age_s)
         self.lag_s = 0.0  # how late the shell's loop runs, by its own measure
+        self.catalog = ""  # its fingerprint
         self._now = 0.0
 
     # ---- workers -------------------------------------------------------------------------------------------------
@@ -200,7 +201,13 @@ class Replica(Prospect):
             stocks = self.dispatch.stocks(now)
             leaving, workers = self.departure.leaving, len(self.dispatch.workers)
             ours = replace(
-                self._ours, leaving=leaving, models=stocks, workers=workers, streams=self.running(), lag_s=self.lag_s
+                self._ours,
+                catalog=self.catalog,
+                leaving=leaving,
+                models=stocks,
+                workers=workers,
+                streams=self.running(),
+                lag_s=self.lag_s,
             )
             if self.pictures.due(ours, now):
                 self.network.ours = ours

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from coordinator.clock import now_ms
+from coordinator.current_catalog import CurrentCatalog, specs
 from coordinator.dashboard.idle import Network, Why, why_idle
 from coordinator.dashboard.looks import Look, from_text, to_text, together
 from coordinator.dashboard.snapshots import Changes, NetworkSnapshot, WorkerSnapshot, changes
@@ -28,7 +29,7 @@ from coordinator.dashboard.view import (
 )
 from coordinator.dashboard.watch import Watch
 from coordinator.hub.hub import Hub
-from wire.catalog import Catalog, ModelSpec
+from wire.catalog import ModelSpec
 from wire.errors import ErrorCode, SupernetError
 from wire.media_catalog import MediaSpec
 
@@ -72,11 +73,10 @@ class Feed:
     """
 
     def __init__(
-        self, hub: Hub, catalog: Catalog, healthy: Callable[[], bool] = lambda: True, others: Others = _nobody
+        self, hub: Hub, catalog: CurrentCatalog, healthy: Callable[[], bool] = lambda: True, others: Others = _nobody
     ) -> None:
         self._hub = hub
-        self._models: tuple[ModelSpec | MediaSpec, ...] = (*catalog.models, *catalog.media)
-        self.names = tuple(spec.id for spec in self._models)
+        self._catalog = catalog
         self._healthy = healthy
         self._watch = Watch()
         self._watching: Counter[str | None] = Counter()
@@ -95,6 +95,11 @@ class Feed:
         self._looks: list[Look] = []  # of the other replicas
         self._looked_ms = 0
         self._own: tuple[int, Look] | None = None  # of this one, and when
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The models of the catalog."""
+        return tuple(specs(self._catalog.now))
 
     async def run(self) -> None:
         """Take a snapshot every SNAPSHOT_S seconds while anybody watches, until cancelled."""
@@ -208,7 +213,7 @@ class Feed:
             workers = self._watch.snapshot(
                 dispatch.workers, dispatch.resting(now), now, wall_ms, dispatch.orders.standing()
             )
-            waiting = {spec.id: dispatch.online(spec.id).waiting for spec in self._models}
+            waiting = {model: dispatch.online(model).waiting for model in specs(self._catalog.now)}
             self._own = wall_ms, Look(workers, waiting, tuple(self._watch.history))
         return self._own[1]
 
@@ -242,10 +247,10 @@ class Feed:
         if before is not None and before.number == self._number:
             return before
         assert self._snapshot is not None, "there is a snapshot first"
-        changed = None
+        models, changed = tuple(specs(self._catalog.now).values()), None
         if before is not None and before.number == self._number - 1 and self._changes is not None:
-            changed = change_text(self._snapshot, self._changes, self._models, viewer)
-        view = self._views[viewer] = _View(self._number, self._snapshot, self._models, viewer, changed)
+            changed = change_text(self._snapshot, self._changes, models, viewer)
+        view = self._views[viewer] = _View(self._number, self._snapshot, models, viewer, changed)
         return view
 
 

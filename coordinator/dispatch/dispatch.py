@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Sequence
 
 from coordinator.artefact import Artefact
 from coordinator.dispatch import (
+    catalog_changes,
     deadlines,
     drain,
     ends,
@@ -47,6 +48,7 @@ class Dispatch(Outlook):
         self._state = State(self.limits, replica)
         self.learned = Learned(self._state)
         self.orders = orders.Orders(self._state)
+        self.catalog = catalog_changes.CatalogChanges(self._state)
 
     def give_out(self, version: str) -> None:
         """Tell workers from now on that this is the newest version of theirs which can be had here."""
@@ -200,6 +202,7 @@ class Dispatch(Outlook):
         """To be called four times a second: deadlines, and acknowledgements that have waited long enough."""
         state = self._state
         orders.step(state, now)
+        catalog_changes.step(state)
         for job in list(state.jobs.values()):
             deadlines.check_client(state, job, now)
         for worker in list(state.fleet.workers.values()):

@@ -9,6 +9,7 @@ from coordinator.dispatch.poison import PoisonList
 from coordinator.scheduler import candidates
 from coordinator.scheduler.fleet import Fleet
 from coordinator.scheduler.job_queue import JobQueue
+from coordinator.scheduler.offers import Outgoing
 from coordinator.scheduler.quarantine import Quarantine
 from coordinator.scheduler.state import Counters, Job, Lease, Limits, WorkerOrder
 from coordinator.scheduler.workers import Worker
@@ -23,6 +24,7 @@ class State:
     limits: Limits
     replica: str = ""  # this coordinator's name among several
     newest: str = ""  # of the worker's versions that this coordinator gives out
+    outgoing: Outgoing = field(default_factory=dict)  # removed models whose jobs have not ended
     elsewhere: frozenset[str] = frozenset()  # models that other cells serve
     jobs: dict[str, Job] = field(default_factory=dict)  # those that have not ended, by id
     poison: PoisonList = field(default_factory=PoisonList)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from coordinator.clock import now_ms
+from coordinator.current_catalog import CurrentCatalog, specs
 from coordinator.dispatch.effects import Failed, JobEnd, Stopped
 from coordinator.history.figures import ALL, HOUR_MS, MINUTE_MS, Sums
 from coordinator.history.minutes import WORKERS_MINUTES, Minutes, Seen
@@ -18,7 +19,6 @@ from coordinator.scheduler.state import JobSpec
 from coordinator.scheduler.workers import Worker
 from coordinator.store.errors import StoreError
 from coordinator.store.store import Store
-from wire.catalog import Catalog
 
 log = logging.getLogger("supernet.history")
 
@@ -34,7 +34,7 @@ class Recorder:
 
     store: Store
     hub: Hub
-    catalog: Catalog
+    catalog: CurrentCatalog
     _minutes: Minutes = field(default_factory=Minutes)
     _pending: deque[tuple[int, Sums]] = field(default_factory=deque)  # what the database has not confirmed
     _number: int = 0  # of the last of them
@@ -112,8 +112,7 @@ class Recorder:
 
     def _seen(self) -> dict[str, Seen]:
         """The models of the catalog as this cell has them, and the whole of it."""
-        models = [spec.id for spec in self.catalog.models] + [spec.id for spec in self.catalog.media]
-        seen = {model: self._model(model) for model in models}
+        seen = {model: self._model(model) for model in specs(self.catalog.now)}
         seen[ALL] = self._all(seen.values())
         return seen
 

@@ -59,6 +59,14 @@ class _Route:
     ended: Callable[[JobSpec, JobEnd], None]
 
 
+@dataclass(frozen=True)
+class Said:
+    """A worker's Hello in its own words, and what it was told of that which is not taken."""
+
+    hello: Hello
+    told: tuple[str, ...] = ()
+
+
 @dataclass
 class _Socket:
     peer: Peer
@@ -87,6 +95,7 @@ class Hub:
         self._log_bounds = LogBounds()
         self._routes: dict[str, _Route] = {}
         self._sockets: dict[str, _Socket] = {}
+        self.said: dict[str, Said] = {}  # by session, for as long as its socket is here
         self._effects: deque[Effect | BusEffect] = deque()
         self._performing = False
 
@@ -104,9 +113,11 @@ class Hub:
 
     # ---- workers -------------------------------------------------------------------------------------------------
 
-    def join(self, hello: Hello, peer: Peer) -> Outbox:
-        """Take a worker whose socket is open and has said hello; what is in the outbox must be written to it."""
+    def join(self, hello: Hello, peer: Peer, said: Said | None = None) -> Outbox:
+        """Take a worker whose socket is open and has said hello; what is in the outbox must be written to it. `hello`:
+        what is taken of what it `said`."""
         socket = self._sockets[peer.session] = _Socket(peer, hello.worker)
+        self.said[peer.session] = said or Said(hello)
         self.perform(self.dispatch.worker_joined(hello, peer, self.now()))
         return socket.outbox
 
@@ -120,6 +131,7 @@ class Hub:
     def left(self, session: str, resumable: bool) -> None:
         """Note that the socket is closed, or as good as that."""
         socket = self._sockets.pop(session, None)
+        self.said.pop(session, None)
         if socket is not None:
             socket.outbox.forget_files()
             if not resumable:

@@ -1,4 +1,4 @@
-"""The versions of the catalog's prices: one that has changed since the last start becomes a new version.
+"""The versions of the catalog's prices: one that has changed since it was read last becomes a new version.
 
 Beside replicas that run, a catalog from before theirs sets no prices: it takes those that stand in the database. Else
 they would flip with every start while replicas are upgraded one by one.
@@ -23,14 +23,15 @@ LISTS = "price lists"  # the setting with the hashes of those that have been see
 MOST_LISTS = 100
 
 
-def pin(database: Database, current: Prices, at_ms: int) -> dict[str, Tariff]:
+def pin(database: Database, current: Prices, at_ms: int, meant: bool = False) -> dict[str, Tariff]:
     """Record the current prices: one that has changed becomes a new version. Returns the tariff of each model.
 
-    `current`: model -> nano-dollars per token of prompt and completion.
+    `current`: model -> nano-dollars per token of prompt and completion. `meant`: the operator has changed them just
+    now, so they are the newest, even if there were such prices before.
     """
     with database.transaction() as connection:
         wait(connection, Lock.PRICES)
-        sets = _newest(connection, current) or not _beside_others(connection, database.replica)
+        sets = _newest(connection, current, meant) or not _beside_others(connection, database.replica)
         last: dict[str, Tariff] = {}
         for row in connection.execute(select(prices).order_by(prices.c.model, prices.c.version)):
             last[row.model] = Tariff(row.version, row.prompt, row.completion)
@@ -48,15 +49,15 @@ def pin(database: Database, current: Prices, at_ms: int) -> dict[str, Tariff]:
     return pinned
 
 
-def _newest(connection: Connection, current: Prices) -> bool:
-    """Whether no other price list has been seen since this one was; one that is new is the newest."""
+def _newest(connection: Connection, current: Prices, meant: bool) -> bool:
+    """Whether no other price list has been seen since this one was; one that is new, or `meant`, is the newest."""
     digest = sha256(json.dumps(sorted(current.items())).encode()).hexdigest()
     found = connection.execute(select(settings.c.value).where(settings.c.name == LISTS)).scalar()
     known: list[str] = json.loads(found) if found else []
-    if digest in known:
+    if digest in known and not meant:
         return digest == known[-1]
     connection.execute(delete(settings).where(settings.c.name == LISTS))
-    value = json.dumps([*known, digest][-MOST_LISTS:])
+    value = json.dumps([*(one for one in known if one != digest), digest][-MOST_LISTS:])
     connection.execute(insert(settings).values(name=LISTS, value=value))
     return True
 

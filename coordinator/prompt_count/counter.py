@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+from coordinator.current_catalog import CurrentCatalog
 from coordinator.prompt_count.environment import ROOT, environment
 from coordinator.prompt_count.template import Marks
 from coordinator.prompt_count.texts import special_tokens, texts, unasked
 from coordinator.prompt_count.vocabulary_files import VocabularyFiles
 from coordinator.scheduler.work import PromptCount
-from wire.catalog import Catalog, ModelSpec
+from wire.catalog import ModelSpec
 from wire.chat import ChatRequest
 
 log = logging.getLogger("supernet.prompt_count")
@@ -51,7 +52,7 @@ class PromptCounter:
 
     def __init__(
         self,
-        catalog: Catalog,
+        catalog: CurrentCatalog,
         files: VocabularyFiles,
         *,
         command: Sequence[str] = CHILD,
@@ -71,7 +72,7 @@ class PromptCounter:
         """Have a request's prompt counted; the number goes into `prompt`, or never does. Returns at once."""
         if not isinstance(request, ChatRequest):
             return
-        spec = self._catalog.get(model)
+        spec = self._catalog.now.get(model)
         asked = _Asked(prompt, spec, request, tuple(texts(request, spec.format)))
         if self._queue.full() or self._characters + asked.characters > WAITING_CHARACTERS:
             return
@@ -101,7 +102,7 @@ class PromptCounter:
         tokens, more = unasked(asked.request, marks)
         total = special_tokens(asked.request) + tokens
         for text in (*asked.texts, *more):
-            name = blake2b(f"{asked.spec.id}\0{text}".encode("utf-8", "replace"), digest_size=16).digest()
+            name = blake2b(f"{path}\0{text}".encode("utf-8", "replace"), digest_size=16).digest()
             if name not in self._known:
                 self._remember(name, await self._tokens(asked.spec, path, text))
             self._known.move_to_end(name)

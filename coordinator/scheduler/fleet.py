@@ -231,6 +231,30 @@ class Fleet:
             self.pool(model).leave(worker)
 
 
+def reoffer(fleet: Fleet, worker: Worker, hello: Hello, now: float) -> None:
+    """Other offers of this worker are taken from now on. What it has shown of those that stay stands, and the leases of
+    those that go end as they would have."""
+    for model in worker.replicas:
+        fleet.pool(model).leave(worker)
+    before, worker.hello, worker.replicas = worker.replicas, hello, _replicas(hello)
+    for model, replica in worker.replicas.items():
+        if model in before:
+            before[model].offer = replica.offer
+            worker.replicas[model] = before[model]
+        else:
+            replica.held = sum(lease.model == model for lease in worker.leases.values())
+    fleet.count(worker, now)
+
+
+def withdraw(fleet: Fleet, model: str) -> None:
+    """No worker serves the model any more, whatever it says."""
+    for worker in fleet.workers.values():
+        if worker.replicas.pop(model, None) is not None:
+            fleet.pool(model).leave(worker)
+    fleet.pools.pop(model, None)
+    fleet.last_left.pop(model, None)
+
+
 def _next_attempt(worker: Worker, job: Job) -> int:
     """A number that no attempt of the job has had, at any worker of any cell: what is uploaded is known by it. A cell
     that died may have begun some that nobody has counted, so each leg has numbers of its own. Of a version that gave

@@ -31,6 +31,8 @@ class ClusterMetrics(Collector):
         yield _gauge("orphans", "Those of them whose replica is gone, or that are in none.", orphans)
         oldest = self._replica.oldest_picture_s()
         yield _gauge("picture_age_seconds", "Since the quietest other replica said how it is.", oldest)
+        differing = "Other replicas whose catalog is not the one of this replica, as they say."
+        yield _gauge("catalogs_differing", differing, self._replica.catalogs_differing())
         yield _counts("bus_lost", "Messages that the bus did not carry, by why.", lost)
         yield _count("bus_reconnects", "Connections to the bus that were lost.", bus.losses)
         yield _count("lane_gaps", "Gaps in what other replicas sent.", self._replica.post.lanes.gaps)

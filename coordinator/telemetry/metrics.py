@@ -16,11 +16,11 @@ from prometheus_client.registry import Collector
 
 from coordinator.artefacts.artefacts import Counted
 from coordinator.cluster.replica import Replica
+from coordinator.current_catalog import CurrentCatalog, specs
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import Failed, Finished, JobEnd, Stopped
 from coordinator.ledger.writer import LedgerWriter
 from coordinator.scheduler.state import JobSpec
-from wire.catalog import Catalog
 from wire.chat import LEAST_MS
 from wire.media import MediaRequest
 from wire.media_tools import TOOLS
@@ -44,7 +44,7 @@ class Metrics:
     """
 
     def __init__(
-        self, dispatch: Dispatch | Replica, catalog: Catalog, ledger: LedgerWriter, media: Counted | None = None
+        self, dispatch: Dispatch | Replica, catalog: CurrentCatalog, ledger: LedgerWriter, media: Counted | None = None
     ) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(_State(dispatch, catalog, ledger, media or Counted()))
@@ -131,12 +131,14 @@ def _outcome(end: JobEnd) -> str:
 class _State(Collector):
     """What is read at a scrape: workers, slots, queue, and dispatch's own counters."""
 
-    def __init__(self, dispatch: Dispatch | Replica, catalog: Catalog, ledger: LedgerWriter, media: Counted) -> None:
+    def __init__(
+        self, dispatch: Dispatch | Replica, catalog: CurrentCatalog, ledger: LedgerWriter, media: Counted
+    ) -> None:
         self._media = media
         self._dispatch = dispatch
         # Of several replicas each tells of its own workers: whoever wants the sum adds them up.
         self._cell = dispatch.dispatch if isinstance(dispatch, Replica) else dispatch
-        self._models = [spec.id for spec in catalog.models] + [spec.id for spec in catalog.media]
+        self._catalog = catalog
         self._ledger = ledger
 
     def collect(self) -> Iterator[Metric]:
@@ -161,7 +163,7 @@ class _State(Collector):
             "waiting": _models("queue_jobs", "Jobs that wait for a slot."),
             "context": _models("context_tokens", "The largest context of a slot."),
         }
-        for model in self._models:
+        for model in specs(self._catalog.now):
             online = asdict(self._cell.online(model))
             for name, family in families.items():
                 family.add_metric([model], online[name])

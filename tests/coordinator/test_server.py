@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -151,6 +152,32 @@ def test_a_key_of_another_database_is_told_from_a_mistyped_one(
         answer = httpx.get(server[1] + "/v1/models", headers={"authorization": f"Bearer {wrong}"})
         assert answer.status_code == 401
         assert says in answer.json()["error"]["message"]
+
+
+def test_sighup_has_the_catalog_read_again_and_ends_nothing(
+    server: tuple[subprocess.Popen[str], str], tmp_path: Path
+) -> None:
+    process, url = server
+    assert process.stderr is not None
+
+    def said(part: str) -> str:
+        assert process.stderr is not None
+        return next(str(line["message"]) for line in map(json.loads, process.stderr) if part in line["message"])
+
+    key = command(tmp_path, "key", "create", "--name", "x", "--scope", "client").stdout.strip()
+    for text, told, there in (
+        ("no: catalog", "stays as it was", {"tiny", "other"}),
+        (CATALOG.replace("id: other", "id: added"), "added added; removed other", {"tiny", "added"}),
+    ):
+        (tmp_path / "models.yaml").write_text(text)
+        process.send_signal(signal.SIGHUP)
+        assert told in said("the catalog")
+        until, headers = time.monotonic() + 20, {"authorization": f"Bearer {key}"}
+        while (answer := httpx.get(url + "/v1/models", headers=headers)).status_code == 401:
+            assert time.monotonic() < until  # it looks for new keys now and then
+        assert {model["id"] for model in answer.json()["data"]} == there
+    process.terminate()
+    assert process.wait(20) == 0
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from coordinator.admission.rate_limits import Rates
 from coordinator.cluster.bus.local_bus import LocalBus, Switchboard
 from coordinator.cluster.replica import Replica
+from coordinator.current_catalog import CurrentCatalog
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import Failed, Finished, Report
 from coordinator.ledger.writer import LedgerWriter
@@ -55,7 +56,7 @@ def samples() -> dict[str, Samples]:
 
 
 def of_a_coordinator() -> Samples:
-    metrics = Metrics(Dispatch(), parse(CATALOG, "test"), LedgerWriter(cast(Any, None)))
+    metrics = Metrics(Dispatch(), CurrentCatalog(parse(CATALOG, "test")), LedgerWriter(cast(Any, None)))
     usage = Usage(prompt=9, cached=3, completion=4, reasoning=1)
     timings = Timings(queued_ms=1, prefill_ms=5, decode_ms=5)
     report = Report(usage, timings, 1, "w", (), 0.1, 0.2, 0.9)

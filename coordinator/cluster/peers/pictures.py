@@ -50,7 +50,7 @@ class Pictures:
         """Whether this one is to go now: the last is a second old, or tells others to send jobs where there is no room,
         or not where there is. If so, it counts as told."""
         self._looked_at = now
-        what = (ours.leaving, ours.role, *(_telling(stock) for stock in ours.models))
+        what = (ours.leaving, ours.role, ours.catalog, *(_telling(stock) for stock in ours.models))
         if self._told is not None and now - self._told_at < (EACH_S if what == self._told else CHANGED_S):
             return False
         self._told, self._told_at = what, now

@@ -45,12 +45,13 @@ class Where:
 @dataclass(frozen=True)
 class Picture:
     """The sender, once a second and when it changes. `speaks`: versions of what replicas say that it understands.
-    `leaving`: it gets no more jobs. `lag_s`: how late its loop runs."""
+    `leaving`: it gets no more jobs. `catalog`: a fingerprint; of older ones none. `lag_s`: how late its loop runs."""
 
     name: Name = ""
     role: Role = "both"
     leaving: bool = False
     version: Name = ""
+    catalog: Name = ""
     speaks: Annotated[tuple[Count, ...], Field(max_length=MAX_VERSIONS)] = ()
     models: Annotated[tuple[ModelStock, ...], Field(max_length=MAX_MODELS)] = ()
     workers: Count = 0

@@ -8,7 +8,7 @@ from tests.coordinator.media_worker import CATALOG, media_worker
 
 async def test_it_is_what_workers_have_ready(start_coordinator: Start) -> None:
     async with start_coordinator(CATALOG) as running:
-        hub, catalog = running.running.services.hub, running.running.services.catalog
+        hub, catalog = running.running.services.hub, running.running.services.catalog.now
         assert ready_now(hub.dispatch, catalog) == Ready()
         async with media_worker(running, "edits", "films"):
             await until(lambda: len(ready_now(hub.dispatch, catalog).offers) == 2)

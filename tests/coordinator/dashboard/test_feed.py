@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from coordinator.current_catalog import CurrentCatalog
 from coordinator.dashboard import feed as module
 from coordinator.dashboard.feed import Feed
 from coordinator.dashboard.view import Viewer
@@ -28,7 +29,7 @@ def hub() -> Hub:
 @pytest.fixture
 def feed(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Feed:
     monkeypatch.setattr(module, "SNAPSHOT_S", 0.01)
-    return Feed(hub, Catalog(default="m", models=MODELS))
+    return Feed(hub, CurrentCatalog(Catalog(default="m", models=MODELS)))
 
 
 def join(hub: Hub, account: str, name: str) -> None:

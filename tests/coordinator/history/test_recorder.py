@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from coordinator.clock import DAY_MS
+from coordinator.current_catalog import CurrentCatalog
 from coordinator.dispatch.effects import Failed, Report, Stopped
 from coordinator.history import reading
 from coordinator.history import recorder as module
@@ -47,7 +48,7 @@ def serving(address: str) -> Iterator[Database]:
 def recorder(serving: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     monkeypatch.setattr(module, "PAUSE_S", 0.0)
     with Store(serving) as store:
-        yield Recorder(store, Hub(), CATALOG)
+        yield Recorder(store, Hub(), CurrentCatalog(CATALOG))
 
 
 def join(hub: Hub, name: str, slots: int = 2) -> None:
@@ -191,7 +192,7 @@ async def test_the_open_minute_is_written_as_a_server_ends_and_the_next_one_goes
     recorder.look(HOUR + 5)
     recorder.job_ended(spec(), Failed("j", SupernetError(ErrorCode.NO_WORKER, "none"), nothing))
     await recorder.close()
-    again = Recorder(recorder.store, recorder.hub, CATALOG)
+    again = Recorder(recorder.store, recorder.hub, CurrentCatalog(CATALOG))
     again._name = "replica of the next start"
     again.look(HOUR + 20)
     again.job_ended(spec(), Failed("j", SupernetError(ErrorCode.NO_WORKER, "none"), nothing))

@@ -25,3 +25,16 @@ def test_beside_replicas_that_run_an_older_catalog_sets_no_prices(postgres: Call
     upgraded.close()
     assert pin(before, older, 5)["m"] == Tariff(3, 1, 2), "nobody else runs: the way back"
     before.close()
+
+
+def test_a_list_that_its_operator_means_is_the_newest_even_if_it_is_one_of_before(postgres: Callable[[], str]) -> None:
+    url = postgres()
+    older, newer = {"m": (1, 2)}, {"m": (1, 3)}
+    one, two = (Database(url, serve=True, shared=True) for _ in range(2))
+    pin(one, older, 1)
+    assert pin(one, newer, 2, meant=True) == {"m": Tariff(2, 1, 3)}
+    assert pin(one, older, 3, meant=True) == {"m": Tariff(3, 1, 2)}, "the way back, beside one that runs"
+    assert pin(two, newer, 4) == {"m": Tariff(3, 1, 2)}, "which has not read it again yet, and is only started anew"
+    assert pin(two, older, 5, meant=True) == {"m": Tariff(3, 1, 2)}
+    one.close()
+    two.close()

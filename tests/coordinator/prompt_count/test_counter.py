@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from coordinator.current_catalog import CurrentCatalog
 from coordinator.prompt_count import counter
 from coordinator.prompt_count.counter import CHILD, PromptCounter
 from coordinator.prompt_count.texts import special_tokens, texts, unasked
@@ -39,7 +40,7 @@ def asked(*contents: str) -> ChatRequest:
 
 @asynccontextmanager
 async def counting(folder: Path, **options: Any) -> AsyncIterator[PromptCounter]:
-    made = PromptCounter(parse(CATALOG, "test"), VocabularyFiles(folder), **options)
+    made = PromptCounter(CurrentCatalog(parse(CATALOG, "test")), VocabularyFiles(folder), **options)
     running = asyncio.create_task(made.run())
     try:
         yield made
@@ -113,7 +114,7 @@ async def test_a_text_that_breaks_the_child_costs_its_own_count_alone(
 
 async def test_a_full_queue_leaves_the_rest_uncounted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counter, "WAITING_CHARACTERS", 5000)
-    made = PromptCounter(parse(CATALOG, "test"), VocabularyFiles(folder))
+    made = PromptCounter(CurrentCatalog(parse(CATALOG, "test")), VocabularyFiles(folder))
     for _ in range(1000):
         made.count("own", asked("x" * 1000), PromptCount())
     assert made._queue.qsize() <= 5

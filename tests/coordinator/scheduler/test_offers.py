@@ -43,3 +43,14 @@ def test_models_are_taken_beside_it() -> None:
     hello, left_out = said(offer(), models=(model, ModelOffer(id="other", context=1, slots=1)))
     assert [(each.id, each.context, each.sha256) for each in hello.models] == [(CHAT.id, CHAT.context, "")]
     assert hello.media == (offer(),) and len(left_out) == 1
+
+
+def test_what_is_on_its_way_out_is_taken_as_before_and_the_worker_is_told() -> None:
+    offers = Hello(worker="w", instance="a", models=(ModelOffer(id=CHAT.id, context=2**24, slots=1),), media=(offer(),))
+    without = CATALOG.model_copy(update={"models": CATALOG.models[1:], "media": ()})
+    hello, told = taken(offers, without, {CHAT.id: CHAT, PAINTER.id: PAINTER})
+    assert hello.models[0].context == CHAT.context and hello.media == (offer(),)
+    assert [sentence.split(" ")[0] for sentence in told] == [CHAT.id, "painter"]
+    assert all("no new jobs" in sentence for sentence in told)
+    hello, told = taken(offers, without)
+    assert not hello.models and not hello.media and len(told) == 2

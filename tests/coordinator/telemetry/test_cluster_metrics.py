@@ -5,6 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from coordinator.admission.rate_limits import Rates
 from coordinator.cluster.bus.local_bus import LocalBus, Switchboard
 from coordinator.cluster.replica import Replica
+from coordinator.current_catalog import CurrentCatalog
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.ledger.writer import LedgerWriter
 from coordinator.scheduler.state import Limits
@@ -18,7 +19,7 @@ ME = "0" * 8
 
 
 def scraped(replica: Replica, bus: LocalBus) -> dict[tuple[str, str], float]:
-    metrics = Metrics(Dispatch(), parse(CATALOG, "test"), LedgerWriter(None))  # type: ignore[arg-type]
+    metrics = Metrics(Dispatch(), CurrentCatalog(parse(CATALOG, "test")), LedgerWriter(None))  # type: ignore[arg-type]
     metrics.register(ClusterMetrics(replica, bus))
     families = text_string_to_metric_families(metrics.exposition("")[0].decode())
     return {(each.name, each.labels.get("why", "")): each.value for family in families for each in family.samples}

@@ -8,6 +8,7 @@ import openai
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from coordinator.current_catalog import CurrentCatalog
 from coordinator.dispatch.dispatch import Dispatch
 from coordinator.dispatch.effects import Failed, Finished, Report
 from coordinator.ledger.writer import LedgerWriter
@@ -145,7 +146,7 @@ async def test_a_scraper_of_openmetrics_is_served_that(coordinator: Coordinator)
 
 def test_what_was_made_is_counted_by_tool_and_its_pipelines_are_there() -> None:
     catalog = load_catalog(None).model_copy(update={"media": (PAINTER,)})
-    metrics = Metrics(Dispatch(), catalog, LedgerWriter(cast(Any, None)))
+    metrics = Metrics(Dispatch(), CurrentCatalog(catalog), LedgerWriter(cast(Any, None)))
     spec = JobSpec("j", "a", "painter", WIDE, 1)
     report = Report(Usage(prompt=0, completion=0), attempts=1, worker="gpus/w")
     blocked = SupernetError(ErrorCode.CONTENT_FILTER, "blocked")
@@ -159,7 +160,7 @@ def test_what_was_made_is_counted_by_tool_and_its_pipelines_are_there() -> None:
 
 
 def test_a_time_too_short_to_be_one_is_no_speed() -> None:
-    metrics = Metrics(Dispatch(), load_catalog(None), LedgerWriter(cast(Any, None)))
+    metrics = Metrics(Dispatch(), CurrentCatalog(load_catalog(None)), LedgerWriter(cast(Any, None)))
     spec = JobSpec("j", "a", "m", ChatRequest(messages=(), max_tokens=9), 1)
     told = Timings(prefill_ms=1e-310, decode_ms=1e-310)
     report = Report(Usage(prompt=9, completion=9), attempts=1, worker="gpus/w", timings=told)
