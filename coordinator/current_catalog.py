@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 
 from wire.catalog import Catalog, ModelSpec
 from wire.media_catalog import MediaSpec
@@ -25,11 +24,6 @@ def prices(catalog: Catalog) -> dict[str, tuple[int, int]]:
     """Nano-dollars per token of prompt and completion; of media the second is the price of a unit (media/price.py)."""
     chat = {spec.id: (spec.price.prompt, spec.price.completion) for spec in catalog.models}
     return chat | {spec.id: (0, spec.price) for spec in catalog.media}
-
-
-def fingerprint(catalog: Catalog) -> str:
-    """The same for two catalogs that say the same, whatever their files look like."""
-    return sha256(catalog.model_dump_json().encode()).hexdigest()[:16]
 
 
 def difference(before: Catalog, after: Catalog) -> str:

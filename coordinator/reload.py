@@ -12,7 +12,7 @@ from pathlib import Path
 from coordinator.billing.billing import Billing
 from coordinator.clock import now_ms
 from coordinator.cluster.replica import Replica
-from coordinator.current_catalog import CurrentCatalog, difference, fingerprint, prices, specs
+from coordinator.current_catalog import CurrentCatalog, difference, prices, specs
 from coordinator.dashboard.feed import Feed
 from coordinator.hub.hub import Hub
 from coordinator.ledger.price_list import pin
@@ -22,6 +22,7 @@ from coordinator.store.store import Store
 from program.catalog import load_catalog
 from program.settings import ConfigError
 from wire.errors import ErrorCode
+from wire.handed_catalog import MAX_CHARS, HandedCatalog, fingerprint, write
 from wire.messages import Error
 
 log = logging.getLogger("supernet.catalog")
@@ -68,9 +69,13 @@ class Reload:
         await self._workers()
 
     def told(self) -> None:
-        """The other replicas hear which catalog this one has."""
+        """Workers are handed the catalog, and the other replicas hear which one this is."""
+        text = write(self.catalog.now)
+        if len(text) > MAX_CHARS:
+            log.warning("the catalog is too large to be handed to workers: each needs the file itself, as --catalog")
+        self.hub.cell.catalog.hand_out(HandedCatalog(text=text) if len(text) <= MAX_CHARS else None)
         if isinstance(self.hub.dispatch, Replica):
-            self.hub.dispatch.catalog = fingerprint(self.catalog.now)
+            self.hub.dispatch.catalog = fingerprint(text)
 
     async def _workers(self) -> None:
         """Look again at what workers have offered, and tell those of which less is taken than before."""

@@ -76,9 +76,11 @@ def setting(
 
 
 def declared(config: type) -> dict[str, Setting]:
-    """Name -> setting, of a dataclass whose fields are all made by `setting`."""
+    """Name -> setting, of a dataclass whose fields are made by `setting`; others are for the program itself."""
     rows = {}
     for field in dataclasses.fields(config):
+        if "setting" not in field.metadata:
+            continue
         row: Setting = field.metadata["setting"]
         metavar = row.metavar or ("yes|no" if row.read is switch else field.name.upper())
         rows[field.name] = dataclasses.replace(row, name=field.name, metavar=metavar)

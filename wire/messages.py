@@ -14,6 +14,7 @@ from wire.blobs import Blob, Need
 from wire.chat import MAX_CALLS, MAX_LOGPROBS, FinishReason, Part, StopText, Timings, TokenCount, TokenId, Usage
 from wire.earnings import Earnings
 from wire.errors import ErrorCode
+from wire.handed_catalog import HandedCatalog
 from wire.idle import Idle
 from wire.media import MediaOffer, Progress, Upload
 from wire.offers import Hardware, ModelOffer, ModelState, Power
@@ -30,8 +31,7 @@ HELLO_TIMEOUT_S = 5.0
 RESUME_WINDOW_S = 60.0  # how long a dropped socket keeps its jobs
 WINDOW_TOKENS = 512  # tokens of one job that may be on the way without an Ack; then its slot pauses
 
-# The longest lists. Each stops at its first fault: a frame of one megabyte, with 340,000 items that lack three fields
-# each, took 10 s and a gigabyte for an error of which one line is told.
+# The longest lists. Each stops at its first fault: 340,000 items that lacked three fields took 10 s and a gigabyte.
 MAX_RESUMED = 1024
 MAX_DELTAS = 4096  # of a step: a worker has 256 slots, and a grammar may force some tokens of each
 MAX_DELTA_TOKENS = 8192  # of one job in a step: a worker of ours sends one
@@ -59,8 +59,8 @@ class Resume(Frozen):
 
 
 class Hello(Frozen):
-    """The first frame of a worker: its name and what it serves. `worker` persists across restarts, `instance` is new
-    with every process."""
+    """The first frame of a worker: what it is called and serves. `worker` persists across restarts, `instance` is new
+    with every process. `catalog`: the fingerprint of the one that it was handed last."""
 
     type: Literal["hello"] = "hello"
     protocol: int = PROTOCOL_VERSION
@@ -72,6 +72,7 @@ class Hello(Frozen):
     models: tuple[ModelOffer, ...] = Field(max_length=32, fail_fast=True)
     media: tuple[MediaOffer, ...] = Field((), max_length=32, fail_fast=True)
     features: tuple[Id, ...] = Field((), max_length=32, fail_fast=True)
+    catalog: Text = ""
     resume: Resume | None = None
 
 
@@ -110,8 +111,7 @@ TokenBytes = Annotated[tuple[Annotated[int, Field(ge=0, le=255)], ...], Field(ma
 
 
 class TokenLogprob(Frozen):
-    """The log-probability of one token, and of those that might have been in its place. `bytes` are the token's own: a
-    token may be a part of a character."""
+    """The log-probability of one token, and of what might be in its place. `bytes`: maybe a part of a character."""
 
     bytes: TokenBytes
     logprob: Logprob
@@ -198,7 +198,7 @@ class Error(Frozen):
     message: Sentence
 
 
-# ---- coordinator -> worker (Blob, Earnings and Idle, each of a file of its own, too) --------------------------
+# ---- coordinator -> worker (Blob, Earnings, HandedCatalog and Idle, each of a file of its own, too) ------------------
 
 
 class KeptJob(Frozen):
@@ -268,8 +268,7 @@ class Drain(Frozen):
 
 
 class Move(Frozen):
-    """This coordinator is about to restart: the worker dials again after a pause, the address that its owner gave it.
-    It ignores any other `url`: workers of earlier versions alone follow one."""
+    """The coordinator restarts: the worker dials home after a pause. A `url` is for workers of earlier versions."""
 
     type: Literal["move"] = "move"
     after_s: Seconds
@@ -293,7 +292,8 @@ ToCoordinator = Annotated[
     Field(discriminator="type"),
 ]
 ToWorker = Annotated[
-    Welcome | Start | Cancel | Ack | Drain | Move | Earnings | Idle | Blob | Error, Field(discriminator="type")
+    Welcome | Start | Cancel | Ack | Drain | Move | Earnings | HandedCatalog | Idle | Blob | Error,
+    Field(discriminator="type"),
 ]
 
 TO_COORDINATOR: TypeAdapter[ToCoordinator] = TypeAdapter(ToCoordinator)

@@ -4,7 +4,7 @@ import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from program.alert_formats import SERVICES, Service
 from program.post import own_target
@@ -12,6 +12,9 @@ from program.settings import ConfigError, number, one_of, setting, switch, whole
 from program.sources import home_folder
 from wire.media_tools import TOOLS, Tool
 from worker.machine.schedule import Schedule, parse
+
+if TYPE_CHECKING:  # --status should not wait for it
+    from wire.handed_catalog import Handed
 
 WORDS = "-"  # --scripted without a file
 MOST_KEY_BYTES = 4096
@@ -99,7 +102,7 @@ class Config:
         "auto|off",
     )
     catalog: Path | None = setting(
-        None, "another models.yaml", Path, "FILE", unset="the one that came with the program"
+        None, "another models.yaml", Path, "FILE", unset="the coordinator's, or the one that came with the program"
     )
     models_dir: Path = setting(
         Path(), "where downloaded weights are kept", Path, "DIR", unset="~/.cache/supernet/models"
@@ -170,6 +173,9 @@ class Config:
     visible_gpus: str | None = setting(
         None, "the GPUs that may be used, as CUDA reads it", variable="CUDA_VISIBLE_DEVICES", unset="all"
     )
+
+    # No setting: the coordinator's catalog, for as long as this process lives (known_models.py).
+    handed: "Handed | None" = None
 
     @property
     def models_cap_bytes(self) -> int | None:

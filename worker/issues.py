@@ -44,6 +44,12 @@ ISSUES: dict[str, Row] = {
     "unconfirmed_file": Row("warning", "Let the worker reach the hub once, or give a sha256 in the catalog."),
     "no_vision": Row("warning", "Text is served all the same. --vision off leaves pictures to other workers."),
     "locked": Row("error", "Look after the other worker that fetches this model, or use another --models-dir."),
+    "not_in_catalog": Row(
+        "error", "Choose another with --model (--models lists what the coordinator has), and restart."
+    ),
+    "catalog_changed": Row(
+        "warning", "Restart the worker to serve what stands there; where --catalog names a file, change that first."
+    ),
     # the machine
     "not_enough_memory": Row("error", "Close other programs, choose a smaller model, or ask for less (--context)."),
     "impossible_wish": Row("error", "Change --slots or --context, or leave them to the plan."),

@@ -54,6 +54,7 @@ from coordinator.scheduler.state import JobSpec
 from coordinator.sogni.paths import ESTIMATE_PATH, SOCKET_PATH
 from coordinator.telemetry.cluster_metrics import ClusterMetrics
 from coordinator.telemetry.metrics import Metrics
+from wire.handed_catalog import CATALOG_PATH
 from wire.media import UPLOAD_PATH
 from wire.messages import WORKER_PATH
 
@@ -129,6 +130,7 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
         *_network(services, models),
         *operator_routes(services, pages.page),
         ("GET", WORKER_PATH, workers.check_key),
+        ("GET", CATALOG_PATH, workers.hand_out),
         ("GET", "/health", monitoring.alive),
         ("GET", "/livez", monitoring.alive),
         ("GET", "/readyz", monitoring.ready),

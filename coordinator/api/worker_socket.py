@@ -101,6 +101,14 @@ class WorkerSocket:
         upgrade = SupernetError(ErrorCode.VERSION_MISMATCH, f"open a websocket with the subprotocol {SUBPROTOCOL}")
         return JSONResponse(error_body(upgrade), UPGRADE_REQUIRED, {"upgrade": "websocket"})
 
+    async def hand_out(self, request: Request) -> Response:
+        """GET of the catalog, for a worker that has not dialled yet: what it is to serve may stand there alone."""
+        self.accounts.authenticate(request.headers, "worker")
+        handed = self.hub.cell.catalog.handed
+        if handed is None:
+            raise SupernetError(ErrorCode.NOT_FOUND, "This coordinator's catalog is too large to be handed out.")
+        return Response(handed.text, media_type="application/json")
+
     # ---- hello ---------------------------------------------------------------------------------------------------
 
     async def _hello(self, socket: WebSocket, principal: Principal) -> Hello:

@@ -8,6 +8,8 @@ from coordinator.dispatch import placing
 from coordinator.dispatch.dispatch_state import State
 from coordinator.scheduler.fleet import reoffer, withdraw
 from coordinator.scheduler.offers import Outgoing
+from coordinator.scheduler.workers import Worker
+from wire.handed_catalog import CATALOG, HandedCatalog, fingerprint
 from wire.messages import Hello
 
 
@@ -21,6 +23,18 @@ class CatalogChanges:
     def outgoing(self) -> Outgoing:
         """Models that were removed, and of which jobs are here."""
         return self._state.outgoing
+
+    @property
+    def handed(self) -> HandedCatalog | None:
+        """What workers are handed; None: it is too large."""
+        return self._state.handed
+
+    def hand_out(self, catalog: HandedCatalog | None) -> None:
+        """This is the catalog that workers are handed, at once and whenever one joins; None: it is too large."""
+        self._state.handed = catalog
+        for worker in self._state.fleet.workers.values():
+            if worker.connected:
+                hand(self._state, worker)
 
     def removed(self, models: Outgoing) -> None:
         """These models, and no others, are not in the catalog any more."""
@@ -36,6 +50,13 @@ class CatalogChanges:
         for model in worker.replicas:
             placing.place(state, model, now)
         state.note("offers taken anew", worker.key, detail=", ".join(worker.replicas))
+
+
+def hand(state: State, worker: Worker) -> None:
+    """Send the worker the catalog, if it understands it and has another one."""
+    handed, hello = state.handed, worker.hello
+    if handed is not None and CATALOG in hello.features and hello.catalog != fingerprint(handed.text):
+        state.send(worker, handed)
 
 
 def step(state: State) -> None:

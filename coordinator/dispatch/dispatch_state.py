@@ -13,6 +13,7 @@ from coordinator.scheduler.offers import Outgoing
 from coordinator.scheduler.quarantine import Quarantine
 from coordinator.scheduler.state import Counters, Job, Lease, Limits, WorkerOrder
 from coordinator.scheduler.workers import Worker
+from wire.handed_catalog import HandedCatalog
 from wire.messages import ToWorker
 
 
@@ -24,6 +25,7 @@ class State:
     limits: Limits
     replica: str = ""  # this coordinator's name among several
     newest: str = ""  # of the worker's versions that this coordinator gives out
+    handed: HandedCatalog | None = None  # to workers
     outgoing: Outgoing = field(default_factory=dict)  # removed models whose jobs have not ended
     elsewhere: frozenset[str] = frozenset()  # models that other cells serve
     jobs: dict[str, Job] = field(default_factory=dict)  # those that have not ended, by id

@@ -6,7 +6,7 @@ free slot elsewhere and the worker itself gets them. When the resume window is o
 
 from collections.abc import Sequence
 
-from coordinator.dispatch import failover, handback, placing, rests, takeover
+from coordinator.dispatch import catalog_changes, failover, handback, placing, rests, takeover
 from coordinator.dispatch.dispatch_state import State
 from coordinator.dispatch.effects import Accepted, CloseWorker, Send
 from coordinator.dispatch.so_far import Claim
@@ -168,6 +168,7 @@ def _welcome(state: State, worker: Worker, kept: tuple[KeptJob, ...]) -> None:
         kept=kept,
     )
     state.send(worker, welcome)
+    catalog_changes.hand(state, worker)
     state.note("worker joined", worker.key, detail=", ".join(worker.replicas))
 
 

@@ -11,6 +11,8 @@ from coordinator.store.errors import Unavailable
 from tests.coordinator.conftest import CATALOG, Coordinator, FakeWorker, make_key, until
 from tests.coordinator.replicas import Replicas, network, start_replica  # noqa: F401  a fixture
 from wire import messages as wire
+from wire.handed_catalog import CATALOG as CATALOG_FEATURE
+from wire.handed_catalog import CATALOG_PATH, HandedCatalog, fingerprint, read
 from wire.offers import ModelOffer, ModelState
 
 QUESTION = {"model": "tiny", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 20}
@@ -113,7 +115,7 @@ async def test_without_a_database_the_prices_stay_and_the_catalog_with_them(
 
 async def test_the_same_catalog_sets_no_prices(coordinator: Coordinator, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "supernet.catalog")
-    pin(coordinator.running.store.database, {"tiny": (1, 1)}, 1)  # of another replica, say, whose file is newer
+    await coordinator.running.store.run(pin, {"tiny": (1, 1)}, 1)  # of another replica, say, whose file is newer
     await again(coordinator, "# only a comment\n" + CATALOG)
     assert "nothing has changed" in caplog.text
     assert coordinator.running.services.billing.tariff("tiny").prompt == 300
@@ -203,6 +205,50 @@ async def test_other_weights_under_a_model_that_is_served_are_the_next_that_its_
         await again(coordinator, CATALOG)
         await ready(worker, "tiny")
         await until(lambda: dispatch.online("tiny").workers == 1)
+
+
+async def test_workers_that_understand_it_are_handed_the_catalog_and_again_when_it_is_another(
+    coordinator: Coordinator,
+) -> None:
+    async with coordinator.worker() as older, coordinator.worker() as worker:
+        await older.join("w1")
+        await worker.join("w2", features=(CATALOG_FEATURE,))
+        first = await worker.hear(HandedCatalog)
+        assert read(first.text, ()).catalog == coordinator.running.services.catalog.now
+        await again(coordinator, NEW)
+        second = await worker.hear(HandedCatalog)
+        assert read(second.text, ()).catalog == coordinator.running.services.catalog.now != read(first.text, ()).catalog
+        async with coordinator.http() as http:
+            assert (await http.get(CATALOG_PATH)).text == second.text
+        with pytest.raises(TimeoutError):
+            await older.hear(HandedCatalog, within_s=0.2)
+    async with coordinator.worker() as worker:
+        await worker.join("w3", features=(CATALOG_FEATURE,), catalog=fingerprint(second.text))
+        with pytest.raises(TimeoutError):
+            await worker.hear(HandedCatalog, within_s=0.2)
+
+
+async def test_a_client_or_nobody_is_not_handed_it(coordinator: Coordinator) -> None:
+    async with coordinator.http(make_key(coordinator.config, scopes=("client",))) as http:
+        answers = []
+        while 403 not in answers:  # until the key is known
+            answers.append((await http.get(CATALOG_PATH)).status_code)
+            await asyncio.sleep(0.05)
+        assert set(answers) <= {401, 403}
+        assert (await http.get(CATALOG_PATH, headers={"authorization": ""})).status_code == 401
+
+
+async def test_a_catalog_that_is_too_large_for_a_frame_is_not_handed_out(
+    coordinator: Coordinator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coordinator.reload.MAX_CHARS", 10)
+    await again(coordinator, NEW)
+    async with coordinator.worker() as worker, coordinator.http() as http:
+        await worker.join(features=(CATALOG_FEATURE,))
+        with pytest.raises(TimeoutError):
+            await worker.hear(HandedCatalog, within_s=0.2)
+        assert (await http.get(CATALOG_PATH)).status_code == 404
+    assert "too large to be handed" in caplog.text
 
 
 async def test_replicas_tell_each_other_which_catalog_they_have(start_replica: Replicas) -> None:  # noqa: F811

@@ -11,6 +11,7 @@ from wire.blobs import Blob, Need, Wanted
 from wire.chat import CallDelta, ChatRequest, Content, Message, Notice, Reasoning, Sampling, Tool, ToolCall, Usage
 from wire.earnings import Earnings
 from wire.errors import ErrorCode, SupernetError
+from wire.handed_catalog import HandedCatalog
 from wire.idle import Idle
 from wire.media import GenerateImage, MediaRequest, Progress, Upload
 from wire.messages import (
@@ -109,6 +110,7 @@ FROM_COORDINATOR: list[BaseModel] = [
     Move(after_s=1.5, url="wss://elsewhere"),
     Earnings(escrow_nano=2**62, available_nano=5, today_nano=0),
     Idle(code="no_demand", message="Nobody asks for m now.", remedy="Serve another."),
+    HandedCatalog(text='{"default":"m","models":[]}'),
     Blob(sha256="ab" * 32, offset=3, size_bytes=6, data="AAAA"),
     Error(code=ErrorCode.FRAME_TOO_LARGE, message="too much"),
 ]

@@ -33,10 +33,12 @@ from tests.worker.daemon.fake_coordinator import (
 )
 from tests.worker.daemon.media_catalog import written
 from tests.worker.machine.test_hardware import Nvml
+from wire.catalog_text import parse
+from wire.handed_catalog import write
 from wire.offers import Hardware
 from worker.bindings import probe
 from worker.bindings.proof import Proof
-from worker.config import Config
+from worker.config import WORDS, Config
 from worker.daemon import daemon, outage
 from worker.engine.devices import Build, Device
 from worker.engine.process import ProcessEngine
@@ -402,6 +404,27 @@ async def test_media_not_installed(stage: Stage, monkeypatch: pytest.MonkeyPatch
         async with serving(config):
             frame = await everywhere(stage, coordinator, config, "media_not_installed")
             assert "no_torch_at_all" in frame["message"] and "supernet[media]" in frame["remedy"]
+
+
+async def test_not_in_catalog_and_catalog_changed(stage: Stage, tiny_qwen3: Path) -> None:
+    """What is loaded stays loaded, and its owner is told what stands against it; when that is over, too."""
+    own = parse(of_its_own(tiny_qwen3), "own")
+    (spec,) = own.models
+    other = write(own.model_copy(update={"models": (spec.model_copy(update={"revision": "v2"}),)}))
+    gone = write(own.model_copy(update={"models": (spec.model_copy(update={"id": "another"}),)}))
+    coordinator = Coordinator(catalog=other)
+    async with coordinator.listening():
+        config = config_in(stage.folder, coordinator, model_file=tiny_qwen3)
+        async with serving(config, scripted=WORDS):
+            frame = await everywhere(stage, coordinator, config, "catalog_changed")
+            assert "revision" in frame["message"]
+            coordinator.catalog = gone
+            await coordinator.drop()
+            frame = await everywhere(stage, coordinator, config, "not_in_catalog")
+            await coordinator.issue("catalog_changed", active=False)
+            coordinator.catalog = write(own)
+            await coordinator.drop()
+            await coordinator.issue("not_in_catalog", active=False)
 
 
 def pipelines() -> list[int]:

@@ -118,12 +118,14 @@ def _act(args: argparse.Namespace, found: Settings) -> int:
 def _work(args: argparse.Namespace, config: Config) -> int:
     """What needs the hub's client, drivers and llama.cpp, which take long to import: the actions above do without."""
     from wire.errors import ErrorCode, SupernetError
-    from worker.cli import actions, models
+    from worker.cli import actions, handed, models
     from worker.planning.model_setup import Unready
     from worker.planning.plan import PlanError
 
+    on_disk = args.models or args.models_remove is not None
+    config, unasked = handed.with_catalog(config, ask=not on_disk)
     try:
-        if args.models or args.models_remove is not None:
+        if on_disk:
             return (
                 models.show(config, args.json) if args.models else models.remove(config, args.models_remove, args.json)
             )
@@ -139,13 +141,18 @@ def _work(args: argparse.Namespace, config: Config) -> int:
         return EXIT_CONFIG if error.mistaken else EXIT_STOPPED  # a hub may be back, a disk may be emptied
     except (PlanError, SupernetError) as error:
         unknown = isinstance(error, SupernetError) and error.code is ErrorCode.MODEL_NOT_FOUND
-        hint = f"\n  -> {_another_model(config.model or config.media or '')}" if unknown else ""
+        hint = f"\n  -> {_another_model(config, unasked)}" if unknown else ""
         print(f"supernet-worker: {error}{hint}", file=sys.stderr)
-        return EXIT_CONFIG
+        return EXIT_STOPPED if unknown and unasked else EXIT_CONFIG  # the coordinator may have it
 
 
-def _another_model(name: str) -> str:
-    """What to do about a name that is not in the catalog."""
+def _another_model(config: Config, unasked: str) -> str:
+    """What to do about a name that is not in the catalog. `unasked`: why the coordinator's is not known."""
+    name = config.model or config.media or ""
+    if unasked:
+        return f"The coordinator could not be asked whether it has it: {unasked}"
+    if config.catalog is None and config.handed is not None and name in config.handed.left_out:
+        return f"The coordinator has {name}, but this version of the worker cannot serve it: a newer one may."
     what = "A repository of the hub is no name: take an id" if "/" in name else "Take an id"
     return (
         f"{what} of the list. Another model is an entry of a catalog of your own (--catalog FILE, written as"

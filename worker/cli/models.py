@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from program.catalog import load_catalog
 from program.settings import ConfigError
 from wire.catalog import Catalog
 from wire.messages import Issue
 from worker.config import Config
 from worker.exits import EXIT_OK, EXIT_STOPPED
 from worker.issues import issue
+from worker.known_models import known
 from worker.planning.media_setup import chats
 from worker.planning.wanted import wanted
 from worker.weights import inventory, removal, uses
@@ -54,7 +54,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Shelf:
-    """A models folder as its owner reads it. `not_here`: id -> bytes to download, None: the hub knows."""
+    """A models folder as its owner reads it. `not_here`: id -> bytes to download, None: the hub knows; `left_out`:
+    what the coordinator has, and this version cannot serve."""
 
     folder: str
     bytes: int
@@ -62,14 +63,16 @@ class Shelf:
     cap_bytes: int | None
     rows: tuple[Row, ...]
     not_here: dict[str, int | None]
+    left_out: tuple[str, ...] = ()
 
 
 def shelf(config: Config) -> Shelf:
     """Look at the models folder. Raises ConfigError."""
-    folder, catalog = config.models_dir.resolve(), load_catalog(config.catalog)
+    folder, catalog = config.models_dir.resolve(), known(config)
     found, living = _look(folder)
     rows, claimed = [], set[str]()
     not_here: dict[str, int | None] = {}
+    left_out = () if config.handed is None or config.catalog is not None else config.handed.left_out
     chosen = {config.media, (config.model or catalog.default) if chats(config) else None}
     for entry, (items, shared) in _by_entry(folder, catalog, found).items():
         if items:
@@ -83,7 +86,7 @@ def shelf(config: Config) -> Shelf:
             rows.append(_row(_short(item), "unknown", [item], living))
     if found.leftovers:
         rows.append(_row(LEFTOVERS, LEFTOVERS, found.leftovers, living))
-    return Shelf(str(folder), found.bytes, _free(folder), config.models_cap_bytes, tuple(rows), not_here)
+    return Shelf(str(folder), found.bytes, _free(folder), config.models_cap_bytes, tuple(rows), not_here, left_out)
 
 
 def _look(folder: Path) -> tuple[Inventory, tuple[Use, ...]]:
@@ -187,6 +190,8 @@ def text(found: Shelf) -> str:
     for id, size in found.not_here.items():
         told = f"{size / GIB:7.1f} GiB to download" if size else "how much to download the hub knows"
         lines.append(f"  {id:{width}}  {told}")
+    if found.left_out:
+        lines.append(f"need a newer worker: {', '.join(found.left_out)}")
     if found.rows:
         lines.append("supernet-worker --models-remove ID removes one")
     return "\n".join(lines)

@@ -3,7 +3,7 @@
 import argparse
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,17 +51,17 @@ def find(args: argparse.Namespace, env: Mapping[str, str]) -> Settings:
 def shown(found: Settings) -> dict[str, dict[str, Any]]:
     """Setting -> {value, from}; a key is never shown."""
     rows: dict[str, dict[str, Any]] = {}
-    for field in fields(Config):
-        value = getattr(found.config, field.name)
-        if SOURCES.settings[field.name].secret and value is not None:
+    for name, setting in SOURCES.settings.items():
+        value = getattr(found.config, name)
+        if setting.secret and value is not None:
             value = "(set, not shown)"
         elif isinstance(value, Schedule):
             value = value.text
         elif isinstance(value, tuple):
-            value = ",".join(value) if field.name == "media_tools" else f"{value[0]}:{value[1]}"
+            value = ",".join(value) if name == "media_tools" else f"{value[0]}:{value[1]}"
         elif isinstance(value, Path):
             value = str(value)
-        rows[field.name] = {"value": value, "from": found.places[field.name]}
+        rows[name] = {"value": value, "from": found.places[name]}
     return rows
 
 
@@ -77,10 +77,10 @@ def _in_words(name: str, value: Any, config: Config) -> str:
         return in_words(value)
     unset = SOURCES.settings[name].default_in_words
     if name == "model":
-        from program.catalog import load_catalog  # half of the time that --status would need to start
+        from worker.known_models import kept, known  # half of the time that --status would need to start
 
         try:
-            return f"{load_catalog(config.catalog).default} ({unset})"
+            return f"{known(replace(config, handed=kept(config))).default} ({unset})"
         except ConfigError:  # of a catalog that cannot be read; this is about the settings
             pass
     return unset

@@ -7,12 +7,13 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wire.messages import Issue
 from worker.daemon.current_offer import CurrentOffer
+from worker.daemon.handed import Judged
 from worker.daemon.home import Home
 from worker.daemon.line_errors import Fatal
 from worker.daemon.media_driver import Media
@@ -74,7 +75,7 @@ class Outcome:
 class Daemon:
     """One worker process at work, with models and pipelines or, to say why it has none, without.
 
-    `last_problem`: the last one of the daemon before, if there was one.
+    `last_problem`: the last one of the daemon before, if there was one. `handed`: see SessionDriver.
     """
 
     def __init__(
@@ -88,12 +89,13 @@ class Daemon:
         paused: bool = False,
         tracing: Tracing | None = None,
         last_problem: Problem | None = None,
+        handed: Callable[[str], Judged] = lambda _: [],
     ) -> None:
         self._owner = owner
         self._drain_s = min(owner.drain_s, MOST_DRAIN_S)
         self._problems = ProblemLog(last_problem)
         self._driver = SessionDriver(
-            identity, models, media, home, scratch, self._problems, tracing or Tracing(), self._ending
+            identity, models, media, home, scratch, self._problems, tracing or Tracing(), self._ending, handed
         )
         self._session = self._driver.session
         counts = [model.offer.slots for model in models] + [one.offer.slots for one in media]

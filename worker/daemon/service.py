@@ -19,6 +19,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from worker import state_dir
 from worker.config import Config
 from worker.daemon import control_socket, loadout
 from worker.daemon.daemon import Daemon, Owner
+from worker.daemon.handed import taken
 from worker.daemon.home import Home
 from worker.daemon.loadout import NONE, Loadout, Scripts
 from worker.daemon.owner_alerts import OwnerAddress, OwnerAlerts
@@ -177,14 +179,12 @@ class Service:
             self._progress = ""
 
     async def _run(self, machine: Hardware, owner: Owner, loaded: Loadout | None = None) -> int:
-        """One daemon, from start to end; return its exit code. Raises Unready when its engine was given up."""
+        """One daemon, always a new instance; return its exit code. Raises Unready when its engine was given up."""
         loaded = loaded or Loadout()
-        # a new instance for each daemon: none goes on with what another one began
         who = Identity(self._worker, uuid.uuid4().hex, version("supernet"), self._config.name, machine)
         scratch = Scratch(self._config.state_dir / state_dir.SCRATCH)
-        self._daemon = Daemon(
-            who, loaded.models, loaded.media, self._home, scratch, owner, self._paused, self._tracing, self._last
-        )
+        kept = (self._paused, self._tracing, self._last, partial(taken, self._config))
+        self._daemon = Daemon(who, loaded.models, loaded.media, self._home, scratch, owner, *kept)
         garbage.set_aside()
         try:
             outcome = await self._daemon.run()

@@ -13,9 +13,11 @@ from wire import messages as wire
 from wire.blobs import Blob
 from wire.earnings import EARNINGS
 from wire.errors import ErrorCode, SupernetError
+from wire.handed_catalog import CATALOG, HandedCatalog
 from wire.idle import IDLE
 from wire.media import MEDIA
 from wire.offers import Hardware, ModelOffer
+from worker.daemon.handed import Judged
 from worker.daemon.home import Home
 from worker.daemon.link import Link
 from worker.daemon.media_driver import Media, MediaDriver
@@ -67,8 +69,8 @@ class Identity:
 class SessionDriver:
     """Feeds the session and performs its effects.
 
-    `ending` gets the two effects that end a daemon. The caller runs link.run(), read_requests(), media.send_files() and
-    pump() for each model, as tasks.
+    `ending` gets the two effects that end a daemon, `handed` the text of each catalog that the coordinator hands out.
+    The caller runs link.run(), read_requests(), media.send_files() and pump() for each model, as tasks.
     """
 
     def __init__(
@@ -81,11 +83,13 @@ class SessionDriver:
         problems: ProblemLog,
         tracing: Tracing,
         ending: Callable[[effects.GiveUp | effects.Leave], None],
+        handed: Callable[[str], Judged] = lambda _: [],
     ) -> None:
         self._identity = identity
         self._problems = problems
         self._tracing = tracing
         self._ending = ending
+        self._handed = handed
         # never more than there are slots: each is about a job that holds one
         self._to_read: asyncio.Queue[effects.ReadPictures | effects.Prepare | effects.Check] = asyncio.Queue()
         self._pictures = PictureCache(PictureReader())  # its child is started by the first picture
@@ -112,7 +116,8 @@ class SessionDriver:
             hardware=who.hardware,
             models=offers,
             media=media,
-            features=(EARNINGS, IDLE, MEDIA) if media else (EARNINGS, IDLE),
+            features=(EARNINGS, IDLE, CATALOG, *([MEDIA] if media else [])),
+            catalog=self.session.catalog,
             resume=self.session.resume(),
         )
 
@@ -127,6 +132,10 @@ class SessionDriver:
         self.perform(self.session.received(message, now))
         if isinstance(message, wire.Cancel):
             self._forget([JobKey(message.job, message.attempt)])
+        if isinstance(message, HandedCatalog):
+            for code, problem in self._handed(message.text):
+                problems = self.session.problems
+                self.perform(problems.solve(code, "it is in order") if problem is None else problems.add(problem))
         if message.type == "welcome":
             log.info("registered with the coordinator as %s", self._identity.worker)
             notify("STATUS=registered")

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Literal
 
-from program.catalog import load_catalog
 from program.settings import ConfigError
 from wire.media import MediaOffer
 from wire.media_catalog import MediaSpec
@@ -14,6 +13,7 @@ from wire.media_tools import Tool
 from wire.messages import Issue
 from worker.config import Config
 from worker.issues import issue
+from worker.known_models import known
 from worker.machine.description import Machine
 from worker.media_engine.modes import modes
 from worker.media_engine.port import PipelineSpec
@@ -123,7 +123,7 @@ def entry(config: Config) -> MediaSpec:
     """Return the catalog entry of --media. Raises SupernetError (model_not_found) with those that there are, and
     ConfigError if what its owner lets it make is nothing that it can."""
     assert config.media is not None
-    spec = load_catalog(config.catalog).get_media(config.media)
+    spec = known(config).get_media(config.media)
     if config.media_tools is not None and not set(config.media_tools) & set(spec.tools):
         wanted, can = ", ".join(config.media_tools), ", ".join(spec.tools)
         raise ConfigError(f"--media-tools {wanted}: {spec.id} makes none of these; it has {can}")

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from program import gguf
-from program.catalog import load_catalog
 from program.gguf import GgufError
 from program.settings import ConfigError
 from wire.blobs import VISION
@@ -17,6 +16,7 @@ from worker.bindings import probe
 from worker.config import Config
 from worker.engine.devices import Build
 from worker.issues import issue
+from worker.known_models import known
 from worker.machine import hardware
 from worker.machine.description import Machine
 from worker.machine.gpu_problems import WAITS, emptied, gpu_problems, hides_all, in_use
@@ -70,15 +70,15 @@ class Assembly:
 
 def entry(config: Config) -> ModelSpec:
     """Return the catalog entry to serve. Raises ConfigError or SupernetError (model_not_found)."""
-    catalog = load_catalog(config.catalog)
+    catalog = known(config)
     return catalog.get(config.model or catalog.default)
 
 
 def chosen(config: Config) -> ModelSpec:
     """Return the catalog entry to fetch or check. Raises ConfigError too when its files or the model are not named."""
     if config.model_file is not None and config.model is None:
-        known = ", ".join(spec.id for spec in load_catalog(config.catalog).models)
-        text = f"--model-file {config.model_file}: say which model it is with --model; the catalog has {known}"
+        names = ", ".join(spec.id for spec in known(config).models)
+        text = f"--model-file {config.model_file}: say which model it is with --model; the catalog has {names}"
         raise ConfigError(f"{text}. A file of your own needs an entry of its own there (docs/run-a-worker.md).")
     spec = entry(config)
     if config.model_file is None and spec.repository is None and spec.package is None:

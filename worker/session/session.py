@@ -10,6 +10,7 @@ from wire import messages as wire
 from wire.blobs import Blob
 from wire.earnings import Earnings
 from wire.errors import ErrorCode, SupernetError
+from wire.handed_catalog import HandedCatalog, fingerprint
 from wire.idle import Idle
 from wire.messages import Issue
 from worker.chat.prepared import Prepared
@@ -47,6 +48,7 @@ class Session:
         self.idle: Idle | None = (
             None  # why there are no jobs, as it said last; None: there are some, or it says nothing
         )
+        self.catalog = ""  # the fingerprint of the one that the coordinator handed out last
         self.newest = ""  # of this program's versions, as the coordinator says
 
     # ---- the link ------------------------------------------------------------------------------------------------
@@ -111,6 +113,9 @@ class Session:
                 return []
             case Idle():
                 self.idle = message if message.code else None
+                return []
+            case HandedCatalog():
+                self.catalog = fingerprint(message.text)
                 return []
             case Blob():
                 return self.jobs.arrived(message)

@@ -87,6 +87,7 @@ SERVED: dict[str, dict[str, int]] = {
     "/v1/network/workers/w": {"GET": 401},
     "/v1/network/workers/w/earnings": {"GET": 401},
     "/v1/worker": {"GET": 401},
+    "/v1/worker/catalog": {"GET": 401},
     "/v1/worker/artefacts/j/1": {"PUT": 403},
     "/m/AAAAAAAAAAAAAAAAAAAAAA.png": {"GET": 404},
     "/health": {"GET": 200},

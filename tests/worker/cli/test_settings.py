@@ -1,7 +1,6 @@
 """The worker's own settings. How they are found in flags, environment and file: tests/program/test_sources.py."""
 
 import json
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ def test_every_setting_can_stand_in_each_place(tmp_path: Path) -> None:
     texts = {"schedule": "22:00-07:00", "metrics": "127.0.0.1:9100", "yield_to_owner": "yes", "log_json": "true"}
     texts |= {"vision": "on", "drafts": "off", "media_tools": "generate_music"}
     texts |= {"alert_url": "https://ntfy.example/me", "alert_kind": "ntfy"}
-    names = [field.name for field in fields(Config) if field.name not in ("key_file", "hub", "visible_gpus")]
+    names = [name for name in SOURCES.settings if name not in ("key_file", "hub", "visible_gpus")]
     for name in names:
         text = texts.get(name, "7")
         variables: dict[str, Any] = {SOURCES.variable(name): text}
@@ -79,7 +78,7 @@ def test_what_is_shown_says_where_each_value_stood_and_never_the_key(tmp_path: P
     table, value = settings.table(made), json.dumps(settings.shown(made))
     assert "sk-secret" not in table + value and "SUPERNET_KEY" in table
     rows = {line.split()[0]: line for line in table.splitlines()}
-    assert set(rows) == {field.name for field in fields(Config)}
+    assert set(rows) == SOURCES.settings.keys()
     assert rows["slots"].endswith("--slots") and rows["context"].endswith("worker.toml")
     assert rows["visible_gpus"].endswith("CUDA_VISIBLE_DEVICES") and rows["drain_s"].endswith("default")
 

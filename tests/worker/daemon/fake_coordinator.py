@@ -20,6 +20,7 @@ from websockets.typing import Subprotocol
 
 from wire.chat import ChatRequest, Message
 from wire.codec import encode
+from wire.handed_catalog import HandedCatalog
 from wire.messages import SUBPROTOCOL, Start, Welcome
 from worker.cli import main
 from worker.config import Config
@@ -69,9 +70,11 @@ class Coordinator:
     instead: bytes = b""
     port: int = 0
     frames: list[dict[str, Any]] = field(default_factory=list)
+    sockets: list[ServerConnection] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     ask: str = ""  # a job that the first worker which is ready gets
     words: str = "hi"  # its prompt
+    catalog: str = ""  # that it hands out
 
     @property
     def url(self) -> str:
@@ -98,7 +101,13 @@ class Coordinator:
             self.port = up.sockets[0].getsockname()[1]
             yield self
 
+    async def drop(self) -> None:
+        """The worker dials again."""
+        for socket in self.sockets:
+            await socket.close(1012)
+
     async def _talk(self, socket: ServerConnection) -> None:
+        self.sockets.append(socket)
         try:
             async for frame in socket:
                 value = json.loads(frame)
@@ -106,6 +115,8 @@ class Coordinator:
                 self.news.set()
                 if value["type"] == "hello":
                     await socket.send(encode(Welcome(session="s")))
+                    if self.catalog:
+                        await socket.send(encode(HandedCatalog(text=self.catalog)))
                 elif self.ask and value["type"] == "capacity" and any(model["free"] for model in value["models"]):
                     chat = ChatRequest(messages=(Message(role="user", content=self.words),), max_tokens=5)
                     await socket.send(encode(Start(job=self.ask, attempt=1, model="tiny", request=chat, seed=1)))

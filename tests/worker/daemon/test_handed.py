@@ -1,0 +1,35 @@
+"""What a running worker makes of a catalog that comes on its line."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.worker.daemon.fake_coordinator import CATALOG
+from wire.catalog_text import parse
+from wire.handed_catalog import Handed, write
+from worker.config import Config
+from worker.daemon.handed import taken
+from worker.known_models import kept
+
+THEIRS = parse(CATALOG, "theirs")
+
+
+def test_it_is_kept_and_what_is_served_is_held_against_it(tmp_path: Path) -> None:
+    config = Config(coordinator="ws://x", state_dir=tmp_path, handed=Handed(THEIRS, ()))
+    assert taken(config, write(THEIRS)) == [("not_in_catalog", None), ("catalog_changed", None)]
+    other = THEIRS.model_copy(
+        update={"models": (THEIRS.models[0].model_copy(update={"id": "another"}),), "default": "another"}
+    )
+    (gone, problem), same = taken(config, write(other))
+    assert gone == "not_in_catalog" and problem is not None and same == ("catalog_changed", None)
+    assert kept(config) == Handed(other, ()), "for the next start"
+
+
+def test_what_cannot_be_read_or_kept_is_told_and_changes_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = Config(coordinator="ws://x", state_dir=tmp_path / "file")
+    assert taken(config, "junk") == []
+    (tmp_path / "file").write_text("")
+    assert taken(config, write(THEIRS)) == []
+    assert len(caplog.records) == 2
