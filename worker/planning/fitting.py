@@ -4,12 +4,12 @@ about, as its entry in the catalog says. Nothing is fetched and no hub is asked.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from program.catalog import load_catalog
 from program.fits import Card, Fit, Place, Room, download_bytes, fit
 from program.gguf import GgufError, Header
 from wire.catalog import ModelSpec
 from wire.media_catalog import MediaSpec
 from worker.config import Config
+from worker.known_models import known
 from worker.machine.description import Machine
 from worker.machine.gpu_problems import emptied
 from worker.planning.explain import Plan
@@ -52,7 +52,7 @@ class Fittings:
 def fittings(config: Config) -> Fittings:
     """Every model and pipeline of the catalog on this machine, in the catalog's order. Raises Unready when the machine
     has GPUs that cannot be used, ConfigError for a catalog, and PlanError for settings that no model can have."""
-    catalog, (machine, _) = load_catalog(config.catalog), look(config)
+    catalog, (machine, _) = known(config), look(config)
     freed = emptied(machine)
     machine = freed or machine
     rows = [*_chats(config, catalog.models, machine), *_media(config, catalog.media, machine)]
