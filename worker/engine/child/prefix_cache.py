@@ -168,8 +168,10 @@ class Prefixes:
         return aside
 
     def _value(self, seq: int) -> float:
+        """What is lost with it, by how long ago that was used: squared, so that chats that take turns do not lose
+        theirs to a somewhat longer one that has ended (four of 159 to 310 tokens lost one in two)."""
         held = self._held[seq]
-        return held.worth / (1 + self._clock - held.used) if held.length else -1.0
+        return held.worth / (1 + self._clock - held.used) ** 2 if held.length else -1.0
 
     def grow(self, seq: int, tokens: Sequence[int]) -> None:
         """These tokens were computed in the sequence."""

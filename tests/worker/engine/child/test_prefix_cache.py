@@ -121,6 +121,19 @@ def test_a_long_prefix_outlives_a_short_one_of_the_same_age() -> None:
     assert index.place([9] * 40).target == 1
 
 
+def test_chats_that_take_turns_do_not_lose_their_prefixes_to_longer_ones_that_have_ended() -> None:
+    index = Prefixes(4, 512, cuttable=False)
+    for turn, lengths in enumerate(((208, 308, 206, 193), (215, 310, 213, 159), (258, 206, 188, 236))):
+        prompts = [[1000 + 10 * turn + chat] * length for chat, length in enumerate(lengths)]
+        for prompt in prompts:
+            serve(index, prompt)
+        places = [index.place([*prompt, 5]) for prompt in prompts]
+        assert [place.length for place in places] == list(lengths)
+        for place in places:
+            index.grow(place.target, [5] * 25)
+            index.release(place.target)
+
+
 def test_a_continued_conversation_is_worth_what_it_took_over() -> None:
     index = Prefixes(3, 512, cuttable=True)
     begun = list(range(300))
