@@ -167,9 +167,9 @@ async def test_all_workers_have_their_turn_while_nobody_watches(
         join(hub, "me", name)
     for _ in range(2):
         for _ in range(4):
-            feed._prepare()
+            feed._prepared = module._prepare(hub, feed._watch, feed._prepared)
         assert len(feed._watch._memory) == 5
     join(hub, "me", "f")
     for _ in range(4):
-        feed._prepare()
+        feed._prepared = module._prepare(hub, feed._watch, feed._prepared)
     assert len(feed._watch._memory) == 6
