@@ -11,7 +11,7 @@ import socket
 from sqlalchemy import select
 
 from coordinator import __main__ as program
-from coordinator import server
+from coordinator import server as serving
 from coordinator.assembly import Running
 from coordinator.hub.hub import Hub
 from coordinator.scheduler.state import Peer
@@ -22,16 +22,16 @@ from wire.offers import Gpu, Hardware, ModelOffer, ModelState
 CONNECTED = "SUPERNET_BENCH_CONNECTED"
 SLICES = 50  # of the time between two heartbeats of a worker
 
-_serve = server.serve
+_serve = serving.serve
 
 
-async def _crowded(running: Running, process: server.Server, listener: socket.socket) -> None:
+async def _crowded(running: Running, server: serving.Server, listener: socket.socket) -> None:
     hub, model = running.services.hub, running.services.catalog.default
     wanted = select(earnings.c.worker).distinct().limit(int(os.environ[CONNECTED]))
     sessions = [_join(hub, row[0], model) for row in running.store.database.query(wanted)]
     beating = asyncio.create_task(_beat(hub, sessions, model))
     try:
-        await _serve(running, process, listener)
+        await _serve(running, server, listener)
     finally:
         beating.cancel()
 
@@ -61,5 +61,5 @@ async def _beat(hub: Hub, sessions: list[str], model: str) -> None:
 
 
 if __name__ == "__main__":
-    server.serve = _crowded
+    serving.serve = _crowded
     program.main()
