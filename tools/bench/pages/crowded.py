@@ -26,7 +26,7 @@ _serve = serving.serve
 
 
 async def _crowded(running: Running, server: serving.Server, listener: socket.socket) -> None:
-    hub, model = running.services.hub, running.services.catalog.default
+    hub, model = running.services.hub, running.services.catalog.now.default
     wanted = select(earnings.c.worker).distinct().limit(int(os.environ[CONNECTED]))
     sessions = [_join(hub, row[0], model) for row in running.store.database.query(wanted)]
     beating = asyncio.create_task(_beat(hub, sessions, model))
