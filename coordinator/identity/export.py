@@ -19,13 +19,20 @@ from coordinator.ledger.payouts import of_account
 from coordinator.ledger.usage import sums
 from coordinator.store.database import Database
 from coordinator.store.history_tables import history_workers
-from coordinator.store.tables import entries, journals
+from coordinator.store.media_tables import reports
+from coordinator.store.tables import entries, holds, journals
+from coordinator.videos.rows import page as films
 
 MOST_BOOKINGS = 10_000  # the latest; `bookings_left_out` says whether there were more
 MOST_WORKER_DAYS = 10_000  # the latest: of 300 workers a month
 MOST_PAYOUTS = 10_000  # the latest: of 20 a day, those of more than a year
+MOST_REPORTS = 10_000  # the latest: at most 50 a day are made by an account
+MOST_FILMS = 10_000  # the latest: they are forgotten with their files
+MOST_REQUESTS = 10_000  # the latest: all of them are a file of CSV, in parts (api/requests.py)
 MOST_FILES = 10_000  # the latest: an account has some 2,000 at a time, and ended ones stay for a month
 _SECRET = ("hash", "public_key")
+# Of a request: no text of it is stored. Which worker served it is somebody else's.
+_REQUEST = ("job", "request_id", "key", "model", "kind", "streamed", "at_ms", "ended_ms", "state", "charge", "failure")
 
 
 def exported(database: Database, account: AccountRow, since_ms: int) -> dict[str, Any]:
@@ -39,6 +46,11 @@ def exported(database: Database, account: AccountRow, since_ms: int) -> dict[str
     )
     by_day = select(history_workers).where(history_workers.c.account == account.id)
     by_day = by_day.order_by(history_workers.c.day.desc(), history_workers.c.worker).limit(MOST_WORKER_DAYS)
+    said = (reports.c.artefact, reports.c.reason, reports.c.at_ms)
+    reported = select(*said).where(reports.c.account == account.id).order_by(reports.c.at_ms.desc())
+    wanted = select(*(holds.c[name] for name in _REQUEST)).where(holds.c.account == account.id)
+    asked = wanted.order_by(holds.c.at_ms.desc(), holds.c.job.desc()).limit(MOST_REQUESTS + 1)
+    requests = [dict(row._mapping) for row in database.query(asked)]
     bookings = [dict(row._mapping) for row in database.query(booked)]
     return {
         "object": "account.export",
@@ -57,6 +69,10 @@ def exported(database: Database, account: AccountRow, since_ms: int) -> dict[str
         "alerts": [_without_url(row) for row in addresses_of(database, account.id)],
         "messages": [asdict(row) for row in deliveries_of(database, account.id)],
         "files": [asdict(row) for row in page(database, account.id, None, MOST_FILES, 0)],
+        "media_reports": [dict(row._mapping) for row in database.query(reported.limit(MOST_REPORTS))],
+        "films": [asdict(row) for row in films(database, account.id, None, MOST_FILMS, ascending=False)],
+        "requests": requests[:MOST_REQUESTS],
+        "requests_left_out": len(requests) > MOST_REQUESTS,
         "bookings": bookings[:MOST_BOOKINGS],
         "bookings_left_out": len(bookings) > MOST_BOOKINGS,
     }

@@ -144,6 +144,8 @@ async def test_nothing_is_done_in_a_session_that_has_ended_elsewhere(open_one: C
             assert (act, answer.status_code) == (act, 401), answer.text
             assert "ended meanwhile" in answer.json()["error"]["message"]
         assert await everything(browser) == before
+        export = await browser.ask("GET", "account/export")
+        assert (export.status_code, "ended meanwhile" in export.text) == (401, True)
 
 
 async def everything(browser: Browser) -> dict[str, Any]:
