@@ -76,7 +76,7 @@ class Feed:
         self, hub: Hub, catalog: CurrentCatalog, healthy: Callable[[], bool] = lambda: True, others: Others = _nobody
     ) -> None:
         self._hub = hub
-        self._catalog = catalog
+        self.catalog = catalog
         self._healthy = healthy
         self._watch = Watch()
         self._watching: Counter[str | None] = Counter()
@@ -95,11 +95,6 @@ class Feed:
         self._looks: list[Look] = []  # of the other replicas
         self._looked_ms = 0
         self._own: tuple[int, Look] | None = None  # of this one, and when
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The models of the catalog."""
-        return tuple(specs(self._catalog.now))
 
     async def run(self) -> None:
         """Take a snapshot every SNAPSHOT_S seconds while anybody watches, until cancelled."""
@@ -213,7 +208,7 @@ class Feed:
             workers = self._watch.snapshot(
                 dispatch.workers, dispatch.resting(now), now, wall_ms, dispatch.orders.standing()
             )
-            waiting = {model: dispatch.online(model).waiting for model in specs(self._catalog.now)}
+            waiting = {model: dispatch.online(model).waiting for model in specs(self.catalog.now)}
             self._own = wall_ms, Look(workers, waiting, tuple(self._watch.history))
         return self._own[1]
 
@@ -247,7 +242,7 @@ class Feed:
         if before is not None and before.number == self._number:
             return before
         assert self._snapshot is not None, "there is a snapshot first"
-        models, changed = tuple(specs(self._catalog.now).values()), None
+        models, changed = tuple(specs(self.catalog.now).values()), None
         if before is not None and before.number == self._number - 1 and self._changes is not None:
             changed = change_text(self._snapshot, self._changes, models, viewer)
         view = self._views[viewer] = _View(self._number, self._snapshot, models, viewer, changed)

@@ -5,6 +5,7 @@ import logging
 from dataclasses import dataclass, field
 
 from coordinator.clock import now_ms
+from coordinator.current_catalog import specs
 from coordinator.dashboard.feed import Feed
 from coordinator.dashboard.idle import Why
 from coordinator.history.reader import Reader
@@ -58,7 +59,7 @@ class IdleFeed:
 async def refresh(feed: Feed, reader: Reader) -> None:
     """Have the feed know what was refused in a day, if the database can be asked."""
     try:
-        day = await reader.day(feed.names, now_ms())
+        day = await reader.day(tuple(specs(feed.catalog.now)), now_ms())
     except (StoreError, SupernetError) as error:
         log.debug("what is wanted cannot be read: %s", error)
     else:
