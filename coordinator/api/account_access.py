@@ -76,13 +76,15 @@ class AccountAccess:
             self.rates.request(((principal.account, Quota(LOOKUPS, 0, 0)),), time.monotonic())
         only(request, ADMINS, *query)
         account = await self.read(get_account, name or principal.account)
-        if account.id != principal.account and request.method in ("GET", "HEAD"):
+        if request.method in ("GET", "HEAD"):
             await self.looks(principal, account.id, request.url.path)
         return principal, account
 
     async def looks(self, principal: Principal, account: str, path: str) -> None:
-        """Write down that an operator looks at what is somebody's, once an hour, before it is shown. Raises as `read`
-        does."""
+        """Write down that an operator looks at what is somebody else's, once an hour, before it is shown. Raises as
+        `read` does."""
+        if account == principal.account:
+            return
         look, now = (principal.key, account, path[:128]), time.monotonic()
         if now - self._looks.get(look, -LOOK_AGAIN_S) < LOOK_AGAIN_S:
             return

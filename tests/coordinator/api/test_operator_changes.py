@@ -86,7 +86,7 @@ async def test_a_key_of_anybody_is_revoked(coordinator: Coordinator) -> None:
         assert (await operator.delete(f"/v1/admin/keys/{key}")).json()["deleted"]
         assert (await client.get("/v1/account")).status_code == 401
         assert (await operator.delete(f"/v1/admin/keys/{key}")).status_code == 404
-        assert await deeds(operator) == [("key revoke", "default")]
+        assert await deeds(operator) == [("key revoke", "default"), ("account read", "default")]
 
 
 async def test_invites_are_made_listed_in_pages_and_revoked(coordinator: Coordinator) -> None:
