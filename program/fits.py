@@ -92,15 +92,16 @@ def fit(spec: ModelSpec | MediaSpec, room: Room) -> Fit | None:
     return None if spec.sizes is None else _chat(spec.sizes, spec.context, room)
 
 
-def download_bytes(spec: ModelSpec | MediaSpec) -> int | None:
-    """What is to be fetched of it, about, with its projector. None: only the hub knows."""
-    if isinstance(spec, MediaSpec):
-        return spec.size_bytes if spec.package is None else 0
-    if spec.package is not None:
+def download_bytes(spec: ModelSpec | MediaSpec, sees: bool) -> int | None:
+    """What is to be fetched of it, about, with its projector where it is to see; nothing of a file of its owner's.
+    None: only the hub knows."""
+    if spec.repository is None:
         return 0
+    if isinstance(spec, MediaSpec):
+        return spec.size_bytes
     if spec.sizes is not None:
-        return spec.sizes.files + spec.sizes.projector
-    files = (*spec.files, spec.projector) if spec.projector else spec.files
+        return spec.sizes.files + (spec.sizes.projector if sees else 0)
+    files = (*spec.files, spec.projector) if spec.projector and sees else spec.files
     known = [file.size_bytes for file in files if file.size_bytes is not None]
     return sum(known) if len(known) == len(files) else None
 

@@ -95,7 +95,7 @@ class HistoryApi:
                 for spec, row in zip(specs, told, strict=True)
             }
             told = [
-                {**row, "fit": found and {**asdict(found), "download_bytes": download_bytes(spec)}}
+                {**row, "fit": found and {**asdict(found), "download_bytes": download_bytes(spec, found.sees)}}
                 for spec, row in zip(specs, told, strict=True)
                 for found in (fits[spec.id],)
             ]

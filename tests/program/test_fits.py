@@ -133,12 +133,17 @@ def test_media_need_one_card_or_twice_as_much_main_memory() -> None:
 def test_an_entry_without_sizes_is_unknown_and_one_says_what_is_to_be_fetched() -> None:
     assert fit(HEADLINE.model_copy(update={"sizes": None}), Room((card(24 * GIB),), 64 * GIB)) is None
     assert HEADLINE.sizes is not None
-    assert download_bytes(HEADLINE) == HEADLINE.sizes.files + HEADLINE.sizes.projector
-    assert download_bytes(HEADLINE.model_copy(update={"sizes": None})) is None
-    assert [download_bytes(spec) for spec in CATALOG.models if spec.package] == [0]
-    assert {spec.id: download_bytes(spec) for spec in CATALOG.media}["toy-emoji-64"] == 0
+    assert download_bytes(HEADLINE, sees=True) == HEADLINE.sizes.files + HEADLINE.sizes.projector
+    assert download_bytes(HEADLINE, sees=False) == HEADLINE.sizes.files, (
+        "no projector is fetched that nothing looks with"
+    )
+    assert download_bytes(HEADLINE.model_copy(update={"sizes": None}), True) is None
+    assert [download_bytes(spec, True) for spec in CATALOG.models if spec.package] == [0]
+    assert {spec.id: download_bytes(spec, False) for spec in CATALOG.media}["toy-emoji-64"] == 0
     named = tuple(file.model_copy(update={"size_bytes": 5}) for file in HEADLINE.files)
-    assert download_bytes(HEADLINE.model_copy(update={"sizes": None, "projector": None, "files": named})) == 5
+    unsized = HEADLINE.model_copy(update={"sizes": None, "files": named})
+    assert (download_bytes(unsized, sees=False), download_bytes(unsized, sees=True)) == (5, None)
+    assert download_bytes(unsized.model_copy(update={"repository": None}), sees=False) == 0, "a file of its owner's"
 
 
 def test_the_order_is_by_place_then_by_what_is_missed_then_by_price() -> None:

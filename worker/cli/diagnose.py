@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
+from program.fits import download_bytes
 from program.gguf import GgufError
 from wire.catalog import ModelSpec
 from wire.messages import Issue
@@ -169,8 +170,7 @@ def _hub(config: Config, spec: ModelSpec) -> tuple[int, Issue | str]:
     try:
         pin = repository.resolve(spec.files)
     except WeightsError as error:
-        size = sum(file.size_bytes or 0 for file in spec.files)
-        return size, issue(error.code, error.message, error.remedy)
+        return download_bytes(spec, sees=False) or 0, issue(error.code, error.message, error.remedy)
     size = sum(file.size for file in pin.files)
     if repository.token_refused:
         refused = issue("hub_token_refused", f"{spec.repository} can be fetched, but not with the token of HF_TOKEN")
@@ -202,7 +202,7 @@ def _model(
 
 
 def _not_here(spec: ModelSpec, machine: Machine) -> Issue | str:
-    size = sum(file.size_bytes or 0 for file in spec.files)
+    size = download_bytes(spec, sees=False) or 0
     room = machine.available_bytes + sum(gpu.free_bytes for gpu in machine.hardware.gpus)
     if size > room:
         text = f"{spec.id} alone takes {size / GIB:.1f} GiB, and {room / GIB:.1f} GiB of memory are free"

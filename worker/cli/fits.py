@@ -155,6 +155,8 @@ def _cells(row: Fitting, wanted: Wanted) -> list[str]:
         if fit.place == "none":
             jobs, takes = "-", f"at least {both / GIB:.1f} GiB"
     fetch = "the hub knows" if row.download is None else f"{row.download / GIB:.1f} GiB" if row.download else "nothing"
+    if isinstance(spec, ModelSpec) and spec.repository is spec.package is None:
+        fetch = "--model-file"  # a file of its owner's, which nobody can fetch
     if isinstance(spec, ModelSpec):
         price = f"{_dollars(spec.price.prompt * MILLION)} in, {_dollars(spec.price.completion * MILLION)} out"
     else:

@@ -73,16 +73,18 @@ def _chats(config: Config, specs: tuple[ModelSpec, ...], machine: Machine) -> It
     space = room(machine, wishes(config).reserve_bytes)
     for spec in specs:
         here = _here(config, spec)
+        about = fit(spec, space)
+        sees = config.vision == "on" or (config.vision == "auto" and (about is None or about.sees))
         if here is None:
-            yield Fitting(spec, fit(spec, space), False, download_bytes(spec))
+            yield Fitting(spec, about, False, download_bytes(spec, sees))
             continue
         header, files, eyes = here
         try:
             found = _of_plan(plan(header, str(files.path), spec, machine, wishes(config), eyes))
         except DoesNotFit:
-            about = fit(spec, Room((), 0))  # what it takes at least
-            found = about or Fit("none", 0, 0, 0, 0)
-        missing = spec.sizes.projector if spec.sizes and spec.projector and eyes is None else 0
+            least = fit(spec, Room((), 0))
+            found = least or Fit("none", 0, 0, 0, 0)
+        missing = spec.sizes.projector if spec.sizes and sees and eyes is None else 0
         yield Fitting(spec, found, True, missing)
 
 
@@ -98,7 +100,7 @@ def _media(config: Config, specs: tuple[MediaSpec, ...], machine: Machine) -> It
     """A pipeline's plan knows no more of it than the catalog says."""
     space = room(machine, wishes(config).reserve_bytes, BACKENDS)
     for spec in specs:
-        yield Fitting(spec, fit(spec, space), False, download_bytes(spec))
+        yield Fitting(spec, fit(spec, space), False, download_bytes(spec, False))
 
 
 def _here(config: Config, spec: ModelSpec) -> tuple[Header, Weights, Eyes | None] | None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from program.fits import download_bytes
 from wire.catalog import ModelSpec
 from wire.media_catalog import MediaSpec
 from worker.weights.store import pin_of, read_pin
@@ -19,7 +20,7 @@ class Entry:
     files: tuple[str, ...]
     projector: str | None = None
     pipeline: bool = False
-    size_bytes: int | None = None  # of all that is to be fetched, if the catalog says it
+    size_bytes: int | None = None  # about, of all that is to be fetched, if the catalog says it
 
     def own_pins(self, folder: Path) -> tuple[str, ...]:
         """The names of the pins of its files below `folder`, whether or not they are there."""
@@ -45,12 +46,8 @@ def of_model(spec: ModelSpec) -> Entry | None:
     """None: nothing of it is ever in a store."""
     if spec.repository is None:
         return None
-    eyes = spec.projector
-    every = (*spec.files, eyes) if eyes else spec.files
-    sizes = [file.size_bytes for file in every]
-    size = None if None in sizes else sum(size or 0 for size in sizes)
-    names = tuple(file.name for file in spec.files)
-    return Entry(spec.id, spec.repository, spec.revision, names, eyes.name if eyes else None, False, size)
+    names, eyes = tuple(file.name for file in spec.files), spec.projector and spec.projector.name
+    return Entry(spec.id, spec.repository, spec.revision, names, eyes, False, download_bytes(spec, sees=True))
 
 
 def of_media(spec: MediaSpec) -> Entry | None:

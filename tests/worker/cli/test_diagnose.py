@@ -49,6 +49,15 @@ def test_a_model_that_is_not_here_yet_is_looked_for_on_the_hub(config: Config, m
         assert hub.tokens == [None, "Bearer hf_x"]
 
 
+def test_without_the_hub_the_catalogs_sizes_say_what_there_is_to_download(config: Config) -> None:
+    assert config.catalog is not None
+    config.catalog.write_text(CATALOG + "    sizes: {files: 3000000000, token: 4096}\n")
+    with LoopbackHub({}, instead=lambda asked: Reply(500)) as hub:
+        findings = found(replace(config, hub=hub.endpoint))
+    assert findings["hub"].ok is False and "2.8 GiB to download" in findings["disk"].message
+    assert "2.8 GiB" in findings["model"].message
+
+
 @pytest.mark.parametrize(
     ("status", "code"), [(403, "hub_refuses"), (404, "not_found"), (429, "hub_rate_limited"), (500, "hub_unreachable")]
 )

@@ -3,11 +3,13 @@
 import json
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.worker.cli.test_actions import ignore
+from tests.worker.daemon.fake_coordinator import CATALOG
 from tests.worker.planning.test_plan import machine
 from worker.cli import actions, checks, fits
 from worker.cli.checks import Answer
@@ -59,6 +61,18 @@ def test_the_best_come_first_and_each_says_how_it_would_run(config: Config, caps
     assert "12 GB: 12.0 of 12.0 GiB free" in said and "~ about: reckoned" in said
     assert "no coordinator is named" in said and "serves qwen3.6-35b-a3b-gguf-iq4xs" in said
     assert "waiting" not in said.splitlines()[3]
+
+
+def test_a_file_of_its_owners_is_not_to_be_downloaded(
+    config: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = CATALOG.replace("    repository: someone/tiny-GGUF\n", "").replace(
+        "name: tiny.gguf", f"name: tiny.gguf, size_bytes: 5, sha256: {'ab' * 32}"
+    )
+    (tmp_path / "models.yaml").write_text(named)
+    config = replace(config, catalog=tmp_path / "models.yaml")
+    (line,) = [line for line in printed(config, capsys).splitlines() if line.startswith("tiny")]
+    assert "  --model-file  " in line
 
 
 def test_what_is_wanted_comes_before_what_is_not(

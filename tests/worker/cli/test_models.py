@@ -71,6 +71,15 @@ def test_an_empty_disk_says_what_there_would_be(store: Path, capsys: pytest.Capt
     assert lines[4].split() == "two 1.0 GiB to download".split() and lines[5].split()[:3] == ["z", "2.0", "GiB"]
 
 
+def test_the_sizes_of_the_catalog_say_what_there_would_be_to_download(
+    store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SUPERNET_CATALOG")
+    shown = json.loads(ask(capsys, "--models", "--json")[1])["not_here"]
+    assert shown["qwen3.6-35b-a3b-gguf-iq4xs"] == 17_730_000_000 + 903_000_000, "its projector too"
+    assert None not in shown.values()
+
+
 def test_each_model_has_a_line_with_its_size_its_use_and_what_is_the_matter(
     store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

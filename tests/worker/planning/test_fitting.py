@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,23 @@ def test_without_its_files_a_model_is_reckoned_from_the_catalog(
     (found,) = fittings(with_sizes(config)).models
     assert found.fit is not None and found.fit.place == "gpu" and found.fit.context == 512
     assert (found.counted, found.download) == (False, 3_000_000_000)
+
+
+@pytest.mark.parametrize(
+    ("box", "vision", "projector"),
+    [(machine(24), "auto", True), (machine(24), "off", False), (machine(), "auto", False), (machine(), "on", True)],
+)
+def test_a_projector_is_counted_as_a_download_where_it_is_fetched(
+    config: Config, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch, box: Machine, vision: Any, projector: bool
+) -> None:
+    on(monkeypatch, box)
+    sizes = SIZES.replace("token", "projector: 900000000, token") + "    projector: {name: mmproj.gguf}\n"
+    config = replace(with_sizes(config, sizes), vision=vision)
+    (reckoned,) = fittings(config).models
+    put(config, tiny_qwen3)
+    (planned,) = fittings(config).models
+    assert planned.counted
+    assert (reckoned.download, planned.download) == (3_000_000_000 + projector * 900_000_000, projector * 900_000_000)
 
 
 def test_with_its_files_a_model_is_planned(config: Config, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
