@@ -6,6 +6,7 @@ What was handed out last is kept in the state folder, so that a start without a 
 
 import json
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from program.catalog import load_catalog
 from program.settings import ConfigError
@@ -32,9 +33,14 @@ def known(config: Config) -> Catalog:
 def read(text: str) -> Handed:
     """What a coordinator has handed out. Raises Unusable. Of installed packages, which bring the file of a model, only
     those count that the program itself names: to look into any other would run its code."""
+    return handed_catalog.read(text, _packages())
+
+
+@cache  # to read the file takes 90 ms, and jobs may run
+def _packages() -> frozenset[str]:
     own = load_catalog(None)
     chats, pipelines = ({spec.package for spec in specs if spec.package} for specs in (own.models, own.media))
-    return handed_catalog.read(text, chats | pipelines)
+    return frozenset(chats | pipelines)
 
 
 def keep(config: Config, text: str) -> None:
