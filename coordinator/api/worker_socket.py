@@ -149,10 +149,14 @@ class WorkerSocket:
 
     async def _serve(self, socket: WebSocket, said: Hello, peer: Peer) -> None:
         """Exchange frames until one direction ends. A socket that dropped may be resumed, a closed one may not."""
-        hello, told = taken(said, self.catalog.now, self.hub.cell.catalog.outgoing)
-        for sentence in told:
+        _, first = taken(said, self.catalog.now, self.hub.cell.catalog.outgoing)
+        for sentence in first:
             await _send_error(socket, SupernetError(ErrorCode.MODEL_NOT_FOUND, sentence))
+        hello, told = taken(said, self.catalog.now, self.hub.cell.catalog.outgoing)  # another may have come meanwhile
         outbox = self.hub.join(hello, peer, Said(said, told))
+        for sentence in told:
+            if sentence not in first:
+                outbox.put(Error(code=ErrorCode.MODEL_NOT_FOUND, message=sentence))
         reading = asyncio.create_task(self._read(socket, peer, outbox), name=f"read {peer.session}")
         writing = asyncio.create_task(self._write(socket, outbox), name=f"write {peer.session}")
         resumable = True

@@ -247,10 +247,13 @@ def reoffer(fleet: Fleet, worker: Worker, hello: Hello, now: float) -> None:
 
 
 def withdraw(fleet: Fleet, model: str) -> None:
-    """No worker serves the model any more, whatever it says."""
+    """No worker serves the model any more, whatever it says. If the catalog has it again, its offer is a new one."""
     for worker in fleet.workers.values():
         if worker.replicas.pop(model, None) is not None:
             fleet.pool(model).leave(worker)
+            hello = worker.hello
+            models, media = ([one for one in offers if one.id != model] for offers in (hello.models, hello.media))
+            worker.hello = hello.model_copy(update={"models": tuple(models), "media": tuple(media)})
     fleet.pools.pop(model, None)
     fleet.last_left.pop(model, None)
 

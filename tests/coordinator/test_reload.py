@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from coordinator.api import worker_socket
 from coordinator.ledger.price_list import pin
 from coordinator.store.errors import Unavailable
 from tests.coordinator.conftest import CATALOG, Coordinator, FakeWorker, make_key, until
@@ -266,3 +267,40 @@ async def test_replicas_tell_each_other_which_catalog_they_have(start_replica: R
         await again(back, WITHOUT)
         await until(lambda: one.replica.catalogs_differing() == two.replica.catalogs_differing() == 0)
         assert (await asked(back)).status_code == 404
+
+
+async def test_a_model_that_is_removed_and_comes_back_is_served_by_the_workers_that_have_it_still(
+    coordinator: Coordinator,
+) -> None:
+    dispatch = coordinator.running.services.hub.dispatch
+    async with coordinator.worker() as worker:
+        await joined(worker, "tiny", "other")
+        await until(lambda: dispatch.online("tiny").workers == 1)
+        await again(coordinator, WITHOUT)
+        await until(lambda: set(dispatch.workers[0].replicas) == {"other"})
+        await again(coordinator, CATALOG)
+        await ready(worker, "tiny", "other")
+        await until(lambda: dispatch.online("tiny").workers == 1)
+        asking = asyncio.create_task(asked(coordinator))
+        await worker.serve("back")
+        assert (await asking).status_code == 200
+
+
+async def test_a_catalog_that_comes_while_a_worker_is_told_what_is_left_out_counts_for_it(
+    coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = worker_socket._send_error
+
+    async def meanwhile(*args: Any) -> None:
+        await send(*args)
+        await again(coordinator, WITHOUT)
+        await until(lambda: not coordinator.running.services.hub.cell.catalog.outgoing)
+
+    monkeypatch.setattr(worker_socket, "_send_error", meanwhile)
+    dispatch = coordinator.running.services.hub.dispatch
+    async with coordinator.worker() as worker:
+        offers = tuple(ModelOffer(id=name, context=10_000, slots=1) for name in ("tiny", "other", "foreign"))
+        await worker.say(wire.Hello(worker="w1", instance="a", models=offers))
+        await worker.hear(wire.Welcome)
+        assert "model tiny is not in this network's catalog" in (await worker.hear(wire.Error)).message
+        assert set(dispatch.workers[0].replicas) == {"other"}
