@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from wire.catalog_fields import ModelId, Nano, PackageName, RepositoryName, Revision, Strict
+from wire.catalog_fields import FileSize, ModelId, Nano, PackageName, RepositoryName, Revision, Size, Strict
 from wire.errors import ErrorCode, SupernetError
 from wire.media_catalog import MediaSpec
 from wire.scalars import Sha256
@@ -16,7 +16,6 @@ TaskProfile = Literal["general", "coding", "reasoning"]
 FileName = Annotated[
     str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9._+-]{0,99}/){0,3}[A-Za-z0-9][A-Za-z0-9._+-]{0,199}\.gguf$")
 ]
-Size = Annotated[int, Field(ge=0, lt=2**50)]
 SPLIT = re.compile(r"^(?P<stem>.+)-(?P<part>\d{5})-of-(?P<count>\d{5})\.gguf$")
 
 
@@ -24,7 +23,7 @@ class File(Strict):
     """One GGUF (or projector) file of the repository. Without size or sha256 the hub's own declaration is used."""
 
     name: FileName
-    size_bytes: Annotated[int, Field(ge=1)] | None = None
+    size_bytes: FileSize | None = None
     sha256: Sha256 | None = None
 
 
@@ -62,7 +61,7 @@ class Preset(Strict):
 
     temperature: Annotated[float, Field(ge=0, le=2)]
     top_p: Annotated[float, Field(gt=0, le=1)]
-    top_k: Annotated[int, Field(ge=0)]
+    top_k: Annotated[int, Field(ge=0, lt=2**31)]
     min_p: Annotated[float, Field(ge=0, le=1)] = 0.0
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] = 0.0
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from wire.catalog_fields import ModelId, Nano, PackageName, RepositoryName, Revision, Strict
+from wire.catalog_fields import FileSize, ModelId, Nano, PackageName, RepositoryName, Revision, Strict
 from wire.media import MAX_IMAGES, Steps
 from wire.media_tools import Tool
 
@@ -66,8 +66,8 @@ class MediaSpec(Strict):
     package: PackageName | None = None  # Python package that ships the folder instead of a repository (the toy)
     folder: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None  # in that package
     allow: Annotated[tuple[Pattern, ...], Field(min_length=1, max_length=16)] = ("*.json", "*.safetensors", "*.txt")
-    size_bytes: Annotated[int, Field(ge=1)] | None = None  # of all files, about
-    memory_bytes: Annotated[int, Field(ge=1)] | None = None  # of the GPU at the largest that it makes, about
+    size_bytes: FileSize | None = None  # of all files, about
+    memory_bytes: FileSize | None = None  # of the GPU at the largest that it makes, about
     defaults: MediaDefaults
     limits: MediaLimits
     price: Nano

@@ -118,3 +118,14 @@ def test_no_more_entries_are_read_than_a_catalog_may_have() -> None:
 
 def test_the_longest_text_fits_a_frame_however_it_is_escaped() -> None:
     assert len(encode(HandedCatalog(text='"' * MAX_CHARS))) < MAX_SMALL_TO_WORKER_BYTES
+
+
+def test_an_entry_of_a_size_that_no_disk_has_is_left_out() -> None:
+    huge = 10**4000
+    file = entry(id="file", files=[{"name": "m.gguf", "size_bytes": huge}])
+    eyes = entry(id="eyes", projector={"name": "p.gguf", "size_bytes": huge})
+    presets = entry(id="presets", presets={"plain_general": {"temperature": 1, "top_p": 1, "top_k": huge}})
+    toy = json.loads(write(OWN))["media"][0]
+    media = [toy | {"id": "whole", "size_bytes": huge}, toy | {"id": "memory", "memory_bytes": huge}]
+    found = read(text(entry(), file, eyes, presets, media=media), PACKAGES)
+    assert found.left_out == ("file", "eyes", "presets", "whole", "memory")

@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from program.printable import printable
 from program.versions import newer
 from wire.messages import WORKER_PATH, Issue
 from worker.daemon import reach
@@ -23,6 +24,8 @@ from worker.machine.description import Machine
 GIB = 2**30
 TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 1 * 2**20
+VERSION_CHARS = 64
+REASON_CHARS = 300
 TESTED = frozenset({"CUDA", "Vulkan"})  # backends of ggml that a test of ours has run on; not ROCm (HIP), Metal, SYCL
 
 
@@ -205,7 +208,7 @@ def _version(target: Target, probes: Probes) -> list[Finding]:
         newest = json.loads(probes.get(f"{target.coordinator}/downloads", {}).text)["version"]
     except (ValueError, LookupError, TypeError):
         return []
-    if not isinstance(newest, str):
+    if not isinstance(newest, str) or len(newest) > VERSION_CHARS:
         return []
     here = probes.version()
     if not newer(newest, here):
@@ -255,7 +258,7 @@ def show(findings: list[Finding], form: Literal["text", "json"]) -> str:
         code = f"{finding.code}: " if finding.code else ""
         rows.append(f"{mark:5} {finding.name:12} {code}{finding.message}")
         rows += [f"{'':18} -> {finding.remedy}"] if finding.remedy else []
-    return "\n".join(rows)
+    return "\n".join(printable(row) for row in rows)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -294,4 +297,8 @@ def _answer(url: str, headers: dict[str, str]) -> Answer:
         with error:
             said = error.read(MAX_ANSWER_BYTES).decode("utf-8", "replace")
         why = reach.refusal(url, error.code, said, error.headers.get("Location"))
-        return Answer(error.code, why.in_full, why.remedy) if why else Answer(error.code, str(error.reason))
+        return (
+            Answer(error.code, why.in_full, why.remedy)
+            if why
+            else Answer(error.code, printable(str(error.reason))[:REASON_CHARS])
+        )

@@ -2,6 +2,8 @@
 
 import logging
 
+from program.settings import ConfigError
+from wire.errors import SupernetError
 from wire.handed_catalog import Unusable
 from wire.messages import Issue
 from worker import known_models
@@ -21,4 +23,8 @@ def taken(config: Config, text: str) -> Judged:
     except (Unusable, OSError) as error:
         log.warning("the coordinator's catalog is not kept: %s", error)
         return []
-    return list(known_models.contradictions(served(config), handed))
+    try:
+        return list(known_models.contradictions(served(config), handed))
+    except (ConfigError, SupernetError) as error:  # its owner is at work on --catalog
+        log.warning("what is served is not held against the coordinator's catalog: %s", error)
+        return []

@@ -33,3 +33,14 @@ def test_what_cannot_be_read_or_kept_is_told_and_changes_nothing(
     (tmp_path / "file").write_text("")
     assert taken(config, write(THEIRS)) == []
     assert len(caplog.records) == 2
+
+
+def test_an_owner_who_is_at_work_on_a_catalog_of_its_own_ends_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = tmp_path / "own.yaml"
+    config = Config(coordinator="ws://x", state_dir=tmp_path, catalog=own, model="tiny")
+    for words in ("models: [", CATALOG.replace("tiny", "other")):
+        own.write_text(words)
+        assert taken(config, write(THEIRS)) == []
+    assert len(caplog.records) == 2 and kept(config) == Handed(THEIRS, ())
