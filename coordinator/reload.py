@@ -64,9 +64,9 @@ class Reload:
         known = {**specs(before), **self.hub.cell.catalog.outgoing}
         self.hub.cell.catalog.removed({name: known[name] for name in known.keys() - specs(after).keys()})
         self.feed.look_anew()
-        self.told()
         log.info("the catalog was read again: %s", difference(before, after))
         await self._workers()
+        self.told()  # after that, as a worker answers with how its models are
 
     def told(self) -> None:
         """Workers are handed the catalog, and the other replicas hear which one this is."""

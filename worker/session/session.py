@@ -116,7 +116,7 @@ class Session:
                 return []
             case HandedCatalog():
                 self.catalog = fingerprint(message.text)
-                return []
+                return self.line.send(self.capacity())  # what it has again may be loaded here all the while
             case Blob():
                 return self.jobs.arrived(message)
             case wire.Error():

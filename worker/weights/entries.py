@@ -46,7 +46,7 @@ def of_model(spec: ModelSpec) -> Entry | None:
     """None: nothing of it is ever in a store."""
     if spec.repository is None:
         return None
-    names, eyes = tuple(file.name for file in spec.files), spec.projector and spec.projector.name
+    names, eyes = tuple(file.name for file in spec.files), spec.projector.name if spec.projector else None
     return Entry(spec.id, spec.repository, spec.revision, names, eyes, False, download_bytes(spec, sees=True))
 
 

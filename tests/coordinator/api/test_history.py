@@ -182,6 +182,7 @@ async def test_what_a_worker_did_is_there_after_a_minute_and_after_a_restart(sta
             assert refused.json()["error"]["code"] == "no_worker"
     async with start_coordinator() as coordinator:
         await coordinator.running.services.recorder.minute(now_ms() + MINUTE_MS)
+        await coordinator.running.rolling.once()
         told = {one["id"]: one for one in (await ask(coordinator, "/v1/network/models"))["data"]}
     assert told["other"]["demand"]["no_worker_24h"] == 1
     assert told["tiny"]["demand"]["requests_24h"] == 1 and told["tiny"]["day"]["ttft_ms"]["count"] == 1
