@@ -93,6 +93,9 @@ def _closed(worker: WorkerSnapshot) -> Why | None:
             )
         case "loading":
             return Why("loading", "Its model is still being loaded.", "Nothing: it takes jobs once it is there.")
+        case "down" if not worker.replicas:
+            remedy = "Another model, or the operator: GET /v1/models lists those that there are."
+            return Why("not_in_catalog", "The network's catalog has no model of it any more.", remedy)
         case "down":
             remedy = "Its problems say why; `supernet-worker --check` looks for more."
             return Why("not_ready", "Nothing is ready on it: its engine is down.", remedy)

@@ -53,6 +53,7 @@ SCHEDULE = Issue(code="off_schedule", severity="info", message="outside of 22:00
         ("resting", {"rest_s": 0.0}, "resting", "now it is tested"),
         ("loading", {}, "loading", "still being loaded"),
         ("down", {}, "not_ready", "its engine is down"),
+        ("down", {"replicas": ()}, "not_in_catalog", "no model of it any more"),
         ("paused", {"issues": (HOT,)}, "too_hot", "GPU has 84 °C"),
         ("paused", {"issues": (SCHEDULE,)}, "off_schedule", "opens 22:00"),
         ("paused", {}, "no_slots", "offers no slots"),
