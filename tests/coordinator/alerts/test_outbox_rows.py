@@ -189,7 +189,8 @@ def test_what_waits_for_an_address_that_is_gone_or_paused_is_dropped(database: D
     assert due(database) == []
     told = deliveries_of(database, there.account)
     assert len(told) == before, "it counts for the day: else who pauses and tests an address is sent without end"
-    assert [one.status for one in told if one.state == "failed" and one.tries == 0] == [PAUSED, REMOVED]
+    dropped = [one.status for one in told if one.state == "failed" and one.tries == 0]
+    assert sorted(dropped) == sorted([PAUSED, REMOVED])  # both are of one moment
     note_test(database, there.id, "arrived", True, NOW)
     assert due(database) == [], "what was dropped does not come back"
 
