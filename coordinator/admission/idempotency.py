@@ -7,7 +7,8 @@ later. An answer that failed cost nothing and is not kept: the same key may try 
 What a key stands for is a row in the database, which is written with the hold: of several replicas one runs the
 request, and whichever is asked later knows its answer, for a day and within bounds. The replica of a client that comes
 back may be dead. Then the one that is asked now takes over hold and key: the answer begins anew, or is the one that
-still runs at a third replica, and is paid for once. Answer, key and request are sealed there (seals.py).
+still runs at a third replica, and is paid for once. One in rounds goes on at its mark, behind what was done and paid.
+Answer, mark, key and request are sealed there (seals.py).
 
 The ledger knows for good what was charged, by the name of the job, which is made from account and key: once the answer
 is no longer kept, the key runs nothing and costs nothing.
@@ -25,8 +26,9 @@ from coordinator.artefact import Artefact
 from coordinator.clock import DAY_MS, now_ms
 from coordinator.filled import Filled
 from coordinator.ledger.claim_rows import Found, find
-from coordinator.ledger.orders import Answer, Claim, Keep, Release
+from coordinator.ledger.orders import Answer, Claim, Done, Keep, Mark, Release
 from coordinator.ledger.writer import LedgerWriter
+from coordinator.store.errors import StoreError
 from coordinator.store.store import Store
 from wire.errors import ErrorCode, SupernetError
 
@@ -51,8 +53,8 @@ class Kept:
 class Run:
     """The request that one key of an account stands for. `attempt` counts its runs that came to nothing.
 
-    `instead_of`: the replica whose client it was, and which is dead. `claimed`: the ledger has been asked to have the
-    key stand for it.
+    `instead_of`: the replica whose client it was, and which is dead; `mark`: how far it had come there. `claimed`: the
+    ledger has been asked to have the key stand for it.
     """
 
     account: str
@@ -60,6 +62,7 @@ class Run:
     fingerprint: str
     attempt: int = 0
     instead_of: str | None = None
+    mark: bytes | None = None
     claimed: bool = False
 
     @property
@@ -131,6 +134,8 @@ class Idempotency:
         if found.own or (found.lives and not (self._is_dead and await self._is_dead(claimed.edge))):
             raise still_runs()
         run.attempt, run.instead_of = claimed.attempt, claimed.edge
+        if claimed.mark is not None:
+            run.mark = self._seals.open(run.account, run.key, claimed.mark)
         return None
 
     def claim(self, run: Run) -> Claim:
@@ -138,6 +143,23 @@ class Idempotency:
         run.claimed = True
         key, content = self._seals.name(run.account, run.key), self._seals.fingerprint(run.fingerprint)
         return Claim(run.account, key, content, run.attempt, now_ms(), run.instead_of)
+
+    async def follow(self, run: Run) -> None:
+        """Have a request go on here that stands at its mark. Raises idempotency_conflict if another has it by now."""
+        try:
+            async with asyncio.timeout(ENDING_S):
+                answer = await self._ledger.ask(self.claim(run))
+        except (TimeoutError, StoreError):
+            raise still_runs() from None
+        if answer != Done():
+            raise still_runs()
+
+    def mark(self, run: Run, text: bytes) -> None:
+        """Note how far a request has come, for whoever takes it over: nobody, if it is too long to be noted."""
+        if self._ledger.backlog <= MOST_BACKLOG and len(text) <= MOST_BYTES_EACH:
+            body = self._seals.seal(run.account, run.key, text)
+            if len(body) <= MOST_SEALED:
+                self._ledger.put(Mark(run.account, self._seals.name(run.account, run.key), body))
 
     def end(self, run: Run, kept: Kept | None) -> None:
         """Keep the answer of a request that has ended. None: it failed, and the key is free again."""
@@ -187,5 +209,14 @@ def spent() -> SupernetError:
     message = (
         "The request with this Idempotency-Key ran and was charged before, and its answer is not kept: nothing was "
         "charged now. Use a new key to ask again."
+    )
+    return SupernetError(ErrorCode.IDEMPOTENCY_CONFLICT, message, param="Idempotency-Key")
+
+
+def lost() -> SupernetError:
+    """The error for a round or a call that was charged at a replica which died before it could say what came of it."""
+    message = (
+        "This part of the answer ran and was charged before, and what came of it went with the coordinator that had "
+        "it: nothing was charged now. Use a new Idempotency-Key to ask again."
     )
     return SupernetError(ErrorCode.IDEMPOTENCY_CONFLICT, message, param="Idempotency-Key")

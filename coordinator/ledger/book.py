@@ -15,12 +15,14 @@ from coordinator.ledger.orders import (
     SOURCES,
     Answer,
     Checkpoint,
+    Claim,
     Done,
     Held,
     Hold,
     Insufficient,
     Keep,
     Kind,
+    Mark,
     Order,
     Promote,
     Release,
@@ -121,7 +123,9 @@ class Book:
                 return self._transfer(order)
             case Promote():
                 return self._promote(order)
-            case Keep() | Release():
+            case Claim():
+                return Done() if self.claims.follow(order) else Taken()
+            case Mark() | Keep() | Release():
                 return Done(again=not self.claims.change(order))
             case _:
                 assert_never(order)
@@ -160,11 +164,14 @@ class Book:
         return Held(taken)
 
     def _free(self, order: Hold, known: HoldState | None) -> bool:
-        """Whether no other replica runs the job, or one that is dead."""
-        if order.claim is not None and not self.claims.admits(order.claim):
+        """Whether no other replica runs the job, or one that is dead: whose key this is, theirs are all holds of its
+        request."""
+        claim = order.claim
+        if claim is not None and not self.claims.admits(claim):
             return False
-        dead = order.claim.instead_of if order.claim is not None else None
-        return known is None or known.state != "held" or known.owner in self.claims.own | {dead}
+        if known is None or known.state != "held" or known.owner in self.claims.own:
+            return True
+        return claim is not None and (known.owner == claim.instead_of or self.claims.owns(claim))
 
     def _held_again(self, order: Hold, known: HoldState) -> Answer:
         """The same order once more; or one that takes the hold over, for an answer that begins anew."""

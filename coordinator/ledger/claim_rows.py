@@ -15,6 +15,7 @@ from coordinator.store.replicas import Identity
 from coordinator.store.tables import replicas, requests
 
 MOST_KEPT = 100_000  # answers, of all accounts together
+NOBODY = "-"  # whose a request is that its server left behind
 
 
 def read_claims(connection: Connection, keys: Iterable[tuple[str, str]], identity: Identity) -> Claims:
@@ -41,16 +42,19 @@ def write_claims(connection: Connection, claims: Claims) -> None:
         if after is None:
             connection.execute(delete(requests).where(*mine))
         elif before is not None:
-            connection.execute(update(requests).where(*mine).values(**_values(after)))
+            connection.execute(update(requests).where(*mine).values(**_values(after, before.attempt)))
         elif not connection.execute(_CLAIM, {"account": account, "key": key, **_values(after)}).rowcount:
             raise Contended("another replica has just claimed this Idempotency-Key")
 
 
-def _values(claimed: Claimed) -> dict[str, Any]:
-    kept = claimed.kept
-    answer = {name: getattr(kept, name, None) for name in ("media_type", "body", "files")}
+def _values(claimed: Claimed, attempt: int | None = None) -> dict[str, Any]:
+    """`attempt`: of the row as it is. What that has of the same attempt stays, unless there is something newer."""
     same = ("fingerprint", "attempt", "job", "edge", "at_ms", "state")
-    return {**{name: getattr(claimed, name) for name in same}, **answer}
+    values = {name: getattr(claimed, name) for name in same}
+    if claimed.kept is None and claimed.mark is None and claimed.attempt == attempt:
+        return values
+    answer = {name: getattr(claimed.kept, name, None) for name in ("media_type", "body", "files")}
+    return {**values, **answer, **({} if claimed.kept else {"body": claimed.mark})}
 
 
 # ---- outside of groups -----------------------------------------------------------------------------------------------
@@ -77,6 +81,8 @@ def find(database: Database, account: str, key: str) -> Found | None:
     claimed = _claimed(row)
     if row.state == "done":
         claimed = replace(claimed, kept=Keep(account, key, row.media_type, row.body, row.files, row.at_ms))
+    else:
+        claimed = replace(claimed, mark=row.body)
     return Found(claimed, bool(row.up), row.edge in database.identity.own)
 
 
@@ -86,8 +92,11 @@ def release(connection: Connection, jobs: Collection[str]) -> None:
 
 
 def release_left(connection: Connection, among: ColumnElement[bool]) -> None:
-    """Let those of these keys go whose requests have no answer: nobody runs them."""
-    connection.execute(delete(requests).where(among, requests.c.state == "running"))
+    """Let those of these keys go whose requests have no answer: nobody runs them. One of which a part is done goes on
+    where it stood, once its client comes for it."""
+    left = (among, requests.c.state == "running")
+    connection.execute(delete(requests).where(*left, requests.c.body.is_(None)))
+    connection.execute(update(requests).where(*left).values(edge=NOBODY))
 
 
 def widowed(database: Database) -> list[str]:

@@ -20,8 +20,10 @@ from coordinator.ledger.orders import (
     PLATFORM,
     Answer,
     Checkpoint,
+    Claim,
     Hold,
     Keep,
+    Mark,
     Order,
     Promote,
     Release,
@@ -90,7 +92,7 @@ def _read(connection: Connection, orders: Iterable[Order], identity: Identity) -
             case Promote():
                 names.add(order.id)
                 owners |= {order.account, PLATFORM}
-            case Keep() | Release():
+            case Claim() | Mark() | Keep() | Release():
                 keys.add((order.account, order.key))
     claims = read_claims(connection, keys, identity)
     found = {row.job: _hold(row) for row in _all(connection, _HOLDS, jobs)}

@@ -70,7 +70,7 @@ class UsageRow:
 class Claim:
     """With the hold, have an Idempotency-Key stand for this request. `fingerprint`: what tells it from another;
     `attempt`: its runs that came to nothing. `instead_of`: the replica whose client it was; that is dead, so the hold
-    and the key become this one's."""
+    and the key become this one's. Each hold of a request in rounds comes with it."""
 
     account: str
     key: str
@@ -175,6 +175,15 @@ class Keep:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """How far a request with an Idempotency-Key has come, for the replica that takes it over. `body`: sealed."""
+
+    account: str
+    key: str
+    body: bytes
+
+
+@dataclass(frozen=True)
 class Release:
     """A request with an Idempotency-Key came to nothing: the key is free again."""
 
@@ -182,7 +191,8 @@ class Release:
     key: str
 
 
-Order = Hold | Checkpoint | Settle | Transfer | Promote | Keep | Release
+# A Claim by itself is of a request that goes on where it stood, before any hold of it is made or taken over.
+Order = Hold | Checkpoint | Settle | Transfer | Promote | Claim | Mark | Keep | Release
 
 
 @dataclass(frozen=True)

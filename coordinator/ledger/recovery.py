@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, select, true
+from sqlalchemy import ColumnElement, Connection, and_, func, select, true
 
 from coordinator.ledger.claim_rows import release, release_left
 from coordinator.ledger.commit import apply
@@ -23,11 +23,13 @@ from coordinator.store.tables import holds, replicas, requests
 
 BATCH = 256
 FINISH = "coordinator_lost"
+NAME_CHARS = 32  # of a request with an Idempotency-Key; the holds of its rounds and calls are named behind it
 
 
 def recover(database: Database, share_bps: int, at_ms: int) -> int:
     """End every open hold, as nothing runs at a start; a replica beside others ends those of a server that was alone.
-    Requests with an Idempotency-Key come to nothing with them. Returns how many. Raises StoreError."""
+    Requests with an Idempotency-Key come to nothing with them, but for what is done of them. Returns how many. Raises
+    StoreError."""
     ended = _end(database, share_bps, at_ms, holds.c.owner == "" if database.shared else true(), ())
     left = requests.c.edge == "" if database.shared else true()
     database.transact(lambda connection: release_left(connection, left))
@@ -43,10 +45,11 @@ def sweep(database: Database, share_bps: int, at_ms: int, running: Collection[st
 
 def bury(database: Database, share_bps: int, at_ms: int, patient: Collection[str]) -> int:
     """End the holds of dead replicas. A request with an Idempotency-Key may yet be asked for at another one, and its
-    hold is left as it is as long as its replica is among the `patient`. Returns how many. Raises StoreError."""
+    holds are left as they are as long as its replica is among the `patient`. Returns how many. Raises StoreError."""
     dead = holds.c.owner.in_(select(replicas.c.id).where(replicas.c.state == "dead"))
     waited_for = select(requests.c.job).where(requests.c.state == "running", requests.c.edge.in_(patient))
-    return _end(database, share_bps, at_ms, and_(dead, holds.c.job.not_in(waited_for)), ())
+    request = func.substr(holds.c.job, 1, NAME_CHARS)
+    return _end(database, share_bps, at_ms, and_(dead, request.not_in(waited_for)), ())
 
 
 def _end(database: Database, share_bps: int, at_ms: int, among: ColumnElement[bool], running: Collection[str]) -> int:

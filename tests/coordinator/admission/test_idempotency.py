@@ -19,7 +19,7 @@ from coordinator.ledger.writer import LedgerWriter
 from coordinator.store.database import Database
 from coordinator.store.replicas import end
 from coordinator.store.store import Store
-from coordinator.store.tables import holds
+from coordinator.store.tables import holds, requests
 from tests.coordinator.ledger.builders import Client, client, hold, payer, settle
 from tests.coordinator.test_filled import artefact
 from wire.errors import ErrorCode, SupernetError
@@ -197,6 +197,43 @@ async def test_the_client_of_a_dead_replica_is_served_by_another_and_pays_once(b
     await other.ends(anew, charge=60)
     assert await other.keys.begin(other.who.account, "k", ASKED) == ANSWER
     assert [row.charge for row in one.store.database.query(select(holds))] == [60]
+
+
+async def test_a_request_in_rounds_goes_on_at_its_mark_at_one_replica(both: tuple[Site, Site]) -> None:
+    one, other = both
+    run = await one.begin()
+    await one.hold(run)
+    one.ledger.put(settle(one.who, run.name(), 60))
+    one.keys.mark(run, b"too far")
+    one.keys.mark(run, b"far")
+    assert isinstance(await one.ledger.ask(hold(one.who, f"{run.name()}.2", claim=one.keys.claim(run))), Held)
+    dies(one, other)
+    dead = one.store.database.replica
+    assert await other.store.run(bury, 7000, 99, {dead}) == 0, "what a round holds waits for the client too"
+    anew = await other.begin()
+    assert (anew.instead_of, anew.mark, anew.name()) == (dead, b"far", run.name())
+    await other.keys.follow(anew)
+    (row,) = other.store.database.query(select(requests))
+    assert b"far" not in row.body
+    late = await one.ledger.ask(hold(one.who, f"{run.name()}.3", claim=one.keys.claim(run)))
+    assert late == Taken(), "it was only slow: it begins nothing more"
+    with pytest.raises(SupernetError):
+        await one.keys.follow(run)
+    second = hold(other.who, f"{run.name()}.2", claim=other.keys.claim(anew))
+    assert isinstance(await other.ledger.ask(second), Held)
+    other.ledger.put(settle(other.who, second.job, 60))
+    await other.ends(anew)
+    assert await other.keys.begin(other.who.account, "k", ASKED) == ANSWER
+    assert [row.charge for row in one.store.database.query(select(holds))] == [60, 60]
+
+
+async def test_a_mark_that_is_too_long_is_not_kept(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_SEALED", 60)
+    run = await site.begin()
+    await site.hold(run)
+    site.keys.mark(run, bytes(range(99)))
+    assert await site.ledger.flushed(10)
+    assert [row.body for row in site.store.database.query(select(requests))] == [None]
 
 
 async def test_a_hold_that_came_with_a_key_waits_longer_for_its_client(both: tuple[Site, Site]) -> None:

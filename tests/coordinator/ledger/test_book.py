@@ -100,6 +100,20 @@ def test_the_hold_of_a_dead_replica_is_taken_over_by_who_names_it_and_begins_ane
     assert one.carry_out(Settle("j", 30, (), (), 3)) == Done()
 
 
+def test_whose_key_it_is_theirs_are_all_holds_of_its_request() -> None:
+    """A picture of a chat was held by a replica that died before the last one did."""
+    again = replace(hold(), claim=replace(CLAIM, instead_of="the last"))
+    assert of_replica("dead").carry_out(again) == Taken(), "nobody has the key"
+    assert of_replica("dead", edge="me").carry_out(again) == Held({"spark": 40})
+    assert of_replica("dead", edge="other").carry_out(again) == Taken()
+    one = of_replica("dead", edge="the last")
+    assert one.carry_out(again) == Taken()
+    assert one.carry_out(replace(CLAIM, instead_of="the last")) == Done()
+    assert one.carry_out(again) == Held({"spark": 40})
+    assert one.carry_out(replace(CLAIM, instead_of="else")) == Done(), "it is ours by now"
+    assert of_replica("dead", edge="other").carry_out(CLAIM) == Taken()
+
+
 def test_a_key_that_another_replica_has_claimed_holds_nothing() -> None:
     one = of_replica("other", edge="other")
     assert one.carry_out(replace(hold("k"), claim=CLAIM)) == Taken()

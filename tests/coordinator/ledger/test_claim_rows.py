@@ -1,14 +1,16 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import true
 
 from coordinator.ledger import claim_rows
 from coordinator.ledger import commit as commits
-from coordinator.ledger.claim_rows import find, forget, read_claims, widowed
+from coordinator.ledger.claim_rows import find, forget, read_claims, release_left, widowed
 from coordinator.ledger.commit import commit
-from coordinator.ledger.orders import Claim, Held, Keep, Taken
+from coordinator.ledger.orders import Claim, Done, Held, Keep, Mark, Taken
 from coordinator.store.database import Database
 from coordinator.store.replicas import end
 from tests.coordinator.ledger.builders import do, hold, payer, settle
@@ -25,6 +27,32 @@ def test_a_key_stands_for_its_request_until_it_is_forgotten(database: Database) 
     assert found is not None and found.claimed.kept == kept
     assert find(database, alice.account, "another") is None
     assert (forget(database, 9), forget(database, 10)) == (0, 1)
+
+
+def test_how_far_a_request_is_stays_when_another_has_it_and_goes_with_its_attempt(database: Database) -> None:
+    alice = payer(database)
+
+    def mark() -> bytes | None:
+        found = find(database, alice.account, "k")
+        assert found is not None
+        return found.claimed.mark
+
+    claim = Claim(alice.account, "k", "f", 0, 7)
+    do(database, hold(alice, claim=claim), Mark(alice.account, "k", b"one"))
+    assert mark() == b"one"
+    assert do(database, Mark(alice.account, "k", b"two"), claim) == [Done(), Done()]
+    with database.transaction() as connection:
+        release_left(connection, true())
+    found = find(database, alice.account, "k")
+    assert found is not None and not found.own and mark() == b"two", "a part of it is done"
+    assert do(database, claim) == [Taken()]
+    assert do(database, replace(claim, instead_of=found.claimed.edge)) == [Done()]
+    assert mark() == b"two"
+    do(database, hold(alice, "again", claim=replace(claim, attempt=1)))
+    assert mark() is None
+    with database.transaction() as connection:
+        release_left(connection, true())
+    assert find(database, alice.account, "k") is None
 
 
 def test_a_request_that_runs_is_not_forgotten_for_the_answers_since(
