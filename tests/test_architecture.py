@@ -189,6 +189,7 @@ PURE = [
     "coordinator/rounds/events.py",
     "coordinator/rounds/handed.py",
     "coordinator/rounds/offer.py",
+    "coordinator/rounds/standing.py",
     "coordinator/rounds/turn.py",
     "coordinator/artefact.py",
     "coordinator/filled.py",

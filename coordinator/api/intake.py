@@ -3,12 +3,11 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
-from hashlib import sha256
 from typing import TypeVar
 
 from starlette.requests import Request
@@ -17,12 +16,13 @@ from starlette.responses import Response
 from coordinator.accounts.accounts import Accounts
 from coordinator.accounts.keys_in_use import Principal
 from coordinator.admission.admission import Admission
-from coordinator.admission.idempotency import Idempotency, Kept, Run, fingerprint, spent, still_runs
+from coordinator.admission.idempotency import Idempotency, Kept, Run, fingerprint, lost, spent, still_runs
 from coordinator.admission.large_bodies import LargeBodies
-from coordinator.api.answering import KEEP_ALIVE_S, JobStream, Submission, choice_seed
+from coordinator.api.answering import KEEP_ALIVE_S, JobStream, Submission
 from coordinator.api.body import read_body
-from coordinator.api.client_headers import client_timeout_s, idempotency_key, session_name, traceparent
+from coordinator.api.client_headers import client_timeout_s, idempotency_key
 from coordinator.api.filled_response import FilledResponse, Read
+from coordinator.api.job_specs import drawn, job_specs
 from coordinator.api.request_ids import own_name
 from coordinator.artefacts.artefacts import Artefacts
 from coordinator.artefacts.filter import MediaFilter
@@ -41,7 +41,6 @@ from coordinator.scheduler.work import PromptCount
 from coordinator.store.errors import StoreError
 from wire.catalog import Catalog
 from wire.errors import ErrorCode, SupernetError
-from wire.media import MediaRequest
 
 MOST_RUNS = 32  # of one Idempotency-Key that came to nothing
 ASIDE_BYTES = 256 * 1024  # a larger body is read in a thread: 20 MiB take 0.2 s, and answers stream meanwhile
@@ -197,16 +196,16 @@ class Intake:
 
             answers = await self._come_back(job, admitted, bill, prompt, ended)
         # With an Idempotency-Key it may have to begin anew elsewhere, and then draws the same.
-        first = secrets.randbits(63) if admitted.run is None else _drawn(bill.name)
-        specs = _specs(job, principal, headers, bill.jobs, prompt, timeout_s, first)
-        if admitted.run is not None and name is None and job.piece is None and job.n == 1:
+        first = secrets.randbits(63) if admitted.run is None else drawn(bill.name)
+        specs = job_specs(job, principal, headers, bill.jobs, prompt, timeout_s, first)
+        if admitted.run is not None and job.piece is None and job.n == 1:
             specs = [replace(spec, stays=True) for spec in specs]
         return Submission(
             name=bill.name,
             created=int(time.time()),
             job=job,
             answers=answers or self.hub.submit(specs, ended),
-            silence_s=KEEP_ALIVE_S if timeout_s is None else min(KEEP_ALIVE_S, timeout_s / 2),
+            silence_s=silence_s(timeout_s),
             quote=bill.quote,
             limits=reservation.limits,
             detached=admitted.run is not None,
@@ -215,9 +214,9 @@ class Intake:
     async def _come_back(
         self, job: ClientRequest, admitted: Admitted, bill: OpenBill, prompt: PromptCount, ended: Told
     ) -> Answers | None:
-        """The answer of the same request that a dead replica was asked for, if it runs on at another one."""
+        """The answer of the same request, or round, that a dead replica was asked for, if it runs on at another one."""
         run = admitted.run
-        if self.come_back is None or run is None or run.instead_of is None or job.n > 1 or bill.name != run.name():
+        if self.come_back is None or run is None or run.instead_of is None or job.n > 1 or job.piece is not None:
             return None
         begun = job_id(bill.name, 0, run.instead_of)
         own, bill.jobs = bill.jobs, (begun,)
@@ -238,7 +237,7 @@ class Intake:
         """
         run, given = admitted.run, admitted.request_id
         if name is not None:
-            return await self.billing.open(name, job, admitted.principal, None, None)
+            return await self._open_part(job, admitted, name)
         if run is None:
             own = given and own_name(given)
             new = own or secrets.token_hex(16)
@@ -257,42 +256,26 @@ class Intake:
                 run.attempt += 1
         raise spent()
 
+    async def _open_part(self, job: ClientRequest, admitted: Admitted, name: str) -> OpenBill:
+        """Hold the money for a round or a call of a request. One that goes on behind a replica that died may have been
+        opened there, or have come to nothing."""
+        claim = None if admitted.run is None else self.idempotency.claim(admitted.run)
+        for again in range(MOST_RUNS):
+            try:
+                part = f"{name}-{again}" if again else name
+                return await self.billing.open(part, job, admitted.principal, claim, None)
+            except RunsElsewhere:
+                raise still_runs() from None
+            except Ended as ended:
+                if ended.charge:
+                    break
+        raise lost()
 
-def _drawn(name: str) -> int:
-    return int.from_bytes(sha256(f"seed\0{name}".encode()).digest()[:8], "big") >> 1
+
+def silence_s(timeout_s: float | None) -> float:
+    """How long a stream may be silent whose client waits so long; None: it has not said."""
+    return KEEP_ALIVE_S if timeout_s is None else min(KEEP_ALIVE_S, timeout_s / 2)
 
 
 def not_counted(model: str, request: object, prompt: PromptCount) -> None:
     """A Count where the operator wants none: a prompt's bound holds alone."""
-
-
-def _specs(
-    job: ClientRequest,
-    principal: Principal,
-    headers: Mapping[str, str],
-    names: Sequence[str],
-    prompt: PromptCount,
-    timeout_s: float | None,
-    drawn: int,
-) -> list[JobSpec]:
-    """One job for each choice. A stream has no deadline: it is never silent for long, so no client gives up on it.
-    `drawn`: the seed of a request that names none."""
-    first = drawn if job.seed is None else job.seed
-    return [
-        JobSpec(
-            id=name,
-            account=principal.account,
-            model=job.model.id,
-            request=job.request,
-            seed=choice_seed(first, n),
-            deadline_s=None if job.stream else timeout_s,
-            weight=principal.weight,
-            session=session_name(headers),
-            trace=traceparent(headers),
-            key=principal.key,
-            prompt=prompt,
-            blobs=job.blobs,
-            upload_secret=secrets.token_urlsafe(32) if isinstance(job.request, MediaRequest) else "",
-        )
-        for n, name in enumerate(names)
-    ]

@@ -1,24 +1,28 @@
 """Platform tools around a chat: which ones its model is told of, and the rounds in which they are run.
 
 Round 1 of a request N is the request itself, under its own name; round r is `N.r` and its call c `N.r.c`, each with a
-hold of its own. Repeating a request cannot pay twice for any of them.
+hold of its own. Repeating a request cannot pay twice for any of them. How far one with an Idempotency-Key has come is
+noted beside the key: if its replica dies, another goes on there.
 """
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from coordinator.accounts.keys_in_use import Principal
-from coordinator.api.answering import Answering
+from coordinator.admission.idempotency import Run
+from coordinator.api.answering import Answering, Submission
 from coordinator.api.client_headers import client_timeout_s
-from coordinator.api.intake import Admitted, Intake
+from coordinator.api.intake import Admitted, Intake, silence_s
 from coordinator.api.media_inputs import read_attachment
 from coordinator.api.media_ready import ready_now
 from coordinator.artefacts.artefacts import Artefacts
 from coordinator.media.handles import Handles
 from coordinator.media.ready import Ready
+from coordinator.media.results import Result
 from coordinator.request import ChatJob, ClientRequest
 from coordinator.rounds.calls import Calls, Workshop
 from coordinator.rounds.costs import Costs
@@ -26,6 +30,7 @@ from coordinator.rounds.course import Course, Wanted
 from coordinator.rounds.handed import handed
 from coordinator.rounds.offer import Mode, given, offered, served
 from coordinator.rounds.rounds import Rounds
+from coordinator.rounds.standing import Standing, made, read, write
 from wire.chat import ChatRequest
 
 LOOK_S = 1.0  # how long a look at the workers is good for
@@ -63,10 +68,14 @@ class PlatformTools:
         return given(job, offered(job, tools, context, mode, principal.platform_tools))
 
     async def submit(self, job: ChatJob, admitted: Admitted, headers: Mapping[str, str]) -> Answering:
-        """Submit the first round, behind which the others come. Raises what Intake.submit raises."""
+        """Submit the first round, behind which the others come; or go on where a replica that is dead had come to.
+        Raises what Intake.submit raises."""
         handles = None
-        if job.platform.declared and job.platform.run:
+        standing = read(admitted.run.mark) if admitted.run is not None and admitted.run.mark is not None else None
+        if (job.platform.declared and job.platform.run) or standing is not None:
             job, handles = await self._handed(job, admitted.principal.account)
+        if admitted.run is not None and standing is not None and handles is not None:
+            return await self._resumed(job, admitted, admitted.run, headers, handles, standing)
         first = await self.intake.submit(job, admitted, headers)
         if not job.platform.declared:
             return first
@@ -74,18 +83,41 @@ class PlatformTools:
         if handles is None:
             return first
         request = _Request(self, job, admitted, headers, first.name, handles)
-        apart = job.platform.pictures.tools if job.platform.pictures is not None else ()
-        course, names = Course(first.name, job.request, apart), frozenset(job.platform.declared)
-        rounds = Rounds(course, first, names, request.costs, request.ask, request.run)
         return Answering(
             name=first.name,
             created=first.created,
             job=job,
-            answers=rounds,
+            answers=request.rounds(first),
             silence_s=first.silence_s,
             quote=request.costs,
             limits=first.limits,
             detached=first.detached,
+        )
+
+    async def _resumed(
+        self,
+        job: ChatJob,
+        admitted: Admitted,
+        run: Run,
+        headers: Mapping[str, str],
+        handles: Handles,
+        standing: Standing,
+    ) -> Answering:
+        """The whole answer, of which a part was given and paid for elsewhere. Raises idempotency_conflict if another
+        replica has it by now."""
+        await self.intake.idempotency.follow(run)
+        for medium in made(standing):
+            handles.add(medium)
+        request = _Request(self, job, admitted, headers, run.name(), handles)
+        return Answering(
+            name=run.name(),
+            created=int(time.time()),
+            job=job,
+            answers=request.rounds(standing),
+            silence_s=silence_s(client_timeout_s(headers)),
+            quote=request.costs,
+            limits={HEADER: ", ".join(job.platform.declared)} if job.platform.declared else {},
+            detached=True,
         )
 
     async def _handed(self, job: ChatJob, account: str) -> tuple[ChatJob, Handles]:
@@ -140,6 +172,17 @@ class _Request:
         self._until = None if job.stream else self._clock() + (client_timeout_s(headers) or WHOLE_S)
         self.costs = Costs()
 
+    def rounds(self, first: Submission | Standing) -> Rounds:
+        """The whole answer, of which this is the beginning."""
+        job, run = self._job, self._admitted.run
+        apart = job.platform.pictures.tools if job.platform.pictures is not None else ()
+        course, names = Course(self._name, job.request, apart), frozenset(job.platform.declared)
+        note = None if run is None else partial(self._note, run)
+        return Rounds(course, first, names, self.costs, self.ask, self.run, note)
+
+    def _note(self, run: Run, standing: Standing) -> None:
+        self._tools.intake.idempotency.mark(run, write(standing))
+
     def left_s(self) -> float | None:
         """How long the client still waits for a whole answer; None: a stream takes as long as it likes."""
         return None if self._until is None else max(1.0, self._until - self._clock())
@@ -148,7 +191,7 @@ class _Request:
         """Submit a round behind the first."""
         return await self._submit(replace(self._job, request=request, blobs=dict(self._files)), str(number))
 
-    def run(self, number: int, wanted: list[Wanted], artefacts: int) -> Calls:
+    def run(self, number: int, wanted: list[Wanted], artefacts: int, known: Sequence[Result]) -> Calls:
         """Begin the calls of a round."""
         workshop = Workshop(
             account=self._admitted.principal.account,
@@ -164,7 +207,7 @@ class _Request:
             paid=self.costs.made,
             pictures=self._job.platform.pictures,
         )
-        return Calls(workshop, str(number), wanted, artefacts)
+        return Calls(workshop, str(number), wanted, artefacts, known)
 
     async def _submit(self, job: ClientRequest, name: str) -> Answering:
         intake = self._tools.intake

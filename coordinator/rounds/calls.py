@@ -71,23 +71,26 @@ class Workshop:
 
 
 class Calls:
-    """`name`: of the round. `artefacts`: how many the request has already."""
+    """`name`: of the round. `artefacts`: how many the request has already. `known`: what came of some of the calls
+    before, and has been told."""
 
-    def __init__(self, workshop: Workshop, name: str, wanted: Sequence[Wanted], artefacts: int) -> None:
+    def __init__(
+        self, workshop: Workshop, name: str, wanted: Sequence[Wanted], artefacts: int, known: Sequence[Result] = ()
+    ) -> None:
         self._workshop = workshop
         self._name = name
         self._wanted = wanted
-        self._room = MOST_ARTEFACTS - artefacts
-        self._results: dict[str, Result] = {}
+        self._room = MOST_ARTEFACTS - artefacts - sum(len(result.pieces) for result in known)
+        self._results = {result.call_id: result for result in known}
+        left = [call for call in wanted if call.id not in self._results]
         self._now = {
-            call.id: ToolProgress(f"{name}.{call.place}", call.id, call.name, call.arguments, "queued")
-            for call in wanted
+            call.id: ToolProgress(f"{name}.{call.place}", call.id, call.name, call.arguments, "queued") for call in left
         }
         self._news = dict.fromkeys(self._now)  # ids of calls of which there is something to say, the oldest first
         self._woken = asyncio.Event()
         self._places = asyncio.Semaphore(AT_ONCE)
         self._began: dict[str, float] = {}
-        self._tasks = [asyncio.create_task(self._one(call), name="platform tool") for call in wanted]
+        self._tasks = [asyncio.create_task(self._one(call), name="platform tool") for call in left]
         for task in self._tasks:
             task.add_done_callback(lambda _: self._woken.set())
 

@@ -1,5 +1,7 @@
 """What an answer in rounds costs: each round and each call has a hold of its own, and the client is told the sum."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -10,6 +12,16 @@ class Priced(Protocol):
     """What tokens cost, as `usage` shows it: ledger/pricing.py has it of one job."""
 
     def shown(self, prompt: int, completion: int, choices: int = 1) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What was reckoned before."""
+
+    what: dict[str, Any]
+
+    def shown(self, prompt: int, completion: int, choices: int = 1) -> dict[str, Any]:
+        return self.what
 
 
 class Costs:
@@ -29,9 +41,24 @@ class Costs:
         nano: int = self._made[-1]["cost_nano_usd"]
         return nano
 
+    @property
+    def rounds(self) -> tuple[dict[str, Any], ...]:
+        """What each round cost."""
+        return tuple(quote.shown(read, said) for quote, read, said in self._rounds)
+
+    @property
+    def media(self) -> tuple[dict[str, Any], ...]:
+        """What each call cost that made something."""
+        return tuple(self._made)
+
+    def resume(self, rounds: Sequence[dict[str, Any]], media: Sequence[dict[str, Any]]) -> None:
+        """So much it has cost before."""
+        self._rounds = [(_Shown(shown), 0, 0) for shown in rounds]
+        self._made = list(media)
+
     def shown(self, prompt: int, completion: int, choices: int = 1) -> dict[str, Any]:
         """As Quote.shown: of all rounds, whose tokens have been counted here one by one."""
-        each = [quote.shown(read, said) for quote, read, said in self._rounds] + self._made
+        each = [*self.rounds, *self._made]
         if len(each) == 1 and not self._made:
             return each[0]
         sums: dict[str, Decimal] = {}

@@ -29,6 +29,18 @@ class Wanted:
     arguments: str
 
 
+@dataclass(frozen=True)
+class Covered:
+    """A course so far: the number of its round, what all took, what the client was sent, what came of the calls of the
+    rounds before, and the messages that have joined the client's."""
+
+    round: int
+    used: Usage
+    told: str
+    results: tuple[Result, ...]
+    joined: tuple[Message, ...]
+
+
 class Course:
     """Where one request is. `name`: of the request; ids of calls are made from it, so that no failover changes them.
     `apart`: the tools of which the client is given what they made, and no links."""
@@ -37,6 +49,7 @@ class Course:
         self._name = name
         self._apart = apart
         self._most_tokens = request.max_tokens
+        self._asked = len(request.messages)
         self._told: list[str] = []  # the client, of every round
         self._results: list[Result] = []
         self.request = request
@@ -51,6 +64,17 @@ class Course:
     @property
     def artefacts(self) -> int:
         return sum(len(result.pieces) for result in self._results)
+
+    @property
+    def covered(self) -> Covered:
+        joined = self.request.messages[self._asked :]
+        return Covered(self.round, self.used, "".join(self._told), tuple(self._results), joined)
+
+    def resume(self, covered: Covered) -> None:
+        """Stand where another one stood, of the same request."""
+        self.round, self.used = covered.round, covered.used
+        self._told, self._results = [covered.told], list(covered.results)
+        self.request = self.request.model_copy(update={"messages": (*self.request.messages, *covered.joined)})
 
     def told(self, texts: Sequence[str]) -> None:
         """The client has been sent these texts, a round of them."""

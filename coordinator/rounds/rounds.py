@@ -5,16 +5,18 @@ read lets nothing run. One that leaves cancels the round that runs, or the calls
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from coordinator.dispatch.effects import Deliver, Failed, Finished
+from coordinator.dispatch.effects import Deliver, Failed, Finished, Report
 from coordinator.dispatch.outlook import QueuePosition
 from coordinator.hub.buffers import AnswerEvent
+from coordinator.media.results import Result
 from coordinator.rounds.calls import Calls
 from coordinator.rounds.costs import Costs
 from coordinator.rounds.course import MOST_ROUNDS, Course, Wanted
 from coordinator.rounds.events import ToolProgress
+from coordinator.rounds.standing import Log, Standing
 from coordinator.rounds.submitted import Source, Submitted
 from coordinator.rounds.turn import Turn
 from wire.chat import ChatRequest, Content, FinishReason, Notice, Part
@@ -23,62 +25,92 @@ from wire.messages import Delta
 
 Event = tuple[int, AnswerEvent | ToolProgress]
 Ask = Callable[[ChatRequest, int], Awaitable[Submitted]]  # submits a round by its number, from 2
-Run = Callable[[int, list[Wanted], int], Calls]  # runs the calls of a round; how many artefacts there are already
+# Runs the calls of a round: how many artefacts there are already, and what came of some calls before.
+Run = Callable[[int, list[Wanted], int, Sequence[Result]], Calls]
 
 
 class Rounds:
-    """One answer of one choice. `platform`: names of the tools that are run here."""
+    """One answer of one choice: `first` is its first round, or how far it had come elsewhere. `platform`: names of the
+    tools that are run here. `note` is told how far it is whenever something more is done that was paid for."""
 
     def __init__(
-        self, course: Course, first: Submitted, platform: frozenset[str], costs: Costs, ask: Ask, run: Run
+        self,
+        course: Course,
+        first: Submitted | Standing,
+        platform: frozenset[str],
+        costs: Costs,
+        ask: Ask,
+        run: Run,
+        note: Callable[[Standing], None] | None = None,
     ) -> None:
         self._course = course
-        self._chat = first
+        self._chat: Submitted | None = None
         self._platform = platform
         self._turn = Turn(platform)
         self._costs = costs
         self._ask = ask
         self._run = run
+        self._note = note
+        self._log = Log()
+        self._again: list[Event] = []  # what the client was told before, and is to be told again
         self._calls: Calls | None = None
         self._wanted: list[Wanted] = []
+        self._came: list[Result] = []  # of these, as it was told
         self._ended: Finished | None = None  # the round whose calls are run
         self.cut: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._listen_for_cut(first.answers)
+        if isinstance(first, Standing):
+            self._resume(first)
+        else:
+            self._chat = first
+            self._listen_for_cut(first.answers)
 
     @property
     def waits(self) -> bool:
         """As Answers.waits: of the round that runs."""
-        return self._chat.answers.waits
+        return self._chat is not None and self._chat.answers.waits
 
     async def settle(self, within_s: float) -> None:
         """As Answers.settle: of the first round."""
-        await self._chat.answers.settle(within_s)
+        if self._chat is not None:
+            await self._chat.answers.settle(within_s)
 
     def early_error(self) -> SupernetError | None:
         """As Answers.early_error: of the first round."""
-        return self._chat.answers.early_error()
+        return None if self._chat is None else self._chat.answers.early_error()
 
     def queue_position(self) -> QueuePosition | None:
         """The place of the round that waits; None while none does."""
-        return None if self._calls is not None else self._chat.answers.queue_position()
+        return None if self._calls is not None or self._chat is None else self._chat.answers.queue_position()
 
     def cancel(self) -> None:
         """The client has left, or has its answer."""
-        self._chat.answers.cancel()
+        if self._chat is not None:
+            self._chat.answers.cancel()
         if self._calls is not None:
             self._calls.cancel()
 
     async def take(self, timeout_s: float) -> list[Event]:
         """The next events, as Answers.take; besides, how far the calls are."""
+        if self._again:
+            again, self._again = self._again, []
+            return again
         if self._calls is None:
+            assert self._chat is not None
             events: list[Event] = []
             for _, event in await self._chat.answers.take(timeout_s):
                 if isinstance(event, Deliver):
                     events.append((0, self._delivered(event)))
                 else:
                     events += self._of_chat(event)
+            self._noted(events, self._calls is not None)
             return events
-        told: list[Event] = [(0, progress) for progress in await self._calls.take(timeout_s)]
+        told: list[Event] = []
+        if self._calls.results is None:
+            news = await self._calls.take(timeout_s)
+            came = [progress.result for progress in news if progress.result is not None]
+            self._came += came
+            told += ((0, progress) for progress in news)
+            self._noted(told, bool(came))
         results = self._calls.results
         if results is None:
             return told
@@ -122,6 +154,7 @@ class Rounds:
     def _round_ended(self, event: Finished) -> list[Event]:
         usage = event.report.usage
         self._course.told(self._turn.content)
+        assert self._chat is not None
         self._costs.round(self._chat.quote, usage.prompt, usage.completion)
         self._course.spent(usage)
         called = event.finish_reason == "tool_calls"
@@ -129,9 +162,45 @@ class Rounds:
         if not self._wanted:
             ours_alone = called and not self._turn.has_clients_calls
             return self._finish(event, "stop" if ours_alone else event.finish_reason)
-        self._ended = event
-        self._calls = self._run(self._course.round, self._wanted, self._course.artefacts)
+        self._ended, self._came = event, []
+        self._calls = self._run(self._course.round, self._wanted, self._course.artefacts, ())
         return []
+
+    # ---- another replica's answer --------------------------------------------------------------------------------
+
+    def _noted(self, events: list[Event], done: bool) -> None:
+        """The client is told these. `done`: something is that was paid for."""
+        if self._note is None:
+            return
+        self._log.add([event for _, event in events])
+        if not done or self._ended is None:
+            return
+        turn, costs = self._turn, self._costs
+        standing = Standing(
+            course=self._course.covered,
+            content="".join(turn.content),
+            reasoning="".join(turn.reasoning),
+            has_clients_calls=turn.has_clients_calls,
+            wanted=tuple(self._wanted),
+            job=self._ended.job,
+            finish_reason=self._ended.finish_reason,
+            results=tuple(self._came),
+            rounds=costs.rounds,
+            made=costs.media,
+            log=tuple(self._log.entries),
+        )
+        self._note(standing)
+
+    def _resume(self, standing: Standing) -> None:
+        """Go on where it stood: tell its client all again, and run the calls that are left."""
+        self._course.resume(standing.course)
+        self._costs.resume(standing.rounds, standing.made)
+        self._turn.resume(standing.content, standing.reasoning, standing.has_clients_calls)
+        self._log = Log(standing.log)
+        self._again = [(0, event) for event in self._log.events(standing.job)]
+        self._ended = Finished(standing.job, standing.finish_reason, Report(standing.course.used))
+        self._wanted, self._came = list(standing.wanted), list(standing.results)
+        self._calls = self._run(self._course.round, self._wanted, self._course.artefacts, standing.results)
 
     # ---- the end -------------------------------------------------------------------------------------------------
 

@@ -32,6 +32,11 @@ class Turn:
         self._numbers: dict[int, int] = {}  # of the client's calls: the model's number -> theirs
         self._room = MOST_ARGUMENT_CHARS
 
+    def resume(self, content: str, reasoning: str, has_clients_calls: bool) -> None:
+        """A turn that has ended elsewhere: nothing more of it is taken."""
+        self.content, self.reasoning = [content], [reasoning]
+        self._numbers = {0: 0} if has_clients_calls else {}
+
     @property
     def has_clients_calls(self) -> bool:
         return bool(self._numbers)

@@ -3,6 +3,9 @@ what the test says."""
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -343,6 +346,37 @@ async def test_a_repeat_under_its_key_is_the_same_answer(start_coordinator: Star
     assert again.headers["idempotent-replayed"] == "true"
     assert again.json() == first.json()
     assert len(media.asked) == 1
+
+
+async def test_a_chat_goes_on_behind_its_picture_when_its_coordinator_comes_back(
+    start_coordinator: Start, tmp_path: Path
+) -> None:
+    key, as_it_died = {"idempotency-key": "k1"}, tmp_path / "as it died.db"
+    async with network(start_coordinator) as (first, worker), media_worker(first, serves=True), first.http() as http:
+        asked = asyncio.create_task(http.post("/v1/chat/completions", json=ASK, headers=key))
+        await turn(worker, "I draw. ", call())
+        await worker.hear(wire.Start, PATIENCE_S)
+        assert await first.running.services.ledger.flushed(10)
+        with closing(sqlite3.connect(first.config.db)) as now, closing(sqlite3.connect(as_it_died)) as copy:
+            now.backup(copy)
+        asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
+    file = Path(first.config.db)
+    for one in ("", "-wal", "-shm"):
+        file.with_name(file.name + one).unlink(missing_ok=True)
+    as_it_died.rename(file)
+    async with network(start_coordinator) as (coordinator, worker), media_worker(coordinator, serves=True) as media:
+        headers = key | {"authorization": f"Bearer {first.key}"}
+        async with coordinator.http() as http:
+            asked = asyncio.create_task(http.post("/v1/chat/completions", json=ASK, headers=headers))
+            told = await turn(worker, "Done.")
+            answer = await asked
+    assert answer.status_code == 200, answer.text
+    assert [message.role for message in chat_of(told).messages] == ["user", "assistant", "tool"]
+    content = answer.json()["choices"][0]["message"]["content"]
+    assert content.startswith("I draw. Done.\n\n![a neon alley](http") and not media.asked
+    assert answer.json()["usage"]["cost_nano_usd"] == 3_000_000 + 2 * 5 * (300 + 900)
+    balanced(coordinator)
 
 
 async def test_a_key_that_has_them_switched_off_is_told_of_none(start_coordinator: Start) -> None:

@@ -1,12 +1,16 @@
 import asyncio
+from collections.abc import Sequence
 
 from coordinator.dispatch.effects import Deliver, Failed, Finished
 from coordinator.dispatch.outlook import QueuePosition
 from coordinator.hub.buffers import AnswerEvent
+from coordinator.media.results import Result
 from coordinator.rounds.calls import Calls
 from coordinator.rounds.course import MOST_ROUNDS, Course, Wanted
 from coordinator.rounds.events import ToolProgress
 from coordinator.rounds.rounds import Event, Rounds
+from coordinator.rounds.standing import Standing, made, read, write
+from tests.coordinator.media.samples import conversation
 from tests.coordinator.rounds.scripts import (
     Ran,
     Script,
@@ -38,6 +42,8 @@ class Answer:
         self.scripts: list[Script] = []
         self.ran: list[Calls] = []
         self.told: list[AnswerEvent | ToolProgress] = []
+        self.noted: list[Standing] = []
+        self.handles = conversation("image")
 
     async def ask(self, request: ChatRequest, number: int) -> Ran:
         self.asked.append(request)
@@ -51,16 +57,19 @@ class Answer:
         self.scripts.append(Script(script))
         return Ran(self.scripts[-1])
 
-    def run(self, number: int, wanted: list[Wanted], artefacts: int) -> Calls:
-        self.ran.append(Calls(self.studio.workshop(), str(number), wanted, artefacts))
+    def run(self, number: int, wanted: list[Wanted], artefacts: int, known: Sequence[Result]) -> Calls:
+        self.ran.append(Calls(self.studio.workshop(self.handles), str(number), wanted, artefacts, known))
         return self.ran[-1]
 
-    def open(self) -> Rounds:
+    def open(self, first: Ran | Standing | None = None) -> Rounds:
         course = Course("N", chat().request)
-        return Rounds(course, self.next(), NAMES, self.studio.costs, self.ask, self.run)
+        first = first or self.next()
+        return Rounds(course, first, NAMES, self.studio.costs, self.ask, self.run, self.noted.append)
 
-    async def all(self) -> "Answer":
-        rounds = self.open()
+    async def all(self, standing: Standing | None = None) -> "Answer":
+        for medium in made(standing) if standing else ():
+            self.handles.add(medium)
+        rounds = self.open(standing)
         async with asyncio.timeout(10):
             while not any(isinstance(event, Finished | Failed) for event in self.told):
                 events: list[Event] = await rounds.take(5)
@@ -87,6 +96,38 @@ class Answer:
     def reason(self) -> str:
         assert isinstance(self.end, Finished)
         return self.end.finish_reason
+
+
+async def test_an_answer_goes_on_elsewhere_from_wherever_it_is_noted() -> None:
+    """After each of what was done the rest is the same: the answer, its price, and what the model is asked."""
+    two = (*call(DRAW, '{"prompt": "a cat"}'), *call(DRAW, '{"prompt": "a dog"}', 1))
+    whole = await Answer([thinks("hm"), says("I draw", ". ", *two), ends("tool_calls")], [says("Here."), ends()]).all()
+    assert [len(standing.results) for standing in whole.noted] in ([0, 1, 2], [0, 2])
+    for standing in whole.noted:
+        read_again = read(write(standing))
+        assert read_again == standing
+        done = len(standing.results)
+        answer = Answer([says("Here."), ends()], studio=Studio(*(drawing(number) for number in range(done + 1, 41))))
+        await answer.all(read_again)
+        assert answer.content == whole.content
+        assert answer.asked == whole.asked
+        assert len(answer.studio.jobs) == 2 - done, "nothing is made twice"
+        assert answer.studio.costs.shown(0, 0) == whole.studio.costs.shown(0, 0)
+        assert isinstance(answer.end, Finished) and isinstance(whole.end, Finished)
+        assert answer.end.report.usage == whole.end.report.usage
+        results = [event.result for event in answer.told if isinstance(event, ToolProgress) and event.result]
+        assert [(one.call_id, one.seed is not None) for one in results] == [
+            (event.result.call_id, True) for event in whole.told if isinstance(event, ToolProgress) and event.result
+        ]
+
+
+async def test_a_turn_with_calls_of_the_client_ends_elsewhere_as_it_would_have_here() -> None:
+    mine = CallDelta(index=1, name="look_up", arguments="{}")
+    whole = await Answer([says(*CAT, mine), ends("tool_calls")]).all()
+    for standing in whole.noted:
+        answer = await Answer(studio=Studio(*(drawing(number) for number in range(1, 41)))).all(standing)
+        assert (answer.reason, answer.content) == ("tool_calls", whole.content)
+        assert answer.calls == whole.calls
 
 
 async def test_an_answer_without_a_call_is_as_it_is() -> None:
