@@ -159,6 +159,15 @@ class Rates:
         used.tokens.level -= use.tokens if used.quota.tpm else 0
         self._elsewhere.heard(replica, use.name, use.running)
 
+    def stands_elsewhere(self, replica: str, use: KeyUse, now: float) -> None:
+        """So far a key is from its limits at another replica, in all: what was heard of it before is a part of that."""
+        known = self._keys.get(use.name)
+        used = known or self._key(use.name, Quota(use.rpm, use.tpm, 0), now)
+        quota = used.quota
+        used.requests.level = min(used.requests.fill(quota.rpm, now), quota.rpm - use.requests)
+        used.tokens.level = min(used.tokens.fill(quota.tpm, now), quota.tpm - use.tokens)
+        self._elsewhere.heard(replica, use.name, use.running)
+
     def forget_running(self, replica: str) -> None:
         """The replica is gone, or is about to say anew what runs there."""
         self._elsewhere.forget(replica)

@@ -10,10 +10,21 @@ from coordinator.cluster.peers.pictures import Pictures
 from coordinator.cluster.protocol.effects import BusEffect
 from coordinator.cluster.protocol.errands import Route, Tell
 from coordinator.cluster.protocol.ids import ReplicaId
-from coordinator.cluster.protocol.messages import Kept, No, Reclaim, Reclaimed, Submit, ToCell, ToEdge, crosses
+from coordinator.cluster.protocol.messages import (
+    MAX_FILES_BYTES,
+    Kept,
+    No,
+    Reclaim,
+    Reclaimed,
+    Submit,
+    ToCell,
+    ToEdge,
+    crosses,
+)
 from coordinator.cluster.routing import MOST_SHED, Dice, choose, shed
+from coordinator.dispatch import ends
 from coordinator.dispatch.dispatch import Dispatch
-from coordinator.dispatch.effects import Effect, Handback
+from coordinator.dispatch.effects import Effect, Failed, Handback
 from coordinator.dispatch.overview import ModelStock
 from coordinator.dispatch.so_far import Claim
 from coordinator.scheduler.prefix_affinity import PromptPrefixes
@@ -24,6 +35,7 @@ from wire.messages import Hello
 Brought = list[tuple[ReplicaId, Kept]]  # jobs that a worker brings from other cells, each with its edge
 Hints = Callable[[PromptPrefixes, float], tuple[ReplicaId, int] | None]
 Out = Effect | BusEffect | Tell | Route
+STRANDED_S = 10.0  # a worker may dial us until then
 
 
 class Jobs:
@@ -85,6 +97,9 @@ class Jobs:
 
     def submit(self, spec: JobSpec, now: float) -> None:
         """A new job of one of our clients."""
+        if error := self._stranded(spec, now):
+            self._post.emit([Failed(spec.id, error, ends.report(Job(spec, now, now), now))])
+            return
         others = self._others(spec, now)
         cell = None
         if others:
@@ -113,6 +128,16 @@ class Jobs:
         spec, so_far = home
         left = self.lodging.drop(spec.id, now, home=True)
         return [*left, *self.lodging.pass_on(self.dispatch.submit(spec, now, so_far), now)]
+
+    def _stranded(self, spec: JobSpec, now: float) -> SupernetError | None:
+        """Why nobody can have the job: its files are too large for the bus, and its model is in other cells alone."""
+        if crosses(spec) or self.dispatch.online(spec.model).workers or not self._pictures.stocks(spec.model, now):
+            return None
+        most = f"{MAX_FILES_BYTES >> 20} MiB of files"
+        text = (
+            f"the workers of {spec.model} are at other coordinators, which take {most}: send less, or try again later"
+        )
+        return SupernetError(ErrorCode.NO_WORKER, text, retry_after_s=STRANDED_S)
 
     def _others(self, spec: JobSpec, now: float) -> list[tuple[ReplicaId, ModelStock]]:
         """What other cells have for the job. Where none has its model, one that leaves may: its workers will be in

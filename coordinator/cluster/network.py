@@ -29,6 +29,7 @@ class Network:
         self._post, self._pictures, self._presence, self._gossip = post, pictures, presence, gossip
         self._jobs, self._arrivals = jobs, arrivals
         self._caught_up = False  # somebody has told what there is to know
+        self._again = False  # somebody had, before the bus was dark
         self._snapshots, self._snapshot_at = 0, -SNAPSHOT_S  # how often one was asked for, and when
 
     # ---- what comes ----------------------------------------------------------------------------------------------
@@ -119,6 +120,7 @@ class Network:
     def _there(self, peer: ReplicaId, now: float) -> None:
         if self.peers.is_dark(now):  # and is not any more: what all know of us is old
             self._pictures.tell_again()
+            self._again, self._caught_up, self._snapshots = self._again or self._caught_up, False, 0
         if not self.peers.heard(peer, now):
             return
         for message in (self.ours, *self._arrivals.all_here(now)):
@@ -137,10 +139,11 @@ class Network:
     def _snapshot(self, peer: ReplicaId) -> Then:
         def answered(messages: tuple[Message, ...], now: float) -> None:
             if self._caught_up:
-                return  # two have told it: what is added up counts once
+                return  # two have told it: deeds would count twice
             self._caught_up = bool(messages)
             for message in messages:
-                self._take(peer, message, now)
+                if isinstance(message, Gossiped):
+                    self._gossip.stands(peer, message, now, again=self._again)
 
         return answered
 

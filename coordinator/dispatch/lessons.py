@@ -4,6 +4,7 @@ Everything here only shapes what is decided next: who is served, by whom, and wh
 costs one more attempt at a worker that rests elsewhere, or a moment's tokens of an account's turn.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from coordinator.dispatch import rests
@@ -60,6 +61,11 @@ class Learned:
             tuple(state.fleet.owners.standing()),
             tuple(state.poison.standing(now)),
         )
+
+    def stand(self, charges: Iterable[Charge]) -> None:
+        """So much the accounts have been charged in all, by another replica that knows it."""
+        for charge in charges:
+            self._state.queue.fairness[charge.model].stands_elsewhere(charge)
 
     def heard(self, lessons: Lessons, now: float) -> None:
         """Another replica has learned this. Of prompts it is the routing that wants to know."""

@@ -83,6 +83,12 @@ class Fairness:
             self.floor = max(self.floor, self.counter(charge.account))
         self._advance(charge.account, charge.share)
 
+    def stands_elsewhere(self, charge: Charge) -> None:
+        """So far above the floor the account stands at another replica, in all."""
+        at = self.floor + charge.share
+        if at > self.counter(charge.account):
+            self._advance(charge.account, at - self.counter(charge.account))
+
     def _note(self, account: str, share: float, chosen: bool) -> None:
         if account not in self._untold and len(self._untold) >= self._most:
             self._untold.clear()  # there is nobody to tell

@@ -3,8 +3,11 @@
 import asyncio
 
 import pytest
+from sqlalchemy import select, update
 from websockets.exceptions import InvalidStatus
 
+from coordinator.ledger.audit import check
+from coordinator.store.tables import holds, replicas
 from tests.coordinator.api.test_pictures_of_workers import RED, SEEING, ask, file, finish, need
 from tests.coordinator.conftest import Coordinator, delta, until
 from tests.coordinator.media_worker import CATALOG as MEDIA
@@ -175,6 +178,35 @@ async def test_a_replica_that_leaves_gives_its_workers_and_their_streams_to_anot
             text = "".join([c.choices[0].delta.content or "" async for c in await asking if c.choices])
         assert text == "one"
         await asyncio.wait_for(asyncio.shield(back.task), 60)
+
+
+async def test_a_replica_that_was_taken_for_dead_lets_its_answers_end_and_is_started_anew(
+    start_replica: Replicas,  # noqa: F811
+) -> None:
+    """It has a stream of its own client, whose hold others have ended by then, and a worker, whom it sends away."""
+    async with network(start_replica) as (frozen, other), frozen.openai() as client, frozen.worker() as worker:
+        await worker.join()
+        asking = asyncio.create_task(client.chat.completions.create(**QUESTION, stream=True))  # type: ignore[call-overload]
+        start = await worker.accept()
+        await worker.tell(start, "on")
+        stream = await asking
+        database, name = other.running.store.database, frozen.running.store.database.replica
+        await until(lambda: other.running.services.ledger.backlog == frozen.running.services.ledger.backlog == 0)
+        with database.transaction() as connection:
+            connection.execute(update(replicas).where(replicas.c.id == name).values(state="dead"))
+        async with asyncio.timeout(30):
+            while not frozen.server.starts_anew:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        async with frozen.http() as http:
+            assert (await http.get("/readyz")).status_code == 503
+        await worker.hear(wire.Move, 30)
+        await worker.done(start, await worker.tell(start, "e", 2))
+        text = "".join([c.choices[0].delta.content or "" async for c in stream if c.choices])
+        assert text == "one"
+        await worker.socket.close()
+        await asyncio.wait_for(asyncio.shield(frozen.task), 60)
+        assert {row.state for row in database.query(select(holds))} <= {"settled", "void"}, "it ended once, somewhere"
+        assert check(database) == []
 
 
 async def test_edges_serve_clients_and_cells_serve_workers(start_replica: Replicas) -> None:  # noqa: F811

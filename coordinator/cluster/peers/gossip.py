@@ -67,8 +67,23 @@ class Gossip:
             case Hints():
                 self._remember(message.cell, message.prompts, now)
 
+    def stands(self, sender: str, message: Gossiped, now: float, *, again: bool) -> None:
+        """A part of what holds in all, as another replica knows it. Of use and charges what was heard before is in it,
+        and counts once. `again`: one was heard before, since when something may have been lost: deeds would be counted
+        twice, and are not taken."""
+        match message:
+            case Charges():
+                self._learned.stand(message.items)
+            case Use():
+                for use in message.items:
+                    self._rates.stands_elsewhere(sender, use, now)
+            case Rests() if again:
+                self.heard(sender, Rests(message.rests), now)
+            case _:
+                self.heard(sender, message, now)
+
     def snapshot(self, now: float) -> list[Gossiped]:
-        """All that holds: for one who joins, and hears it as if it happened now."""
+        """All that holds: for one who joins, or was cut off."""
         told = list(_messages(self._learned.standing(now)))
         told += [Use(items) for items in _pieces(self._rates.standing(now))]
         newest = list(self._hints.items())[-SNAPSHOT_HINTS:]

@@ -1,6 +1,7 @@
 """What is around every message on the bus: who says it, in which version, and its number on the way to one receiver.
 
-A header in JSON, one line, and behind it the messages as they are. What a header has beside these fields is ignored.
+A header in JSON, one line, and behind it the messages as they are. What a header has beside these fields is ignored. A
+version that only adds kinds of messages and fields says beside its own number the `least` that understands it.
 """
 
 import json
@@ -51,7 +52,7 @@ def unpack(data: bytes) -> Envelope | None:
     header, _, body = data.partition(b"\n")
     try:
         fields: Any = json.loads(header)
-        if fields["v"] != BUS_VERSION or not isinstance(fields["from"], str):
+        if not _spoken(fields["v"], fields.get("least", fields["v"])) or not isinstance(fields["from"], str):
             return None
         at, messages = 0, list[bytes]()
         for size in fields["sizes"]:
@@ -70,6 +71,12 @@ def unpack(data: bytes) -> Envelope | None:
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
     return envelope if at == len(body) and envelope.piece < envelope.of <= PIECES else None
+
+
+def _spoken(version: Any, least: Any) -> bool:
+    """Whether we understand what is said in this version: it is ours, or a later one that says that all from `least` on
+    understand it, as what it adds can be passed over."""
+    return _count(version) == BUS_VERSION or _count(least) <= BUS_VERSION < version
 
 
 def _count(number: Any) -> int:

@@ -225,7 +225,7 @@ def test_a_replica_that_joins_hears_how_far_each_key_is_from_its_limits() -> Non
     admitted(here, 0.0, 50)
     here.start(chain("k"), 2000, 0.0)
     for use in here.standing(10.0):
-        joiner.used_elsewhere("here", use, 10.0)
+        joiner.stands_elsewhere("here", use, 10.0)
     assert joiner.headers(chain("k"), 10.0)["x-ratelimit-remaining-requests"] == "20"
     assert joiner.headers(chain("k"), 10.0)["x-ratelimit-remaining-tokens"] == "5000"
 

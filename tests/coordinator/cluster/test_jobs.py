@@ -1,5 +1,6 @@
 """Where jobs are, and how they come from one cell to another."""
 
+from coordinator.cluster.protocol.messages import MAX_FILES_BYTES
 from coordinator.dispatch.effects import Failed
 from tests.coordinator.cluster.town import Town, whole
 from tests.coordinator.dispatch.driver import speed
@@ -31,6 +32,22 @@ def test_nobody_serves_the_model_anywhere() -> None:
     town = Town("a", "b")
     (end,) = town.ends(town.ask("a"))
     assert isinstance(end, Failed) and end.error.code == "no_worker"
+
+
+def test_files_that_are_too_large_for_the_bus_stay_at_home_or_say_why_they_cannot() -> None:
+    town = Town("a", "b")
+    town.box("w1", "b")
+    large = {"f": bytes(MAX_FILES_BYTES + 1)}
+    (end,) = town.ends(town.ask("a", "far", blobs=large))
+    assert isinstance(end, Failed) and (end.error.code, end.error.retry_after_s) == ("no_worker", 10)
+    assert "16 MiB of files" in end.error.message
+    (end,) = town.ends(town.ask("a", "nowhere", blobs=large, model="another"))
+    assert isinstance(end, Failed) and "16 MiB" not in end.error.message
+    town.box("w2", "a")
+    job = town.ask("a", "home", blobs=large)
+    assert (town.has("a"), town.has("b")) == (1, 0)
+    town.steps(11)
+    assert whole(town, job)
 
 
 def test_while_the_bus_is_dark_our_own_cell_serves_our_clients() -> None:

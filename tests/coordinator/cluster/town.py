@@ -248,7 +248,8 @@ class Town:
         """A client of this replica asks for so many tokens. Returns the job's id."""
         request = ChatRequest(messages=(Message(role="user", content="count"),), max_tokens=tokens)
         job_id = f"{job}.0.{self.replicas[at].me}"
-        self.call(at, "submit", JobSpec(job_id, account, M, request, 1, **spec))
+        model = spec.pop("model", M)
+        self.call(at, "submit", JobSpec(job_id, account, model, request, 1, **spec))
         return job_id
 
     def takes(self, at: str, job: str) -> None:

@@ -87,6 +87,16 @@ def test_a_replica_that_joins_is_told_how_the_accounts_stand_to_each_other() -> 
     assert [joiner.counter(each) - joiner.counter("a") for each in "abc"] == [0, 200, 150]
 
 
+def test_how_an_account_stands_elsewhere_counts_once_however_often_it_is_said() -> None:
+    old, joiner = Fairness(), Fairness()
+    old.charge("a", 500, 1.0)
+    for charge in old.take_charges("m"):
+        joiner.charged_elsewhere(charge)
+    for charge in 2 * old.standing("m"):
+        joiner.stands_elsewhere(charge)
+    assert joiner.counter("a") == 500
+
+
 def test_what_nobody_asks_for_is_bounded() -> None:
     fairness = Fairness(most=10)
     for number in range(1000):

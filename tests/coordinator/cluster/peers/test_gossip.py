@@ -164,14 +164,33 @@ def test_who_joins_hears_all_that_holds() -> None:
         old.rates.request(CHAIN, old.now)
     old.gossip.heard("b", Hints("b", (1,)), old.now)
     old.due()
-    for message in old.gossip.snapshot(old.now):
-        joiner.gossip.heard("a", CODEC.validate_json(CODEC.dump_json(message)), joiner.now)
+    snapshot = [CODEC.validate_json(CODEC.dump_json(message)) for message in old.gossip.snapshot(old.now)]
+    for again in (False, True):
+        for message in snapshot:
+            joiner.gossip.stands("a", message, joiner.now, again=again)
     assert joiner.driver.dispatch.resting(joiner.now).keys() == {"gpus/w1"}
     assert joiner.gossip.hinted(prompt(1), joiner.now) == ("b", 100)
     assert joiner.rates.headers(CHAIN, joiner.now)["x-ratelimit-remaining-requests"] == "15"
     joiner.rates.start(CHAIN, 1, joiner.now)
     with pytest.raises(RateLimited, match="2 requests at a time"):
         joiner.rates.start(CHAIN, 1, joiner.now)
+
+
+def test_what_was_heard_on_the_way_is_not_counted_twice() -> None:
+    """What the others tell all, while one who has just joined waits for what there is to know, is a part of that."""
+    old, joiner = One("a"), One("c")
+    old.due()
+    for _ in range(20):
+        old.rates.request(CHAIN, old.now)
+    old.driver.dispatch._state.fleet.owners.finished("owner")
+    old.tells(joiner)
+    for message in old.gossip.snapshot(old.now):
+        joiner.gossip.stands("a", message, joiner.now, again=False)
+    assert joiner.rates.headers(CHAIN, joiner.now)["x-ratelimit-remaining-requests"] == "40"
+    before = joiner.driver.dispatch._state.fleet.owners.of("owner").credit
+    for message in old.gossip.snapshot(old.now):
+        joiner.gossip.stands("a", message, joiner.now, again=True)
+    assert joiner.driver.dispatch._state.fleet.owners.of("owner").credit == before
 
 
 def test_what_has_no_room_in_one_message_follows_in_another() -> None:

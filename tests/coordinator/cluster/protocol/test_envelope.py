@@ -21,11 +21,20 @@ def test_fields_that_are_not_known_yet_are_ignored() -> None:
     assert unpack(later + b"\n" + body) == FULL
 
 
+@pytest.mark.parametrize(("version", "least", "heard"), [(1, 0, True), (1, 1, False), (5, 0, True), (0, 1, True)])
+def test_a_later_version_may_say_that_it_is_understood(version: int, least: int, heard: bool) -> None:
+    header, _, body = pack(FULL).partition(b"\n")
+    later = json.loads(header) | {"v": BUS_VERSION + version, "least": BUS_VERSION + least}
+    assert (unpack(json.dumps(later).encode() + b"\n" + body) == FULL) is heard
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"v": 1},  # says events in another way
         {"v": BUS_VERSION + 1},
+        {"v": BUS_VERSION + 1, "least": "1"},
+        {"v": 1, "least": 1},
         {"from": 7},
         {"n": -1},
         {"n": True},
