@@ -25,9 +25,12 @@ class StepCost:
         self._before: tuple[Sequence[int], float] | None = None  # the passes of the last step, and its seconds
 
     def of(self, rows: int) -> float:
-        """Seconds; between two measured sizes, and beyond them, as if each row cost the same."""
+        """Seconds; between two measured sizes, and beyond them, as if each row cost the same. At most what passes of
+        fewer rows take that have as many together: a size that was last measured at a busy moment would else be
+        believed for as long as it seems too dear to be tried."""
         if rows not in self._asked:
-            self._asked[rows] = self._reckoned(rows)
+            apart = (-(-rows // fewer) * self._usual[fewer] for fewer in self._sizes if fewer < rows)
+            self._asked[rows] = min(self._reckoned(rows), *apart, float("inf"))
         return self._asked[rows]
 
     def _reckoned(self, rows: int) -> float:

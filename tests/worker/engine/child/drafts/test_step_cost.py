@@ -49,6 +49,11 @@ def test_what_two_passes_cost_more_than_one_is_learnt_though_the_one_has_more_ro
     assert (cost.of(15) + cost.of(4)) / cost.of(16) == pytest.approx(5.5 / 3.0, rel=0.1)
 
 
+def test_a_pass_is_no_dearer_than_passes_of_fewer_rows_that_have_as_many() -> None:
+    cost = StepCost({1: 1.0, 4: 2.0, 8: 9.0})
+    assert [cost.of(rows) for rows in (4, 5, 8, 9, 16)] == pytest.approx([2.0, 3.75, 4.0, 6.0, 8.0])
+
+
 def test_a_clock_that_stands_still_divides_nothing_by_nought() -> None:
     cost = StepCost({1: 0.0})
     cost.record([1], 0.0)
