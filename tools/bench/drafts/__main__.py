@@ -15,14 +15,14 @@ from tempfile import TemporaryDirectory
 from program.gguf import GgufError
 from tools.bench import comparison
 from tools.bench.drafts import peer_settings, step_costs
-from tools.bench.drafts.cases import CASES, PROCESSOR, SPEED, Case, measure
+from tools.bench.drafts.cases import CASES, PROCESSOR, SPEED, Case, Said, measure
+from tools.bench.drafts.possible import between, gain, places
 from tools.bench.drafts.stretched import write_stretched
 from tools.bench.engine.llama_server import peer
 from tools.bench.engine.ours import Ours, ours, planned
 from tools.bench.engine.sides import BenchError, Shape, Side
 from wire.errors import SupernetError
 from worker.bindings.vocab import Vocab
-from worker.engine import port
 from worker.engine.port import EngineSpec
 from worker.planning.plan import PlanError
 
@@ -49,6 +49,7 @@ async def compare(case: Case, model: Path, options: Options) -> list[comparison.
     if options.peer and not setting:
         setting = await peer_settings.best(case, without, options.peer, vocab)
     numbers: dict[str, list[dict[str, float]]] = {}
+    said: list[Sequence[Said]] = []  # by ours, in each run
     async with AsyncExitStack() as stack:
         mine = await stack.enter_async_context(ours(guessing))
         sides: dict[str, Side] = {"ours": mine, "without": await stack.enter_async_context(ours(without))}
@@ -60,12 +61,14 @@ async def compare(case: Case, model: Path, options: Options) -> list[comparison.
         before = len(mine.pulses)
         for run in range(options.pairs):
             for name, side in sides.items():
-                found = await measure(case, side, vocab, run)
+                found, words = await measure(case, side, vocab, run)
+                if side is mine:
+                    said.append(words)
                 numbers.setdefault(name, []).append(found)
                 print(f"  {name}: {found[SPEED]:.4g} {SPEED}, {found[PROCESSOR]:.4g} {PROCESSOR}", file=sys.stderr)
         await asyncio.sleep(1)  # for the last pulse
         rows = [*_rows(case, setting, numbers), *_guesses(case, mine, before)]
-    return [*rows, *_possible(case, planned(guessing).engine, numbers, mine.pulses[before - 1 :])]
+    return [*rows, *_possible(case, planned(guessing).engine, numbers, said)]
 
 
 def _rows(case: Case, setting: str, numbers: dict[str, list[dict[str, float]]]) -> list[comparison.Row]:
@@ -100,22 +103,22 @@ def _guesses(case: Case, side: Ours, before: int) -> list[comparison.Row]:
 
 
 def _possible(
-    case: Case, spec: EngineSpec, numbers: dict[str, list[dict[str, float]]], pulses: Sequence[port.Pulse]
+    case: Case, spec: EngineSpec, numbers: dict[str, list[dict[str, float]]], said: Sequence[Sequence[Said]]
 ) -> list[comparison.Row]:
-    """Tokens in the same time of the processor as one takes without guesses: as measured, beside what steps of more
-    rows cost here and how often guesses came true allow at best. Nothing of a prediction head, which costs besides."""
-    drawn = pulses[-1].draws - pulses[0].draws
-    drafted = pulses[-1].drafted_tokens - pulses[0].drafted_tokens
-    if not drafted or spec.head:
+    """How much less of the processor a token takes than without guesses, beside what is possible with the text of these
+    answers and what steps cost here. Nothing of a prediction head, which costs besides."""
+    pairs = zip(numbers["without"], numbers["ours"], said, strict=True)
+    counted = [(plain[PROCESSOR] / ours[PROCESSOR], words) for plain, ours, words in pairs if ours[PROCESSOR]]
+    if spec.head or not counted:  # 0: within one tick
         return []
-    accepted = pulses[-1].accepted_tokens - pulses[0].accepted_tokens
     costs = step_costs.ask(spec, case.chats)
-    best = step_costs.allowed(costs, step_costs.rate(drafted / drawn, accepted / drawn))
-    pairs = zip(numbers["without"], numbers["ours"], strict=True)
-    gains = [plain[PROCESSOR] / ours[PROCESSOR] for plain, ours in pairs if ours[PROCESSOR]]  # 0: within one tick
-    if not gains:
+    by_rows = {1: step_costs.ask(spec, 1)[0]} | {case.chats * (1 + count): cost for count, cost in costs.items()}
+    cost, lengths = between(by_rows), [count for count in costs if count]
+    if len(by_rows) < 2:
         return []
-    return [comparison.row(f"{case.name}: gain, beside what is possible", "x", gains, [best] * len(gains))]
+    even = not spec.unified or spec.rollback > 0
+    best = [gain([places(*one) for one in words], lengths, cost, even) for _, words in counted]
+    return [comparison.row(f"{case.name}: gain, beside what is possible", "x", [one for one, _ in counted], best)]
 
 
 async def run(cases: Sequence[Case], options: Options) -> list[comparison.Row]:

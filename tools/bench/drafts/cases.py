@@ -2,11 +2,12 @@
 model with a prediction head was trained to answer."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 from tools.bench.engine.cases import Numbers, steady
 from tools.bench.engine.sides import Ask, BenchError, Side, ends
@@ -63,7 +64,21 @@ def trained(temperature: float) -> Callable[[Vocab, int, int, int], Ask]:
     return ask
 
 
-async def measure_rounds(case: Case, side: Side, vocab: Vocab, run: int) -> Numbers:
+class Said(NamedTuple):
+    """A prompt, and the answer to it where the engine is ours; else it is empty."""
+
+    prompt: Sequence[int]
+    answer: Sequence[int]
+
+
+class Measured(NamedTuple):
+    """One run of a case, and what was said by the chats that streamed side by side in it."""
+
+    numbers: Numbers
+    said: Sequence[Said]
+
+
+async def measure_rounds(case: Case, side: Side, vocab: Vocab, run: int) -> Measured:
     """As `measure`, of answers that are too short to be measured one by one. The same questions in each run."""
     tokens, seconds, processor = 0, 0.0, 0.0
     for round_ in range(case.rounds):
@@ -76,10 +91,10 @@ async def measure_rounds(case: Case, side: Side, vocab: Vocab, run: int) -> Numb
         processor += side.cpu_s() - before
         tokens += sum(len(answer.times) - 1 for answer in answers)
         seconds += max(answer.times[-1] for answer in answers) - min(answer.times[0] for answer in answers)
-    return {SPEED: tokens / seconds, PROCESSOR: 1000 * processor / tokens}
+    return Measured({SPEED: tokens / seconds, PROCESSOR: 1000 * processor / tokens}, ())
 
 
-async def measure(case: Case, side: Side, vocab: Vocab, run: int) -> Numbers:
+async def measure(case: Case, side: Side, vocab: Vocab, run: int) -> Measured:
     """Tokens a second of all chats together while all of them stream, and the processor time of a token.
 
     Prompts are read before, one after the other, and are taken over: a side that reads all of them first would else
@@ -97,7 +112,8 @@ async def measure(case: Case, side: Side, vocab: Vocab, run: int) -> Numbers:
     decoded = sum(len(answer.times) for answer in answers) - done
     if not decoded:
         raise BenchError("the answers came all at once: ask for longer ones")
-    return {SPEED: steady(answers), PROCESSOR: 1000 * (side.cpu_s() - before) / decoded}
+    numbers = {SPEED: steady(answers), PROCESSOR: 1000 * (side.cpu_s() - before) / decoded}
+    return Measured(numbers, [Said(ask.prompt, answer.tokens) for ask, answer in zip(asks, answers, strict=True)])
 
 
 CASES = (

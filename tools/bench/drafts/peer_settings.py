@@ -39,6 +39,6 @@ async def best(case: Case, shape: Shape, program: Path, vocab: Vocab) -> str:
     for name in SETTINGS:
         async with peer(replace(shape, peer_options=flags(name)), program) as side:
             await measure(replace(case, answer=WARM_UP), side, vocab, -1)
-            took[name] = (await measure(case, side, vocab, 0))[PROCESSOR]
+            took[name] = (await measure(case, side, vocab, 0)).numbers[PROCESSOR]
         print(f"  llama-server with {name}: {took[name]:.4g} {PROCESSOR}", file=sys.stderr)
     return min(took, key=lambda name: took[name])

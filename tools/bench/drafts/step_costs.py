@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 
@@ -36,23 +35,6 @@ def ask(spec: EngineSpec, streams: int) -> dict[int, float]:
     if ended.returncode:
         raise BenchError(f"no cost of a step: {ended.stderr.decode(errors='replace').strip()[-500:]}")
     return {int(guesses): took for guesses, took in json.loads(ended.stdout.splitlines()[-1]).items()}
-
-
-def allowed(costs: Mapping[int, float], rate: float) -> float:
-    """How many times as many tokens the best number of guesses gives for the same time, if each comes true at this
-    `rate` where those before it did; 1 if none does better."""
-    return max(costs[0] / cost * sum(rate**place for place in range(guesses + 1)) for guesses, cost in costs.items())
-
-
-def rate(guessed: float, came_true: float) -> float:
-    """At what rate each guess comes true if those before it did, when of so many in a row so many did on the mean."""
-    low, high = 0.0, 1.0
-    for _ in range(40):
-        middle = (low + high) / 2
-        places = int(guessed), guessed % 1
-        expected = sum(middle**place for place in range(1, places[0] + 1)) + places[1] * middle ** (places[0] + 1)
-        low, high = (middle, high) if expected < came_true else (low, middle)
-    return (low + high) / 2
 
 
 def main() -> None:

@@ -73,7 +73,9 @@ class Ours:
                     self.ready.set()
                 case port.Stepped():
                     for token in event.tokens:
-                        self._answers[token.job].came(now)
+                        answer = self._answers[token.job]
+                        answer.tokens.append(token.id)
+                        answer.came(now)
                 case port.Ended():
                     answer = self._answers.pop(event.job)
                     answer.computed = event.usage.prompt - event.usage.cached

@@ -60,10 +60,12 @@ class Ask:
 
 @dataclass
 class Answer:
-    """Times are of time.perf_counter. `computed`: prompt tokens that were put through the model; set at the end."""
+    """Times are of time.perf_counter. `computed`: prompt tokens that were put through the model; set at the end.
+    `tokens`: what was answered, where the engine is ours."""
 
     sent: float = field(default_factory=time.perf_counter)
     times: list[float] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
     computed: int = 0
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 SIZES = (8, 3)  # tokens that have to agree; a place where eight do is looked for first
 AGREED = (64, 32, 16, 8, 3)  # how many do is told in these steps: a copy that has gone on for long will go on
+# Places overwrite each other: of a text that fills its room, the second half a copy of the first, 16 % found no place
+# where the table has as many slots as tokens, and 1 % with four times as many. A long text has no more than it has to.
+_ROOMY, _MANY_BITS = 2, 18
 _AT_ONCE = 16  # positions, from so many on numpy is quicker than a loop
 _FACTOR = 0x9E3779B97F4A7C15
 _WORD = 2**64 - 1
@@ -35,10 +38,12 @@ def came_true(guess: Sequence[int], drawn: Sequence[int]) -> int:
 
 
 class Lookup:
-    """The places of one text, of up to `room` tokens: a table of 4 bytes for each of them, for each of SIZES."""
+    """The places of one text, of up to `room` tokens: a table of 16 bytes for each of them, for each of SIZES, and from
+    65,536 on of a MiB, until there are more tokens than slots in it."""
 
     def __init__(self, room: int) -> None:
-        self._bits = max(1, (2 * room - 1).bit_length() - 1)
+        bits = max(1, (2 * room - 1).bit_length() - 1)
+        self._bits = max(bits, min(bits + _ROOMY, _MANY_BITS))
         self._tables = {size: array("i", bytes(4 << self._bits)) for size in SIZES}
         self._known = 0  # positions whose places are in the tables
 

@@ -38,6 +38,14 @@ def test_in_a_table_that_is_far_too_small_it_guesses_less_and_nothing_wrong() ->
     assert guess in (NOTHING, searched(tokens, 4))
 
 
+def test_a_text_that_fills_its_room_still_finds_nearly_all_of_its_places() -> None:
+    tokens = [draw.randrange(5000) for draw in [random.Random(7)] for _ in range(1000)]
+    copied = [*tokens, *tokens]
+    lookup = Lookup(len(copied))
+    right = [lookup.guess(copied[:end], 1).tokens == (copied[end],) for end in range(1010, 2000)]
+    assert sum(right) > 0.9 * len(right)
+
+
 def test_a_text_that_repeats_itself_is_guessed_round_and_round() -> None:
     assert Lookup(64).guess([1, 2, 3, 4] * 5, 10) == Guess((1, 2, 3, 4, 1, 2, 3, 4, 1, 2), 16)
 
