@@ -31,7 +31,6 @@ from coordinator.accounts.rows import (
     get_account,
     get_key,
     list_keys,
-    lock_account,
     revision_of,
     revoke_key,
     set_key,
@@ -41,6 +40,7 @@ from coordinator.clock import now_ms
 from coordinator.ledger.commit import apply
 from coordinator.ledger.grants import starter
 from coordinator.ledger.pricing import SPARK_NANO, STARTER_SPARK
+from coordinator.store.account_lock import lock_account
 from coordinator.store.database import Database
 from coordinator.store.errors import StoreError
 from coordinator.store.store import Store

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from coordinator.accounts.errors import AccountError, Ended, NotFound
 from coordinator.clock import DAY_MS
+from coordinator.store.account_lock import lock_account
 from coordinator.store.advisory import Lock, wait
 from coordinator.store.database import Database
 from coordinator.store.tables import accounts, keys, revision, settings
@@ -115,13 +116,6 @@ def get_account(database: Database, name: str) -> AccountRow:
     return account
 
 
-def lock_account(connection: Connection, account: str) -> None:
-    """Keep other transactions that lock the account (its id) waiting until this one has ended: what is counted is then
-    still so when it is acted upon. Taken before any other row, so that no two wait for each other; those who only
-    refer to the account go on."""
-    connection.execute(select(accounts.c.id).where(accounts.c.id == account).with_for_update(key_share=True))
-
-
 def set_within(connection: Connection, account_id: str, **values: Any) -> None:
     """Change an account, in the caller's transaction."""
     connection.execute(update(accounts).where(accounts.c.id == account_id).values(**values))
@@ -191,10 +185,13 @@ def get_key(database: Database, key_id: str) -> KeyRow:
 def set_key(database: Database, key_id: str, **values: Any) -> KeyRow:
     """Change a key, and return what it is now. Raises NotFound if it is revoked, or is a browser's session."""
     is_key = (keys.c.id == key_id, keys.c.revoked_ms.is_(None), keys.c.session_ends_ms.is_(None))
-    with database.transaction() as connection:
+
+    def work(connection: Connection) -> None:
         if values and connection.execute(update(keys).where(*is_key).values(**values)).rowcount != 1:
             raise _no_key(key_id)
         changed(connection)
+
+    database.transact(work)
     return get_key(database, key_id)
 
 
@@ -221,8 +218,7 @@ def end_key(connection: Connection, key_id: str, at_ms: int) -> None:
 
 def revoke_key(database: Database, key_id: str, at_ms: int) -> None:
     """Revoke a key, in a transaction of its own. Raises NotFound if it is not in use."""
-    with database.transaction() as connection:
-        end_key(connection, key_id, at_ms)
+    database.transact(lambda connection: end_key(connection, key_id, at_ms))
 
 
 def set_used(database: Database, used: Mapping[str, int]) -> None:

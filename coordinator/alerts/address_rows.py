@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, false, func, insert, select, update
 
 from coordinator.accounts.errors import AccountError, NotFound
-from coordinator.accounts.rows import lock_account
+from coordinator.store.account_lock import lock_account
 from coordinator.store.alert_tables import alert_addresses, alert_outbox, alert_subjects
 from coordinator.store.database import Database
 from coordinator.store.tables import accounts
@@ -85,12 +85,15 @@ def remove_address(database: Database, account: str, name: str) -> None:
     What was sent stays, as it counts for the day: else who removes and adds addresses could send without end. Raises
     NotFound."""
     there = (alert_outbox.c.account == account, alert_outbox.c.address == name, alert_outbox.c.state == "waiting")
-    with database.transaction() as connection:
+
+    def work(connection: Connection) -> None:
         if not connection.execute(delete(_T).where(_T.c.id == name, _T.c.account == account)).rowcount:
             raise NotFound("this account has no such address for messages")
         connection.execute(update(alert_outbox).where(*there).values(state="failed", status=REMOVED))
         if not connection.execute(select(_T.c.id).where(_T.c.account == account)).all():
             connection.execute(delete(alert_subjects).where(alert_subjects.c.account == account))
+
+    database.transact(work)
 
 
 def all_addresses(connection: Connection) -> list[Address]:
@@ -114,8 +117,7 @@ def tried(connection: Connection, name: str, status: str, delivered: bool | None
 
 def note_test(database: Database, name: str, status: str, delivered: bool, at_ms: int) -> None:
     """How a test went. One that arrives ends a pause; one that does not begins none."""
-    with database.transaction() as connection:
-        tried(connection, name, status, True if delivered else None, at_ms)
+    database.transact(lambda connection: tried(connection, name, status, True if delivered else None, at_ms))
 
 
 def forget_account(connection: Connection, account: str) -> None:

@@ -109,10 +109,13 @@ def settle(database: Database, one: Delivery, status: str, delivered: bool, agai
     values: dict[str, Any] = {"status": status, "state": "sent" if delivered else "failed"}
     if retried:
         values = {"status": status, "due_ms": now_ms + int(BACKOFF_S[one.tries - 1] * 1000)}
-    with database.transaction() as connection:
+
+    def work(connection: Connection) -> None:
         connection.execute(update(_T).where(_T.c.id == one.id).values(**values))
         if one.address:
             tried(connection, one.address, status, None if retried else delivered, now_ms)
+
+    database.transact(work)
 
 
 def deliveries_of(database: Database, account: str) -> list[Delivery]:

@@ -1,6 +1,5 @@
 """What all calls about an account begin with: whose key it is, which account is meant, and the way to its rows."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -20,7 +19,7 @@ from coordinator.api.query import ADMINS, only
 from coordinator.billing.billing import behind
 from coordinator.clock import now_ms
 from coordinator.identity.errors import Refused
-from coordinator.ledger.orders import Answer, Done, Transfer
+from coordinator.ledger.orders import Done, Transfer
 from coordinator.ledger.payouts import NoSuchPayout
 from coordinator.ledger.requests import NoSuchRequest
 from coordinator.ledger.writer import LedgerWriter
@@ -36,7 +35,6 @@ log = logging.getLogger("supernet.accounts")
 
 LOOKUPS = 120  # calls a minute of one account: each asks the thread that books everybody's money
 BUSY_S = 2.0
-BOOK_S = 10.0  # a commit takes milliseconds
 LOOK_AGAIN_S, MOST_LOOKS = 3600.0, 4096  # an operator who looks at the same again within so long leaves no new trace
 
 P = ParamSpec("P")
@@ -122,25 +120,15 @@ class AccountAccess:
         audit log."""
         return await self.read(done_by, by, now_ms(), work, *args, **kwargs)
 
-    async def book(self, order: Transfer, by: By | None = None) -> Done:
-        """Have the ledger carry out a transfer. `by`: who asks, None: nobody with a key. Raises insufficient_quota if
-        the balance has become too small."""
+    async def book(self, order: Transfer, by: By) -> Done:
+        """Carry out a transfer that somebody asks for. Raises insufficient_quota if there is less than that by now."""
         if self.ledger.full:
             raise behind()
-        try:
-            async with asyncio.timeout(BOOK_S):
-                answer = await translated(self._booked(order, by))
-        except TimeoutError:
-            raise behind() from None
+        at_ms, who = now_ms(), replace(by, act=None)  # the booking writes the act down, unless it was booked before
+        answer = await self.do(who, book, order, by.act, at_ms)
         if not isinstance(answer, Done):
             raise SupernetError(ErrorCode.INSUFFICIENT_QUOTA, "There is less than that by now.")
         return answer
-
-    async def _booked(self, order: Transfer, by: By | None) -> Answer:
-        if by is None:
-            return await self.ledger.ask(order)
-        at_ms, who = now_ms(), replace(by, act=None)  # the booking writes the act down, unless it was booked before
-        return await self.store.run(done_by, who, at_ms, book, order, by.act, at_ms)
 
 
 def by_operator(principal: Principal, act: Act | None = None) -> By:

@@ -12,10 +12,11 @@ from coordinator.accounts.rows import get_account
 from coordinator.api.account_access import AccountAccess
 from coordinator.billing.deposit_hook import read_headers, verify
 from coordinator.clock import now_ms
-from coordinator.ledger.grants import booked, hooked_deposit
+from coordinator.ledger.grants import hooked_deposit
 from coordinator.ledger.pricing import CURRENCIES, Currency, Units
 from coordinator.openai.fields import Fields
 from coordinator.openai.json_body import load
+from coordinator.operating.changes import pay_in
 from program.printable import printable
 from wire.errors import ErrorCode, SupernetError, invalid
 
@@ -50,15 +51,8 @@ class DepositsApi:
         account = await self.access.read(get_account, name)
         nano = self.units.read(amount, currency)
         order = hooked_deposit(signed.id, account.id, currency, nano, now_ms(), printable(note).strip())
-        if account.disabled and not await self.access.read(booked, order):
-            raise invalid("account", f"The account {account.id} is disabled or deleted: nobody could spend a deposit.")
-        done = await self.access.book(order)
-        if done.again and not await self.access.read(booked, order):
-            message = (
-                "Another deposit was booked under this message id: a message that says something else has its own."
-            )
-            raise SupernetError(ErrorCode.INVALID_REQUEST, message)
-        shown = {"object": "deposit", "id": signed.id, "account": account.id, "again": done.again}
+        again = await self.access.read(pay_in, order)
+        shown = {"object": "deposit", "id": signed.id, "account": account.id, "again": again}
         return JSONResponse({**shown, "currency": currency, **self.units.shown(nano, currency)})
 
 

@@ -74,8 +74,6 @@ class OperatorChangesApi:
         fields.finish()
         if amount is None:
             raise invalid("amount", "Missing 'amount': say how much, as '12.5'.")
-        if account.disabled and reason != "payout":
-            raise invalid("account", f"The account {account.id} is disabled or deleted: nobody could spend it.")
         nano, at_ms = self.units.read(amount, currency), now_ms()
         order = grant(account.id, currency, nano, at_ms, reason, note, token)
         rivals = tuple(granted(account.id, other, token) for other in REASONS if other != reason)

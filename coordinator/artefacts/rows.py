@@ -112,7 +112,8 @@ def block(database: Database, artefact_id: str, blocked: bool) -> None:
 
 def report(database: Database, artefact_id: str, account: str, reason: str, at_ms: int) -> None:
     """Note what an account says of an artefact; once said, it stays as it is. Raises NotFound, TooMany."""
-    with database.transaction() as connection:
+
+    def work(connection: Connection) -> None:
         row = connection.execute(select(artefacts).where(artefacts.c.id == artefact_id)).first()
         if row is None:
             raise NotFound("There is no such media.")
@@ -124,6 +125,8 @@ def report(database: Database, artefact_id: str, account: str, reason: str, at_m
             raise TooMany(f"An account reports at most {REPORTS_A_DAY} media a day.")
         about = {"artefact": row.id, "owner": row.account, "job": row.job, "sha256": row.sha256}
         connection.execute(insert(reports).values(**about, account=account, reason=reason, at_ms=at_ms))
+
+    database.transact(work)
 
 
 def namespace(database: Database, new: str) -> str:

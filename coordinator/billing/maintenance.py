@@ -1,6 +1,6 @@
 """The regular work of the ledger: end forgotten holds, let earnings mature, share out the promotion budget, and
 forget old answers to requests with an Idempotency-Key, old starts, sessions of browsers that are
-over, and what keys spent in months that are past."""
+over, what keys spent in months that are past, and names of requests of deleted accounts."""
 
 import asyncio
 import logging
@@ -10,6 +10,7 @@ from coordinator.admission.idempotency import KEPT_MS
 from coordinator.billing.billing import Billing
 from coordinator.clock import DAY_MS, now_ms
 from coordinator.identity import sessions
+from coordinator.identity.joining import forget_names, named_after_their_end
 from coordinator.ledger import energy_days, spend_rows
 from coordinator.ledger.budget import Budget
 from coordinator.ledger.claim_rows import forget
@@ -64,6 +65,8 @@ class Maintenance:
         await self.store.run(_clean, now_ms() - replicas.KEPT_MS)
         await self.store.run(energy_days.clean, now_ms())
         await self.store.run(sessions.clean, now_ms() - DAY_MS)
+        if late := await self.reader.ask("", named_after_their_end):
+            await self.store.run(forget_names, late)
         await self._promote()
 
     async def _promote(self) -> None:

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from coordinator.accounts.rows import lock_account
 from coordinator.identity.errors import Refused
 from coordinator.identity.sessions import end_sessions
+from coordinator.store.account_lock import lock_account
 from coordinator.store.audit_log import record
 from coordinator.store.database import Database
 from coordinator.store.identity_tables import passkeys, provider_links
@@ -81,7 +81,8 @@ def remove_link(
     """All sessions but this one (its id) end with it, as whoever has the account elsewhere may be in one. `issuers`:
     with whom people come in now. Raises Refused if the account has no such link, or no way in without it."""
     mine = (provider_links.c.account == account, provider_links.c.id == link)
-    with database.transaction() as connection:
+
+    def work(connection: Connection) -> None:
         lock_account(connection, account)
         issuer = connection.execute(select(provider_links.c.issuer).where(*mine)).scalar()
         if issuer is None:
@@ -91,6 +92,8 @@ def remove_link(
             raise Refused(ErrorCode.INVALID_REQUEST, "This is the only way in: add a passkey or another link first.")
         record(connection, session, "link removed", account, f"{link} {issuer}", at_ms)
         end_sessions(connection, account, at_ms, but=session)
+
+    database.transact(work)
 
 
 def ways_in(connection: Connection, account: str, issuers: Collection[str]) -> int:

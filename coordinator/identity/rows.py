@@ -5,15 +5,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, case, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from coordinator.accounts.rows import lock_account
 from coordinator.clock import DAY_MS
 from coordinator.identity.errors import Refused
 from coordinator.identity.links import ways_in
 from coordinator.identity.sessions import end_sessions
 from coordinator.identity.tokens import Tokens, plain_code, recovery_code
+from coordinator.store.account_lock import lock_account
 from coordinator.store.database import Database
 from coordinator.store.identity_tables import (
     invites,
@@ -95,7 +95,11 @@ def add_passkey(connection: Connection, row: PasskeyRow) -> None:
 
 
 def passkey_used(connection: Connection, credential: str, counter: int, at_ms: int) -> None:
-    connection.execute(update(passkeys).where(passkeys.c.id == credential).values(counter=counter, used_ms=at_ms))
+    """Raises Refused if it has been removed since it was looked up."""
+    highest = case((passkeys.c.counter > counter, passkeys.c.counter), else_=counter)
+    shown = update(passkeys).where(passkeys.c.id == credential).values(counter=highest, used_ms=at_ms)
+    if connection.execute(shown).rowcount != 1:
+        raise Refused(ErrorCode.PERMISSION_DENIED, "This passkey has just been removed.")
 
 
 def remove_passkey(
@@ -105,13 +109,16 @@ def remove_passkey(
     providers that people come in with now. Raises Refused if the account has no such passkey, or no way in without
     it."""
     mine = (passkeys.c.account == account, passkeys.c.id == credential)
-    with database.transaction() as connection:
+
+    def work(connection: Connection) -> None:
         lock_account(connection, account)
         if connection.execute(delete(passkeys).where(*mine)).rowcount != 1:
             raise Refused(ErrorCode.NOT_FOUND, "This account has no such passkey.")
         if not ways_in(connection, account, issuers):
             raise Refused(ErrorCode.INVALID_REQUEST, "This is the only passkey: add another one first.")
         end_sessions(connection, account, at_ms, but=session)
+
+    database.transact(work)
 
 
 # ---- recovery codes --------------------------------------------------------------------------------------------------
@@ -120,12 +127,15 @@ def remove_passkey(
 def replace_codes(database: Database, account: str, hashes: Sequence[str], session: str, at_ms: int) -> None:
     """These are the account's codes now: those of before are of no use any more, and all sessions but this one (its id)
     end, as whoever may have seen the codes may be in one."""
-    with database.transaction() as connection:
+
+    def work(connection: Connection) -> None:
         lock_account(connection, account)
         connection.execute(delete(recovery_codes).where(recovery_codes.c.account == account))
         rows = [{"hash": one, "account": account, "made_ms": at_ms} for one in hashes]
         connection.execute(insert(recovery_codes), rows)
         end_sessions(connection, account, at_ms, but=session)
+
+    database.transact(work)
 
 
 def codes_left(database: Database, account: str) -> int:
@@ -159,13 +169,16 @@ def new_invite(
 
 def add_invite(database: Database, row: InviteRow, most: int | None = None) -> None:
     """`most`: that its maker may make in all, None: any number. Raises Refused."""
-    with database.transaction() as connection:
+
+    def work(connection: Connection) -> None:
         if row.made_by is not None:
             lock_account(connection, row.made_by)
         made = select(func.count()).select_from(invites).where(invites.c.made_by == row.made_by)
         if most is not None and connection.execute(made).scalar_one() >= most:
             raise Refused(ErrorCode.PERMISSION_DENIED, f"An account may make {most} invites, and this one has.")
         connection.execute(insert(invites).values(**asdict(row)))
+
+    database.transact(work)
 
 
 def list_invites(
@@ -204,9 +217,12 @@ def revoke_invite(database: Database, invite: str, at_ms: int, made_by: str | No
     mine = [invites.c.id == invite, invites.c.used_ms.is_(None), invites.c.revoked_ms.is_(None)]
     if made_by is not None:
         mine.append(invites.c.made_by == made_by)
-    with database.transaction() as connection:
+
+    def work(connection: Connection) -> None:
         if connection.execute(update(invites).where(*mine).values(revoked_ms=at_ms)).rowcount != 1:
             raise Refused(ErrorCode.NOT_FOUND, f"There is no invite {invite[:64]!r} that is not used or revoked.")
+
+    database.transact(work)
 
 
 def _no_invite() -> Refused:

@@ -51,12 +51,15 @@ def open_session(connection: Connection, account: str, hashed: str, rows: list[K
 
 def renew_session(database: Database, session: str, at_ms: int) -> None:
     """The session (its id) is in use: it goes on for IDLE_MS, and no further than its end."""
-    with database.transaction() as connection:
-        mine = (keys.c.id == session, keys.c.revoked_ms.is_(None))
+    mine = (keys.c.id == session, keys.c.revoked_ms.is_(None))
+
+    def work(connection: Connection) -> None:
         ends = connection.execute(select(keys.c.session_ends_ms).where(*mine)).scalar()
         if ends is not None:
             connection.execute(update(keys).where(*mine).values(expires_ms=min(at_ms + IDLE_MS, ends)))
             changed(connection)
+
+    database.transact(work)
 
 
 def end_sessions(
@@ -74,8 +77,7 @@ def end_sessions(
 
 def sign_out(database: Database, account: str, session: str, at_ms: int) -> None:
     """End this session, in a transaction of its own."""
-    with database.transaction() as connection:
-        end_sessions(connection, account, at_ms, session)
+    database.transact(lambda connection: end_sessions(connection, account, at_ms, session))
 
 
 def clean(database: Database, before_ms: int) -> int:

@@ -50,17 +50,20 @@ def commit(database: Database, orders: Sequence[Order]) -> list[Answer]:
     """
     try:
         return database.transact(lambda connection: apply(connection, orders, database.identity))
-    except (IntegrityError, Unstorable, OverflowError, ValueError) as error:  # sqlite3 overflows by itself
+    except (IntegrityError, Unstorable) as error:
         raise CannotBeBooked(f"it cannot be booked: {error}") from error
 
 
 def apply(connection: Connection, orders: Sequence[Order], identity: Identity = COMMAND) -> list[Answer]:
     """Carry out orders inside of the caller's transaction, as `commit` does in one of its own. Raises Contended, with
-    which the caller's transaction is to be begun anew (Database.transact)."""
-    book = _read(connection, orders, identity)
-    before = dict(book.balances)
-    answers = [book.carry_out(order) for order in orders]
-    _write(connection, book, before, identity.server)
+    which the caller's transaction is to be begun anew (Database.transact), or CannotBeBooked."""
+    try:
+        book = _read(connection, orders, identity)
+        before = dict(book.balances)
+        answers = [book.carry_out(order) for order in orders]
+        _write(connection, book, before, identity.server)
+    except (OverflowError, ValueError) as error:  # sqlite3 overflows by itself
+        raise CannotBeBooked(f"it cannot be booked: {error}") from error
     return answers
 
 

@@ -73,8 +73,8 @@ def read(database: Database, account: str, day: int, worker: str | None = None) 
 
 def clean(database: Database, at_ms: int) -> int:
     """Forget what is older than KEPT_DAYS. Returns how many rows."""
-    with database.transaction() as connection:
-        return connection.execute(delete(energy_days).where(energy_days.c.day < at_ms // DAY_MS - KEPT_DAYS)).rowcount
+    old = delete(energy_days).where(energy_days.c.day < at_ms // DAY_MS - KEPT_DAYS)
+    return database.transact(lambda connection: connection.execute(old).rowcount)
 
 
 # ---- what it costs ---------------------------------------------------------------------------------------------------
@@ -88,10 +88,13 @@ def price(database: Database, account: str) -> int | None:
 
 def set_price(database: Database, account: str, nano: int | None) -> None:
     """Keep what the account pays; None: forget it."""
-    with database.transaction() as connection:
+
+    def work(connection: Connection) -> None:
         connection.execute(delete(electricity).where(electricity.c.account == account))
         if nano is not None:
             connection.execute(insert(electricity).values(account=account, nano=nano))
+
+    database.transact(work)
 
 
 def cost_nano(joules: int, kwh_nano: int | None) -> int | None:

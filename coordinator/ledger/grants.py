@@ -11,7 +11,7 @@ from coordinator.clock import DAY_MS, day_start_ms
 from coordinator.ledger.orders import PLATFORM, Reason, SubAccount, Transfer
 from coordinator.ledger.pricing import Currency
 from coordinator.store.database import Database
-from coordinator.store.tables import balances, entries, journals
+from coordinator.store.tables import balances, journals
 
 
 @dataclass(frozen=True)
@@ -97,13 +97,6 @@ def hooked_deposit(message: str, account: str, currency: Currency, nano: int, at
     """The order that books what a payment service says was paid in: once for each `message`, its id there."""
     source, target = SubAccount(PLATFORM, currency, "deposits"), SubAccount(account, currency, "funded")
     return Transfer(f"deposit:hook:{message}", source, target, nano, at_ms, note)
-
-
-def booked(database: Database, order: Transfer) -> bool:
-    """Whether what is booked under the order's name is what the order says."""
-    said = select(entries.c.owner, entries.c.currency, entries.c.kind, entries.c.nano)
-    found = {tuple(row) for row in database.query(said.where(entries.c.journal == order.id))}
-    return (*order.target, order.nano) in found
 
 
 def spend_earned(account: str, currency: Currency, nano: int, at_ms: int) -> Transfer:

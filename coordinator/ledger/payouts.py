@@ -15,6 +15,7 @@ from coordinator.ledger.commit import apply
 from coordinator.ledger.errors import LedgerError
 from coordinator.ledger.orders import PLATFORM, Decision, Insufficient, PayoutState, SubAccount, Transfer
 from coordinator.ledger.pricing import Currency, decimal
+from coordinator.store.account_lock import lock_account
 from coordinator.store.audit_log import record
 from coordinator.store.database import Database
 from coordinator.store.operator_tables import payouts
@@ -108,6 +109,9 @@ def decide(database: Database, payout_id: str, decision: Decision, note: str, ac
     state does not allow that, or if its owner has spent the money since."""
 
     def work(connection: Connection) -> Payout:
+        whose = connection.execute(select(payouts.c.account).where(payouts.c.id == payout_id)).scalar()
+        if whose is not None:
+            lock_account(connection, whose)  # before the payout, as who deletes the account does
         payout = _locked(connection, payout_id)
         changed = _changed(connection, payout, DECISIONS[decision], note, at_ms)
         earned = SubAccount(payout.account, payout.currency, "earned")

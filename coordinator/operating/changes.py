@@ -4,12 +4,13 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from coordinator.accounts.rows import AccountRow, get_account, lock_account, set_within
+from coordinator.accounts.rows import AccountRow, get_account, set_within
 from coordinator.ledger.commit import apply
 from coordinator.ledger.errors import LedgerError
 from coordinator.ledger.orders import Answer, Done, Insufficient, Transfer
 from coordinator.ledger.pricing import decimal
 from coordinator.operating.errors import CannotBeDone
+from coordinator.store.account_lock import lock_account
 from coordinator.store.audit_log import Act, record
 from coordinator.store.database import Database
 from coordinator.store.tables import DELETED, accounts, entries, journals
@@ -39,7 +40,8 @@ def change_account(database: Database, account: str, values: dict[str, Any], act
 def give(database: Database, order: Transfer, rivals: tuple[str, ...], act: Act, at_ms: int) -> bool:
     """Book what an operator gives, once for each order. Returns whether it was booked already. `rivals`: orders that
     the same request would have been with another reason. Raises CannotBeDone where one of these, or another amount
-    under this name, is booked; LedgerError if the account has not earned what is to be paid out."""
+    under this name, is booked, or nobody could spend it; LedgerError if the account has not earned what is to be paid
+    out."""
 
     def work(connection: Connection) -> bool:
         lock_account(connection, act.target)
@@ -53,6 +55,8 @@ def give(database: Database, order: Transfer, rivals: tuple[str, ...], act: Act,
             if connection.execute(select(entries.c.id).where(*said)).first() is None:
                 raise CannotBeDone("another grant was booked under this Idempotency-Key: one that differs has its own")
             return True
+        if order.target.owner == act.target:
+            _check_usable(connection, act.target)
         (answer,) = apply(connection, [order], database.identity)
         if isinstance(answer, Insufficient):
             raise LedgerError(f"the account has earned ${decimal(answer.available)} that can be paid out, and no more")
@@ -60,6 +64,33 @@ def give(database: Database, order: Transfer, rivals: tuple[str, ...], act: Act,
         return False
 
     return database.transact(work)
+
+
+def pay_in(database: Database, order: Transfer) -> bool:
+    """Book what a payment service says was paid in, once for each order. Returns whether it was booked already. Raises
+    CannotBeDone where something else is booked under its name, or nobody could spend it."""
+    account = order.target.owner
+
+    def work(connection: Connection) -> bool:
+        lock_account(connection, account)
+        said = select(entries.c.owner, entries.c.currency, entries.c.kind, entries.c.nano)
+        found = connection.execute(said.where(entries.c.journal == order.id)).all()
+        if found:
+            if (*order.target, order.nano) not in [tuple(row) for row in found]:
+                raise CannotBeDone(
+                    "Another deposit was booked under this message id: a message that says something else has its own."
+                )
+            return True
+        _check_usable(connection, account)
+        apply(connection, [order], database.identity)
+        return False
+
+    return database.transact(work)
+
+
+def _check_usable(connection: Connection, account: str) -> None:
+    if connection.execute(select(accounts.c.disabled).where(accounts.c.id == account)).scalar_one():
+        raise CannotBeDone(f"The account {account} is disabled or deleted: nobody could spend it.")
 
 
 def book(database: Database, order: Transfer, act: Act | None, at_ms: int) -> Answer:

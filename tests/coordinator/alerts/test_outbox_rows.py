@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
+from typing import Any
 
 import pytest
 
 from coordinator.accounts.accounts import create_account
+from coordinator.alerts import outbox_rows
 from coordinator.alerts.address_rows import (
     MOST_FAILURES,
     PAUSED,
@@ -34,6 +36,7 @@ from coordinator.alerts.outbox_rows import (
 from coordinator.clock import DAY_MS
 from coordinator.store.advisory import Lock, free
 from coordinator.store.database import Database
+from coordinator.store.errors import Contended
 from tests.coordinator.alerts.test_address_rows import made
 
 NOW = 1_000_000_000
@@ -202,3 +205,18 @@ def test_what_is_old_is_swept(database: Database, there: Address) -> None:
         sweep(connection, NOW + KEPT_MS)
         sweep(connection, NOW + KEPT_MS + 1)
     assert deliveries_of(database, there.account) == []
+
+
+def test_a_writer_in_the_way_has_no_message_sent_again(
+    database: Database, there: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued(database, there, message(there.account))
+    (one,) = due(database)
+
+    def in_the_way(*tried: Any) -> None:
+        monkeypatch.undo()
+        raise Contended("deadlock detected")
+
+    monkeypatch.setattr(outbox_rows, "tried", in_the_way)
+    settle(database, one, "arrived", True, False, NOW)
+    assert due(database, NOW + LEASE_MS) == []

@@ -54,7 +54,7 @@ async def test_a_database_that_is_away_is_no_fault_of_the_client(
 
     monkeypatch.setattr(Database, "query", away)
     monkeypatch.setattr(Database, "transaction", away)
-    monkeypatch.setattr("coordinator.api.account_access.BOOK_S", 0.1)
+    monkeypatch.setattr("coordinator.store.store.ANSWER_S", 0.1)
     async with coordinator.http() as http:
         answers = [await http.get("/v1/account"), await http.post("/v1/account/bonus")]
         monkeypatch.undo()

@@ -7,7 +7,16 @@ from sqlalchemy import delete, insert, select
 
 from coordinator.accounts.rows import list_accounts, list_keys
 from coordinator.identity.errors import Refused
-from coordinator.identity.joining import Answered, Newcomer, delete_account, recover, sign_in, sign_up
+from coordinator.identity.joining import (
+    Answered,
+    Newcomer,
+    delete_account,
+    forget_names,
+    named_after_their_end,
+    recover,
+    sign_in,
+    sign_up,
+)
 from coordinator.identity.passkeys import Passkey
 from coordinator.identity.rows import (
     add_invite,
@@ -63,6 +72,28 @@ def test_a_passkey_and_a_code_open_sessions_once_each(database: Database) -> Non
     with pytest.raises(Refused):
         recover(database, "code", "session 10", 10)
     assert len(list_keys(database, "acc_1")) == 4
+
+
+def test_a_passkey_that_was_removed_since_it_was_shown_lets_nobody_in(database: Database) -> None:
+    """Whoever had stolen it stayed: the session came after all others had been ended."""
+    sign_up(database, b"p", NEW, answered(1), 0, 5)
+    with database.transaction() as connection:
+        add_passkey(connection, replace(passkeys_of(database, "acc_1")[0], id="stolen"))
+    row = passkey(database, "stolen")
+    assert row is not None
+    remove_passkey(database, "acc_1", "stolen", "", 6)
+    with pytest.raises(Refused, match="removed"):
+        sign_in(database, row, 1, answered(2), 7)
+    assert all(key.revoked_ms for key in list_keys(database, "acc_1") if key.session_ends_ms)
+
+
+def test_a_counter_of_signatures_never_falls(database: Database) -> None:
+    sign_up(database, b"p", NEW, answered(1), 0, 5)
+    row = passkey(database, "pk")
+    assert row is not None
+    sign_in(database, row, 9, answered(2), 6)
+    sign_in(database, row, 8, answered(3), 7)  # it was shown at the same moment at another replica
+    assert passkeys_of(database, "acc_1")[0].counter == 9
 
 
 def test_of_a_deleted_account_only_the_books_are_left(database: Database) -> None:
@@ -157,3 +188,7 @@ def test_what_clients_called_the_requests_of_a_deleted_account_goes_with_it(data
     assert called(database, "acc_1", None, "ada@example.org") == ()
     assert called(database, "acc_1", "a", None) == ("a",), "the books stay"
     assert called(database, eve.account, None, "eve@example.org") == ("b",)
+    do(database, hold(mine, "late", request_id="ada@example.org"))  # of a replica that has not heard of it
+    assert named_after_their_end(database) == ["late"]
+    forget_names(database, ["late"])
+    assert named_after_their_end(database) == [] == [*called(database, "acc_1", None, "ada@example.org")]

@@ -1,17 +1,20 @@
 """What an operator changes is in the audit log if it was changed, and nowhere if it was not."""
 
+from dataclasses import replace
+
 import pytest
 
 from coordinator.accounts.accounts import create_account
 from coordinator.clock import now_ms
 from coordinator.identity.joining import delete_account
 from coordinator.ledger.errors import LedgerError
-from coordinator.ledger.grants import balances_of, bonus, grant, granted
+from coordinator.ledger.grants import balances_of, bonus, grant, granted, hooked_deposit
 from coordinator.ledger.orders import Done
-from coordinator.operating.changes import book, change_account, give
+from coordinator.operating.changes import book, change_account, give, pay_in
 from coordinator.operating.errors import CannotBeDone
 from coordinator.store.audit_log import Act, read
 from coordinator.store.database import Database
+from coordinator.store.errors import StoreError
 
 ACT = Act("key_1", "grant", "")
 
@@ -61,4 +64,28 @@ def test_what_is_booked_again_is_written_down_once(database: Database) -> None:
     order = bonus(account, 7, at_ms)
     assert book(database, order, ACT, at_ms) == Done()
     assert book(database, order, ACT, at_ms) == Done(again=True)
+    assert len(read(database, 9)) == 1
+
+
+def test_what_is_paid_in_is_booked_once_for_its_message_and_nothing_else_under_it(database: Database) -> None:
+    account, other = (create_account(database, name, 1, 0).id for name in ("alice", "bob"))
+    order = hooked_deposit("msg", account, "spark", 7, 5, "")
+    assert (pay_in(database, order), pay_in(database, order)) == (False, True)
+    for another in (replace(order, nano=8), hooked_deposit("msg", other, "spark", 7, 5, "")):
+        with pytest.raises(CannotBeDone, match="its own"):
+            pay_in(database, another)
+    change_account(database, account, {"disabled": True}, "key_1", 5)
+    assert pay_in(database, order), "it was booked before"
+    with pytest.raises(CannotBeDone, match="nobody could spend"):
+        pay_in(database, hooked_deposit("msg 2", account, "spark", 7, 5, ""))
+    assert balances_of(database, account)["spark"].available == 7
+
+
+def test_more_than_the_books_can_hold_is_refused(database: Database) -> None:
+    """With SQLite it was a fault of the program."""
+    account = create_account(database, "alice", 1, 0).id
+    orders = [grant(account, "spark", 2**62, 5, "grant", "", f"t{number}") for number in range(3)]
+    with pytest.raises(StoreError):
+        for order in orders:
+            give(database, order, (), replace(ACT, target=account), 5)
     assert len(read(database, 9)) == 1
