@@ -32,6 +32,7 @@ from coordinator.rounds.offer import Mode, given, offered, served
 from coordinator.rounds.rounds import Rounds
 from coordinator.rounds.standing import Standing, made, read, write
 from wire.chat import ChatRequest
+from wire.errors import ErrorCode, SupernetError
 
 LOOK_S = 1.0  # how long a look at the workers is good for
 # How long a client waits for a whole answer that does not say it: Sogni's SDKs do for 300 s, and Node's fetch gives up
@@ -188,8 +189,17 @@ class _Request:
         return None if self._until is None else max(1.0, self._until - self._clock())
 
     async def ask(self, request: ChatRequest, number: int) -> Answering:
-        """Submit a round behind the first."""
-        return await self._submit(replace(self._job, request=request, blobs=dict(self._files)), str(number))
+        """Submit a round behind the first. Raises no_worker where the operator has removed the model since."""
+        try:
+            return await self._submit(replace(self._job, request=request, blobs=dict(self._files)), str(number))
+        except SupernetError as error:
+            if error.code is not ErrorCode.MODEL_NOT_FOUND:
+                raise
+            message = (
+                f"The model {self._job.model.id} was taken out of service while your request's tools ran: what they"
+                " made is yours, and the answer ends here. Ask another model to go on."
+            )
+            raise SupernetError(ErrorCode.NO_WORKER, message) from None
 
     def run(self, number: int, wanted: list[Wanted], artefacts: int, known: Sequence[Result]) -> Calls:
         """Begin the calls of a round."""

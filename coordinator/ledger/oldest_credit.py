@@ -17,6 +17,9 @@ from coordinator.store.database import Database
 from coordinator.store.tables import accounts, balances, earnings
 
 ROWS = 5_000  # of one step
+MOST_LOTS = (
+    200_000  # that are kept, of all accounts and of one: the oldest, 60 MB; what is behind them has its day later
+)
 ACCOUNTS = 500
 
 
@@ -75,9 +78,9 @@ class OldestCredit:
             one.left[currency] -= nano
             one.lots.append(Lot(matured_ms, number, one.id, currency, nano))
             one.nano += nano
-            while one.nano > most:
+            while one.nano > most or len(one.lots) > MOST_LOTS:
                 newest = one.lots.popleft()
-                over = min(newest.nano, one.nano - most)
+                over = newest.nano if len(one.lots) >= MOST_LOTS else min(newest.nano, one.nano - most)
                 one.nano -= over
                 if over < newest.nano:
                     one.lots.appendleft(newest._replace(nano=newest.nano - over))
@@ -85,6 +88,7 @@ class OldestCredit:
     def _trim(self) -> None:
         """Keep what the budget reaches."""
         self.lots.sort()
+        del self.lots[MOST_LOTS:]
         whole = 0
         for place, lot in enumerate(self.lots):
             whole += lot.nano

@@ -94,6 +94,35 @@ async def test_a_stream_that_draws(start_coordinator: Start) -> None:
     assert text.endswith("data: [DONE]\n\n")
 
 
+@pytest.mark.parametrize("made", [True, False])
+async def test_a_model_that_is_removed_while_its_tools_run_ends_its_answer_in_words(
+    start_coordinator: Start, made: bool
+) -> None:
+    """The client was told model_not_found in the middle of an answer. What was made stands, with a warning."""
+    async with network(start_coordinator) as (coordinator, worker), media_worker(coordinator) as media:
+        async with coordinator.http() as http:
+            asked = asyncio.create_task(http.post("/v1/chat/completions", json={**ASK, "stream": True}))
+            await turn(worker, "I draw. ", call())
+            start = await media.accept()
+            billing = coordinator.running.services.billing
+            billing.tariffs = {name: price for name, price in billing.tariffs.items() if name != "tiny"}
+            if made:
+                await media.make(start)
+            else:
+                no = wire.Failed(
+                    job=start.job,
+                    attempt=start.attempt,
+                    seq=0,
+                    code=ErrorCode.INVALID_REQUEST,
+                    message="no",
+                    retryable=False,
+                )
+                await media.say(no)
+            text = (await asked).text
+    assert "The model tiny was taken out of service" in text and "model_not_found" not in text
+    assert ('"code":"no_worker"' in text, "sogni_tool_results" in text) == (not made, made)
+
+
 @pytest.mark.parametrize("helper", [False, True])
 async def test_the_official_client_reads_a_stream_with_a_tool_in_the_middle(
     start_coordinator: Start, helper: bool

@@ -60,3 +60,17 @@ def test_a_step_reads_a_bounded_number_of_rows(database: Database, monkeypatch: 
     while oldest.step(database):
         steps += 1
     assert steps == 5 and len(oldest.lots) == 18
+
+
+def test_of_many_small_lots_the_oldest_are_kept(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million of a nano-dollar each were held in memory, as they stayed below every bound of money."""
+    monkeypatch.setattr(module, "MOST_LOTS", 4)
+    monkeypatch.setattr(module, "ROWS", 3)
+    alice, owners = client(database, spark_nano=10_000), [client(database, name, 0) for name in ("bob", "carol")]
+    for n in range(20):
+        earn(database, alice, owners[n % 2 if n < 8 else 0], f"j{n}", 10, 20 + n)
+    whole, oldest = expected(database), OldestCredit(Budget(10**6))
+    most = 0
+    while oldest.step(database):
+        most = max([most, len(oldest.lots), *(len(one.lots) for one in oldest._waiting or ())])
+    assert [(lot.account, lot.nano) for lot in oldest.lots] == whole[:4] and most <= 4
