@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from coordinator.accounts.rows import AccountRow, list_keys
 from coordinator.alerts.address_rows import Address, addresses_of
-from coordinator.alerts.outbox_rows import deliveries_of
+from coordinator.alerts.outbox_rows import MOST_LISTED, deliveries_of
 from coordinator.artefacts.rows import page
 from coordinator.clock import DAY_MS
 from coordinator.identity.links import links_of
@@ -75,6 +75,16 @@ def exported(database: Database, account: AccountRow, since_ms: int) -> dict[str
         "requests_left_out": len(requests) > MOST_REQUESTS,
         "bookings": bookings[:MOST_BOOKINGS],
         "bookings_left_out": len(bookings) > MOST_BOOKINGS,
+        "at_most": {  # of each list, the latest
+            "requests": MOST_REQUESTS,
+            "bookings": MOST_BOOKINGS,
+            "workers_by_day": MOST_WORKER_DAYS,
+            "payouts": MOST_PAYOUTS,
+            "messages": MOST_LISTED,
+            "files": MOST_FILES,
+            "media_reports": MOST_REPORTS,
+            "films": MOST_FILMS,
+        },
     }
 
 

@@ -80,7 +80,13 @@ def paths(do: Do) -> Schema:
         "/v1/account/invites/{invite_id}": _one(
             "invite_id", do("delete", "Revoke an invite.", _gone("invite"), 200, 400, 404, 429)
         ),
-        "/v1/account/export": do("get", "All that is stored of the account.", {"type": "object"}, 200, 429),
+        "/v1/account/export": do(
+            "get",
+            "All that is stored of the account; of long lists the latest, as many as `at_most` says.",
+            {"type": "object"},
+            200,
+            429,
+        ),
     }
 
 

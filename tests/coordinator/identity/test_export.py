@@ -71,6 +71,7 @@ def test_requests_are_exported_without_who_served_them_and_it_is_said_if_some_ar
     monkeypatch.setattr(export, "MOST_REQUESTS", 2)
     told = exported(database, get_account(database, client), 0)
     assert [row["job"] for row in told["requests"]] == ["job3", "job2"] and told["requests_left_out"]
+    assert told["at_most"]["requests"] == 2 and told["at_most"].keys() <= told.keys()
 
 
 def test_one_accounts_bookings_are_found_without_the_others(tmp_path: Path) -> None:
