@@ -34,7 +34,7 @@ TOGETHER = re.compile(
     "|send the file itself, as 'data:|Pictures are JPEG|not valid base64|it holds no bytes"
     "|expected a data URI, or a link|expected a PNG, JPEG or WebP picture"
     "|only the last message can be continued"
-    "|give 'hours' or 'days', not both"
+    "|give 'hours' or 'days', not both|Missing 'gpu_gb': the memory of the card"  # where 'ram_gb' is given alone
     "|Content-Type is none of those that are kept"  # of a form's part: that stands nowhere in a schema
 )
 

@@ -7,7 +7,7 @@ import pytest
 
 from tools.simulation.simulation import simulate
 
-SEEDS = 300
+SEEDS = 120  # at 0.7 to 3 s each; scripts/simulate --cluster --seeds runs as many as one likes
 EVERYDAY = 12
 
 BLOCKS = [pytest.param(0, EVERYDAY), pytest.param(EVERYDAY, SEEDS, marks=pytest.mark.search)]
