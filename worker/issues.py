@@ -45,7 +45,9 @@ ISSUES: dict[str, Row] = {
     "no_vision": Row("warning", "Text is served all the same. --vision off leaves pictures to other workers."),
     "locked": Row("error", "Look after the other worker that fetches this model, or use another --models-dir."),
     "not_in_catalog": Row(
-        "error", "Choose another with --model (--models lists what the coordinator has), and restart."
+        "error",
+        "Choose another with --model (--models lists what the coordinator has), and restart. It is served again by"
+        " itself if the operator puts it back.",
     ),
     "catalog_changed": Row(
         "warning", "Restart the worker to serve what stands there; where --catalog names a file, change that first."

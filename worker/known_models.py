@@ -6,6 +6,7 @@ What was handed out last is kept in the state folder, so that a start without a 
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 
 from program.catalog import load_catalog
@@ -44,23 +45,64 @@ def _packages() -> frozenset[str]:
 
 
 def keep(config: Config, text: str) -> None:
-    """Keep what the coordinator has handed out. Raises OSError."""
+    """Keep what the coordinator has handed out, and beside it the last that had what is to be served here, where this
+    one has not. Raises OSError, and Unusable for what is no catalog."""
     assert config.coordinator is not None
+    missing = _missing(config, read(text))
+    before = next((old for old in _texts(config) if missing and missing <= _ids(_readable(old))), None)
     config.state_dir.mkdir(parents=True, exist_ok=True)
-    kept = json.dumps({"coordinator": worker_url(config.coordinator), "text": text})
-    state_dir.write(config.state_dir / KEPT, kept)
+    found = {"coordinator": worker_url(config.coordinator), "text": text} | ({"before": before} if before else {})
+    state_dir.write(config.state_dir / KEPT, json.dumps(found))
 
 
 def kept(config: Config) -> Handed | None:
     """What this coordinator has handed out last; None: nothing that can be used."""
+    return _readable(next(iter(_texts(config)), ""))
+
+
+def with_lost(config: Config) -> Config:
+    """The settings with what they name and the coordinator's catalog has no more, as it stood there last: its operator
+    may have mistyped it, and where the model is loaded it serves again as soon as that is mended."""
+    if config.catalog is not None or config.handed is None or not (missing := _missing(config, config.handed)):
+        return config
+    for old in map(_readable, _texts(config)):
+        if old is not None and missing <= _ids(old):
+            here = config.handed.catalog
+            models = (*here.models, *(spec for spec in old.catalog.models if spec.id in missing))
+            media = (*here.media, *(spec for spec in old.catalog.media if spec.id in missing))
+            whole = here.model_copy(update={"models": models, "media": media})
+            return replace(config, handed=replace(config.handed, catalog=whole))
+    return config
+
+
+def _texts(config: Config) -> list[str]:
+    """What is kept of this coordinator: the catalog that it has handed out last, and one from before."""
     try:
         with (config.state_dir / KEPT).open(encoding="utf-8") as file:
-            found = json.loads(file.read(8 * handed_catalog.MAX_CHARS))
+            found = json.loads(file.read(16 * handed_catalog.MAX_CHARS))
         if config.coordinator is None or found["coordinator"] != worker_url(config.coordinator):
-            return None
-        return read(found["text"])
+            return []
+        return [text for name in ("text", "before") if isinstance(text := found.get(name), str)]
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ConfigError):
+        return []
+
+
+def _readable(text: str) -> Handed | None:
+    try:
+        return read(text)
+    except ValueError:
         return None
+
+
+def _ids(handed: Handed | None) -> set[str]:
+    if handed is None:
+        return set()
+    return {spec.id for spec in handed.catalog.models} | {spec.id for spec in handed.catalog.media}
+
+
+def _missing(config: Config, handed: Handed) -> set[str]:
+    """What the settings name and this catalog does not know; what only a newer worker can serve stands there."""
+    return {name for name in (config.model, config.media) if name} - _ids(handed) - set(handed.left_out)
 
 
 def contradictions(served: Iterable[ModelSpec | MediaSpec], handed: Handed) -> Iterator[tuple[str, Issue | None]]:

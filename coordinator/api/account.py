@@ -15,6 +15,7 @@ from coordinator.api.account_access import AccountAccess
 from coordinator.api.query import whole_number
 from coordinator.api.spreadsheet import MEDIA_TYPE, cells, headers, lines
 from coordinator.clock import DAY_MS, day_start_ms, now_ms
+from coordinator.dashboard.view import worker_id
 from coordinator.ledger.budget import Budget
 from coordinator.ledger.earning_days import EARNING_DAYS
 from coordinator.ledger.escrow import workers
@@ -120,6 +121,7 @@ class AccountApi:
             {
                 "object": "account.worker",
                 "worker": row.worker.removeprefix(f"{account.id}/"),
+                "worker_id": worker_id(row.worker),
                 "jobs": row.jobs,
                 "earned_nano_usd": row.earned_nano,
                 "escrow_nano_usd": row.escrow_nano,

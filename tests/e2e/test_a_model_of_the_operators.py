@@ -44,9 +44,7 @@ def test_it_is_fetched_and_served_without_a_new_installation_and_told_when_it_is
             until(lambda: served(network), started(network))
             worker = begun(network)
             until(lambda: network.get("/v1/models/attic")["workers_online"] == 1, worker)
-            said = network.post(
-                "/v1/chat/completions", {"model": "attic", "messages": [{"role": "user", "content": "hi"}]}
-            )
+            said = answered(network)
             assert said["choices"][0]["message"]["content"] and said["usage"]["cost_nano_usd"] > 0
             (row,) = json.loads(ask(network, "--models", "--json"))["rows"]
             assert (row["id"], row["kind"], row["chosen"]) == ("attic", "chat", True)
@@ -55,12 +53,52 @@ def test_it_is_fetched_and_served_without_a_new_installation_and_told_when_it_is
             signalled(network)
             until(lambda: "not_in_catalog" in ask(network, "--status", "--json"), worker)
             assert not served(network) and worker.popen.poll() is None
+
+            mine.write_text(without + ADDED.replace("completion: 9", "completion: 90"))  # put back, without a restart
+            signalled(network)
+            until(lambda: served(network) and network.get("/v1/models/attic")["workers_online"] == 1, worker)
+            assert answered(network)["usage"]["cost_nano_usd"] > said["usage"]["cost_nano_usd"]
+            until(lambda: "not_in_catalog" not in current(network), worker)
+
+            mine.write_text(
+                without + ADDED.replace("attic\n", "attik\n")
+            )  # a slip of the operator's, and the service starts
+            signalled(network)
+            until(lambda: "not_in_catalog" in current(network), worker)
+            worker.kill(signal.SIGTERM)
+            assert worker.wait() == 0
+            worker = begun(network)
+            until(lambda: "not_in_catalog" in current(network), worker)
+            mine.write_text(without + ADDED)
+            signalled(network)
+            until(lambda: served(network) and network.get("/v1/models/attic")["workers_online"] == 1, worker)
+            assert answered(network)["choices"][0]["message"]["content"]
+            assert not ended_with_a_trace(network)
+
+            mine.write_text(without)
+            signalled(network)
+            until(lambda: not served(network), worker)
+            until(lambda: "not_in_catalog" in current(network), worker)
             worker.kill(signal.SIGTERM)
             assert worker.wait() == 0
             (row,) = json.loads(ask(network, "--models", "--json"))["rows"]
             assert row["kind"] == "unknown", "no entry of the catalog has it any more"
         finally:
             network.close()
+
+
+def answered(network: Network) -> Any:
+    return network.post("/v1/chat/completions", {"model": "attic", "messages": [{"role": "user", "content": "hi"}]})
+
+
+def current(network: Network) -> list[str]:
+    """The codes of what the worker says is wrong now."""
+    said = ask(network, "--status", "--json")
+    return [problem["issue"]["code"] for problem in json.loads(said).get("problems", ())] if said else []
+
+
+def ended_with_a_trace(network: Network) -> bool:
+    return any("Traceback" in worker.output() for worker in network.workers)
 
 
 def started(network: Network) -> Process:

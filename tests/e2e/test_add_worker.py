@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -70,10 +71,19 @@ def test_a_key_a_command_and_what_becomes_of_it(network: Network, browser: Brows
         expect(page.get_by_role("heading", name="Measured speed")).to_be_visible()
 
 
-def price(prices: dict[str, dict[str, str]]) -> str:
+PIECE = {"image": "a picture of a megapixel", "video": "a second of film of a megapixel", "audio": "a second of music"}
+
+
+def usd(amount: str) -> str:
+    """With two places at least."""
+    return f"${amount}" if len(amount.partition(".")[2]) >= 2 else f"${float(amount):.2f}"
+
+
+def price(row: dict[str, Any]) -> str:
+    prices = row["prices"]
     if "per_unit" in prices:
-        return f"${prices['per_unit']['usd']} each"
-    return f"${prices['prompt_per_million']['usd']} in, ${prices['completion_per_million']['usd']} out"
+        return f"{usd(prices['per_unit']['usd'])} for {PIECE[row['kind']]}"
+    return f"{usd(prices['prompt_per_million']['usd'])} in, {usd(prices['completion_per_million']['usd'])} out"
 
 
 def test_which_models_fit_a_card_that_is_chosen_best_first_beside_how_wanted_each_is(
@@ -105,7 +115,7 @@ def test_which_models_fit_a_card_that_is_chosen_best_first_beside_how_wanted_eac
             assert fitting[0]["fit"]["place"] == "gpu" and fitting[-1]["fit"]["place"] in ("split", "cpu", "gpu")
             for cells, row in zip(shown, fitting, strict=True):
                 at_once = f"{row['fit']['slots']} chat" if row["fit"]["context"] else "one thing"
-                assert cells[2].startswith(at_once) and cells[4] == price(row["prices"]), cells
+                assert cells[2].startswith(at_once) and cells[4] == price(row), cells
                 refused = row["demand"]["no_worker_24h"] + row["demand"]["turned_away_24h"]
                 assert cells[5:] == [str(row["demand"]["waiting"]), str(refused), str(row["workers_online"])]
             expect(page.get_by_text(f"{len(rows) - len(fitting)} others do not")).to_be_visible()

@@ -90,6 +90,30 @@ def test_a_month_is_the_ledgers_and_power_has_a_price(network: Network, browser:
                 here.picture("earnings-dark" if dark else "earnings-phone")
 
 
+def test_a_worker_that_is_here_is_called_by_its_name_and_one_that_is_gone_by_its_id(
+    network: Network, browser: Browser
+) -> None:
+    with closing(Database(network.folder / "coordinator.db")) as database:
+        month(database, get_account(database, "default").id)
+    (network.folder / "machine").mkdir()
+    (network.folder / "machine" / "worker-id").write_text("attic")
+    network.start_worker("--scripted", "--name", "kitchen-pc", name="machine")
+    for path, table in (("/earnings", True), ("/account", False)):
+        with visit(browser, network.url, phone=True) as here:
+            page = signed_in(here, network, path)
+            listed = page.locator(".keylist").filter(has_text="gone")
+            expect(listed.get_by_role("link", name="kitchen-pc")).to_be_visible()
+            expect(listed.get_by_role("link", name="gone")).to_be_visible()
+            expect(listed).not_to_contain_text("attic")
+            if table:
+                expect(page.locator("table.rows")).to_contain_text("kitchen-pc")
+                expect(page.locator("table.rows")).not_to_contain_text("attic")
+            assert here.too_wide() <= 0
+            here.picture(f"names-{path[1:]}")
+            listed.get_by_role("link", name="kitchen-pc").click()
+            expect(page.get_by_role("heading", name="kitchen-pc")).to_be_visible()
+
+
 def test_an_owner_without_anything_is_told_what_to_do(network: Network, browser: Browser) -> None:
     with visit(browser, network.url) as here:
         page = signed_in(here, network, "/earnings")

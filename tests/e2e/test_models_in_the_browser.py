@@ -143,6 +143,10 @@ def test_a_model_that_is_not_there_says_so(network: Network, browser: Browser) -
         here.expected = ("404",)
         here.open("/models/nothing-of-this-name")
         expect(here.page.get_by_role("alert")).to_contain_text("There is no model 'nothing-of-this-name'")
+        expect(here.page.get_by_role("heading", level=1)).to_have_text("No such model")
+        expect(here.page).to_have_title("No such model · Supernet")
+        here.page.get_by_role("link", name="The models of this network").click()
+        expect(here.page.get_by_role("heading", name="Models", level=1)).to_be_visible()
 
 
 @pytest.mark.parametrize(("phone", "dark"), [(False, False), (True, True)])

@@ -11,7 +11,7 @@ from tests.worker.daemon.media_catalog import written
 from wire.catalog_text import parse
 from wire.handed_catalog import Handed, Unusable, write
 from worker.config import Config
-from worker.known_models import KEPT, contradictions, keep, kept, known, read
+from worker.known_models import KEPT, contradictions, keep, kept, known, read, with_lost
 
 THEIRS = parse(CATALOG, "theirs")
 (TINY,) = THEIRS.models
@@ -38,6 +38,28 @@ def test_what_was_handed_out_is_there_at_the_next_start_of_the_same_coordinators
     assert kept(replace(config, coordinator="https://net.example")) == Handed(THEIRS, ()), "the same, in other words"
     assert kept(replace(config, coordinator="wss://other.example")) is None
     assert kept(replace(config, coordinator=None)) is None
+
+
+def test_what_is_to_be_served_is_known_as_it_stood_last_until_the_operator_puts_it_back(config: Config) -> None:
+    config = replace(config, model="tiny")
+    keep(config, write(THEIRS))
+    without = THEIRS.model_copy(update={"models": (TINY.model_copy(update={"id": "tyni"}),), "default": "tyni"})
+    for _ in range(3):  # however often it is started meanwhile
+        keep(config, write(without))
+    now = replace(config, handed=kept(config))
+    assert now.handed == Handed(without, ()), "the list is the coordinator's as it is now"
+    found = with_lost(now)
+    assert found.handed is not None and found.handed.catalog.models == (*without.models, TINY)
+    assert found.handed.catalog.default == "tyni"
+    assert with_lost(replace(now, model="never")).handed == now.handed
+    assert with_lost(replace(now, model=None)).handed == now.handed, "no name: the default counts"
+    assert with_lost(replace(now, catalog=config.state_dir)).handed == now.handed
+    newer = replace(now, handed=Handed(without, ("tiny",)))
+    assert with_lost(newer) is newer, "it stands there, for a newer worker"
+    other = replace(now, coordinator="wss://other.example")
+    assert with_lost(other) is other
+    keep(config, write(THEIRS))
+    assert with_lost(replace(config, handed=kept(config))).handed == Handed(THEIRS, ())
 
 
 @pytest.mark.parametrize("junk", ["", "{}", "7", '{"coordinator": "wss://net.example", "text": 7}', '{"text": "{}"}'])

@@ -76,6 +76,7 @@ _WORKER = thing(
     {
         "object": {"const": "account.worker"},
         "worker": TEXT,
+        "worker_id": TEXT,
         **dict.fromkeys(("jobs", "earned_nano_usd", "escrow_nano_usd", "last"), COUNT),
     }
 )

@@ -1,6 +1,9 @@
 """--plan without a model: which models of the catalog fit this machine, best first, and how wanted each is."""
 
 import json
+import os
+import sys
+import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
@@ -8,6 +11,7 @@ from typing import Any, NamedTuple
 from program.fits import order
 from program.printable import printable
 from wire.catalog import ModelSpec
+from wire.media_catalog import MediaSpec
 from worker.cli import checks
 from worker.config import Config, api_url
 from worker.exits import EXIT_OK
@@ -17,6 +21,8 @@ GIB = 2**30
 NANO, MILLION = 10**9, 10**6
 WORDS = {"gpu": "on the GPU", "split": "partly", "cpu": "on the CPU", "none": "no"}
 UNKNOWN = "?"
+NARROW = 80  # columns of a terminal that does not say how many it has
+IN_FIRST_LINE = 3  # of the cells of a row, where a row needs two
 MANY = 10**9  # what is counted of requests; a coordinator that says more is not believed
 
 
@@ -38,8 +44,15 @@ def show(config: Config, as_json: bool) -> int:
     """Print the table. Raises as fittings does."""
     found, wanted = fittings(config), demand(config)
     rows = sorted(found.models, key=lambda row: _key(row, wanted))
-    print(json.dumps(told(found, rows, wanted)) if as_json else text(found, rows, wanted))
+    print(json.dumps(told(found, rows, wanted)) if as_json else text(found, rows, wanted, _terminal()))
     return EXIT_OK
+
+
+def _terminal() -> int | None:
+    """How wide the terminal is that shows it; None: it goes elsewhere, where one line a model is easier to search."""
+    if not sys.stdout.isatty():
+        return None
+    return os.get_terminal_size(sys.stdout.fileno()).columns or NARROW
 
 
 def demand(config: Config) -> Wanted:
@@ -103,15 +116,16 @@ def _told(row: Fitting, wanted: Wanted) -> dict[str, Any]:
 # ---- for people ------------------------------------------------------------------------------------------------------
 
 
-def text(found: Fittings, rows: list[Fitting], wanted: Wanted) -> str:
-    """Return the table for people."""
+def text(found: Fittings, rows: list[Fitting], wanted: Wanted, columns: int | None = None) -> str:
+    """Return the table for people, in a width of so many columns if that can be: a row may take two lines then."""
     head = ["model", "fits", "jobs x tokens", "takes", "to download", "$ per million"]
-    head += ["waiting", "refused in 24 h"] if wanted.models is not None else []
-    table = [head, *(_cells(row, wanted) for row in rows)]
-    widths = [max(len(line[column]) for line in table) for column in range(len(head))]
-    lines = [*_machine(found), ""]
-    lines += ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
-    lines += ["", "A price of a pipeline is that of a piece of what it makes, not of tokens."] if _media(rows) else [""]
+    head += ["waiting", "refused, 24 h"] if wanted.models is not None else []
+    lines = [*_machine(found), "", *_table([head, *(_cells(row, wanted) for row in rows)], columns), ""]
+    if _media(rows):
+        lines.append(
+            "The price of a pipeline is that of a picture of a megapixel, of a second of film of a megapixel, or of a"
+            " second of music."
+        )
     if any(not row.counted and row.fit for row in rows):
         lines.append(
             "~ about: reckoned from the sizes that the catalog gives. The files say it exactly, once they are here."
@@ -122,7 +136,28 @@ def text(found: Fittings, rows: list[Fitting], wanted: Wanted) -> str:
         lines.append(f"How wanted each is, is not known: {wanted.why}.")
     lines.append("supernet-worker --plan --model ID says where every byte of one goes (--media ID of a pipeline).")
     lines.append(f"A worker that is told no --model serves {found.default}.")
-    return "\n".join(printable(line) for line in lines)
+    clean = [printable(line) for line in lines]
+    return "\n".join(clean if columns is None else [part for line in clean for part in _wrapped(line, columns)])
+
+
+def _table(rows: list[list[str]], columns: int | None) -> list[str]:
+    """A line for each row; two, where that is too wide, the second one indented."""
+    whole = _aligned(rows)
+    if columns is None or max(map(len, whole)) <= columns:
+        return whole
+    first = _aligned([row[:IN_FIRST_LINE] for row in rows])
+    second = _aligned([row[IN_FIRST_LINE:] for row in rows])
+    return [line for one, other in zip(first, second, strict=True) for line in (one, f"    {other}")]
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _wrapped(line: str, columns: int) -> list[str]:
+    """A sentence in lines of so many columns; what fits already, a row of the table too, is left as it is."""
+    return [line] if len(line) <= columns else textwrap.wrap(line, columns, break_on_hyphens=False)
 
 
 def _media(rows: list[Fitting]) -> bool:
@@ -160,12 +195,17 @@ def _cells(row: Fitting, wanted: Wanted) -> list[str]:
     if isinstance(spec, ModelSpec):
         price = f"{_dollars(spec.price.prompt * MILLION)} in, {_dollars(spec.price.completion * MILLION)} out"
     else:
-        price = f"{_dollars(spec.price)} each"
+        price = f"{_dollars(spec.price)} {_piece(spec)}"
     cells = [spec.id, place, jobs, takes, fetch, price]
     if wanted.models is not None:
         of_it = wanted.models.get(spec.id)
         cells += ["-", "-"] if of_it is None else [f"{of_it.waiting:,}", f"{of_it.refused:,}"]
     return cells
+
+
+def _piece(spec: MediaSpec) -> str:
+    """Of what the price is."""
+    return "a picture" if any(tool.endswith("image") for tool in spec.tools) else "a second"
 
 
 def _dollars(nano: int) -> str:

@@ -148,7 +148,11 @@ def _work(args: argparse.Namespace, config: Config) -> int:
 
 def _another_model(config: Config, unasked: str) -> str:
     """What to do about a name that is not in the catalog. `unasked`: why the coordinator's is not known."""
+    from worker.known_models import with_lost
+
     name = config.model or config.media or ""
+    if with_lost(config) is not config:
+        return f"The coordinator had {name} before: its operator may put it back, or take an id of the list."
     if unasked:
         return f"The coordinator could not be asked whether it has it: {unasked}"
     if config.catalog is None and config.handed is not None and name in config.handed.left_out:
@@ -166,6 +170,7 @@ def _serve(config: Config, args: argparse.Namespace) -> int:
     from worker.daemon.home import Home
     from worker.daemon.loadout import Scripts
     from worker.daemon.service import Service
+    from worker.known_models import with_lost
     from worker.planning.wanted import wanted
     from worker.weights.uses import announced
 
@@ -173,12 +178,13 @@ def _serve(config: Config, args: argparse.Namespace) -> int:
         raise ConfigError("no coordinator: give --coordinator wss://host or SUPERNET_COORDINATOR")
     if not config.key:
         raise ConfigError("no key: give --key-file FILE or SUPERNET_KEY; the account's API key is the one")
-    home = Home(worker_url(config.coordinator), config.key)
+    home, attended = Home(worker_url(config.coordinator), config.key), _attended()
+    config = config if attended else with_lost(config)  # who is there reads what is wrong, and acts
     scripts = Scripts(args.scripted, args.scripted_vision, args.scripted_media)
     used = () if scripts.any else wanted(config)
     who = f"the worker of {config.state_dir}"
     with state_dir.hold(config.state_dir), announced(config.models_dir, used, who), _progress() as report:
-        service = Service(config, home, report, scripts, args.scripted_gpus, _attended())
+        service = Service(config, home, report, scripts, args.scripted_gpus, attended)
         return asyncio.run(service.run())
 
 

@@ -63,6 +63,36 @@ def test_the_best_come_first_and_each_says_how_it_would_run(config: Config, caps
     assert "waiting" not in said.splitlines()[3]
 
 
+@pytest.mark.parametrize("asked", [True, False], ids=["demand", "no-demand"])
+def test_on_a_terminal_of_80_columns_no_line_is_longer(
+    config: Config, monkeypatch: pytest.MonkeyPatch, asked: bool
+) -> None:
+    busy = {SMALL: {"waiting": 123456, "no_worker_24h": 1234567}}
+    says(monkeypatch, wanted(**busy) if asked else Answer(401, "Unauthorized"))
+    config = replace(config, coordinator="wss://home.example", key="sk-x")
+    found, now = fitting.fittings(config), demand(config)
+    rows = list(found.models)
+    lines = fits.text(found, rows, now, 80).splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+    at = lines.index(next(line for line in lines if line.startswith(SMALL)))
+    assert lines[at + 1].startswith("    ") and "0.02 in" in lines[at + 1], "a row takes two lines"
+    assert not asked or lines[at + 1].split()[-2:] == ["123,456", "1,234,567"]
+    wide = fits.text(found, rows, now, 200)
+    assert len([line for line in wide.splitlines() if line.startswith("    ")]) == 0
+    assert (
+        {word for line in lines for word in line.split()}
+        == set(wide.split())
+        == set(fits.text(found, rows, now).split())
+    )
+
+
+def test_the_price_of_a_pipeline_says_of_what(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = {line.split()[0]: line for line in printed(config, capsys).splitlines() if line}
+    assert "0.003 a picture" in lines["flux1-schnell-fp8"]
+    assert " a second" in lines["ace_step_1.5_turbo"] and " a second" in lines["wan_v2.2-5b_ti2v"]
+    assert "of film of a megapixel" in lines["The"]
+
+
 def test_a_file_of_its_owners_is_not_to_be_downloaded(
     config: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -123,3 +123,14 @@ def test_a_name_that_nobody_knows_is_explained_by_whom_it_was_looked_for(
     answers.status = 500
     assert run(config, "--model", "talks", "--plan") == EXIT_STOPPED, "a service is to try again"
     assert "could not be asked" in capsys.readouterr().err
+
+
+def test_who_types_a_name_that_the_operator_has_just_removed_is_told_that(
+    config: Config, answers: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(config, "--model", "tiny", "--models") == EXIT_OK
+    with_catalog(replace(config, model="tiny"), ask=True)
+    answers.body = answers.body.replace('"tiny"', '"tyni"')
+    assert run(config, "--model", "tiny", "--plan") == EXIT_CONFIG
+    said = capsys.readouterr().err
+    assert "had tiny before" in said and "Models: tyni" in said

@@ -3,8 +3,9 @@
 import { ApiError, json, key, session } from "../parts/api.js";
 import { countingNote } from "../parts/counting.js";
 import { daysChart, sumsChart } from "../parts/charts.js";
-import { h, link } from "../parts/dom.js";
+import { h, link, say } from "../parts/dom.js";
 import { compact, dollars, plural } from "../parts/format.js";
+import { ownNames } from "../owner/names.js";
 import { keysCards } from "./keys.js";
 import { invitesCard, leavingCard, passkeysCard } from "./people.js";
 import { linksCard } from "./provider.js";
@@ -100,11 +101,16 @@ function actions({ bonus, balances, promotions }, again) {
   return h("div", {}, h("div", { class: "row" }, claim, spend, spendCredit), words, said);
 }
 
-/** Also of workers that are gone. */
+/** Also of workers that are gone, which have no name any more. */
 function workersCard(rows) {
+  const names = rows.map((row) => link(`/workers/${row.worker_id}`, {}, row.worker));
+  json("/v1/network").then(({ workers }) => {
+    const known = ownNames(workers);
+    rows.forEach((row, place) => say(names[place], known.get(row.worker_id) ?? row.worker));
+  }).catch(() => {}); // it may be away, or too many look on: then the ids stay
   return h("section", { class: "card keys" }, h("h2", {}, "Workers"),
-    h("ul", { class: "keylist" }, rows.map((row) => h("li", {},
-      h("div", {}, h("strong", {}, row.worker), h("p", { class: "muted" }, `${plural(row.jobs, "job")} · last ${new Date(row.last * 1000).toISOString().slice(0, 10)}`)),
+    h("ul", { class: "keylist" }, rows.map((row, place) => h("li", {},
+      h("div", {}, h("strong", {}, names[place]), h("p", { class: "muted" }, `${plural(row.jobs, "job")} · last ${new Date(row.last * 1000).toISOString().slice(0, 10)}`)),
       h("div", {}, dollars(row.earned_nano_usd), row.escrow_nano_usd ? h("small", { class: "muted" }, ` ${dollars(row.escrow_nano_usd)} not yet matured`) : null)))));
 }
 

@@ -32,7 +32,7 @@ export function modelPage(root, { askForKey, found }) {
       if (gone) return;
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 401 || error.status === 403) return askForKey(error.message.startsWith("You did not") ? null : error);
-      if (!update) body.replaceChildren(h("p", { class: "note", role: "alert" }, error.message));
+      if (!update) body.replaceChildren(...missing(error, found));
       if (error.status === 404) return;
     }
     if (!gone) timer = setTimeout(load, AGAIN_MS);
@@ -43,6 +43,26 @@ export function modelPage(root, { askForKey, found }) {
     gone = true;
     clearTimeout(timer);
   };
+}
+
+/** @param {string} found as it stands in the address */
+function readable(found) {
+  try {
+    return decodeURIComponent(found);
+  } catch {
+    return found;
+  }
+}
+
+/** What stands there for a model that cannot be shown. @param {ApiError} error @param {string} found */
+function missing(error, found) {
+  const title = error.status === 404 ? "No such model" : "This model cannot be shown now";
+  document.title = `${title} · Supernet`;
+  return [
+    h("header", { class: "pagehead" }, h("h1", {}, title), h("p", { class: "muted" }, h("code", {}, readable(found)))),
+    h("p", { class: "note", role: "alert" }, error.message),
+    h("p", {}, link("/models", {}, "The models of this network")),
+  ];
 }
 
 function page(model, now) {

@@ -5,6 +5,7 @@ import { ApiError, json, request } from "../parts/api.js";
 import { countingNote } from "../parts/counting.js";
 import { h, link, s } from "../parts/dom.js";
 import { compact, dollars, duration, plural, whole } from "../parts/format.js";
+import { ownNames } from "./names.js";
 
 const SPANS = [7, 30, 90, 365];
 const WIDTH = 600, HEIGHT = 150, MOST_ROWS = 60, MOST_ASKED = 8;
@@ -20,6 +21,8 @@ export function earningsPage(root, { askForKey }) {
       const [told, account, payouts, network] = await Promise.all([...paths, "/v1/network"].map((path) => json(path)));
       const idle = await idleOnes(network.workers);
       if (gone) return;
+      const names = ownNames(network.workers);
+      for (const row of told.data) row.called = names.get(row.worker_id) ?? row.worker;
       const choose = (/** @type {number} */ span) => { days = span; load(); };
       const show = () => { all = true; load(); };
       body.replaceChildren(...[
@@ -158,7 +161,7 @@ function emptyCard() {
 // ---- by worker --------------------------------------------------------------------------------------------------
 
 function workersCard(rows) {
-  const workers = [...grouped(rows, "worker")].map(([name, own]) => ({ name, id: own[0].worker_id, last: own[0].day, ...added(own) }));
+  const workers = [...grouped(rows, "worker")].map(([, own]) => ({ name: own[0].called, id: own[0].worker_id, last: own[0].day, ...added(own) }));
   workers.sort((a, b) => b.earned - a.earned);
   return h("section", { class: "card keys" }, h("h2", {}, "By worker"), h("ul", { class: "keylist" }, workers.slice(0, MOST_ROWS).map((one) =>
     h("li", {},
@@ -168,7 +171,7 @@ function workersCard(rows) {
 
 function rowsCard(rows, all, show) {
   const shown = all ? rows : rows.slice(0, MOST_ROWS);
-  const cells = (/** @type {any} */ row) => [row.day, row.worker, whole(row.jobs), whole(tokens(row)), dollars(row.earned_nano_usd), dollars(row.payable_nano_usd), dollars(row.credit_nano_usd), dollars(row.escrow_nano_usd),
+  const cells = (/** @type {any} */ row) => [row.day, row.called, whole(row.jobs), whole(tokens(row)), dollars(row.earned_nano_usd), dollars(row.payable_nano_usd), dollars(row.credit_nano_usd), dollars(row.escrow_nano_usd),
     row.energy_wh === null ? "–" : kwh(row.energy_wh), row.power_nano_usd === null ? "–" : dollars(row.power_nano_usd)];
   const names = ["Day", "Worker", "Jobs", "Tokens", "Earned", "Payable", "Credit", "Not matured", "Energy", "Power"];
   return h("section", { class: "card" }, h("h2", {}, "By day and worker"),

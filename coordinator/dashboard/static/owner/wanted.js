@@ -1,5 +1,6 @@
 // Which model to serve: how wanted each is, and which of them fit a card of a size that is chosen here.
 
+import { price } from "../models/words.js";
 import { ApiError, json } from "../parts/api.js";
 import { h, link, say } from "../parts/dom.js";
 import { bytes, compact, plural, whole } from "../parts/format.js";
@@ -67,11 +68,6 @@ function fittingTable(rows) {
 }
 
 const atOnce = (/** @type {any} */ fit) => (fit.context ? `${plural(fit.slots, "chat")} of ${plural(fit.context, "token")}` : "one thing");
-
-function price({ prices }) {
-  if (prices.per_unit) return `$${prices.per_unit.usd} each`;
-  return `$${prices.prompt_per_million.usd} in, $${prices.completion_per_million.usd} out`;
-}
 
 function mostWanted(data) {
   const models = data.map((/** @type {any} */ model) => ({ model, missed: missed(model.demand) }));
