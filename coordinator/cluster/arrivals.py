@@ -101,22 +101,36 @@ class Arrivals:
         for session in [session for session, held in self._held.items() if now >= held.until]:
             self._let_in(session, now)
 
-    def here(self, cell: ReplicaId, here: Here, now: float) -> list[Effect]:
+    def here(self, cell: ReplicaId, here: Here, now: float) -> None:
         """Another cell has this worker. If it was here earlier it has left us, and so it has if it is another process
-        that came to us later."""
-        ours, since = self._present.get(here.worker), now - here.since_age_s
-        if ours is not None and (ours.instance == here.instance) == (since < ours.since):
-            return []
-        ours = ours or self._away.get(here.worker)
-        if ours is not None and here.worker in self._away and since < ours.since:
-            return []
+        that came to us later. While its socket here is alive the other cell is asked first: how long this was on its
+        way nobody knows, and of a replica that was killed meanwhile the worker may have come to us."""
+        ours, away = self._present.get(here.worker), self._away.get(here.worker)
+        if ours is not None:
+            if _has_left(ours, here, now):
+                self._ask_whether_it_left(cell, here.worker, ours, now)
+        elif away is None or now - here.since_age_s >= away.since:
+            self._elsewhere(cell, here, away, now)
+
+    def _ask_whether_it_left(self, cell: ReplicaId, worker: str, ours: _Present, now: float) -> None:
+        def answered(messages: tuple[Message, ...], now: float) -> None:
+            for one in messages:
+                if not isinstance(one, Here) or one.worker != worker or self._present.get(worker) is not ours:
+                    continue
+                if _has_left(ours, one, now):
+                    self._elsewhere(cell, one, ours, now)
+
+        self._post.ask(cell, Where(worker), WHERE_S, answered, now)
+
+    def _elsewhere(self, cell: ReplicaId, here: Here, ours: _Present | None, now: float) -> None:
+        """The worker has come to another cell."""
         self._presence.here(cell, here.worker, here.instance, here.since_age_s, now)
         if ours is None:
-            return []
+            return
         self._present.pop(here.worker, None)
         self._away.pop(here.worker, None)
         self._keys.pop(ours.session, None)
-        return self._dispatch.departed(here.worker, ours.instance, now)
+        self._jobs.dispatched(self._dispatch.departed(here.worker, ours.instance, now), now)
 
     def all_here(self, now: float) -> list[Message]:
         """All workers of this cell, for one that has not heard of them."""
@@ -215,6 +229,11 @@ class Arrivals:
         self._present[key] = _Present(held.hello.instance, session, now)
         self._keys[session] = key
         self._post.tell_all([Here(key, held.hello.instance)])
+
+
+def _has_left(ours: _Present, here: Here, now: float) -> bool:
+    """Whether the same process came to the other cell later, or another one earlier."""
+    return (ours.instance == here.instance) != (now - here.since_age_s < ours.since)
 
 
 def _turned_away(key: str, peer: Peer) -> list[Effect]:

@@ -82,7 +82,7 @@ class Network:
             case Picture():
                 self._pictures.take(sender, message, now)
             case Here():
-                self._jobs.dispatched(self._arrivals.here(sender, message, now), now)
+                self._arrivals.here(sender, message, now)
             case Gone():
                 self._presence.gone(sender, message.worker)
             case Bye():

@@ -1,7 +1,7 @@
 """Workers that come to a cell."""
 
 from coordinator.cluster.arrivals import MOST_STRANGERS
-from coordinator.cluster.protocol.effects import Ask
+from coordinator.cluster.protocol.effects import Ask, Publish
 from coordinator.cluster.protocol.messages import Attach
 from coordinator.dispatch.effects import CloseWorker, Stopped
 from coordinator.scheduler.state import Peer
@@ -115,6 +115,19 @@ def test_a_worker_with_two_sockets_here_that_goes_elsewhere_is_gone_once() -> No
         town.call("a", "worker_left", session, True)
     town.passes(1)
     assert town.replicas["a"].online(M).workers == 1 and len(town.replicas["b"].workers) == 1
+
+
+def test_what_a_dead_cell_has_said_and_comes_late_takes_no_worker_from_a_socket_that_lives() -> None:
+    town = Town("a", "b")
+    box = town.box("w", "b")
+    late = [effect.data for effect in town.effects["b"] if isinstance(effect, Publish)]
+    town.kill("b")
+    box.dial("a")
+    for data in late:
+        town.perform("a", town.replicas["a"].heard(data, town.now))
+    town.settle()
+    town.passes(2)
+    assert box.session and len(town.replicas["a"].workers) == 1
 
 
 def test_a_worker_that_has_dropped_here_and_is_elsewhere_is_waited_for_no_longer() -> None:
