@@ -18,4 +18,4 @@ def load_catalog(path: Path | None) -> Catalog:
         raise ConfigError(f"cannot read the catalog {path}: {error.strerror or error}") from None
     except CatalogError as error:
         raise ConfigError(str(error)) from None
-    raise ConfigError(f"no catalog at {path}: name one with --catalog")
+    raise ConfigError(f"no catalog at {path}: put the file there, or start with --catalog and the path of one")
