@@ -17,9 +17,7 @@ from coordinator.store.database import Database
 from coordinator.store.tables import accounts, balances, earnings
 
 ROWS = 5_000  # of one step
-MOST_LOTS = (
-    200_000  # that are kept, of all accounts and of one: the oldest, 60 MB; what is behind them has its day later
-)
+MOST_LOTS = 200_000  # that are kept, of all accounts and of one: the oldest, 60 MB; those behind them come later
 ACCOUNTS = 500
 
 
