@@ -4,6 +4,7 @@ import pytest
 
 from tests.tools.bench.test_drafts import COPY, server
 from tools.bench.drafts import peer_settings
+from tools.bench.drafts.cases import Measured
 from tools.bench.engine.sides import Shape
 from worker.bindings.vocab import Vocab
 
@@ -18,8 +19,8 @@ async def test_each_setting_is_tried_and_the_one_that_takes_least_is_named(
     settings = {name: peer_settings.SETTINGS[name] for name in took}
     left = iter(took.values())
 
-    async def measured(case: object, side: object, vocab: object, run: int) -> dict[str, float]:
-        return {"ms/token": next(left) if run == 0 else 9.0}
+    async def measured(case: object, side: object, vocab: object, run: int) -> Measured:
+        return Measured({"ms/token": next(left) if run == 0 else 9.0}, ())
 
     monkeypatch.setattr(peer_settings, "SETTINGS", settings)
     monkeypatch.setattr(peer_settings, "measure", measured)
