@@ -22,6 +22,12 @@ from wire.media import GenerateImage
 ASK: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "draw a neon alley"}]}
 
 
+def refusal(start: wire.Start) -> wire.Failed:
+    """A media worker's, of what it was asked to make."""
+    code = ErrorCode.INVALID_REQUEST
+    return wire.Failed(job=start.job, attempt=start.attempt, seq=0, code=code, message="no", retryable=False)
+
+
 async def test_a_chat_that_draws(start_coordinator: Start) -> None:
     async with network(start_coordinator) as (coordinator, worker), media_worker(coordinator, serves=True) as media:
         async with coordinator.openai() as client:
@@ -109,15 +115,7 @@ async def test_a_model_that_is_removed_while_its_tools_run_ends_its_answer_in_wo
             if made:
                 await media.make(start)
             else:
-                no = wire.Failed(
-                    job=start.job,
-                    attempt=start.attempt,
-                    seq=0,
-                    code=ErrorCode.INVALID_REQUEST,
-                    message="no",
-                    retryable=False,
-                )
-                await media.say(no)
+                await media.say(refusal(start))
             text = (await asked).text
     assert "The model tiny was taken out of service" in text and "model_not_found" not in text
     assert ('"code":"no_worker"' in text, "sogni_tool_results" in text) == (not made, made)
@@ -301,16 +299,7 @@ async def test_failures_are_told_to_the_model(start_coordinator: Start) -> None:
             asked = asyncio.create_task(http.post("/v1/chat/completions", json=ASK))
             await turn(worker, call('{"prompt": ""}'), call(name=DRAW, index=1))
             start = await media.accept()
-            await media.say(
-                wire.Failed(
-                    job=start.job,
-                    attempt=start.attempt,
-                    seq=0,
-                    code=ErrorCode.INVALID_REQUEST,
-                    message="no",
-                    retryable=False,
-                )
-            )
+            await media.say(refusal(start))
             second = await turn(worker, "It did not work.")
             answer = (await asked).json()
     told = [json.loads(message.content) for message in chat_of(second).messages if message.role == "tool"]

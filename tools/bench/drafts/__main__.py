@@ -112,10 +112,12 @@ def _possible(
     if spec.head or not counted:  # 0: within one tick
         return []
     costs = step_costs.ask(spec, case.chats)
-    by_rows = {1: step_costs.ask(spec, 1)[0]} | {case.chats * (1 + count): cost for count, cost in costs.items()}
-    cost, lengths = between(by_rows), [count for count in costs if count]
+    by_rows = {case.chats * (1 + count): cost for count, cost in costs.items()}
+    if case.chats > 1:
+        by_rows[1] = step_costs.ask(spec, 1)[0]
     if len(by_rows) < 2:
         return []
+    cost, lengths = between(by_rows), [count for count in costs if count]
     even = not spec.unified or spec.rollback > 0
     best = [gain([places(*one) for one in words], lengths, cost, even) for _, words in counted]
     return [comparison.row(f"{case.name}: gain, beside what is possible", "x", [one for one, _ in counted], best)]
