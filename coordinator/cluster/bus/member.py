@@ -5,6 +5,7 @@ and the rest is lost; the replica sees that for itself.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Protocol
@@ -13,6 +14,7 @@ from coordinator.cluster.bus.port import Bus, Question
 from coordinator.cluster.protocol.effects import Ask, BusEffect, Flush, Publish, Reply, Reread, Shown
 from coordinator.dispatch.effects import Effect
 
+PAUSE_S = 0.01  # between two flushes that can wait: a wake-up here, at NATS and there costs more than a token or five
 LAG_S = 1.0  # how late the loop runs is measured so often
 MOST_ASKS = 1024  # on their way; of more there is no answer
 MOST_QUESTIONS = 4096  # not answered yet; the oldest is forgotten, as whoever asked does not wait any more
@@ -55,7 +57,9 @@ class Member:
         self._questions: dict[int, Question] = {}  # that came and are not answered yet
         self._asking = 0
         self._tasks: asyncio.TaskGroup | None = None  # while it runs
-        self._flushes = False
+        self._flushes = False  # at the end of this turn
+        self._flushed_at = -math.inf
+        self._waits: asyncio.TimerHandle | None = None  # for a flush
 
     async def run(self) -> None:
         """Be on the bus until cancelled."""
@@ -99,17 +103,27 @@ class Member:
             case Reply():
                 self._answer(effect.ask, effect.data)
             case Flush():
-                if not self._flushes:
-                    self._flushes = True
-                    loop = asyncio.get_running_loop()
-                    loop.call_soon(loop.call_soon, self._flush)  # the next frame of a socket is read in between
+                self._have_flushed(effect.can_wait)
             case Reread():
                 self._reread()
             case Shown():
                 self._answer(effect.ask, self._shown())
 
+    def _have_flushed(self, can_wait: bool) -> None:
+        loop, due = asyncio.get_running_loop(), self._flushed_at + PAUSE_S
+        if self._flushes or (can_wait and self._waits):
+            return
+        if can_wait and loop.time() < due:
+            self._waits = loop.call_at(due, self._flush)
+        else:
+            self._flushes = True
+            loop.call_soon(loop.call_soon, self._flush)  # the next frame of a socket is read in between
+
     def _flush(self) -> None:
-        self._flushes = False
+        self._flushes, self._flushed_at = False, asyncio.get_running_loop().time()
+        if self._waits is not None:
+            self._waits.cancel()
+            self._waits = None
         self._perform(self._replica.flush(self._now()))
 
     def _answer(self, ask: int, data: bytes) -> None:

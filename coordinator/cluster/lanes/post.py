@@ -9,9 +9,10 @@ from coordinator.cluster.protocol.codec import decode, encode
 from coordinator.cluster.protocol.effects import Ask, BusEffect, Flush, Publish, Reply
 from coordinator.cluster.protocol.envelope import Envelope, pack, unpack
 from coordinator.cluster.protocol.ids import ReplicaId
-from coordinator.cluster.protocol.messages import Message
+from coordinator.cluster.protocol.messages import Events, Message
 from coordinator.cluster.protocol.unreadable import Unreadable
 from coordinator.dispatch.effects import Effect
+from wire.messages import Delta
 
 MOST_ASKS = 4096  # questions that have no answer yet: of one more the answer is that there is none
 
@@ -37,7 +38,8 @@ class Post:
         self._out: list[Effect | BusEffect] = []
         self._asked: dict[int, Then] = {}
         self._number = 0
-        self._told = False  # that something waits on the lanes
+        self._told: Flush | None = None  # that something waits on the lanes
+        self._can_wait = True  # all of that
 
     # ---- out -----------------------------------------------------------------------------------------------------
 
@@ -47,6 +49,7 @@ class Post:
 
     def tell(self, to: ReplicaId, message: Message) -> bool:
         """Put a message on the lane to a replica. False: it is too long."""
+        self._can_wait = self._can_wait and _goes_on(message)
         return self.lanes.send(to, encode(message))
 
     def tell_all(self, messages: Iterable[Message]) -> None:
@@ -70,14 +73,14 @@ class Post:
 
     def flush(self, now: float) -> None:
         """Send what waits on the lanes."""
-        self._told = False
+        self._told, self._can_wait = None, True
         self._out += self.lanes.flush(now)
 
     def collect(self) -> list[Effect | BusEffect]:
         """All that is to be done, in order."""
-        if self.lanes.filled and not self._told:
-            self._told = True
-            self._out.append(Flush())
+        if self.lanes.filled and (self._told is None or self._told.can_wait > self._can_wait):
+            self._told = Flush(self._can_wait)
+            self._out.append(self._told)
         out, self._out = self._out, []
         return out
 
@@ -112,3 +115,8 @@ class Post:
 
     def _pack(self, messages: Iterable[bytes]) -> bytes:
         return pack(Envelope(self.me, tuple(messages)))
+
+
+def _goes_on(message: Message) -> bool:
+    """Whether it brings no more than what answers go on with: who has begun to read misses no hundredth of a second."""
+    return isinstance(message, Events) and all(isinstance(event, Delta) and event.seq for *_, event in message.items)

@@ -34,7 +34,10 @@ class Reply:
 
 @dataclass(frozen=True)
 class Flush:
-    """Something waits on the lanes: call `flush` when this turn of the loop is over."""
+    """Something waits on the lanes: call `flush` when this turn of the loop is over. `can_wait`: or a moment later,
+    together with what follows."""
+
+    can_wait: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import count
 
 from coordinator.admission.rate_limits import Rates
+from coordinator.cluster.bus.member import PAUSE_S
 from coordinator.cluster.protocol.effects import Ask, BusEffect, Flush, Publish, Reply
 from coordinator.cluster.replica import Replica
 from coordinator.dispatch.dispatch import Dispatch
@@ -176,7 +177,7 @@ class World:
                 asker, number = self._asks.pop(effect.ask)
                 self._later(BUS_S, asker, "answered", number, effect.data)
             case Flush():
-                self._later(0.0, site, "flush")
+                self._later(PAUSE_S if effect.can_wait else 0.0, site, "flush")
 
     def _later(self, delay_s: float, site: Site, what: str, *arguments: object) -> None:
         self.timeline.after(delay_s, lambda: site.perform(getattr(site.core, what)(*arguments, self.now)))

@@ -8,6 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from coordinator.admission.rate_limits import Rates
+from coordinator.cluster.bus.member import PAUSE_S
 from coordinator.cluster.protocol.effects import Ask, BusEffect, Flush, Publish, Reply, Reread, Shown
 from coordinator.cluster.protocol.messages import Attached
 from coordinator.cluster.protocol.news import Bye
@@ -175,7 +176,7 @@ class Member(Coordinator):
     def _one(self, effect: Effect | BusEffect) -> None:
         match effect:
             case Flush():
-                self._world.timeline.after(0, partial(self.do, self._flush))
+                self._world.timeline.after(PAUSE_S if effect.can_wait else 0, partial(self.do, self._flush))
             case Publish():
                 self.bus.publish(self, effect.to, effect.data)
             case Ask():

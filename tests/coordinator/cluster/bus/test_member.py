@@ -120,6 +120,31 @@ async def test_what_gathers_in_a_turn_goes_at_its_end_once() -> None:
         await until(lambda: len(b.told) == 2)
 
 
+async def test_what_can_wait_goes_at_once_where_nothing_went_just_now_and_else_with_what_follows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(members, "PAUSE_S", 3600.0)
+    async with two() as (a, b, _):
+        a.perform([Flush(can_wait=True)])
+        await until(lambda: len(b.told) == 1)
+        a.perform([Flush(can_wait=True), Flush(can_wait=True)])
+        await asyncio.sleep(0.05)
+        assert len(b.told) == 1
+        a.perform([Flush()])
+        await until(lambda: len(b.told) == 2)
+    assert a.told == [("flush",)] * 2
+
+
+async def test_what_waited_goes_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(members, "PAUSE_S", 0.05)
+    async with two() as (a, b, _):
+        a.perform([Flush(can_wait=True)])
+        await until(lambda: len(b.told) == 1)
+        a.perform([Flush(can_wait=True), Flush(can_wait=True)])
+        await until(lambda: len(b.told) == 2)
+    assert a.told == [("flush",)] * 2
+
+
 async def test_a_change_of_keys_is_passed_on() -> None:
     async with two() as (a, b, _):
         a.perform([Publish(None, b"revised")])

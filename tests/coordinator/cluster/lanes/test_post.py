@@ -4,11 +4,12 @@ import pytest
 
 from coordinator.cluster.lanes.post import MOST_ASKS, Letter, Post
 from coordinator.cluster.protocol.codec import encode
-from coordinator.cluster.protocol.effects import Ask, Flush, Publish, Reply
+from coordinator.cluster.protocol.effects import Ask, BusEffect, Flush, Publish, Reply
 from coordinator.cluster.protocol.envelope import Envelope, pack
-from coordinator.cluster.protocol.messages import MAX_MESSAGE_BYTES, Message
+from coordinator.cluster.protocol.messages import MAX_MESSAGE_BYTES, Event, Events, Message
 from coordinator.cluster.protocol.news import Gone, Looked, Ping, Pong, Revised
-from coordinator.dispatch.effects import Queued
+from coordinator.dispatch.effects import Effect, Progressed, Queued
+from wire.messages import Delta
 
 A, B = "0000000a", "0000000b"
 
@@ -25,6 +26,22 @@ def test_what_is_put_on_lanes_waits_for_one_flush() -> None:
     assert isinstance(sent, Publish) and there.read(sent.data) == Letter(A, (Ping(), Pong()))
     post.tell(B, Ping())
     assert post.collect() == [Flush()]
+
+
+def test_only_what_an_answer_goes_on_with_can_wait() -> None:
+    post = Post(A)
+
+    def tell(*events: Event) -> list[Effect | BusEffect]:
+        post.tell(B, Events(tuple(("job", 1, number, event) for number, event in enumerate(events))))
+        return post.collect()
+
+    first, later = (Delta(job="job", attempt=1, seq=seq, tokens=(5,)) for seq in (0, 1))
+    assert tell(later) == [Flush(can_wait=True)] and tell(later, later) == []
+    assert tell(later, first) == [Flush()], "a first token has somebody waiting for it, and takes the others along"
+    assert tell(later) == tell(first) == []
+    post.flush(1.0)
+    assert len(post.collect()) == 1
+    assert tell(Progressed("job", "loading")) == [Flush()] and tell(later) == []
 
 
 def test_what_all_are_told_goes_at_once_and_nothing_where_there_is_nothing() -> None:
