@@ -1,9 +1,10 @@
 """What each thing that a page asks for costs, after a month of 100,000 requests a day to 10,000 workers.
 
-    scripts/bench pages [--days N] [--requests N] [--workers N] [--connected N] [--keep FOLDER] [--rounds N] [--json]
+    scripts/bench pages [--days N] [--requests N] [--workers N] [--connected N] [--keep FOLDER | --postgres]
+                        [--rounds N] [--json]
 
 A coordinator is started on a database that was filled by the ledger itself (month.py, about ten minutes; `--keep` keeps
-it for the next time). Every request is timed as a client sees it: the median of the rounds with the least and the most.
+it for the next time; with --postgres it is a PostgreSQL of its own, and is not kept). Every request is timed as a client sees it: the median of the rounds with the least and the most.
 With --connected so many of the workers are there (crowded.py), and it is told what processor time the coordinator takes
 while nobody watches the network and while one does.
 """
@@ -16,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -28,6 +30,7 @@ from coordinator.ledger.audit import check
 from coordinator.store.database import Database
 from tools.bench.pages.crowded import CONNECTED
 from tools.bench.pages.month import Size, fill
+from tools.cluster.postgres import Postgres
 from tools.local_network import Network
 
 PATHS = (
@@ -88,9 +91,10 @@ def prepare(network: Network, size: Size) -> None:
         network.key = kept.read_text()
         return
     network.key = network.create_key("test", "--scope", "admin,client,worker")
-    database = Database(network.folder / network.db)
+    is_url = "://" in network.db
+    database = Database(network.db if is_url else network.folder / network.db)
     try:
-        pepper = open_pepper(database, network.folder / f"{network.db}.pepper", make=False)
+        pepper = open_pepper(database, network.folder / ("pepper" if is_url else f"{network.db}.pepper"), make=False)
         for done, whole in fill(database, pepper, size, now_ms()):
             if done % 100_000 < 2000:
                 print(f"{done:,} of {whole:,} requests are booked", file=sys.stderr)
@@ -140,16 +144,21 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=100_000, help="of a day (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=10_000, help="that have earned (default: %(default)s)")
     parser.add_argument("--clients", type=int, default=1000, help="other accounts that ask (default: %(default)s)")
-    parser.add_argument("--keep", type=Path, help="folder of the database, which is made once")
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--keep", type=Path, help="folder of the database, which is made once")
+    place.add_argument("--postgres", action="store_true", help="a PostgreSQL in place of SQLite's file")
     parser.add_argument("--connected", type=int, default=0, help="workers that are there (default: none)")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--path", action="append", help="measure this one instead of all; more than once for several")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as spare:
-        folder = asked.keep or Path(spare)
+    with ExitStack() as stack:
+        folder = asked.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
         network = Network(folder, Path(__file__))
+        if asked.postgres:
+            folder.chmod(0o755)  # PostgreSQL is another user's
+            network.db = stack.enter_context(closing(Postgres(folder))).url
         try:
             prepare(network, Size(asked.days, asked.requests, asked.workers, asked.clients))
             if asked.connected:
