@@ -44,3 +44,11 @@ def test_every_question_is_timed_and_the_database_kept(tmp_path: Path, monkeypat
     assert json.loads(told.out)["bytes"] > 1000, "workers are there"
     assert "nobody watches" in told.err and "one watches" in told.err
     assert again["bytes"] == next(each["bytes"] for each in figures if each["path"] == again["path"])
+
+
+def test_the_same_on_a_postgresql_of_its_own(monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    size = ["--days", "1", "--requests", "50", "--workers", "5", "--clients", "2", "--rounds", "1", "--json"]
+    monkeypatch.setattr("sys.argv", ["bench", *size, "--postgres", "--path", "/v1/account/requests"])
+    main()
+    (figure,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert figure["status"] == 200 and figure["bytes"] > 1000, "its requests are there"

@@ -4,7 +4,8 @@
                         [--rounds N] [--json]
 
 A coordinator is started on a database that was filled by the ledger itself (month.py, about ten minutes; `--keep` keeps
-it for the next time; with --postgres it is a PostgreSQL of its own, and is not kept). Every request is timed as a client sees it: the median of the rounds with the least and the most.
+it for the next time; with --postgres it is a PostgreSQL, not kept). Every request is timed as a client
+sees it: the median of the rounds with the least and the most.
 With --connected so many of the workers are there (crowded.py), and it is told what processor time the coordinator takes
 while nobody watches the network and while one does.
 """
