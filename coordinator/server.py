@@ -56,20 +56,20 @@ class Server(uvicorn.Server):
         self._hub = hub
         self._drain_s = drain_s
         self._started = started
-        self._draining = False
+        self.draining = False
         self.starts_anew = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self._draining:
+        if self.draining:
             self.should_exit = self.force_exit = True
             return
-        self._draining = True
+        self.draining = True
         asyncio.get_running_loop().call_soon_threadsafe(self.drain)
 
     def drain(self) -> None:
         """Take no new requests, and stop when the running answers have ended or `drain_s` is over."""
         log.info("draining: no new requests, running answers have %.0f s", self._drain_s)
-        self._draining = True
+        self.draining = True
         self._hub.drain(self._drain_s)
 
     def start_anew(self) -> None:
@@ -77,7 +77,7 @@ class Server(uvicorn.Server):
         a status by which whatever watches over the process starts it again."""
         log.warning("this replica was taken for dead: it leaves, and is to be started again")
         self.starts_anew = True
-        if not self._draining:
+        if not self.draining:
             self.drain()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -232,5 +232,9 @@ def run(config: Config, as_json: bool) -> int:
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
             runner.get_loop().add_signal_handler(signal.SIGHUP, running.reload.wanted.set)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
-            runner.run(serve(running, server, listener))
+            try:
+                runner.run(serve(running, server, listener))
+            except KeyboardInterrupt:  # while what is left was written
+                log.warning("stopping at once")
+                return 1 if server.draining else 0
         return 1 if server.force_exit or server.starts_anew else 0

@@ -5,6 +5,7 @@ their names could be taken (pyproject.toml). This folder comes first on a progra
 ours. In a checkout they lie one folder up, which an editable install puts on the path.
 """
 
+import signal
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -32,6 +33,9 @@ def _start(program: str, library: str) -> int:
     sys.path.insert(0, str(Path(__file__).parent))
     try:
         status: int = import_module(f"{program}.__main__").main()
+    except KeyboardInterrupt:  # the program itself knows what to do with one, once it is there
+        _ended(program, "stopped by a signal")
+        return 128 + signal.SIGINT
     except ModuleNotFoundError as error:
         words = missing(error, program)
         if words is None:

@@ -134,8 +134,12 @@ class Demo:
     def spawn(self, name: str, args: list[str], stack: ExitStack, env: dict[str, str] | None = None) -> Process:
         with self.signals.held():
             process = Process.start(name, args, self.folder, self.environment() | (env or {}))
-            stack.callback(process.stop)
+            stack.callback(self.stop, process)
         return process
+
+    def stop(self, process: Process) -> None:
+        with self.signals.held():
+            process.stop()
 
     def environment(self) -> dict[str, str]:
         """Ours without an owner's settings, whose hours, port or model may be those of the worker that serves here."""

@@ -32,7 +32,7 @@ class Service:
 
     def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=SILENCE_S)
-        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json", "Connection": "close"}
         try:
             connection.request(method, path, json.dumps(body) if body else None, headers)
             response = connection.getresponse()
@@ -61,12 +61,14 @@ class Service:
             "max_tokens": 200,
             "temperature": 0,  # the same answer every time; a small model that draws its words talks nonsense
         }
-        for line in self._lines(self.request("POST", "/v1/chat/completions", body)):
-            data = line.decode().removeprefix("data:").strip() if line.startswith(b"data:") else ""
-            if data == "[DONE]":
-                return
-            if data:
-                yield json.loads(data)
+        # Left at once by whoever is stopped: else coordinator and worker would wait until it has been read.
+        with self.request("POST", "/v1/chat/completions", body) as response:
+            for line in self._lines(response):
+                data = line.decode().removeprefix("data:").strip() if line.startswith(b"data:") else ""
+                if data == "[DONE]":
+                    return
+                if data:
+                    yield json.loads(data)
         raise DemoError("the stream ended without [DONE]")
 
     def _lines(self, response: http.client.HTTPResponse) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -191,3 +192,22 @@ def test_a_signal_ends_an_idle_server_cleanly(server: tuple[subprocess.Popen[str
     assert any("draining" in line["message"] for line in lines)
     assert all(line["time"].endswith("Z") for line in lines)  # as a worker says it, whatever the zone of the machine
     assert not [line for line in lines if line["level"] in ("error", "critical")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("words", "status"), [(["serve"], 0), (["key", "list"], 1)])
+def test_a_signal_before_the_database_answers_is_told_in_a_line(
+    words: list[str], status: int, number: signal.Signals
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        database = f"postgresql://127.0.0.1:{silent.getsockname()[1]}/none"
+        arguments = [sys.executable, "-m", "coordinator", *words, "--db", database]
+        if words == ["serve"]:
+            arguments += ["--host", "127.0.0.1", "--port", "0"]
+        process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        with silent.accept()[0]:  # it waits for an answer now
+            process.send_signal(number)
+            out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (status, "")
+    assert err.splitlines()[-1] == "supernet-coordinator: stopped by a signal" and "Traceback" not in err

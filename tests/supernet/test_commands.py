@@ -37,6 +37,18 @@ def test_without_its_extra_a_command_says_in_a_line_what_to_install(
 
 
 @pytest.mark.parametrize("program", ["worker", "coordinator"])
+def test_ctrl_c_before_the_program_is_there_is_told_in_a_line(
+    program: str, path: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "import_module", interrupted)
+    assert getattr(commands, program)() == 130
+    assert capsys.readouterr().err == f"supernet-{program}: stopped by a signal\n"
+
+
+@pytest.mark.parametrize("program", ["worker", "coordinator"])
 def test_a_command_runs_its_program_with_our_folder_first_on_the_path(
     program: str, path: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

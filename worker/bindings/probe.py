@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.engine.devices import Build, Device
+from worker.subprocesses.child import die_with_parent
 from worker.subprocesses.environment import ROOT, environment
 from worker.subprocesses.exit_status import describe
 
@@ -46,10 +47,11 @@ def run(module: str, *options: str, timeout_s: float) -> "subprocess.CompletedPr
     FAREWELL_S after `timeout_s`, whether or not the process could be killed."""
     pipe = subprocess.PIPE
     command = [sys.executable, "-m", module, *options]
-    child = subprocess.Popen(command, stdout=pipe, stderr=pipe, cwd=ROOT, env=environment(os.environ))
+    env = environment(os.environ)
+    child = subprocess.Popen(command, stdout=pipe, stderr=pipe, cwd=ROOT, env=env, start_new_session=True)
     try:
         out, err = child.communicate(timeout=timeout_s)
-    except subprocess.TimeoutExpired:
+    except BaseException:  # Ctrl-C too, which reaches us alone
         child.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.communicate(timeout=FAREWELL_S)
@@ -63,6 +65,7 @@ def _read(found: dict[str, Any], said: str) -> Build:
 
 
 def main() -> None:
+    die_with_parent()
     out = os.dup(1)
     os.dup2(2, 1)  # the library prints while it is loaded
     from worker.bindings.backend import devices, system_info

@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 from worker.bindings.llama import Feed, Model
 from worker.bindings.proof import FAILED, NUMBERS
 from worker.engine.port import EngineSpec
+from worker.subprocesses.child import die_with_parent
 
 MODEL = NUMBERS.with_suffix(".gguf")
 
 
 def main() -> None:
+    die_with_parent()
     parser = argparse.ArgumentParser()
     parser.add_argument("--plain", action="store_true", help="weights as they are in the file")
     parser.add_argument("--device", help="all layers on this one; not given: on the CPU")

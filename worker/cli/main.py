@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from program import logs
 from program.arguments import Parser
+from program.interrupts import terminated_is_interrupted
 from program.settings import ConfigError
 from worker import state_dir
 from worker.cli import settings
 from worker.cli.settings import Settings
 from worker.config import WORDS, Config, worker_url
 from worker.daemon.systemd import notify
-from worker.exits import EXIT_CONFIG, EXIT_STOPPED
+from worker.exits import EXIT_CONFIG, EXIT_OK, EXIT_STOPPED
 from worker.state_dir import StateError
 
 if TYPE_CHECKING:  # what an action needs it imports itself: a flag should not wait for what it does not use
@@ -76,25 +77,32 @@ def configuration(args: argparse.Namespace, env: Mapping[str, str]) -> Settings:
 
 
 def main(argv: list[str] | None = None, env: Mapping[str, str] | None = None) -> int:
-    """The whole program; returns the exit code: 0 done, 1 failed, 78 the configuration cannot work."""
+    """The whole program; returns the exit code: 0 done, 1 failed or stopped, 78 the configuration cannot work."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a letter that the locale lacks is no reason to end; stderr knows how
     made = parser()
     args = made.parse_args(argv)
     try:
-        found = configuration(args, os.environ if env is None else env)
-        logs.configure(found.config.log_json)
-        code = _act(args, found)
-        sys.stdout.flush()
-        return code
+        with terminated_is_interrupted():
+            found = configuration(args, os.environ if env is None else env)
+            logs.configure(found.config.log_json)
+            code = _act(args, found)
+            sys.stdout.flush()
+            return code
     except (ConfigError, StateError) as error:
         print(f"supernet-worker: {error}", file=sys.stderr)
     except KeyboardInterrupt:
-        return EXIT_STOPPED
+        print("supernet-worker: stopped by a signal", file=sys.stderr)
+        return EXIT_OK if _serves(args) else EXIT_STOPPED  # to leave is all that a server is asked for
     except BrokenPipeError:  # the reader has what it wanted: | head, | grep -q
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor may the interpreter complain as it leaves
         return EXIT_STOPPED
     return EXIT_CONFIG
+
+
+def _serves(args: argparse.Namespace) -> bool:
+    asked = (args.status, args.pause, args.resume, args.health, args.show_config, args.plan, args.check, args.benchmark)
+    return not (any(asked) or args.models or args.models_remove is not None)
 
 
 def _act(args: argparse.Namespace, found: Settings) -> int:

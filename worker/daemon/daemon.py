@@ -5,7 +5,6 @@ Tasks, so that none dies quietly: the link, the reading of requests, one pump pe
 
 import asyncio
 import logging
-import signal
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
@@ -22,7 +21,7 @@ from worker.daemon.problem_log import ProblemLog
 from worker.daemon.scratch import Scratch
 from worker.daemon.session_driver import Identity, Model, SessionDriver
 from worker.daemon.systemd import notify
-from worker.daemon.threads import in_thread
+from worker.daemon.threads import at_signals, in_thread
 from worker.exits import EXIT_AGAIN, EXIT_CONFIG, EXIT_OK, EXIT_STOPPED
 from worker.issues import issue
 from worker.machine.availability import Rules
@@ -121,24 +120,20 @@ class Daemon:
 
         Raises what a task raised that had a bug.
         """
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._signal)
         try:
-            self._begin(loop)
-            tasks = self._tasks()
-            stop = asyncio.create_task(self._stop.wait(), name="stop")
-            done, _ = await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
-            for task in [stop, *tasks]:
-                task.cancel()
-            await asyncio.gather(stop, *tasks, return_exceptions=True)
+            with at_signals(self._signal):
+                self._begin(asyncio.get_running_loop())
+                tasks = self._tasks()
+                stop = asyncio.create_task(self._stop.wait(), name="stop")
+                done, _ = await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
+                for task in [stop, *tasks]:
+                    task.cancel()
+                await asyncio.gather(stop, *tasks, return_exceptions=True)
             for task in done - {stop}:
                 log.error("the %s task ended", task.get_name())
                 task.result()
                 self._outcome = Outcome(EXIT_STOPPED)
         finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
             await self._driver.close()
         return self._outcome
 

@@ -5,9 +5,11 @@ back.
 """
 
 import asyncio
+import contextlib
+import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import TypeVar
 
@@ -15,6 +17,7 @@ from worker.daemon.systemd import notify
 
 WATCHDOG_S = 5.0  # between signs of life to the service manager
 T = TypeVar("T")
+log = logging.getLogger("supernet.serve")
 
 
 async def in_thread(work: Callable[[], T], name: str) -> T:
@@ -38,14 +41,27 @@ async def until_signal(work: Callable[[], T], name: str) -> T | None:
 
     The service manager's watchdog is fed meanwhile. Raises what `work` raises.
     """
-    loop = asyncio.get_running_loop()
     task = asyncio.create_task(in_thread(work, name))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
-    try:
+    with at_signals(task.cancel):
         while not (await asyncio.wait({task}, timeout=WATCHDOG_S))[0]:
             notify("WATCHDOG=1")
-        return None if task.cancelled() else task.result()
+    if not task.cancelled():
+        return task.result()
+    log.info("leaving: a signal came before a model was ready; what has arrived of its files is kept")
+    return None
+
+
+@contextlib.contextmanager
+def at_signals(act: Callable[[], object]) -> Iterator[None]:
+    """While the block runs, SIGTERM and SIGINT call `act`. Then they are what they were before: asyncio by itself would
+    have SIGTERM kill the process, and SIGINT interrupt it wherever it is."""
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in before:
+        loop.add_signal_handler(number, act)
+    try:
+        yield
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number, handler in before.items():
             loop.remove_signal_handler(number)
+            signal.signal(number, handler)

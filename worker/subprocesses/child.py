@@ -41,8 +41,8 @@ def enter() -> Pipe:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C and the service manager signal the whole group,
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # but jobs are drained first: the parent decides when a child ends
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump holds prompts, and writing 60 GB delays the restart
+    die_with_parent()
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # also if it hangs in native code
         _die_first()
     pipe = Pipe(os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb"))
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -50,6 +50,12 @@ def enter() -> Pipe:
     os.close(nothing)
     os.dup2(2, 1)
     return pipe
+
+
+def die_with_parent() -> None:
+    """The kernel kills this process when the thread that started it is gone, also if it hangs in native code."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def run(serve: Callable[[Pipe], None]) -> NoReturn:

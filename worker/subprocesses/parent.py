@@ -58,7 +58,14 @@ class ChildProcess:
         """
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=pipe, stdout=pipe, stderr=pipe, limit=limit, cwd=ROOT, env=environment(os.environ)
+            *command,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            limit=limit,
+            cwd=ROOT,
+            env=environment(os.environ),
+            start_new_session=True,  # a terminal's Ctrl-C may come before the child can ignore it
         )
         return cls(process, log)
 

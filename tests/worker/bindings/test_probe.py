@@ -1,3 +1,4 @@
+import os
 import sys
 from pathlib import Path
 
@@ -44,6 +45,15 @@ def test_a_driver_that_hangs_is_left_and_said(monkeypatch: pytest.MonkeyPatch, t
     stand_in(monkeypatch, tmp_path, "exec sleep 60")
     monkeypatch.setattr(probe, "TIMEOUT_S", 0.1)
     assert "did not start" in probe.ask().problem
+
+
+def test_a_probe_ends_with_the_wait_for_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Ctrl-C reaches whoever waits alone: the process is in a group of its own."""
+    stand_in(monkeypatch, tmp_path, f"ps -o pgid= -p $$ >{tmp_path}/group; kill -INT {os.getpid()}; exec sleep 60")
+    with pytest.raises(KeyboardInterrupt):
+        probe.ask()
+    assert int((tmp_path / "group").read_text()) != os.getpgid(0)
+    assert not psutil.Process().children()
 
 
 def test_a_machine_that_starts_no_process_is_a_problem_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

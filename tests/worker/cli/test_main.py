@@ -1,5 +1,6 @@
 """Flags, environment, exit codes. What an action does is in the test of its own file."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from program import sources
 from worker import state_dir
 from worker.cli import main
 from worker.daemon.service import Service
-from worker.exits import EXIT_CONFIG, EXIT_OK
+from worker.exits import EXIT_CONFIG, EXIT_OK, EXIT_STOPPED
 from worker.weights.uses import Use, alone, living
 
 
@@ -124,3 +125,19 @@ def test_a_worker_says_what_it_uses_of_the_models_folder_while_it_runs(
     with alone(tmp_path / "m"):
         assert living(tmp_path / "m") == ()
     assert main.main(["--scripted"], env) == EXIT_OK and len(seen) == 1, "who plays from a script uses no model"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("action", "status"), [([], EXIT_OK), (["--plan"], EXIT_STOPPED), (["--models"], EXIT_STOPPED)]
+)
+def test_a_signal_is_told_and_only_a_server_has_done_what_it_was_to_do(
+    action: list[str],
+    status: int,
+    number: signal.Signals,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(main, "_work", lambda *_: signal.raise_signal(number))
+    assert main.main(action, {}) == status
+    assert capsys.readouterr().err == "supernet-worker: stopped by a signal\n"

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from worker.subprocesses.environment import ROOT
@@ -68,3 +69,28 @@ def test_a_child_that_is_one_call_ends_with_it(serve: str, status: int, said: by
     ended = subprocess.run([sys.executable, "-c", code], input=b"", capture_output=True, cwd=ROOT, check=False)
     assert ended.returncode == status
     assert said in ended.stderr and (said != b"" or not ended.stderr)
+
+
+PARENT = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdout=subprocess.PIPE)
+child.stdout.readline()
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+HANGS = """
+import time
+from worker.subprocesses.child import die_with_parent
+die_with_parent()
+print(flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a feature of the kernel's")
+def test_a_child_that_hangs_ends_with_whoever_started_it() -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT, HANGS], stdout=subprocess.PIPE, cwd=ROOT) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    child.wait(60)

@@ -33,6 +33,12 @@ async def test_lines_go_there_and_back_until_it_is_hung_up() -> None:
     assert not child.alive and not child.write(b"three\n")
 
 
+async def test_a_terminal_s_ctrl_c_does_not_reach_a_child_that_has_just_begun() -> None:
+    child = await start(ECHO)
+    assert os.getpgid(child.pid) != os.getpgid(0)
+    await child.end(60)
+
+
 async def test_a_line_over_the_limit_is_an_error() -> None:
     child = await start("print('x' * 100_000)", limit=100)
     with pytest.raises(LineTooLong):
