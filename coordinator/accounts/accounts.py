@@ -19,18 +19,18 @@ from coordinator.accounts.keys_in_use import KeysInUse, Principal
 from coordinator.accounts.last_use import LastUse
 from coordinator.accounts.loading import Loaded, load
 from coordinator.accounts.rows import (
+    ACCOUNT_PREFIX,
     AccountRow,
     KeyLimits,
     KeyRow,
     add_account,
-    add_key,
-    check_made,
-    count_keys,
-    end_key,
+    add_one,
     find_account,
     get_account,
     get_key,
     list_keys,
+    new_account_id,
+    replace_key,
     revision_of,
     revoke_key,
     set_key,
@@ -40,7 +40,6 @@ from coordinator.clock import now_ms
 from coordinator.ledger.commit import apply
 from coordinator.ledger.grants import starter
 from coordinator.ledger.pricing import SPARK_NANO, STARTER_SPARK
-from coordinator.store.account_lock import lock_account
 from coordinator.store.database import Database
 from coordinator.store.errors import StoreError
 from coordinator.store.store import Store
@@ -51,7 +50,7 @@ log = logging.getLogger("supernet.accounts")
 REFRESH_S = 1.0
 MAX_NAME = 128
 MADE_A_DAY = 200  # keys of one account, by keys of its own; the operator may make more
-ACCOUNT_PREFIX, STARTER_NANO = "acc_", STARTER_SPARK * SPARK_NANO
+STARTER_NANO = STARTER_SPARK * SPARK_NANO
 SESSION_HEADER = "x-supernet-session"  # api/session_gate.py alone writes it, and takes it off what comes from outside
 
 P = ParamSpec("P")
@@ -70,10 +69,6 @@ def create_account(database: Database, name: str, at_ms: int, starter_nano: int 
         add_account(connection, account)
         apply(connection, [starter(account.id, starter_nano, at_ms)])
     return account
-
-
-def new_account_id() -> str:
-    return f"{ACCOUNT_PREFIX}{secrets.token_hex(8)}"
 
 
 @dataclass(frozen=True)
@@ -108,42 +103,28 @@ def create_key(
     if request.account == DEFAULT_ACCOUNT and find_account(database, DEFAULT_ACCOUNT) is None:
         create_account(database, DEFAULT_ACCOUNT, at_ms, starter_nano)
     key, row = made_key(pepper, request, get_account(database, request.account).id, at_ms)
-    with database.transaction() as connection:
-        lock_account(connection, row.account)
-        if request.most is not None and count_keys(connection, row.account) >= request.most:
-            raise AccountError(f"An account has at most {request.most} keys in use: revoke one.")
-        if request.most is not None:
-            check_made(connection, row, MADE_A_DAY)
-        add_key(connection, row)
+    database.transact(lambda connection: add_one(connection, row, request.most, MADE_A_DAY))
     return key, row
 
 
 def regenerate_key(
     database: Database, pepper: bytes, key_id: str, at_ms: int, by: tuple[Counter, ...] = ()
 ) -> tuple[str, KeyRow]:
-    """Replace a key by a new one that may do the same; the old one ends in the same transaction.
-
-    Returns what `create_key` does. `by`: the counters of the key that asks, none for the operator.
-    """
+    """Replace a key by a new one that may do the same; the old one ends in the same transaction. Returns what
+    `create_key` does. `by`: the counters of the key that asks, none for the operator."""
     old = get_key(database, key_id)
-    place = heirs_place(old, list_keys(database, old.account), by) if by else (old.parent, old.by_person)
+    heir = heirs_place(old, list_keys(database, old.account), by) if by else (old.parent, old.by_person)
     request = KeyRequest(old.name, old.account, old.scopes, old.limits, old.expires_ms)
     key, row = made_key(pepper, request, old.account, at_ms)
-    parent, by_person = place
-    row = replace(row, counted_as=old.counters, parent=parent, by_person=by_person, platform_tools=old.platform_tools)
-    with database.transaction() as connection:
-        lock_account(connection, row.account)
-        if by:
-            check_made(connection, row, MADE_A_DAY)
-        end_key(connection, key_id, at_ms)
-        add_key(connection, row)
+    row = replace(row, counted_as=old.counters, parent=heir[0], by_person=heir[1], platform_tools=old.platform_tools)
+    database.transact(lambda connection: replace_key(connection, key_id, row, MADE_A_DAY if by else None))
     return key, row
 
 
 def made_key(pepper: bytes, request: KeyRequest, account: str, at_ms: int) -> tuple[str, KeyRow]:
     """A new key for the account (its id), and its row, which is not stored yet."""
     key = make_key(secrets.token_bytes(32))
-    row = KeyRow(
+    return key, KeyRow(
         id=f"key_{secrets.token_hex(8)}",
         account=account,
         name=request.name,
@@ -157,7 +138,6 @@ def made_key(pepper: bytes, request: KeyRequest, account: str, at_ms: int) -> tu
         platform_tools=request.platform_tools,
         by_person=request.by_person,
     )
-    return key, row
 
 
 def _checked(name: str) -> str:

@@ -1,5 +1,6 @@
 """Accounts and keys in the database."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -13,6 +14,8 @@ from coordinator.store.account_lock import lock_account
 from coordinator.store.advisory import Lock, wait
 from coordinator.store.database import Database
 from coordinator.store.tables import accounts, keys, revision, settings
+
+ACCOUNT_PREFIX = "acc_"  # of ids
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,10 @@ class KeyLimits:
     concurrency: int | None = None
     cap_day_nano: int | None = None
     cap_month_nano: int | None = None
+
+
+def new_account_id() -> str:
+    return f"{ACCOUNT_PREFIX}{secrets.token_hex(8)}"
 
 
 @dataclass(frozen=True)
@@ -135,6 +142,26 @@ def add_key(connection: Connection, key: KeyRow) -> None:
     changed(connection)
 
 
+def add_one(connection: Connection, key: KeyRow, most: int | None, a_day: int) -> None:
+    """Add a key to those of its account, which has at most so many in use, and makes at most so many a day. `most`
+    None: no bound holds. Raises AccountError."""
+    lock_account(connection, key.account)
+    if most is not None:
+        if count_keys(connection, key.account) >= most:
+            raise AccountError(f"An account has at most {most} keys in use: revoke one.")
+        check_made(connection, key, a_day)
+    add_key(connection, key)
+
+
+def replace_key(connection: Connection, old: str, key: KeyRow, a_day: int | None) -> None:
+    """End a key (its id) for a new one of the same account. Raises AccountError, NotFound."""
+    lock_account(connection, key.account)
+    if a_day is not None:
+        check_made(connection, key, a_day)
+    end_key(connection, old, key.created_ms)
+    add_key(connection, key)
+
+
 def list_keys(database: Database, account: str | None = None) -> list[KeyRow]:
     """All keys, revoked ones too, oldest first; of one account (its id), or of all."""
     statement = select(keys).order_by(*_OLDEST)
@@ -165,8 +192,7 @@ def count_keys(connection: Connection, account: str) -> int:
 
 def check_made(connection: Connection, key: KeyRow, most: int) -> None:
     """Raises AccountError if the account of a new key has made as many within a day, without the sessions of browsers,
-    which have a bound of their own. Ended keys are kept, and at each
-    change all of them are read by the thread that books everybody's money: 120 times a minute, if a stranger likes."""
+    which have a bound of their own. Ended keys are kept, and each change has the thread that books money read them."""
     made = (keys.c.account == key.account, keys.c.created_ms > key.created_ms - DAY_MS)
     is_key = keys.c.session_ends_ms.is_(None)
     if connection.execute(select(func.count()).select_from(keys).where(*made, is_key)).scalar_one() >= most:
@@ -261,7 +287,8 @@ def pepper_mark(database: Database) -> str | None:
 
 def set_pepper_mark(database: Database, mark: str, known: str | None) -> bool:
     """Write it down in the place of the `known` one; False if another process has written another one meanwhile."""
-    with database.transaction() as connection:
+
+    def work(connection: Connection) -> bool:
         wait(connection, Lock.PEPPER)
         found = connection.execute(select(settings.c.value).where(settings.c.name == "pepper")).scalar()
         if found != known:
@@ -269,3 +296,5 @@ def set_pepper_mark(database: Database, mark: str, known: str | None) -> bool:
         connection.execute(delete(settings).where(settings.c.name == "pepper"))
         connection.execute(insert(settings).values(name="pepper", value=mark))
         return True
+
+    return database.transact(work)

@@ -7,8 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from coordinator.accounts.accounts import new_account_id
-from coordinator.accounts.rows import get_account
+from coordinator.accounts.rows import get_account, new_account_id
 from coordinator.api.account_access import translated
 from coordinator.api.body import read_body
 from coordinator.api.client_place import client_place

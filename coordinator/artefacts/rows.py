@@ -59,21 +59,27 @@ class Room:
 def add(database: Database, row: Row, room: Room) -> None:
     """Insert an artefact. Raises NoRoom."""
     made = row.artefact
-    with database.transaction() as connection:
+
+    def work(connection: Connection) -> None:
         check_room(_used(connection, row.account, made.made_ms), room, made.size_bytes)
         values = asdict(made) | {"account": row.account, "origin": row.origin, "job": row.job}
         connection.execute(insert(artefacts).values(**values, sent_sha256=row.sent_sha256, blocked=row.blocked))
+
+    database.transact(work)
 
 
 def remove(database: Database, account: str, artefact_id: str) -> str | None:
     """Delete an artefact of the account. Returns the object that nobody has any more by that. Raises NotFound."""
     mine = (artefacts.c.id == artefact_id) & (artefacts.c.account == account)
-    with database.transaction() as connection:
+
+    def work(connection: Connection) -> str | None:
         found = connection.execute(select(artefacts.c.sha256).where(mine)).first()
         if found is None:
             raise NotFound("This account has no such media.")
         connection.execute(delete(artefacts).where(mine))
         return next(iter(_unused(connection, [found.sha256] if found.sha256 else [])), None)
+
+    return database.transact(work)
 
 
 def expire(database: Database, at_ms: int) -> list[str]:
@@ -81,19 +87,21 @@ def expire(database: Database, at_ms: int) -> list[str]:
     over = select(artefacts.c.id, artefacts.c.sha256).where(
         artefacts.c.expires_ms <= at_ms, artefacts.c.sha256.is_not(None)
     )
-    with database.transaction() as connection:
+
+    def work(connection: Connection) -> list[str]:
         rows = connection.execute(over.limit(AT_ONCE)).all()
         ended = artefacts.c.id.in_([row.id for row in rows])
         connection.execute(update(artefacts).where(ended).values(sha256=None))
         connection.execute(delete(artefacts).where(artefacts.c.expires_ms <= at_ms - FORGOTTEN_MS))
         return _unused(connection, [row.sha256 for row in rows])
 
+    return database.transact(work)
+
 
 def end_all(database: Database, account: str, at_ms: int) -> int:
     """Have all artefacts of an account expire now; the sweeper of the coordinator that runs deletes their bytes.
     Returns how many there were."""
-    with database.transaction() as connection:
-        return end_within(connection, account, at_ms)
+    return database.transact(lambda connection: end_within(connection, account, at_ms))
 
 
 def end_within(connection: Connection, account: str, at_ms: int) -> int:
@@ -104,10 +112,13 @@ def end_within(connection: Connection, account: str, at_ms: int) -> int:
 
 def block(database: Database, artefact_id: str, blocked: bool) -> None:
     """Say whether an artefact may be read by anybody. Raises NotFound."""
-    with database.transaction() as connection:
+
+    def work(connection: Connection) -> None:
         wanted = update(artefacts).where(artefacts.c.id == artefact_id).values(blocked=blocked)
         if connection.execute(wanted).rowcount != 1:
             raise NotFound(f"there is no artefact {artefact_id!r}: its id is the part of its link before the dot")
+
+    database.transact(work)
 
 
 def report(database: Database, artefact_id: str, account: str, reason: str, at_ms: int) -> None:

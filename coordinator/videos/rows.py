@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from coordinator.accounts.errors import NotFound
 from coordinator.store.database import Database
@@ -34,9 +34,12 @@ class Film:
 def add(database: Database, film: Film) -> None:
     """Insert a film that has just begun."""
     own = ("name", "account", "model", "width", "height", "seconds", "created_ms")
-    with database.transaction() as connection:
+
+    def work(connection: Connection) -> None:
         row = {name: getattr(film, name) for name in own}
         connection.execute(insert(videos).values(**row, owner=database.replica))
+
+    database.transact(work)
 
 
 def end(
@@ -45,9 +48,12 @@ def end(
     """Note the end of a film, which has one. One that has been deleted meanwhile stays so."""
     code, message = error or (None, None)
     ended = {"ended_ms": at_ms, "artefact": artefact, "error_code": code, "error_message": message}
-    with database.transaction() as connection:
+
+    def work(connection: Connection) -> None:
         running = (videos.c.name == name) & videos.c.ended_ms.is_(None)
         connection.execute(update(videos).where(running).values(**ended))
+
+    database.transact(work)
 
 
 def interrupt(database: Database, at_ms: int, before_ms: int) -> int:
@@ -56,12 +62,15 @@ def interrupt(database: Database, at_ms: int, before_ms: int) -> int:
     alone only one that starts may."""
     message = "The coordinator was restarted while the film was made. Nothing was charged: ask for it again."
     why = {"ended_ms": at_ms, "error_code": INTERRUPTED, "error_message": message}
-    with database.transaction() as connection:
+
+    def work(connection: Connection) -> int:
         living = select(replicas.c.id).where(replicas.c.state == "up")
         left = videos.c.ended_ms.is_(None) & videos.c.owner.not_in(living)
         found = connection.execute(update(videos).where(left).values(**why)).rowcount
         connection.execute(delete(videos).where(videos.c.created_ms < before_ms))
         return found
+
+    return database.transact(work)
 
 
 def count(database: Database, account: str) -> int:
@@ -97,9 +106,12 @@ def page(database: Database, account: str, after: str | None, limit: int, ascend
 def remove(database: Database, account: str, name: str) -> None:
     """Delete a film's row. Raises NotFound."""
     mine = (videos.c.account == account) & (videos.c.name == name)
-    with database.transaction() as connection:
+
+    def work(connection: Connection) -> None:
         if not connection.execute(delete(videos).where(mine)).rowcount:
             raise NotFound("This account has no such video.")
+
+    database.transact(work)
 
 
 def _films() -> Select[Any]:

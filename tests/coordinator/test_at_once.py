@@ -9,9 +9,9 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
-from coordinator.accounts.accounts import regenerate_key
+from coordinator.accounts.accounts import KeyRequest, create_account, create_key, regenerate_key
 from coordinator.accounts.asking import By, done_by
 from coordinator.accounts.rows import KeyRow, list_keys
 from coordinator.alerts import outbox_rows
@@ -38,7 +38,7 @@ from coordinator.ledger.pricing import Payee
 from coordinator.operating.changes import book, give, pay_in
 from coordinator.store.audit_log import Act, read
 from coordinator.store.database import Database
-from coordinator.store.errors import StoreError, Unavailable
+from coordinator.store.errors import Contended, StoreError, Unavailable
 from coordinator.store.tables import accounts
 from tests.coordinator.ledger.builders import Client, do, hold, payer, settle, spark
 
@@ -215,3 +215,21 @@ def test_a_message_is_claimed_once(replicas: Replicas) -> None:
             outbox_rows.put(connection, [message], [], 9)
     claimed = [one for ones in at_once(replicas, lambda database: outbox_rows.claim(database, 9, 8)) for one in ones]
     assert len({one.id for one, _ in claimed}) == len(claimed) == 4
+
+
+def test_keys_that_are_made_while_other_writers_are_in_the_way_are_made(replicas: Replicas) -> None:
+    """A deadlock with a deletion is tried again, as PostgreSQL wants: its client is not asked to come again."""
+    account, left = create_account(replicas[0], "alice", 1, 0).id, count()
+
+    def in_the_way(database: Database) -> Any:
+        def once(connection: Connection) -> None:
+            if next(left) % 2 == 0:
+                raise Contended("deadlock detected")
+
+        with database.along(once):
+            _, row = create_key(database, PEPPER, KeyRequest("k", account), 5)
+        with database.along(once):
+            return regenerate_key(database, PEPPER, row.id, 6)[1].name
+
+    assert in_the_way(replicas[0]) == "k" and next(left) == 4
+    assert [key.revoked_ms for key in list_keys(replicas[0], account)] == [6, None]
