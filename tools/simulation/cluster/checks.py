@@ -39,12 +39,18 @@ def silences(history: History) -> int:
 
 def _tried_too_often(history: History, most: int) -> Iterator[str]:
     """Each time that a worker goes on with a job, another may have been asked meanwhile, for nothing. What of an answer
-    that was lost had come to nobody was counted by nobody."""
+    that was lost had come to nobody was counted by nobody, nor was whom a cell gave a job to just before it died: that
+    word may have died with it (seed 810, where it was to come four seconds late)."""
     tries = Counter(details[0] for _, what, details in history.records if what == "placed")
     kept = Counter(details[0] for _, what, details in history.records if what == "kept")
+    gone = Counter(
+        details[2]
+        for _, what, details in history.records
+        if what == "noted" and details[0] == "lost its cell" and details[3] == "its cell is gone"
+    )
     back = Counter(details[0] for _, what, details in history.records if what == "comes back")
     for job, times in tries.items():
-        if times > most * (1 + back[job]) + kept[job]:
+        if times > most * (1 + back[job]) + kept[job] + gone[job]:
             yield f"{job}: was given to workers {times} times, and {kept[job]} times kept by them"
 
 
