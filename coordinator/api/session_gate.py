@@ -52,7 +52,10 @@ class SessionGate:
             raise SupernetError(ErrorCode.INVALID_API_KEY, "You are not signed in.")
         check_page(self._identity, headers)
         if headers.get(CSRF_HEADER) != self._identity.tokens.csrf(token):
-            message = f"The header '{CSRF_HEADER}' is not that of this session: load the page anew."
+            message = (
+                f"The header '{CSRF_HEADER}' is not that of this session, as after signing in again in another tab: "
+                "load the page anew."
+            )
             raise SupernetError(ErrorCode.PERMISSION_DENIED, message)
         found = await translated(self._identity.session(token))
         if found is None:

@@ -90,6 +90,14 @@ def test_the_list_finds_sorts_and_leads_to_each_model(
         page.get_by_label("Search models").fill("no such thing")
         expect(rows).to_have_count(0)
         expect(page.get_by_role("status").first).to_contain_text("0 of")
+        page.get_by_label("Search models").fill("9b sees")
+        expect(page).to_have_url(re.compile(r"search=9b\+sees"))
+        rows.first.get_by_role("link").click()
+        expect(page.get_by_role("heading", name="Price and limits")).to_be_visible()
+        page.go_back()
+        expect(page.get_by_label("Search models")).to_have_value("9b sees")
+        expect(page.get_by_label("Order")).to_have_value("used")
+        expect(page.get_by_role("status").first).to_contain_text(" of ")
 
 
 @pytest.mark.parametrize("model", [CHATS[0], DRAWS])

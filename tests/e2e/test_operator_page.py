@@ -1,5 +1,6 @@
 """The operator's page in a real browser: it shows what the ledger says, and each act is done and written down."""
 
+import re
 import time
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +15,7 @@ from coordinator.ledger.audit import check
 from coordinator.ledger.escrow import Terms, mature
 from coordinator.ledger.grants import balances_of
 from coordinator.ledger.orders import Settle
-from coordinator.ledger.payouts import Wanted, ask
+from coordinator.ledger.payouts import Wanted, ask, decide, in_state
 from coordinator.ledger.pricing import SPARK_NANO, Payee
 from coordinator.operating.money import sums
 from coordinator.operating.worker_orders import standing
@@ -224,3 +225,55 @@ def test_what_is_pressed_twice_is_made_once_and_a_broken_address_leads_nowhere(
         for broken in ("%E0", "%", "%E0%A4%A"):
             here.open(f"/operator/accounts/{broken}")
             expect(page.get_by_text("There is nothing here.")).to_be_visible()
+
+
+def test_a_list_stays_as_it_was_sought_and_long_names_fit(network: Network, browser: Browser) -> None:
+    with closing(Database(network.folder / "coordinator.db")) as database:
+        long = create_account(database, "Donaudampfschifffahrtsgesellschaft-" * 3, 1, 0).id
+        for number in range(60):
+            create_account(database, f"crowd {number:02}", 1, 0)
+    with visit(browser, network.url, phone=True, calm=True) as here:
+        page = admin(network, here, "/operator/accounts?sort=no-such-order")
+        rows = page.locator(".oprows > li")
+        expect(rows).to_have_count(50)
+        page.get_by_label("Name, id, or id of a key").fill("Donau")
+        expect(rows).to_have_count(1)
+        assert here.too_wide() <= 0
+        page.get_by_label("Which").select_option("false")
+        expect(page).to_have_url(re.compile(r"\?.*search=Donau.*disabled=false"))
+        rows.get_by_role("link").click()
+        expect(page.get_by_role("button", name="Disable…")).to_be_visible()
+        assert page.url.endswith(long) and here.too_wide() <= 0
+        page.get_by_role("button", name="Disable…").click()
+        assert here.too_wide() <= 0
+        page.go_back()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        for _ in range(2):
+            expect(page.get_by_label("Name, id, or id of a key")).to_have_value("Donau")
+            expect(page.get_by_label("Which")).to_have_value("false")
+            expect(rows).to_have_count(1)
+            page.reload()
+        page.get_by_role("link", name="Audit log").click()
+        page.get_by_label("Id of an account").fill(long)
+        page.get_by_role("button", name="Filter").click()
+        page.get_by_label("Which acts").select_option("account")
+        page.reload()
+        expect(page.get_by_label("Id of an account")).to_have_value(long)
+        expect(page.get_by_label("Which acts")).to_have_value("account")
+        expect(rows.first).to_contain_text("account read")
+
+
+def test_what_somebody_else_has_done_is_seen_once_it_is_refused(network: Network, browser: Browser) -> None:
+    with closing(Database(network.folder / "coordinator.db")) as database:
+        a_month(database)
+        with visit(browser, network.url, calm=True) as here:
+            here.expected = ("400",)
+            page = admin(network, here, "/operator")
+            page.get_by_role("button", name="Refuse…").click()
+            (waits,) = in_state(database, "asked", 10)
+            decide(database, waits.id, "approve", "", "another", time.time_ns() // 1_000_000)
+            dialog = page.get_by_role("dialog")
+            dialog.get_by_role("button", name="Refuse", exact=True).click()
+            expect(dialog.get_by_role("alert")).to_contain_text("is approved")
+            dialog.get_by_role("button", name="Cancel").click()
+            expect(page.get_by_role("button", name="Sent…", exact=True)).to_be_visible()

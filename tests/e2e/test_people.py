@@ -42,6 +42,13 @@ def joined(page: Page) -> str:
     return told(page, "I have it")
 
 
+def brought(here: Visit, invite: str) -> Page:
+    """The page that an invite's link opens."""
+    here.open("/models")
+    here.open(f"/account#invite={invite}")
+    return here.page
+
+
 def told(page: Page, done: str) -> str:
     """The secret that the page shows once."""
     page.get_by_role("button", name="Show").click()
@@ -173,3 +180,70 @@ def test_an_invite_that_was_cut_in_the_middle_leaves_the_ways_in(browser: Browse
         here.page.evaluate("location.hash = '#invite=%'")
         here.page.reload()
         expect(here.page.get_by_role("button", name="Make an account")).to_be_visible()
+
+
+def test_a_double_click_makes_one_account_and_is_no_answer_to_a_question(browser: Browser, empty: Network) -> None:
+    empty.close()
+    empty.start_coordinator("--signup", "open")
+    with arrived(browser, empty) as here:
+        page = here.page
+        page.get_by_role("button", name="Make an account").dblclick()
+        told(page, "I have it")
+        expect(page.get_by_role("heading", name="Balance")).to_be_visible()
+        assert len(page.locator(".keylist").filter(has_text="made").filter(has_text="passkey").locator("li").all()) == 1
+        page.get_by_role("button", name="Delete account").dblclick()
+        expect(page.get_by_role("button", name="Delete for good")).to_be_visible()
+        page.get_by_role("button", name="Revoke").first.focus()
+        page.keyboard.down("Enter")
+        page.keyboard.down("Enter")  # held down: it repeats
+        page.keyboard.up("Enter")
+        expect(page.get_by_role("button", name="Revoke for good")).to_be_visible()
+        page.reload()
+        expect(page.get_by_text("first key")).to_be_visible()
+
+
+def test_who_comes_or_goes_in_one_tab_does_so_in_all(browser: Browser, joinable: Network) -> None:
+    invite = joinable.invite()
+    with arrived(browser, joinable) as here:
+        page = brought(here, joinable.invite())
+        joined(page)
+        name = page.get_by_role("heading", level=1).text_content() or ""
+        assert name.startswith("member-")
+        other = page.context.new_page()
+        other.goto(f"{here.url}/account#invite={invite}")
+        expect(other.get_by_role("heading", level=1)).to_have_text(name)
+        expect(other.get_by_text("you are signed in already")).to_be_visible()
+        other.goto(f"{here.url}/models")
+        expect(other.get_by_role("heading", name="Models")).to_be_visible()
+        sign_out(page)
+        expect(other.get_by_role("button", name="Sign in with a passkey")).to_be_visible()
+        page.get_by_role("button", name="Sign in with a passkey").click()
+        expect(other.get_by_role("heading", name="Models")).to_be_visible()
+
+
+def test_who_signs_out_of_a_key_sees_whose_session_is_left(browser: Browser, joinable: Network) -> None:
+    with arrived(browser, joinable) as here:
+        first = here.page.context.new_page()
+        first.goto(f"{here.url}/account")
+        first.get_by_label("API key").fill(joinable.key)
+        first.get_by_role("button", name="Sign in", exact=True).click()
+        expect(first.get_by_role("heading", name="Balance")).to_be_visible()
+        here.page.bring_to_front()
+        joined(brought(here, joinable.invite()))
+        name = here.page.get_by_role("heading", level=1)
+        expect(name).to_contain_text("member-")
+        expect(first.get_by_role("heading", level=1)).to_have_text("default")
+        first.get_by_role("button", name="Sign out").click()
+        expect(first.get_by_role("heading", level=1)).to_have_text(name.text_content() or "")
+
+
+def test_the_whole_link_of_an_invite_is_taken_too(browser: Browser, joinable: Network) -> None:
+    invite = joinable.invite()
+    with arrived(browser, joinable) as here:
+        page = brought(here, "mistyped")
+        page.get_by_label("Invite").fill(f"{here.url}/account#invite={invite}")
+        joined(page)
+        expect(page.get_by_role("heading", name="Balance")).to_be_visible()
+        page.get_by_role("button", name="Delete account").click()
+        page.get_by_role("button", name="Delete for good").click()
+        expect(page.get_by_text("The account is deleted.")).to_be_visible()

@@ -5,7 +5,7 @@ import { earningsPage } from "./owner/earnings.js";
 import { addWorkerPage } from "./owner/add_worker.js";
 import { alertsPage } from "./owner/alerts.js";
 import { arrivalPage } from "./account/provider.js";
-import { ApiError, json, key, session } from "./parts/api.js";
+import { ApiError, json, key, session, tabs } from "./parts/api.js";
 import { h } from "./parts/dom.js";
 import { docsPage } from "./docs/docs.js";
 import { requestsPage } from "./account/requests.js";
@@ -108,6 +108,7 @@ export function go(path) {
  */
 function askForKey(error) {
   if (error) key.forget();
+  if ((key.get() ?? "") !== asked) showOperator();
   signOut.hidden = true;
   signInPage(root, error ?? null, show);
 }
@@ -121,6 +122,11 @@ document.addEventListener("click", (event) => {
   go(anchor.getAttribute("href") ?? "/");
 });
 addEventListener("popstate", show);
+tabs.addEventListener("message", async () => {
+  const before = session.get();
+  if (!key.get()) await recall().catch(() => {});
+  if (session.get() !== before) show();
+});
 signOut.addEventListener("click", async () => {
   if (!key.get()) await endSession().catch((error) => console.warn(error.message));
   key.forget();

@@ -7,6 +7,7 @@ import { h, link, say } from "../parts/dom.js";
 import { compact, dollars, plural } from "../parts/format.js";
 import { ownNames } from "../owner/names.js";
 import { keysCards } from "./keys.js";
+import { invited } from "./signin.js";
 import { invitesCard, leavingCard, passkeysCard } from "./people.js";
 import { linksCard } from "./provider.js";
 import { payoutsCard } from "./payouts.js";
@@ -14,7 +15,7 @@ import { payoutsCard } from "./payouts.js";
 const DAYS = 30;
 const KINDS = [["available", "to spend"], ["held", "held for running requests"], ["given", "of that given"], ["escrow", "earned, not yet matured"], ["credit", "earned with given tokens, to spend here"], ["earned", "earned, matured"]];
 
-export function accountPage(root, { askForKey, again }) {
+export function accountPage(root, { askForKey }) {
   const body = h("div", { class: "network" });
   let gone = false;
   root.append(body);
@@ -25,7 +26,7 @@ export function accountPage(root, { askForKey, again }) {
       const [account, usage, keys, workers, payouts] = await Promise.all(paths.map((path) => json(path)));
       const people = session.get() && !key.get() ? await Promise.all([json("/v1/account/passkeys"), json("/v1/account/invites"), json("/v1/account/links")]) : null;
       const own = people ? [passkeysCard(people[0], people[2], load), linksCard(people[2], people[0].data.length, load), invitesCard(people[1], load), leavingCard(left)] : [];
-      const all = [...page(account, usage, keys.data, workers, load, payoutsCard(account, payouts.data, load)), ...own];
+      const all = [people ? inviteNote() : null, ...page(account, usage, keys.data, workers, load, payoutsCard(account, payouts.data, load)), ...own];
       if (!gone) body.replaceChildren(...all.filter((card) => card !== null));
     } catch (error) {
       if (gone) return;
@@ -37,12 +38,17 @@ export function accountPage(root, { askForKey, again }) {
 
   /** The account is deleted. */
   function left() {
-    session.set("");
-    again();
+    session.tell("");
+    askForKey(new ApiError(0, { message: "The account is deleted." }));
   }
 
   load();
   return () => (gone = true);
+}
+
+/** For who came by an invite's link and is signed in already; null for all others. */
+function inviteNote() {
+  return invited(location.hash) ? h("p", { class: "note", role: "status" }, "The link brought an invite, and you are signed in already. Sign out to use it; else it stays good for somebody else.") : null;
 }
 
 function page(account, usage, keys, workers, again, payouts) {

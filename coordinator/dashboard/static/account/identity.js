@@ -33,7 +33,7 @@ export async function signUp(invite) {
   const credential = await made(options);
   const nonce = work ? await solved(work) : undefined;
   const entered = await post("/identity/signup", { credential, nonce });
-  session.set(entered.csrf_token);
+  session.tell(entered.csrf_token);
   return entered.key;
 }
 
@@ -41,17 +41,17 @@ export async function signIn() {
   const { options } = await post("/identity/signin/options", {});
   const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options);
   const credential = await asked(() => navigator.credentials.get({ publicKey }));
-  session.set((await post("/identity/signin", { credential })).csrf_token);
+  session.tell((await post("/identity/signin", { credential })).csrf_token);
 }
 
 /** @param {string} code */
 export async function recover(code) {
-  session.set((await post("/identity/recover", { code })).csrf_token);
+  session.tell((await post("/identity/recover", { code })).csrf_token);
 }
 
 export async function signOut() {
   await post("/identity/signout", {});
-  session.set("");
+  session.tell("");
 }
 
 /** One passkey more, for who is signed in. @param {string} name */

@@ -51,5 +51,5 @@ function row(payout, withdraw) {
   const facts = [`to ${payout.address}`, when, payout.note].filter(Boolean).join(" · ");
   return h("li", {},
     h("div", {}, h("strong", {}, `${payout[payout.currency]} ${payout.currency}`), ` (${dollars(payout.nano_usd)}) ${WORDS[payout.state] ?? payout.state}`, h("p", { class: "muted" }, facts)),
-    payout.state === "asked" ? h("button", { type: "button", onclick: withdraw }, "Withdraw") : null);
+    payout.state === "asked" ? h("button", { type: "button", onclick: once(withdraw) }, "Withdraw") : null);
 }

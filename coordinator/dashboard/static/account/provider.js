@@ -1,7 +1,7 @@
 // Coming in with an account that somebody has elsewhere: on the way to its provider, and back from there.
 
 import { ApiError, json, session } from "../parts/api.js";
-import { h } from "../parts/dom.js";
+import { h, once } from "../parts/dom.js";
 import { twice } from "../parts/secret.js";
 import { recall, solved } from "./identity.js";
 import { firstKey } from "./signin.js";
@@ -19,7 +19,13 @@ export async function leaveFor(provider, purpose, invite) {
   const asked = { provider: provider.id, purpose, back: location.pathname };
   const { url, work } = await json("/identity/provider/start", { method: "POST", body: invite ? { ...asked, invite } : asked });
   if (work) sessionStorage.setItem(NONCE, await solved(work));
+  await away(url);
+}
+
+/** Until the browser has left; it may come back to this very page, as it was. @param {string} url */
+function away(url) {
   location.assign(url);
+  return new Promise((back) => addEventListener("pageshow", back, { once: true }));
 }
 
 /**
@@ -43,7 +49,7 @@ export function arrivalPage(root, { found, again }) {
     await recall();
     const told = Object.fromEntries(["state", "code", "iss", "error"].map((name) => [name, brought.get(name)]));
     const entered = await json("/identity/provider/finish", { method: "POST", body: { provider: found, nonce, ...told } });
-    if (entered.csrf_token) session.set(entered.csrf_token);
+    if (entered.csrf_token) session.tell(entered.csrf_token);
     if (entered.key) firstKey(root, entered.key, () => on(entered.back));
     else on(entered.back);
   };
@@ -75,7 +81,7 @@ export function linksCard({ data, providers }, passkeys, again) {
   const remove = (/** @type {string} */ id) => act(() => json(`/v1/account/links/${id}`, { method: "DELETE" }).then(again));
   const link = (/** @type {Provider} */ provider) => act(async () => {
     const { url } = await json("/v1/account/links", { method: "POST", body: { provider: provider.id } });
-    location.assign(url);
+    await away(url);
   });
   const ways = passkeys + data.filter((one) => one.provider).length;
   return h("section", { class: "card keys" }, h("h2", {}, "Signing in with other accounts"), said,
@@ -83,5 +89,5 @@ export function linksCard({ data, providers }, passkeys, again) {
       h("div", {}, h("strong", {}, one.name), h("p", { class: "muted" }, `linked ${day(one.created)}${one.used ? ` · last used ${day(one.used)}` : ""}${one.provider ? "" : " · nobody signs in with it here any more"}`)),
       ways > 1 || !one.provider ? twice("Unlink", "Unlink for good?", () => remove(one.id)) : h("small", { class: "muted" }, "your only way in")))),
     h("p", { class: "muted" }, "All that is kept is the id that you have there: no name, no e-mail address."),
-    h("div", { class: "row" }, providers.map((one) => h("button", { type: "button", onclick: () => link(one) }, `Link ${one.name}`))));
+    h("div", { class: "row" }, providers.map((one) => h("button", { type: "button", onclick: once(() => link(one)) }, `Link ${one.name}`))));
 }

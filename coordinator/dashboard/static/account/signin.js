@@ -10,6 +10,13 @@ import { secret } from "../parts/secret.js";
 
 const INVITE = "#invite=";
 
+/** The code in an invite's link, "" where there is none. @param {string} link */
+export function invited(link) {
+  const at = link.indexOf(INVITE);
+  const code = at < 0 ? "" : link.slice(at + INVITE.length);
+  return decoded(code) ?? code;
+}
+
 /**
  * @param {HTMLElement} root
  * @param {ApiError | null} error why the key that was there is of no use
@@ -21,8 +28,10 @@ export async function signInPage(root, error, entered) {
   const form = keyForm(error, entered);
   place.append(form);
   form.querySelector("input")?.focus();
+  const before = session.get();
   const told = await recall().catch(() => null);
-  const invite = location.hash.startsWith(INVITE) ? decoded(location.hash.slice(INVITE.length)) ?? location.hash.slice(INVITE.length) : "";
+  if (told?.session && session.get() !== before && !key.get() && place.isConnected) return entered(); // signed in meanwhile, in another tab
+  const invite = invited(location.hash);
   if (told && place.isConnected) form.before(ways(told, invite, root, entered));
 }
 
@@ -37,8 +46,11 @@ function ways(told, invite, root, entered) {
   if (told.origin !== location.origin) return h("p", { class: "note ways" }, why, " ", h("a", { href: `${told.origin}${location.pathname}${location.hash}` }, "Open it there"));
   const said = h("p", { class: "problem-line", role: "alert" });
   const busy = h("p", { class: "muted", role: "status" });
+  let working = false; // one way at a time: two would each take the other's challenge, and leave a passkey for nothing
   const act = (/** @type {string} */ words, /** @type {() => Promise<void>} */ work) => async (/** @type {Event} */ event) => {
     event.preventDefault();
+    if (working) return;
+    working = true;
     said.textContent = "";
     busy.textContent = words;
     try {
@@ -47,12 +59,14 @@ function ways(told, invite, root, entered) {
       if (!(error instanceof ApiError)) throw error;
       said.textContent = error.message;
     } finally {
+      working = false;
       busy.textContent = "";
     }
   };
+  const brought = () => invited(field.value) || field.value.trim(); // people paste the whole link as well
   const field = h("input", { id: "invite", autocomplete: "off", spellcheck: "false", required: told.signup !== "open", value: invite });
   const join = act("Making the account…", async () => {
-    const made = await signUp(field.value.trim());
+    const made = await signUp(brought());
     history.replaceState(null, "", location.pathname);
     if (made) firstKey(root, made, entered);
     else entered();
@@ -60,7 +74,7 @@ function ways(told, invite, root, entered) {
   const code = h("input", { id: "recovery", autocomplete: "off", spellcheck: "false", required: true });
   const going = (/** @type {Provider} */ one) => `Going to ${one.name}…`;
   const joining = (/** @type {Provider} */ one) => h("button", { type: "button", onclick: (/** @type {Event} */ event) => {
-    if (field.form?.reportValidity() ?? true) act(going(one), () => leaveFor(one, "signup", field.value.trim()))(event);
+    if (field.form?.reportValidity() ?? true) act(going(one), () => leaveFor(one, "signup", brought()))(event);
   } }, `Make an account with ${one.name}`);
   return h("div", { class: "ways" },
     why ? h("p", { class: "note" }, why) : h("button", { type: "button", class: "primary", onclick: act("Signing in…", () => signIn().then(entered)) }, "Sign in with a passkey"),

@@ -1,6 +1,7 @@
 // All models of the catalogue: who serves them, what they cost, how fast and how reliable they were.
 
 import { ApiError, json } from "../parts/api.js";
+import { fromAddress, toAddress } from "../parts/address.js";
 import { h, link, say } from "../parts/dom.js";
 import { plural, whole } from "../parts/format.js";
 import { KINDS, abilities, context, cost, pace, price, up } from "./words.js";
@@ -35,10 +36,11 @@ export function modelsPage(root, { askForKey }) {
 class ModelsView {
   constructor() {
     this.models = [];
-    this.kind = "";
-    this.search = h("input", { type: "search", placeholder: "Search", "aria-label": "Search models", oninput: () => this.#draw() });
-    this.order = h("select", { "aria-label": "Order", onchange: () => this.#draw() },
-      Object.entries(ORDERS).map(([name, [words]]) => h("option", { value: name }, words)));
+    this.kind = fromAddress("kind");
+    this.search = h("input", { type: "search", placeholder: "Search", "aria-label": "Search models", value: fromAddress("search"), oninput: () => this.#typed() });
+    this.timer = 0;
+    this.order = h("select", { "aria-label": "Order", onchange: () => this.#sought() },
+      Object.entries(ORDERS).map(([name, [words]]) => h("option", { value: name, selected: name === fromAddress("order") }, words)));
     this.kinds = h("div", { class: "ranges", role: "group", "aria-label": "Kind" });
     this.count = h("p", { class: "muted", role: "status" }, "Loading …");
     this.list = h("ul", { class: "modellist" });
@@ -52,6 +54,7 @@ class ModelsView {
     this.models = models;
     const there = Object.keys(KINDS).filter((kind) => models.some((model) => model.kind === kind));
     const chips = there.length > 1 ? ["", ...there] : [];
+    if (!there.includes(this.kind)) this.kind = "";
     this.kinds.replaceChildren(...chips.map((kind) => this.#chip(kind)));
     this.#draw();
   }
@@ -66,10 +69,22 @@ class ModelsView {
       onclick: () => {
         this.kind = kind;
         for (const other of this.kinds.children) other.setAttribute("aria-pressed", String(other === chip));
-        this.#draw();
+        this.#sought();
       },
     }, kind ? KINDS[kind] : "All");
     return chip;
+  }
+
+  /** The address follows once the typing stops: browsers refuse to have it changed for each letter. */
+  #typed() {
+    this.#draw();
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.node.isConnected && this.#sought(), 250);
+  }
+
+  #sought() {
+    toAddress({ kind: this.kind, search: this.search.value.trim(), order: this.order.selectedIndex ? this.order.value : "" });
+    this.#draw();
   }
 
   #draw() {

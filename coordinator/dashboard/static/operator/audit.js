@@ -1,6 +1,7 @@
 // Who did what: every act of an operator, over HTTP, on these pages and at the command line.
 
 import { ApiError } from "../parts/api.js";
+import { fromAddress, toAddress } from "../parts/address.js";
 import { h } from "../parts/dom.js";
 import { moment, paged } from "./pages.js";
 
@@ -9,14 +10,18 @@ const KINDS = [["", "every act"], ["grant", "grants"], ["payout", "payouts"], ["
 /** @param {(error: ApiError) => void} failed */
 export function auditPart(failed) {
   const place = h("div", {});
-  const fields = [["actor", "Key that did it"], ["target", "Account, key, invite or worker"]].map(([name, words]) => h("input", { "data-name": name, maxlength: 200, placeholder: words, "aria-label": words }));
+  const fields = [["actor", "Id of the key that did it"], ["target", "Id of an account, key, invite or worker"]].map(([name, words]) => h("input", { "data-name": name, maxlength: 200, placeholder: words, "aria-label": words, value: fromAddress(name) }));
   const show = () => {
     const given = fields.filter((input) => input.value.trim()).map((input) => [input.dataset.name ?? "", input.value.trim()]);
     place.replaceChildren(auditList(failed, Object.fromEntries(given)));
   };
+  const sought = () => {
+    toAddress(Object.fromEntries(fields.map((input) => [input.dataset.name ?? "", input.value.trim()])));
+    show();
+  };
   show();
   return h("section", { class: "card" }, h("h2", {}, "Audit log"),
-    h("form", { class: "opline", onsubmit: (/** @type {Event} */ event) => (event.preventDefault(), show()) }, fields, h("button", { type: "submit" }, "Filter")), place);
+    h("form", { class: "opline", onsubmit: (/** @type {Event} */ event) => (event.preventDefault(), sought()) }, fields, h("button", { type: "submit" }, "Filter")), place);
 }
 
 /** @param {(error: ApiError) => void} failed @param {Record<string, string>} params */
@@ -29,7 +34,7 @@ export function auditList(failed, params) {
     empty: "Nothing was done.",
     row: (deed) => h("li", {},
       h("div", {}, h("strong", {}, deed.action), ` ${deed.target_name || deed.target}`, h("p", { class: "muted" }, [deed.detail, deed.target_name ? deed.target : null].filter(Boolean).join(" · "))),
-      h("div", { class: "muted opwhen" }, `${moment(deed.at)} by ${deed.actor_name || deed.actor}`)),
+      h("div", { class: "muted opwhen" }, `${moment(deed.at)} by ${deed.actor_name || deed.actor}`, deed.actor_name ? h("p", {}, deed.actor) : null)),
     failed,
   });
 }

@@ -1,10 +1,11 @@
 // What all parts of the operator's page are made of: a list in pages, figures, and a question before each act.
 
 import { ApiError, json } from "../parts/api.js";
+import { fromAddress, toAddress } from "../parts/address.js";
 import { h } from "../parts/dom.js";
 
 /** @typedef {import("../parts/api.js").Options} Options */
-/** @typedef {{name: string, label: string, options: [string, string][], value?: string}} Choice */
+/** @typedef {{name: string, label: string, options: [string, string][]}} Choice */
 
 /** A moment as people read it, in UTC as the audit log has it. @param {number | null | undefined} seconds */
 export const moment = (seconds) => (seconds ? new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ") : "never");
@@ -24,8 +25,8 @@ export function paged({ path, params = {}, search, choices = [], empty, more = "
   const rows = h("ul", { class: "oprows" });
   const top = h("div", { class: "muted", role: "status" });
   const next = h("button", { type: "button", hidden: true, onclick: () => load(false) }, "Show more");
-  const box = search ? h("input", { type: "search", maxlength: 128, placeholder: search, "aria-label": search }) : null;
-  const selects = choices.map((choice) => h("select", { "aria-label": choice.label, onchange: () => load(true) }, choice.options.map(([value, words]) => h("option", { value, selected: value === choice.value }, words))));
+  const box = search ? h("input", { type: "search", maxlength: 128, placeholder: search, "aria-label": search, value: fromAddress("search") }) : null;
+  const selects = choices.map((choice) => h("select", { "aria-label": choice.label, onchange: () => sought() }, choice.options.map(([value, words]) => h("option", { value, selected: value === fromAddress(choice.name) }, words))));
   /** @type {string | number | null} */
   let following = null;
   let asked = 0;
@@ -51,13 +52,22 @@ export function paged({ path, params = {}, search, choices = [], empty, more = "
       top.replaceChildren(head?.(page) ?? "");
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      failed(error);
+      if (mine !== asked) return;
+      if (error.status === 401 || error.status === 403) failed(error);
+      else top.replaceChildren(h("span", { class: "problem-line" }, error.message));
     }
+  }
+
+  function sought() {
+    if (!rows.isConnected) return; // typed, and left before it was looked for
+    const first = (/** @type {number} */ i) => selects[i].selectedIndex === 0;
+    toAddress(Object.fromEntries([...(box ? [["search", box.value.trim()]] : []), ...choices.map((choice, i) => [choice.name, first(i) ? "" : selects[i].value])]));
+    load(true);
   }
 
   box?.addEventListener("input", () => {
     clearTimeout(timer);
-    timer = setTimeout(() => load(true), 250);
+    timer = setTimeout(sought, 250);
   });
   load(true);
   return h("div", { class: "oplist", onagain: () => load(true) }, box || selects.length ? h("div", { class: "opfilters" }, box, selects) : null, top, rows, next);
@@ -70,17 +80,24 @@ export function paged({ path, params = {}, search, choices = [], empty, more = "
 export function ask({ title, words, fields = [], act, danger = false, doing, done }) {
   const said = h("p", { class: "problem-line", role: "alert" });
   const go = h("button", { type: "submit", class: danger ? "danger" : "primary" }, act);
-  const leave = h("button", { type: "button", onclick: () => dialog.close() }, "Cancel");
+  let refused = false;
+  const close = () => dialog.close();
+  const leave = h("button", { type: "button", onclick: close }, "Cancel");
   const finish = () => {
     dialog.close();
     done();
   };
-  const dialog = h("dialog", { class: "card opask", "aria-labelledby": "opask-title", onclose: () => dialog.remove() },
+  const dialog = h("dialog", { class: "card opask", "aria-labelledby": "opask-title", onclose: () => {
+    removeEventListener("popstate", close);
+    dialog.remove();
+    if (refused) done(); // what the page shows is old, perhaps: somebody else did it
+  } },
     h("form", {
       onsubmit: async (/** @type {Event} */ event) => {
         event.preventDefault();
         said.textContent = "";
         go.disabled = true;
+        refused = false;
         try {
           const words = await doing();
           if (typeof words !== "string") return finish();
@@ -88,6 +105,7 @@ export function ask({ title, words, fields = [], act, danger = false, doing, don
           leave.textContent = "Close";
         } catch (error) {
           if (!(error instanceof ApiError)) throw error;
+          refused = true;
           said.textContent = error.message;
           go.disabled = false;
         }
@@ -95,6 +113,7 @@ export function ask({ title, words, fields = [], act, danger = false, doing, don
     }, h("h2", { id: "opask-title" }, title), h("p", {}, words), fields, said,
     h("div", { class: "row" }, go, leave)));
   document.body.append(dialog);
+  addEventListener("popstate", close); // the page that it asks about is gone then
   dialog.showModal();
 }
 

@@ -2,6 +2,7 @@
 
 import { payoutsCard } from "../account/payouts.js";
 import { ApiError, json, request } from "../parts/api.js";
+import { fromAddress, toAddress } from "../parts/address.js";
 import { countingNote } from "../parts/counting.js";
 import { h, link, s } from "../parts/dom.js";
 import { compact, dollars, duration, plural, whole } from "../parts/format.js";
@@ -12,7 +13,7 @@ const WIDTH = 600, HEIGHT = 150, MOST_ROWS = 60, MOST_ASKED = 8;
 
 export function earningsPage(root, { askForKey }) {
   const body = h("div", { class: "network single" });
-  let gone = false, days = 30, all = false;
+  let gone = false, days = SPANS.find((span) => String(span) === fromAddress("days")) ?? 30, all = false;
   root.append(body);
 
   async function load() {
@@ -23,7 +24,7 @@ export function earningsPage(root, { askForKey }) {
       if (gone) return;
       const names = ownNames(network.workers);
       for (const row of told.data) row.called = names.get(row.worker_id) ?? row.worker;
-      const choose = (/** @type {number} */ span) => { days = span; load(); };
+      const choose = (/** @type {number} */ span) => { days = span; toAddress({ days: String(span) }); load(); };
       const show = () => { all = true; load(); };
       body.replaceChildren(...[
         head(days, choose),

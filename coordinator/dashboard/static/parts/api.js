@@ -12,9 +12,16 @@ export const key = {
 
 /** The token of who has signed in with a passkey, "" where nobody has; the session itself is in a cookie. */
 let csrf = "";
+/** The cookie is the same in all tabs of a browser: they tell each other when somebody comes or goes. */
+export const tabs = new BroadcastChannel("supernet.session");
 export const session = {
   get: () => csrf,
   set: (/** @type {string} */ value) => (csrf = value),
+  /** As `set`, by the tab that did it. @param {string} value */
+  tell: (value) => {
+    csrf = value;
+    tabs.postMessage(null);
+  },
 };
 
 /** What the coordinator, or the way to it, answered. `code` is the API's own; `retryAfter` in seconds. */

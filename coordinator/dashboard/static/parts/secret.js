@@ -32,12 +32,18 @@ export function secret(name, value) {
   return h("div", { class: "row" }, shown, eye, copy);
 }
 
-/** A button that asks once more before it does what cannot be undone. @param {string} text @param {string} question @param {() => void} act */
+/**
+ * A button that asks once more before it does what cannot be undone. The second press of a double click, and a key held
+ * down, are no answer: nobody has read the question yet.
+ * @param {string} text @param {string} question @param {() => void} act
+ */
 export function twice(text, question, act) {
   let sure = false;
   const button = h("button", {
     type: "button",
-    onclick: () => {
+    onkeydown: (/** @type {KeyboardEvent} */ event) => event.repeat && event.preventDefault(),
+    onclick: (/** @type {MouseEvent} */ event) => {
+      if (event.detail > 1) return;
       if (sure) act();
       sure = !sure;
       button.textContent = sure ? question : text;
