@@ -62,6 +62,7 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.draining:
             self.should_exit = self.force_exit = True
+            asyncio.get_running_loop().call_soon_threadsafe(log.warning, "stopping at once: running answers are cut")
             return
         self.draining = True
         asyncio.get_running_loop().call_soon_threadsafe(self.drain)
@@ -123,9 +124,10 @@ def origin_of(public_url: str | None, listener: socket.socket) -> str:
 
 
 def plainly_named(record: logging.LogRecord) -> bool:
-    """Log uvicorn's lines under `uvicorn`: its own logger, `uvicorn.error`, reads like a fault."""
+    """Log uvicorn's lines under `uvicorn`: its own logger, `uvicorn.error`, reads like a fault. An answer that is cut
+    when the process ends at once is none either."""
     record.name = "uvicorn"
-    return True
+    return record.exc_info is None or not isinstance(record.exc_info[1], asyncio.CancelledError)
 
 
 def make_server(running: Running, started: Callable[[], None]) -> Server:

@@ -1,5 +1,6 @@
 """The real process: commands, address, signals."""
 
+import asyncio
 import json
 import logging
 import os
@@ -142,6 +143,9 @@ def test_a_line_of_uvicorns_server_does_not_read_like_a_fault() -> None:
 
     record = logging.makeLogRecord({"name": "uvicorn.error", "msg": "connection open"})
     assert plainly_named(record) and record.name == "uvicorn"
+    for error, told in ((asyncio.CancelledError(), False), (ValueError(), True)):  # an answer that is cut at the end
+        fields = {"msg": "Exception in ASGI application", "exc_info": (type(error), error, None)}
+        assert plainly_named(logging.makeLogRecord(fields)) is told
 
 
 def test_a_key_of_another_database_is_told_from_a_mistyped_one(

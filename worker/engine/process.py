@@ -116,8 +116,10 @@ class ProcessEngine:
             return
         if (child := self._child) is not None:
             child.hang_up()
-            await asyncio.wait({self._task}, timeout=self._timeouts.close_s)
-            child.kill()
+            try:
+                await asyncio.wait({self._task}, timeout=self._timeouts.close_s)
+            finally:  # also when a second signal cancels the wait
+                child.kill()
         self._task.cancel()  # it may be between two lives of the child
         await asyncio.wait({self._task})
 

@@ -435,6 +435,21 @@ async def test_a_child_that_does_not_leave_is_killed() -> None:
     assert gone(pid)
 
 
+async def test_who_does_not_wait_for_the_end_leaves_no_child() -> None:
+    """As at a second signal."""
+    bench = Bench("deaf", Timeouts(close_s=600))
+    await bench.until(Ready)
+    pid = await bench.pid()
+    closing = asyncio.create_task(bench.engine.close())
+    await asyncio.sleep(0.1)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    async with asyncio.timeout(60):
+        await bench.engine.close()  # returns once the child is gone
+    assert gone(pid)
+
+
 async def test_close_between_two_lives_does_not_wait_for_the_next(bench: Bench) -> None:
     bench.engine.send(submit("killed"))
     await bench.until(Down)
