@@ -206,6 +206,19 @@ def test_a_process_that_starts_anew_loses_its_jobs_and_may_serve_them_again() ->
     assert driver.started()[1].attempt == 2
 
 
+def test_a_process_that_was_elsewhere_meanwhile_has_failed_no_job() -> None:
+    """Its cell there died, and nobody can say that it was there."""
+    driver = Driver(Limits(attempts=1))
+    streaming(driver)
+    for attempt in (2, 3):
+        driver.drops()
+        driver.sessions["w1"] = "of-another-cell"
+        driver.redials()
+        driver.capacity()
+        assert driver.started()[1].attempt == attempt and not driver.all(Failed)
+        driver.accepts(attempt=attempt)
+
+
 def test_a_second_worker_with_the_same_id_is_refused_while_the_first_lives() -> None:
     driver = Driver()
     streaming(driver)
