@@ -116,9 +116,8 @@ def _outcome(world: World, nemesis: Nemesis, late: tuple[list[str], list[str]]) 
     history = world.history
     for coordinator in world.coordinators:
         history.counters(coordinator.dispatch.counters)
-    engines = world.scenario.limits.attempts + checks.silences(
-        history
-    )  # a crash that is lost with its link cannot count
+    lost = checks.silences(history) + checks.unheard_crashes(history)  # a crash that is lost with its link cannot count
+    engines = world.scenario.limits.attempts + lost
     violations = list(history.violations(world.scenario.limits, BOUND_S, engines))
     if world.kind == "cluster":
         violations += checks.violations(world)

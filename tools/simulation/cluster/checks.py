@@ -4,6 +4,7 @@ tokens once and in order, and one end, is asked of every world (history.py)."""
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from tools.simulation.coordinator import ACCOUNT
 from tools.simulation.history import History
 from tools.simulation.world import World
 from wire.errors import ErrorCode
@@ -35,6 +36,22 @@ def harmless(history: History) -> Iterator[str]:
 def silences(history: History) -> int:
     """How often somebody was not heard: it may try on what others try too."""
     return sum(history.count[what] for what in SILENT)
+
+
+def unheard_crashes(history: History) -> int:
+    """Engines that died of a job while their worker was at another replica than the one that had given it the job: it
+    had been told to stop, and that word was on its way (seed 1423)."""
+    at, given, unheard = dict[object, object](), dict[str, object](), 0
+    for _, what, details in history.records:
+        match what, details:
+            case "noted", ("worker joined", worker, *_, where):
+                at[worker] = where
+            case "placed", (job, _, attempt, where):
+                given[f"{job}.{attempt}"] = where
+            case "poisoned", (process, attempt):
+                here = at.get(f"{ACCOUNT}/{str(process).partition('/')[0]}")
+                unheard += here != given.get(str(attempt), here)
+    return unheard
 
 
 def _tried_too_often(history: History, most: int) -> Iterator[str]:
