@@ -254,7 +254,7 @@ def set_used(database: Database, used: Mapping[str, int]) -> None:
 
 
 def _no_key(key_id: str) -> NotFound:
-    return NotFound(f"no key {key_id!r} is in use: see `key list`")
+    return NotFound(f"no key {key_id!r} is in use: see the list of keys (`key list`)")
 
 
 def _key(row: Any) -> KeyRow:

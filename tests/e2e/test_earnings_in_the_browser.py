@@ -58,7 +58,7 @@ def test_a_month_is_the_ledgers_and_power_has_a_price(network: Network, browser:
             expect(page.get_by_role("heading", name="Earnings")).to_be_visible()
             spark = balances_of(database, me)["spark"]
             expect(page.locator("dl.figures")).to_contain_text(f"${(spark.earned + spark.escrow) / 1e9:.2f}")
-            assert figure(page, "Not yet matured").startswith("$") and figure(page, "Power") == "not known"
+            assert figure(page, "Not yet matured").startswith("$") and figure(page, "Power") == "without a price"
             page.get_by_label("Dollars a kWh").fill("0.32")
             page.get_by_label("Dollars a kWh").press("Enter")
             expect(page.get_by_text("Left after power")).to_be_visible()

@@ -60,7 +60,7 @@ def test_a_revoked_key_is_not_loaded_and_not_revoked_twice(database_file: Path) 
     database = Database(database_file)
     key, row = create_key(database, b"p" * 32, KeyRequest("x"), 1)
     revoke_key(database, row.id, 2)
-    with pytest.raises(AccountError, match="see `key list`"):
+    with pytest.raises(AccountError, match="see the list of keys"):
         revoke_key(database, row.id, 3)
     assert list_keys(database)[0].revoked_ms == 2
     with Store(database) as store, pytest.raises(SupernetError):
@@ -125,7 +125,7 @@ def test_a_regenerated_key_is_like_the_old_one_which_is_dead(database_file: Path
     assert key != old
     with Store(database) as store:
         assert not Accounts(store, b"p" * 32).in_use(row.id)
-    with pytest.raises(AccountError, match="see `key list`"):
+    with pytest.raises(AccountError, match="see the list of keys"):
         regenerate_key(database, b"p" * 32, row.id, 3)
     database.close()
 
@@ -205,7 +205,7 @@ async def test_a_disabled_key_ends_as_a_revoked_one_says_so_and_comes_back(datab
         await accounts.set(None, row.id, disabled=True)
         again, _ = await accounts.regenerate(None, row.id, ())
         assert accounts.authenticate({"api-key": again}, "client")
-        with pytest.raises(AccountError, match="see `key list`"):
+        with pytest.raises(AccountError, match="see the list of keys"):
             await accounts.set(None, row.id, disabled=False)
     database.close()
 

@@ -76,7 +76,7 @@ function sumsCard({ days, totals, data }) {
     ["Can become money", dollars(totals.payable_nano_usd), "paid with what clients paid in"],
     ["Credit", dollars(totals.credit_nano_usd), "paid with given tokens: to spend here"],
     ["Not yet matured", dollars(totals.escrow_nano_usd), "of both, held back for a while"],
-    ["Power", power === null ? "not known" : dollars(power), energyWords(totals)],
+    ["Power", powerWords(power, totals), energyWords(totals)],
     ...(power === null ? [] : [["Left after power", dollars(totals.earned_nano_usd - power), `in ${days} days`]]),
   ];
   return h("section", { class: "card" }, h("h2", {}, todayWords(now)),
@@ -85,7 +85,13 @@ function sumsCard({ days, totals, data }) {
 
 /** As in `supernet-worker --status`: earned $0.41, power $0.22 today. */
 function todayWords(now) {
-  return `Today: earned ${dollars(now.earned)}, power ${now.power === null ? "not known" : dollars(now.power)}`;
+  return `Today: earned ${dollars(now.earned)}, power ${powerWords(now.power, now)}`;
+}
+
+/** @param {number | null} nano what the power cost @param {{energy_wh: number | null}} row */
+function powerWords(nano, { energy_wh }) {
+  if (nano !== null) return dollars(nano);
+  return energy_wh === null ? "not known" : "without a price";
 }
 
 /** @param {{energy_wh: number | null, measured_s: number, online_s: number}} row */
@@ -167,7 +173,7 @@ function workersCard(rows) {
   return h("section", { class: "card keys" }, h("h2", {}, "By worker"), h("ul", { class: "keylist" }, workers.slice(0, MOST_ROWS).map((one) =>
     h("li", {},
       h("div", {}, link(`/workers/${one.id}`, {}, one.name), h("p", { class: "muted" }, `${plural(one.jobs, "job")}, ${compact(one.tokens)} tokens, last ${one.last}`)),
-      h("div", {}, `earned ${dollars(one.earned)}, power ${one.power === null ? "not known" : dollars(one.power)}`, h("small", { class: "muted" }, ` ${energyWords(one)}`))))));
+      h("div", {}, `earned ${dollars(one.earned)}, power ${powerWords(one.power, one)}`, h("small", { class: "muted" }, ` ${energyWords(one)}`))))));
 }
 
 function rowsCard(rows, all, show) {
