@@ -2,6 +2,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -38,3 +39,14 @@ def test_what_runs_in_a_loop_is_cancelled_and_ends_in_order(before: None) -> Non
     with pytest.raises(KeyboardInterrupt), terminated_is_interrupted():
         asyncio.run(work())
     assert ended
+
+
+def test_in_another_thread_nothing_changes() -> None:
+    def work() -> str:
+        with terminated_is_interrupted():
+            return "done"
+
+    was = signal.getsignal(signal.SIGTERM)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(work).result() == "done"
+    assert signal.getsignal(signal.SIGTERM) is was
