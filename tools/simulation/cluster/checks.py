@@ -48,6 +48,8 @@ def unheard_crashes(history: History) -> int:
                 at[worker] = where
             case "placed", (job, _, attempt, where):
                 given[f"{job}.{attempt}"] = where
+            case "kept", (job, attempt):
+                given.pop(f"{job}.{attempt}", None)  # it goes on there, and its end is heard there
             case "poisoned", (process, attempt):
                 here = at.get(f"{ACCOUNT}/{str(process).partition('/')[0]}")
                 unheard += here != given.get(str(attempt), here)
