@@ -24,7 +24,7 @@ from coordinator.accounts.rows import (
     KeyLimits,
     KeyRow,
     add_account,
-    add_one,
+    add_within,
     find_account,
     get_account,
     get_key,
@@ -103,7 +103,7 @@ def create_key(
     if request.account == DEFAULT_ACCOUNT and find_account(database, DEFAULT_ACCOUNT) is None:
         create_account(database, DEFAULT_ACCOUNT, at_ms, starter_nano)
     key, row = made_key(pepper, request, get_account(database, request.account).id, at_ms)
-    database.transact(lambda connection: add_one(connection, row, request.most, MADE_A_DAY))
+    database.transact(lambda connection: add_within(connection, row, request.most, MADE_A_DAY))
     return key, row
 
 
@@ -113,10 +113,10 @@ def regenerate_key(
     """Replace a key by a new one that may do the same; the old one ends in the same transaction. Returns what
     `create_key` does. `by`: the counters of the key that asks, none for the operator."""
     old = get_key(database, key_id)
-    heir = heirs_place(old, list_keys(database, old.account), by) if by else (old.parent, old.by_person)
+    parent, by_person = heirs_place(old, list_keys(database, old.account), by) if by else (old.parent, old.by_person)
     request = KeyRequest(old.name, old.account, old.scopes, old.limits, old.expires_ms)
     key, row = made_key(pepper, request, old.account, at_ms)
-    row = replace(row, counted_as=old.counters, parent=heir[0], by_person=heir[1], platform_tools=old.platform_tools)
+    row = replace(row, counted_as=old.counters, parent=parent, by_person=by_person, platform_tools=old.platform_tools)
     database.transact(lambda connection: replace_key(connection, key_id, row, MADE_A_DAY if by else None))
     return key, row
 

@@ -29,6 +29,10 @@ class AccountRow:
     disabled: bool = False
 
 
+def new_account_id() -> str:
+    return f"{ACCOUNT_PREFIX}{secrets.token_hex(8)}"
+
+
 @dataclass(frozen=True)
 class KeyLimits:
     """Limits of one key: requests and tokens a minute, requests at a time; None: the operator's default. And its caps,
@@ -39,10 +43,6 @@ class KeyLimits:
     concurrency: int | None = None
     cap_day_nano: int | None = None
     cap_month_nano: int | None = None
-
-
-def new_account_id() -> str:
-    return f"{ACCOUNT_PREFIX}{secrets.token_hex(8)}"
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def add_key(connection: Connection, key: KeyRow) -> None:
     changed(connection)
 
 
-def add_one(connection: Connection, key: KeyRow, most: int | None, a_day: int) -> None:
+def add_within(connection: Connection, key: KeyRow, most: int | None, a_day: int) -> None:
     """Add a key to those of its account, which has at most so many in use, and makes at most so many a day. `most`
     None: no bound holds. Raises AccountError."""
     lock_account(connection, key.account)

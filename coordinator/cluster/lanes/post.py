@@ -78,7 +78,7 @@ class Post:
 
     def collect(self) -> list[Effect | BusEffect]:
         """All that is to be done, in order."""
-        if self.lanes.filled and (self._told is None or self._told.can_wait > self._can_wait):
+        if self.lanes.filled and (self._told is None or (self._told.can_wait and not self._can_wait)):
             self._told = Flush(self._can_wait)
             self._out.append(self._told)
         out, self._out = self._out, []
