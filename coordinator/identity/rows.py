@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, case, delete, func, insert, or_, select, update
@@ -199,7 +200,7 @@ def live_invite(database: Database, hashed: str, at_ms: int) -> InviteRow:
     rows = database.query(select(invites).where(invites.c.hash == hashed))
     row = InviteRow(**rows[0]._mapping) if rows else None
     if row is None or row.state(at_ms) != "live":
-        raise _no_invite()
+        raise _no_invite(row, at_ms)
     return row
 
 
@@ -209,7 +210,8 @@ def use_invite(connection: Connection, invite: str, account: str, at_ms: int) ->
     in_time = invites.c.expires_ms > at_ms
     used = connection.execute(update(invites).where(*live, in_time).values(used_ms=at_ms, used_by=account))
     if used.rowcount != 1:
-        raise _no_invite()
+        found = connection.execute(select(invites).where(invites.c.id == invite)).one_or_none()
+        raise _no_invite(InviteRow(**found._mapping) if found else None, at_ms)
 
 
 def revoke_invite(database: Database, invite: str, at_ms: int, made_by: str | None = None) -> None:
@@ -225,8 +227,15 @@ def revoke_invite(database: Database, invite: str, at_ms: int, made_by: str | No
     database.transact(work)
 
 
-def _no_invite() -> Refused:
-    return Refused(ErrorCode.PERMISSION_DENIED, "This invite is used, revoked, too old or mistyped: ask for another.")
+def _no_invite(row: InviteRow | None, at_ms: int) -> Refused:
+    """Why it lets nobody in, and whom to ask. Only who has the code itself is told: it is too long to be guessed."""
+    if row is None:
+        message = "There is no such invite here: check that the link is whole, or ask who sent it for another."
+        return Refused(ErrorCode.PERMISSION_DENIED, message)
+    day = datetime.fromtimestamp(row.expires_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    why = {"used": "has been used", "revoked": "was revoked"}.get(row.state(at_ms), f"expired on {day}")
+    whom = "the operator of this network" if row.made_by is None else "the member who sent it to you"
+    return Refused(ErrorCode.PERMISSION_DENIED, f"This invite {why}: ask {whom} for another.")
 
 
 # ---- challenges and sign-ups -----------------------------------------------------------------------------------------

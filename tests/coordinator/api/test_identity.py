@@ -4,15 +4,17 @@ import asyncio
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from coordinator.accounts.rows import list_accounts
-from coordinator.clock import now_ms
+from coordinator.clock import DAY_MS, now_ms
 from coordinator.identity.addresses import read_networks
 from coordinator.identity.errors import Refused
 from coordinator.identity.rows import A_DAY, add_invite, count_signup, new_invite, revoke_invite
 from coordinator.ledger.grants import balances_of
 from coordinator.operating.changes import change_account
 from coordinator.store.database import Database
+from coordinator.store.identity_tables import invites
 from tests.coordinator.api.browser import Browser
 from tests.coordinator.conftest import Coordinator, Start
 from tests.fakes.authenticator import Authenticator
@@ -106,7 +108,8 @@ async def test_an_invite_is_used_once_even_at_once(start_coordinator: Start) -> 
         bodies = [await browser.ask_to_sign_up(invite) for browser in browsers]
         posts = [browser.post("signup", body) for browser, body in zip(browsers, bodies, strict=True)]
         assert sorted(one.status_code for one in await asyncio.gather(*posts)) == [201, 403, 403, 403]
-        assert (await browsers[0].post("signup/options", {"invite": invite})).status_code == 403
+        again = await browsers[0].post("signup/options", {"invite": invite})
+        assert again.status_code == 403 and "has been used" in again.json()["error"]["message"]
         for browser in browsers:
             await browser.http.aclose()
         assert len(await accounts(coordinator)) == 2  # the test's own, and one
@@ -119,7 +122,38 @@ async def test_a_revoked_invite_is_of_no_use(start_coordinator: Start) -> None:
         await identity.store.run(add_invite, row)
         body = await browser.ask_to_sign_up(code)
         await identity.store.run(revoke_invite, row.id, now_ms())
-        assert (await browser.post("signup", body)).status_code == 403
+        refused = await browser.post("signup", body)
+        assert refused.status_code == 403 and "was revoked" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("operators", [True, False])
+async def test_who_comes_too_late_reads_that_the_invite_expired_and_whom_to_ask(
+    start_coordinator: Start, operators: bool
+) -> None:
+    """Before its owner is asked for a passkey; and again where it expires while they are asked."""
+    async with start_coordinator(signup="invite") as coordinator, Browser(coordinator) as browser:
+        identity = coordinator.running.services.identity
+        maker = None if operators else coordinator.account
+        old, row = new_invite(identity.tokens, now_ms() - 3 * DAY_MS, 2, "", made_by=maker)
+        await identity.store.run(add_invite, row)
+        refused = await browser.post("signup/options", {"invite": old})
+        late, row = new_invite(identity.tokens, now_ms() - DAY_MS + 1_000_000, 1, "", made_by=maker)
+        await identity.store.run(add_invite, row)
+        body = await browser.ask_to_sign_up(late)
+        await identity.store.run(expired_by_now, row.id)
+        for answer in (refused, await browser.post("signup", body)):
+            assert answer.status_code == 403
+            words = answer.json()["error"]["message"]
+            assert "expired on 20" in words and "UTC" in words
+            assert ("the operator" if operators else "the member who sent it") in words
+        assert len(await accounts(coordinator)) == 1
+        mistyped = (await browser.post("signup/options", {"invite": "AAAA-AAAA-AAAA-AAAA"})).json()["error"]["message"]
+        assert "no such invite" in mistyped and "expired" not in mistyped
+
+
+def expired_by_now(database: Database, invite: str) -> None:
+    with database.transaction() as connection:
+        connection.execute(update(invites).where(invites.c.id == invite).values(expires_ms=now_ms() - 1))
 
 
 async def test_an_invite_for_an_account_lets_its_owner_in_again(start_coordinator: Start) -> None:
