@@ -146,7 +146,7 @@ def _refused(state: State, worker: Worker, lease: Lease, job: Job, refused: wire
         case ErrorCode.MODEL_NOT_LOADED if replica is not None:
             replica.busy_until = now + NOT_LOADED_S
         case ErrorCode.INTERNAL_ERROR:
-            testimony.engine_died(state, worker, job, error, now)
+            testimony.engine_died(state, worker, lease, job, error, now)
             return
         case _:
             rests.blame(state, worker, job, now)
@@ -161,7 +161,7 @@ def _failed(state: State, worker: Worker, lease: Lease, job: Job, failed: wire.F
         testimony.accuse(state, worker, job, error, now)
         return
     if failed.code in SUSPECT:
-        testimony.engine_died(state, worker, job, error, now)
+        testimony.engine_died(state, worker, lease, job, error, now)
         return
     if failed.code is ErrorCode.WORKER_DRAINING:
         state.fleet.drains(worker)

@@ -34,9 +34,10 @@ def accuse(state: State, worker: Worker, job: Job, error: SupernetError, now: fl
         failover.move(state, job, error, now)
 
 
-def engine_died(state: State, worker: Worker, job: Job, error: SupernetError, now: float) -> None:
+def engine_died(state: State, worker: Worker, lease: Lease, job: Job, error: SupernetError, now: float) -> None:
     """An engine died of the job: the request may be to blame only if that engine has finished a job before. A worker
-    would always blame the request, and an engine that dies of its first job may do so whatever it is asked."""
+    would always blame the request, and an engine that dies of its first job may do so whatever it is asked. Where two
+    suspects were in the engine, either may have killed it: each is tried once more, with no other one beside it."""
     job.failures += 1
     replica = worker.replicas.get(job.spec.model)
     if replica is None or not replica.proven:
@@ -44,7 +45,9 @@ def engine_died(state: State, worker: Worker, job: Job, error: SupernetError, no
     else:
         job.crashes += 1
         _witness(worker, job)
-        if job.crashes >= state.limits.crashes and _is_convicted(state, job):
+        is_clear = not lease.accompanied or job.apart
+        job.apart = job.crashes >= state.limits.crashes
+        if job.apart and is_clear and _is_convicted(state, job):
             state.counters.poisoned += 1
             state.poison.block(job.spec, now, frozenset(job.witnesses))
             message = f"{job.crashes} engines ended while they worked on this request: it is not tried again"

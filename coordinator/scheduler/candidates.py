@@ -6,7 +6,7 @@ from functools import partial
 from hashlib import sha256
 from itertools import chain, islice
 
-from coordinator.scheduler import pace
+from coordinator.scheduler import pace, suspects
 from coordinator.scheduler.fleet import Fleet
 from coordinator.scheduler.placement import ANSWER_TOKENS, ROOM, Candidate, choose, least_context, seeing_s
 from coordinator.scheduler.pool import TYPICAL, Kind, quickest
@@ -156,8 +156,11 @@ def is_faster_elsewhere(fleet: Fleet, worker: Worker, job: Job, tps: float, now:
 
 def _rules(fleet: Fleet, kinds: list[Kind], job: Job) -> list[Rule]:
     """What a worker has to be, each only where some worker is: not of an owner that found the request to blame; not one
-    that failed the job; not a newcomer's third that would; not one on whose owner's words verdicts are due."""
+    that failed the job; not a newcomer's third that would; not one on whose owner's words verdicts are due; and
+    for what may have killed an engine, not one with another suspect in it."""
     model, rules = job.spec.model, list[Rule]()
+    if job.crashes:
+        rules.append(lambda worker: suspects.may_meet(worker, job))
     failed = Counter(key.rpartition("/")[0] for key, _ in job.avoid)
 
     def ready(worker: Worker) -> bool:
@@ -175,6 +178,8 @@ def _rules(fleet: Fleet, kinds: list[Kind], job: Job) -> list[Rule]:
         narrow(lambda worker: worker.incarnation not in job.avoid)
         narrow(lambda worker: worker.owner.proven or failed[worker.peer.account] < NEWCOMERS_TRIES, ready)
     narrow(lambda worker: not worker.owner.awaits_verdicts, ready)
+    if job.crashes:
+        narrow(lambda worker: not suspects.among(worker, model), ready)
     return rules
 
 

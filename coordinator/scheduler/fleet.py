@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 
+from coordinator.scheduler import suspects
 from coordinator.scheduler.headroom import Headroom
 from coordinator.scheduler.owners import Owners
 from coordinator.scheduler.pool import Pool
@@ -159,6 +160,8 @@ class Fleet:
         job.starts = max(job.starts, number - _numbered(job))
         lease = Lease(spec.id, number, worker.key, spec.model, spec.account, now, spec=spec)
         lease.last_progress_at = now
+        lease.suspect, lease.apart = job.crashes > 0, job.apart
+        suspects.meet(worker, lease)
         worker.leases[lease.job, lease.attempt] = lease
         replica = worker.replicas[lease.model]
         replica.held += 1

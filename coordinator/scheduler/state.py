@@ -131,6 +131,9 @@ class Lease:
     watched_tokens: int = 0
     held_up: bool = False  # it has had to wait for its client
     adopted: bool = False  # it began in another cell, which may have cancelled it
+    suspect: bool = False  # an engine died while it worked on this request before
+    apart: bool = False  # and the death of this one would convict it, or clear it
+    accompanied: bool = False  # another suspect has shared its engine: which of them it dies of, nobody can say
     overclaimed: bool = False  # its worker said that the prompt is far longer than it is
     trailing: Delta | None = None  # what a parser still held when the tokens ended: the client's once Done is here
     last_progress_at: float = 0.0  # when a token or a Progress came last, or the client last took a frame
@@ -209,6 +212,7 @@ class Job:
     failures: int = 0
     refusals: int = 0
     crashes: int = 0
+    apart: bool = False  # one engine more has to die of it, without another suspect in it, before it is to blame
     handbacks: int = 0  # cells of other replicas, or ours, that gave it back
     legs: int = 0  # its stays in cells since it left the first, which was its edge's own
     said: bool = False  # the client has some text of it

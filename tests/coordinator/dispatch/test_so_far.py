@@ -61,7 +61,8 @@ def test_a_job_is_the_same_on_another_clock_and_as_old() -> None:
 def test_every_field_of_a_job_says_something_in_that_test() -> None:
     blank = Job(SPEC, submitted=0.0, waiting_since=0.0)
     alike = {name for name, value in plain(job()).items() if value == plain(blank)[name]}
-    assert alike == {"spec", "cancelled"}  # one whose client has left goes nowhere
+    # One whose client has left goes nowhere, and whether it is kept apart follows from its crashes.
+    assert alike == {"spec", "cancelled", "apart"}
 
 
 def test_a_job_of_before_any_worker_has_no_times_of_one() -> None:
