@@ -6,11 +6,12 @@ A key of the account is not enough where it would become a way in: who has found
 import asyncio
 import secrets
 import time
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from coordinator.accounts.asking import By
 from coordinator.accounts.keys_in_use import Principal
@@ -20,7 +21,7 @@ from coordinator.api.body import read_body
 from coordinator.api.identity import CHALLENGE_BYTES, taken_object
 from coordinator.api.session_gate import CHALLENGE_S
 from coordinator.clock import day_start_ms, now_ms
-from coordinator.identity.export import exported
+from coordinator.identity.export import Work, pieces
 from coordinator.identity.identity import Identity
 from coordinator.identity.joining import Answered, add_another, delete_account, passkey_row
 from coordinator.identity.passkeys import registered, registration
@@ -58,6 +59,7 @@ class PeopleApi:
     access: AccountAccess
     identity: Identity
     _exports: Allowances = field(default_factory=lambda: Allowances(EXPORTS, 1 / EXPORT_EVERY_S))
+    _piece: asyncio.Lock = field(default_factory=asyncio.Lock)  # of all exports one at a time: others ask in between
 
     async def passkeys(self, request: Request) -> Response:
         """The passkeys of the account, and how many recovery codes are left."""
@@ -143,17 +145,29 @@ class PeopleApi:
         return JSONResponse({"object": "account.invite.deleted", "id": name, "deleted": True})
 
     async def export(self, request: Request) -> Response:
-        """All that is stored of the account, as JSON: read beside the thread that books, and written beside the loop.
-        Raises RateLimited."""
+        """All that is stored of the account, as JSON: read beside the thread that books, a piece at a time, as it is
+        sent. Raises RateLimited."""
         who, account = await person(self.access, request)
         if not self._exports.take(account.id, 1, time.monotonic()):
             message = f"An account is exported {EXPORTS} times an hour: use the last one, or try again later."
             raise RateLimited(message, EXPORT_EVERY_S, {})
-        since_ms = day_start_ms(now_ms(), EXPORT_DAYS - 1)
         await self.access.do(_by(who), lambda database: database.transact(lambda _: None))  # who may not gets nothing
-        told = await self.access.look(account.id, exported, account, since_ms)
         headers = {"content-disposition": f'attachment; filename="{account.id}.json"', "cache-control": "no-store"}
-        return await asyncio.to_thread(JSONResponse, told, headers=headers)
+        if request.method == "HEAD":
+            return Response(media_type="application/json", headers=headers)
+        works = pieces(account, day_start_ms(now_ms(), EXPORT_DAYS - 1))
+        begun = await self.access.look(account.id, next(works))  # a database that is away is a 503, as everywhere
+        written = self._written(begun, account.id, works)
+        return StreamingResponse(written, media_type="application/json", headers=headers)
+
+    async def _written(self, begun: bytes, account: str, works: Iterator[Work]) -> AsyncGenerator[bytes]:
+        """If a piece cannot be read the connection ends there, and what came is no JSON."""
+        yield begun
+        for work in works:
+            async with self._piece:
+                piece = await self.access.look(account, work)
+            if piece:
+                yield piece
 
     async def delete(self, request: Request) -> Response:
         """End the account for good. The rows of the books stay, and say nothing of a person."""

@@ -103,6 +103,12 @@ def test_a_stranger_joins_uses_recovers_and_leaves(joinable: Network, browser: B
         page.get_by_role("button", name="Make invite").click()
         assert "#invite=" in told(page, "I have it")
         expect(page.get_by_text("for Ada")).to_be_visible()
+        page.evaluate(
+            "() => { whole = Response.prototype.blob; Response.prototype.blob = () => Promise.reject(new TypeError()) }"
+        )
+        page.get_by_role("button", name="Export as JSON").click()
+        expect(page.get_by_text("The file broke off on its way here, and was not saved")).to_be_visible()
+        page.evaluate("() => { Response.prototype.blob = whole }")
         with page.expect_download() as saved:
             page.get_by_role("button", name="Export as JSON").click()
         exported = json.loads(Path(saved.value.path()).read_text())

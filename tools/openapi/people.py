@@ -82,7 +82,7 @@ def paths(do: Do) -> Schema:
         ),
         "/v1/account/export": do(
             "get",
-            "All that is stored of the account; of long lists the latest, as many as `at_most` says.",
+            "All that is stored of the account, as a stream; of the lists in `at_most` the latest.",
             {"type": "object"},
             200,
             429,

@@ -1,8 +1,13 @@
 """What a person does on the account page."""
 
+import json
+
+import httpx
 import pytest
 
 from coordinator.api.account_people import EXPORTS
+from coordinator.ledger import energy_days
+from coordinator.store.errors import Unavailable
 from tests.coordinator.api.browser import Browser
 from tests.coordinator.artefacts.files import png
 from tests.coordinator.conftest import Start
@@ -113,6 +118,26 @@ async def test_an_account_is_exported_a_few_times_an_hour(start_coordinator: Sta
         assert "times an hour" in answers[-1].text and answers[-1].headers["retry-after"] == "900"
         await b.sign_up()
         assert (await b.ask("GET", "account/export")).status_code == 200
+
+
+async def test_an_export_that_breaks_off_does_not_look_whole(
+    start_coordinator: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise Unavailable("the database went away")
+
+    async with start_coordinator(signup="open") as coordinator, Browser(coordinator) as browser:
+        await browser.sign_up()
+        monkeypatch.setattr(energy_days, "price", away)
+        came, headers = b"", {"x-csrf-token": browser.csrf}
+        with pytest.raises(httpx.RemoteProtocolError):
+            async with browser.http.stream("GET", "/session/v1/account/export", headers=headers) as answer:
+                assert answer.status_code == 200
+                async for piece in answer.aiter_bytes():
+                    came += piece
+        assert came.startswith(b'{"object":"account.export","account":{')
+        with pytest.raises(json.JSONDecodeError):
+            json.loads(came)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import { ApiError, json, request } from "../parts/api.js";
 import { h, once } from "../parts/dom.js";
+import { save, whole } from "../parts/file.js";
 import { addPasskey } from "./identity.js";
 import { secret, twice } from "../parts/secret.js";
 
@@ -68,13 +69,9 @@ export function invitesCard({ data, left }, again) {
 /** @param {() => void} gone */
 export function leavingCard(gone) {
   const said = alert();
-  const save = () => trying(said, async () => {
-    const link = h("a", { href: URL.createObjectURL(await (await request("/v1/account/export")).blob()), download: "supernet-account.json" });
-    link.click();
-    URL.revokeObjectURL(link.href);
-  });
+  const keep = () => trying(said, async () => save(await whole(await request("/v1/account/export")), "supernet-account.json"));
   const end = () => trying(said, () => json("/v1/account", { method: "DELETE" }).then(gone));
   return h("section", { class: "card" }, h("h2", {}, "Your data"), said,
     h("p", { class: "muted" }, "Deleting ends all keys, sessions, passkeys, links, codes and invites, your files, and what is left of your balance. The rows of the books stay, as money must add up: amounts, models and times under an id, without a name."),
-    h("div", { class: "row" }, h("button", { type: "button", onclick: save }, "Export as JSON"), twice("Delete account", "Delete for good, with its balance?", end)));
+    h("div", { class: "row" }, h("button", { type: "button", onclick: keep }, "Export as JSON"), twice("Delete account", "Delete for good, with its balance?", end)));
 }

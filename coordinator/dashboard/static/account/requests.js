@@ -3,6 +3,7 @@
 
 import { ApiError, json, request } from "../parts/api.js";
 import { h, link } from "../parts/dom.js";
+import * as file from "../parts/file.js";
 import { dollars, plural, whole, words } from "../parts/format.js";
 
 const LIST = "/v1/account/requests";
@@ -150,17 +151,17 @@ class List {
       for (let next = ""; ;) {
         if (next) query.set("after", next);
         const answer = await request(`${LIST}?${query}`, { signal: this.signal });
-        const text = await answer.text();
+        const text = await (await file.whole(answer)).text();
         parts.push(next ? text.slice(text.indexOf("\r\n") + 2) : text);
         next = answer.headers.get("x-supernet-next-after") ?? "";
         this.file.textContent = next ? `Saving, part ${parts.length + 1}…` : "Save as CSV";
         if (!next) break;
       }
-      save(parts, "requests.csv");
+      file.save(csv(parts), "requests.csv");
     } catch (error) {
       if (this.signal.aborted) return;
       if (!(error instanceof ApiError)) throw error;
-      if (parts.length) save(parts, "requests-incomplete.csv");
+      if (parts.length) file.save(csv(parts), "requests-incomplete.csv");
       this.problem.textContent = parts.length ? `The file ends early: ${error.message}` : error.message;
     } finally {
       this.file.textContent = "Save as CSV";
@@ -185,12 +186,7 @@ function day(text, later) {
   return found ? String(Math.max(0, new Date(+found[1], +found[2] - 1, +found[3] + later).getTime() / 1000)) : "";
 }
 
-/** @param {string[]} parts @param {string} name */
-function save(parts, name) {
-  const url = URL.createObjectURL(new Blob(parts, { type: "text/csv" }));
-  h("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
-}
+const csv = (/** @type {string[]} */ parts) => new Blob(parts, { type: "text/csv" });
 
 const ms = (/** @type {number | null} */ time) => (time === null ? "–" : time < 10_000 ? `${whole(time)} ms` : `${(time / 1000).toFixed(1)} s`);
 const when = (/** @type {number} */ at) => new Date(at).toLocaleString("en", { dateStyle: "medium", timeStyle: "medium" });

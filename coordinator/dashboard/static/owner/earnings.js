@@ -5,6 +5,7 @@ import { ApiError, json, request } from "../parts/api.js";
 import { fromAddress, toAddress } from "../parts/address.js";
 import { countingNote } from "../parts/counting.js";
 import { h, link, s } from "../parts/dom.js";
+import * as file from "../parts/file.js";
 import { compact, dollars, duration, plural, whole } from "../parts/format.js";
 import { ownNames } from "./names.js";
 
@@ -60,9 +61,7 @@ function head(days, choose) {
 
 async function download(days) {
   const response = await request(`/v1/account/earnings?days=${days}&format=csv`);
-  const url = URL.createObjectURL(await response.blob());
-  h("a", { href: url, download: `earnings-${days}-days.csv` }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  file.save(await file.whole(response), `earnings-${days}-days.csv`);
 }
 
 // ---- sums -------------------------------------------------------------------------------------------------------
