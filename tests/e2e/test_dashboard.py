@@ -66,6 +66,8 @@ def test_a_wrong_key_is_told_in_words_and_the_right_one_lets_in(standing: Networ
     with visit(browser, standing.url) as here:
         here.expected = ("401",)
         here.open("/")
+        expect(here.page.get_by_role("button", name="Sign in with a passkey")).to_have_count(0)
+        expect(here.page.get_by_label("API key")).to_be_focused()
         here.sign_in("sk-sn-nonsense")
         expect(here.page.get_by_role("alert")).to_contain_text("Incorrect API key")
         here.picture("sign-in")

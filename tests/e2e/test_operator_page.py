@@ -103,6 +103,10 @@ def test_a_month_is_shown_as_the_ledger_has_it_and_every_act_is_done(network: Ne
         expect(rows).to_have_count(50)
         page.get_by_role("button", name="Show more").click()
         expect(rows).to_have_count(60 + 4)
+        rows.last.get_by_role("link").first.click()
+        expect(page.get_by_role("button", name="Grant…")).to_be_visible()
+        page.go_back()
+        expect(rows).to_have_count(60 + 4)  # as many as before, not the first page
         page.get_by_label("Sorted by").select_option(label="most owed")
         expect(rows.first).to_contain_text("gpu owner")
         expect(rows.first.locator("dd").nth(2)).to_have_text(dollars(has.earned - 5 * SPARK_NANO))

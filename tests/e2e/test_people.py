@@ -174,11 +174,24 @@ def test_the_keyboard_is_enough_to_come_in(joinable: Network, browser: Browser) 
         here.open(f"/account#invite={invite}")
         page.reload()
         button = page.get_by_role("button", name="Make an account")
-        expect(button).to_be_visible()
-        page.get_by_label("Invite").press("Enter")
+        expect(button).to_be_focused()
+        page.keyboard.press("Enter")
         expect(page.get_by_role("button", name="I have it")).to_be_focused()
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="Signing in")).to_be_visible()
+
+
+def test_the_focus_is_where_most_go_on_and_who_types_already_keeps_it(joinable: Network, browser: Browser) -> None:
+    with arrived(browser, joinable) as here:
+        page = here.page
+        expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_focused()
+        page.add_init_script(
+            "new MutationObserver(() => { const key = document.getElementById('key'); if (key) key.value = 'sk-'; })"
+            ".observe(document, { childList: true, subtree: true })"
+        )
+        page.reload()
+        expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_visible()
+        expect(page.get_by_label("API key")).to_be_focused()
 
 
 def test_an_invite_that_was_cut_in_the_middle_leaves_the_ways_in(browser: Browser, joinable: Network) -> None:

@@ -78,6 +78,14 @@ def test_requests_are_listed_filtered_opened_and_saved(
         page_.get_by_role("button", name="Show older ones").click()
         expect(rows).to_have_count(120)
         expect(page_.get_by_role("status")).to_have_text("120 requests.")
+        page_.get_by_role("link", name="Sums by day").click()
+        expect(page_.get_by_role("heading", name="Balance")).to_be_visible()
+        page_.go_back()
+        expect(rows).to_have_count(120)  # as many as before, not the first page
+        page_.get_by_label("End").select_option("finished")
+        expect(rows).to_have_count(50)
+        page_.reload()
+        expect(rows).to_have_count(50)  # another list begins at its beginning
         page_.get_by_label("End").select_option("failed")
         expect(rows).to_have_count(12)
         rows.first.get_by_role("button").focus()

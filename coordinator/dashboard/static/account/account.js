@@ -3,7 +3,7 @@
 import { ApiError, json, key, session } from "../parts/api.js";
 import { countingNote } from "../parts/counting.js";
 import { daysChart, sumsChart } from "../parts/charts.js";
-import { h, link, say } from "../parts/dom.js";
+import { h, link, once, say } from "../parts/dom.js";
 import { compact, dollars, plural } from "../parts/format.js";
 import { ownNames } from "../owner/names.js";
 import { keysCards } from "./keys.js";
@@ -85,17 +85,15 @@ function paidOut(promotions) {
 
 function actions({ bonus, balances, promotions }, again) {
   const said = h("p", { class: "problem-line", role: "alert" });
-  const act = (path) => async (event) => {
-    event.target.disabled = true;
+  const act = (path) => once(async () => {
     try {
       await json(path, { method: "POST" });
       await again();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       said.textContent = error.message;
-      event.target.disabled = false;
     }
-  };
+  });
   const earned = Object.values(balances).some((amounts) => amounts.earned?.nano_usd);
   const claim = bonus.claimable
     ? h("button", { type: "button", class: "primary", onclick: act("/v1/account/bonus") }, `Claim today's bonus of ${bonus.spark} spark`)

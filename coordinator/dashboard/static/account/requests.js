@@ -2,7 +2,8 @@
 // stored of any, so none is shown.
 
 import { ApiError, json, request } from "../parts/api.js";
-import { h, link } from "../parts/dom.js";
+import { keepPages, pagesBefore } from "../parts/address.js";
+import { h, link, once } from "../parts/dom.js";
 import * as file from "../parts/file.js";
 import { dollars, plural, whole, words } from "../parts/format.js";
 
@@ -25,7 +26,7 @@ export function requestsPage(root, { askForKey }) {
       const names = [...new Set(models.data.map((/** @type {{model: string}} */ row) => row.model))].sort();
       const list = new List(names, keys.data, stop.signal);
       body.replaceChildren(head(), list.node);
-      await list.show();
+      await list.show(pagesBefore(LIST));
     } catch (error) {
       if (stop.signal.aborted) return;
       if (!(error instanceof ApiError)) throw error;
@@ -49,6 +50,7 @@ class List {
   constructor(models, keys, signal) {
     this.signal = signal;
     this.after = "";
+    this.pages = 0; // that are shown
     this.run = 0;
     const query = new URLSearchParams(location.search);
     const pick = (name, text, options) => field(name, text, select(name, options, query.get(name) ?? ""));
@@ -62,12 +64,12 @@ class List {
       type("from", "From day", { type: "date" }), type("to", "To day", { type: "date" }),
       h("div", { class: "row" }, h("button", { class: "primary", type: "submit" }, "Find"),
         h("button", { type: "button", onclick: () => this.#clear() }, "Clear"),
-        (this.file = h("button", { type: "button", onclick: () => this.#save() }, "Save as CSV"))));
+        (this.file = h("button", { type: "button", onclick: once(() => this.#save()) }, "Save as CSV"))));
     this.form.addEventListener("change", (event) => event.target instanceof HTMLSelectElement && this.#submit(event));
     this.rows = h("tbody", {});
     this.said = h("p", { class: "muted", role: "status" });
     this.problem = h("p", { class: "problem-line", role: "alert" });
-    this.more = h("button", { type: "button", hidden: true, onclick: () => this.#next() }, "Show older ones");
+    this.more = h("button", { type: "button", hidden: true, onclick: once(() => this.#next()) }, "Show older ones");
     const columns = ["Time", "Model", "End", "Tokens", "First token", "Total", "Cost"];
     this.table = h("table", { class: "asked" }, h("caption", {}, "Requests, the newest first"),
       h("thead", {}, h("tr", {}, columns.map((name) => h("th", { scope: "col" }, name)))), this.rows);
@@ -89,10 +91,12 @@ class List {
     return query;
   }
 
-  async show() {
+  /** The first page, and those behind it. @param {number} [pages] in all */
+  async show(pages = 1) {
     this.after = "";
+    this.pages = 0;
     this.rows.replaceChildren();
-    await this.#next();
+    for (let page = 1; page <= pages && (page === 1 || !this.more.hidden); page++) if (!(await this.#next())) return;
   }
 
   /** @param {Event} event */
@@ -110,27 +114,29 @@ class List {
     await this.show();
   }
 
+  /** One page more. Returns whether it is there, and the list still asked for. */
   async #next() {
     const run = ++this.run, query = this.query, first = !this.after;
     query.set("limit", String(PAGE));
     if (this.after) query.set("after", this.after);
-    this.more.disabled = true;
     this.problem.textContent = "";
     try {
       const page = await json(`${LIST}?${query}`, { signal: this.signal });
-      if (run !== this.run) return; // another one was asked for meanwhile
+      if (run !== this.run) return false; // another one was asked for meanwhile
       this.after = page.last_id ?? "";
       this.rows.append(...page.data.flatMap((asked) => row(asked, this.signal)));
       this.table.hidden = !this.rows.firstChild;
       this.more.hidden = !page.has_more;
       this.more.textContent = page.data.length < PAGE ? "Look further back" : "Show older ones";
       this.said.textContent = this.#words(page, first);
+      if (!this.node.isConnected) return false; // left meanwhile: the history is another page's
+      keepPages(LIST, ++this.pages);
+      return true;
     } catch (error) {
-      if (this.signal.aborted || run !== this.run) return;
+      if (this.signal.aborted || run !== this.run) return false;
       if (!(error instanceof ApiError)) throw error;
       this.problem.textContent = error.message;
-    } finally {
-      this.more.disabled = false;
+      return false;
     }
   }
 
@@ -143,7 +149,6 @@ class List {
 
   /** Part after part into one file, so that nobody has to put them together. */
   async #save() {
-    this.file.disabled = true;
     this.problem.textContent = "";
     const parts = [], query = this.query;
     query.set("format", "csv");
@@ -165,7 +170,6 @@ class List {
       this.problem.textContent = parts.length ? `The file ends early: ${error.message}` : error.message;
     } finally {
       this.file.textContent = "Save as CSV";
-      this.file.disabled = false;
     }
   }
 }

@@ -27,12 +27,17 @@ export async function signInPage(root, error, entered) {
   root.replaceChildren(place);
   const form = keyForm(error, entered);
   place.append(form);
-  form.querySelector("input")?.focus();
+  const typed = form.querySelector("input");
+  typed?.focus();
   const before = session.get();
   const told = await recall().catch(() => null);
   if (told?.session && session.get() !== before && !key.get() && place.isConnected) return entered(); // signed in meanwhile, in another tab
   const invite = invited(location.hash);
-  if (told && place.isConnected) form.before(ways(told, invite, root, entered));
+  if (!told || !place.isConnected) return;
+  const offered = ways(told, invite, root, entered);
+  form.before(offered);
+  const usual = offered.querySelector(invite ? "form button" : "button.primary"); // where people join by themselves few bring a key
+  if (usual instanceof HTMLElement && (told.signup !== "off" || invite) && !error && document.activeElement === typed && !typed?.value) usual.focus();
 }
 
 /**

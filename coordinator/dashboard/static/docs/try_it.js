@@ -1,7 +1,7 @@
 // A GET of the API, sent from the reference with the key that is signed in.
 
 import { ApiError, key, request, session } from "../parts/api.js";
-import { h, link } from "../parts/dom.js";
+import { h, link, once } from "../parts/dom.js";
 
 const MOST_CHARS = 20_000; // of an answer that are shown
 
@@ -12,16 +12,10 @@ export function tryIt({ id, path, parameters }, model) {
     return { one, input, node: h("div", { class: "field" }, h("label", { for: input.id }, one.name), input) };
   });
   const said = h("div", { role: "status" });
-  const send = h("button", { class: "primary", type: "submit" }, "Send");
   const form = h("form", {
     class: "filters",
-    onsubmit: async (event) => {
-      event.preventDefault();
-      send.disabled = true;
-      said.replaceChildren(await answered(address(path, inputs)));
-      send.disabled = false;
-    },
-  }, inputs.map(({ node }) => node), h("div", { class: "row" }, send));
+    onsubmit: once(async () => said.replaceChildren(await answered(address(path, inputs)))),
+  }, inputs.map(({ node }) => node), h("div", { class: "row" }, h("button", { class: "primary", type: "submit" }, "Send")));
   const known = key.get() || session.get();
   const words = known ? "It is sent with the key that is signed in here." : ["Nobody is signed in, so it is sent without a key. ", link("/account", {}, "Sign in")];
   return h("div", { class: "tryit" }, h("p", { class: "muted" }, words), form, said);

@@ -1,8 +1,8 @@
 // What all parts of the operator's page are made of: a list in pages, figures, and a question before each act.
 
 import { ApiError, json } from "../parts/api.js";
-import { fromAddress, toAddress } from "../parts/address.js";
-import { h } from "../parts/dom.js";
+import { fromAddress, keepPages, pagesBefore, toAddress } from "../parts/address.js";
+import { h, once } from "../parts/dom.js";
 
 /** @typedef {import("../parts/api.js").Options} Options */
 /** @typedef {{name: string, label: string, options: [string, string][]}} Choice */
@@ -31,8 +31,15 @@ export function paged({ path, params = {}, search, choices = [], empty, more = "
   let following = null;
   let asked = 0;
   let timer = 0;
+  const name = `${path}?${new URLSearchParams(params)}`;
+  let shown = pagesBefore(name);
 
-  /** @param {boolean} anew */
+  /** The first page, and those behind it. @param {number} pages in all */
+  async function show(pages) {
+    for (let page = 1; page <= pages && (page === 1 || following !== null); page++) if (!(await load(page === 1))) return;
+  }
+
+  /** One page. Returns whether it is there, and the list still asked for. @param {boolean} anew */
   async function load(anew) {
     const mine = ++asked;
     const query = new URLSearchParams(params);
@@ -43,18 +50,23 @@ export function paged({ path, params = {}, search, choices = [], empty, more = "
     if (!anew && following !== null) query.set(more, String(following));
     try {
       const page = await json(`${path}?${query}`);
-      if (mine !== asked) return;
-      const made = page.data.map((/** @type {any} */ item) => row(item, () => load(true)));
+      if (mine !== asked) return false;
+      const made = page.data.map((/** @type {any} */ item) => row(item, () => show(shown)));
       if (anew) rows.replaceChildren(...(made.length ? made : [h("li", { class: "muted" }, empty)]));
       else rows.append(...made);
       following = page.next;
       next.hidden = following === null;
       top.replaceChildren(head?.(page) ?? "");
+      if (!rows.isConnected) return false; // left meanwhile: the history is another page's
+      shown = anew ? 1 : shown + 1;
+      keepPages(name, shown);
+      return true;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (mine !== asked) return;
+      if (mine !== asked) return false;
       if (error.status === 401 || error.status === 403) failed(error);
       else top.replaceChildren(h("span", { class: "problem-line" }, error.message));
+      return false;
     }
   }
 
@@ -62,15 +74,15 @@ export function paged({ path, params = {}, search, choices = [], empty, more = "
     if (!rows.isConnected) return; // typed, and left before it was looked for
     const first = (/** @type {number} */ i) => selects[i].selectedIndex === 0;
     toAddress(Object.fromEntries([...(box ? [["search", box.value.trim()]] : []), ...choices.map((choice, i) => [choice.name, first(i) ? "" : selects[i].value])]));
-    load(true);
+    show(1);
   }
 
   box?.addEventListener("input", () => {
     clearTimeout(timer);
     timer = setTimeout(sought, 250);
   });
-  load(true);
-  return h("div", { class: "oplist", onagain: () => load(true) }, box || selects.length ? h("div", { class: "opfilters" }, box, selects) : null, top, rows, next);
+  show(shown);
+  return h("div", { class: "oplist", onagain: () => show(shown) }, box || selects.length ? h("div", { class: "opfilters" }, box, selects) : null, top, rows, next);
 }
 
 /**
@@ -93,23 +105,22 @@ export function ask({ title, words, fields = [], act, danger = false, doing, don
     if (refused) done(); // what the page shows is old, perhaps: somebody else did it
   } },
     h("form", {
-      onsubmit: async (/** @type {Event} */ event) => {
-        event.preventDefault();
+      onsubmit: once(async () => {
+        if (go.disabled) return; // done, with words about it
         said.textContent = "";
-        go.disabled = true;
         refused = false;
         try {
           const words = await doing();
           if (typeof words !== "string") return finish();
+          go.disabled = true;
           said.textContent = words;
           leave.textContent = "Close";
         } catch (error) {
           if (!(error instanceof ApiError)) throw error;
           refused = true;
           said.textContent = error.message;
-          go.disabled = false;
         }
-      },
+      }),
     }, h("h2", { id: "opask-title" }, title), h("p", {}, words), fields, said,
     h("div", { class: "row" }, go, leave)));
   document.body.append(dialog);

@@ -53,8 +53,7 @@ function row(one, known, again) {
   const said = h("p", { class: "muted", role: "status" }, one.status ? `${ago(one.tried)}: ${one.status}` : "nothing was sent yet");
   const send = h("button", {
     type: "button",
-    onclick: async () => {
-      send.disabled = true;
+    onclick: once(async () => {
       say(said, "sending …");
       try {
         say(said, `test: ${(await json(`${PATH}/${one.id}/test`, { method: "POST" })).status}`);
@@ -62,8 +61,7 @@ function row(one, known, again) {
         if (!(error instanceof ApiError)) throw error;
         say(said, error.message);
       }
-      send.disabled = false;
-    },
+    }),
   }, "Send a test message");
   const remove = twice("Remove", "Really remove?", async () => {
     try {

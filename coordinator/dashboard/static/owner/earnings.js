@@ -14,21 +14,23 @@ const WIDTH = 600, HEIGHT = 150, MOST_ROWS = 60, MOST_ASKED = 8;
 
 export function earningsPage(root, { askForKey }) {
   const body = h("div", { class: "network single" });
-  let gone = false, days = SPANS.find((span) => String(span) === fromAddress("days")) ?? 30, all = false;
+  let gone = false, days = SPANS.find((span) => String(span) === fromAddress("days")) ?? 30, all = false, asked = 0;
+  // It stays while the rest is made anew: who goes through the choices with the keyboard is not put out of it.
+  const top = head(days, (span) => { days = span; toAddress({ days: String(span) }); load(); });
   root.append(body);
 
   async function load() {
+    const mine = ++asked;
     try {
       const paths = [`/v1/account/earnings?days=${days}`, "/v1/account", "/v1/account/payouts"];
       const [told, account, payouts, network] = await Promise.all([...paths, "/v1/network"].map((path) => json(path)));
       const idle = await idleOnes(network.workers);
-      if (gone) return;
+      if (gone || mine !== asked) return;
       const names = ownNames(network.workers);
       for (const row of told.data) row.called = names.get(row.worker_id) ?? row.worker;
-      const choose = (/** @type {number} */ span) => { days = span; toAddress({ days: String(span) }); load(); };
-      const show = () => { all = true; load(); };
-      body.replaceChildren(...[
-        head(days, choose),
+      const show = () => { all = true; load().then(() => document.getElementById("by-day")?.focus()); };
+      const at = document.activeElement?.id;
+      const cards = [
         countingNote(told.counted_until),
         sumsCard(told),
         told.data.length ? chartCard(told) : emptyCard(),
@@ -37,9 +39,13 @@ export function earningsPage(root, { askForKey }) {
         priceCard(told, load),
         payoutsCard(account, payouts.data, load) ?? nothingPaid(),
         told.data.length ? rowsCard(told.data, all, show) : null,
-      ].filter((card) => card !== null));
+      ].filter((card) => card !== null);
+      if (top.parentNode !== body) body.replaceChildren(top);
+      while (top.nextSibling) top.nextSibling.remove();
+      body.append(...cards);
+      if (at && document.activeElement?.id !== at) document.getElementById(at)?.focus();
     } catch (error) {
-      if (gone) return;
+      if (gone || mine !== asked) return;
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 401 || error.status === 403) return askForKey(error.message.startsWith("You did not") ? null : error);
       body.replaceChildren(h("p", { class: "note", role: "alert" }, error.message));
@@ -50,11 +56,12 @@ export function earningsPage(root, { askForKey }) {
   return () => (gone = true);
 }
 
+/** @param {number} days @param {(span: number) => void} choose */
 function head(days, choose) {
   const span = h("select", { id: "span", onchange: () => choose(Number(span.value)) },
     SPANS.map((each) => h("option", { value: each, selected: each === days }, `last ${each} days`)));
   const said = h("p", { class: "problem-line", role: "alert" });
-  const save = h("button", { type: "button", onclick: () => download(days).catch((error) => (said.textContent = error.message)) }, "CSV");
+  const save = h("button", { type: "button", onclick: () => download(span.value).catch((error) => (said.textContent = error.message)) }, "CSV");
   return h("header", { class: "pagehead spread" }, h("h1", {}, "Earnings"),
     h("div", { class: "row" }, h("label", { for: "span" }, "Days (UTC)"), span, save), said);
 }
@@ -181,7 +188,7 @@ function rowsCard(rows, all, show) {
     row.energy_wh === null ? "–" : kwh(row.energy_wh), row.power_nano_usd === null ? "–" : dollars(row.power_nano_usd)];
   const names = ["Day", "Worker", "Jobs", "Tokens", "Earned", "Payable", "Credit", "Not matured", "Energy", "Power"];
   return h("section", { class: "card" }, h("h2", {}, "By day and worker"),
-    h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "By day and worker" },
+    h("div", { id: "by-day", class: "scroll", tabindex: 0, role: "region", "aria-label": "By day and worker" },
       h("table", { class: "rows" },
         h("thead", {}, h("tr", {}, names.map((name) => h("th", { scope: "col" }, name)))),
         h("tbody", {}, shown.map((row) => h("tr", {}, cells(row).map((text) => h("td", {}, text))))))),
