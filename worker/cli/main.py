@@ -4,8 +4,9 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,16 +36,9 @@ def parser() -> argparse.ArgumentParser:
         " flag wins over the environment, and that over the file; --show-config says where each value comes from.",
     )
     action = made.add_mutually_exclusive_group()
-    action.add_argument("--status", action="store_true", help="show the running daemon, live on a terminal")
-    action.add_argument("--pause", action="store_true", help="the daemon finishes what runs and takes no more")
-    action.add_argument("--resume", action="store_true", help="it takes jobs again")
-    action.add_argument("--plan", action="store_true", help="say which models fit here, or how --model does, and leave")
-    action.add_argument("--check", action="store_true", help="look at driver, model, disk, hub, coordinator and key")
-    action.add_argument("--benchmark", action="store_true", help="measure speed at 1, 2, 4 ... streams, and leave")
-    action.add_argument("--models", action="store_true", help="the models on this disk, their sizes and who uses them")
-    action.add_argument("--models-remove", metavar="ID", help="remove one of them that no worker uses, and leave")
-    action.add_argument("--show-config", action="store_true", help="every setting and where it comes from")
-    action.add_argument("--health", action="store_true", help="leave with 0 if the daemon of --state-dir is registered")
+    for name, one in _ACTIONS.items():
+        how: dict[str, Any] = {"metavar": one.metavar} if one.metavar else {"action": "store_true"}
+        action.add_argument(f"--{name.replace('_', '-')}", help=one.help, **how)
     action.add_argument("--version", action=_Version, nargs=0, help="show which this is, and leave")
     made.add_argument("--json", action="store_true", help="print the action's result as JSON")
     made.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML; see below")
@@ -93,57 +87,121 @@ def main(argv: list[str] | None = None, env: Mapping[str, str] | None = None) ->
         print(f"supernet-worker: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("supernet-worker: stopped by a signal", file=sys.stderr)
-        return EXIT_OK if _serves(args) else EXIT_STOPPED  # to leave is all that a server is asked for
+        return EXIT_OK if _asked(args) is None else EXIT_STOPPED  # to leave is all that a server is asked for
     except BrokenPipeError:  # the reader has what it wanted: | head, | grep -q
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor may the interpreter complain as it leaves
         return EXIT_STOPPED
     return EXIT_CONFIG
 
 
-def _serves(args: argparse.Namespace) -> bool:
-    asked = (args.status, args.pause, args.resume, args.health, args.show_config, args.plan, args.check, args.benchmark)
-    return not (any(asked) or args.models or args.models_remove is not None)
+@dataclass(frozen=True)
+class _Action:
+    """`works`: it looks at the machine and its models, and `asks` the coordinator for its catalog. `metavar`: of what
+    stands behind the flag."""
+
+    help: str
+    run: Callable[[argparse.Namespace, Settings], int]
+    works: bool = False
+    asks: bool = True
+    metavar: str | None = None
+
+
+def _status(args: argparse.Namespace, found: Settings) -> int:
+    from worker.cli import daemon_client
+
+    return daemon_client.status(found.config, args.json)
+
+
+def _pause(args: argparse.Namespace, found: Settings) -> int:
+    from worker.cli import daemon_client
+
+    return daemon_client.pause(found.config, "pause" if args.pause else "resume", args.json)
+
+
+def _health(args: argparse.Namespace, found: Settings) -> int:
+    from worker.cli import daemon_client
+
+    return daemon_client.health(found.config, args.json)
+
+
+def _show_config(args: argparse.Namespace, found: Settings) -> int:
+    from worker.cli import daemon_client
+
+    return daemon_client.show_config(found, args.json)
+
+
+def _plan(args: argparse.Namespace, found: Settings) -> int:
+    from worker.cli import actions
+
+    return actions.plan(found.config, _progress(), args.json)
+
+
+def _check(args: argparse.Namespace, found: Settings) -> int:
+    from worker.cli import actions
+
+    return actions.check(found.config, args.json)
+
+
+def _benchmark(args: argparse.Namespace, found: Settings) -> int:
+    from worker.cli import actions
+
+    return actions.measure(found.config, _progress(), args.json)
+
+
+def _models(args: argparse.Namespace, found: Settings) -> int:
+    from worker.cli import models
+
+    return models.show(found.config, args.json)
+
+
+def _models_remove(args: argparse.Namespace, found: Settings) -> int:
+    from worker.cli import models
+
+    return models.remove(found.config, args.models_remove, args.json)
+
+
+_ACTIONS = {  # all that this program does besides serving
+    "status": _Action("show the running daemon, live on a terminal", _status),
+    "pause": _Action("the daemon finishes what runs and takes no more", _pause),
+    "resume": _Action("it takes jobs again", _pause),
+    "plan": _Action("say which models fit here, or how --model does, and leave", _plan, works=True),
+    "check": _Action("look at driver, model, disk, hub, coordinator and key", _check, works=True),
+    "benchmark": _Action("measure speed at 1, 2, 4 ... streams, and leave", _benchmark, works=True),
+    "models": _Action("the models on this disk, their sizes and who uses them", _models, works=True, asks=False),
+    "models_remove": _Action(
+        "remove one of them that no worker uses, and leave", _models_remove, works=True, asks=False, metavar="ID"
+    ),
+    "show_config": _Action("every setting and where it comes from", _show_config),
+    "health": _Action("leave with 0 if the daemon of --state-dir is registered", _health),
+}
+
+
+def _asked(args: argparse.Namespace) -> _Action | None:
+    """The action that the command line names; None: serve."""
+    return next((action for name, action in _ACTIONS.items() if getattr(args, name) not in (None, False)), None)
 
 
 def _act(args: argparse.Namespace, found: Settings) -> int:
-    if not (args.status or args.pause or args.resume or args.health or args.show_config):
-        return _work(args, found.config)
-    from worker.cli import daemon_client
     from worker.daemon.control_socket import ControlError
 
-    config = found.config
+    action = _asked(args) or _Action("", _serve, works=True)
     try:
-        if args.status:
-            return daemon_client.status(config, args.json)
-        if args.pause or args.resume:
-            return daemon_client.pause(config, "pause" if args.pause else "resume", args.json)
-        return daemon_client.health(config, args.json) if args.health else daemon_client.show_config(found, args.json)
+        return _work(action, args, found) if action.works else action.run(args, found)
     except ControlError as error:
         print(f"supernet-worker: {error}", file=sys.stderr)
         return EXIT_STOPPED
 
 
-def _work(args: argparse.Namespace, config: Config) -> int:
-    """What needs the hub's client, drivers and llama.cpp, which take long to import: the actions above do without."""
+def _work(action: _Action, args: argparse.Namespace, found: Settings) -> int:
+    """What needs the hub's client, drivers and llama.cpp, which take long to import: the other actions do without."""
     from wire.errors import ErrorCode, SupernetError
-    from worker.cli import actions, handed, models
+    from worker.cli import handed
     from worker.planning.model_setup import Unready
     from worker.planning.plan import PlanError
 
-    on_disk = args.models or args.models_remove is not None
-    config, unasked = handed.with_catalog(config, ask=not on_disk)
+    config, unasked = handed.with_catalog(found.config, ask=action.asks)
     try:
-        if on_disk:
-            return (
-                models.show(config, args.json) if args.models else models.remove(config, args.models_remove, args.json)
-            )
-        if args.check:
-            return actions.check(config, args.json)
-        if args.plan:
-            return actions.plan(config, _progress(), args.json)
-        if args.benchmark:
-            return actions.measure(config, _progress(), args.json)
-        return _serve(config, args)
+        return action.run(args, replace(found, config=config))
     except Unready as error:
         print(f"supernet-worker: {error.issue.code}: {error.issue.message}\n  -> {error.issue.remedy}", file=sys.stderr)
         return EXIT_CONFIG if error.mistaken else EXIT_STOPPED  # a hub may be back, a disk may be emptied
@@ -172,7 +230,7 @@ def _another_model(config: Config, unasked: str) -> str:
     )
 
 
-def _serve(config: Config, args: argparse.Namespace) -> int:
+def _serve(args: argparse.Namespace, found: Settings) -> int:
     import asyncio
 
     from worker.daemon.home import Home
@@ -182,6 +240,7 @@ def _serve(config: Config, args: argparse.Namespace) -> int:
     from worker.planning.wanted import wanted
     from worker.weights.uses import announced
 
+    config = found.config
     if not config.coordinator:
         raise ConfigError("no coordinator: give --coordinator wss://host or SUPERNET_COORDINATOR")
     if not config.key:

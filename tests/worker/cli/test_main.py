@@ -1,6 +1,7 @@
 """Flags, environment, exit codes. What an action does is in the test of its own file."""
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,13 @@ def test_a_signal_is_told_and_only_a_server_has_done_what_it_was_to_do(
     monkeypatch.setattr(main, "_work", lambda *_: signal.raise_signal(number))
     assert main.main(action, {}) == status
     assert capsys.readouterr().err == "supernet-worker: stopped by a signal\n"
+
+
+@pytest.mark.parametrize("name", main._ACTIONS)
+def test_each_action_is_known_to_be_one_and_is_not_done_when_it_is_stopped(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list stood twice: an action that was put into one of them was told as done."""
+    action = replace(main._ACTIONS[name], run=lambda *_: signal.raise_signal(signal.SIGINT), works=False)
+    monkeypatch.setitem(main._ACTIONS, name, action)
+    assert main.main([f"--{name.replace('_', '-')}", *(["x"] if action.metavar else [])], {}) == EXIT_STOPPED
