@@ -149,6 +149,11 @@ def test_each_action_is_known_to_be_one_and_is_not_done_when_it_is_stopped(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The list stood twice: an action that was put into one of them was told as done."""
-    action = replace(main._ACTIONS[name], run=lambda *_: signal.raise_signal(signal.SIGINT), works=False)
+
+    def stopped(*_: object) -> int:
+        signal.raise_signal(signal.SIGINT)
+        return EXIT_OK
+
+    action = replace(main._ACTIONS[name], run=stopped, works=False)
     monkeypatch.setitem(main._ACTIONS, name, action)
     assert main.main([f"--{name.replace('_', '-')}", *(["x"] if action.metavar else [])], {}) == EXIT_STOPPED
