@@ -4,12 +4,18 @@ import io
 import os
 import sys
 
-from coordinator.cli.arguments import parser
-from coordinator.config import build
-from coordinator.store.errors import StoreError
-from program import logs
-from program.interrupts import terminated_is_interrupted
-from program.settings import ConfigError
+try:
+    from coordinator.cli.arguments import parser
+    from coordinator.config import build
+    from coordinator.store.errors import StoreError
+    from program import logs
+    from program.interrupts import terminated_is_interrupted
+    from program.settings import ConfigError
+except KeyboardInterrupt:  # before there is anybody who knows what to do with one
+    if __name__ != "__main__":
+        raise
+    print("supernet-coordinator: stopped by a signal", file=sys.stderr)
+    sys.exit(130)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,5 +1,6 @@
 """What a console command does before its program runs. tests/packaging/test_wheel.py starts the installed ones."""
 
+import subprocess
 import sys
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -10,6 +11,8 @@ import supernet
 from supernet import commands
 from supernet.commands import EXIT_CONFIG
 from worker.exits import EXIT_CONFIG as OF_THE_WORKER
+
+ROOT = Path(supernet.__file__).parents[1]
 
 
 @pytest.fixture
@@ -59,3 +62,19 @@ def test_a_command_runs_its_program_with_our_folder_first_on_the_path(
         status = ended.code
     assert not status and "0." in capsys.readouterr().out
     assert path[0] == str(Path(supernet.__file__).parent)
+
+
+@pytest.mark.parametrize("program", ["worker", "coordinator"])
+def test_ctrl_c_while_a_program_is_still_imported_is_a_line(program: str) -> None:
+    """As `python -m worker`, where it was a traceback."""
+    script = (
+        "import runpy, sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == '{program}.cli':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        f"runpy.run_module('{program}', run_name='__main__', alter_sys=True)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (130, f"supernet-{program}: stopped by a signal\n")

@@ -102,6 +102,8 @@ class ProcessMediaEngine:
             return
         if (child := self._child) is not None:
             child.hang_up()
+            if self._ready_since is None:  # it loads, hears nothing meanwhile, and has nothing to finish
+                child.kill()
             try:
                 await asyncio.wait({self._task}, timeout=self._timeouts.close_s)
             finally:  # also when a second signal cancels the wait

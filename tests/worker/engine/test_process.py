@@ -168,6 +168,15 @@ async def test_a_submit_while_it_loads_is_answered() -> None:
     await bench.engine.close()
 
 
+async def test_nobody_waits_for_a_child_that_loads() -> None:
+    """It hears of nothing while it loads: an owner who left then waited five seconds until it was killed."""
+    bench = Bench("loads", Timeouts(close_s=3600))
+    await bench.until(Loading)
+    async with asyncio.timeout(60):
+        await bench.engine.close()
+    assert bench.engine.pid is None
+
+
 async def test_a_second_life_loads_as_patiently_as_the_first(tmp_path: Path) -> None:
     once = tmp_path / "once"
     once.touch()

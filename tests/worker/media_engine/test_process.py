@@ -95,6 +95,18 @@ async def test_silence_is_a_hang(tmp_path: Path) -> None:
     await bench.engine.close()
 
 
+async def test_nobody_waits_for_a_child_that_loads(tmp_path: Path) -> None:
+    loading = engine("loads", Timeouts(close_s=3600))
+    bench = Bench(loading, tmp_path)
+    reading = asyncio.create_task(bench.until(Ready))
+    async with asyncio.timeout(60):
+        while loading.pid is None:  # noqa: ASYNC110  nobody tells that it is there
+            await asyncio.sleep(0.01)
+        await loading.close()
+    reading.cancel()
+    await asyncio.wait({reading})
+
+
 async def test_a_load_without_end_is_ended(tmp_path: Path) -> None:
     bench = Bench(engine("loads", Timeouts(loading_s=0.5, cancel_s=60.0, close_s=10.0)), tmp_path)
     _, down = await bench.until(Down)
