@@ -21,7 +21,6 @@ def begin(state: State, spec: JobSpec, so_far: SoFar | None, now: float) -> Job:
     job = Job(spec, submitted=now, waiting_since=now) if so_far is None else so_far.job(spec, now)
     if so_far is not None and so_far.attempt is not None:
         job.waiting_since = now  # it ran until now
-    job.apart = job.crashes >= state.limits.crashes
     state.jobs[spec.id] = job
     for account in job.witnesses:
         state.fleet.owners.of(account).unsettled += 1

@@ -45,9 +45,9 @@ def engine_died(state: State, worker: Worker, lease: Lease, job: Job, error: Sup
     else:
         job.crashes += 1
         _witness(worker, job)
-        is_clear = not lease.accompanied or job.apart
-        job.apart = job.crashes >= state.limits.crashes
-        if job.apart and is_clear and _is_convicted(state, job):
+        is_clear = not lease.accompanied or job.crashes > state.limits.crashes
+        job.apart = job.crashes >= state.limits.crashes and _is_convicted(state, job)
+        if job.apart and is_clear:
             state.counters.poisoned += 1
             state.poison.block(job.spec, now, frozenset(job.witnesses))
             message = f"{job.crashes} engines ended while they worked on this request: it is not tried again"

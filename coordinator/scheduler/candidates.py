@@ -156,8 +156,8 @@ def is_faster_elsewhere(fleet: Fleet, worker: Worker, job: Job, tps: float, now:
 
 def _rules(fleet: Fleet, kinds: list[Kind], job: Job) -> list[Rule]:
     """What a worker has to be, each only where some worker is: not of an owner that found the request to blame; not one
-    that failed the job; not a newcomer's third that would; not one on whose owner's words verdicts are due; and
-    for what may have killed an engine, not one with another suspect in it."""
+    that failed the job; not a newcomer's third that would; not one on whose owner's words verdicts are due. And
+    always: not one where suspects would meet whose next death is to tell them apart."""
     model, rules = job.spec.model, list[Rule]()
     if job.crashes:
         rules.append(lambda worker: suspects.may_meet(worker, job))
@@ -178,8 +178,6 @@ def _rules(fleet: Fleet, kinds: list[Kind], job: Job) -> list[Rule]:
         narrow(lambda worker: worker.incarnation not in job.avoid)
         narrow(lambda worker: worker.owner.proven or failed[worker.peer.account] < NEWCOMERS_TRIES, ready)
     narrow(lambda worker: not worker.owner.awaits_verdicts, ready)
-    if job.crashes:
-        narrow(lambda worker: not suspects.among(worker, model), ready)
     return rules
 
 

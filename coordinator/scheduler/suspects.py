@@ -1,8 +1,9 @@
 """Requests that were in an engine as it died: which of several killed it can only be told if they part.
 
-Two engines that die with the same two requests in them say nothing of which one did it. So a suspect goes to an engine
-without another one, where there is such an engine. Once one more death would convict it, it shares an engine with no
-other suspect at all, and waits for one: either it dies again and is to blame, or it is served.
+Two engines that die with the same two requests in them say nothing of which one did it. So each of them is tried once
+more in an engine without another suspect, and waits for one: either that dies too and the request is to blame, or it is
+served. Nobody else is kept apart: workers that lie of crashes are mostly without suspects, and would be given all of
+them (in one simulated network 17 of 100 jobs were spoilt by ten such workers, in place of 7).
 """
 
 from coordinator.scheduler.state import Job, Lease

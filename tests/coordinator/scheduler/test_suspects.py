@@ -61,11 +61,12 @@ class Engines:
         self.see()
 
 
-def test_two_suspects_part_where_another_engine_is() -> None:
+def test_two_suspects_part_for_their_last_trial() -> None:
     engines = Engines("w1")
     engines.submit("j1", "j2")
-    engines.join("w2", "w3")
+    engines.die("j1")
     assert engines.beside("j1") == ["j1", "j2"]
+    engines.join("w2", "w3")
     engines.die("j1")
     assert {worker for worker, _ in engines.running.values()} == {"w2", "w3"}
     engines.die("j1")
