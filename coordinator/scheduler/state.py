@@ -212,7 +212,7 @@ class Job:
     failures: int = 0
     refusals: int = 0
     crashes: int = 0
-    apart: bool = False  # one engine more has to die of it, without another suspect in it, before it is to blame
+    apart: bool = False  # it would be to blame, but for another suspect in the engine that died last
     handbacks: int = 0  # cells of other replicas, or ours, that gave it back
     legs: int = 0  # its stays in cells since it left the first, which was its edge's own
     said: bool = False  # the client has some text of it

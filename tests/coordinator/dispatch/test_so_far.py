@@ -61,7 +61,7 @@ def test_a_job_is_the_same_on_another_clock_and_as_old() -> None:
 def test_every_field_of_a_job_says_something_in_that_test() -> None:
     blank = Job(SPEC, submitted=0.0, waiting_since=0.0)
     alike = {name for name, value in plain(job()).items() if value == plain(blank)[name]}
-    # One whose client has left goes nowhere, and whether it is kept apart follows from its crashes.
+    # One whose client has left goes nowhere, and in another cell a suspect is not kept apart.
     assert alike == {"spec", "cancelled", "apart"}
 
 
