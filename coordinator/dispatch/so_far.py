@@ -66,6 +66,7 @@ class Tried:
     avoid: Annotated[tuple[tuple[Name, Name], ...], Field(max_length=MOST_TRIED)] = ()  # (worker's key, instance)
     error: AnError | None = None
     truncated: Truncated | None = None
+    apart: bool = False  # it is tried once more, without another suspect beside it
 
     @classmethod
     def of(cls, job: Job) -> "Tried":
@@ -82,6 +83,7 @@ class Tried:
             tuple(sorted(job.avoid))[:MOST_TRIED],
             job.error,
             job.truncated,
+            job.apart,
         )
 
     def put_on(self, job: Job) -> None:
@@ -89,7 +91,7 @@ class Tried:
         job.starts, job.failures, job.refusals, job.crashes = self.starts, self.failures, self.refusals, self.crashes
         job.handbacks, job.context, job.charged = self.handbacks, self.context, self.charged
         job.witnesses, job.avoid = dict(self.witnesses), set(self.avoid)
-        job.error, job.truncated = self.error, self.truncated
+        job.error, job.truncated, job.apart = self.error, self.truncated, self.apart
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ class AttemptSoFar:
     progress_s: Age = 0.0
     token_s: Age | None = None
     began_s: Age | None = None
+    accompanied: bool = False
 
     @classmethod
     def of(cls, lease: Lease, instance: str, now: float) -> "AttemptSoFar":
@@ -131,6 +134,7 @@ class AttemptSoFar:
             size_bytes=lease.size_bytes,
             silent=lease.silent,
             unsaid=lease.unsaid,
+            accompanied=lease.accompanied,
             stage=lease.stage,
             percent=lease.percent,
             since_s=max(0.0, now - lease.since),
@@ -147,6 +151,7 @@ class AttemptSoFar:
         lease.untaken_tokens = sum(tokens for _, tokens in self.untaken)
         lease.tokens, lease.size_bytes = self.tokens, self.size_bytes
         lease.silent, lease.unsaid = self.silent, self.unsaid
+        lease.accompanied = lease.accompanied or self.accompanied
         lease.stage, lease.percent = self.stage, self.percent
         lease.since, lease.last_progress_at = now - self.since_s, now - self.progress_s
         lease.last_token_at, lease.began_at = _time(self.token_s, now), _time(self.began_s, now)

@@ -31,7 +31,7 @@ def job() -> Job:
     job.witnesses, job.avoid = {"o": "o/w1"}, {("o/w1", "i1")}
     job.charged, job.context, job.worker = 12.5, 4097, "o/w2"
     job.placed_at, job.first_token_at = 110.0, 115.0
-    job.error, job.truncated = ERROR, Truncated(DONE, 3, TRAILING)
+    job.error, job.truncated, job.apart = ERROR, Truncated(DONE, 3, TRAILING), True
     return job
 
 
@@ -42,6 +42,7 @@ def lease() -> Lease:
     lease.received(1, 2, 123.0)
     lease.take(0, 124.0)
     lease.size_bytes, lease.stage, lease.percent, lease.began_at = 99, "denoising", 40, 119.0
+    lease.accompanied = True
     return lease
 
 
@@ -61,8 +62,7 @@ def test_a_job_is_the_same_on_another_clock_and_as_old() -> None:
 def test_every_field_of_a_job_says_something_in_that_test() -> None:
     blank = Job(SPEC, submitted=0.0, waiting_since=0.0)
     alike = {name for name, value in plain(job()).items() if value == plain(blank)[name]}
-    # One whose client has left goes nowhere, and in another cell a suspect is not kept apart.
-    assert alike == {"spec", "cancelled", "apart"}
+    assert alike == {"spec", "cancelled"}  # one whose client has left goes nowhere
 
 
 def test_a_job_of_before_any_worker_has_no_times_of_one() -> None:
@@ -104,7 +104,7 @@ def test_an_attempt_is_the_same_where_its_worker_comes_back() -> None:
     assert (there.attempt, there.state, there.accepted, there.prompt) == (3, JobState.RUNNING, True, 7)
     assert (there.next_seq, there.taken_seq, there.acked_seq) == (2, 1, 0)
     assert (list(there.untaken), there.untaken_tokens, there.tokens) == ([(1, 2)], 2, 3)
-    assert (there.silent, there.unsaid, there.size_bytes) == (2, 1, 99)
+    assert (there.silent, there.unsaid, there.size_bytes, there.accompanied) == (2, 1, 99, True)
     assert (there.stage, there.percent, there.began_at) == ("denoising", 40, 989.0)
     assert (there.since, there.last_progress_at, there.last_token_at) == (988.0, 994.0, 993.0)
 

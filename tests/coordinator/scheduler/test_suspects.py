@@ -28,6 +28,16 @@ class Engines:
             self.driver.submit(job, request=asked)
             self.see()
 
+    def give(self, job: str, there: "Engines") -> None:
+        """The job goes on in another cell, as it is."""
+        known = self.driver.dispatch.job(job)
+        assert known is not None
+        so_far, _ = self.driver.dispatch.release(job, self.driver.now)
+        assert so_far is not None
+        self.running.pop(job, None)
+        there.driver.out = there.driver.dispatch.submit(known.spec, there.driver.now, so_far)
+        there.see()
+
     def see(self) -> None:
         """Note what has just happened; what was placed is taken in."""
         for one in self.driver.all(Finished):
@@ -88,6 +98,19 @@ def test_an_innocent_that_was_in_both_engines_is_served_and_the_other_is_refused
         else:
             engines.serve("j2")
     assert engines.ended == {"j1": ErrorCode.POISON_REQUEST, "j2": None}
+
+
+def test_in_another_cell_they_are_kept_apart_as_well() -> None:
+    here, there = Engines("w1"), Engines("w2")
+    here.submit("j1", "j2")
+    here.die("j1")
+    here.die("j1")
+    here.give("j1", there)
+    here.give("j2", there)
+    assert set(there.running) == {"j1"}
+    there.serve("j1")
+    there.die("j2")
+    assert there.ended == {"j1": None, "j2": ErrorCode.POISON_REQUEST}
 
 
 def test_who_is_no_suspect_is_put_beside_one_on_its_last_trial() -> None:
