@@ -24,13 +24,12 @@ import uvloop
 from tools.bench.comparison import Row, as_json, row, table
 from tools.chaos import stamps
 from tools.chaos.client import Door
-from tools.chaos.cluster.load import Stream, load
+from tools.chaos.cluster.load import STREAMS, Stream, load
 from tools.cluster.network import Cluster, processor_s
 from tools.local_network import Network, until
 from tools.older_programs import checkout
 
-WORKERS, SLOTS, PACE_S = 4, 8, 0.05
-STREAMS = 24  # at once, fewer than there are slots
+WORKERS, SLOTS, PACE_S = 12, 8, 0.05
 THINKS_S = 2.0  # at most, between two questions
 ALONE, EVEN, SPLIT = "1 replica", "2 replicas", "edge and cell"
 

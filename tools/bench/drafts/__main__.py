@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
+from statistics import mean
 from tempfile import TemporaryDirectory
 
 from program.gguf import GgufError
@@ -106,15 +107,16 @@ def _possible(
     case: Case, spec: EngineSpec, numbers: dict[str, list[dict[str, float]]], said: Sequence[Sequence[Said]]
 ) -> list[comparison.Row]:
     """How much less of the processor a token takes than without guesses, beside what is possible with the text of these
-    answers and what steps cost here. Nothing of a prediction head, which costs besides."""
+    answers and what steps cost here at their depth. Nothing of a prediction head, which costs besides."""
     pairs = zip(numbers["without"], numbers["ours"], said, strict=True)
     counted = [(plain[PROCESSOR] / ours[PROCESSOR], words) for plain, ours, words in pairs if ours[PROCESSOR]]
     if spec.head or not counted:  # 0: within one tick
         return []
-    costs = step_costs.ask(spec, case.chats)
+    depth = int(mean(len(one.prompt) + len(one.answer) / 2 for words in said for one in words))
+    costs = step_costs.ask(spec, case.chats, depth)
     by_rows = {case.chats * (1 + count): cost for count, cost in costs.items()}
     if case.chats > 1:
-        by_rows[1] = step_costs.ask(spec, 1)[0]
+        by_rows[1] = step_costs.ask(spec, 1, depth)[0]
     if len(by_rows) < 2:
         return []
     cost, lengths = between(by_rows), [count for count in costs if count]

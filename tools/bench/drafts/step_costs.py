@@ -1,7 +1,7 @@
-"""`python -m tools.bench.drafts.step_costs STREAMS`: what steps with guesses cost here, in a process of its own.
+"""`python -m tools.bench.drafts.step_costs STREAMS DEPTH`: what steps with guesses cost here, in a process of its own.
 
 The EngineSpec comes as a line on stdin; milliseconds of the processor for a step of STREAMS streams with 0, 1, 2 ...
-guesses each go to stdout, as a line of JSON.
+guesses each, behind DEPTH tokens each, go to stdout, as a line of JSON.
 """
 
 import json
@@ -17,15 +17,15 @@ from worker.engine.pipe import TO_ENGINE
 from worker.engine.port import EngineSpec
 
 GUESSES = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24)  # of one stream
-DEPTH = 512  # tokens that a stream has before it is measured
 STEPS = 5
 PATIENCE_S = 300.0
 ROOT = Path(__file__).parents[3]
 
 
-def ask(spec: EngineSpec, streams: int) -> dict[int, float]:
-    """Run this file: milliseconds of the processor by the guesses of each stream. Raises BenchError."""
-    command = [sys.executable, "-m", "tools.bench.drafts.step_costs", str(streams)]
+def ask(spec: EngineSpec, streams: int, depth: int) -> dict[int, float]:
+    """Run this file: milliseconds of the processor by the guesses of each stream. `depth`: tokens that each has before
+    it is measured, as attention makes rows dearer the more there are. Raises BenchError."""
+    command = [sys.executable, "-m", "tools.bench.drafts.step_costs", str(streams), str(depth)]
     try:
         ended = subprocess.run(
             command, input=TO_ENGINE.encode(spec), capture_output=True, timeout=PATIENCE_S, cwd=ROOT, check=False
@@ -55,7 +55,7 @@ def main() -> None:
         return 1000 * (time.process_time() - began)
 
     room = max(1, (spec.batch if not spec.draft_rows else 1 + spec.draft_rows) // len(streams))
-    depth = min(DEPTH, spec.context - room - STEPS * len(GUESSES))
+    depth = min(int(sys.argv[2]), spec.context - room - STEPS * len(GUESSES))
     for begin in range(0, depth, room):
         step(begin, min(room, depth - begin))
     found = {}
