@@ -1,7 +1,7 @@
 """What happened, in order, and whether it may have happened. The checks know nothing of how the network works."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, fields
 from hashlib import sha256
 
@@ -150,7 +150,9 @@ class History:
 
     def _account(self, story: Story, limits: Limits, bound_s: float) -> Iterator[str]:
         _, how, event = story.ends[0]
-        if story.seconds > bound_s:
+        # A worker that says nothing of its speed may take long to look at pictures, and one that hangs looks the same.
+        sees = any(message.images for message in story.order.request.messages)
+        if story.seconds > bound_s + (limits.first_token_most_s if sees else 0.0):
             yield f"took {story.seconds:.0f} s"
         if event is None:
             return
@@ -213,12 +215,16 @@ class History:
             if times > 1:
                 yield f"{job}: token {position} was made {times} times"
 
-    def none_failed(self, but: frozenset[ErrorCode]) -> Iterator[str]:
+    def none_failed(self, but: frozenset[ErrorCode], tried: Container[str] = ()) -> Iterator[str]:
         """One slot behind a line that is cut every two seconds serves little: who waited as long as anybody may, and
-        for whom nothing had begun, is told so, by one of these errors."""
+        for whom nothing had begun, is told so, by one of these errors. `tried`: jobs that had all their attempts."""
         for job, story in self.stories.items():
             _, _, event = story.ends[0]
-            if isinstance(event, Failed) and (event.error.code not in but or event.report.attempts):
+            if (
+                job not in tried
+                and isinstance(event, Failed)
+                and (event.error.code not in but or event.report.attempts)
+            ):
                 yield f"{job}: failed: {event}"
 
 

@@ -123,7 +123,8 @@ def _outcome(world: World, nemesis: Nemesis, late: tuple[list[str], list[str]]) 
         violations += checks.violations(world)
     violations += world.patrons.violations(world.scenario.limits)
     if not violations and world.scenario.mode == "cuts":
-        violations += history.undisturbed() if world.kind != "cluster" else checks.harmless(history)
+        attempts = world.scenario.limits.attempts
+        violations += history.undisturbed() if world.kind != "cluster" else checks.harmless(history, attempts)
     if history.totals.violations and not any(machine.liar.ever for machine in world.machines):
         violations.append(f"{history.totals.violations} frames of honest workers were called violations")
     chats, makings = late

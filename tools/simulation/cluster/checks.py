@@ -24,10 +24,16 @@ def violations(world: World) -> Iterator[str]:
     yield from _nonsense(history)
 
 
-def harmless(history: History) -> Iterator[str]:
+def harmless(history: History, attempts: int) -> Iterator[str]:
     """Where lines, replicas and nodes of the bus ended, and nothing else went wrong, no job failed that had begun, and
-    no worker was blamed for anything."""
-    yield from history.none_failed(AT_THE_DOOR)
+    no worker was blamed for anything. But each attempt that its cell takes along counts as one, else a request that
+    kills replicas would kill them all: who lost all of them so fails (seed 2825)."""
+    lost, died = Counter[object](), set[object]()
+    for _, what, details in history.records:
+        if what == "noted" and details[0] == "lost its cell" and details[1]:
+            lost[details[2]] += 1
+            died |= {details[2]} if details[3] == "its cell is gone" else set()
+    yield from history.none_failed(AT_THE_DOOR, {str(job) for job in died if lost[job] >= attempts})
     for now, what, details in history.records:
         if what == "noted" and details[0] in BLAMED:
             yield f"{now:.3f}: {details[0]} {details[1:]}, and nothing was wrong with it"

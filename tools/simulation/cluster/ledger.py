@@ -50,6 +50,7 @@ class Ledger:
         self.away = False
         self._desks: list[Desk] = []
         self.owners: dict[str, str] = {}  # as whom each replica writes
+        self.edges: dict[str, str] = {}  # of each request: the replica that its client came to last
         self.unsure: set[str] = set()  # replicas that were taken for dead as they slept, or died with orders to write
 
     def close(self) -> None:
@@ -92,7 +93,8 @@ class Ledger:
             rows.setdefault(used.request or "", []).append(used)
         last = {job.partition(".")[0]: (job, story) for job, story in history.stories.items()}
         for request, (job, story) in last.items():
-            yield from _billed(job, story, rows.pop(request, []), job.rpartition(".")[2] in self.unsure)
+            edges = {job.rpartition(".")[2], self.edges.get(request)}
+            yield from _billed(job, story, rows.pop(request, []), not edges.isdisjoint(self.unsure))
         yield from (f"{request}: nobody asked for it, and it was paid" for request in rows)
 
 
@@ -132,6 +134,7 @@ class Desk:
 
     def open(self, name: str, job: ClientRequest, spec: JobSpec, instead_of: str | None) -> OpenBill:
         """Raises SupernetError, and what tells that it is paid for already."""
+        self.ledger.edges[name] = self.replica
         edge = None if instead_of is None else self.ledger.owners[instead_of]
         claim = Claim(spec.account, name, "", 0, 1, edge) if spec.stays else None
         return self.ledger.run(self.billing.open(name, job, self.ledger.principal(spec.account), claim, None))
