@@ -1,6 +1,7 @@
 """Models that any test may load, and what of a folder's tests is dear."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ settings.load_profile("untimed")
 
 # They need a llama.cpp with a GPU, which scripts/test_vulkan gives them: a tier of its own, counted by itself.
 collect_ignore = [] if "GGML_VK_VISIBLE_DEVICES" in os.environ else ["vulkan"]
+
+# A run in the background of a shell inherits that Ctrl-C is ignored, and so would the programs that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Programs that a test starts ask no hub but one that the test names.
 os.environ.setdefault("HF_ENDPOINT", "http://127.0.0.1:9")
