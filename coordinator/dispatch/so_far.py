@@ -117,7 +117,7 @@ class AttemptSoFar:
     progress_s: Age = 0.0
     token_s: Age | None = None
     began_s: Age | None = None
-    accompanied: bool = False
+    accompanied: bool = False  # as far as its edge knows: a cell of another replica does not tell it
 
     @classmethod
     def of(cls, lease: Lease, instance: str, now: float) -> "AttemptSoFar":

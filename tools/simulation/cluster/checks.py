@@ -32,7 +32,8 @@ def harmless(history: History, attempts: int) -> Iterator[str]:
     for _, what, details in history.records:
         if what == "noted" and details[0] == "lost its cell" and details[1]:
             lost[details[2]] += 1
-            died |= {details[2]} if details[3] == "its cell is gone" else set()
+            if details[3] == "its cell is gone":
+                died.add(details[2])
     yield from history.none_failed(AT_THE_DOOR, {str(job) for job in died if lost[job] >= attempts})
     for now, what, details in history.records:
         if what == "noted" and details[0] in BLAMED:

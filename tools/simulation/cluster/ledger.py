@@ -50,7 +50,7 @@ class Ledger:
         self.away = False
         self._desks: list[Desk] = []
         self.owners: dict[str, str] = {}  # as whom each replica writes
-        self.edges: dict[str, str] = {}  # of each request: the replica that its client came to last
+        self.edges: dict[str, str] = {}  # of each request: the replica that set its money aside last
         self.unsure: set[str] = set()  # replicas that were taken for dead as they slept, or died with orders to write
 
     def close(self) -> None:
@@ -134,10 +134,11 @@ class Desk:
 
     def open(self, name: str, job: ClientRequest, spec: JobSpec, instead_of: str | None) -> OpenBill:
         """Raises SupernetError, and what tells that it is paid for already."""
-        self.ledger.edges[name] = self.replica
         edge = None if instead_of is None else self.ledger.owners[instead_of]
         claim = Claim(spec.account, name, "", 0, 1, edge) if spec.stays else None
-        return self.ledger.run(self.billing.open(name, job, self.ledger.principal(spec.account), claim, None))
+        bill = self.ledger.run(self.billing.open(name, job, self.ledger.principal(spec.account), claim, None))
+        self.ledger.edges[name] = self.replica
+        return bill
 
     def look(self, progress: ProgressOf, now: float) -> None:
         self.billing.look(progress, now)
