@@ -151,7 +151,7 @@ class Network:
         picture = self._pictures.of(peer)
         offers = [kind.offer for stock in picture.models for kind in stock.kinds if kind.slots] if picture else []
         self._jobs.dispatch.expect(offers, now)
-        self._post.lanes.gone(peer)
+        self._post.gone(peer)
         self._pictures.drop(peer)
         self._presence.cell_gone(peer)
         self._gossip.gone(peer)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from coordinator.clock import now_ms
 from coordinator.store.advisory import Lock, free, wait
@@ -21,6 +21,8 @@ STILL = 6  # polls, one each BEAT_S seconds
 PURSES = 64
 KEPT_MS = 30 * 24 * 3600 * 1000  # rows of starts
 MOST_CLEANED = 1000
+# Asked in each transaction of a replica, so made once: to make it takes SQLAlchemy longer than its answer.
+_STATE = select(replicas.c.state).where(replicas.c.id == bindparam("owner"))
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,7 @@ def join(connection: Connection, name: str, before: Identity | None = None) -> I
 
 def lives(connection: Connection, identity: Identity) -> bool:
     """Whether nobody has taken this replica for dead."""
-    state = connection.execute(select(replicas.c.state).where(replicas.c.id == identity.owner)).scalar()
-    return bool(state == "up")
+    return bool(connection.execute(_STATE, {"owner": identity.owner}).scalar() == "up")
 
 
 def beat(connection: Connection, identity: Identity) -> None:

@@ -19,7 +19,7 @@ from coordinator.cluster.protocol.messages import (
     Attached,
     Cancel,
     Counted,
-    Event,
+    EventItem,
     HandedBack,
     Kept,
     No,
@@ -74,7 +74,7 @@ class Lodging:
     def pass_on(self, effects: Iterable[Effect], now: float) -> list[Out]:
         """What dispatch has just said: of other edges' jobs it becomes events, the rest stays as it is."""
         out: list[Out] = []
-        news: dict[ReplicaId, list[tuple[str, int, int, Event]]] = defaultdict(list)
+        news: dict[ReplicaId, list[EventItem]] = defaultdict(list)
         for effect in effects:
             if not isinstance(effect, JobEvent) or not (effect.job in self.lodgers or effect.job in self._stopping):
                 out.append(effect)
@@ -167,7 +167,7 @@ class Lodging:
 
     def _resync(self, edge: ReplicaId, resync: Resync, now: float) -> list[Out]:
         out = self._taken(edge, resync.taken, now)
-        still, unknown, again = list[tuple[str, int]](), list[tuple[str, int]](), list[tuple[str, int, int, Event]]()
+        still, unknown, again = list[tuple[str, int]](), list[tuple[str, int]](), list[EventItem]()
         for job, leg, wanted in resync.items:
             lodger = _current(self.lodgers, edge, job, leg)
             if lodger is None:
@@ -239,7 +239,7 @@ class Lodging:
 
     def edge_found(self, edge: ReplicaId) -> list[Out]:
         """It is there after all: it hears what it has missed."""
-        missed = list[tuple[str, int, int, Event]]()
+        missed = list[EventItem]()
         for job, lodger in self.lodgers.items():
             if lodger.edge == edge and lodger.lost_at is not None and not lodger.stays_alone:
                 lodger.lost_at = None

@@ -11,6 +11,7 @@ from coordinator.cluster.protocol.messages import (
     Accepted,
     Ended,
     Event,
+    EventItem,
     Events,
     HandedBack,
     Placed,
@@ -69,6 +70,6 @@ def waits(lodgers: Iterable[Lodger], dispatch: Dispatch) -> list[Tell]:
     return [Tell(edge, Waits(tuple(items))) for edge, items in told.items()]
 
 
-def events(edge: ReplicaId, items: Sequence[tuple[str, int, int, Event]]) -> list[Tell]:
+def events(edge: ReplicaId, items: Sequence[EventItem]) -> list[Tell]:
     """Events for an edge, in messages that are not too long."""
     return [Tell(edge, Events(tuple(items[at : at + MAX_EVENTS]))) for at in range(0, len(items), MAX_EVENTS)]

@@ -1,7 +1,7 @@
 """What a replica sends and what comes: messages on lanes and to all, questions and their answers, and in between the
 effects of dispatch, in the order in which things happened."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from coordinator.cluster.lanes.lanes import Lanes
@@ -9,11 +9,14 @@ from coordinator.cluster.protocol.codec import decode, encode
 from coordinator.cluster.protocol.effects import Ask, BusEffect, Flush, Publish, Reply
 from coordinator.cluster.protocol.envelope import Envelope, pack, unpack
 from coordinator.cluster.protocol.ids import ReplicaId
-from coordinator.cluster.protocol.messages import Events, Message
+from coordinator.cluster.protocol.messages import EventItem, Events, Message
 from coordinator.cluster.protocol.unreadable import Unreadable
 from coordinator.dispatch.effects import Effect
 from wire.messages import Delta
 
+# Events wait for the flush as they are, and are encoded together: of a message with one token, most of what its two
+# ends pay is for the message. One that cannot be read takes no more than this along.
+TOGETHER, TOGETHER_BYTES = 256, 64 * 1024
 MOST_ASKS = 4096  # questions that have no answer yet: of one more the answer is that there is none
 
 Then = Callable[[tuple[Message, ...], float], None]  # what an answer is for; an empty one: there was none
@@ -36,6 +39,7 @@ class Post:
         self.lanes = Lanes(me)
         self.unreadable = 0
         self._out: list[Effect | BusEffect] = []
+        self._events: dict[ReplicaId, list[EventItem]] = {}  # that go behind what is on the lane
         self._asked: dict[int, Then] = {}
         self._number = 0
         self._told: Flush | None = None  # that something waits on the lanes
@@ -50,7 +54,17 @@ class Post:
     def tell(self, to: ReplicaId, message: Message) -> bool:
         """Put a message on the lane to a replica. False: it is too long."""
         self._can_wait = self._can_wait and _goes_on(message)
+        if isinstance(message, Events):
+            self._events.setdefault(to, []).extend(message.items)
+            return True
+        self._send_events(to)
         return self.lanes.send(to, encode(message))
+
+    def _send_events(self, to: ReplicaId) -> None:
+        items = self._events.pop(to, ())
+        for at in range(0, len(items), TOGETHER):
+            for message in _encoded(items[at : at + TOGETHER]):
+                self.lanes.send(to, message)
 
     def tell_all(self, messages: Iterable[Message]) -> None:
         """Tell every other replica, now."""
@@ -74,15 +88,22 @@ class Post:
     def flush(self, now: float) -> None:
         """Send what waits on the lanes."""
         self._told, self._can_wait = None, True
+        for to in list(self._events):
+            self._send_events(to)
         self._out += self.lanes.flush(now)
 
     def collect(self) -> list[Effect | BusEffect]:
         """All that is to be done, in order."""
-        if self.lanes.filled and (self._told is None or (self._told.can_wait and not self._can_wait)):
+        if (self._events or self.lanes.filled) and (self._told is None or (self._told.can_wait and not self._can_wait)):
             self._told = Flush(self._can_wait)
             self._out.append(self._told)
         out, self._out = self._out, []
         return out
+
+    def gone(self, peer: ReplicaId) -> None:
+        """Nobody is there any more."""
+        self._events.pop(peer, None)
+        self.lanes.gone(peer)
 
     # ---- in ------------------------------------------------------------------------------------------------------
 
@@ -115,6 +136,17 @@ class Post:
 
     def _pack(self, messages: Iterable[bytes]) -> bytes:
         return pack(Envelope(self.me, tuple(messages)))
+
+
+def _encoded(items: Sequence[EventItem]) -> Iterator[bytes]:
+    """As few messages as may be."""
+    message = encode(Events(tuple(items)))
+    if len(message) <= TOGETHER_BYTES or len(items) == 1:
+        yield message
+    else:
+        half = len(items) // 2
+        yield from _encoded(items[:half])
+        yield from _encoded(items[half:])
 
 
 def _goes_on(message: Message) -> bool:

@@ -80,6 +80,7 @@ class HandedBack:
 # that another must have, so the first that fits is the right one.
 Event = Delta | Placed | Accepted | Ended | Progressed | Made | HandedBack
 AnEvent = Annotated[Event, Field(union_mode="left_to_right")]
+EventItem = tuple[Id, Leg, Count, AnEvent]  # (job, leg, number, event)
 Answer = Annotated[tuple[Placed | Accepted | Delta, ...], Field(max_length=MAX_EVENTS)]  # what a client has of a job
 
 
@@ -144,9 +145,9 @@ class Resync:
 
 @dataclass(frozen=True)
 class Events:
-    """What happened to jobs of one edge in one turn: (job, leg, number, event)."""
+    """What happened to jobs of one edge in one turn."""
 
-    items: Annotated[tuple[tuple[Id, Leg, Count, AnEvent], ...], Field(max_length=MAX_EVENTS)]
+    items: Annotated[tuple[EventItem, ...], Field(max_length=MAX_EVENTS)]
 
 
 @dataclass(frozen=True)

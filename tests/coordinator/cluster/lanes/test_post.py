@@ -2,13 +2,14 @@
 
 import pytest
 
-from coordinator.cluster.lanes.post import MOST_ASKS, Letter, Post
+from coordinator.cluster.lanes.post import MOST_ASKS, TOGETHER, TOGETHER_BYTES, Letter, Post
 from coordinator.cluster.protocol.codec import encode
 from coordinator.cluster.protocol.effects import Ask, BusEffect, Flush, Publish, Reply
 from coordinator.cluster.protocol.envelope import Envelope, pack
-from coordinator.cluster.protocol.messages import MAX_MESSAGE_BYTES, Event, Events, Message
+from coordinator.cluster.protocol.messages import MAX_MESSAGE_BYTES, Event, EventItem, Events, Message
 from coordinator.cluster.protocol.news import Gone, Looked, Ping, Pong, Revised
 from coordinator.dispatch.effects import Effect, Progressed, Queued
+from wire.chat import Content
 from wire.messages import Delta
 
 A, B = "0000000a", "0000000b"
@@ -42,6 +43,56 @@ def test_only_what_an_answer_goes_on_with_can_wait() -> None:
     post.flush(1.0)
     assert len(post.collect()) == 1
     assert tell(Progressed("job", "loading")) == [Flush()] and tell(later) == []
+
+
+def _token(seq: int, text: str = "a") -> EventItem:
+    return "job", 1, seq, Delta(job="job", attempt=1, seq=seq, tokens=(5,), parts=(Content(text=text),))
+
+
+def _read(post: Post) -> tuple[Message, ...]:
+    post.flush(1.0)
+    there, told = Post(B), post.collect()
+    letters = [there.read(sent.data) for sent in told if isinstance(sent, Publish)]
+    return tuple(message for letter in letters if letter is not None for message in letter.messages)
+
+
+def test_events_of_several_calls_are_one_message() -> None:
+    post = Post(A)
+    for seq in range(3):
+        post.tell(B, Events((_token(seq),)))
+    assert _read(post) == (Events((_token(0), _token(1), _token(2))),)
+    assert _read(post) == ()
+
+
+def test_events_keep_their_place_among_other_messages() -> None:
+    post = Post(A)
+    for message in (Ping(), Events((_token(0),)), Pong(), Events((_token(1),))):
+        post.tell(B, message)
+    assert _read(post) == (Ping(), Events((_token(0),)), Pong(), Events((_token(1),)))
+
+
+def test_large_events_do_not_take_others_along() -> None:
+    post = Post(A)
+    items = [_token(0), _token(1, "b" * TOGETHER_BYTES), _token(2), _token(3)]
+    for item in items:
+        post.tell(B, Events((item,)))
+    messages = _read(post)
+    assert len(messages) > 1 and Events((items[1],)) in messages
+    assert [item for message in messages if isinstance(message, Events) for item in message.items] == items
+
+
+def test_many_events_are_several_messages() -> None:
+    post = Post(A)
+    items = tuple(_token(seq) for seq in range(2 * TOGETHER + 1))
+    post.tell(B, Events(items))
+    assert _read(post) == (Events(items[:TOGETHER]), Events(items[TOGETHER:-1]), Events(items[-1:]))
+
+
+def test_who_is_gone_is_told_no_events() -> None:
+    post = Post(A)
+    post.tell(B, Events((_token(0),)))
+    post.gone(B)
+    assert _read(post) == () and post.collect() == []
 
 
 def test_what_all_are_told_goes_at_once_and_nothing_where_there_is_nothing() -> None:
