@@ -9,15 +9,29 @@ from coordinator.cluster.protocol.codec import decode, encode
 from coordinator.cluster.protocol.effects import Ask, BusEffect, Flush, Publish, Reply
 from coordinator.cluster.protocol.envelope import Envelope, pack, unpack
 from coordinator.cluster.protocol.ids import ReplicaId
-from coordinator.cluster.protocol.messages import EventItem, Events, Message
+from coordinator.cluster.protocol.messages import (
+    Accepted,
+    Counted,
+    EventItem,
+    Events,
+    Message,
+    Placed,
+    Release,
+    Still,
+    Taken,
+    Waits,
+)
 from coordinator.cluster.protocol.unreadable import Unreadable
-from coordinator.dispatch.effects import Effect
+from coordinator.dispatch.effects import Effect, Progressed
 from wire.messages import Delta
 
 # Events wait for the flush as they are, and are encoded together: of a message with one token, most of what its two
 # ends pay is for the message. One that cannot be read takes no more than this along.
 TOGETHER, TOGETHER_BYTES = 256, 64 * 1024
 MOST_ASKS = 4096  # questions that have no answer yet: of one more the answer is that there is none
+
+_STEPS = Placed, Accepted, Progressed
+_BOOKKEEPING = Taken, Counted, Release, Waits, Still
 
 Then = Callable[[tuple[Message, ...], float], None]  # what an answer is for; an empty one: there was none
 
@@ -53,7 +67,7 @@ class Post:
 
     def tell(self, to: ReplicaId, message: Message) -> bool:
         """Put a message on the lane to a replica. False: it is too long."""
-        self._can_wait = self._can_wait and _goes_on(message)
+        self._can_wait = self._can_wait and _can_wait(message)
         if isinstance(message, Events):
             self._events.setdefault(to, []).extend(message.items)
             return True
@@ -149,6 +163,9 @@ def _encoded(items: Sequence[EventItem]) -> Iterator[bytes]:
         yield from _encoded(items[half:])
 
 
-def _goes_on(message: Message) -> bool:
-    """Whether it brings no more than what answers go on with: who has begun to read misses no hundredth of a second."""
-    return isinstance(message, Events) and all(isinstance(event, Delta) and event.seq for *_, event in message.items)
+def _can_wait(message: Message) -> bool:
+    """Whether a hundredth of a second later will do: no client waits for it. Of events that is what answers go on with,
+    and who works at them; first tokens and ends go at once."""
+    if isinstance(message, Events):
+        return all((isinstance(event, Delta) and event.seq) or isinstance(event, _STEPS) for *_, event in message.items)
+    return isinstance(message, _BOOKKEEPING)

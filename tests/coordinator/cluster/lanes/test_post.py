@@ -6,7 +6,7 @@ from coordinator.cluster.lanes.post import MOST_ASKS, TOGETHER, TOGETHER_BYTES, 
 from coordinator.cluster.protocol.codec import encode
 from coordinator.cluster.protocol.effects import Ask, BusEffect, Flush, Publish, Reply
 from coordinator.cluster.protocol.envelope import Envelope, pack
-from coordinator.cluster.protocol.messages import MAX_MESSAGE_BYTES, Event, EventItem, Events, Message
+from coordinator.cluster.protocol.messages import MAX_MESSAGE_BYTES, Cancel, Event, EventItem, Events, Message, Taken
 from coordinator.cluster.protocol.news import Gone, Looked, Ping, Pong, Revised
 from coordinator.dispatch.effects import Effect, Progressed, Queued
 from wire.chat import Content
@@ -29,7 +29,7 @@ def test_what_is_put_on_lanes_waits_for_one_flush() -> None:
     assert post.collect() == [Flush()]
 
 
-def test_only_what_an_answer_goes_on_with_can_wait() -> None:
+def test_what_no_client_waits_for_can_wait() -> None:
     post = Post(A)
 
     def tell(*events: Event) -> list[Effect | BusEffect]:
@@ -42,7 +42,11 @@ def test_only_what_an_answer_goes_on_with_can_wait() -> None:
     assert tell(later) == tell(first) == []
     post.flush(1.0)
     assert len(post.collect()) == 1
-    assert tell(Progressed("job", "loading")) == [Flush()] and tell(later) == []
+    assert tell(Progressed("job", "loading")) == [Flush(can_wait=True)]
+    post.tell(B, Taken((("job", 1, 2, 1, 2),)))
+    assert post.collect() == []
+    post.tell(B, Cancel("job", 1))
+    assert post.collect() == [Flush()]
 
 
 def _token(seq: int, text: str = "a") -> EventItem:
