@@ -14,7 +14,7 @@ from coordinator.cluster.bus.port import Bus, Question
 from coordinator.cluster.protocol.effects import Ask, BusEffect, Flush, Publish, Reply, Reread, Shown
 from coordinator.dispatch.effects import Effect
 
-PAUSE_S = 0.01  # between two flushes that can wait: a wake-up here, at NATS and there costs more than a token or five
+PAUSE_S = 0.02  # between two flushes that can wait: a wake-up here, at NATS and there costs more than a token or five
 LAG_S = 1.0  # how late the loop runs is measured so often
 MOST_ASKS = 1024  # on their way; of more there is no answer
 MOST_QUESTIONS = 4096  # not answered yet; the oldest is forgotten, as whoever asked does not wait any more

@@ -164,7 +164,7 @@ def _encoded(items: Sequence[EventItem]) -> Iterator[bytes]:
 
 
 def _can_wait(message: Message) -> bool:
-    """Whether a hundredth of a second later will do: no client waits for it. Of events that is what answers go on with,
+    """Whether a moment later will do: no client waits for it. Of events that is what answers go on with,
     and who works at them; first tokens and ends go at once."""
     if isinstance(message, Events):
         return all((isinstance(event, Delta) and event.seq) or isinstance(event, _STEPS) for *_, event in message.items)
