@@ -153,14 +153,14 @@ class Post:
 
 
 def _encoded(items: Sequence[EventItem]) -> Iterator[bytes]:
-    """As few messages as may be."""
+    """In messages of about TOGETHER_BYTES at most, and a longer event alone."""
     message = encode(Events(tuple(items)))
     if len(message) <= TOGETHER_BYTES or len(items) == 1:
         yield message
-    else:
-        half = len(items) // 2
-        yield from _encoded(items[:half])
-        yield from _encoded(items[half:])
+        return
+    some = max(1, len(items) * TOGETHER_BYTES // len(message))
+    for at in range(0, len(items), some):
+        yield from _encoded(items[at : at + some])
 
 
 def _can_wait(message: Message) -> bool:
