@@ -196,10 +196,11 @@ class Engine:
         cluster one that had given something: the first token is waited for by what else its worker was given."""
         connection = self.process.connection
         whole = connection is not None and line == _line(self.process) and not connection.up.dead
-        of_cluster = self.process.world.kind == "cluster"
+        of_cluster, history = self.process.world.kind == "cluster", self.process.world.history
         for job in (job for name, job in self._jobs.items() if name in there and (job.emitted or not of_cluster)):
-            if whole and life == self._life and self.moods.hung and not job.paused and not job.cancelled:
-                self.process.world.history.note("stall missed", self.process.name, job.submit.job)
+            asked = job.submit.job.rpartition(".")[0] in history.stories  # a test of a worker has a longer time
+            if asked and whole and life == self._life and self.moods.hung and not job.paused and not job.cancelled:
+                history.note("stall missed", self.process.name, job.submit.job)
 
     def heal(self) -> None:
         self.moods = Moods(hung=self.moods.hung)

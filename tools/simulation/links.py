@@ -143,7 +143,7 @@ class Connection:
         pictures = self.process.world.pictures
         if pictures is None or len(frame) < LARGE:
             return 0.0
-        if not self.coordinator.wanted(self.session, frame):
+        if self.coordinator_open and not self.coordinator.wanted(self.session, frame):
             self._note("sent for nobody", self.session)
         return len(frame) / pictures.line_bytes_per_s
 

@@ -15,7 +15,6 @@ from coordinator.cluster.protocol.messages import (
     EventItem,
     Events,
     Message,
-    Placed,
     Release,
     Still,
     Taken,
@@ -30,7 +29,7 @@ from wire.messages import Delta
 TOGETHER, TOGETHER_BYTES = 256, 64 * 1024
 MOST_ASKS = 4096  # questions that have no answer yet: of one more the answer is that there is none
 
-_STEPS = Placed, Accepted, Progressed
+_STEPS = Accepted, Progressed
 _BOOKKEEPING = Taken, Counted, Release, Waits, Still
 
 Then = Callable[[tuple[Message, ...], float], None]  # what an answer is for; an empty one: there was none
@@ -164,8 +163,8 @@ def _encoded(items: Sequence[EventItem]) -> Iterator[bytes]:
 
 
 def _can_wait(message: Message) -> bool:
-    """Whether a moment later will do: no client waits for it. Of events that is what answers go on with,
-    and who works at them; first tokens and ends go at once."""
+    """Whether a moment later will do: no client waits for it. First tokens and ends go at once, and so does who was
+    given a job: should its cell die with that word, a request that kills engines may kill one more (seed 1506)."""
     if isinstance(message, Events):
         return all((isinstance(event, Delta) and event.seq) or isinstance(event, _STEPS) for *_, event in message.items)
     return isinstance(message, _BOOKKEEPING)

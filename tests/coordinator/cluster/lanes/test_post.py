@@ -6,9 +6,19 @@ from coordinator.cluster.lanes.post import MOST_ASKS, TOGETHER, TOGETHER_BYTES, 
 from coordinator.cluster.protocol.codec import encode
 from coordinator.cluster.protocol.effects import Ask, BusEffect, Flush, Publish, Reply
 from coordinator.cluster.protocol.envelope import Envelope, pack
-from coordinator.cluster.protocol.messages import MAX_MESSAGE_BYTES, Cancel, Event, EventItem, Events, Message, Taken
+from coordinator.cluster.protocol.messages import (
+    MAX_MESSAGE_BYTES,
+    Cancel,
+    Event,
+    EventItem,
+    Events,
+    Message,
+    Placed,
+    Taken,
+)
 from coordinator.cluster.protocol.news import Gone, Looked, Ping, Pong, Revised
 from coordinator.dispatch.effects import Effect, Progressed, Queued
+from coordinator.dispatch.so_far import Tried
 from wire.chat import Content
 from wire.messages import Delta
 
@@ -47,6 +57,9 @@ def test_what_no_client_waits_for_can_wait() -> None:
     assert post.collect() == []
     post.tell(B, Cancel("job", 1))
     assert post.collect() == [Flush()]
+    post.flush(1.0)
+    assert len(post.collect()) == 1
+    assert tell(Placed("worker", "1", 1, Tried())) == [Flush()], "its edge must know of it should this process die now"
 
 
 def _token(seq: int, text: str = "a") -> EventItem:
