@@ -16,6 +16,7 @@ from coordinator.cluster.protocol.messages import (
     Placed,
     Still,
     ToEdge,
+    Unheard,
     Unknown,
     Waits,
 )
@@ -67,7 +68,9 @@ def _current(table: Journeys, cell: ReplicaId, job: str, leg: int, now: float) -
     return journey
 
 
-def _event(table: Journeys, cell: ReplicaId, job: str, leg: int, number: int, event: Event, now: float) -> None:
+def _event(
+    table: Journeys, cell: ReplicaId, job: str, leg: int, number: int, event: Event | Unheard, now: float
+) -> None:
     journey = _current(table, cell, job, leg, now)
     if journey is None or number < journey.next:
         return
@@ -89,6 +92,9 @@ def _event(table: Journeys, cell: ReplicaId, job: str, leg: int, number: int, ev
             _ended(table, journey, event, now)
         case HandedBack():
             _handed_back(table, journey, event, now)
+        case Unheard():
+            if not event.passes:
+                legs.lose(table, journey, "its cell says what is not understood here", now)
 
 
 def _booked(

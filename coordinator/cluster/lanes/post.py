@@ -152,12 +152,13 @@ class Post:
 
 
 def _encoded(items: Sequence[EventItem]) -> Iterator[bytes]:
-    """In messages of about TOGETHER_BYTES at most, and a longer event alone."""
+    """In messages of about TOGETHER_BYTES at most, and a longer event alone. At least halved each time: beside one long
+    event, all others would else be encoded anew for every few that are split off."""
     message = encode(Events(tuple(items)))
     if len(message) <= TOGETHER_BYTES or len(items) == 1:
         yield message
         return
-    some = max(1, len(items) * TOGETHER_BYTES // len(message))
+    some = max(1, min(len(items) // 2, len(items) * TOGETHER_BYTES // len(message)))
     for at in range(0, len(items), some):
         yield from _encoded(items[at : at + some])
 

@@ -76,10 +76,18 @@ class HandedBack:
     to: ReplicaId | None = None
 
 
+@dataclass(frozen=True)
+class Unheard:
+    """What is none of the others, of a later version or broken: it takes no other event along. A new kind
+    that may be passed over where it is not known says `passes`; without any other the job cannot go on there."""
+
+    passes: bool = False
+
+
 # A Delta is something new for the client, in its worker's words. Which kind an event is, its fields say: none has all
-# that another must have, so the first that fits is the right one.
+# that another must have, so the first that fits is the right one, and the last one always does.
 Event = Delta | Placed | Accepted | Ended | Progressed | Made | HandedBack
-AnEvent = Annotated[Event, Field(union_mode="left_to_right")]
+AnEvent = Annotated[Event | Unheard, Field(union_mode="left_to_right")]
 EventItem = tuple[Id, Leg, Count, AnEvent]  # (job, leg, number, event)
 Answer = Annotated[tuple[Placed | Accepted | Delta, ...], Field(max_length=MAX_EVENTS)]  # what a client has of a job
 

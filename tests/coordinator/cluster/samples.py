@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 from coordinator.cluster.edge.itinerary import Itinerary
 from coordinator.cluster.protocol.errands import Route, Tell
-from coordinator.cluster.protocol.messages import Accepted, Event, Events, Placed
+from coordinator.cluster.protocol.messages import Accepted, Event, Events, Placed, Unheard
 from coordinator.dispatch.so_far import Tried
 from coordinator.scheduler.state import JobSpec, Limits
 from wire.chat import ChatRequest, Content, Message, Part
@@ -42,7 +42,7 @@ class Edge:
     def job(self) -> Any:
         return self.itinerary.jobs[JOB].job
 
-    def hears(self, *events: Event, cell: str = CELL, leg: int = 1, number: int | None = None) -> None:
+    def hears(self, *events: Event | Unheard, cell: str = CELL, leg: int = 1, number: int | None = None) -> None:
         """The next events of the leg, or from this number on."""
         at = self.number if number is None else number
         self.number = at + len(events)

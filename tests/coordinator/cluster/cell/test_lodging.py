@@ -23,6 +23,7 @@ from coordinator.cluster.protocol.messages import (
     Still,
     Submit,
     Taken,
+    Unheard,
     Unknown,
     Waits,
 )
@@ -74,7 +75,7 @@ class Cell(Driver):
             if isinstance(one, Tell) and one.to == edge and isinstance(one.message, kind)
         ]
 
-    def events(self, edge: ReplicaId = EDGE) -> list[Event]:
+    def events(self, edge: ReplicaId = EDGE) -> list[Event | Unheard]:
         return [event for message in self.messages(Events, edge) for _, _, _, event in message.items]
 
     def numbers(self, edge: ReplicaId = EDGE) -> list[tuple[int, int]]:

@@ -21,6 +21,7 @@ from coordinator.cluster.protocol.messages import (
     Still,
     Submit,
     Taken,
+    Unheard,
     Unknown,
     Waits,
 )
@@ -234,6 +235,15 @@ def test_what_was_tried_is_known_when_the_cell_dies() -> None:
 def test_a_cell_that_does_not_answer_loses_the_job() -> None:
     edge = Edge()
     edge.passes(SILENT_S)
+    assert edge.routes() == [Route(JOB, CELL)] and edge.told(Release) == [Release(((JOB, 1),))]
+
+
+def test_an_event_that_is_not_known_here_loses_the_job_unless_it_may_be_passed_over() -> None:
+    edge = Edge()
+    edge.streams("a")
+    edge.hears(Unheard(passes=True), delta("b", 1))
+    assert text(edge) == "b" and not edge.routes()
+    edge.hears(Unheard())
     assert edge.routes() == [Route(JOB, CELL)] and edge.told(Release) == [Release(((JOB, 1),))]
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from coordinator.cluster.lanes import post as posts
 from coordinator.cluster.lanes.post import MOST_ASKS, TOGETHER, TOGETHER_BYTES, Letter, Post
 from coordinator.cluster.protocol.codec import encode
 from coordinator.cluster.protocol.effects import Ask, BusEffect, Flush, Publish, Reply
@@ -96,6 +97,20 @@ def test_large_events_do_not_take_others_along() -> None:
     messages = _read(post)
     assert len(messages) > 1 and Events((items[1],)) in messages
     assert [item for message in messages if isinstance(message, Events) for item in message.items] == items
+
+
+def test_a_long_event_has_others_encoded_anew_a_few_times_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded = list[bytes]()
+
+    def counted(message: Message) -> bytes:
+        encoded.append(encode(message))
+        return encoded[-1]
+
+    monkeypatch.setattr(posts, "encode", counted)
+    post = Post(A)
+    post.tell(B, Events((_token(0, "b" * TOGETHER_BYTES), *(_token(seq) for seq in range(1, TOGETHER)))))
+    _read(post)
+    assert sum(map(len, encoded)) < 16 * TOGETHER_BYTES
 
 
 def test_many_events_are_several_messages() -> None:

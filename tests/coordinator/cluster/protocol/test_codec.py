@@ -164,15 +164,38 @@ def changed(place: int, value: Any) -> list[Any]:
         changed(1, 0),
         changed(2, -1),
         changed(3, 7),
-        changed(3, {}),
-        changed(3, {"attempt": 0}),
-        *(changed(3, STEP[3] | wrong) for wrong in ({"attempt": 0}, {"seq": -1}, {"tokens": [2**31]})),
-        *(changed(3, STEP[3] | wrong) for wrong in ({"tokens": [5] * 8193}, {"parts": [{"type": "x", "text": "x"}]})),
     ],
 )
 def test_what_is_no_event_is_one_error(item: Any) -> None:
     with pytest.raises(Unreadable):
         codec.decode(b"Events\n" + json.dumps({"items": [STEP, item]}).encode())
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"attempt": 0},
+        *(STEP[3] | wrong for wrong in ({"attempt": 0}, {"seq": -1}, {"tokens": [2**31]})),
+        *(STEP[3] | wrong for wrong in ({"tokens": [5] * 8193}, {"parts": [{"type": "x", "text": "x"}]})),
+        {
+            "kind": "failed",
+            "attempts": 1,
+            "usage": {"prompt": 1, "completion": 1},
+            "error": ["a new one", "x", None, None],
+        },
+    ],
+)
+def test_an_event_that_nobody_knows_takes_no_other_along(event: Any) -> None:
+    read = codec.decode(b"Events\n" + json.dumps({"items": [STEP, changed(3, event), STEP]}).encode())
+    assert isinstance(read, messages.Events)
+    assert [type(one) for *_, one in read.items] == [Delta, messages.Unheard, Delta]
+
+
+def test_a_new_kind_of_event_says_whether_it_may_be_passed_over() -> None:
+    news = {"mood": "fine", "passes": True}
+    read = codec.decode(b"Events\n" + json.dumps({"items": [changed(3, news)]}).encode())
+    assert read == messages.Events((("j", 1, 0, messages.Unheard(passes=True)),))
 
 
 def test_nor_are_too_many() -> None:
