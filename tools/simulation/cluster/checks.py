@@ -46,15 +46,19 @@ def silences(history: History) -> int:
 
 
 def unheard_crashes(history: History) -> int:
-    """Engines that died of a job while their worker was at another replica than the one that had given it the job: it
-    had been told to stop, and that word was on its way (seed 1423)."""
+    """Engines that died of a job while their worker was at another replica than the one that had given it the job, or
+    when that one had given the job up: it had been told to stop, and that word was on its way (seeds 1423, 84)."""
     at, given, unheard = dict[object, object](), dict[str, object](), 0
+    last = dict[object, str]()  # the newest attempt of each job
     for _, what, details in history.records:
         match what, details:
             case "noted", ("worker joined", worker, *_, where):
                 at[worker] = where
             case "placed", (job, _, attempt, where):
-                given[f"{job}.{attempt}"] = where
+                last[job] = f"{job}.{attempt}"
+                given[last[job]] = where
+            case "noted", ("moved", _, job, *_) if job in last:
+                given[last[job]] = "nobody"
             case "kept", (job, attempt):
                 given.pop(f"{job}.{attempt}", None)  # it goes on there, and its end is heard there
             case "poisoned", (process, attempt):
