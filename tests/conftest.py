@@ -75,6 +75,13 @@ def tiny_mtp() -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_copies() -> Path:
+    """A hybrid, trained weights: it repeats the text in its prompt and changes one line. tools/train_tiny/copying made
+    it, on random tokens."""
+    return TINY_MODELS / "tiny-qwen35-copies.gguf"
+
+
+@pytest.fixture(scope="session")
 def tiny_sight() -> tuple[Path, Path]:
     """A hybrid and its projector, trained weights both: it names the shape on a picture, and its colour.
 

@@ -22,6 +22,7 @@ from tools.bench.drafts.stretched import write_stretched
 from tools.bench.engine.llama_server import peer
 from tools.bench.engine.ours import Ours, ours, planned
 from tools.bench.engine.sides import BenchError, Shape, Side
+from tools.tiny_models.make import HERE
 from wire.errors import SupernetError
 from worker.bindings.vocab import Vocab
 from worker.engine.port import EngineSpec
@@ -29,6 +30,7 @@ from worker.planning.plan import PlanError
 
 PAIRS = 5
 WARM_UP = 64  # tokens
+STRETCHED = {"head": HERE / "tiny-qwen35-mtp.gguf", "copies": HERE / "tiny-qwen35-copies.gguf"}  # tiny ones, made slow
 
 
 @dataclass(frozen=True)
@@ -128,10 +130,10 @@ def _possible(
 async def run(cases: Sequence[Case], options: Options) -> list[comparison.Row]:
     rows: list[comparison.Row] = []
     with TemporaryDirectory() as folder:
-        stretched = Path(folder) / "stretched.gguf"
-        if any(case.model == "head" for case in cases):
-            write_stretched(stretched)
-        models = {"dense": options.model, "hybrid": options.hybrid, "head": stretched}
+        models = {"dense": options.model, "hybrid": options.hybrid}
+        for kind in STRETCHED.keys() & {case.model for case in cases}:
+            models[kind] = slow = Path(folder) / STRETCHED[kind].name
+            write_stretched(slow, STRETCHED[kind])
         for case in cases:
             model = models[case.model]
             if model is None:
@@ -152,7 +154,7 @@ def parser() -> argparse.ArgumentParser:
         help="of its guesses (default: its best, searched)",
     )
     made.add_argument("--model", type=Path, help="GGUF (default: SmolLM2 of the demo)")
-    made.add_argument("--hybrid", type=Path, help="GGUF of the Qwen3.5 or 3.6 kind, for the hybrid cases")
+    made.add_argument("--hybrid", type=Path, help="GGUF of the Qwen3.5 or 3.6 kind, for the case of prose")
     made.add_argument("--pairs", type=int, default=PAIRS, help=f"runs of each side (default {PAIRS})")
     made.add_argument(
         "--case", action="append", choices=[case.name for case in CASES], help="only this; can be repeated"

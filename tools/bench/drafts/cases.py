@@ -1,5 +1,5 @@
-"""What is asked: answers that copy a file out of the prompt, answers to random words, which copy nothing, and what a
-model with a prediction head was trained to answer."""
+"""What is asked: answers that copy a file out of the prompt, answers to random words, which copy nothing, and what
+models were trained to answer: one to repeat and edit what it is shown, one with a prediction head."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -13,6 +13,7 @@ from tools.bench.engine.cases import Numbers, steady
 from tools.bench.engine.sides import Ask, BenchError, Side, ends
 from tools.bench.engine.texts import Texts
 from tools.train_tiny.chats import chat, text
+from tools.train_tiny.copying.texts import FILE, JSON, Task
 from worker.bindings.vocab import Vocab
 
 ROUNDS, ANSWER = 24, "<|im_start|>assistant\n"
@@ -46,6 +47,16 @@ def copying(vocab: Vocab, run: int, chat: int, most: int) -> Ask:
 def prose(vocab: Vocab, run: int, chat: int, most: int) -> Ask:
     texts = Texts(vocab, 100 * run + chat)
     return texts.chat(texts.message("user", texts.words(24)), most=most)
+
+
+def copied(task: Task) -> Callable[[Vocab, int, int, int], Ask]:
+    """What the model that copies knows by heart, in each run. It ends its answer."""
+
+    def ask(vocab: Vocab, _run: int, _number: int, most: int) -> Ask:
+        prompt = task.tokens(vocab)
+        return Ask(prompt, most, (len(prompt) - 1,), ends=True)
+
+    return ask
 
 
 @cache
@@ -121,7 +132,8 @@ CASES = (
     Case("copy, 4 chats", 4, 2048, 128, copying),
     Case("prose, 1 chat", 1, 1024, 128, prose),
     Case("prose, 16 chats", 16, 512, 48, prose),
-    Case("copy, 1 chat, hybrid", 1, 2048, 256, copying, model="hybrid"),
+    Case("copy, 1 chat, hybrid", 1, 4096, 2000, copied(FILE), model="copies"),
+    Case("copy JSON, 1 chat, hybrid", 1, 4096, 2000, copied(JSON), model="copies"),
     Case("prose, 1 chat, hybrid", 1, 1024, 128, prose, model="hybrid"),
     Case("own head, 1 chat", 1, 1024, 64, trained(0.0), model="head", rounds=ROUNDS),
     Case("own head, 1 chat, drawn", 1, 1024, 64, trained(1.0), model="head", rounds=ROUNDS),
