@@ -13,7 +13,7 @@ from tools.bench.engine.cases import Numbers, steady
 from tools.bench.engine.sides import Ask, BenchError, Side, ends
 from tools.bench.engine.texts import Texts
 from tools.train_tiny.chats import chat, text
-from tools.train_tiny.copying.texts import FILE, JSON, Task
+from tools.train_tiny.copying.texts import FILE, JSON, Task, marked
 from worker.bindings.vocab import Vocab
 
 ROUNDS, ANSWER = 24, "<|im_start|>assistant\n"
@@ -69,7 +69,7 @@ def trained(temperature: float) -> Callable[[Vocab, int, int, int], Ask]:
     """Questions of the kind that the model with a head was trained on, and these very ones not."""
 
     def ask(vocab: Vocab, run: int, number: int, most: int) -> Ask:
-        prompt = tuple(vocab.tokenize(_talks()[(run * ROUNDS + number) % len(_talks())]))
+        prompt = marked(vocab, _talks()[(run * ROUNDS + number) % len(_talks())])
         return Ask(prompt, most, (len(prompt) - 1,), temperature=temperature, ends=True)
 
     return ask

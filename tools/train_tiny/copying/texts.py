@@ -25,10 +25,14 @@ class Task(NamedTuple):
         return f"{changed}{USER}{self.text}{END}{ANSWER}"
 
     def tokens(self, vocab: Vocab) -> tuple[int, ...]:
-        """The prompt. A vocabulary of llama.cpp takes marks for text, so they are put between what it makes of that."""
-        parts = re.split(r"(<\|im_\w+\|>)", self.prompt)
-        each = ([vocab.special[part]] if part in vocab.special else vocab.tokenize(part) for part in parts)
-        return tuple(token for tokens in each for token in tokens)
+        return marked(vocab, self.prompt)
+
+
+def marked(vocab: Vocab, text: str) -> tuple[int, ...]:
+    """Tokens of a chat as its template writes it. `Vocab.tokenize` takes marks for text, so they are put in between."""
+    parts = re.split(f"({'|'.join(map(re.escape, sorted(vocab.special, key=len, reverse=True)))})", text)
+    each = ([vocab.special[part]] if part in vocab.special else vocab.tokenize(part) for part in parts)
+    return tuple(token for tokens in each for token in tokens)
 
 
 def _names(rng: Random, count: int) -> list[str]:
