@@ -77,7 +77,7 @@ def tiny_mtp() -> Path:
 @pytest.fixture(scope="session")
 def tiny_copies() -> Path:
     """A hybrid, trained weights: it repeats the text in its prompt and changes one line. tools/train_tiny/copying made
-    it, on random tokens."""
+    it; the two texts of the bench it knows by heart."""
     return TINY_MODELS / "tiny-qwen35-copies.gguf"
 
 

@@ -29,6 +29,7 @@ from wire.messages import Delta
 TOGETHER, TOGETHER_BYTES = 256, 64 * 1024
 MOST_ASKS = 4096  # questions that have no answer yet: of one more the answer is that there is none
 
+# What can wait a moment: events that only say how far a job is, and what edge and cell keep of it.
 _STEPS = Accepted, Progressed
 _BOOKKEEPING = Taken, Counted, Release, Waits, Still
 

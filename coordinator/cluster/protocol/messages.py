@@ -78,8 +78,8 @@ class HandedBack:
 
 @dataclass(frozen=True)
 class Unheard:
-    """What is none of the others, of a later version or broken: it takes no other event along. A new kind
-    that may be passed over where it is not known says `passes`; without any other the job cannot go on there."""
+    """What is none of the others, of a later version or broken: it takes no other event along. A new kind that
+    may be passed over where it is not known says `passes`; without any other the job cannot go on there."""
 
     passes: bool = False
 

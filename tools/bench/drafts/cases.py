@@ -13,10 +13,10 @@ from tools.bench.engine.cases import Numbers, steady
 from tools.bench.engine.sides import Ask, BenchError, Side, ends
 from tools.bench.engine.texts import Texts
 from tools.train_tiny.chats import chat, text
-from tools.train_tiny.copying.texts import FILE, JSON, Task, marked
+from tools.train_tiny.copying.texts import ANSWER, FILE, JSON, Task, marked
 from worker.bindings.vocab import Vocab
 
-ROUNDS, ANSWER = 24, "<|im_start|>assistant\n"
+ROUNDS = 24
 FILE_CHARS, BEGUN_CHARS = 2500, 400
 _FILES = sorted((Path(__file__).parents[3] / "worker" / "chat").glob("*.py"))  # to copy: small models know such
 CODE = [file for file in _FILES if file.stat().st_size > FILE_CHARS]
