@@ -58,6 +58,7 @@ class Server(uvicorn.Server):
         self._started = started
         self.draining = False
         self.starts_anew = False
+        self._was_drained = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.draining:
@@ -86,7 +87,10 @@ class Server(uvicorn.Server):
         self._started()
 
     async def on_tick(self, counter: int) -> bool:
-        return await super().on_tick(counter) or self._hub.drained.is_set()
+        """End a tick, of 0.1 s, after the drain has: uvicorn closes workers' sockets with what waits to be written, and
+        that is where they are sent."""
+        was, self._was_drained = self._was_drained, self._hub.drained.is_set()
+        return await super().on_tick(counter) or was
 
 
 def listen(config: Config) -> socket.socket:

@@ -204,7 +204,7 @@ class Intake:
             name=bill.name,
             created=int(time.time()),
             job=job,
-            answers=answers or self.hub.submit(specs, ended),
+            answers=answers or self.hub.submit(specs, ended, part=name is not None),
             silence_s=silence_s(timeout_s),
             quote=bill.quote,
             limits=reservation.limits,

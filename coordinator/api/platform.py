@@ -178,8 +178,9 @@ class _Request:
         job, run = self._job, self._admitted.run
         apart = job.platform.pictures.tools if job.platform.pictures is not None else ()
         course, names = Course(self._name, job.request, apart), frozenset(job.platform.declared)
-        note = None if run is None else partial(self._note, run)
-        return Rounds(course, first, names, self.costs, self.ask, self.run, note)
+        note, hub = None if run is None else partial(self._note, run), self._tools.intake.hub
+        hub.requests.add(self)
+        return Rounds(course, first, names, self.costs, self.ask, self.run, partial(hub.requests.discard, self), note)
 
     def _note(self, run: Run, standing: Standing) -> None:
         self._tools.intake.idempotency.mark(run, write(standing))

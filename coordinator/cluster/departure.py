@@ -38,17 +38,19 @@ class Departure:
         if self.began is None:
             self.began, self._until, self._moved_at = now, now + within_s, now + NOTICE_S
 
-    def is_closed(self, now: float) -> bool:
-        """Whether new jobs are turned away."""
-        return self.began is not None and now >= min(self.began + NOTICE_S, self._until)
+    def is_closed(self, now: float, part: bool = False) -> bool:
+        """Whether new jobs are turned away. `part`: those of requests that are being answered."""
+        if self.began is None:
+            return False
+        return now >= (self._until if part else min(self.began + NOTICE_S, self._until))
 
-    def is_over(self, jobs: int, alone: bool, now: float) -> bool:
-        """Whether the process may end. `jobs`: of our clients, and of others in this cell. `alone`: no other cell takes
-        workers."""
+    def is_over(self, left: int, alone: bool, now: float) -> bool:
+        """Whether the process may end. `left`: requests of our clients, and jobs of theirs and of others. `alone`: no
+        other cell takes workers."""
         if self.began is None or now >= self._until:
             return self.began is not None
         sent = all(worker.moved or not worker.connected for worker in self._dispatch.workers)
-        return self.is_closed(now) and not jobs and (alone or sent)
+        return self.is_closed(now) and not left and (alone or sent)
 
     def move(self, alone: bool, now: float) -> list[Effect]:
         """Send the next workers away, one every MOVE_EACH_S since the last time."""

@@ -65,6 +65,7 @@ class Replica(Prospect):
         self.jobs.is_dark = self.network.peers.is_dark
         self.arrivals.who_has = self.network.peers.who_has
         self.departure = Departure(self.dispatch, self.arrivals.age_s)
+        self.requests = self.dispatch.requests  # of our clients
         self.lag_s = 0.0  # how late the shell's loop runs, by its own measure
         self.catalog = ""  # its fingerprint
         self._now = 0.0
@@ -89,9 +90,9 @@ class Replica(Prospect):
 
     # ---- clients -------------------------------------------------------------------------------------------------
 
-    def submit(self, spec: JobSpec, now: float) -> list[AnyEffect]:
-        """A new job of a client of ours: to whichever cell would have it done soonest."""
-        if self.departure.is_closed(now):
+    def submit(self, spec: JobSpec, now: float, part: bool = False) -> list[AnyEffect]:
+        """A new job of a client of ours: to whichever cell would have it done soonest. `part`: as dispatch's."""
+        if self.departure.is_closed(now, part):
             self.post.emit([Failed(spec.id, shutting_down(RESTARTS), report(Job(spec, now, now), now))])
         else:
             self.jobs.submit(spec, now)
@@ -145,7 +146,8 @@ class Replica(Prospect):
         self.network.tick(now)
         others = [one.workers for _, one in self.pictures.cells(now)]
         jobs.dispatched([*self.departure.move(not others, now), *self.departure.level(others, now)], now)
-        if self.departure.is_over(len(jobs.itinerary.jobs) + self.dispatch.running(), not others, now):
+        left = len(self.requests) + len(jobs.itinerary.jobs) + self.dispatch.running()
+        if self.departure.is_over(left, not others, now):
             jobs.carry(jobs.itinerary.end(shutting_down(RESTARTS), now), now)
             jobs.dispatched(self.dispatch.drain(0.0, now), now)
         self.post.tell_all(self.gossip.due(now))

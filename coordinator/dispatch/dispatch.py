@@ -46,6 +46,9 @@ class Dispatch(Outlook):
     def __init__(self, limits: Limits | None = None, replica: str = "") -> None:
         self.limits = limits or Limits()
         self._state = State(self.limits, replica)
+        # Those of clients that are being answered; the caller adds them and takes them out. Until there is none a drain
+        # is not over.
+        self.requests = self._state.requests
         self.learned = Learned(self._state)
         self.orders = orders.Orders(self._state)
         self.catalog = catalog_changes.CatalogChanges(self._state)
@@ -124,13 +127,14 @@ class Dispatch(Outlook):
 
     # ---- clients -------------------------------------------------------------------------------------------------
 
-    def submit(self, spec: JobSpec, now: float, so_far: SoFar | None = None) -> list[Effect]:
+    def submit(self, spec: JobSpec, now: float, so_far: SoFar | None = None, part: bool = False) -> list[Effect]:
         """A new job: placed at once, queued, or failed with a reason that says when to come back. `spec.id` must be
-        new. `so_far`: of one that was in another cell; it goes on from there, and was let in before."""
+        new. `so_far`: of one that was in another cell; it goes on from there, and was let in before. `part`: of a
+        request that is being answered, which goes on although no more requests are taken."""
         state = self._state
         state.counters.submitted += so_far is None
         job = takeover.begin(state, spec, so_far, now)
-        error = unservable.why(state, job, now)
+        error = unservable.why(state, job, now, part)
         if error is not None:
             handback.give_or_fail(state, job, error, now)
             return state.flush()
@@ -219,6 +223,6 @@ class Dispatch(Outlook):
         return state.flush()
 
     def drain(self, within_s: float, now: float) -> list[Effect]:
-        """Take no more jobs; once the last has ended, or after `within_s` seconds, send the workers away."""
+        """Take no more requests; once the last is answered, or after `within_s` seconds, send the workers away."""
         drain.begin(self._state, within_s, now)
         return self._state.flush()

@@ -34,6 +34,7 @@ class State:
     test_numbers: Iterator[int] = field(default_factory=lambda: count(1))  # of the tests in health_check.py
     drain_until: float | None = None  # no more jobs are taken; None: they are
     drained: bool = False
+    requests: set[object] = field(default_factory=set)  # of clients: another job may follow those that have ended
     orders: dict[str, WorkerOrder] = field(default_factory=dict)  # the operator's, by worker
     leaving: set[str] = field(default_factory=set)  # the keys of those that were sent away
 

@@ -1,4 +1,7 @@
-"""The end of the process: no more jobs, and when the last has ended the workers are sent away."""
+"""The end of the process: no more requests, and when the last is answered the workers are sent away.
+
+A request can have several jobs, one behind another: between two rounds of a chat whose tools run here it has none.
+"""
 
 from coordinator.dispatch import ends
 from coordinator.dispatch.dispatch_state import State
@@ -12,15 +15,15 @@ MOVE_EACH_S, MOVE_SPREAD_S = 0.02, 10.0  # workers come back one after another, 
 
 
 def begin(state: State, within_s: float, now: float) -> None:
-    """Take no more jobs, and give those that run `within_s` seconds. Beginning twice changes nothing."""
+    """Take no more requests, and give those that run `within_s` seconds. Beginning twice changes nothing."""
     if state.drain_until is None:
         state.drain_until = now + within_s
     step(state, now)
 
 
 def step(state: State, now: float) -> None:
-    """Send the workers away once no job is left or the time is up."""
-    if state.drain_until is None or state.drained or (state.jobs and now < state.drain_until):
+    """Send the workers away once no request is left or the time is up."""
+    if state.drain_until is None or state.drained or ((state.jobs or state.requests) and now < state.drain_until):
         return
     state.drained = True
     for job in list(state.jobs.values()):

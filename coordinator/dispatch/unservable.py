@@ -10,10 +10,10 @@ NO_WORKER_RETRY_S = 10.0
 MOST_REASONS = 3
 
 
-def why(state: State, job: Job, now: float) -> SupernetError | None:
-    """What the client is told; None: some worker can serve the job."""
+def why(state: State, job: Job, now: float, part: bool = False) -> SupernetError | None:
+    """What the client is told; None: some worker can serve the job. `part`: as Dispatch.submit has it."""
     model = job.spec.model
-    if state.drain_until is not None:
+    if state.drained or (state.drain_until is not None and not part):
         return drain.shutting_down("the coordinator is about to restart: try again in a moment")
     if not candidates.servable(state.fleet, model, now, job.work):
         state.counters.refused_no_worker += 1

@@ -14,6 +14,8 @@ from wire.errors import SupernetError
 class JobControl(Protocol):
     """What a client's request may ask of the hub."""
 
+    requests: set[object]
+
     def now(self) -> float: ...
 
     def acknowledged(self, delivered: Deliver) -> None: ...
@@ -77,9 +79,10 @@ class Answers:
         return max((position for job in self.jobs if (position := self._hub.queue_position(job))), default=None)
 
     def cancel(self) -> None:
-        """The client has left. Jobs that have ended are not touched."""
+        """The client has left, or has all of it. Jobs that have ended are not touched."""
         for job in list(self.open):
             self._hub.cancel(job)
+        self._hub.requests.discard(self)
 
     # ---- for the hub ---------------------------------------------------------------------------------------------
 

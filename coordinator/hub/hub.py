@@ -36,15 +36,14 @@ from coordinator.hub.answers import Answers
 from coordinator.hub.buffers import Outbox
 from coordinator.hub.clock import TICK_S, Clock
 from coordinator.hub.log_bounds import LogBounds
+from coordinator.hub.log_lines import note
 from coordinator.scheduler.state import JobSpec, Limits, Peer
 from coordinator.telemetry.tracing import Tracing
-from program.printable import printable
 from wire.errors import CLOSE_UNAUTHORIZED, ErrorCode, SupernetError
 from wire.messages import Error, Hello, ToCoordinator, ToWorker
 
 log = logging.getLogger("supernet.hub")
 
-LOGGED_CHARS = 300  # of a detail
 SLOW_CLIENT_S = 30.0
 CLOSE_TOO_SLOW = 1013
 ENDED = "the key has been revoked or disabled, or has expired"
@@ -85,6 +84,7 @@ class Hub:
     ) -> None:
         self.cell = Dispatch(limits) if replica is None else replica.dispatch
         self.dispatch: Dispatch | Replica = self.cell if replica is None else replica
+        self.requests = self.cell.requests  # of clients: each until `discard`, when it has its answer, or has left
         self.bus: Callable[[BusEffect], None] = lambda effect: None
         self.drained = asyncio.Event()
         self._tracing = tracing or Tracing()
@@ -157,18 +157,20 @@ class Hub:
 
     # ---- clients -------------------------------------------------------------------------------------------------
 
-    def submit(self, jobs: Sequence[JobSpec], ended: Callable[[JobSpec, JobEnd], None]) -> Answers:
+    def submit(self, jobs: Sequence[JobSpec], ended: Callable[[JobSpec, JobEnd], None], part: bool = False) -> Answers:
         """Hand jobs to dispatch, one for each choice, and return where their answers come.
 
-        `ended` is told of the end of each, whether or not the client still listens.
+        `ended` is told of the end of each, whether or not the client still listens. `part`: of a request that is being
+        answered.
         """
         now = self.now()
         jobs = [replace(spec, trace=self._tracing.begin(spec)) for spec in jobs]
         answers = Answers(self, jobs)
+        self.requests.add(answers)
         for spec in jobs:
             self._routes[spec.id] = _Route(spec, answers, ended)
         for spec in jobs:
-            self.perform(self.dispatch.submit(spec, now))
+            self.perform(self.dispatch.submit(spec, now, part=part))
         return answers
 
     def follow(
@@ -180,6 +182,7 @@ class Hub:
         """Return where the answers of a job come that runs already, as `submit` does; what `effects` gives at a time
         has them come."""
         answers = Answers(self, [spec])
+        self.requests.add(answers)
         self._routes[spec.id] = _Route(spec, answers, ended)
         self.perform(effects(self.now()))
         return answers
@@ -203,7 +206,7 @@ class Hub:
         return self.dispatch.queue_position(job)
 
     def drain(self, within_s: float) -> None:
-        """Refuse new jobs; `drained` is set when the last has ended."""
+        """Refuse new requests; `drained` is set when the last has been answered."""
         self.perform(self.dispatch.drain(within_s, self.now()))
 
     def _cut_slow(self) -> None:
@@ -249,7 +252,7 @@ class Hub:
                 self._end(effect)
             case Noted():
                 if not effect.worker or self._log_bounds.allows(effect.worker, self.now()):
-                    _log(effect)
+                    note(effect)
             case Drained():
                 self.drained.set()
             case Publish() | Ask() | Reply() | Flush() | Reread() | Shown():
@@ -278,14 +281,3 @@ class Hub:
 def _cut(answers: Answers) -> None:
     log.info("a client does not read: its request is cancelled")
     answers.cut_off()
-
-
-def _log(noted: Noted) -> None:
-    ids = {"event": noted.event, "worker": noted.worker, "job": noted.job}
-    text = "%s worker=%s job=%s %s"
-    log.info(text, noted.event, noted.worker or "-", noted.job or "-", _in_one_line(noted.detail), extra=ids)
-
-
-def _in_one_line(text: str) -> str:
-    """A worker's words may be in it: no line of the log, and no command to a terminal, is to be forged with them."""
-    return printable(text[:LOGGED_CHARS], "?")

@@ -31,7 +31,8 @@ Run = Callable[[int, list[Wanted], int, Sequence[Result]], Calls]
 
 class Rounds:
     """One answer of one choice: `first` is its first round, or how far it had come elsewhere. `platform`: names of the
-    tools that are run here. `note` is told how far it is whenever something more is done that was paid for."""
+    tools that are run here. `over` is told that no more is asked, as often as `cancel` is called; `note` how far it is,
+    whenever something more is done that was paid for."""
 
     def __init__(
         self,
@@ -41,6 +42,7 @@ class Rounds:
         costs: Costs,
         ask: Ask,
         run: Run,
+        over: Callable[[], None],
         note: Callable[[Standing], None] | None = None,
     ) -> None:
         self._course = course
@@ -50,6 +52,7 @@ class Rounds:
         self._costs = costs
         self._ask = ask
         self._run = run
+        self._over = over
         self._note = note
         self._log = Log()
         self._again: list[Event] = []  # what the client was told before, and is to be told again
@@ -88,6 +91,7 @@ class Rounds:
             self._chat.answers.cancel()
         if self._calls is not None:
             self._calls.cancel()
+        self._over()
 
     async def take(self, timeout_s: float) -> list[Event]:
         """The next events, as Answers.take; besides, how far the calls are."""
@@ -122,6 +126,8 @@ class Rounds:
         if not self._course.may_go_on:
             return told + self._finish(self._ended, "length")
         request = self._course.go_on(self._turn, self._wanted, results)
+        if self._chat is not None:
+            self._chat.answers.cancel()  # the client has all of it
         try:
             self._chat = await self._ask(request, self._course.round)
         except SupernetError as error:

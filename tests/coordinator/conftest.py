@@ -214,6 +214,9 @@ def start_coordinator(tmp_path: Path, migrated_file: Path) -> Start:
                 server.should_exit = server.force_exit = True
                 await task
                 assert check(running.store.database) == []
+                hub = running.services.hub
+                if not hub.dispatch.running():
+                    assert not hub.dispatch.requests, "an answer is over, and nobody said so: a drain would wait"
 
     return start
 

@@ -71,6 +71,25 @@ async def test_a_stop_lets_answers_finish_and_refuses_new_ones(coordinator: Coor
         await coordinator.task
 
 
+async def test_workers_hear_where_to_go_before_their_sockets_are_closed(
+    coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last answer may end while uvicorn looks whether to stop: it closed the sockets in that turn of the loop."""
+    looked = coordinator.server.on_tick
+
+    async def ends_now(counter: int) -> bool:
+        if not coordinator.server.draining:
+            coordinator.server.drain()
+        return await looked(counter)
+
+    async with coordinator.worker() as worker:
+        await worker.join()
+        monkeypatch.setattr(coordinator.server, "on_tick", ends_now)
+        assert (await worker.hear(wire.Move)).after_s > 0
+    async with asyncio.timeout(10):
+        await coordinator.task
+
+
 async def test_a_second_signal_ends_at_once_although_an_answer_runs(coordinator: Coordinator) -> None:
     async with coordinator.worker() as worker, coordinator.http() as http:
         await worker.join()

@@ -15,7 +15,7 @@ from tests.coordinator.api.platform_driver import CAT, DRAW, PATIENCE_S, balance
 from tests.coordinator.conftest import Start, chat_of, make_key
 from tests.coordinator.media_worker import make_of, media_worker
 from wire import messages as wire
-from wire.chat import Usage
+from wire.chat import Content, Usage
 from wire.errors import ErrorCode
 from wire.media import GenerateImage
 
@@ -441,3 +441,27 @@ async def test_tools_of_both_kinds_may_be_allowed(start_coordinator: Start) -> N
                 start = await turn(worker, "No.")
                 assert (await asked).status_code == 200
                 assert (names(start), chat_of(start).tool_choice) == (told, mode)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_chat_that_draws_is_answered_whole_by_a_coordinator_that_drains(
+    start_coordinator: Start, stream: bool
+) -> None:
+    """What it draws, and its next round, were refused as new requests are; and the process ended between them."""
+    async with network(start_coordinator) as (coordinator, worker), media_worker(coordinator) as media:
+        async with coordinator.http() as http:
+            asked = asyncio.create_task(http.post("/v1/chat/completions", json={**ASK, "stream": stream}))
+            start = await worker.accept()
+            coordinator.server.drain()
+            assert (await http.post("/v1/chat/completions", json=ASK)).status_code == 503
+            parts = (Content(text="I draw. "), call())
+            item = wire.Delta(job=start.job, attempt=start.attempt, seq=0, tokens=(1, 2, 3), parts=parts)
+            await worker.say(wire.Deltas(items=(item,)))
+            await worker.done(start, 1, "tool_calls")
+            await media.make_one()
+            await turn(worker, "Here it is.")
+            text = (await asked).text
+            assert "Here it is." in text and "![a neon alley](http" in text
+        assert (await worker.hear(wire.Move)).after_s > 0
+        async with asyncio.timeout(10):
+            await coordinator.task

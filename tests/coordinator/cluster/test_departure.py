@@ -104,3 +104,24 @@ def test_a_job_that_nobody_else_can_take_waits_in_a_cell_that_leaves_and_is_not_
     town.passes(4)
     assert town.replicas["a"].dispatch.job(jobs[1]) is not None
     assert not town.replicas["a"].jobs.itinerary.counts.handbacks
+
+
+def test_a_replica_that_leaves_goes_on_with_requests_that_are_being_answered() -> None:
+    """Their next jobs are done by others, and the process ends when no request is left, or its time is up."""
+    town = Town("a", "b")
+    town.box("w", "b")
+    replica = town.replicas["a"]
+    replica.requests.add("a chat that draws")
+    town.call("a", "drain", 60.0)
+    town.passes(20)
+    assert not any(isinstance(effect, Drained) for effect in town.effects["a"])
+    job = town.ask("a", part=True)
+    town.steps(11)
+    assert whole(town, job)
+    replica.requests.clear()
+    town.passes(1)
+    assert any(isinstance(effect, Drained) for effect in town.effects["a"])
+    town.passes(60)
+    late = town.ask("a", "late", part=True)
+    (end,) = town.ends(late)
+    assert isinstance(end, Failed) and end.error.code == "shutting_down"

@@ -158,10 +158,10 @@ class Town:
             if box.at == name:
                 box.hangs_up()
 
-    def call(self, name: str, method: str, *arguments: Any) -> Any:
+    def call(self, name: str, method: str, *arguments: Any, **options: Any) -> Any:
         if name in self.dead:
             return None
-        effects = getattr(self.replicas[name], method)(*arguments, self.now)
+        effects = getattr(self.replicas[name], method)(*arguments, self.now, **options)
         self.perform(name, effects or [])
         self.settle()
         return effects
@@ -244,12 +244,14 @@ class Town:
         self.passes(TICK_S)
         return box
 
-    def ask(self, at: str, job: str = "j", tokens: int = 10, account: str = "client", **spec: Any) -> str:
+    def ask(
+        self, at: str, job: str = "j", tokens: int = 10, account: str = "client", part: bool = False, **spec: Any
+    ) -> str:
         """A client of this replica asks for so many tokens. Returns the job's id."""
         request = ChatRequest(messages=(Message(role="user", content="count"),), max_tokens=tokens)
         job_id = f"{job}.0.{self.replicas[at].me}"
         model = spec.pop("model", M)
-        self.call(at, "submit", JobSpec(job_id, account, model, request, 1, **spec))
+        self.call(at, "submit", JobSpec(job_id, account, model, request, 1, **spec), part=part)
         return job_id
 
     def takes(self, at: str, job: str) -> None:

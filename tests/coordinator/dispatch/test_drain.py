@@ -3,8 +3,8 @@
 import pytest
 
 from coordinator.dispatch.effects import Drained, Failed
-from coordinator.scheduler.state import Limits
-from tests.coordinator.dispatch.driver import Driver
+from coordinator.scheduler.state import JobSpec, Limits
+from tests.coordinator.dispatch.driver import REQUEST, Driver, M
 from wire import messages as wire
 from wire.errors import ErrorCode
 
@@ -53,3 +53,33 @@ def test_a_drain_ends_at_its_deadline_with_a_word_to_the_clients() -> None:
     assert driver.one(Failed).error.code is ErrorCode.SHUTTING_DOWN
     assert driver.sent(wire.Cancel)
     assert driver.one(Drained)
+
+
+def test_a_request_that_is_being_answered_goes_on_in_a_drain_although_none_of_its_jobs_runs() -> None:
+    """Between two rounds of a chat whose tools are run here there is none; a drain ended there, with the answer."""
+    driver = Driver()
+    driver.join()
+    driver.dispatch.requests.add("a chat that draws")
+    driver.out = driver.dispatch.drain(300, driver.now)
+    driver.passes(1)
+    assert not driver.all(Drained)
+    driver.out = driver.dispatch.submit(JobSpec("j1", "client", M, REQUEST, 1), driver.now, part=True)
+    assert driver.started()[1].job == "j1"
+    driver.accepts()
+    driver.done()
+    driver.submit("j2")
+    assert driver.one(Failed).error.code is ErrorCode.SHUTTING_DOWN
+    driver.dispatch.requests.clear()
+    driver.passes(0.25)
+    assert driver.one(Drained)
+
+
+def test_a_request_that_is_not_answered_in_time_gets_no_more_jobs() -> None:
+    driver = Driver()
+    driver.join()
+    driver.dispatch.requests.add("a chat that draws")
+    driver.out = driver.dispatch.drain(5, driver.now)
+    driver.passes(6, alive=("w1",))
+    assert driver.one(Drained)
+    driver.out = driver.dispatch.submit(JobSpec("j1", "client", M, REQUEST, 1), driver.now, part=True)
+    assert driver.one(Failed).error.code is ErrorCode.SHUTTING_DOWN

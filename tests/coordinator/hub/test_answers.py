@@ -17,6 +17,7 @@ class Jobs:
         self.positions: dict[str, QueuePosition] = {}
         self.acks: list[int] = []
         self.cancelled: list[str] = []
+        self.requests: set[object] = set()
 
     def now(self) -> float:
         return 0.0
@@ -73,6 +74,8 @@ async def test_the_last_place_in_the_queue_is_the_requests_place() -> None:
 async def test_who_is_cut_off_has_its_open_jobs_cancelled() -> None:
     answers = two(jobs := Jobs())
     answers.end("a")
+    jobs.requests.add(answers)
     answers.cut_off()
     answers.cut_off()
+    assert not jobs.requests, "it is over for the process as well"
     assert answers.cut.done() and set(jobs.cancelled) == {"b"}

@@ -44,6 +44,10 @@ class Answer:
         self.told: list[AnswerEvent | ToolProgress] = []
         self.noted: list[Standing] = []
         self.handles = conversation("image")
+        self.is_over = False
+
+    def over(self) -> None:
+        self.is_over = True
 
     async def ask(self, request: ChatRequest, number: int) -> Ran:
         self.asked.append(request)
@@ -64,7 +68,7 @@ class Answer:
     def open(self, first: Ran | Standing | None = None) -> Rounds:
         course = Course("N", chat().request)
         first = first or self.next()
-        return Rounds(course, first, NAMES, self.studio.costs, self.ask, self.run, self.noted.append)
+        return Rounds(course, first, NAMES, self.studio.costs, self.ask, self.run, self.over, self.noted.append)
 
     async def all(self, standing: Standing | None = None) -> "Answer":
         for medium in made(standing) if standing else ():
@@ -233,8 +237,9 @@ async def test_a_leaver_cancels_the_round_or_the_calls() -> None:
     answer = Answer([says("hello")])
     rounds = answer.open()
     await rounds.take(5)
+    assert not answer.is_over
     rounds.cancel()
-    assert answer.scripts[0].cancelled
+    assert answer.scripts[0].cancelled and answer.is_over
 
     drawn = Answer([says(*CAT), ends("tool_calls")], studio=Studio([]))
     rounds = drawn.open()

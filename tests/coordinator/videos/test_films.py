@@ -34,6 +34,7 @@ class Control:
 
     def __init__(self) -> None:
         self.cancelled: list[str] = []
+        self.requests: set[object] = set()
 
     def now(self) -> float:
         return 0.0
