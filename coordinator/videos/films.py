@@ -132,6 +132,7 @@ class Films:
         except StoreError as lost:  # the next start finds it without an end
             log.error("the end of the film %s could not be written: %s", name, lost)
         self._running.pop(name, None)
+        running.answers.cancel()  # all of it has been taken
 
     async def _ended(self, running: Running) -> tuple[str | None, tuple[str, str] | None]:
         """Wait for the end of its one job. Returns the id of what was made, or the error of one that failed; neither of

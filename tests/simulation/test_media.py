@@ -109,7 +109,7 @@ def progress_is_told_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def what_nobody_can_make_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unservable, "why", lambda state, job, now: None)
+    monkeypatch.setattr(unservable, "why", lambda state, job, now, part: None)
 
 
 def the_pipeline_is_not_told_of_a_cancel(monkeypatch: pytest.MonkeyPatch) -> None:

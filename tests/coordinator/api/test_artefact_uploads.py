@@ -83,8 +83,9 @@ async def asked(coordinator: Coordinator, make: Making = PICTURE, model: str = "
     async with media_worker(coordinator, model) as worker:
         ends: list[JobEnd] = []
         spec = JobSpec("job.0", account, model, MediaRequest(make=make), seed=1, upload_secret="a secret")
-        services.hub.submit([spec], lambda _, end: ends.append(end))
+        answers = services.hub.submit([spec], lambda _, end: ends.append(end))
         yield Asked(coordinator, account, worker, await worker.accept(), ends)
+        answers.cancel()
 
 
 @pytest.fixture

@@ -99,6 +99,7 @@ async def told(answering: Answering, *, ends: int) -> list[AnswerEvent | ToolPro
 
 
 async def ended(coordinator: Coordinator, answering: Answering) -> None:
+    answering.answers.cancel()
     await until(lambda: not coordinator.running.services.billing.runs(answering.name))
     assert await coordinator.running.services.ledger.flushed(10)
 
