@@ -60,8 +60,9 @@ def test_a_seed_has_one_history_in_this_process_and_in_another() -> None:
 
 
 def test_the_command_names_the_seed_that_failed_and_how_to_see_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("ERROR", "supernet.hub")  # which the command sets for its process, and this puts back
     monkeypatch.setattr("sys.argv", ["simulate", "--first", "7", "--seeds", "2", "--jobs", "1"])
     assert main() == 0
     replay_begins_one_too_late(monkeypatch)
