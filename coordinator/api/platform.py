@@ -20,6 +20,7 @@ from coordinator.api.intake import Admitted, Intake, silence_s
 from coordinator.api.media_inputs import read_attachment
 from coordinator.api.media_ready import ready_now
 from coordinator.artefacts.artefacts import Artefacts
+from coordinator.dispatch.drain import shutting_down
 from coordinator.media.handles import Handles
 from coordinator.media.ready import Ready
 from coordinator.media.results import Result
@@ -105,7 +106,9 @@ class PlatformTools:
         standing: Standing,
     ) -> Answering:
         """The whole answer, of which a part was given and paid for elsewhere. Raises idempotency_conflict if another
-        replica has it by now."""
+        replica has it by now, shutting_down."""
+        if self.intake.hub.dispatch.draining:  # its next round would be taken, as one of a request that is being answered
+            raise shutting_down("this replica is about to end: try again in a moment")
         await self.intake.idempotency.follow(run)
         for medium in made(standing):
             handles.add(medium)
@@ -178,9 +181,10 @@ class _Request:
         job, run = self._job, self._admitted.run
         apart = job.platform.pictures.tools if job.platform.pictures is not None else ()
         course, names = Course(self._name, job.request, apart), frozenset(job.platform.declared)
-        note, hub = None if run is None else partial(self._note, run), self._tools.intake.hub
-        hub.requests.add(self)
-        return Rounds(course, first, names, self.costs, self.ask, self.run, partial(hub.requests.discard, self), note)
+        note, requests = None if run is None else partial(self._note, run), self._tools.intake.hub.requests
+        rounds = Rounds(course, first, names, self.costs, self.ask, self.run, partial(requests.discard, self), note)
+        requests.add(self)
+        return rounds
 
     def _note(self, run: Run, standing: Standing) -> None:
         self._tools.intake.idempotency.mark(run, write(standing))

@@ -36,6 +36,7 @@ from wire.messages import HELLO_TIMEOUT_S, PROTOCOL_VERSION, SUBPROTOCOL, Error,
 log = logging.getLogger("supernet.link")
 
 ELSEWHERE_S = 5.0
+AGAIN_S = 0.5
 SEND_S = 10.0  # a socket to which a frame cannot be written for so long is dead
 LEAVING = (1000, 1001)  # close codes of a worker that is done; with any other it may come back and resume
 NO_WEBSOCKET = (1002, 1007, 1008, 1009)  # closed by websocket_limits.py, or by what it stands on, for what came
@@ -114,8 +115,7 @@ class WorkerSocket:
     async def _hello(self, socket: WebSocket, principal: Principal) -> Hello:
         """Read the first frame. Raises Refusal, or WebSocketDisconnect."""
         try:
-            async with asyncio.timeout(HELLO_TIMEOUT_S):
-                event = await socket.receive()
+            event = await _first_frame(socket)
         except TimeoutError:
             error = SupernetError(ErrorCode.PROTOCOL_ERROR, f"no hello within {HELLO_TIMEOUT_S:.0f} s")
             raise Refusal(error, CLOSE_HELLO_TIMEOUT) from None
@@ -214,6 +214,17 @@ class WorkerSocket:
                     await socket.send_text(frame)
             except (TimeoutError, WebSocketDisconnect, WebSocketDisconnected):
                 return
+
+
+async def _first_frame(socket: WebSocket) -> Any:
+    """Raises TimeoutError. One more look finds what came while the whole process stood still: both are due then, what
+    came and the end of the wait, and asyncio has the wait win."""
+    try:
+        async with asyncio.timeout(HELLO_TIMEOUT_S):
+            return await socket.receive()
+    except TimeoutError:
+        async with asyncio.timeout(AGAIN_S):
+            return await socket.receive()
 
 
 def _frame(event: Any) -> str | bytes:

@@ -211,10 +211,13 @@ class Hub:
 
     def _cut_slow(self) -> None:
         now = self.now()
-        for route in list(self._routes.values()):
-            since = route.answers.unread_since()
-            if since is not None and now - since > SLOW_CLIENT_S:
-                _cut(route.answers)
+        answers = [route.answers for route in self._routes.values()]
+        if self.dispatch.draining:  # else who has the end of an answer to read may take as long as it likes
+            answers += [request for request in self.requests if isinstance(request, Answers)]
+        for each in answers:
+            since = each.unread_since()
+            if since is not None and now - since > SLOW_CLIENT_S and not each.cut.done():
+                _cut(each)
 
     # ---- effects -------------------------------------------------------------------------------------------------
 

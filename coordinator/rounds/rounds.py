@@ -126,8 +126,6 @@ class Rounds:
         if not self._course.may_go_on:
             return told + self._finish(self._ended, "length")
         request = self._course.go_on(self._turn, self._wanted, results)
-        if self._chat is not None:
-            self._chat.answers.cancel()  # the client has all of it
         try:
             self._chat = await self._ask(request, self._course.round)
         except SupernetError as error:
@@ -168,6 +166,7 @@ class Rounds:
         if not self._wanted:
             ours_alone = called and not self._turn.has_clients_calls
             return self._finish(event, "stop" if ours_alone else event.finish_reason)
+        self._chat.answers.cancel()  # all of it has been taken; while calls run nobody asks it for more
         self._ended, self._came = event, []
         self._calls = self._run(self._course.round, self._wanted, self._course.artefacts, ())
         return []

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
+from coordinator.cluster import departure
 from coordinator.cluster.protocol.messages import Attached
 from coordinator.ledger.audit import check
 from coordinator.ledger.recovery import bury
@@ -244,6 +245,32 @@ async def test_a_chat_goes_on_behind_the_picture_that_it_has_drawn(
         repeated = await drawn_again(client, stream)
         assert repeated.headers["idempotent-replayed"] == "true"
         shown(repeated)
+
+
+async def test_a_replica_that_leaves_takes_over_no_chat_and_another_one_can(
+    start_replica: Replicas,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It runs only because it still answers somebody else."""
+    monkeypatch.setattr(departure, "NOTICE_S", 0.0)
+    async with studio(start_replica) as at, at.edge.http() as lost, at.other.http() as client, at.cell.http() as third:
+        asking = drawing(lost, True)
+        await turn(at.chats, "I draw. ", call())
+        await at.draws.make_one()
+        second = await accepted(at.chats)
+        await at.dies(asking, monkeypatch)
+        running = asyncio.create_task(client.post("/v1/chat/completions", json=question(True)))
+        first = await accepted(at.chats)
+        at.other.server.drain()
+        while (refused := await drawing(client, True)).status_code == 409:  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "shutting_down")
+        again = asyncio.create_task(drawn_again(third, True))
+        await until(lambda: bool(at.cell.running.services.billing.running))
+        await at.chats.done(second, await at.chats.tell(second, "Here it is."))
+        shown(await again)
+        await at.chats.done(first, await at.chats.tell(first, "Yes."))
+        assert (await running).status_code == 200
 
 
 async def test_a_picture_that_is_being_drawn_is_paid_once_and_a_round_not_at_all_again(

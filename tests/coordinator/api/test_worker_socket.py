@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import time
 from typing import Any
 
 import pytest
@@ -73,6 +74,16 @@ async def test_silence_instead_of_hello_is_closed(coordinator: Coordinator, monk
         heard, code = await closing(worker)
     assert code == CLOSE_HELLO_TIMEOUT
     assert isinstance(heard[0], wire.Error)
+
+
+async def test_a_hello_that_came_while_the_process_stood_still_is_heard(
+    coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_socket, "HELLO_TIMEOUT_S", 0.3)
+    async with coordinator.worker() as worker:
+        await worker.say(wire.Hello(worker="w", instance="a", models=()))
+        time.sleep(0.4)  # noqa: ASYNC251
+        assert isinstance(await worker.hear(wire.Welcome), wire.Welcome)
 
 
 @pytest.mark.parametrize(

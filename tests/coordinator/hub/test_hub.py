@@ -169,6 +169,22 @@ async def test_a_worker_that_does_not_read_is_dropped(monkeypatch: Any) -> None:
     assert not stage.hub.dispatch.workers[0].connected
 
 
+async def test_who_does_not_read_the_end_of_an_answer_holds_no_drain(monkeypatch: Any) -> None:
+    """Outside of a drain it may take as long as it likes: the end may be a large picture on a slow line."""
+    monkeypatch.setattr(module, "SLOW_CLIENT_S", -1.0)
+    stage = Stage()
+    answers = stage.submit("a")
+    stage.accept("a")
+    stage.delta("a", 0, "x")
+    stage.done("a", 1)
+    stage.hub._cut_slow()
+    assert not answers.cut.done()
+    stage.hub.drain(60)
+    stage.hub._cut_slow()
+    assert answers.cut.done()
+    assert not stage.hub.requests
+
+
 async def test_a_drain_tells_when_it_is_over() -> None:
     """Which it is not before the client has its answer: the process' end would cut it off."""
     stage = Stage()

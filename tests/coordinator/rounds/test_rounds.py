@@ -246,6 +246,7 @@ async def test_a_leaver_cancels_the_round_or_the_calls() -> None:
     while not drawn.studio.ran:
         await rounds.take(0.01)
     assert rounds.queue_position() is None
+    assert drawn.scripts[0].cancelled, "nobody reads from it while calls run: its client is not slow"
     rounds.cancel()
     for _ in range(5):
         await asyncio.sleep(0)
