@@ -107,7 +107,7 @@ class PlatformTools:
     ) -> Answering:
         """The whole answer, of which a part was given and paid for elsewhere. Raises idempotency_conflict if another
         replica has it by now, shutting_down."""
-        if self.intake.hub.dispatch.draining:  # else its next round is taken, as one of a request that is being answered
+        if self.intake.hub.dispatch.draining:  # else its next round is taken, as of a request that is being answered
             raise shutting_down("this replica is about to end: try again in a moment")
         await self.intake.idempotency.follow(run)
         for medium in made(standing):
