@@ -73,6 +73,7 @@ class Network:
     projector: Path | None = None  # the model sees pictures
     port: int = field(default_factory=free_port)
     worker_port: int = 0  # where workers dial; 0: the coordinator's own port
+    more_catalog: str = ""  # what is offered besides the model, as text
     key: str = ""
     db: str = "coordinator.db"  # a file in the folder, or a URL
     program: str = "coordinator"  # the module that serves
@@ -97,7 +98,7 @@ class Network:
         path = self.folder / "models.yaml"
         words = {"format": self.format, "context": self.context, "thinking": str(self.thinking).lower()}
         words["projector"] = PROJECTOR.format(sha256=_sha256(self.projector)) if self.projector else ""
-        text = CATALOG.format(id=MODEL, sha256=_sha256(self.model_file), **words)
+        text = CATALOG.format(id=MODEL, sha256=_sha256(self.model_file), **words) + self.more_catalog
         if not path.exists() or path.read_text() != text:  # who is being started reads it at this moment
             path.write_text(text)
         return path
@@ -151,7 +152,7 @@ class Network:
         if self.projector is not None:
             options += ("--projector-file", str(self.projector), "--vision", "on")
         before = self.online() if wait else 0
-        worker = self._work(name, key, *model, *options)
+        worker = self.start_program(name or f"worker{len(self.workers)}", key or self.key, *model, *options)
         if wait:
             until(lambda: self.online() > before, worker)
         return worker
@@ -159,7 +160,7 @@ class Network:
     def start_media_worker(self, pipeline: str, kind: str, *options: str) -> Process:
         """A worker that chats with nobody; returns once it is ready. `kind`: of what it makes, as in
         /v1/models?type=KIND."""
-        worker = self._work("", None, "--media", pipeline, *options)
+        worker = self.start_program(f"worker{len(self.workers)}", self.key, "--media", pipeline, *options)
 
         def ready() -> bool:
             listed = self.get(f"/v1/models?type={kind}")["data"]
@@ -168,12 +169,12 @@ class Network:
         until(ready, worker, LOADING_S)
         return worker
 
-    def _work(self, name: str, key: str | None, *options: str) -> Process:
-        name = name or f"worker{len(self.workers)}"
+    def start_program(self, name: str, key: str, *options: str) -> Process:
+        """A worker with these options; does not wait for it."""
         args = ["-m", "worker", "--coordinator", f"ws://127.0.0.1:{self.worker_port or self.port}"]
         args += ["--catalog", str(self.catalog), "--state-dir", str(self.folder / name)]
         args += ["--models-dir", str(self.folder / "cache"), *options]
-        worker = self._spawn(name, args, {"SUPERNET_KEY": key or self.key})
+        worker = self._spawn(name, args, {"SUPERNET_KEY": key})
         self.workers.append(worker)
         return worker
 

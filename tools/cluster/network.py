@@ -7,7 +7,7 @@ their own, by which the balancer's lines tell which of them are at which replica
 import asyncio
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +23,18 @@ from tools.local_network import Network, Process
 OWNERS = 4  # accounts that the workers belong to
 SETTLES_S = 60.0  # at most, after a start or a fault, until all is as before
 LOOK_S = 0.2
-SHARED = ("--artefacts", "s3://nothing-is-drawn", "--public-url", "http://localhost")  # a cluster asks for both
 NO_BUCKET = {"AWS_ENDPOINT": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+SHARED = ("--artefacts", "s3://media", "--public-url", "http://localhost")  # a cluster asks for both
 BEARER = re.compile(rb"(?i)\r\nauthorization: *bearer ([^\r]+)")
+
+
+@dataclass(frozen=True)
+class Studio:
+    """What a cluster has that draws. `bucket`: the variables under which one named `media` is found; `catalog`: what
+    is offered besides the model, as text."""
+
+    bucket: Mapping[str, str]
+    catalog: str
 
 
 @dataclass(frozen=True)
@@ -40,10 +49,16 @@ class Cluster:
     """From `start` to `close`. `clients`, `workers`: the balancers. `nodes` 0: no bus, so there is one replica."""
 
     def __init__(
-        self, folder: Path, replicas: int = 3, nodes: int = 3, options: Sequence[Sequence[str]] = ((),)
+        self,
+        folder: Path,
+        replicas: int = 3,
+        nodes: int = 3,
+        options: Sequence[Sequence[str]] = ((),),
+        studio: Studio = Studio(NO_BUCKET, ""),
     ) -> None:
         """`options`: of each replica; the last one's are those of all that follow."""
         self._folder = folder
+        self._studio = studio
         self._options = [tuple(options[min(n, len(options) - 1)]) for n in range(replicas)]
         self.postgres = Postgres(folder)
         self.nats = Nats(folder, nodes)
@@ -91,7 +106,8 @@ class Cluster:
             db=self.postgres.url,
             key=key,
             worker_port=worker_port,
-            env=NO_BUCKET,
+            env=self._studio.bucket,
+            more_catalog=self._studio.catalog,
         )
 
     # ---- replicas ----------------------------------------------------------------------------------------------------
@@ -135,6 +151,13 @@ class Cluster:
             dialler.start_swarm(first, min(share, count - first), ",".join(keys), pace_s, slots, 0.0, *options)
             self._swarm += dialler.workers
         await self.settled()
+
+    async def start_worker(self, name: str, *options: str) -> None:
+        """The program that owners run, as it is started with these options."""
+        key = await self.make_key(name, name, "worker")
+        self._names[key.encode()] = name
+        dialler = self._network(worker_port=self.workers.port)
+        self._swarm.append(dialler.start_program(name, key, *options))
 
     def workers_at(self, number: int) -> frozenset[str]:
         """The names of those whose lines the balancer has to this replica."""

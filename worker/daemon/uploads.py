@@ -21,6 +21,7 @@ from websockets.exceptions import InvalidProxy
 from websockets.proxy import get_proxy, parse_proxy
 from websockets.uri import parse_uri
 
+from wire.errors import ErrorCode
 from wire.media import UPLOAD_PATH, Upload
 from wire.messages import Issue
 from worker.config import api_url
@@ -40,6 +41,7 @@ MOST_ANSWER_BYTES = 64 * 1024
 PIECE_BYTES = 64 * 1024
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})  # another try may help
 MOVED_ON = frozenset({403, 409, 410})  # the attempt is not wanted any more: nobody's trouble
+FILTERED = f'"{ErrorCode.CONTENT_FILTER}"'  # with a 403: it was looked at, and may not be shown
 log = logging.getLogger("supernet.uploads")
 
 
@@ -81,10 +83,17 @@ async def upload(home: Home, key: JobKey, made: Made, leave: Upload, opened: Cal
             if answer.status in (200, 201):
                 return
             failed = _refused(answer, url)
-            if answer.status not in AGAIN:
+            if answer.status not in AGAIN and not _may_be_waited_for(answer):
                 break
         log.info("upload of %s: %s", key, failed, extra={"job": key.job, "attempt": key.attempt})
     raise failed
+
+
+def _may_be_waited_for(answer: _Answer) -> bool:
+    """Whether it says that nobody waits for the file, as a replica does while the one that waited dies or is replaced:
+    before long the worker's line is with another one that knows better, or that has the upload stopped. For the first
+    answer alone an honest worker was taken for a broken one."""
+    return answer.status in (403, 410) and FILTERED not in answer.said
 
 
 def _unreachable(error: Exception, url: str) -> UploadFailed:

@@ -63,7 +63,27 @@ async def test_three_tries_are_enough() -> None:
     assert len(server.puts) == 3 and failed.value.problem is not None
 
 
-@pytest.mark.parametrize(("status", "problem"), [(401, True), (403, False), (409, False), (410, False), (422, True)])
+@pytest.mark.parametrize("status", [403, 410])
+async def test_a_replica_that_knows_nothing_of_the_job_is_not_the_last_word(status: int) -> None:
+    """Its own may have died a moment ago: the upload of an honest worker failed, and it was taken for a broken one."""
+    async with UploadServer(statuses=[status] * 2).listening() as server:
+        await send(server)
+    assert [put.body for put in server.puts] == [DATA] * 3
+    async with UploadServer(statuses=[status] * 3).listening() as server:
+        with pytest.raises(UploadFailed, match=f"HTTP {status}") as failed:
+            await send(server)
+    assert failed.value.problem is None, "a job that is not wanted any more is nobody's trouble"
+
+
+async def test_what_may_not_be_shown_is_not_sent_again() -> None:
+    said = '{"error": {"code": "content_filter"}}'
+    async with UploadServer(statuses=[403], said=said).listening() as server:
+        with pytest.raises(UploadFailed, match="HTTP 403") as failed:
+            await send(server)
+    assert len(server.puts) == 1 and failed.value.problem is None
+
+
+@pytest.mark.parametrize(("status", "problem"), [(401, True), (409, False), (422, True)])
 async def test_a_refusal_is_final_and_a_stranger_s_words_stay_here(status: int, problem: bool) -> None:
     async with UploadServer(statuses=[status]).listening() as server:
         with pytest.raises(UploadFailed, match=f"HTTP {status}") as failed:

@@ -28,6 +28,7 @@ class UploadServer:
     statuses: list[int] = field(default_factory=list)
     early: bool = False
     headers: str = ""
+    said: str = '{"error": {"message": "no & no"}}'
     puts: list[Put] = field(default_factory=list)
     held: asyncio.Event | None = None
     came: asyncio.Event = field(default_factory=asyncio.Event)
@@ -67,7 +68,7 @@ class UploadServer:
         self.puts.append(Put(first.split(" ")[1], headers, body))
         status = self.statuses.pop(0) if self.statuses else 201
         if status:
-            said = '{"error": {"message": "no & no"}}'
+            said = self.said
             writer.write(f"HTTP/1.1 {status} X\r\n{self.headers}Content-Length: {len(said)}\r\n\r\n{said}".encode())
             await writer.drain()
 

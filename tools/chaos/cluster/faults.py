@@ -96,7 +96,7 @@ class Faults:
     async def _kill(self, number: int) -> None:
         process, moment = self.cluster.process(number), await self._calm(number)
         process.kill()
-        moment.streams |= self._clients_at(number)  # who came in the meantime
+        moment.streams |= clients_at(self.cluster, number)  # who came in the meantime
         await self._during(AFTER_S, moment)
         await asyncio.to_thread(process.wait)
         await asyncio.to_thread(self.cluster.start_replica, number)
@@ -159,19 +159,21 @@ class Faults:
         await asyncio.sleep(CALM_S)
         if number is None:
             return Moment(time.monotonic())
-        return Moment(time.monotonic(), self.cluster.workers_at(number), self._clients_at(number))
+        return Moment(time.monotonic(), self.cluster.workers_at(number), clients_at(self.cluster, number))
 
     async def _during(self, seconds: float, moment: Moment) -> None:
         self.moments.append(moment)
         moment.end = moment.begin + seconds
         await asyncio.sleep(moment.end - time.monotonic())
 
-    def _clients_at(self, number: int) -> frozenset[str]:
-        lines = self.cluster.clients.targets[self.cluster.replicas[number].port].lines
-        return frozenset(key[1].decode() for line in lines if (key := KEY.search(line.head)))
-
     async def _without_clients(self, number: int) -> None:
         target = self.cluster.clients.targets[self.cluster.replicas[number].port]
         target.open = False
         while target.lines:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
+
+
+def clients_at(cluster: Cluster, number: int) -> frozenset[str]:
+    """The Idempotency-Keys of the requests whose lines the balancer has to this replica."""
+    lines = cluster.clients.targets[cluster.replicas[number].port].lines
+    return frozenset(key[1].decode() for line in lines if (key := KEY.search(line.head)))
