@@ -16,7 +16,8 @@ from coordinator.store.tables import settings
 
 REPORTS_A_DAY = 50  # of one account
 FORGOTTEN_MS = 30 * DAY_MS  # how long a link that has expired says so, before it is as unknown as any other
-MOST_ATTEMPTS = 32  # of one job that are looked for; far fewer are made
+# Of one job that are looked for; far fewer are made. Each cell that it goes to counts from another multiple on.
+MOST_ATTEMPTS, MOST_CELLS, EACH_CELL = 32, 16, 64
 AT_ONCE = 500  # rows that one call of the sweeper's touches: the thread is everybody's
 
 
@@ -170,7 +171,8 @@ def find_of_job(database: Database, job: str) -> Row | None:
 def find_made(database: Database, account: str, job: str, at_ms: int) -> Artefact | None:
     """What a job of the account made, by whichever attempt, if it may be read."""
     c = artefacts.c
-    mine = (c.account == account, c.job.in_([f"{job}/{attempt}" for attempt in range(1, MOST_ATTEMPTS + 1)]))
+    attempts = [cell * EACH_CELL + start for cell in range(MOST_CELLS) for start in range(1, MOST_ATTEMPTS + 1)]
+    mine = (c.account == account, c.job.in_([f"{job}/{attempt}" for attempt in attempts]))
     there = (c.expires_ms > at_ms, c.sha256.is_not(None), c.blocked.is_(False))
     found = database.query(select(artefacts).where(*mine, *there).limit(1))
     return _row(found[0]).artefact if found else None

@@ -12,6 +12,7 @@ from coordinator.artefacts import rows
 from coordinator.artefacts.errors import NoRoom, TooMany
 from coordinator.artefacts.rows import Room, Row
 from coordinator.clock import DAY_MS
+from coordinator.scheduler import fleet
 from coordinator.store.database import Database
 
 MUCH = Room()
@@ -44,15 +45,18 @@ def test_what_was_added_is_found_as_it_was(database: Database, account: str) -> 
     assert rows.used(database, account, 0) == rows.total(database, 0) == Room(100, 1)
 
 
+@pytest.mark.parametrize("attempt", [3, 322])
 def test_what_a_job_made_is_found_by_whichever_attempt_as_long_as_it_may_be_read(
-    database: Database, account: str, stranger: str
+    database: Database, account: str, stranger: str, attempt: int
 ) -> None:
-    made = row(account, "a", job="j.0/3", origin="made")
+    """The second number is of a job that was in its sixth cell."""
+    assert rows.EACH_CELL == fleet.MOST_STARTS
+    made = row(account, "a", job=f"j.0/{attempt}", origin="made")
     rows.add(database, made, MUCH)
     ends_ms = made.artefact.expires_ms
     assert rows.find_made(database, account, "j.0", ends_ms - 1) == made.artefact
     assert rows.find_made(database, account, "j.0", ends_ms) is None
-    for whose, job in ((stranger, "j.0"), (account, "j"), (account, "j.0/3"), (account, "j.00")):
+    for whose, job in ((stranger, "j.0"), (account, "j"), (account, f"j.0/{attempt}"), (account, "j.00")):
         assert rows.find_made(database, whose, job, 0) is None
     rows.block(database, "a", True)
     assert rows.find_made(database, account, "j.0", 0) is None
