@@ -85,6 +85,7 @@ OWNERS = {
         "coordinator/history/reading.py",
         "coordinator/operating",
     ],
+    "psycopg": ["coordinator/store/reading.py"],  # a question is broken off by the driver's own means
     "alembic": ["coordinator/store"],
     "nats": ["coordinator/cluster/bus/nats_bus.py", "coordinator/cluster/bus/nats_line.py"],  # needless for one process
     "nacl": ["coordinator/admission/seals.py"],  # seals the answers that are kept

@@ -14,7 +14,8 @@ from coordinator.accounts.errors import Ended, NotFound
 from coordinator.accounts.keys_in_use import Principal
 from coordinator.accounts.quota import Quota
 from coordinator.accounts.rows import AccountRow, get_account
-from coordinator.admission.rate_limits import RateLimited, Rates
+from coordinator.admission.rate_limits import Rates
+from coordinator.api.errors import busy
 from coordinator.api.query import ADMINS, only
 from coordinator.billing.billing import behind
 from coordinator.clock import now_ms
@@ -34,7 +35,6 @@ from wire.errors import ErrorCode, SupernetError
 log = logging.getLogger("supernet.accounts")
 
 LOOKUPS = 120  # calls a minute of one account: each asks the thread that books everybody's money
-BUSY_S = 2.0
 LOOK_AGAIN_S, MOST_LOOKS = 3600.0, 4096  # an operator who looks at the same again within so long leaves no new trace
 
 P = ParamSpec("P")
@@ -157,8 +157,7 @@ async def translated(work: Awaitable[T]) -> T:
         log.error("the account API: %s", error)
         raise behind() from None
     except Busy as error:
-        message = f"Try again in a moment: {error}."
-        raise RateLimited(message, BUSY_S, {}) from None
+        raise busy(error) from None
     except Refused as error:
         raise SupernetError(error.code, str(error)) from None
     except Ended as error:

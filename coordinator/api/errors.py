@@ -19,10 +19,12 @@ from coordinator.api.body import ENCODINGS, UnknownEncoding
 from coordinator.api.elsewhere import instead
 from coordinator.api.events import LEFT
 from coordinator.api.pages import Pages
+from coordinator.billing.billing import behind
 from coordinator.openai.chat_response import error_body
 from coordinator.openai.json_body import Json
 from coordinator.sogni.errors import NOT_OFFERED, refusal, rest_error
 from coordinator.sogni.paths import is_theirs, not_offered
+from coordinator.store.errors import Busy, Unavailable
 from coordinator.telemetry.metrics import Metrics
 from wire.errors import ErrorCode, SupernetError
 
@@ -30,6 +32,7 @@ log = logging.getLogger("supernet.app")
 
 MESSAGES_PATH = "/v1/messages"
 PICTURE = re.compile(r"images\[([0-9]{1,2})\]")
+BUSY_S = 2.0
 RETRY_S = 1.0  # when an error that may be retried does not say how long to wait
 LINGER_S, LINGER_BYTES = 5.0, 64 * 1024 * 1024
 
@@ -47,6 +50,8 @@ class ErrorAnswers:
         """Return the handler of each kind of exception, for Starlette."""
         return {
             SupernetError: self._supernet_error,
+            Unavailable: self._database_away,
+            Busy: self._too_many_questions,
             HTTPException: self._router_error,
             ClientDisconnect: self._client_left,
             Exception: self._bug,
@@ -56,6 +61,14 @@ class ErrorAnswers:
         assert isinstance(error, SupernetError)
         self.metrics.refused(error.code.value)
         return error_response(error, _body(request, error))
+
+    async def _database_away(self, request: Request, error: Exception) -> Response:
+        """What the database says is for the operator."""
+        log.error("request %s: %s", request.scope["request_id"], error)
+        return await self._supernet_error(request, behind())
+
+    async def _too_many_questions(self, request: Request, error: Exception) -> Response:
+        return await self._supernet_error(request, busy(error))
 
     async def _router_error(self, request: Request, error: Exception) -> Response:
         """No route has this path (404, or a page for a browser), or none of its routes this method (405)."""
@@ -88,6 +101,11 @@ class ErrorAnswers:
         log.error("request %s failed", request.scope["request_id"], exc_info=error)
         message = "The server had an error while it processed your request."
         return JSONResponse(_body(request, SupernetError(ErrorCode.INTERNAL_ERROR, message)), 500)
+
+
+def busy(error: Exception) -> RateLimited:
+    """The error for a client that has too many questions under way."""
+    return RateLimited(f"Try again in a moment: {error}.", BUSY_S, {})
 
 
 def _is_anthropics(request: Request) -> bool:

@@ -6,6 +6,8 @@ all accounts or all usage take longer, and one that takes too long is broken off
 
 import asyncio
 import logging
+import os
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +15,7 @@ from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import psycopg
 from sqlalchemy import Connection, Select
 from sqlalchemy.exc import DatabaseError
 
@@ -24,6 +27,7 @@ from coordinator.store.replicas import Identity
 log = logging.getLogger("supernet.store")
 
 ANSWER_S = 10.0
+CANCEL_S = 1.0  # for PostgreSQL to say that it has been told
 MOST_WAITING = 64  # questions in the line: each waits for those before
 MOST_OF_ONE = 8  # of one who asks: more than a page has
 
@@ -66,9 +70,24 @@ class Reading(Database):
         """Break off what runs, from any thread: it raises Unavailable, and so does all that comes after."""
         self._stopped = True
         driver: Any = self._connection.connection.driver_connection
-        # A driver says many things of a connection that has just ended: then there is nothing to stop.
-        with suppress(Exception):
-            (driver.interrupt if hasattr(driver, "interrupt") else driver.cancel)()
+        if hasattr(driver, "interrupt"):
+            with suppress(Exception):  # of a connection that has just ended: then there is nothing to stop
+                driver.interrupt()
+        else:
+            threading.Thread(target=_cancel, args=(driver,), name="break off", daemon=True).start()
+
+
+def _cancel(driver: Any) -> None:
+    """Ask PostgreSQL to end what this connection has it do; where it does not answer, end the connection.
+
+    It blocks, so it is for a thread of its own. `driver.cancel` lets no other thread run meanwhile: where PostgreSQL
+    stood still, so did the whole replica (psycopg 3.3).
+    """
+    try:
+        driver.cancel_safe(timeout=CANCEL_S)
+    except (psycopg.Error, OSError):
+        with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(driver.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
 
 
 @dataclass

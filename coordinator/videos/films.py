@@ -24,7 +24,7 @@ log = logging.getLogger("supernet.videos")
 MOST_RUNNING = 4  # of one account
 MOST_KEPT = 2000  # of one account
 KEPT_DAYS = 60  # the row of a film, whatever became of its file
-LOOK_S = 15.0
+LOOK_S = 5.0  # for one that was deleted at another replica: what has ended by then is paid for, and kept
 RETRY_S = 5.0
 CLOSE_S = 5.0
 

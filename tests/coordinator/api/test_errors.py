@@ -4,6 +4,8 @@ import httpx
 import pytest
 
 from coordinator.api.errors import renamed
+from coordinator.store.errors import Busy, StoreError, Unavailable
+from coordinator.store.reading import Reader
 from tests.coordinator.api.test_chat import ASK
 from tests.coordinator.conftest import Coordinator
 from wire.errors import ErrorCode, SupernetError
@@ -57,6 +59,32 @@ async def test_a_bug_is_a_500_without_detail(coordinator: Coordinator, monkeypat
         assert (await http.get("/health")).status_code == 200
     assert response.status_code == 500
     assert response.json()["error"]["code"] == "internal_error"
+    assert "secret" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("lacks", "status", "code"),
+    [(Unavailable("secret"), 503, "overloaded"), (Busy("yours"), 429, "rate_limit_exceeded")],
+)
+@pytest.mark.parametrize("path", ["/v1/network/history", "/v1/network/models", "/v1/account/usage"])
+async def test_a_database_that_cannot_answer_is_no_bug(
+    coordinator: Coordinator,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    lacks: StoreError,
+    status: int,
+    code: str,
+) -> None:
+    """Pages of the history answered 500, with a traceback in the log each time and no word of when to try again."""
+
+    async def away(*arguments: object, **more: object) -> None:
+        raise lacks
+
+    monkeypatch.setattr(Reader, "_in_line", away)
+    async with coordinator.http() as http:
+        response = await http.get(path)
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+    assert float(response.headers["retry-after"]) > 0
     assert "secret" not in response.text
 
 

@@ -14,6 +14,7 @@ from coordinator.store import reading as reading_module
 from coordinator.store.database import Database
 from coordinator.store.errors import Busy, StoreError, Unavailable
 from coordinator.store.reading import Reader, Reading
+from tools.cluster.postgres import Postgres
 
 FOREVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
@@ -119,3 +120,35 @@ async def test_who_waited_too_long_breaks_off_nobody_elses_question(
     assert await running == 1
     reader.close()
     first.close()
+
+
+async def test_a_database_that_stands_still_stops_nobody_but_who_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To break the question off from the loop, by a call that keeps the interpreter, stopped the whole replica."""
+    monkeypatch.setattr(reading_module, "ANSWER_S", 0.5)
+    postgres = Postgres(tmp_path)
+    first = Database(postgres.url)
+    reader = Reader(first)
+    assert await reader.ask("one", list_accounts) == []
+    thawed = threading.Event()
+
+    def thaw() -> None:
+        thawed.set()
+        postgres.thaw()
+
+    postgres.freeze()
+    late = threading.Timer(60, thaw)  # else the test would stand still for ever
+    late.start()
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await reader.ask("one", list_accounts)
+    reader.close()
+    assert not thawed.is_set()
+    late.cancel()
+    postgres.thaw()
+    again = Reader(first)
+    assert await again.ask("one", list_accounts) == []
+    again.close()
+    first.close()
+    postgres.close()
