@@ -27,8 +27,9 @@ class Postgres:
         """After `kill`; it recovers from its log first."""
         self._server.ensure_postgres_running()
 
-    def freeze(self) -> None:
-        self._signal(signal.SIGSTOP)
+    def freeze(self) -> list[int]:
+        """Returns the ids of the processes that stand still."""
+        return [process.pid for process in self._signal(signal.SIGSTOP)]
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)

@@ -1,6 +1,7 @@
 """What may take long is read beside the store, and broken off."""
 
 import asyncio
+import subprocess
 import threading
 from pathlib import Path
 from typing import Any
@@ -131,21 +132,16 @@ async def test_a_database_that_stands_still_stops_nobody_but_who_asks(
     first = Database(postgres.url)
     reader = Reader(first)
     assert await reader.ask("one", list_accounts) == []
-    thawed = threading.Event()
-
-    def thaw() -> None:
-        thawed.set()
-        postgres.thaw()
-
-    postgres.freeze()
-    late = threading.Timer(60, thaw)  # else the test would stand still for ever
-    late.start()
+    still = [str(process) for process in postgres.freeze()]
+    # Else the test would stand still for ever; no thread of this process could end that.
+    late = subprocess.Popen(["sh", "-c", f"sleep 60; kill -CONT {' '.join(still)}"])  # noqa: ASYNC220
     for _ in range(2):
         with pytest.raises(Unavailable):
             await reader.ask("one", list_accounts)
     reader.close()
-    assert not thawed.is_set()
-    late.cancel()
+    assert late.poll() is None
+    late.kill()
+    late.wait()
     postgres.thaw()
     again = Reader(first)
     assert await again.ask("one", list_accounts) == []
