@@ -132,7 +132,7 @@ class Member:
             self._bus.reply(question, data)
 
     def _ask(self, ask: Ask) -> None:
-        if self._tasks is None or self._asking >= MOST_ASKS:
+        if self._tasks is None or (self._asking >= MOST_ASKS and not ask.urgent):
             self._perform(self._replica.answered(ask.ask, None, self._now()))
             return
         self._asking += 1

@@ -20,6 +20,7 @@ from coordinator.cluster.protocol.messages import (
     Taken,
     Waits,
 )
+from coordinator.cluster.protocol.news import Ping
 from coordinator.cluster.protocol.unreadable import Unreadable
 from coordinator.dispatch.effects import Effect, Progressed
 from wire.messages import Delta
@@ -87,13 +88,18 @@ class Post:
             self._out.append(Publish(None, self._pack(encoded)))
 
     def ask(self, to: ReplicaId | None, question: Message, within_s: float, then: Then, now: float) -> None:
-        """Ask a replica, or any other one. `then` is called with the answer, or with nothing."""
-        if len(self._asked) >= MOST_ASKS:
+        """Ask a replica, or any other one. `then` is called with the answer, or with nothing.
+
+        Too many at a time are answered by nothing at once, but for a Ping: workers of a stranger that claim jobs of
+        many edges must not have a replica that lives taken for dead.
+        """
+        urgent = isinstance(question, Ping)
+        if len(self._asked) >= MOST_ASKS and not urgent:
             then((), now)
             return
         self._number += 1
         self._asked[self._number] = then
-        self._out.append(Ask(to, self._number, self._pack((encode(question),)), within_s))
+        self._out.append(Ask(to, self._number, self._pack((encode(question),)), within_s, urgent))
 
     def reply(self, ask: int, messages: Iterable[Message]) -> None:
         """Answer a question."""

@@ -16,12 +16,13 @@ class Publish:
 @dataclass(frozen=True)
 class Ask:
     """Ask a replica, or with `to` None any other one. Its answer, or that there was none in time, comes back under the
-    number `ask`, which is the asker's own."""
+    number `ask`, which is the asker's own. `urgent`: however many others are on their way."""
 
     to: ReplicaId | None
     ask: int
     data: bytes = field(repr=False)
     within_s: float
+    urgent: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from coordinator.cluster.protocol.messages import (
     Placed,
     Taken,
 )
-from coordinator.cluster.protocol.news import Gone, Looked, Ping, Pong, Revised
+from coordinator.cluster.protocol.news import Gone, Looked, Ping, Pong, Revised, Snapshot
 from coordinator.dispatch.effects import Effect, Progressed, Queued
 from coordinator.dispatch.so_far import Tried
 from wire.chat import Content
@@ -162,8 +162,10 @@ def test_no_answer_is_an_empty_one(data: bytes | None) -> None:
 def test_questions_without_an_answer_are_bounded() -> None:
     post, found = Post(A), list[tuple[Message, ...]]()
     for _ in range(MOST_ASKS + 1):
-        post.ask(B, Ping(), 1.0, lambda messages, now: found.append(messages), 1.0)
+        post.ask(B, Snapshot(), 1.0, lambda messages, now: found.append(messages), 1.0)
     assert found == [()] and len(post.collect()) == MOST_ASKS
+    post.ask(B, Ping(), 1.0, lambda messages, now: found.append(messages), 1.0)
+    assert len(post.collect()) == 1, "nobody is taken for dead because strangers' workers ask much"
 
 
 def test_what_is_not_understood_is_counted_and_the_rest_is_heard() -> None:
