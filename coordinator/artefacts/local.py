@@ -18,12 +18,12 @@ class LocalObjects:
     """Files below `folder`, 256 folders of them. What `put` takes must lie on the same file system."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     async def put(self, sha256: str, file: Path, media_type: str) -> None:
         await _aside(lambda: _move(file, self._file(sha256)))
 
-    async def place(self, sha256: str, media_type: str) -> Path | str:
+    async def place(self, sha256: str, media_type: str) -> Path:
         return self._file(sha256)
 
     async def read(self, sha256: str) -> bytes:
@@ -34,13 +34,13 @@ class LocalObjects:
 
     async def all(self) -> AsyncIterator[Listed]:
         for number in range(256):
-            for listed in await _aside(lambda at=number: _files(self._folder / f"{at:02x}")):  # type: ignore[misc]
+            for listed in await _aside(lambda at=number: _files(self.folder / f"{at:02x}")):  # type: ignore[misc]
                 yield listed
 
     def _file(self, sha256: str) -> Path:
         if not NAME.fullmatch(sha256):  # names come from our own hashing: this is the last line, not the first
             raise ObjectsError("an object is named by 64 hexadecimal digits")
-        return self._folder / sha256[:2] / sha256
+        return self.folder / sha256[:2] / sha256
 
 
 async def _aside(work: Callable[[], T]) -> T:

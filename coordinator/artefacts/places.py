@@ -32,18 +32,39 @@ def opened(place: str | Path | None, db: str | Path, database: Database, replica
     Below it the objects of each database have a folder of their own: a sweeper deletes what its database does not
     know, and must not find another's.
     """
-    own = namespace(database, secrets.token_hex(8))
+    own = _own(database)
     folder = place if isinstance(place, Path) else folder_beside(db)
     staging = Staging(folder / own / (f"partial-{replica}" if replica else "partial"))
     if replica:
         _clear_left(folder / own)
     else:
         staging.clear()
-    if isinstance(place, str):
-        from coordinator.artefacts.s3 import S3Objects  # its library is loaded where it is used
+    return (_bucket(place, own) if isinstance(place, str) else _folder(folder, own)), staging
 
-        return S3Objects(f"{place}/{own}"), staging
-    return LocalObjects(folder / own / "objects"), staging
+
+def in_folder(folder: Path, database: Database) -> LocalObjects:
+    """The objects of this database in a folder, for who works beside the coordinator that serves: what is on its way
+    in is left alone."""
+    return _folder(folder, _own(database))
+
+
+def in_bucket(url: str, database: Database) -> Objects:
+    """The objects of this database in a bucket, s3://BUCKET/PREFIX."""
+    return _bucket(url, _own(database))
+
+
+def _own(database: Database) -> str:
+    return namespace(database, secrets.token_hex(8))
+
+
+def _folder(folder: Path, own: str) -> LocalObjects:
+    return LocalObjects(folder / own / "objects")
+
+
+def _bucket(url: str, own: str) -> Objects:
+    from coordinator.artefacts.s3 import S3Objects  # its library is loaded where it is used
+
+    return S3Objects(f"{url}/{own}")
 
 
 def _clear_left(folder: Path) -> None:

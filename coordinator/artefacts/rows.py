@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
@@ -44,6 +44,14 @@ class Report:
     sha256: str | None
     reason: str
     at_ms: int
+
+
+class Kept(NamedTuple):
+    """An object that artefacts have."""
+
+    sha256: str
+    media_type: str
+    size_bytes: int
 
 
 @dataclass(frozen=True)
@@ -227,6 +235,13 @@ def without_rows(database: Database, objects: Sequence[str]) -> list[str]:
     rows = database.query(select(artefacts.c.sha256).where(artefacts.c.sha256.in_(objects)))
     known = {row[0] for row in rows}
     return [name for name in objects if name not in known]
+
+
+def kept(database: Database) -> list[Kept]:
+    """Every object that some artefact has, by name."""
+    c = artefacts.c
+    statement = select(c.sha256, func.min(c.media_type), func.max(c.size_bytes)).where(c.sha256.is_not(None))
+    return [Kept(*found) for found in database.query(statement.group_by(c.sha256).order_by(c.sha256))]
 
 
 def list_reports(database: Database, limit: int) -> list[Report]:

@@ -60,7 +60,8 @@ async def _reached(work: Awaitable[T]) -> T:
     try:
         return await work
     except (BaseError, OSError) as error:  # of a file that is not there, it raises Python's own
-        raise ObjectsError(f"S3: {' '.join(str(error).split())[:300]}") from None
+        words = " ".join(str(error).split()).partition(" Debug source:")[0]  # Rust's own view of it comes after
+        raise ObjectsError(f"S3: {words[:300]}") from None
 
 
 async def _next(pages: "ListStream[Sequence[ObjectMeta]]") -> "Sequence[ObjectMeta] | None":

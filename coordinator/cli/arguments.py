@@ -179,6 +179,11 @@ def _media(actions: Any) -> None:
         ("unblock", "whoever has its link can read it again"),
     ):
         _command(actions, name, text).add_argument("id", help="of the file: the part of its link before the dot")
+    text = "copy what lies in the folder to a bucket; the folder stays, and a coordinator that runs goes on with it"
+    move = _command(actions, "move", text)
+    where = "s3://BUCKET/PREFIX, as `serve --artefacts` is given it then, with the variables of AWS"
+    move.add_argument("--to", type=bucket, required=True, metavar="URL", help=where)
+    _settings(move, "artefacts")
     delete = _command(actions, "delete", "have all files of an account end now; the coordinator that runs deletes them")
     delete.add_argument("account", help="its name or id")
 
@@ -229,6 +234,14 @@ def span(text: str) -> int:
     if not timedelta(0) < lasting <= timedelta(days=366):
         raise ArgumentTypeError(f"{text!r} is too long, or no time at all: write up to 366d")
     return round(lasting.total_seconds() * 1000)
+
+
+def bucket(text: str) -> str:
+    """Read where a bucket is, with the reader of --artefacts, which takes folders too."""
+    place = SOURCES.settings["artefacts"].read_flag(text)
+    if not isinstance(place, str):
+        raise ArgumentTypeError(f"{text!r} is a folder: write s3://BUCKET/PREFIX")
+    return place
 
 
 def natural(text: str) -> int:

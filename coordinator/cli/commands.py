@@ -11,7 +11,7 @@ from coordinator.accounts.rows import get_account, list_accounts, list_keys
 from coordinator.artefacts.rows import block, end_all, list_reports
 from coordinator.cli import accounts, decisions, inviting, keys, workers
 from coordinator.cli.alerting import send_test
-from coordinator.cli.moving import move_database
+from coordinator.cli.moving import move_database, move_media
 from coordinator.cli.tables import day, print_table
 from coordinator.clock import day_start_ms, now_ms
 from coordinator.config import Config
@@ -211,6 +211,11 @@ def _media_delete(call: _Call) -> None:
     )
 
 
+def _media_move(call: _Call) -> None:
+    if not move_media(call.database, call.config, call.arguments.to, as_json=call.arguments.json):
+        sys.exit(1)
+
+
 def _database_move(call: _Call) -> None:
     move_database(call.database, call.config, call.arguments.to, as_json=call.arguments.json)
 
@@ -239,6 +244,7 @@ _COMMANDS: dict[tuple[str, str | None], Callable[[_Call], None]] = {
     ("media", "block"): _media_block,
     ("media", "unblock"): _media_unblock,
     ("media", "delete"): _media_delete,
+    ("media", "move"): _media_move,
     ("account", "create"): _account_create,
     ("account", "list"): _account_list,
     **{("account", action): _account_change for action in ("set", "disable", "enable")},

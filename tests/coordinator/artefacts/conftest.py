@@ -13,6 +13,7 @@ from coordinator.artefacts.places import opened
 from coordinator.store.database import Database
 from coordinator.store.errors import Unavailable
 from coordinator.store.store import Store
+from tests.coordinator.artefacts.bucket import bucket
 
 
 @pytest.fixture
@@ -50,3 +51,15 @@ def account(store: Store) -> str:
 @pytest.fixture
 def stranger(store: Store) -> str:
     return create_account(store.database, "bob", 0).id
+
+
+@pytest.fixture(scope="module")
+def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with bucket(tmp_path_factory.mktemp("bucket")) as found:
+        yield found
+
+
+@pytest.fixture
+def env(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from coordinator.artefacts.local import LocalObjects
-from coordinator.artefacts.places import folder_beside, opened
+from coordinator.artefacts.places import folder_beside, in_bucket, in_folder, opened
 from coordinator.artefacts.s3 import S3Objects
 from coordinator.store.database import Database
 
@@ -58,4 +58,19 @@ def test_a_bucket_is_one_of_s3(tmp_path: Path, database_file: Path, monkeypatch:
     assert isinstance(objects, S3Objects)
     with staging.place() as path:
         assert path.is_relative_to(database_file.with_name("c.db.media"))
+    database.close()
+
+
+async def test_who_works_beside_the_coordinator_finds_its_objects_and_leaves_what_is_on_its_way(
+    tmp_path: Path, database_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    database = Database(database_file)
+    objects, staging = opened(tmp_path, "", database)
+    with staging.place() as path:
+        path.write_text("on its way")
+        beside = in_folder(tmp_path, database)
+        assert await beside.place("ab" * 32, "image/png") == await objects.place("ab" * 32, "image/png")
+        assert isinstance(in_bucket("s3://bucket/prefix", database), S3Objects)
+        assert path.read_text() == "on its way"
     database.close()

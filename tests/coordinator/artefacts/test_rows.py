@@ -174,3 +174,12 @@ def test_reports_have_a_bound(database: Database, account: str, monkeypatch: pyt
 
 def test_a_database_has_one_name_among_others(database: Database) -> None:
     assert rows.namespace(database, "first") == rows.namespace(database, "second") == "first"
+
+
+def test_every_object_that_a_row_has_is_kept_once(database: Database, account: str, stranger: str) -> None:
+    rows.add(database, row(account, "a", sha256=OTHER, size_bytes=7), MUCH)
+    rows.add(database, row(account, "b"), MUCH)
+    rows.add(database, row(stranger, "c"), MUCH)
+    assert rows.kept(database) == [(ONE, "image/png", 100), (OTHER, "image/png", 7)]
+    rows.expire(database, 1000)
+    assert rows.kept(database) == []

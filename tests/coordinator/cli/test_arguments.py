@@ -3,7 +3,7 @@ from argparse import ArgumentTypeError
 
 import pytest
 
-from coordinator.cli.arguments import amount, expiry, parser, weight
+from coordinator.cli.arguments import amount, bucket, expiry, parser, weight
 
 
 def test_an_end_is_a_while_from_now_or_a_date() -> None:
@@ -38,3 +38,10 @@ def test_an_amount_is_a_decimal_number() -> None:
     for text in ("0", "-1", "1/3", "nan", "lots", "1e10"):
         with pytest.raises(ArgumentTypeError):
             amount(text)
+
+
+def test_where_media_move_to_is_a_bucket() -> None:
+    assert bucket("s3://media/network/") == "s3://media/network"
+    for text in ("/srv/media", "http://media", "s3://"):
+        with pytest.raises(ArgumentTypeError, match="s3://BUCKET/PREFIX"):
+            bucket(text)
