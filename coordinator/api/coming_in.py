@@ -63,7 +63,7 @@ class ComingIn:
         if text:
             self.identity.count("code", self._place(request), CODES)
             hashed = self.identity.tokens.hash("invite", plain_code(text))
-            row: InviteRow = await translated(self.identity.store.run(live_invite, hashed, now_ms()))
+            row: InviteRow = await translated(self.identity.store.ask(live_invite, hashed, now_ms()))
             if row.account is None and self.identity.signup == "off":
                 raise SupernetError(ErrorCode.PERMISSION_DENIED, CLOSED)
             return row
@@ -79,7 +79,7 @@ class ComingIn:
         exists = invite is not None and invite.account is not None
         if invite is not None and invite.account is not None:
             account = invite.account
-            name = (await translated(self.identity.store.run(get_account, account))).name
+            name = (await translated(self.identity.store.ask(get_account, account))).name
         name = name or f"member-{account[-8:]}"
         return {"account": account, "name": name, "invite": invite.id if invite else None, "exists": exists}
 

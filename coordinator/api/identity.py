@@ -34,7 +34,7 @@ class IdentityApi(ComingIn):
         found = await translated(identity.session(token)) if token else None
         session = None
         if found is not None:
-            account = await translated(identity.store.run(get_account, found[1].account))
+            account = await translated(identity.store.ask(get_account, found[1].account))
             session = {"account": account.id, "name": account.name, "csrf_token": identity.tokens.csrf(token)}
         providers = [{"id": one.settings.id, "name": one.settings.name} for one in identity.providers.values()]
         told = {"object": "identity", "signup": identity.signup, "origin": identity.origin, "providers": providers}
@@ -48,7 +48,7 @@ class IdentityApi(ComingIn):
         invite = await self._invite(request, fields.text("invite", high=TEXT_CHARS))
         fields.finish()
         kept = await self._newcomer(invite)
-        rows = await translated(self.identity.store.run(passkeys_of, kept["account"])) if kept["exists"] else []
+        rows = await translated(self.identity.store.ask(passkeys_of, kept["account"])) if kept["exists"] else []
         challenge = secrets.token_bytes(CHALLENGE_BYTES)
         known = [row.id for row in rows]
         options = registration(self.identity.origin, challenge, kept["account"], kept["name"], known)
@@ -84,7 +84,7 @@ class IdentityApi(ComingIn):
         fields.finish()
         kept, challenge = self._answer(request, "signin")
         name = id_of(credential)
-        row = await translated(self.identity.store.run(passkey, name)) if name is not None else None
+        row = await translated(self.identity.store.ask(passkey, name)) if name is not None else None
         if row is None:
             raise SupernetError(ErrorCode.PERMISSION_DENIED, "No account here has this passkey.")
         known = Passkey(row.id, row.public_key, row.counter)

@@ -73,7 +73,7 @@ class OidcApi(ComingIn):
         answer = Answer(state or "", code or "", issuer, error or "")
         who = Who(provider.settings.issuer, await provider.subject(self._back_to(provider), made, answer))
         token, answered = self._answered(seed, kept)
-        link: LinkRow | None = await translated(self.identity.store.run(link_of, who))
+        link: LinkRow | None = await translated(self.identity.store.ask(link_of, who))
         back = {"back": kept["back"]}
         if kept["purpose"] == LINK:
             return await self._linked(kept["account"], session, who, link, answered, back)

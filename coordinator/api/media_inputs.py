@@ -42,7 +42,7 @@ async def read_attachment(artefacts: Artefacts, account: str, one: Attachment) -
     """A thing that a chat brings for its tools, and what it is in the words that a model is told; None for one of an
     earlier answer that is gone. Raises as `read_input` does."""
     try:
-        if one.job and (made := await artefacts.run(rows.find_made, account, one.job, now_ms())):
+        if one.job and (made := await artefacts.ask(rows.find_made, account, one.job, now_ms())):
             return _kept(made)
         if one.refused is None and not one.file:
             return None, ""

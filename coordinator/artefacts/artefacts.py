@@ -181,7 +181,7 @@ class Artefacts:
     async def find(self, artefact_id: str) -> Row:
         """The artefact of whatever account: who has its id may read it. Raises not_found, and expired for one whose
         time is over, or that the operator has withdrawn."""
-        row = await self.run(rows.find, artefact_id)
+        row = await self.ask(rows.find, artefact_id)
         if row is None:
             raise _not_found()
         if row.artefact.expires_ms <= now_ms() or not row.artefact.sha256:
@@ -211,11 +211,11 @@ class Artefacts:
 
     async def page(self, account: str, after: str | None, limit: int) -> list[Row]:
         """What the account has, newest first."""
-        return await self.run(rows.page, account, after, limit, now_ms())
+        return await self.ask(rows.page, account, after, limit, now_ms())
 
     async def found_of_job(self, job: str) -> Row | None:
         """What an attempt (JOB/ATTEMPT) made."""
-        return await self.run(rows.find_of_job, job)
+        return await self.ask(rows.find_of_job, job)
 
     # ---- gone ----------------------------------------------------------------------------------------------------
 
@@ -239,18 +239,11 @@ class Artefacts:
     async def run(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The result of work on the database. Raises NoRoom, not_found, invalid_request, or overloaded if the database
         is out of reach: its own words are for the log."""
-        try:
-            return await self._store.run(work, *args, **kwargs)
-        except NoRoom:
-            raise
-        except Ended as error:
-            raise SupernetError(ErrorCode.INVALID_API_KEY, str(error)) from None
-        except NotFound as error:
-            raise SupernetError(ErrorCode.NOT_FOUND, str(error)) from None
-        except TooMany as error:
-            raise SupernetError(ErrorCode.RATE_LIMIT_EXCEEDED, str(error)) from None
-        except StoreError as error:
-            raise _out_of_reach(error) from None
+        return await _worded(self._store.run(work, *args, **kwargs))
+
+    async def ask(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`run` for who only reads, and does not wait for a database that stands still."""
+        return await _worded(self._store.ask(work, *args, **kwargs))
 
     async def _release_locked(self, name: str) -> None:
         """Delete the object unless an artefact has it by now. If that fails it is one too many, for the sweeper."""
@@ -262,6 +255,21 @@ class Artefacts:
 
     def _lock(self, name: str) -> asyncio.Lock:
         return self._locks.setdefault(name, asyncio.Lock())
+
+
+async def _worded(work: Awaitable[T]) -> T:
+    try:
+        return await work
+    except NoRoom:
+        raise
+    except Ended as error:
+        raise SupernetError(ErrorCode.INVALID_API_KEY, str(error)) from None
+    except NotFound as error:
+        raise SupernetError(ErrorCode.NOT_FOUND, str(error)) from None
+    except TooMany as error:
+        raise SupernetError(ErrorCode.RATE_LIMIT_EXCEEDED, str(error)) from None
+    except StoreError as error:
+        raise _out_of_reach(error) from None
 
 
 async def _reached(work: Awaitable[T]) -> T:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar, assert_never
@@ -73,7 +73,7 @@ class Films:
             raise SupernetError(ErrorCode.RATE_LIMIT_EXCEEDED, message, retry_after_s=RETRY_S)
         self._beginning[account] += 1
         try:
-            if await self._run(rows.count, account) + self._beginning[account] > MOST_KEPT:
+            if await self._ask(rows.count, account) + self._beginning[account] > MOST_KEPT:
                 message = f"This account has {MOST_KEPT:,} videos: delete some."
                 raise SupernetError(ErrorCode.MEDIA_QUOTA, message)
             yield
@@ -101,15 +101,15 @@ class Films:
 
     async def find(self, account: str, name: str) -> Film:
         """A film of the account. Raises not_found."""
-        return await self._run(rows.find, account, name)
+        return await self._ask(rows.find, account, name)
 
     async def page(self, account: str, after: str | None, limit: int, ascending: bool) -> list[Film]:
         """Some films of the account in their order. Raises not_found if `after` is none of them."""
-        return await self._run(rows.page, account, after, limit, ascending)
+        return await self._ask(rows.page, account, after, limit, ascending)
 
     async def delete(self, account: str, name: str) -> Film:
         """Forget a film, which ends its job if it runs. Raises not_found."""
-        film = await self._run(rows.find, account, name)
+        film = await self._ask(rows.find, account, name)
         await self._run(rows.remove, account, name)
         if running := self._running.pop(name, None):
             running.answers.cancel()
@@ -173,11 +173,20 @@ class Films:
             pass  # it is looked at again
 
     async def _run(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return await self._store.run(work, *args, **kwargs)
-        except NotFound as error:
-            raise SupernetError(ErrorCode.NOT_FOUND, str(error)) from None
-        except StoreError as error:
-            log.error("films: %s", error)
-            message = "Films cannot be looked up at the moment: try again in a few seconds."
-            raise SupernetError(ErrorCode.OVERLOADED, message, retry_after_s=RETRY_S) from None
+        return await _worded(self._store.run(work, *args, **kwargs))
+
+    async def _ask(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """For who only reads, and does not wait for a database that stands still."""
+        return await _worded(self._store.ask(work, *args, **kwargs))
+
+
+async def _worded(work: Awaitable[T]) -> T:
+    """The result of work on the database. Raises not_found, or overloaded: its own words are for the log."""
+    try:
+        return await work
+    except NotFound as error:
+        raise SupernetError(ErrorCode.NOT_FOUND, str(error)) from None
+    except StoreError as error:
+        log.error("films: %s", error)
+        message = "Films cannot be looked up at the moment: try again in a few seconds."
+        raise SupernetError(ErrorCode.OVERLOADED, message, retry_after_s=RETRY_S) from None
