@@ -127,7 +127,7 @@ class Faults:
         process = self.cluster.process(number)
         await self._freeze(lambda: process.kill(signal.SIGSTOP), lambda: process.kill(signal.SIGCONT), number)
 
-    async def _freeze(self, stop: Callable[[], None], go_on: Callable[[], None], number: int | None = None) -> None:
+    async def _freeze(self, stop: Callable[[], object], go_on: Callable[[], object], number: int | None = None) -> None:
         for seconds in FREEZES_S:
             moment = await self._calm(number)
             stop()
