@@ -21,7 +21,7 @@ from coordinator.artefacts import facts
 from coordinator.artefacts.artefacts import Artefacts, Verified
 from coordinator.artefacts.filter import MediaFilter
 from coordinator.artefacts.names import media_type_of
-from coordinator.artefacts.rows import Row
+from coordinator.artefacts.rows import Row, find_of_job
 from coordinator.artefacts.staging import Sent, too_large
 from coordinator.hub.attempts import Attempts
 from coordinator.openai.chat_response import error_body
@@ -74,7 +74,7 @@ class ArtefactUploads:
         content_filter, request_too_large, media_quota_exceeded, overloaded, invalid_request."""
         upload = await self._head(request)
         with self._place(upload):
-            known = await self.artefacts.found_of_job(upload.name)
+            known = await self.artefacts.ask(find_of_job, upload.name)
             if known is not None:
                 return await self._again(upload, known)
             self._check_wrong(upload)

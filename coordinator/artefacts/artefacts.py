@@ -213,10 +213,6 @@ class Artefacts:
         """What the account has, newest first."""
         return await self.ask(rows.page, account, after, limit, now_ms())
 
-    async def found_of_job(self, job: str) -> Row | None:
-        """What an attempt (JOB/ATTEMPT) made."""
-        return await self.ask(rows.find_of_job, job)
-
     # ---- gone ----------------------------------------------------------------------------------------------------
 
     async def delete(self, account: str, name: str, by: By | None = None) -> None:

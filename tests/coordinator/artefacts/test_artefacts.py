@@ -126,9 +126,9 @@ async def test_no_room_takes_no_object_from_another(
 async def test_what_an_attempt_made_is_found_by_it(artefacts: Artefacts, account: str) -> None:
     made = [await make(artefacts, account, png(), f"j.0/{attempt}") for attempt in (1, 2)]
     for attempt, artefact in enumerate(made, 1):
-        found = await artefacts.found_of_job(f"j.0/{attempt}")
+        found = await artefacts.ask(rows.find_of_job, f"j.0/{attempt}")
         assert found is not None and found.artefact == artefact
-    assert await artefacts.found_of_job("j.0/3") is None
+    assert await artefacts.ask(rows.find_of_job, "j.0/3") is None
 
 
 async def test_what_expires_or_is_blocked_is_not_served(artefacts: Artefacts, account: str, store: Store) -> None:
