@@ -15,7 +15,6 @@ from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-import psycopg
 from sqlalchemy import Connection, Select
 from sqlalchemy.exc import DatabaseError
 
@@ -83,6 +82,8 @@ def _cancel(driver: Any) -> None:
     It blocks, so it is for a thread of its own. `driver.cancel` lets no other thread run meanwhile: where PostgreSQL
     stood still, so did the whole replica (psycopg 3.3).
     """
+    import psycopg  # here, as a coordinator with SQLite does without it, and it takes an eighth of a second
+
     try:
         driver.cancel_safe(timeout=CANCEL_S)
     except (psycopg.Error, OSError):

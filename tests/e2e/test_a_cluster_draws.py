@@ -62,7 +62,7 @@ class Chat:
 
 @dataclass
 class Clients:
-    """Who asks for pictures, so many at once, until `stop`."""
+    """Who asks for pictures, so many at once, until they are `stopped`."""
 
     door: Front
     run: str
@@ -126,8 +126,9 @@ async def test_chats_that_draw_are_answered_whole_when_replicas_are_replaced_and
                 told = ("--model", MODEL, "--scripted", str(script), "--media", "draws", "--scripted-media")
                 await cluster.start_worker(f"w{number}", *told)
             await cluster.settled(even=True)
-            while not all([await asyncio.to_thread(_draws, replica) for replica in cluster.replicas]):  # noqa: ASYNC110
-                await asyncio.sleep(0.2)
+            async with asyncio.timeout(PATIENCE_S):
+                while not all([await asyncio.to_thread(_draws, replica) for replica in cluster.replicas]):  # noqa: ASYNC110
+                    await asyncio.sleep(0.2)
             await _rolled(cluster)
             await _killed(cluster)
             assert await asyncio.to_thread(cluster.books.wrong) == []
