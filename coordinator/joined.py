@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -26,6 +26,7 @@ from coordinator.scheduler.work import PromptCount
 IN_THE_DATABASE = ("accounts", "keys", "money", "idempotency keys")
 VERDICT_S = DEAD_S + 1.0  # for the others to see that one of them is dead
 LOOK_S = 0.05
+MEET_S = 2.0  # each says how it is every second
 OVER_THE_BUS = ("workers", "queues", "fairness", "rate limits", "rests of workers")
 
 
@@ -62,6 +63,17 @@ class Joined:
         """Be one of them until cancelled."""
         assert self._member is not None, "connect it first"
         await self._member.run()
+
+    async def met(self, others: Collection[ReplicaId]) -> bool:
+        """Wait until the bus is there and each of these has said how it is: to a client before that, the network would
+        seem to serve nothing. False: that takes longer than MEET_S; one of them may be dead."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + MEET_S
+        while not self.bus.up or any(self.replica.pictures.of(other) is None for other in others):
+            if clock() >= until:
+                return False
+            await asyncio.sleep(LOOK_S)
+        return True
 
     def leave(self) -> None:
         """Say goodbye, with the last that the bus sends."""

@@ -23,7 +23,7 @@ from coordinator.artefacts.sweeper import Sweeper
 from coordinator.assembly import Running, assembled
 from coordinator.billing.earnings_feed import EarningsFeed
 from coordinator.billing.energy_feed import EnergyFeed
-from coordinator.billing.replicas import Replicas
+from coordinator.billing.replicas import Replicas, others
 from coordinator.config import Config
 from coordinator.dashboard.idle_feed import IdleFeed
 from coordinator.history.reader import Reader
@@ -193,6 +193,8 @@ async def serve(running: Running, server: Server, listener: socket.socket) -> No
         if services.counter is not None:
             side.append(tasks.create_task(_named("prompt counter", services.counter.run())))
         await services.films.interrupted()
+        if services.joined is not None:
+            await services.joined.met(await running.store.ask(others))
         await server.serve(sockets=[listener])
         await services.films.close()
         await services.ledger.flushed(FLUSH_S)

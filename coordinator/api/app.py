@@ -32,6 +32,7 @@ from coordinator.api.images import ImagesApi
 from coordinator.api.intake import Intake, not_counted
 from coordinator.api.keys import KeysApi
 from coordinator.api.media import MediaApi
+from coordinator.api.media_ready import MediaReady
 from coordinator.api.messages import MessagesApi
 from coordinator.api.models import ModelsApi
 from coordinator.api.monitoring import Monitoring
@@ -97,7 +98,8 @@ def create_app(services: Services) -> ASGIApp:
 def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute]:
     """Every path of this server. A GET is served as HEAD too."""
     intake = _intake(services)
-    platform = PlatformTools(intake, services.artefacts, services.platform_tools)
+    ready = MediaReady(services.hub.dispatch, services.catalog, services.hub.now)
+    platform = PlatformTools(intake, services.artefacts, services.platform_tools, ready)
     account = AccountApi(services.access, services.billing.units, services.bonus_nano, services.promotions)
     requests = RequestsApi(services.access, services.billing.units)
     models = ModelsApi(services.hub, services.accounts, services.catalog)
@@ -108,7 +110,7 @@ def routes(services: Services, metrics: Metrics, pages: Pages) -> list[BaseRoute
         ("POST", "/v1/chat/completions", ChatApi(intake, platform).create),
         ("POST", "/v1/responses", ResponsesApi(intake, platform).create),
         ("POST", MESSAGES_PATH, MessagesApi(intake).create),
-        *_media(services, intake),
+        *_media(services, intake, ready),
         ("GET", "/v1/models", models.list),
         ("GET", "/v1/models/{model_id:path}", models.show),
         ("GET", "/v1/estimate", EstimateApi(services.accounts, services.billing, services.catalog).show),
@@ -221,10 +223,10 @@ def _money(services: Services) -> list[tuple[str, str, Endpoint]]:
     ]
 
 
-def _media(services: Services, intake: Intake) -> list[tuple[str, str, Endpoint]]:
+def _media(services: Services, intake: Intake, ready: MediaReady) -> list[tuple[str, str, Endpoint]]:
     """What is asked for, made and read as pictures, films and music."""
-    images = ImagesApi(intake, services.artefacts)
-    videos = VideosApi(intake, services.artefacts, services.films)
+    images = ImagesApi(intake, services.artefacts, ready)
+    videos = VideosApi(intake, services.artefacts, ready, services.films)
     media = MediaApi(services.access, services.artefacts)
     uploads = ArtefactUploads(services.attempts, services.artefacts, services.media_filter)
     return [

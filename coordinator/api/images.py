@@ -17,7 +17,7 @@ from coordinator.api.errors import renamed
 from coordinator.api.filled_response import FilledResponse, Read, in_base64
 from coordinator.api.intake import Admitted, Intake
 from coordinator.api.media_inputs import read_input
-from coordinator.api.media_ready import ready_now
+from coordinator.api.media_ready import MediaReady
 from coordinator.api.served_headers import timing
 from coordinator.artefact import Artefact
 from coordinator.artefacts.artefacts import Artefacts
@@ -39,14 +39,13 @@ class ImagesApi:
 
     intake: Intake
     artefacts: Artefacts
+    ready: MediaReady
 
     async def generate(self, request: Request) -> Response:
-        ready = ready_now(self.intake.hub.dispatch, self.intake.catalog.now)
-        return await self.intake.once(request, partial(parse_generation, ready), self._answer)
+        return await self.intake.once(request, partial(parse_generation, self.ready.now()), self._answer)
 
     async def edit(self, request: Request) -> Response:
-        ready = ready_now(self.intake.hub.dispatch, self.intake.catalog.now)
-        return await self.intake.once(request, partial(parse_edit, ready), self._answer, MAX_FORM_BYTES)
+        return await self.intake.once(request, partial(parse_edit, self.ready.now()), self._answer, MAX_FORM_BYTES)
 
     async def _answer(self, request: Request, drawing: Drawing, admitted: Admitted) -> Response:
         account = admitted.principal.account

@@ -18,11 +18,10 @@ from coordinator.api.answering import Answering, Submission
 from coordinator.api.client_headers import client_timeout_s
 from coordinator.api.intake import Admitted, Intake, silence_s
 from coordinator.api.media_inputs import read_attachment
-from coordinator.api.media_ready import ready_now
+from coordinator.api.media_ready import MediaReady
 from coordinator.artefacts.artefacts import Artefacts
 from coordinator.dispatch.drain import shutting_down
 from coordinator.media.handles import Handles
-from coordinator.media.ready import Ready
 from coordinator.media.results import Result
 from coordinator.request import ChatJob, ClientRequest
 from coordinator.rounds.calls import Calls, Workshop
@@ -59,6 +58,7 @@ class PlatformTools:
     intake: Intake
     artefacts: Artefacts
     mode: Mode
+    media: MediaReady
     _look: _Look = field(default_factory=_Look)
 
     def declared(self, job: ChatJob, principal: Principal, asked: bool = False) -> ChatJob:
@@ -130,10 +130,6 @@ class PlatformTools:
         brought = [await read_attachment(self.artefacts, account, one) for one in job.attachments]
         return handed(job, self.artefacts.base, brought)
 
-    def ready(self) -> Ready:
-        """What workers have ready now."""
-        return ready_now(self.intake.hub.dispatch, self.intake.catalog.now)
-
     def _tools(self) -> frozenset[str]:
         """Names of the tools that somebody serves, looked up once a second at most: each chat asks."""
         if self.mode == "off" or not self.intake.catalog.now.media:
@@ -141,7 +137,7 @@ class PlatformTools:
         now = self.intake.hub.now()
         if now - self._look.at >= LOOK_S:
             self._look.at, self._look.contexts = now, {}
-            self._look.tools = served(self.intake.catalog.now.media, self.ready())
+            self._look.tools = served(self.intake.catalog.now.media, self.media.now())
         return self._look.tools
 
     def _context(self, job: ChatJob) -> int:
@@ -212,7 +208,7 @@ class _Request:
             account=self._admitted.principal.account,
             token_type=self._job.token_type,
             catalog=self._tools.intake.catalog.now.media,
-            ready=self._tools.ready,
+            ready=self._tools.media.now,
             library=self._tools.artefacts,
             handles=self._handles,
             submit=self._submit,

@@ -15,7 +15,7 @@ from coordinator.api.artefact_links import served
 from coordinator.api.errors import renamed
 from coordinator.api.intake import Admitted, Intake
 from coordinator.api.media_inputs import read_input
-from coordinator.api.media_ready import ready_now
+from coordinator.api.media_ready import MediaReady
 from coordinator.api.query import only, whole_number
 from coordinator.artefacts.artefacts import Artefacts
 from coordinator.artefacts.names import link
@@ -41,11 +41,11 @@ class VideosApi:
 
     intake: Intake
     artefacts: Artefacts
+    ready: MediaReady
     films: Films
 
     async def create(self, request: Request) -> Response:
-        ready = ready_now(self.intake.hub.dispatch, self.intake.catalog.now)
-        return await self.intake.once(request, partial(parse_film, ready), self._create, MAX_FORM_BYTES)
+        return await self.intake.once(request, partial(parse_film, self.ready.now()), self._create, MAX_FORM_BYTES)
 
     async def _create(self, request: Request, asked: video_request.Film, admitted: Admitted) -> Response:
         account = admitted.principal.account

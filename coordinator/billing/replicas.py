@@ -63,6 +63,12 @@ class Replicas:
             log.warning("%d requests ran at replicas that died: what was delivered of them is billed", ended)
 
 
+def others(database: Database) -> set[str]:
+    """The replicas that are not known to be dead, but for this one. Raises Unavailable."""
+    with database.transaction() as connection:
+        return replicas.beats(connection).keys() - database.identity.own
+
+
 def _beat(database: Database) -> dict[str, int]:
     with database.transaction() as connection:
         replicas.beat(connection, database.identity)

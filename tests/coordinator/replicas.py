@@ -47,9 +47,6 @@ async def start_replica(tmp_path: Path, postgres: Callable[[], str]) -> AsyncIte
             server = make_server(running, up.set)
             task = asyncio.create_task(serve(running, server, listener))
             await up.wait()
-            joined = running.services.joined
-            assert joined is not None
-            await until(lambda: joined.bus.up or task.done())
             address = f"http://127.0.0.1:{listener.getsockname()[1]}"
             try:
                 yield Coordinator(address, key, config, running, server, task)

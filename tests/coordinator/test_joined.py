@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from websockets.exceptions import InvalidStatus
 
 from coordinator.ledger.audit import check
@@ -35,6 +35,32 @@ async def test_workers_at_one_replica_answer_clients_at_the_other(start_replica:
             answer = await asking
         assert answer.choices[0].message.content == "hello"
         assert answer.usage.completion_tokens == 5
+
+
+async def test_a_replica_that_has_just_opened_knows_what_the_others_serve(start_replica: Replicas) -> None:  # noqa: F811
+    """Clients that came at once were told that nobody serves their model, and chats had no tools for a second."""
+    async with start_replica(MEDIA) as back, media_worker(back, "draws"), back.worker() as worker:
+        await worker.join()
+        await until(lambda: free(back) == 2 and free(back, "draws") == 1)
+        async with start_replica(MEDIA) as front:
+            assert free(front) == 2 and free(front, "draws") == 1
+
+
+async def test_a_replica_opens_though_others_are_not_to_be_met(start_replica: Replicas) -> None:  # noqa: F811
+    dead = {
+        "id": "dead",
+        "name": "",
+        "version": "",
+        "started_ms": 0,
+        "beat": 1,
+        "state": "up",
+        "purse": 63,
+        "server": 0,
+    }
+    async with start_replica() as one:
+        await one.running.store.run(lambda database: database.transact(lambda at: at.execute(insert(replicas), dead)))
+        async with start_replica() as other:
+            assert knows(other) == 2
 
 
 async def test_a_stream_comes_as_it_is_made_with_its_calls(start_replica: Replicas) -> None:  # noqa: F811
