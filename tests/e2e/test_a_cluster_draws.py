@@ -24,6 +24,7 @@ SCRIPT = [{"when": "user: draw", "say": f"I draw. {CALL}"}, {"when": "tool: ", "
 WORKERS, STREAMS = 3, 6
 CALM_S = 3.0
 AGAIN_S = 0.1
+SETTLING_S = 0.2  # after an answer's end, at most, until it is settled
 PATIENCE_S = 120.0
 EACH = 3  # what is paid for of an answer: two rounds and a picture
 
@@ -62,11 +63,12 @@ class Chat:
 
 @dataclass
 class Clients:
-    """Who asks for pictures, so many at once, until they are `stopped`."""
+    """Who asks for pictures, so many at once, until they are `stopped`. `hit`: whose replica was killed."""
 
     door: Front
     run: str
     chats: list[Chat] = field(default_factory=list)
+    hit: set[str] = field(default_factory=set)
     stopped: bool = False
 
     async def ask(self) -> None:
@@ -97,7 +99,10 @@ class Clients:
 
 @asynccontextmanager
 async def asking(cluster: Cluster, what: str) -> AsyncIterator[Clients]:
-    """Clients of an account of their own; at the end each has its whole answer, and has paid for it once."""
+    """Clients of an account of their own; at the end each has its whole answer, and has paid for it once.
+
+    Whose replica was killed as its answer ended has all of it and does not come back: what it did not settle any more
+    stays held for ten minutes, for clients that do (billing/replicas.py)."""
     clients = Clients(cluster.front(await cluster.make_key(what, what, "client")), what)
     running = asyncio.create_task(clients.ask())
     await asyncio.sleep(CALM_S)
@@ -107,12 +112,13 @@ async def asking(cluster: Cluster, what: str) -> AsyncIterator[Clients]:
     await running
     kept = [chat for chat in clients.chats if not chat.gone]
     assert [chat.story for chat in kept if not chat.right] == []
+    waits = sum(chat.name in clients.hit and not chat.broken for chat in clients.chats)
     deadline = time.monotonic() + PATIENCE_S
-    while (used := await asyncio.to_thread(cluster.books.used, what)).held and time.monotonic() < deadline:  # noqa: ASYNC110
+    while (used := await asyncio.to_thread(cluster.books.used, what)).held > waits and time.monotonic() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(0.5)
-    assert used.held == 0
+    assert used.held <= waits
     most = EACH * len(clients.chats)
-    assert EACH * len(kept) <= used.requests <= most
+    assert EACH * len(kept) - used.held <= used.requests <= most
 
 
 async def test_chats_that_draw_are_answered_whole_when_replicas_are_replaced_and_killed(tmp_path: Path) -> None:
@@ -156,16 +162,17 @@ async def _rolled(cluster: Cluster) -> None:
 
 async def _killed(cluster: Cluster) -> None:
     """Two replicas in turn; the answers of others' clients do not break, and nearly all of theirs go on elsewhere."""
-    hit: set[str] = set()
     async with asking(cluster, "killed") as clients:
         for number in range(2):
             await asyncio.sleep(CALM_S)
-            hit |= clients_at(cluster, number)
+            clients.hit |= clients_at(cluster, number)
+            await asyncio.sleep(SETTLING_S)
+            clients.hit |= clients_at(cluster, number)
             cluster.process(number).kill()
-            hit |= clients_at(cluster, number)
+            clients.hit |= clients_at(cluster, number)
             await asyncio.sleep(CALM_S)
             await asyncio.to_thread(cluster.process(number).wait)
             await asyncio.to_thread(cluster.start_replica, number)
             await cluster.settled(even=True)
-    assert hit, "the clients of nobody were hit"
-    assert [chat.story for chat in clients.chats if (chat.broken or chat.gone) and chat.name not in hit] == []
+    assert clients.hit, "the clients of nobody were hit"
+    assert [chat.story for chat in clients.chats if (chat.broken or chat.gone) and chat.name not in clients.hit] == []

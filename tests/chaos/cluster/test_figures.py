@@ -71,6 +71,13 @@ def test_who_was_at_the_edge_that_died_may_break_and_must_come_back() -> None:
     assert lost["lost"] == 1
 
 
+def test_the_hold_of_an_answer_that_ended_with_its_edge_waits_for_its_client() -> None:
+    whole = [stream(1, answer(1)), stream(2, answer(2))]
+    moment = Moment(1.0, frozenset({"w0"}), frozenset({"run-1"}), 6.0)
+    rows = [figures.row("kill_edge", whole, [moment], Used(2, 2 * TOKENS, held)) for held in (1, 2)]
+    assert [row["open_holds"] for row in rows] == [0, 1]
+
+
 def test_another_answer_to_the_same_question_is_not_the_one_that_broke() -> None:
     row = of([stream(1, answer(1, 20), answer(1, mark=100.0))])
     assert (row["continued"], row["wrong"]) == (0, 0)
