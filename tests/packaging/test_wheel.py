@@ -24,8 +24,8 @@ FOREIGN = "raise ImportError('this package is somebody else\\'s')\n"
 pytestmark = pytest.mark.process
 
 
-def run(*command: object) -> str:
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=PATIENCE_S * 5)
+def run(*command: object, within_s: float = PATIENCE_S * 5) -> str:
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=within_s)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

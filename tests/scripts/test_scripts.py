@@ -423,6 +423,7 @@ def test_ci_checks_then_tests_and_fails_when_any_of_it_does(tmp_path: Path) -> N
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
     executable(tmp_path / "scripts" / "check", "#!/bin/sh\necho checked\nexit $BAD\n")
+    executable(tmp_path / "scripts" / "engine", "#!/bin/sh\ntouch engine-$1\nexit $BAD\n")
     executable(tmp_path / "scripts" / "test_vulkan", "#!/bin/sh\necho 2 passed\nexit $OFFLOAD\n")
     executable(tmp_path / "scripts" / "test", "#!/bin/sh\necho 3 passed\nexit $FAILED\n")
 
@@ -432,6 +433,7 @@ def test_ci_checks_then_tests_and_fails_when_any_of_it_does(tmp_path: Path) -> N
         return done.returncode, done.stdout
 
     assert ci(0, 0, 0) == (0, "checked\n2 passed\n3 passed\n")
+    assert (tmp_path / "engine-cpu").exists(), "it is compiled before the tests, not beside them"
     assert ci(1, 0, 0) == (1, "checked\n")
     assert ci(0, 1, 0) == (1, "checked\n2 passed\n3 passed\n"), "the closing line of all other tests is the last"
     assert ci(0, 0, 1) == (1, "checked\n2 passed\n3 passed\n")

@@ -12,10 +12,11 @@ from tools.release.life import TINY, Life, releases
 from tools.release.trial import tried
 
 pytestmark = pytest.mark.process
+COMPILING_S = 3600  # llama.cpp, once, beside other tests: more than ten minutes on two slow cores
 
 
 def test_a_worker_is_installed_serves_is_upgraded_and_removed_without_a_trace(tmp_path: Path) -> None:
-    engine = Path(run(ROOT / "scripts" / "engine", "cpu").strip())
+    engine = Path(run(ROOT / "scripts" / "engine", "cpu", within_s=COMPILING_S).strip())
     first, second = releases(tmp_path, engine)
     assert len(list(tried(first))) == 4
     said: list[str] = []
