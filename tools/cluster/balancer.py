@@ -141,8 +141,9 @@ class Balancer:
         self._checks = [asyncio.create_task(self._check(target)) for target in self.targets.values()]
 
     async def close(self) -> None:
-        assert self._server is not None, "it was started"
-        self._server.close()
+        """Also where it was not started: what began before it is closed all the same."""
+        if self._server is not None:
+            self._server.close()
         for check in self._checks:
             check.cancel()
         await asyncio.gather(*self._checks, return_exceptions=True)

@@ -8,6 +8,7 @@ import pytest
 from nats.aio.client import Client
 
 from tools.cluster.nats import Nats
+from tools.cluster.network import Cluster
 from tools.cluster.postgres import Postgres
 
 pytestmark = pytest.mark.process
@@ -59,3 +60,13 @@ def test_what_was_committed_is_there_after_a_kill(tmp_path: Path) -> None:
             assert connection.execute("SELECT n FROM t").fetchall() == [(7,)]
     finally:
         postgres.close()
+
+
+async def test_a_cluster_whose_replicas_do_not_start_leaves_nothing_that_runs(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path, nodes=1, options=[("--no-such-option",)])
+    with pytest.raises(AssertionError, match="no-such-option"):
+        try:
+            await cluster.start()
+        finally:
+            await cluster.close()
+    assert cluster.nats.node(0).popen.poll() is not None
