@@ -64,16 +64,15 @@ class Joined:
         assert self._member is not None, "connect it first"
         await self._member.run()
 
-    async def met(self, others: Collection[ReplicaId]) -> bool:
-        """Wait until the bus is there and each of these has said how it is: to a client before that, the network would
-        seem to serve nothing. False: that takes longer than MEET_S; one of them may be dead."""
+    async def meet(self, others: Collection[ReplicaId]) -> None:
+        """Wait until the bus is there and each of these has said how it is, MEET_S at most, as one of them may be dead:
+        to a client before that, the network would seem to serve nothing."""
         clock = asyncio.get_running_loop().time
         until = clock() + MEET_S
         while not self.bus.up or any(self.replica.pictures.of(other) is None for other in others):
             if clock() >= until:
-                return False
+                return
             await asyncio.sleep(LOOK_S)
-        return True
 
     def leave(self) -> None:
         """Say goodbye, with the last that the bus sends."""

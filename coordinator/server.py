@@ -194,7 +194,7 @@ async def serve(running: Running, server: Server, listener: socket.socket) -> No
             side.append(tasks.create_task(_named("prompt counter", services.counter.run())))
         await services.films.interrupted()
         if services.joined is not None:
-            await services.joined.met(await running.store.ask(others))
+            await services.joined.meet(await running.store.ask(others))
         await server.serve(sockets=[listener])
         await services.films.close()
         await services.ledger.flushed(FLUSH_S)

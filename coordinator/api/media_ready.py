@@ -33,6 +33,7 @@ class MediaReady:
         A pipeline whose last worker left a moment ago counts while nobody else serves its tools: it mostly dials again,
         as in a replacement of the coordinator, and jobs wait for it. A chat that came between had no tools at all.
         """
+        # Dispatch remembers whose workers left too, for jobs, but of this cell alone: not who goes from one to another.
         at, media = self.clock(), self.catalog.now.media
         offers = {spec.id: of for spec in media if (of := self.stock.online(spec.id).offers)}
         self._seen.update((name, (at, of)) for name, of in offers.items())
