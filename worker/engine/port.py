@@ -1,4 +1,4 @@
-"""What the worker asks of any engine and what an engine answers: types only.
+"""What the worker asks of any engine and what an engine answers: types, and what both sides of it reckon with.
 
 Commands go in, events come out, both are frozen. `process` runs llama.cpp behind this port in a child process, and
 `scripted` plays answers from a script: tests, simulations and load runs use it where a model adds nothing.
@@ -11,6 +11,8 @@ from typing import Literal, Protocol
 from wire.chat import Sampling
 from wire.errors import ErrorCode, SupernetError
 from worker.engine.constraint import Constraint, ReasoningLimit
+
+MOST_GUESSING = 4  # streams of a hybrid model that guess in one step: the state of each may be saved before
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class EngineSpec:
     unified: bool = True  # one cache for all slots: prefixes are shared for nothing
     anchors: int = 0  # spare sequences that keep shared prefixes
     draft_rows: int = 0  # most guesses of one step, of all jobs together; 0: nothing is guessed
-    rollback: int = 0  # tokens that a hybrid model's state can go back: most guesses of one job
+    rollback: int = 0  # tokens that a hybrid model's state can go back by itself; it is saved before more are guessed
     head: bool = False  # the model's own prediction layer (MTP) is loaded, and guesses too
     saved_bytes: int = 2 * 2**30  # main memory for saved states of a hybrid model
     projector: str | None = None  # the GGUF file of the model's eyes; None: it takes text only

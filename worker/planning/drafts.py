@@ -8,10 +8,12 @@ from worker.machine.description import Machine
 from worker.planning.footprint import Footprint
 from worker.planning.layout import Shape, split
 
-# Guesses of a step. With as many of one answer, all of them right, a CPU is near what it gains at most (an AMD EPYC,
-# SmolLM2: 1.7 x), and 32 more rows of logits are 32 MB with 248k tokens of vocabulary. A state to go back to is kept
-# for each guess, 63 MiB of Qwen3.6-35B-A3B, so of a hybrid model there are few, and fewer before there are none.
-ROWS, ROLLBACK = 32, 3
+# Guesses of a step: with the token before them they fill a tile of a CPU's flash attention, 64 rows of one sequence,
+# so that a row of 64 costs 0.7 to 0.8 of one of 32 (docs/benchmarks.md); 63 more rows of logits are 63 MB with 248k
+# tokens of vocabulary. The states that a hybrid model goes back to by itself are 63 MiB each of Qwen3.6-35B-A3B, and
+# every step copies parts of them, so there are few, and fewer before there are none. For longer guesses a state is
+# saved in main memory.
+ROWS, ROLLBACK = 63, 3
 
 
 def going_back(
@@ -26,9 +28,8 @@ def going_back(
     heads = (True, False) if model.head else (False,)
     slotted = range(engine.slots, least - 1, -1)
     for head, back, slots in product(heads, range(ROLLBACK, 0, -1), slotted):
-        rows = min(ROWS, back * slots)
-        batch = max(engine.batch, slots + engine.anchors + rows)
-        tried = replace(engine, slots=slots, draft_rows=rows, rollback=back, head=head, batch=batch)
+        batch = max(engine.batch, slots + engine.anchors + ROWS)
+        tried = replace(engine, slots=slots, draft_rows=ROWS, rollback=back, head=head, batch=batch)
         if (dealt := split(model, tried, shape, machine, reserve_bytes)) is not None:
             return replace(tried, split=dealt if len(dealt) > 1 else ())
     return engine

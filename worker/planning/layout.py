@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from program.fits import RAM_RESERVE_BYTES, runtime_bytes
-from worker.engine.port import EngineSpec
+from worker.engine.port import MOST_GUESSING, EngineSpec
 from worker.machine.description import Machine
 from worker.planning.deal import deal
 from worker.planning.explain import Line
@@ -105,8 +105,13 @@ def lines(model: Footprint, engine: EngineSpec, shape: Shape, machine: Machine) 
         Line("prediction head", "gpu" if cards else "ram", sizes.head + sizes.head_compute, HEAD),
         *_projector(shape),
         Line("saved states", "ram", engine.saved_bytes, "where conversations continue without being read again"),
+        Line("states before guesses", "ram", _guessing_bytes(model, engine), "to take long guesses back"),
     ]
     return [line for line in found if line.bytes]
+
+
+def _guessing_bytes(model: Footprint, engine: EngineSpec) -> int:
+    return min(engine.slots, MOST_GUESSING) * sum(model.state_bytes) if engine.rollback else 0
 
 
 def _projector(shape: Shape) -> list[Line]:

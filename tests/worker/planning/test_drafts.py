@@ -6,6 +6,7 @@ from program.fits import ENOUGH_SLOTS
 from program.gguf import Header, Tensor
 from tests.worker.planning.test_plan import LARGE, dense, machine, planned
 from tools.docs.headline import header as large_header
+from worker.engine.port import MOST_GUESSING
 from worker.planning.drafts import ROLLBACK, ROWS
 from worker.planning.footprint import MIB, cache_bytes, footprint
 from worker.planning.plan import Wishes
@@ -20,7 +21,9 @@ def test_a_hybrid_model_keeps_states_to_go_back_to_where_they_fit() -> None:
     each = states[1].bytes // without.engine.slots
     assert states[0].bytes == (1 + ROLLBACK) * each * found.engine.slots
     assert "3 more of each to take guesses back" in states[0].why
-    assert "up to 32 tokens guessed ahead in a step" in found.explain()
+    saved = [sum(line.bytes for line in one.lines if line.what == "states before guesses") for one in (found, without)]
+    assert saved == [MOST_GUESSING * each, 0]
+    assert f"up to {ROWS} tokens guessed ahead in a step" in found.explain()
     assert "guessed" not in without.explain()
 
 

@@ -16,7 +16,7 @@ from tools.bench.engine.sides import BenchError
 from worker.engine.pipe import TO_ENGINE
 from worker.engine.port import EngineSpec
 
-GUESSES = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24)  # of one stream
+GUESSES = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 63)  # of one stream
 STEPS = 5
 PATIENCE_S = 300.0
 ROOT = Path(__file__).parents[3]
@@ -59,15 +59,16 @@ def main() -> None:
     for begin in range(0, depth, room):
         step(begin, min(room, depth - begin))
     found = {}
-    most = spec.rollback if model.hybrid else room - 1
     at = depth
-    for guesses in (count for count in GUESSES if count <= most):
+    for guesses in (count for count in GUESSES if count < room):
         took = []
         for _ in range(STEPS):
+            goes_back = not model.hybrid or guesses <= model.rollback
+            states = [None if goes_back else model.checkpoint(seq) for seq in streams]
             took.append(step(at, 1 + guesses))
-            at += 1
-            for seq in streams:
-                model.cut(seq, at)  # one row is a token, and stays
+            at += goes_back  # one row is a token, and stays
+            for seq, state in zip(streams, states, strict=True):
+                model.cut(seq, at, state)
         found[guesses] = median(took)
     os.write(out, json.dumps(found).encode() + b"\n")
 

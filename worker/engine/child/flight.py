@@ -80,11 +80,8 @@ class Flight:
         for tally in (self._counters.guesses, job.guesses):
             tally.add(job.guess_source, len(job.guess), right)
         kept = job.tokens[job.computed : job.computed + right]
-        if self._sequences.settle(job.seq, kept, job.computed + right, right < len(job.guess)):
-            job.computed += right
-        else:
-            job.computed = 0
-        job.guess = ()
+        job.computed = self._sequences.settle(job.seq, job.computed - 1, kept, len(job.guess), job.saved)
+        job.guess, job.saved = (), None
 
     def _tell_time(self, now: float) -> None:
         """Unless decodes of the step are still to come."""
@@ -95,6 +92,8 @@ class Flight:
     def launch(self, slices: Sequence[Slice], jobs: Mapping[int, Job]) -> int:
         """Put the slices of these jobs (by sequence) in flight; llama_decode's code, 0 if they are on their way."""
         feeds = [_feed(jobs[part.seq], part) for part in slices]
+        for part in slices:  # not a part of what the step takes: what it costs is known
+            jobs[part.seq].saved = self._sequences.save(part.seq, len(part.guess))
         began, computed = self._clock(), self._computed()
         if code := self.decode(feeds):
             self._step = self._next = None  # what fails may fail at once: it says nothing of the time

@@ -58,6 +58,7 @@ class Job:
         self.suspect = False  # was in a decode that failed: runs alone until it has drawn a token
         self.guesser: Guesser | None = None
         self.guess: tuple[int, ...] = ()  # that is in the decode in flight, behind the tokens
+        self.saved: bytes | None = None  # its state before that decode, if it could not go back from there by itself
         self.guess_source: Source = "lookup"
         self.guesses = Tally()
         self.steps = 0  # from which tokens of it came

@@ -12,6 +12,7 @@ from worker.bindings.llama import Model
 from worker.engine.child.counters import PULSE_S, Counters
 from worker.engine.child.drafts.drafts import Drafts
 from worker.engine.child.drafts.foresight import Foresight
+from worker.engine.child.drafts.lengths import GoingBack
 from worker.engine.child.drafts.step_cost import StepCost
 from worker.engine.child.eyes import Eyes
 from worker.engine.child.flight import Flight
@@ -289,4 +290,5 @@ def _drafts(model: Model, spec: EngineSpec, times: WarmUpTimes, clock: Callable[
     even = model.hybrid or not model.unified
     foresight = Foresight(model.guess, times.foreseen_s, clock) if model.foresees and even else None
     costs = StepCost(dict(times.passes))
-    return Drafts(spec.draft_rows, model.rollback if model.hybrid else None, even, costs, foresight)
+    going_back = GoingBack(model.rollback, times.saved_s) if model.hybrid else None
+    return Drafts(spec.draft_rows, going_back, even, costs, spec.longest_stall_ms / 1000, foresight)

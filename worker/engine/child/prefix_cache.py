@@ -181,6 +181,13 @@ class Prefixes:
         held.length = end
         held.worth += len(tokens)
 
+    def shrink(self, seq: int, length: int) -> None:
+        """A running job's sequence was cut to its first `length` tokens."""
+        held = self._held[seq]
+        held.worth = max(0, held.worth - (held.length - length))
+        held.length = length
+        held.checkpoints = {at: kept for at, kept in held.checkpoints.items() if at <= length}
+
     def checkpoints_at(self, anchors: Sequence[int], start: int, total: int, seen: int = 0) -> tuple[int, ...]:
         """After how many tokens to save checkpoints while a prompt of `total` tokens is computed from `start` on.
 

@@ -53,14 +53,27 @@ class Sequences:
         """Keep the recurrent state of a hybrid model's sequence as it is now."""
         self.prefixes.save_checkpoint(seq, self._model.checkpoint(seq))
 
-    def settle(self, seq: int, drawn: Sequence[int], end: int, refused: bool) -> bool:
-        """Of the guesses that were computed in a sequence these were drawn. If others were `refused` it is cut at its
-        `end`, behind the drawn ones. False: it cannot go back, and has been emptied."""
+    def save(self, seq: int, guesses: int) -> bytes | None:
+        """The state of a sequence as it is now, if it could not go back from so many guesses by itself."""
+        return self._model.checkpoint(seq) if self._model.hybrid and guesses > self._model.rollback else None
+
+    def settle(self, seq: int, begin: int, drawn: Sequence[int], guesses: int, saved: bytes | None) -> int:
+        """A decode put a token and then so many guesses into a sequence, from `begin` on, and these were drawn; returns
+        how many tokens it holds now. Those behind are cut off: from the first that was not drawn where the state goes
+        back so far, else all of them, to the state that was `saved` before; and if it cannot go back it is emptied."""
+        end, refused = begin + 1 + len(drawn), guesses - len(drawn)
         self.prefixes.grow(seq, drawn)
-        if refused and not self._model.cut(seq, end):
-            self.empty(seq)
-            return False
-        return True
+        if not refused:
+            return end
+        if saved is not None and refused > self._model.rollback:
+            end = begin
+            self.prefixes.shrink(seq, begin)
+        else:
+            saved = None
+        if self._model.cut(seq, end, saved):
+            return end
+        self.empty(seq)
+        return 0
 
     def empty(self, seq: int) -> None:
         """Drop the tokens of a sequence. A running job keeps its place in it."""

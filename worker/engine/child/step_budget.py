@@ -28,13 +28,14 @@ class WarmUpTimes:
     """What was timed before the first step. `row_s`: seconds of a prompt's row at depth 0. `least_rows`: with fewer of
     them a row costs far more, so a prompt always advances by so many. `long_s`: seconds of the longest slice. `passes`:
     seconds by rows, all of which draw; none where nothing is guessed. `foreseen_s`: seconds of a guess of the model's
-    own head."""
+    own head. `saved_s`: seconds of saving a hybrid model's state and of going back to it."""
 
     row_s: float
     least_rows: int
     long_s: float = 0.0
     passes: tuple[tuple[int, float], ...] = ()
     foreseen_s: float = 0.0
+    saved_s: float = 0.0
 
 
 class Room(NamedTuple):

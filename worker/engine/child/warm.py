@@ -12,8 +12,9 @@ from worker.bindings.llama import Feed, Model
 from worker.engine.child.step_budget import WarmUpTimes
 
 SMALL = (8, 16, 32)  # rows of the slices of which the least is chosen
-_PASSES = (1, 2, 4, 8, 16, 32)  # rows of the passes that are timed for drafts
+_PASSES = (1, 2, 4, 8, 16, 32, 64)  # rows of the passes that are timed for drafts
 _FORESEEN = 3  # guesses of the model's own head that are timed
+_SAVED = 3  # states that are saved and gone back to
 DEARER = 1.5  # than a row of the largest of them: then it is no saving to have fewer
 
 
@@ -57,6 +58,22 @@ def warm_up(model: Model, batch: int, longest_s: float, clock: Callable[[], floa
                 raise refused("the prediction head guesses nothing")
         return min(times)
 
+    def took_saving() -> float:
+        """Seconds of saving a sequence's state and of going back to it; the quickest of some."""
+        times = []
+        for _ in range(_SAVED):
+            _compute(model, [Feed(0, 0, _tokens(model, 1), 1)])
+            began = clock()
+            state = model.checkpoint(0)
+            times.append(clock() - began)
+            _compute(model, [Feed(0, 1, _tokens(model, 2), 1)])
+            began = clock()
+            if not model.cut(0, 1, state):
+                raise refused("the model cannot go back to a state that was saved")
+            times[-1] += clock() - began
+            model.clear(0)
+        return min(times)
+
     model.touch()
     took(1)
     took(*[1] * min(2, model.sequences))
@@ -68,12 +85,13 @@ def warm_up(model: Model, batch: int, longest_s: float, clock: Callable[[], floa
     long = most if model.copies_from else min(most, max(few, int(longest_s / costs[few])))
     long_s = [took(long) for _ in range(2 if model.offloaded else 1)][-1]
     passes = (
-        tuple((rows, took_drawing(rows)) for rows in _PASSES if rows <= min(draft_rows, most)) if draft_rows else ()
+        tuple((rows, took_drawing(rows)) for rows in _PASSES if rows <= min(1 + draft_rows, most)) if draft_rows else ()
     )
     foreseen_s = took_foreseeing() if model.foresees else 0.0
+    saved_s = took_saving() if draft_rows and model.hybrid else 0.0
     model.inside_s = 0.0
     least = next(rows for rows, cost in costs.items() if cost <= DEARER * costs[few])
-    return WarmUpTimes(costs[few] if model.copies_from else long_s / long, least, long_s, passes, foreseen_s)
+    return WarmUpTimes(costs[few] if model.copies_from else long_s / long, least, long_s, passes, foreseen_s, saved_s)
 
 
 def _tokens(model: Model, count: int) -> list[int]:
@@ -83,8 +101,12 @@ def _tokens(model: Model, count: int) -> list[int]:
 
 def compute(model: Model, feeds: Sequence[Feed]) -> None:
     """One decode that leaves nothing behind. Raises SupernetError(MODEL_NOT_LOADED)."""
+    _compute(model, feeds)
+    for feed in feeds:
+        model.clear(feed.seq)
+
+
+def _compute(model: Model, feeds: Sequence[Feed]) -> None:
     if code := model.decode(feeds):
         raise refused(f"the model cannot compute {sum(len(feed.tokens) for feed in feeds)} rows (code {code})")
     model.logits()
-    for feed in feeds:
-        model.clear(feed.seq)

@@ -91,6 +91,19 @@ def test_a_hybrid_prefix_is_reused_at_its_last_useful_checkpoint_and_passes_it_o
     assert index.place([*SYSTEM, 3]) == Placement(0, 1, 40, b"forty")
 
 
+def test_a_sequence_that_was_cut_holds_less_and_loses_what_was_saved_behind() -> None:
+    index = Prefixes(3, 512, cuttable=False)
+    index.place(SYSTEM)
+    index.grow(0, SYSTEM)
+    index.save_checkpoint(0, b"prompt")
+    index.grow(0, [1, 2, 3])
+    index.save_checkpoint(0, b"behind")
+    index.shrink(0, 41)
+    index.grow(0, [9])
+    assert index.place([*SYSTEM, 1, 9, 5]) == Placement(1, 0, 42)
+    assert index.place([*SYSTEM, 1, 2, 3, 5]).state == b"prompt"
+
+
 def test_checkpoints_behind_a_branch_stay_with_the_branch_they_were_made_on() -> None:
     index = Prefixes(3, 512, cuttable=False)
     index.place(SYSTEM)

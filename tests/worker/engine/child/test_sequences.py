@@ -17,6 +17,7 @@ class Remembering:
     hybrid = offloaded = False
     unified = True
     sequences, context = 2, 512
+    rollback = 0
 
     def __init__(self) -> None:
         self.asked: list[Any] = []
@@ -85,6 +86,44 @@ def test_a_saved_state_comes_back_with_the_prefix(model: Remembering) -> None:
     sequences.prefixes.grow(seq, PROMPT[60:])
     assert sequences.take([*PROMPT[:60], 7], TEXT) == (1, 60)
     assert model.asked[-1] == ("fork", 0, 1, 60, b"state of 0")
+
+
+def guessed(model: Remembering) -> tuple[Sequences, int]:
+    """A hybrid that goes back three tokens by itself, and a sequence with the prompt and the token behind it."""
+    model.hybrid, model.rollback = True, 3
+    sequences = Sequences(cast(Model, model), saved_bytes=1024)
+    seq = held(sequences, PROMPT)
+    sequences.prefixes.grow(seq, [7])
+    return sequences, seq
+
+
+def test_a_state_is_saved_where_it_could_not_go_back_from_all_guesses(model: Remembering) -> None:
+    sequences, seq = guessed(model)
+    assert sequences.save(seq, 3) is None and sequences.save(seq, 4) == b"state of 0"
+    model.hybrid = False
+    assert sequences.save(seq, 99) is None, "it is cut anywhere"
+
+
+def test_refused_guesses_are_cut_off_or_all_that_was_computed_with_them(model: Remembering) -> None:
+    sequences, seq = guessed(model)
+    assert sequences.settle(seq, 100, [1, 2, 3, 4, 5], 8, b"state") == 106
+    assert model.asked[-1] == ("cut", seq, 106, None), "from three the state goes back by itself"
+    sequences.prefixes.grow(seq, [8])
+    assert sequences.settle(seq, 106, [1, 2, 3, 4], 8, b"state") == 106
+    assert model.asked[-1] == ("cut", seq, 106, b"state")
+    asked = len(model.asked)
+    sequences.prefixes.grow(seq, [8])
+    assert sequences.settle(seq, 106, [1, 2, 3, 4], 4, b"state") == 111
+    assert len(model.asked) == asked, "all came true"
+    whole = [*PROMPT, 7, 1, 2, 3, 4, 5, 8, 1, 2, 3, 4]
+    assert sequences.take([*whole, 9], TEXT) == (1, len(whole))
+
+
+def test_a_sequence_that_cannot_go_back_is_emptied(model: Remembering) -> None:
+    sequences, seq = guessed(model)
+    model.works = False
+    assert sequences.settle(seq, 100, [1], 8, b"state") == 0
+    assert model.asked[-1] == ("clear", seq)
 
 
 def test_only_what_no_job_uses_makes_room(model: Remembering, sequences: Sequences) -> None:

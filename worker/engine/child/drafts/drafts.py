@@ -5,15 +5,18 @@ from typing import Protocol
 
 from worker.engine.child.drafts.foresight import Foresight
 from worker.engine.child.drafts.guesser import MOST_BEHIND, Guesser, usual_rates
-from worker.engine.child.drafts.lengths import Cost, Prospect, even_lengths, lengths
+from worker.engine.child.drafts.lengths import Cost, GoingBack, Prospect, even_lengths, lengths
 from worker.engine.child.drafts.step_cost import StepCost
-from worker.engine.port import Source
+from worker.engine.port import MOST_GUESSING, Source
 
 RETRY = 256  # steps in which guesses were not worth their rows, after which these are taken to be cheaper than measured
 CHEAPER = 0.25
 # In a step with more it is hardly ever worth while, and to look for guesses costs 10 us a stream. Where passes are even
 # each gap between the sequences of one is a pass more, which nothing here knows of: 16 streams lost a quarter by that.
-MOST_STREAMS, MOST_EVEN = 16, 4
+MOST_STREAMS, MOST_EVEN = 16, MOST_GUESSING
+# Times that a step takes without guesses which it may take with them, though it is longer than streams may stand still:
+# where a token takes so long already, some more rows hardly show.
+AT_LEAST = 4.0
 
 
 class Stream(Protocol):
@@ -34,15 +37,22 @@ class Stream(Protocol):
 class Drafts:
     """Chooses by what steps cost and how often guesses come true, so that no stream is slower for the guesses.
 
-    `most`: guesses of one step. `rollback`: of one stream, where its state can go back so far only; None: it is cut
-    anywhere. `even`: a pass has as many rows of one stream as of the others. `foresight`: the model has a head that
-    guesses, and `even` then.
+    `most`: guesses of one step. `going_back`: how a stream's state does, None: it is cut anywhere. `even`: a pass has
+    as many rows of one stream as of the others, which it has where states go back. `foresight`: the model has a head
+    that guesses, and `even` then. `longest_s`: of a step, about.
     """
 
     def __init__(
-        self, most: int, rollback: int | None, even: bool, costs: StepCost, foresight: Foresight | None = None
+        self,
+        most: int,
+        going_back: GoingBack | None,
+        even: bool,
+        costs: StepCost,
+        longest_s: float,
+        foresight: Foresight | None = None,
     ) -> None:
-        self._most, self._rollback, self._costs, self._foresight = most, rollback, costs, foresight
+        self._most, self._going_back, self._costs, self._foresight = most, going_back, costs, foresight
+        self._longest_s = longest_s
         self.even = even
         self._usual = usual_rates()
         self._declined = 0
@@ -55,13 +65,13 @@ class Drafts:
         for stream in streams.values():
             if stream.guesser is None:
                 stream.guesser = Guesser(self._usual, stream.room)
-            most = stream.most_guesses if self._rollback is None else min(stream.most_guesses, self._rollback)
             guessers.append(stream.guesser)
-            prospects.append(stream.guesser.look(stream.tokens, most, self._foresight is not None))
+            prospects.append(stream.guesser.look(stream.tokens, stream.most_guesses, self._most_foreseen))
             stream.guess_source = stream.guesser.source
         if not any(one.guesses for one in prospects):
             return {}
-        allowed = 1 + MOST_BEHIND - max(one.behind for one in guessers)
+        longest = max(AT_LEAST, self._longest_s / self._costs.of(len(streams)))
+        allowed = min(longest, 1 + MOST_BEHIND - max(one.behind for one in guessers))
         chosen = self._lengths(prospects, allowed)
         price = self._price(prospects, chosen)
         if not any(chosen) or price > allowed:
@@ -78,12 +88,20 @@ class Drafts:
         taken = {seq: one.take(count, price) for seq, one, count in zip(streams, guessers, chosen, strict=True)}
         return {seq: guess for seq, guess in taken.items() if guess}
 
+    @property
+    def _most_foreseen(self) -> int:
+        """Guesses of a stream that are asked of the head: more would hardly come true so often that they pay."""
+        return (self._going_back.tokens if self._going_back else self._most) if self._foresight else 0
+
     def _lengths(self, prospects: Sequence[Prospect], allowed: float) -> list[int]:
         cost = self._cost(len(prospects), allowed)
         if not self.even:
             return lengths(prospects, self._most, cost)
         cheaper = 1.0 if self._declined < RETRY else CHEAPER
-        return even_lengths(prospects, self._most, cost, lambda guesses: cheaper * self._foreseeing(guesses))
+        most_s = allowed * self._costs.of(len(prospects))
+        return even_lengths(
+            prospects, self._most, cost, lambda guesses: cheaper * self._foreseeing(guesses), self._going_back, most_s
+        )
 
     def _foreseeing(self, guesses: int) -> float:
         """Seconds of so many guesses of the model's head."""
@@ -93,6 +111,9 @@ class Drafts:
         """How many times what it takes without guesses a step takes with these."""
         foreseen = max((n for n, one in zip(chosen, prospects, strict=True) if one.foreseen), default=0)
         seconds = sum(self._costs.of(rows) for rows in self.passes(chosen)) + self._foreseeing(foreseen)
+        if self._going_back:
+            guessed = zip(prospects, chosen, strict=True)
+            seconds += sum(self._going_back.seconds(one.rate, n, self._costs.of) for one, n in guessed)
         return seconds / self._costs.of(len(chosen))
 
     def _cost(self, streams: int, allowed: float) -> Cost:

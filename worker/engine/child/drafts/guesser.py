@@ -8,7 +8,7 @@ from worker.engine.child.drafts.lengths import Prospect
 from worker.engine.child.drafts.lookup import AGREED, NOTHING, Guess, Lookup, came_true
 from worker.engine.port import Source
 
-MOST = 32  # guesses of one job in a step
+MOST = 63  # guesses of one job in a step
 # A job may be so many tokens behind where it would be without anybody's drafts. What it gains pays that back, and so
 # does time: a token for as many steps without drafts, so that they are tried again now and then.
 MOST_BEHIND = 16.0
@@ -50,10 +50,10 @@ class Guesser:
         self._guess, self._at, self._taken, self._price = NOTHING, 0, 0, 0.0
         self.behind = 0.0  # tokens, where it would be without drafts
 
-    def look(self, tokens: Sequence[int], most: int, foresees: bool = False) -> Prospect:
+    def look(self, tokens: Sequence[int], most: int, most_foreseen: int = 0) -> Prospect:
         """See how the guess before turned out, and make the next, of so many tokens at most. Where there may be none
-        the text is not read: with pictures in it, it is no text. The model `foresees`: its head is to guess where the
-        text has nothing that comes true as often."""
+        the text is not read: with pictures in it, it is no text. The model's head may be asked for `most_foreseen`: it
+        is to guess where the text has nothing that comes true as often."""
         self._learn(tokens)
         most = max(0, min(most, MOST))
         self._guess = self._lookup.guess(tokens, most) if most else NOTHING
@@ -61,9 +61,10 @@ class Guesser:
         self._price = 1.0
         copied = Prospect(len(self._guess.tokens), self._own.copied[self._guess.agreed].rate)
         rate = self._own.foreseen.rate
-        if foresees and most and (not copied.guesses or copied.rate < rate):
+        foreseen = min(most, most_foreseen)
+        if foreseen and (not copied.guesses or copied.rate < rate):
             self.source, self._guess = "mtp", NOTHING
-            return Prospect(most, rate, foreseen=True)
+            return Prospect(foreseen, rate, foreseen=True)
         self.source = "lookup"
         return copied
 

@@ -23,7 +23,7 @@ def _close() -> Iterator[None]:
 
 
 def answered(path: Path, task: Task, guesses: bool) -> tuple[str, Driven]:
-    draft_rows, rollback = (12, 3) if guesses else (0, 0)
+    draft_rows, rollback = (63, 3) if guesses else (0, 0)
     engine = Driven(path, Model, CHEAP, slots=1, context=4096, draft_rows=draft_rows, rollback=rollback)
     vocab = engine.model.vocab
     longest = len(vocab.tokenize(task.answer)) + 9  # an answer that does not end where it should is seen
@@ -38,5 +38,6 @@ def test_it_says_what_it_is_shown_and_most_of_that_is_guessed(task: Task, tiny_c
     assert said == plain == task.answer
     pulse = engine.loop.pulse()
     assert pulse.accepted_tokens > 0.9 * pulse.drafted_tokens
-    assert pulse.accepted_tokens > 0.6 * pulse.generated_tokens
+    assert pulse.accepted_tokens > 0.9 * pulse.generated_tokens
+    assert pulse.draws < pulse.generated_tokens / 20, "many more than its state goes back by itself"
     assert {one.source for one in pulse.guesses if one.drafted} == {"lookup"}

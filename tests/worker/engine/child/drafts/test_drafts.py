@@ -3,12 +3,14 @@
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 import pytest
 
 from worker.engine.child.drafts.drafts import MOST_EVEN, MOST_STREAMS, RETRY, Drafts
 from worker.engine.child.drafts.foresight import Foresight
-from worker.engine.child.drafts.guesser import FORGIVEN, MOST_BEHIND, Guesser
+from worker.engine.child.drafts.guesser import FORGIVEN, MOST, MOST_BEHIND, Guesser
+from worker.engine.child.drafts.lengths import GoingBack
 from worker.engine.child.drafts.step_cost import StepCost
 from worker.engine.port import Source
 
@@ -50,7 +52,8 @@ def writer(copies: bool) -> Writer:
 class Machine:
     """Steps of streams; `row`: what a row costs more than the first, as a part of it. `seconds` that all steps took.
     `head`: what a guess of the model's head costs, as a part of a step, None: it has none; `sees`: how often one of a
-    stream that nobody else can guess comes true."""
+    stream that nobody else can guess comes true. `saved`: what it is to save a state and go back to it, as a part of a
+    step; `longest`: how many times a step without guesses one may take."""
 
     row: float
     even: bool = False
@@ -58,6 +61,8 @@ class Machine:
     believed: float | None = None
     head: float | None = None
     sees: float = 0.0
+    saved: float = 99.0
+    longest: float = inf
     seconds: float = 0.0
     steps: int = 0
     drafted: int = 0
@@ -67,7 +72,8 @@ class Machine:
         costs = StepCost({rows: 1 + row * (rows - 1) for rows in (1, 2, 4, 8, 16, 32)})
         self.now = 0.0
         foresight = None if self.head is None else Foresight(self.predict, self.head, lambda: self.now)
-        self.drafts = Drafts(32, self.rollback, self.even, costs, foresight)
+        back = None if self.rollback is None else GoingBack(self.rollback, self.saved)
+        self.drafts = Drafts(MOST, back, self.even, costs, self.longest, foresight)
         self.draw = random.Random(3)
         self.streams: dict[int, Writer] = {}
 
@@ -91,10 +97,22 @@ class Machine:
         for seq, one in streams.items():
             guess = chosen.get(seq, ())
             self.drafted += len(guess)
+            right = 0
             for guessed in (*guess, None):
                 one.tokens.append(one.next(self.draw))
                 if one.tokens[-1] != guessed:
                     break
+                right += 1
+            self.go_back(one, len(guess), right)
+
+    def go_back(self, one: Writer, guessed: int, right: int) -> None:
+        """From guesses that did not come true, which may have to be computed again up to there."""
+        if self.rollback is None or guessed <= self.rollback:
+            return
+        self.seconds += self.saved
+        if guessed - right > self.rollback:
+            self.seconds += 1 + self.row * (right + 1)
+            one.tokens.append(one.next(self.draw))
 
     def speed(self, one: Writer, others: dict[int, Writer], tokens: int = 600) -> float:
         """Tokens of one stream in the time of a step without guesses."""
@@ -114,14 +132,15 @@ def test_a_copy_is_quicker_by_what_a_row_costs_less() -> None:
 @pytest.mark.parametrize("even", [False, True])
 def test_what_cannot_be_guessed_is_no_slower(row: float, even: bool) -> None:
     for company in ({}, {1: writer(False), 2: writer(False)}, {1: writer(True), 2: writer(True)}):
-        speed = Machine(row, even, 3 if even else None).speed(writer(False), company)
-        assert speed > 1 - FORGIVEN - MOST_BEHIND / 600, company.keys()
+        for saved in (0.0, 0.5, 99.0) if even else (0.0,):
+            speed = Machine(row, even, 3 if even else None, saved=saved).speed(writer(False), company)
+            assert speed > 1 - FORGIVEN - MOST_BEHIND / 600, (company.keys(), saved)
 
 
 def test_where_a_row_costs_what_a_step_costs_guesses_are_tried_now_and_then_and_no_more() -> None:
     machine = Machine(row=1.0)
     assert machine.speed(writer(True), {1: writer(True)}, 2 * RETRY) > 0.99
-    assert 0 < machine.drafted <= 32 * (machine.steps // RETRY)
+    assert 0 < machine.drafted <= MOST * (machine.steps // RETRY)
 
 
 def test_rows_that_were_thought_too_dear_are_tried_again() -> None:
@@ -130,7 +149,26 @@ def test_rows_that_were_thought_too_dear_are_tried_again() -> None:
     assert machine.speed(writer(True), {}, 400) > 4
 
 
-def test_a_state_that_goes_back_three_tokens_is_guessed_no_further() -> None:
+def test_what_is_copied_is_guessed_further_than_a_state_goes_back_where_saving_it_is_cheap() -> None:
+    speeds = [Machine(0.05, True, 3, saved=saved).speed(writer(True), {}) for saved in (0.1, 2.0, 99.0)]
+    assert speeds[0] > 10 and speeds[0] > speeds[1] > 1.5 * speeds[2]
+
+
+def test_a_step_with_guesses_takes_no_longer_than_streams_may_stand_still() -> None:
+    for even in (False, True):
+        machine = Machine(0.5, even, 3 if even else None, saved=0.1, longest=9.0)
+        streams = {0: writer(True)}
+        found = []
+        for _ in range(300):
+            found += [1 + len(guess) for guess in machine.drafts.choose(streams).values()]
+            machine.step(streams)
+        assert 8 < max(found) and 1 + 0.5 * (max(found) - 1) <= 9.0
+    machine = Machine(0.5, longest=0.1)
+    machine.speed(writer(True), {}, 100)
+    assert machine.drafted > 0, "where a token takes longer than that anyway"
+
+
+def test_a_state_that_is_dear_to_save_is_guessed_no_further_than_it_goes_back() -> None:
     machine = Machine(row=0.05, even=True, rollback=3)
     streams = {0: writer(True), 1: writer(False), 2: writer(True)}
     for _ in range(200):
@@ -155,7 +193,7 @@ def test_no_step_has_more_guesses_than_it_may() -> None:
     machine = Machine(row=0.001)
     streams = {seq: writer(True) for seq in range(8)}
     for _ in range(100):
-        assert sum(map(len, machine.drafts.choose(streams).values())) <= 32
+        assert sum(map(len, machine.drafts.choose(streams).values())) <= MOST
         machine.step(streams)
     assert Machine(row=0.05).drafts.choose({0: Writer(True, list(FILE), most_guesses=0)}) == {}
 

@@ -19,10 +19,11 @@ from tests.worker.engine.child.driver import TIMES, Driven
 from wire.chat import Sampling
 from worker.engine.child.drafts.drafts import Drafts, Stream
 from worker.engine.child.job import Job
+from worker.engine.child.prefix_cache import Prefixes
 from worker.engine.constraint import Constraint, ReasoningLimit
 from worker.engine.port import Cancel, Continue, Pause, Submit
 
-ROLLBACK, DRAFT_ROWS = 5, 24
+ROLLBACK, DRAFT_ROWS = 3, 48
 JOBS = int(os.environ.get("SUPERNET_DRAFTS", "3000" if ALL else "192"))  # 12,000 take 16 minutes on one busy core
 GROUP = 4
 LAYOUTS = (
@@ -65,16 +66,17 @@ class Guessing:
 
     def __call__(self, drafts: Drafts, streams: Mapping[int, Stream]) -> dict[int, tuple[int, ...]]:
         chosen: dict[int, tuple[int, ...]] = {}
-        even = self._draw.randint(1, ROLLBACK)
+        even = self._draw.randint(1, ROLLBACK if self._draw.random() < 0.3 else DRAFT_ROWS // len(streams))
         for seq, job in streams.items():
             assert isinstance(job, Job)
-            most = min(job.most_guesses, DRAFT_ROWS // len(streams), ROLLBACK if drafts.even else 99)
+            most = min(job.most_guesses, DRAFT_ROWS // len(streams))
             count = even if drafts.even else self._draw.randint(0, max(0, most))
             if 0 < count <= most and self._draw.random() < 0.8:
                 chosen[seq] = self._guess(self._answers[job.submit.job][job.answered :], count)
         if drafts._foresight and chosen:
-            found = drafts._foresight.guess({seq: streams[seq].tokens[-1] for seq in chosen}, even)
-            assert {seq: len(guess) for seq, guess in found.items()} == dict.fromkeys(chosen, even)
+            foreseen = min(even, ROLLBACK)
+            found = drafts._foresight.guess({seq: streams[seq].tokens[-1] for seq in chosen}, foreseen)
+            assert {seq: len(guess) for seq, guess in found.items()} == dict.fromkeys(chosen, foreseen)
         return chosen
 
     def _guess(self, ahead: list[int], count: int) -> tuple[int, ...]:
@@ -138,6 +140,14 @@ def test_guesses_change_no_answer(layout: str, models: Mapping[str, Path], monke
     plain = opened(layout, models, 0)
     drafting = opened(layout, models, DRAFT_ROWS, anchors=2)
     answers: dict[str, list[int]] = {}
+    went_back: list[int] = []
+    shrink = Prefixes.shrink
+
+    def shrunk(prefixes: Prefixes, seq: int, length: int) -> None:
+        went_back.append(length)
+        shrink(prefixes, seq, length)
+
+    monkeypatch.setattr(Prefixes, "shrink", shrunk)
     guessing = Guessing(answers, seed=5)
     monkeypatch.setattr(Drafts, "choose", lambda drafts, streams: guessing(drafts, streams))
     drafted = 0
@@ -160,6 +170,7 @@ def test_guesses_change_no_answer(layout: str, models: Mapping[str, Path], monke
     assert 0.2 * pulse.drafted_tokens < pulse.accepted_tokens < 0.9 * pulse.drafted_tokens
     assert pulse.drafted_tokens > 10 * group
     assert drafted == pulse.drafted_tokens, "each guess is some job's"
+    assert (len(went_back) > group / 2) == plain.model.hybrid, "to states that were saved before"
 
 
 def drafts_told(engine: Driven, job: str) -> int:

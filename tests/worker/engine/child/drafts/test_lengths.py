@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from worker.engine.child.drafts.lengths import Prospect, even_lengths, lengths
+from worker.engine.child.drafts.lengths import GoingBack, Prospect, even_lengths, lengths
 
 
 def worth(prospects: list[Prospect], chosen: tuple[int, ...]) -> float:
@@ -56,6 +56,37 @@ def test_of_equal_lengths_too(cost, room: int) -> None:  # type: ignore[no-untyp
 def test_where_rows_cost_more_than_they_yield_nothing_is_guessed() -> None:
     dear = [Prospect(8, 0.5)] * 2
     assert lengths(dear, 16, float) == even_lengths(dear, 16, float) == [0, 0]
+
+
+@pytest.mark.parametrize("saved_s", [0.0, 5.0, 99.0])
+@pytest.mark.parametrize("rate", [0.95, 0.99])
+def test_more_than_a_state_goes_back_is_guessed_where_saving_it_pays(saved_s: float, rate: float) -> None:
+    """What is chosen is worth most, by the outcomes of one step, reckoned one by one."""
+    back, copies = GoingBack(3, saved_s), [Prospect(24, rate)]
+
+    def speed(count: int) -> float:
+        tokens, seconds = 0.0, flat(1 + count) + (saved_s if count > 3 else 0.0)
+        for right in range(count + 1):
+            chance = rate**right * (1 - rate if right < count else 1)
+            tokens += chance * (right + 1)
+            if count - right > 3:
+                tokens += chance
+                seconds += chance * flat(right + 2)
+        return tokens / seconds
+
+    chosen = even_lengths(copies, 24, flat, going_back=back)[0]
+    tried = (1, 2, 3, 4, 6, 8, 12, 16, 24)
+    assert speed(chosen) > 0.97 * max(map(speed, (0, *tried)))
+    assert (chosen > 3) == (saved_s < 99), "what is saved and never needed costs as much"
+
+
+def test_no_step_is_longer_than_it_may_be() -> None:
+    copies = [Prospect(24, 0.999)] * 2
+    assert even_lengths(copies, 48, flat) == [24, 24]
+    assert even_lengths(copies, 48, flat, most_s=flat(2 + 2 * 8)) == [8, 8]
+    assert even_lengths(copies, 48, flat, going_back=GoingBack(3, 1.0), most_s=flat(2 + 2 * 8) + 2.3) == [8, 8]
+    assert even_lengths(copies, 48, flat, going_back=GoingBack(3, 1.0), most_s=flat(2 + 2 * 8)) == [3, 3]
+    assert even_lengths(copies, 48, flat, most_s=1.0) == [0, 0]
 
 
 def test_guesses_of_a_head_are_worth_what_they_cost_it() -> None:
