@@ -42,38 +42,6 @@ def warm_up(model: Model, batch: int, longest_s: float, clock: Callable[[], floa
             times.append(clock() - began)
         return min(times)
 
-    def took_foreseeing() -> float:
-        """Seconds of a guess of the model's own head; the quickest of some."""
-        times = []
-        for _ in range(_FORESEEN):
-            if code := model.decode([Feed(0, 0, _tokens(model, 2), 1)]):
-                raise refused(f"the model cannot compute 2 rows (code {code})")
-            model.logits()
-            model.guess({0: 0}, {0: 1})  # reads what the model has computed, too
-            began = clock()
-            guesses = model.guess({0: 0}, {0: 1})
-            times.append(clock() - began)
-            model.clear(0)
-            if not guesses[0]:
-                raise refused("the prediction head guesses nothing")
-        return min(times)
-
-    def took_saving() -> float:
-        """Seconds of saving a sequence's state and of going back to it; the quickest of some."""
-        times = []
-        for _ in range(_SAVED):
-            _compute(model, [Feed(0, 0, _tokens(model, 1), 1)])
-            began = clock()
-            state = model.checkpoint(0)
-            times.append(clock() - began)
-            _compute(model, [Feed(0, 1, _tokens(model, 2), 1)])
-            began = clock()
-            if not model.cut(0, 1, state):
-                raise refused("the model cannot go back to a state that was saved")
-            times[-1] += clock() - began
-            model.clear(0)
-        return min(times)
-
     model.touch()
     took(1)
     took(*[1] * min(2, model.sequences))
@@ -87,11 +55,43 @@ def warm_up(model: Model, batch: int, longest_s: float, clock: Callable[[], floa
     passes = (
         tuple((rows, took_drawing(rows)) for rows in _PASSES if rows <= min(1 + draft_rows, most)) if draft_rows else ()
     )
-    foreseen_s = took_foreseeing() if model.foresees else 0.0
-    saved_s = took_saving() if draft_rows and model.hybrid else 0.0
+    foreseen_s = _took_foreseeing(model, clock) if model.foresees else 0.0
+    saved_s = _took_saving(model, clock) if draft_rows and model.hybrid else 0.0
     model.inside_s = 0.0
     least = next(rows for rows, cost in costs.items() if cost <= DEARER * costs[few])
     return WarmUpTimes(costs[few] if model.copies_from else long_s / long, least, long_s, passes, foreseen_s, saved_s)
+
+
+def _took_foreseeing(model: Model, clock: Callable[[], float]) -> float:
+    """Seconds of a guess of the model's own head; the quickest of some."""
+    times = []
+    for _ in range(_FORESEEN):
+        _compute(model, [Feed(0, 0, _tokens(model, 2), 1)])
+        model.guess({0: 0}, {0: 1})  # reads what the model has computed, too
+        began = clock()
+        guesses = model.guess({0: 0}, {0: 1})
+        times.append(clock() - began)
+        model.clear(0)
+        if not guesses[0]:
+            raise refused("the prediction head guesses nothing")
+    return min(times)
+
+
+def _took_saving(model: Model, clock: Callable[[], float]) -> float:
+    """Seconds of saving a sequence's state and of going back to it; the quickest of some."""
+    times = []
+    for _ in range(_SAVED):
+        _compute(model, [Feed(0, 0, _tokens(model, 1), 1)])
+        began = clock()
+        state = model.checkpoint(0)
+        saved = clock()
+        _compute(model, [Feed(0, 1, _tokens(model, 2), 1)])
+        again = clock()
+        if not model.cut(0, 1, state):
+            raise refused("the model cannot go back to a state that was saved")
+        times.append(saved - began + clock() - again)
+        model.clear(0)
+    return min(times)
 
 
 def _tokens(model: Model, count: int) -> list[int]:

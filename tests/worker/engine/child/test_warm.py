@@ -1,5 +1,6 @@
 """What is put through a model before it serves, and what is made of the time that it took."""
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
@@ -91,4 +92,14 @@ def test_a_real_model_is_empty_afterwards(tiny_qwen35: Path) -> None:
     now = iter(range(1000))
     assert warm_up(model, 128, 5.0, lambda: next(now)).least_rows == 32, "each decode takes a second there"
     assert [model.length(seq) for seq in range(2)] == [0, 0]
+    model.close()
+
+
+def test_of_a_hybrid_that_guesses_what_it_takes_to_save_its_state_is_told(tiny_qwen35: Path) -> None:
+    spec = EngineSpec(str(tiny_qwen35), slots=1, context=256, batch=BATCH, draft_rows=63, rollback=3)
+    model = Model(spec)
+    found = warm_up(model, BATCH, 5.0, time.monotonic, spec.draft_rows)
+    assert found.saved_s > 0
+    assert [rows for rows, _ in found.passes] == [1, 2, 4, 8, 16, 32, 64]
+    assert model.length(0) == 0, "nothing is left behind"
     model.close()

@@ -170,7 +170,7 @@ def test_guesses_change_no_answer(layout: str, models: Mapping[str, Path], monke
     assert 0.2 * pulse.drafted_tokens < pulse.accepted_tokens < 0.9 * pulse.drafted_tokens
     assert pulse.drafted_tokens > 10 * group
     assert drafted == pulse.drafted_tokens, "each guess is some job's"
-    assert (len(went_back) > group / 2) == plain.model.hybrid, "to states that were saved before"
+    assert (len(went_back) > group / 4) == plain.model.hybrid, "to states that were saved before"
 
 
 def drafts_told(engine: Driven, job: str) -> int:
