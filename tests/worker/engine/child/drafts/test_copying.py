@@ -10,6 +10,7 @@ from tests.worker.engine.child.driver import TIMES, Driven
 from tools.train_tiny.copying.texts import FILE, JSON, Task
 from wire.chat import Sampling
 from worker.bindings.llama import Model
+from worker.engine.child.prefix_cache import Prefixes
 from worker.engine.port import Submit
 
 CHEAP = replace(TIMES, passes=((1, 1.0), (33, 1.1)))  # guesses always pay
@@ -32,7 +33,17 @@ def answered(path: Path, task: Task, guesses: bool) -> tuple[str, Driven]:
 
 
 @pytest.mark.parametrize("task", [FILE, JSON], ids=["a file that is edited", "JSON that is repeated"])
-def test_it_says_what_it_is_shown_and_most_of_that_is_guessed(task: Task, tiny_copies: Path) -> None:
+def test_it_says_what_it_is_shown_and_most_of_that_is_guessed(
+    task: Task, tiny_copies: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    went_back: list[int] = []
+    shrink = Prefixes.shrink
+
+    def shrunk(prefixes: Prefixes, seq: int, length: int) -> None:
+        went_back.append(length)
+        shrink(prefixes, seq, length)
+
+    monkeypatch.setattr(Prefixes, "shrink", shrunk)
     plain, _ = answered(tiny_copies, task, guesses=False)
     said, engine = answered(tiny_copies, task, guesses=True)
     assert said == plain == task.answer
@@ -40,4 +51,5 @@ def test_it_says_what_it_is_shown_and_most_of_that_is_guessed(task: Task, tiny_c
     assert pulse.accepted_tokens > 0.9 * pulse.drafted_tokens
     assert pulse.accepted_tokens > 0.9 * pulse.generated_tokens
     assert pulse.draws < pulse.generated_tokens / 20, "many more than its state goes back by itself"
+    assert went_back, "to a state that was saved, and from there it said the same"
     assert {one.source for one in pulse.guesses if one.drafted} == {"lookup"}
