@@ -33,6 +33,7 @@ COMPUTE_BYTES = 384 * MIB  # of each GPU, but for the mask: the largest of the c
 MASK_BYTES = 256 * MIB  # for as many rows of a prompt as there are, so much at most
 SAVED_STATES = 32  # of a hybrid model, in main memory: where conversations can be continued
 MOST_SAVED_BYTES = 2 * GIB  # about 32 of Qwen3.6-35B-A3B's 63 MiB
+MOST_GUESSING = 4  # streams of a hybrid model that guess in one step: the state of each may be saved before
 MANY_MOVED = 0.25  # of the experts: from there on larger batches read prompts
 EXPERT_PARTS, LAYER_PARTS = 40, 8  # so finely experts leave a card here, or where there are none layers do
 
@@ -192,6 +193,7 @@ def _on_gpus(sizes: Sizes, one: _Try, room: Room, eyes: int) -> Fit | None:
     slots = min((sum(card.free for card in room.cards) - taken) // job, most)
     ram = sizes.input + min(MOST_SAVED_BYTES, SAVED_STATES * sizes.job) + away + job_away * max(1, slots)
     shared = taken + job * slots if any(card.shared for card in room.cards) else 0  # is main memory too
+    ram += sizes.job * min(max(1, slots), MOST_GUESSING)
     if slots < one.least or ram + shared + RAM_RESERVE_BYTES > room.ram:
         return None
     return Fit("split" if one.gone else "gpu", slots, one.context, taken + job * slots, ram)
@@ -199,7 +201,7 @@ def _on_gpus(sizes: Sizes, one: _Try, room: Room, eyes: int) -> Fit | None:
 
 def _in_ram(sizes: Sizes, context: int, slots: int) -> int:
     saved = min(MOST_SAVED_BYTES, SAVED_STATES * sizes.job)
-    return sizes.files + (sizes.token * context + 2 * sizes.job) * slots + saved + COMPUTE_BYTES
+    return sizes.files + (sizes.token * context + 3 * sizes.job) * slots + saved + COMPUTE_BYTES
 
 
 def _media(memory: int, room: Room) -> Fit:

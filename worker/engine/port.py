@@ -1,4 +1,4 @@
-"""What the worker asks of any engine and what an engine answers: types, and what both sides of it reckon with.
+"""What the worker asks of any engine and what an engine answers: types only.
 
 Commands go in, events come out, both are frozen. `process` runs llama.cpp behind this port in a child process, and
 `scripted` plays answers from a script: tests, simulations and load runs use it where a model adds nothing.
@@ -11,8 +11,6 @@ from typing import Literal, Protocol
 from wire.chat import Sampling
 from wire.errors import ErrorCode, SupernetError
 from worker.engine.constraint import Constraint, ReasoningLimit
-
-MOST_GUESSING = 4  # streams of a hybrid model that guess in one step: the state of each may be saved before
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from program.fits import RAM_RESERVE_BYTES, runtime_bytes
-from worker.engine.port import MOST_GUESSING, EngineSpec
+from program.fits import MOST_GUESSING, RAM_RESERVE_BYTES, runtime_bytes
+from worker.engine.port import EngineSpec
 from worker.machine.description import Machine
 from worker.planning.deal import deal
 from worker.planning.explain import Line

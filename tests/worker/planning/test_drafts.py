@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-from program.fits import ENOUGH_SLOTS
+from program.fits import ENOUGH_SLOTS, MOST_GUESSING
 from program.gguf import Header, Tensor
 from tests.worker.planning.test_plan import LARGE, dense, machine, planned
 from tools.docs.headline import header as large_header
-from worker.engine.port import MOST_GUESSING
 from worker.planning.drafts import ROLLBACK, ROWS
 from worker.planning.footprint import MIB, cache_bytes, footprint
 from worker.planning.plan import Wishes

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from program.fits import MOST_GUESSING
 from worker.engine.child.drafts.foresight import Foresight
 from worker.engine.child.drafts.guesser import MOST_BEHIND, Guesser, usual_rates
 from worker.engine.child.drafts.lengths import Cost, GoingBack, Prospect, even_lengths, lengths
 from worker.engine.child.drafts.step_cost import StepCost
-from worker.engine.port import MOST_GUESSING, Source
+from worker.engine.port import Source
 
 RETRY = 256  # steps in which guesses were not worth their rows, after which these are taken to be cheaper than measured
 CHEAPER = 0.25
