@@ -8,7 +8,7 @@ import http.client
 import json
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -16,7 +16,8 @@ from statistics import median
 from tools.chaos.client import body, connect, percentile
 from tools.local_network import MODEL, Network
 
-LONG = "word " * 3000
+LONG = "word " * 1200  # 2,410 tokens of the 4,096 that the model takes: they are read in half a second
+TOKENS = 1500  # of an answer: longer than any client stays
 PREFILL_S = 0.03  # the prompt is being read by then
 PIECES = 5  # tokens before the client leaves
 
@@ -39,7 +40,8 @@ async def run(folder: Path, model: Path, rounds: int) -> dict[str, object]:
     network = Network(folder, model, context=8192)
     try:
         await asyncio.to_thread(network.start_coordinator)
-        await asyncio.to_thread(network.start_worker, "--slots", "1")
+        # A token a step: guesses that hold give dozens at once, and an answer ends before anybody could leave it.
+        await asyncio.to_thread(network.start_worker, "--slots", "1", "--drafts", "off")
         with closing(Slots(network)) as slots:
             return await _run(network, slots, rounds)
     finally:
@@ -62,14 +64,14 @@ async def _run(network: Network, slots: Slots, rounds: int) -> dict[str, object]
 async def leave(network: Network, slots: Slots, when: str, n: int, steps: list[float]) -> float:
     """Ask, leave, and wait for the slot. The number in the prompt keeps it out of the prefixes that are known."""
     await asyncio.to_thread(until_free, slots, 1)
-    request = body(f"{n} {LONG if when == 'prefill' else 'Hello!'}", 2000)
+    request = body(f"{n} {LONG if when == 'prefill' else 'Hello!'}", TOKENS)
     # Asked from before the request on: a short answer must not come and go unseen.
     taken = asyncio.create_task(asyncio.to_thread(until_free, slots, 0))
     reader, writer = await connect(network, request)
     try:
         await taken
         if when == "prefill":
-            await asyncio.sleep(PREFILL_S)
+            await _is_read(reader)
         else:
             steps.extend(await _paces(reader))
     finally:
@@ -77,6 +79,14 @@ async def leave(network: Network, slots: Slots, when: str, n: int, steps: list[f
     left = time.monotonic()
     await asyncio.to_thread(until_free, slots, 1)
     return time.monotonic() - left
+
+
+async def _is_read(reader: asyncio.StreamReader) -> None:
+    """Stay while the prompt is read, until an answer begins: what comes so early may be a refusal."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PREFILL_S):
+            line = await reader.readline()
+            assert b" 200 " in line, f"the request was refused: {line!r}"
 
 
 async def _paces(reader: asyncio.StreamReader) -> list[float]:
