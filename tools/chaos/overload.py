@@ -102,10 +102,12 @@ async def _run(network: Network, keys: list[str], seconds: float) -> dict[str, o
 
 
 async def reads_nothing(network: Network, key: str) -> float:
-    """Asks for a long answer with much beside each token, and does not read: seconds until it was cut off."""
+    """Asks for a long answer with much beside each token, and does not read it: seconds until it was cut off."""
     began = time.monotonic()
     request = body("much", 4000, logprobs=True, top_logprobs=20, n=4)
-    _, writer = await connect(network, request, key)
+    reader, writer = await connect(network, request, key)
+    status = await reader.readline()
+    assert b" 200 " in status, f"a refusal ends by itself: {status!r}"
     peer = writer.get_extra_info("sockname")[1]
     while time.monotonic() < began + 120:
         await asyncio.sleep(SAMPLE_S)
