@@ -41,8 +41,10 @@ class Life:
         finally:
             watch.cancel()
             listening.cancel()  # a killed child that waits in the kernel never closes its end of the pipe
-            await asyncio.wait({listening, watch})
-            end = await self.child.end(close_s)
+            try:
+                await asyncio.wait({listening, watch})
+            finally:  # also when a cancellation comes right then
+                end = await self.child.end(close_s)
         for task in (listening, watch):
             if not task.cancelled():
                 task.result()

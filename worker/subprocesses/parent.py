@@ -139,8 +139,23 @@ class ChildProcess:
     async def end(self, timeout_s: float) -> str:
         """Hang up, wait, then kill; says how it ended. The reading task calls this, once, when it has read its last.
 
-        Raises Unkillable.
+        Who is cancelled meanwhile, however often, kills it, and is let go when it is gone: a child that nobody waits
+        for would outlive the loop that started it. Raises Unkillable.
         """
+        ending = asyncio.create_task(self._end(timeout_s), name=f"end of {self.pid}")
+        cancelled: asyncio.CancelledError | None = None
+        while not ending.done():
+            try:
+                await asyncio.wait({ending})
+            except asyncio.CancelledError as error:
+                cancelled = error
+                self.kill()
+        end = ending.result()
+        if cancelled is not None:
+            raise cancelled
+        return end
+
+    async def _end(self, timeout_s: float) -> str:
         self.hang_up()
         over = asyncio.gather(self._drain(), self._process.wait())
         try:
@@ -148,7 +163,7 @@ class ChildProcess:
                 await asyncio.shield(over)
         except TimeoutError:
             await self._put_down(over)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError:  # the loop ends, and with it every task
             await self._put_down(over)
             raise
         finally:

@@ -2,7 +2,11 @@
 
 import asyncio
 import logging
+import os
+import signal
 import sys
+
+import pytest
 
 from worker.subprocesses.codec import Garbled
 from worker.subprocesses.life import Life
@@ -43,3 +47,19 @@ async def test_what_is_no_event_ends_it() -> None:
     assert "SIGKILL" in end and "no event" in life.fault and not taken
     life, _, _ = await lived("import time; print('x' * 5000, flush=True); time.sleep(600)")
     assert "no event" in life.fault
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_who_is_cancelled_just_as_it_ends_leaves_no_child(turns: int) -> None:
+    code = "import os, signal; os.close(1); signal.pause()"
+    child = await ChildProcess.start((sys.executable, "-c", code), log, 1000)
+    living = asyncio.create_task(Life(child, lambda _: None, lambda: asyncio.sleep(0), lambda _: 60.0, 1.0).run(0.0))
+    while not child._stdout.at_eof():  # noqa: ASYNC110 - the very turn of the loop
+        await asyncio.sleep(0)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    living.cancel()
+    await asyncio.wait({living})
+    with pytest.raises(ProcessLookupError):
+        os.kill(child.pid, 0)
+    assert child.killed_by == signal.SIGKILL, "asyncio knows of its end"

@@ -90,6 +90,22 @@ async def test_who_is_cancelled_while_it_ends_a_child_leaves_no_child() -> None:
         os.kill(child.pid, 0)
 
 
+@pytest.mark.parametrize("turns", range(1, 7))
+async def test_who_is_cancelled_again_while_it_puts_a_child_down_leaves_none_either(turns: int) -> None:
+    """`close` of an engine cancels who ends the child at the moment at which its time is over, too."""
+    child = await start("import signal; print('up', flush=True); signal.pause()")
+    await child.read()
+    ending = asyncio.create_task(child.end(0))
+    for _ in range(2):
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        ending.cancel()
+    await asyncio.wait({ending})
+    with pytest.raises(ProcessLookupError):
+        os.kill(child.pid, 0)
+    assert child.killed_by == signal.SIGKILL, "asyncio knows of its end"
+
+
 async def test_a_child_that_does_not_read_is_not_written_to_without_end() -> None:
     child = await start("import signal; signal.pause()")
     line = b"x" * (8 << 20) + b"\n"
